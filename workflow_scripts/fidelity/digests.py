@@ -1,0 +1,139 @@
+"""Digest of the code a rule depends on, so that editing a method re-runs that method and no other.
+
+The digest covers the syntax trees (without docstrings and comments) of the named modules and of
+every `fidelity` module they import, directly or not, and the versions of the libraries these call.
+Modules reached only by name through a registry are not followed: that is what keeps LIME's digest
+apart from Grad-CAM's.
+"""
+
+import ast
+import hashlib
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+# Modules about running, not about results: editing them re-runs nothing.
+IGNORED = {"fidelity", "fidelity.joblog", "fidelity.errors", "fidelity.files"}
+# Import name → name of the distribution, where they differ.
+DISTRIBUTIONS = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "pytorch_grad_cam": "grad-cam",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+# Libraries that decide results. Others (tqdm, h5py's file layout, …) do not enter the digest.
+COUNTED = {
+    "captum",
+    "cv2",
+    "lime",
+    "numpy",
+    "pytorch_grad_cam",
+    "scipy",
+    "skimage",
+    "sklearn",
+    "statsmodels",
+    "timm",
+    "torch",
+    "torchvision",
+}
+
+
+@lru_cache(maxsize=None)
+def module_digest(*modules: str) -> str:
+    """Hash what the given modules compute.
+
+    Args:
+        *modules: dotted names below `fidelity`, such as "explainers.lime".
+
+    Returns:
+        16 hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: a module does not exist.
+    """
+    names = dependencies(*modules)
+    digest = hashlib.blake2b(digest_size=8)
+    libraries: set[str] = set()
+    for name in sorted(names):
+        tree, imported = _parse(name)
+        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+        libraries |= imported & COUNTED
+    for library in sorted(libraries):
+        digest.update(f"{library}=={metadata.version(DISTRIBUTIONS.get(library, library))}\n".encode())
+    return digest.hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """Hash a Python file outside the package (a plugin) by its syntax tree without docstrings."""
+    tree = _without_docstrings(ast.parse(Path(path).read_text(encoding="utf-8")))
+    return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).hexdigest()
+
+
+def dependencies(*modules: str) -> frozenset[str]:
+    """Name the modules that the given ones consist of: themselves and all they import from here.
+
+    Args:
+        *modules: dotted names below `fidelity`.
+
+    Returns:
+        Full dotted names ("fidelity.maps").
+    """
+    pending = [f"fidelity.{name}" for name in modules]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in seen or name in IGNORED:
+            continue
+        seen.add(name)
+        pending.extend(_package_imports(name))
+    return frozenset(seen)
+
+
+def _path(name: str) -> Path:
+    relative = Path(*name.split(".")[1:])
+    module = ROOT / relative.with_suffix(".py") if relative.parts else ROOT / "__init__.py"
+    return module if module.is_file() else ROOT / relative / "__init__.py"
+
+
+@lru_cache(maxsize=None)
+def _parse(name: str) -> tuple[ast.Module, frozenset[str]]:
+    """Parse a module; also name the top-level packages that it imports."""
+    tree = _without_docstrings(ast.parse(_path(name).read_text(encoding="utf-8")))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return tree, frozenset(found)
+
+
+def _package_imports(name: str) -> list[str]:
+    found = []
+    for node in ast.walk(_parse(name)[0]):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.startswith("fidelity.")]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module.split(".")[0] != "fidelity":
+                continue
+            for alias in node.names:
+                child = f"{node.module}.{alias.name}"
+                found.append(child if _path(child).is_file() else node.module)
+    return found
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
+            node.body = body[1:]
+    return tree

@@ -1,0 +1,245 @@
+"""What a saliency map is, how it is stored in its native form, how it is rendered to image size.
+
+A CAM is stored as its low-resolution grid, a superpixel explanation as label image plus one weight
+per superpixel, everything else as a dense float16 array. Rendering happens on reading, so that the
+order "upsample, then normalise" (CheXlocalize) is exact and stays a choice.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import h5py
+import numpy as np
+
+from fidelity.errors import InputError
+from fidelity.files import atomic_path
+
+SCHEMA = "fidelity-maps-1"
+
+Kind = Literal["grid", "superpixels", "dense", "binary"]
+Sign = Literal["positive", "absolute", "signed"]
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class SaliencyMap:
+    """A saliency map in native form.
+
+    Attributes:
+        kind: `grid` (values (h, w), the CAM's own resolution), `superpixels` (values (k,), one
+            weight per label of `segments`), `dense` (values (h, w)) or `binary` (values (h, w),
+            0 or 1: the map is its own mask under every binarization).
+        values: signed attributions in the explainer's own unit.
+        segments: label image (h, w) with labels 0 … k-1, for `superpixels` alone.
+    """
+
+    kind: Kind
+    values: np.ndarray
+    segments: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "superpixels") != (self.segments is not None):
+            raise ValueError("segments go with the kind 'superpixels', and with it alone")
+        if not np.isfinite(self.values).all():
+            raise ValueError("the map has values that are not finite")
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """One explained case and class.
+
+    Attributes:
+        case: case id.
+        cls: source class whose reference mask the map is scored against.
+        target: model class that was explained; empty where no classifier took part.
+        status: `ok`, or `failed` with `reason`.
+        reason: why it failed, else empty.
+        seconds: wall-clock time of this map (its share of the batch).
+        extras: what the explainer reports beside the map (surrogate R², layer, …).
+        map: the map; None if failed.
+    """
+
+    case: str
+    cls: str
+    target: str
+    status: Literal["ok", "failed"]
+    reason: str
+    seconds: float
+    extras: dict[str, Any] = field(default_factory=dict)
+    map: SaliencyMap | None = None
+
+
+def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, str]) -> None:
+    """Write the records of one shard as HDF5, atomically.
+
+    Args:
+        path: the file.
+        records: in the order to be read back.
+        attrs: what the maps were made of (dataset, explainer, fingerprint).
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        for key, value in attrs.items():
+            file.attrs[key] = value
+        for index, record in enumerate(records):
+            group = file.create_group(f"{index:06d}")
+            write_record(group, record)
+
+
+def write_record(group: h5py.Group, record: MapRecord) -> None:
+    """Write one record into an empty HDF5 group."""
+    meta = {
+        "case": record.case,
+        "cls": record.cls,
+        "target": record.target,
+        "status": record.status,
+        "reason": record.reason,
+        "seconds": record.seconds,
+        "extras": record.extras,
+    }
+    if record.map is not None:
+        meta["kind"] = record.map.kind
+        dtype = {"dense": np.float16, "binary": np.uint8}.get(record.map.kind, np.float32)
+        values = record.map.values
+        if dtype == np.float16:
+            values = _fit_half(values)
+        group.create_dataset("values", data=values.astype(dtype), **_compression(values))
+        if record.map.segments is not None:
+            segments = record.map.segments.astype(np.int32)
+            group.create_dataset("segments", data=segments, **_compression(segments))
+    group.attrs["record"] = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+
+
+def _compression(array: np.ndarray) -> dict[str, Any]:
+    """Compress what is worth it; HDF5 cannot compress tiny arrays."""
+    return {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
+
+
+def _fit_half(values: np.ndarray) -> np.ndarray:
+    """Scale a map into float16's range: gradients may be 1e-9, sums 1e6; a map has no unit."""
+    peak = float(np.abs(values).max(initial=0.0))
+    return values if peak == 0 else values / peak
+
+
+def read_maps(path: str | Path) -> Iterator[MapRecord]:
+    """Read the records of a shard one by one.
+
+    Args:
+        path: a file written by `write_maps`.
+
+    Yields:
+        The records in the order they were written.
+
+    Raises:
+        InputError: the file is damaged or of another kind.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(
+            f"cannot be read as HDF5 ({error})",
+            file=path,
+            remedy="Delete the file and run again: only this shard is explained anew",
+        ) from error
+    with file:
+        if file.attrs.get("schema") != SCHEMA:
+            raise InputError(
+                f"is not a map file of this version (schema {file.attrs.get('schema')!r})",
+                file=path,
+                remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
+            )
+        for name in sorted(file):
+            yield read_record(file[name])
+
+
+def read_record(group: h5py.Group) -> MapRecord:
+    """Read one record back from its HDF5 group."""
+    meta = json.loads(group.attrs["record"])
+    kind = meta.pop("kind", None)
+    saliency = None
+    if kind is not None:
+        segments = group["segments"][()] if "segments" in group else None
+        values = group["values"][()]
+        if values.dtype == np.float16:
+            values = values.astype(np.float32)
+        saliency = SaliencyMap(kind, values, segments)
+    return MapRecord(**meta, map=saliency)
+
+
+def raw_map(saliency: SaliencyMap, size: tuple[int, int]) -> np.ndarray:
+    """Render the signed attributions at a size, before any normalisation.
+
+    Grids and dense maps are interpolated bilinearly with half-pixel centres (torch's
+    `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.
+
+    Args:
+        saliency: the map.
+        size: (height, width) in pixels.
+
+    Returns:
+        float32 array of that size.
+    """
+    height, width = size
+    if saliency.kind == "superpixels":
+        segments = cv2.resize(
+            saliency.segments.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        )
+        return saliency.values.astype(np.float32)[segments]
+    nearest = saliency.kind == "binary"
+    return cv2.resize(
+        np.ascontiguousarray(saliency.values, dtype=np.float32),
+        (width, height),
+        interpolation=cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_LINEAR,
+    )
+
+
+def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
+    """Take the signed part, then scale by minimum and maximum.
+
+    Args:
+        raw: signed attributions.
+        sign: `positive` keeps max(x, 0), `absolute` |x|, `signed` x as it is.
+
+    Returns:
+        float32 array in [0, 1]; zeros where the part is constant (all-non-positive maps included).
+    """
+    if sign == "positive":
+        part = np.maximum(raw, 0)
+    elif sign == "absolute":
+        part = np.abs(raw)
+    elif sign == "signed":
+        part = raw
+    else:
+        raise ValueError(f"unknown sign {sign!r}")
+    low, high = float(part.min()), float(part.max())
+    if not high > low:
+        return np.zeros(raw.shape, np.float32)
+    return ((part - low) / (high - low)).astype(np.float32)
+
+
+def render(
+    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
+) -> np.ndarray:
+    """Render a map at image size: upsample to the box, take the sign, normalise, place.
+
+    Args:
+        saliency: the map of the working image.
+        box: (y0, x0, y1, x1), the part of the image the classifier saw, in pixels of `size`.
+        size: (height, width) of the image.
+        sign: see `normalise`.
+
+    Returns:
+        float32 array (height, width) in [0, 1]; 0 outside the box.
+    """
+    y0, x0, y1, x1 = box
+    inside = raw_map(saliency, (y1 - y0, x1 - x0))
+    inside = inside if saliency.kind == "binary" else normalise(inside, sign)
+    if (y0, x0, y1, x1) == (0, 0, *size):
+        return inside
+    canvas = np.zeros(size, np.float32)
+    canvas[y0:y1, x0:x1] = inside
+    return canvas

@@ -1,0 +1,16 @@
+"""Seeds that depend on what is computed, never on the order it is computed in."""
+
+import hashlib
+
+
+def seed_for(*parts: str | int) -> int:
+    """Derive a seed from (config seed, case id, method, repeat) or the like.
+
+    Args:
+        *parts: whatever names the random stream; compared as text.
+
+    Returns:
+        An integer in [0, 2**32), the same on every machine and Python version.
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big")
