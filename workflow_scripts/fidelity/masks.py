@@ -55,7 +55,7 @@ def decode(rle: RLE) -> np.ndarray:
     Raises:
         InputError: if the encoding is broken or does not fill its size.
     """
-    size, counts = rle["size"], rle["counts"].encode("utf-8")
+    size, counts = rle["size"], rle["counts"].encode("utf-8", "replace")
     runs = _runs(counts)
     # pycocotools leaves what the runs do not cover uninitialised, so this is checked before.
     if runs.size == 0 or runs.min() < 0 or runs.sum() != size[0] * size[1]:

@@ -1,0 +1,69 @@
+"""Make the saliency maps of one shard."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    prepared: str,
+    classes: str,
+    model: str | None,
+    settings: dict[str, Any],
+    rule: dict[str, Any],
+    seed: int,
+    compute: dict[str, Any],
+    digest: str,
+    output: str,
+) -> None:
+    """Explain the cases of a prepared shard with one explainer and classifier.
+
+    Args:
+        prepared: HDF5 file of the shard's cases.
+        classes: classes.json of the data set.
+        model: the classifier's file; None for explainers without one.
+        settings: the explainer's config entry.
+        rule: target rule and number of failures allowed.
+        seed: the config's seed.
+        compute: threads, batch, device, dtype.
+        digest: of the code involved.
+        output: the map file.
+    """
+    from fidelity.explainers.runner import explain_shard
+
+    classifier, weights = None, ""
+    if model is not None:
+        from fidelity.classifiers.store import load
+        from fidelity.compute import configure
+
+        classifier = load(model).to(configure(compute))
+        weights = hashlib.blake2b(Path(model).read_bytes(), digest_size=16).hexdigest()
+    explain_shard(
+        Path(prepared),
+        classifier,
+        settings,
+        rule,
+        json.loads(Path(classes).read_text(encoding="utf-8"))["labels"],
+        seed,
+        compute["batch"],
+        f"{digest} {weights}",
+        Path(output),
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.prepared,
+            snakemake.input.classes,
+            snakemake.input.get("model"),
+            snakemake.params.settings,
+            snakemake.params.rule,
+            snakemake.params.seed,
+            snakemake.params.compute,
+            snakemake.params.digest,
+            snakemake.output[0],
+        )

@@ -1,0 +1,146 @@
+"""What a classifier is to the rest of the project: a network with its classes and preprocessing."""
+
+import difflib
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from fidelity.errors import InputError
+
+Activation = Literal["softmax", "sigmoid", "one_logit"]
+
+# Statistics of ImageNet, as torchvision and timm use them.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Classifier(nn.Module):
+    """A network, the names of its classes, and how an X-ray becomes its input.
+
+    Attributes:
+        network: maps (n, channels, H, W) to (n, outputs).
+        architecture: name it was built by.
+        classes: model classes in the order of the logits; for `one_logit` (negative, positive).
+        activation: `softmax` (classes exclude each other), `sigmoid` (each class for itself) or
+            `one_logit` (two classes, one output z of the network).
+        channels: channels the network expects; a grey image is repeated.
+        mean: per channel, subtracted from values in [0, 1].
+        std: per channel, divided by.
+        image_size: side of the square working image in pixels.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        architecture: str,
+        classes: tuple[str, ...],
+        activation: Activation = "softmax",
+        channels: int = 3,
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+        image_size: int = 224,
+    ) -> None:
+        """Wrap a network.
+
+        Raises:
+            InputError: the classes do not go with the activation, or mean and std not with the
+                channels.
+        """
+        super().__init__()
+        if activation not in ("softmax", "sigmoid", "one_logit"):
+            raise InputError(f"unknown activation {activation!r}", field="activation")
+        if activation == "one_logit" and len(classes) != 2:
+            raise InputError(
+                f"a head with one logit has two classes, not {len(classes)}",
+                field="head",
+                remedy="Use head: softmax, or map the labels to two classes",
+            )
+        if len(mean) != channels or len(std) != channels:
+            raise InputError(f"mean and std need {channels} values", field="mean")
+        self.network = network
+        self.architecture = architecture
+        self.classes = tuple(classes)
+        self.activation: Activation = activation
+        self.channels = channels
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.image_size = image_size
+        shape = (1, channels, 1, 1)
+        self.register_buffer("_mean", torch.tensor(mean).reshape(shape), persistent=False)
+        self.register_buffer("_std", torch.tensor(std).reshape(shape), persistent=False)
+
+    @property
+    def outputs(self) -> int:
+        """Number of values the network itself returns per image."""
+        return 1 if self.activation == "one_logit" else len(self.classes)
+
+    @property
+    def device(self) -> torch.device:
+        """Device the classifier is on."""
+        return self._mean.device
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits.
+
+        Args:
+            x: (n, channels, H, W), preprocessed.
+
+        Returns:
+            (n, classes). With one logit z the columns are (-z, z), so that explaining the negative
+            class explains −z.
+        """
+        out = self.network(x)
+        if self.activation != "one_logit":
+            return out
+        z = out.reshape(-1, 1)
+        return torch.cat([-z, z], dim=1)
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Turn logits (n, classes) into probabilities (n, classes) in [0, 1]."""
+        if self.activation == "softmax":
+            return logits.softmax(dim=1)
+        return logits.sigmoid()
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn grey images (n, H, W) in [0, 1], on the classifier's device, into network input.
+
+        Returns:
+            Float tensor (n, channels, H, W).
+        """
+        return (images.unsqueeze(1) - self._mean) / self._std
+
+    def preprocess(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Turn working images into network input on the classifier's device.
+
+        Args:
+            images: uint8 (n, H, W), grey.
+
+        Returns:
+            float32 (n, channels, H, W), on the classifier's device.
+
+        Raises:
+            ValueError: the images are not uint8 (n, H, W).
+        """
+        images = torch.as_tensor(images)
+        if images.dtype != torch.uint8 or images.ndim != 3:
+            raise ValueError(
+                f"expected uint8 images (n, H, W), got {images.dtype} {tuple(images.shape)}"
+            )
+        return self.normalise(images.to(self.device).float() / 255)
+
+    def index_of(self, name: str) -> int:
+        """Return the column of a class.
+
+        Raises:
+            InputError: the classifier does not know the class.
+        """
+        if name in self.classes:
+            return self.classes.index(name)
+        near = difflib.get_close_matches(name, self.classes, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(
+            f"the classifier has no class {name!r}",
+            field="classes",
+            remedy=f"{hint}It knows {', '.join(self.classes)}",
+        )

@@ -1,0 +1,244 @@
+"""The case table: one row per image, with the paths of its masks relative to the data root."""
+
+import csv
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+
+from fidelity.errors import InputError
+from fidelity.files import atomic_path
+
+SPLITS = ("train", "val", "test")
+SPLIT_ALIASES = {"valid": "val", "validation": "val"}
+MASK_PREFIX = "mask:"
+REQUIRED = ("case", "split", "label", "image")
+HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
+TAIL = ("width", "height", "digest")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image with its reference masks.
+
+    Attributes:
+        case: unique id.
+        patient: patient id; equal to the case id where the source knows none.
+        split: `train`, `val` or `test`.
+        labels: source classes, in the order given; several or none in a multilabel data set.
+        image: path relative to the data root, with "/".
+        lung_mask: path of the lung mask; None if absent.
+        masks: path of the reference mask per source class.
+        width: native width of the image in pixels; None before indexing.
+        height: native height in pixels; None before indexing.
+        digest: hash of the bytes of the image and its masks; empty before indexing.
+    """
+
+    case: str
+    patient: str
+    split: str
+    labels: tuple[str, ...]
+    image: str
+    lung_mask: str | None = None
+    masks: dict[str, str] = field(default_factory=dict)
+    width: int | None = None
+    height: int | None = None
+    digest: str = ""
+
+
+def sort_key(case: Case) -> tuple[int, str]:
+    """Order cases by split (train, val, test), then by id."""
+    return SPLITS.index(case.split), case.case
+
+
+def relative_path(text: str, *, file: str | Path, field: str) -> str:
+    """Check a path from a table: it must stay below the data root.
+
+    Args:
+        text: the cell.
+        file: the table, for the error.
+        field: row and column, for the error.
+
+    Returns:
+        The path, normalised, with "/".
+
+    Raises:
+        InputError: the path is absolute or leaves the root through "..".
+    """
+    if text.startswith("/") or PureWindowsPath(text).drive or "\0" in text:
+        raise InputError(
+            f"the path {text!r} is absolute",
+            file=file,
+            field=field,
+            remedy="Give it relative to the data root",
+        )
+    path = posixpath.normpath(text)
+    if path == ".." or path.startswith("../"):
+        raise InputError(
+            f"the path {text!r} leaves the data root",
+            file=file,
+            field=field,
+            remedy="Choose a root that contains all images and masks, and give paths relative to it",
+        )
+    return path
+
+
+def read_cases(path: str | Path) -> list[Case]:
+    """Read a case table.
+
+    Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…, width, height,
+    digest. Several labels are joined by "|". An empty cell means "absent".
+
+    Args:
+        path: a CSV file in UTF-8.
+
+    Returns:
+        The cases in the order of the file.
+
+    Raises:
+        InputError: the file is missing, lacks a column or holds a cell that cannot be used.
+    """
+    with _open(path) as handle:
+        try:
+            rows = csv.DictReader(handle, strict=True)
+            columns = list(rows.fieldnames or [])
+            missing = [name for name in REQUIRED if name not in columns]
+            if missing:
+                raise InputError(
+                    f"the column {missing[0]!r} is missing (found: {', '.join(columns) or 'none'})",
+                    file=path,
+                    field=missing[0],
+                    remedy=f"A case table has at least the columns {', '.join(REQUIRED)}",
+                )
+            return [_case(row, path, rows.line_num) for row in rows]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot be read as CSV ({error})",
+                file=path,
+                remedy="Save the table as comma-separated text in UTF-8",
+            ) from error
+
+
+def read_header(path: str | Path) -> list[str]:
+    """Read the column names of a CSV file."""
+    with _open(path) as handle:
+        try:
+            return next(csv.reader(handle), [])
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(
+                f"cannot be read as CSV ({error})",
+                file=path,
+                remedy="Save the table as comma-separated text in UTF-8",
+            ) from error
+
+
+def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
+    """Write a case table that `read_cases` reads back equal, byte-identical for equal cases.
+
+    Args:
+        path: the CSV file, written atomically.
+        cases: in the order to be written.
+
+    Raises:
+        InputError: a label contains "|", the separator of labels.
+    """
+    cases = list(cases)
+    classes = sorted({name for case in cases for name in case.masks})
+    columns = [*HEAD, *(MASK_PREFIX + name for name in classes), *TAIL]
+    # The csv module rather than pandas: jobs that only need the table start half a second sooner.
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for case in cases:
+            if any("|" in label for label in case.labels):
+                raise InputError(
+                    f"the class name {'|'.join(case.labels)!r} contains '|', which separates labels",
+                    field=case.case,
+                    remedy="Rename the class",
+                )
+            writer.writerow(
+                {
+                    "case": case.case,
+                    "patient": case.patient,
+                    "split": case.split,
+                    "label": "|".join(case.labels),
+                    "image": case.image,
+                    "lung_mask": case.lung_mask or "",
+                    "width": "" if case.width is None else case.width,
+                    "height": "" if case.height is None else case.height,
+                    "digest": case.digest,
+                    **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
+                }
+            )
+
+
+def _open(path: str | Path):
+    try:
+        return open(path, encoding="utf-8-sig", newline="")  # Excel writes a byte order mark
+    except OSError as error:
+        raise InputError(
+            f"the case table cannot be opened ({error.strerror})",
+            file=path,
+            remedy="Check the path in the config",
+        ) from error
+
+
+def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line: int) -> Case:
+    """Make a case of one row, checking each cell."""
+    if None in row or None in row.values():
+        raise InputError(
+            f"line {line} has {'more' if None in row else 'fewer'} cells than the header",
+            file=path,
+            remedy='Put cells that contain a comma between double quotes ("")',
+        )
+    where = f"line {line}"
+    for name in ("case", "split", "image"):
+        if not row[name].strip():
+            raise InputError(
+                f"{where} has an empty cell", file=path, field=name, remedy="Fill it in"
+            )
+    split = row["split"].strip().lower()
+    split = SPLIT_ALIASES.get(split, split)
+    if split not in SPLITS:
+        raise InputError(
+            f"{where}: unknown split {row['split']!r}",
+            file=path,
+            field="split",
+            remedy=f"Use one of {', '.join(SPLITS)}",
+        )
+
+    def cell(name: str) -> str | None:
+        text = row.get(name) or ""
+        return relative_path(text, file=path, field=f"{name}, {where}") if text else None
+
+    masks = {
+        name.removeprefix(MASK_PREFIX): mask
+        for name in row
+        if name.startswith(MASK_PREFIX) and (mask := cell(name)) is not None
+    }
+    return Case(
+        case=row["case"],
+        patient=row.get("patient") or row["case"],
+        split=split,
+        labels=tuple(label.strip() for label in row["label"].split("|") if label.strip()),
+        image=cell("image"),
+        lung_mask=cell("lung_mask"),
+        masks=masks,
+        width=_pixels(row, "width", path, where),
+        height=_pixels(row, "height", path, where),
+        digest=row.get("digest") or "",
+    )
+
+
+def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int | None:
+    text = row.get(name) or ""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+        raise InputError(
+            f"{where}: {text!r} is not a number of pixels",
+            file=path,
+            field=name,
+            remedy="Leave the cell empty: the size is read from the image",
+        )
+    return int(text)

@@ -1,0 +1,350 @@
+"""The phantom's patient: shapes of one chest in body coordinates, and its pose on the detector.
+
+Body coordinates: origin in the middle of the chest, x to the right of the image (the patient's
+left), y downwards, both about -1..1 over the image. Nothing here knows of classes or lesions.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+APEX_Y = -0.70  # breathing stretches the chest downwards from here
+SUBPIXEL_BITS = 4  # cv2 takes polygon corners in 1/16 px
+
+# Contours of the patient's right half, x counted from the midline outwards.
+_LATERAL = [
+    (0.31, -0.71),
+    (0.43, -0.63),
+    (0.53, -0.46),
+    (0.605, -0.22),
+    (0.655, 0.05),
+    (0.68, 0.28),
+    (0.685, 0.43),
+]
+_DOME = [(0.665, 0.455), (0.60, 0.365), (0.49, 0.285), (0.36, 0.25), (0.22, 0.285), (0.08, 0.37)]
+_MEDIAL = [(0.06, 0.1), (0.06, -0.2), (0.09, -0.45), (0.15, -0.62), (0.22, -0.695)]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One patient. Arrays are (n, 2) body coordinates; sides are ordered image left, image right.
+
+    Attributes:
+        lungs: closed contour of each half of the chest (heart not yet cut out).
+        mediastinum: closed contour of heart and great vessels.
+        diaphragm: closed contour of what lies under the domes.
+        body: closed contour of neck, shoulders and trunk; `arms` are separate.
+        ribs_posterior, ribs_anterior, clavicles, bones: closed contours.
+        vessels: (contour, brightness 0..1) from thick to thin.
+        vertebrae: closed contour of each vertebral body.
+        bubble: closed contour of the gas under the left dome, None without one.
+        breasts: (centre x, centre y, radius, strength) of each side.
+        lateral: (side, 2, n): x and y of the outer lung border, x counted outwards.
+        spine_bend: sideways bend of the spine.
+        tissue: (64, 64) smooth unit noise that textures the soft tissue.
+    """
+
+    lungs: list[np.ndarray]
+    mediastinum: np.ndarray
+    diaphragm: np.ndarray
+    body: np.ndarray
+    arms: list[np.ndarray]
+    ribs_posterior: list[np.ndarray]
+    ribs_anterior: list[np.ndarray]
+    clavicles: list[np.ndarray]
+    bones: list[np.ndarray]
+    vessels: list[tuple[np.ndarray, float]]
+    vertebrae: list[np.ndarray]
+    trachea: list[np.ndarray]
+    bubble: np.ndarray | None
+    breasts: list[tuple[float, float, float, float]]
+    lateral: np.ndarray
+    spine_bend: float
+    tissue: np.ndarray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the body lies on a square detector: one exposure's pose.
+
+    Attributes:
+        size: pixels along a side.
+        rotation: degrees, positive is clockwise in the image.
+        shift: (x, y) in body units.
+        scale: magnification.
+        inspiration: how far the chest is stretched downwards; 1 is a normal breath.
+    """
+
+    size: int
+    rotation: float = 0.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
+    inspiration: float = 1.0
+
+    def _turn(self) -> np.ndarray:
+        angle = np.deg2rad(self.rotation)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return self.scale * turn
+
+    def pixels(self, points: np.ndarray, breathes: bool = True) -> np.ndarray:
+        """Project body points: (n, 2) float pixel coordinates (x, y)."""
+        points = np.asarray(points, dtype=np.float64)
+        if breathes:
+            lower = np.maximum(points[:, 1] - APEX_Y, 0.0) * (self.inspiration - 1.0)
+            points = points + np.stack([np.zeros_like(lower), lower], axis=1)
+        return (points @ self._turn().T + self.shift + 1.0) * (self.size / 2)
+
+    def body_grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """Body x and y of every pixel, breathing undone: two (size, size) float32 arrays."""
+        axis = (np.arange(self.size) + 0.5) / (self.size / 2) - 1.0
+        inverse = np.linalg.inv(self._turn())
+        column, row = axis[None, :] - self.shift[0], axis[:, None] - self.shift[1]
+        x = inverse[0, 0] * column + inverse[0, 1] * row
+        y = inverse[1, 0] * column + inverse[1, 1] * row
+        y = np.where(y > APEX_Y, APEX_Y + (y - APEX_Y) / self.inspiration, y)
+        return x.astype(np.float32), y.astype(np.float32)
+
+    def fill(
+        self,
+        layer: np.ndarray,
+        contours: list[np.ndarray],
+        value: int = 255,
+        breathes: bool = True,
+    ) -> np.ndarray:
+        """Fill closed body contours into a uint8 layer with smooth edges; returns the layer."""
+        for contour in contours:
+            corners = np.round((self.pixels(contour, breathes) - 0.5) * 2**SUBPIXEL_BITS)
+            cv2.fillPoly(
+                layer, [corners.astype(np.int32)], int(value), cv2.LINE_AA, shift=SUBPIXEL_BITS
+            )
+        return layer
+
+    def blank(self) -> np.ndarray:
+        """Give an empty uint8 layer."""
+        return np.zeros((self.size, self.size), np.uint8)
+
+
+def smooth_curve(corners: list | np.ndarray, closed: bool = False, steps: int = 6) -> np.ndarray:
+    """Catmull-Rom curve through the corners: (m, 2)."""
+    corners = np.asarray(corners, dtype=np.float64)
+    if closed:
+        p = np.concatenate([corners[-1:], corners, corners[:2]])
+    else:
+        p = np.concatenate([corners[:1], corners, corners[-1:]])
+    t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
+    a, b, c, d = (p[i : len(p) - 3 + i, None, :] for i in range(4))
+    curve = 0.5 * (
+        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+    )
+    curve = curve.reshape(-1, 2)
+    return curve if closed else np.concatenate([curve, corners[-1:]])
+
+
+def ribbon(line: np.ndarray, widths: np.ndarray | float) -> np.ndarray:
+    """Closed contour of a band of the given full width along a line."""
+    direction = np.gradient(line, axis=0)
+    direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
+    normal = np.stack([-direction[:, 1], direction[:, 0]], axis=1)
+    half = np.broadcast_to(np.asarray(widths, dtype=np.float64), len(line))[:, None] / 2
+    return np.concatenate([line + normal * half, (line - normal * half)[::-1]])
+
+
+def smooth_noise(rng: np.random.Generator, side: int, sigma: float) -> np.ndarray:
+    """(side, side) float32 noise, zero mean, unit variance, correlated over `sigma` cells."""
+    noise = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), sigma)
+    return (noise - noise.mean()) / noise.std()
+
+
+def _bezier(corners: list) -> np.ndarray:
+    a, b, c, d = (np.asarray(p, dtype=np.float64)[None] for p in corners)
+    t = np.linspace(0, 1, 18)[:, None]
+    return a * (1 - t) ** 3 + 3 * b * t * (1 - t) ** 2 + 3 * c * t**2 * (1 - t) + d * t**3
+
+
+def _vessel_tree(
+    rng: np.random.Generator, start: tuple[float, float], side: int, richness: float
+) -> list[tuple[np.ndarray, float]]:
+    """Branches from the hilum outwards: halving widths, as arteries and veins do."""
+    branches: list[tuple[np.ndarray, float]] = []
+    # Angle from straight up, turning outwards; the lower lobes carry the larger vessels.
+    stems = [(0.25, 0.022), (0.65, 0.02), (1.1, 0.018), (1.5, 0.022), (1.95, 0.026)]
+    stems += [(2.3, 0.028), (2.65, 0.028)]
+    queue = [
+        (np.array(start), angle + rng.normal(0, 0.14), width * richness, 0)
+        for angle, width in stems
+    ]
+    while queue:
+        origin, angle, width, depth = queue.pop(0)
+        length = (0.17, 0.15, 0.12, 0.10, 0.08)[depth] * rng.uniform(0.75, 1.3)
+        bends = angle + np.cumsum(rng.normal(0, 0.13, 5))
+        step = np.stack([side * np.sin(bends), -np.cos(bends)], axis=1) * length / 5
+        line = np.concatenate([origin[None], origin + np.cumsum(step, axis=0)])
+        branches.append((ribbon(line, np.linspace(width, width * 0.72, 6)), 1 - 0.15 * depth))
+        if depth < 4:
+            fork = rng.uniform(0.25, 0.6)
+            share = rng.uniform(0.35, 0.65)
+            for turn, part in ((share, 1 - share), (share - 1, share)):
+                thin = max(width * 0.72 * (0.45 + 0.7 * part), 0.0055)
+                queue.append((line[-1], bends[-1] + turn * fork * 2, thin, depth + 1))
+    return branches
+
+
+def make_anatomy(rng: np.random.Generator) -> Anatomy:
+    """Draw one patient.
+
+    Args:
+        rng: the patient's own random stream.
+
+    Returns:
+        The patient's shapes; each call with the same stream gives the same patient.
+    """
+    width = rng.normal(1.0, 0.04)
+    height = rng.normal(1.0, 0.04)
+    stretch = np.array([width, height])
+    spine_bend = rng.normal(0, 0.018)
+    heart = float(np.clip(rng.normal(1.0, 0.11), 0.75, 1.25))
+    lift = {-1: rng.normal(-0.01, 0.02), 1: rng.normal(0.035, 0.022)}  # the right dome is higher
+    build = rng.normal(0, 0.05)  # how far the soft tissue reaches beyond the chest wall
+
+    def bend(points: np.ndarray) -> np.ndarray:
+        return points + np.stack(
+            [spine_bend * np.cos(1.8 * points[:, 1]), np.zeros(len(points))], axis=1
+        )
+
+    lungs, domes, lateral = [], [], []
+    for side in (-1, 1):
+        jitter = rng.normal(0, 0.006, (len(_LATERAL) + len(_DOME) + len(_MEDIAL), 2))
+        corners = np.array(_LATERAL + _DOME + _MEDIAL) + jitter
+        n = len(_LATERAL)
+        corners[n - 1 : n + len(_DOME), 1] += lift[side]
+        outer = smooth_curve(corners[:n])
+        dome = smooth_curve(corners[n - 1 : n + len(_DOME)])
+        inner = smooth_curve(np.concatenate([corners[n + len(_DOME) - 1 :], corners[:1]]))
+        lateral.append((outer * stretch)[:: len(outer) // 12].T[:, :12])
+        mirror = stretch * [side, 1]
+        lungs.append(bend(np.concatenate([outer, dome[1:], inner[1:-1]]) * mirror))
+        domes.append(bend(dome * mirror))
+
+    # Right atrium, vena cava; then aortic knob, pulmonary trunk, left ventricle.
+    knob, ventricle = rng.normal(0.135, 0.014), 0.37 * heart
+    apex_y = 0.26 + rng.normal(0, 0.02)
+    mediastinum = [(-0.085, -1.2), (-0.085, -0.62), (-0.105, -0.42), (-0.115, -0.2)]
+    mediastinum += [(-0.14 * heart, -0.04), (-0.185 * heart, 0.12), (-0.16 * heart, 0.28)]
+    mediastinum += [(-0.10, 0.42), (0.1, 0.47), (0.30 * heart, 0.42 + lift[1])]
+    mediastinum += [(ventricle, apex_y + 0.04), (0.90 * ventricle, apex_y - 0.12)]
+    mediastinum += [(0.62 * ventricle, -0.02), (0.145, -0.14), (0.13, -0.24)]
+    mediastinum += [(knob, -0.335), (0.9 * knob, -0.40), (0.095, -0.46), (0.085, -1.2)]
+    mediastinum = bend(smooth_curve(np.array(mediastinum) * stretch, closed=True))
+
+    floor = np.array([[1.5, 0.75], [1.5, 2.0], [-1.5, 2.0], [-1.5, 0.75]])
+    diaphragm = np.concatenate([domes[0], domes[1][::-1], floor])
+
+    flank = (0.82 + build) * width
+    right_half = [(0.19, -1.6), (0.19, -0.98), (0.26, -0.87), (0.52, -0.83), (0.80, -0.79)]
+    right_half += [(0.98, -0.68), (1.06, -0.50), (0.95, -0.34), (flank + 0.03, -0.16)]
+    right_half += [(flank, 0.1), (flank - 0.015, 0.4), (flank, 0.8), (flank + 0.03, 1.6)]
+    right_half = np.array(right_half)
+    body = np.concatenate([right_half, (right_half * [-1, 1])[::-1]])
+    body = smooth_curve(body, closed=True)
+
+    arms, bones, clavicles, posterior, anterior = [], [], [], [], []
+    spread = rng.uniform(0.12, 0.34)
+    for side in (-1, 1):
+        mirror = np.array([side, 1.0])
+        down = rng.normal(0, 0.015)
+        elbow = np.array([1.02 + spread, 0.55])
+        arm = smooth_curve([(0.92, -0.62), (1.0, -0.3), elbow])
+        arms.append(ribbon(arm, np.linspace(0.30, 0.22, len(arm))) * mirror)
+        bones.append(ribbon(arm, np.linspace(0.105, 0.075, len(arm))) * mirror)
+        head = np.linspace(0, 2 * np.pi, 24)
+        bones.append(
+            (np.array([0.90, -0.64]) + 0.085 * np.stack([np.cos(head), np.sin(head)], 1)) * mirror
+        )
+        blade = [(0.84, -0.70), (0.64, -0.66), (0.585, -0.52), (0.62, -0.28), (0.69, -0.09)]
+        blade += [(0.735, -0.12), (0.78, -0.38), (0.86, -0.56)]
+        bones.append(smooth_curve(np.array(blade) * [1, 1] + [0.03, down], closed=True) * mirror)
+        collar = [(0.055, -0.535 + down), (0.17, -0.585 + down), (0.36, -0.655 + down)]
+        collar += [(0.56, -0.715 + down), (0.76, -0.745 + down)]
+        collar = smooth_curve(np.array(collar) * [width, 1])
+        thick = np.interp(np.linspace(0, 1, len(collar)), [0, 0.12, 0.5, 1], [0.07, 0.05, 0.04, 0.05])
+        clavicles.append(ribbon(collar, thick) * mirror)
+
+        border_x, border_y = lateral[(side + 1) // 2]
+        spacing = 0.128 * height
+        for rib in range(10):
+            y = -0.80 + rib * spacing + rng.normal(0, 0.004)
+            wall_y = y + 0.20
+            wall = float(np.interp(wall_y, border_y, border_x, left=0.27 * width)) + 0.012
+            wall = max(wall, 0.30 * width)
+            back = _bezier(
+                [(0.07, y), (0.50 * wall, y - 0.075), (wall, y - 0.015), (wall, wall_y + 0.04)]
+            )
+            posterior.append(bend(ribbon(back, np.linspace(0.040, 0.034, len(back))) * mirror))
+            if rib < 7:
+                tip = (0.36 + 0.025 * rib) * width
+                front = _bezier(
+                    [
+                        (wall, wall_y + 0.02),
+                        (wall * 0.99, wall_y + 0.14),
+                        (0.5 * (wall + tip) + 0.08, wall_y + 0.17),
+                        (min(tip, 0.8 * wall), wall_y + 0.165 + 0.01 * rib),
+                    ]
+                )
+                anterior.append(ribbon(front, np.linspace(0.030, 0.052, len(front))) * mirror)
+
+    vertebrae = []
+    for level in range(17):
+        y = -1.05 + level * 0.118 * height
+        half_w, half_h = 0.068 + 0.0022 * level, 0.049 * height
+        box = [(-half_w, -half_h), (0, -half_h * 0.9), (half_w, -half_h), (half_w * 0.9, 0)]
+        box += [(half_w, half_h), (0, half_h * 0.9), (-half_w, half_h), (-half_w * 0.9, 0)]
+        vertebrae.append(bend(np.array(box) + [0, y]))
+
+    richness = float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35))
+    vessels = []
+    for side, hilum in ((-1, (-0.15, -0.07)), (1, (0.155, -0.11))):
+        vessels += _vessel_tree(rng, (hilum[0] * width, hilum[1]), side, richness)
+
+    split_y = -0.24
+    trachea = [
+        ribbon(np.array([(0.0, -1.3), (0.0, -0.8), (-0.008, -0.4), (-0.012, split_y)]), 0.058),
+        ribbon(np.array([(-0.012, split_y), (-0.07, -0.15), (-0.12, -0.09)]), 0.038),
+        ribbon(np.array([(-0.012, split_y), (0.07, -0.17), (0.13, -0.13)]), 0.034),
+    ]
+
+    bubble = None
+    if rng.random() < 0.6:
+        turn = np.linspace(0, 2 * np.pi, 9)[:-1]
+        radius = 1 + rng.normal(0, 0.12, 8)
+        half = np.array([rng.uniform(0.07, 0.15), rng.uniform(0.035, 0.07)])
+        centre = np.array([rng.uniform(0.30, 0.44), 0.27 + lift[1] + half[1] + 0.045])
+        bubble = smooth_curve(
+            centre + half * radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1), closed=True
+        )
+
+    strength = max(rng.normal(0.05, 0.07), 0.0)  # about a third have no visible breast shadow
+    drop = rng.uniform(0.12, 0.34)
+    breasts = [
+        (side * rng.normal(0.47, 0.02), drop + rng.normal(0, 0.01), rng.uniform(0.27, 0.33), strength)
+        for side in (-1, 1)
+    ]
+    return Anatomy(
+        lungs=lungs,
+        mediastinum=mediastinum,
+        diaphragm=diaphragm,
+        body=body,
+        arms=arms,
+        ribs_posterior=posterior,
+        ribs_anterior=anterior,
+        clavicles=clavicles,
+        bones=bones,
+        vessels=vessels,
+        vertebrae=vertebrae,
+        trachea=[bend(tube) for tube in trachea],
+        bubble=bubble,
+        breasts=breasts,
+        lateral=np.array(lateral),
+        spine_bend=spine_bend,
+        tissue=smooth_noise(rng, 64, 2.0),
+    )

@@ -1,0 +1,41 @@
+"""The data-set sources by name. Nothing heavy is imported until a source is used."""
+
+import importlib
+from types import ModuleType
+
+from fidelity.datasets.near import suggestion
+from fidelity.errors import InputError
+
+# Source → module that offers `find_cases(root, settings)` and `same_size`. The phantom is written
+# in COVID-QU-Ex' layout and read by the same code as the real data.
+READERS = {
+    "phantom": "fidelity.datasets.covid_qu_ex",
+    "covid_qu_ex": "fidelity.datasets.covid_qu_ex",
+    "table": "fidelity.datasets.table",
+}
+# Source → module that offers `generate(root, settings, seed)`, for sources made here.
+GENERATORS = {"phantom": "fidelity.datasets.phantom"}
+
+
+def reader(source: str) -> ModuleType:
+    """Import the module that finds the cases of a source.
+
+    Returns:
+        A module with `find_cases(root: Path, settings: dict) -> Iterator[Case]` and
+        `same_size: bool` (whether the source declares image and masks to be of equal size).
+
+    Raises:
+        InputError: no source has that name.
+    """
+    if source not in READERS:
+        raise InputError(
+            f"unknown data-set source {source!r}",
+            field="source",
+            remedy=suggestion(source, READERS),
+        )
+    return importlib.import_module(READERS[source])
+
+
+def generator(source: str) -> ModuleType | None:
+    """Import the module that makes the data of a source; None if its data lie in a folder."""
+    return importlib.import_module(GENERATORS[source]) if source in GENERATORS else None

@@ -1,0 +1,59 @@
+"""Cutting the case table into shards, the units of work of one job."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from fidelity.datasets.cases import SPLITS, Case, write_cases
+from fidelity.errors import InputError
+
+
+def shard_of(case: str, count: int) -> int:
+    """Say which shard a case belongs to: depends on its id and the count, on no other case.
+
+    Args:
+        case: case id.
+        count: number of shards of its split.
+
+    Returns:
+        0 … count-1.
+    """
+    digest = hashlib.blake2b(case.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % count
+
+
+def shard_name(split: str, index: int) -> str:
+    """Name a shard: `test-003`."""
+    return f"{split}-{index:03d}"
+
+
+def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Path) -> list[str]:
+    """Write one case table per shard.
+
+    Args:
+        cases: all cases; their order is kept within a shard.
+        counts: number of shards per split (1 where a split is not named).
+        folder: `{split}-{nnn}.csv` is written there for every shard, the empty ones too.
+
+    Returns:
+        The names of the shards.
+
+    Raises:
+        InputError: a count is below 1 or names no split.
+    """
+    for split, count in counts.items():
+        if split not in SPLITS or count < 1:
+            raise InputError(
+                f"{split}: {count} is no number of shards",
+                field="shards",
+                remedy="Give a number from 1 on for each of train, val and test",
+            )
+    parts: dict[str, list[Case]] = {
+        shard_name(split, index): [] for split in SPLITS for index in range(counts.get(split, 1))
+    }
+    for case in cases:
+        index = shard_of(case.case, counts.get(case.split, 1))
+        parts[shard_name(case.split, index)].append(case)
+    for name, part in parts.items():
+        write_cases(Path(folder) / f"{name}.csv", part)
+    return list(parts)

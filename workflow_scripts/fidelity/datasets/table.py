@@ -1,0 +1,87 @@
+"""Any data set described by a CSV table of its cases.
+
+Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
+`mask:<class>` per annotated class. Paths are relative to the data root; PNG, JPEG or TIFF.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fidelity.datasets.cases import HEAD, MASK_PREFIX, TAIL, Case, read_cases, read_header
+from fidelity.datasets.near import suggestion
+from fidelity.errors import InputError
+
+# A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
+same_size = False
+
+
+def find_cases(root: Path, settings: dict) -> Iterator[Case]:
+    """Read the cases of a table.
+
+    Args:
+        root: the data root that the paths in the table are relative to.
+        settings: `table`, the CSV file, relative to the root or to the working directory.
+
+    Yields:
+        The cases in the order of the table. Sizes and digests are read from the files later.
+
+    Raises:
+        InputError: the root or table is missing, a column is missing or unknown, or a cell is bad.
+    """
+    path = table_path(Path(root), settings)
+    _check_columns(path)
+    yield from read_cases(path)
+
+
+def table_path(root: Path, settings: dict) -> Path:
+    """Locate the table: below the root first, then from the working directory."""
+    if not root.is_dir():
+        raise InputError(
+            "the data root does not exist",
+            file=root,
+            field="root",
+            remedy="Set 'root' of the data set in the config to the folder of the images",
+        )
+    name = settings.get("table")
+    if not name:
+        raise InputError(
+            "the source 'table' needs a table",
+            field="table",
+            remedy="Set 'table' of the data set in the config to a CSV file",
+        )
+    for path in (root / name, Path(name)):
+        if path.is_file():
+            return path
+    raise InputError(
+        f"the table does not exist, neither below {root} nor in {Path.cwd()}",
+        file=name,
+        field="table",
+        remedy="Set 'table' of the data set to a CSV file",
+    )
+
+
+def _check_columns(path: Path) -> None:
+    known = [*HEAD, *TAIL]
+    columns = read_header(path)
+    if len(columns) == 1 and ";" in columns[0]:
+        raise InputError(
+            "the columns are separated by semicolons",
+            file=path,
+            remedy="Save the table with commas",
+        )
+    for name in columns:
+        if columns.count(name) > 1:
+            raise InputError(
+                "the column stands twice in the table",
+                file=path,
+                field=name,
+                remedy="Remove one of the two",
+            )
+        if name in known or (name.startswith(MASK_PREFIX) and name != MASK_PREFIX):
+            continue
+        raise InputError(
+            "unknown column",
+            file=path,
+            field=name,
+            remedy=suggestion(name, [*known, MASK_PREFIX + "<class>"]),
+        )

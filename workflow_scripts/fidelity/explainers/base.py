@@ -1,0 +1,60 @@
+"""What an explainer gets and gives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fidelity.maps import SaliencyMap
+from fidelity.seeding import seed_for
+
+if TYPE_CHECKING:
+    from fidelity.classifiers.model import Classifier
+    from fidelity.datasets.prepared import PreparedCase
+
+
+@dataclass(frozen=True)
+class Task:
+    """One map to make.
+
+    Attributes:
+        case: the prepared case.
+        cls: source class whose reference mask the map will be scored against.
+        target: index of the explained class among the classifier's outputs (None without one).
+    """
+
+    case: "PreparedCase"
+    cls: str
+    target: int | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A map and what the explainer has to say about it (JSON-serialisable)."""
+
+    map: SaliencyMap
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all maps of a job share.
+
+    Attributes:
+        classifier: in eval mode on its device; None for explainers without one.
+        batch: images per forward pass; constant, so that results do not depend on grouping.
+        seed: the config's seed.
+        method: the method's name: two settings of one method share their random numbers.
+    """
+
+    classifier: "Classifier | None"
+    batch: int
+    seed: int
+    method: str
+
+    def seed_of(self, task: Task, repeat: int = 0) -> int:
+        """Seed of a task's random numbers, independent of shard, order and setting."""
+        return seed_for(self.seed, task.case.case, self.method, repeat)
+
+
+Explain = Callable[[Sequence[Task]], list[Explanation]]
+"""Explains a batch of tasks; the result has their order."""

@@ -1,0 +1,40 @@
+"""An explainer from the user's own file, named by `method: plugin:<function>`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.maps import SaliencyMap
+from fidelity.plugins import load_plugin_function
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Wrap the user's function.
+
+    Args:
+        context: classifier, batch size and seed.
+        settings: method (`plugin:<function>`), plugins (paths) and params (given to the function).
+
+    Returns:
+        A function from tasks to maps. The user's function is called per image as
+        `function(classifier, image, target, seed, **params)`, image float32 tensor (1, C, H, W)
+        normalised for the network, and returns an array (h, w) of any resolution.
+    """
+    function = load_plugin_function(settings["method"], settings["plugins"])
+
+    def explain_one(task: Task) -> Explanation:
+        image = context.classifier.preprocess(task.case.image[None])
+        values = function(
+            context.classifier, image, task.target, context.seed_of(task), **settings["params"]
+        )
+        values = np.asarray(values, dtype=np.float64)
+        if values.ndim != 2:
+            raise ValueError(f"{settings['method']} returned shape {values.shape}, not (h, w)")
+        return Explanation(SaliencyMap("dense", values))
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [explain_one(task) for task in tasks]
+
+    return explain

@@ -1,0 +1,167 @@
+"""Explain the cases of a shard: targets, batches, resuming, failures."""
+
+import hashlib
+import importlib
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fidelity.datasets.prepared import PreparedShard
+from fidelity.errors import InputError
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.partial import PartialStore
+from fidelity.explainers.registry import method_of
+from fidelity.maps import MapRecord, write_maps
+
+if TYPE_CHECKING:  # null baselines do without torch and its four seconds
+    from fidelity.classifiers.model import Classifier
+
+log = logging.getLogger(__name__)
+
+
+def explain_shard(
+    prepared: Path,
+    classifier: "Classifier | None",
+    settings: dict[str, Any],
+    rule: dict[str, Any],
+    labels: dict[str, str],
+    seed: int,
+    batch: int,
+    fingerprint: str,
+    output: Path,
+) -> None:
+    """Make the maps of one shard.
+
+    Args:
+        prepared: the shard's prepared cases.
+        classifier: None for explainers without one.
+        settings: the explainer's config entry, `method` among it.
+        rule: `target` (reference, predicted, or a model class) and `max_failed_cases`.
+        labels: source class → model class.
+        seed: the config's seed.
+        batch: images per forward pass.
+        fingerprint: of code and weights; with the settings it guards the resumable batches.
+        output: the map file.
+
+    Raises:
+        InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
+    """
+    method = method_of(settings["method"])
+    with PreparedShard(prepared) as shard:
+        tasks = make_tasks(list(shard), classifier, rule["target"], labels, batch)
+    context = Context(classifier, batch, seed, settings["method"])
+    explain = importlib.import_module(f"fidelity.{method.module}").make(context, settings)
+    store = PartialStore(
+        output.parent / ".partial" / output.stem,
+        _fingerprint(fingerprint, settings, rule["target"], seed, batch, tasks),
+    )
+    records: list[MapRecord] = []
+    resumed = 0
+    for index, start in enumerate(range(0, len(tasks), batch)):
+        chunk = tasks[start : start + batch]
+        done = store.load(index)
+        if done is None:
+            done = _explain_batch(explain, chunk, classifier)
+            store.save(index, done)
+            log.info("%d of %d maps", start + len(chunk), len(tasks))
+        else:
+            resumed += len(done)
+        records += done
+    if resumed:
+        log.info("resumed: %d of %d maps were there already", resumed, len(tasks))
+    failed = [record for record in records if record.status == "failed"]
+    if len(failed) > rule["max_failed_cases"]:
+        raise InputError(
+            f"{len(failed)} of {len(records)} cases failed, first {failed[0].case!r}: "
+            f"{failed[0].reason}",
+            file=prepared,
+            field="explain.max_failed_cases",
+            remedy=f"Mend the cause, or allow at least {len(failed)}: "
+            "the maps made so far are kept and not made again",
+        )
+    write_maps(output, records, {"method": settings["method"], "seed": str(seed)})
+    store.clear()
+
+
+def make_tasks(
+    cases: Sequence, classifier: "Classifier | None", target: str, labels: dict[str, str], batch: int
+) -> list[Task]:
+    """List the maps to make: one per case and annotated class it shows.
+
+    Args:
+        cases: prepared cases; those without a reference mask are outside the cohort.
+        classifier: gives the class order, and the prediction for target `predicted`.
+        target: the rule; a map is scored on its reference whatever class it explains.
+        labels: source class → model class.
+        batch: images per forward pass.
+
+    Returns:
+        Tasks in the order of the cases.
+    """
+    cohort = [case for case in cases if case.references]
+    predicted: dict[str, int] = {}
+    if classifier is not None and target == "predicted" and cohort:
+        from fidelity.classifiers.predict import predict_logits
+
+        logits = predict_logits(classifier, [case.image for case in cohort], batch)
+        predicted = {case.case: int(row.argmax()) for case, row in zip(cohort, logits, strict=True)}
+    tasks = []
+    for case in cohort:
+        for cls in case.references:
+            index = None
+            if classifier is not None:
+                index = (
+                    predicted[case.case]
+                    if target == "predicted"
+                    else classifier.index_of(labels[cls] if target == "reference" else target)
+                )
+            tasks.append(Task(case, cls, index))
+    return tasks
+
+
+def _explain_batch(
+    explain: Explain, tasks: Sequence[Task], classifier: "Classifier | None"
+) -> list[MapRecord]:
+    """Explain a batch; if it raises, each task alone, so that one bad case spoils no other."""
+    started = time.perf_counter()
+    try:
+        explanations: list[Explanation | Exception] = list(explain(tasks))
+    except Exception as error:  # noqa: BLE001 - any failure is recorded with its case
+        log.warning("a batch failed (%s); its cases are explained one by one", error)
+        explanations = [_explain_alone(explain, task) for task in tasks]
+    seconds = (time.perf_counter() - started) / len(tasks)
+    return [
+        _record(task, explanation, classifier, seconds)
+        for task, explanation in zip(tasks, explanations, strict=True)
+    ]
+
+
+def _explain_alone(explain: Explain, task: Task) -> Explanation | Exception:
+    try:
+        return explain([task])[0]
+    except Exception as error:  # noqa: BLE001
+        log.exception("case %s failed", task.case.case)
+        return error
+
+
+def _record(
+    task: Task, explanation: Explanation | Exception, classifier: "Classifier | None", seconds: float
+) -> MapRecord:
+    target = "" if task.target is None else classifier.classes[task.target]
+    common = (task.case.case, task.cls, target)
+    if isinstance(explanation, Exception):
+        reason = f"{type(explanation).__name__}: {explanation}"
+        return MapRecord(*common, "failed", reason, seconds)
+    return MapRecord(*common, "ok", "", seconds, explanation.extras, explanation.map)
+
+
+def _fingerprint(*parts: Any) -> str:
+    """Hash what decides the maps; `max_failed_cases` does not, so raising it resumes."""
+    *rest, tasks = parts
+    text = json.dumps(
+        [*rest, [(t.case.case, t.case.digest, t.cls, t.target) for t in tasks]], sort_keys=True
+    )
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
