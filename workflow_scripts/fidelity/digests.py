@@ -8,12 +8,14 @@ apart from Grad-CAM's.
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-# Modules about running, not about results: editing them re-runs nothing.
+# Modules about running, not about results: editing them re-runs nothing. Registries are lists of
+# names: registering a new method must not re-run the old ones.
 IGNORED = {"fidelity", "fidelity.joblog", "fidelity.errors", "fidelity.files"}
 # Import name → name of the distribution, where they differ.
 DISTRIBUTIONS = {
@@ -85,7 +87,7 @@ def dependencies(*modules: str) -> frozenset[str]:
     seen: set[str] = set()
     while pending:
         name = pending.pop()
-        if name in seen or name in IGNORED:
+        if name in seen or name in IGNORED or name.endswith(".registry"):
             continue
         seen.add(name)
         pending.extend(_package_imports(name))
@@ -113,7 +115,7 @@ def _parse(name: str) -> tuple[ast.Module, frozenset[str]]:
 
 def _package_imports(name: str) -> list[str]:
     found = []
-    for node in ast.walk(_parse(name)[0]):
+    for node in _running_nodes(_parse(name)[0]):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.startswith("fidelity.")]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -123,6 +125,17 @@ def _package_imports(name: str) -> list[str]:
                 child = f"{node.module}.{alias.name}"
                 found.append(child if _path(child).is_file() else node.module)
     return found
+
+
+def _running_nodes(tree: ast.Module) -> Iterator[ast.AST]:
+    """Walk the tree without what stands under `if TYPE_CHECKING:`."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        yield node
+        pending.extend(ast.iter_child_nodes(node))
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

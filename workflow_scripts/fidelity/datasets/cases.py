@@ -78,7 +78,7 @@ def relative_path(text: str, *, file: str | Path, field: str) -> str:
             f"the path {text!r} leaves the data root",
             file=file,
             field=field,
-            remedy="Choose a root that contains all images and masks, and give paths relative to it",
+            remedy="Choose a root that contains all images and masks",
         )
     return path
 
@@ -152,7 +152,7 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
         for case in cases:
             if any("|" in label for label in case.labels):
                 raise InputError(
-                    f"the class name {'|'.join(case.labels)!r} contains '|', which separates labels",
+                    f"the class name {'|'.join(case.labels)!r} contains the separator '|'",
                     field=case.case,
                     remedy="Rename the class",
                 )

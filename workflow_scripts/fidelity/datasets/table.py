@@ -20,7 +20,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
 
     Args:
         root: the data root that the paths in the table are relative to.
-        settings: `table`, the CSV file, relative to the root or to the working directory.
+        settings: `table`, the CSV file, relative to the root.
 
     Yields:
         The cases in the order of the table. Sizes and digests are read from the files later.
@@ -34,7 +34,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
 
 
 def table_path(root: Path, settings: dict) -> Path:
-    """Locate the table: below the root first, then from the working directory."""
+    """Locate the table."""
     if not root.is_dir():
         raise InputError(
             "the data root does not exist",
@@ -49,15 +49,15 @@ def table_path(root: Path, settings: dict) -> Path:
             field="table",
             remedy="Set 'table' of the data set in the config to a CSV file",
         )
-    for path in (root / name, Path(name)):
-        if path.is_file():
-            return path
-    raise InputError(
-        f"the table does not exist, neither below {root} nor in {Path.cwd()}",
-        file=name,
-        field="table",
-        remedy="Set 'table' of the data set to a CSV file",
-    )
+    path = root / name
+    if not path.is_file():
+        raise InputError(
+            "the table does not exist",
+            file=path,
+            field="table",
+            remedy="Set 'table' of the data set to the CSV's path relative to 'root'",
+        )
+    return path
 
 
 def _check_columns(path: Path) -> None:

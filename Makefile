@@ -1,0 +1,65 @@
+# make run     the demo study, from nothing to report, tables and figures
+# make test    the tests
+# make help    the rest
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run report test lint format estimate lock clean
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?= config/config.yaml
+# VENV may lie elsewhere (.ci/run keeps one outside the clone).
+VENV ?= .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+SOURCES := workflow_scripts tests benchmarks envs
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+	@echo "  CONFIG=config/….yaml CORES=N choose the study and the cores"
+
+# The environment is made once per lock file: its hash is in the stamp's name.
+LOCK := $(shell cat envs/requirements.lock | sha256sum | cut -c1-12)
+DEV_LOCK := $(shell cat envs/requirements.lock envs/requirements-dev.lock | sha256sum | cut -c1-12)
+ENVIRONMENT := $(VENV)/.installed-$(LOCK)
+DEV_ENVIRONMENT := $(VENV)/.installed-dev-$(DEV_LOCK)
+
+$(ENVIRONMENT):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=…"; exit 1; }
+	@echo "Making the environment in $(VENV) (once; some 6 GB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
+	@touch $@
+
+$(DEV_ENVIRONMENT): $(ENVIRONMENT)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock --requirement envs/requirements-dev.lock
+	@touch $@
+
+run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its report
+	@$(SNAKEMAKE)
+	@$(MAKE) --no-print-directory report
+	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
+
+report: $(ENVIRONMENT) ## results/report.html from what has been computed
+	@if [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' | head -1)" ]; then \
+	  $(SNAKEMAKE) --report results/report.html; fi
+
+test: $(DEV_ENVIRONMENT) ## run the tests (ARGS='-m "not slow"' leaves the long ones out)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt and snakemake --lint
+	@$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/snakemake --lint
+
+format: $(DEV_ENVIRONMENT) ## format all code
+	@$(BIN)/ruff check --fix $(SOURCES); $(BIN)/ruff format $(SOURCES); $(BIN)/snakefmt Snakefile rules
+
+estimate: $(ENVIRONMENT) ## jobs, CPU-hours and disk of CONFIG, from one timed case per explainer
+	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) --jobs <($(SNAKEMAKE) --dry-run --quiet rules 2>&1)
+
+lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in anew
+	@$(BIN)/python envs/lock.py
+
+clean: ## remove all results
+	@rm -rf results .snakemake

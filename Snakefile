@@ -1,0 +1,32 @@
+# Localization fidelity of explanations of chest X-ray classifiers: config, includes, target rules.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# Not a bare `configfile:`, which would mix the demo's data sets into every other config.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/cases.smk"
+include: "rules/classifiers.smk"
+include: "rules/saliency.smk"
+include: "rules/localization.smk"
+include: "rules/summary.smk"
+
+
+localrules:
+    all,
+    tables,
+    figures,
+    masks_png,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        summary_files(),

@@ -1,0 +1,151 @@
+# From a data source to prepared shards.
+
+# Keys of a data set that decide which files there are; data sets that share them share one copy.
+ACQUISITION_KEYS = ("source", "cases", "size", "contrast", "shortcut", "root", "table")
+INDEX_KEYS = (
+    "source",
+    "table",
+    "input",
+    "annotated_classes",
+    "labels",
+    "lung_masks",
+    "duplicates",
+    "limit",
+    "strict",
+)
+PREPARE_KEYS = ("input", "image_size", "lung_masks", "annotated_classes")
+
+
+def acquisition(dataset):
+    """What a data set's files depend on."""
+    found = {key: DATASETS[dataset][key] for key in ACQUISITION_KEYS if key in DATASETS[dataset]}
+    if "root" in found:
+        found["root"] = str(settings.data_root(cfg, dataset))
+    else:
+        found["seed"] = cfg["seed"]
+    return found
+
+
+def raw_name(dataset):
+    text = json.dumps(acquisition(dataset), sort_keys=True)
+    fingerprint = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    return f"{DATASETS[dataset]['source']}-{fingerprint}"
+
+
+RAW = {raw_name(dataset): dataset for dataset in DATASETS}
+
+
+def raw_of(w):
+    return f"results/raw/{raw_name(w.dataset)}"
+
+
+def shards_of(w):
+    """The folder of shard tables, known once the checkpoint has run."""
+    return checkpoints.shard_cases.get(dataset=w.dataset).output[0]
+
+
+def classes_of(w):
+    """classes.json, asked for through the checkpoint, so that an index made anew re-runs only what it changed."""
+    return f"{shards_of(w)}/classes.json"
+
+
+rule acquire:
+    output:
+        directory("results/raw/{source}"),
+    log:
+        "results/logs/acquire/{source}.log",
+    benchmark:
+        "results/benchmarks/acquire/{source}.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=240,
+    params:
+        settings=lambda w: acquisition(RAW[w.source]),
+        # Names, sizes and times of the files: a file added or changed is noticed.
+        listing=lambda w: listing.listing_digest(settings.data_root(cfg, RAW[w.source])),
+        digest=lambda w: digests.module_digest(f"datasets.{DATASETS[RAW[w.source]]['source']}"),
+    message:
+        "Acquiring the images of {wildcards.source}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/acquire.py"
+
+
+rule index_cases:
+    input:
+        raw=raw_of,
+    output:
+        cases="results/{dataset}/cases.csv",
+        quarantine="results/{dataset}/quarantine.csv",
+        classes="results/{dataset}/classes.json",
+    log:
+        "results/logs/{dataset}/index_cases.log",
+    benchmark:
+        "results/benchmarks/{dataset}/index_cases.tsv"
+    threads: 2
+    resources:
+        mem_mb=memory(2000),
+        runtime=120,
+    params:
+        settings=lambda w: {k: v for k, v in DATASETS[w.dataset].items() if k in INDEX_KEYS},
+        target=cfg["explain"]["target"],
+        digest=lambda w: digests.module_digest(
+            "datasets.index", f"datasets.{DATASETS[w.dataset]['source']}"
+        ),
+    message:
+        "Listing and checking the cases of {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/index_cases.py"
+
+
+checkpoint shard_cases:
+    input:
+        cases=rules.index_cases.output.cases,
+        classes=rules.index_cases.output.classes,
+    output:
+        directory("results/{dataset}/shards"),
+    log:
+        "results/logs/{dataset}/shard_cases.log",
+    benchmark:
+        "results/benchmarks/{dataset}/shard_cases.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        counts=lambda w: DATASETS[w.dataset]["shards"],
+        digest=digests.module_digest("datasets.shards"),
+    message:
+        "Distributing the cases of {wildcards.dataset} over shards"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/shard_cases.py"
+
+
+rule prepare:
+    input:
+        shard=lambda w: f"{shards_of(w)}/{w.shard}.csv",
+        classes=classes_of,
+        # The shard's own table says which files changed (by digest); the folder's time does not.
+        raw=lambda w: ancient(raw_of(w)),
+    output:
+        "results/{dataset}/prepared/{shard}.h5",
+    log:
+        "results/logs/{dataset}/prepare/{shard}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/prepare/{shard}.tsv"
+    resources:
+        mem_mb=memory(1500),
+        runtime=60,
+    params:
+        settings=lambda w: {k: v for k, v in DATASETS[w.dataset].items() if k in PREPARE_KEYS},
+        digest=digests.module_digest("datasets.prepare"),
+    message:
+        "Preparing {wildcards.shard} of {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/prepare.py"

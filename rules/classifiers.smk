@@ -1,0 +1,161 @@
+# Classifiers: checked, trained or loaded, applied, evaluated.
+
+TRAINED = [name for name, entry in CLASSIFIERS.items() if entry["training"] is not None]
+LOADED = [name for name in CLASSIFIERS if name not in TRAINED]
+
+
+def classifier_settings(name, *without):
+    return {key: value for key, value in CLASSIFIERS[name].items() if key not in without}
+
+
+def layers_asked_for():
+    """The layers that explainers name; they are looked for before anything is trained."""
+    return {key: entry["layer"] for key, entry in EXPLAINERS.items() if "layer" in entry}
+
+
+rule check_classifier:
+    output:
+        "results/{dataset}/{classifier}/architecture.json",
+    log:
+        "results/logs/{dataset}/{classifier}/check_classifier.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/check_classifier.tsv"
+    priority: 100
+    resources:
+        mem_mb=memory(2000),
+        runtime=20,
+    params:
+        settings=lambda w: {
+            key: CLASSIFIERS[w.classifier][key] for key in ("architecture", "weights", "trusted")
+        },
+        layers=layers_asked_for(),
+        image_size=lambda w: DATASETS[w.dataset]["image_size"],
+        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        digest=digests.module_digest("classifiers.architectures"),
+    message:
+        "Checking the architecture and layers of {wildcards.classifier}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/check_classifier.py"
+
+
+rule train:
+    input:
+        train=prepared_of(["train"]),
+        val=prepared_of(["val"]),
+        classes=classes_of,
+        checked=ancient(rules.check_classifier.output[0]),
+    output:
+        model="results/{dataset}/{classifier}/model.safetensors",
+        training="results/{dataset}/{classifier}/training.csv",
+    log:
+        "results/logs/{dataset}/{classifier}/train.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/train.tsv"
+    wildcard_constraints:
+        classifier=any_of(TRAINED),
+    priority: 50
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=memory(4000, 4000),
+        runtime=480,
+    params:
+        settings=lambda w: CLASSIFIERS[w.classifier],
+        seed=cfg["seed"],
+        compute={key: COMPUTE[key] for key in ("threads", "device", "dtype")},
+        image_size=lambda w: DATASETS[w.dataset]["image_size"],
+        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        digest=digests.module_digest("classifiers.train", "classifiers.store"),
+    message:
+        "Training {wildcards.classifier} on {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/train.py"
+
+
+rule import_classifier:
+    input:
+        weights=lambda w: CLASSIFIERS[w.classifier]["weights"],
+        classes=classes_of,
+        checked=ancient(rules.check_classifier.output[0]),
+    output:
+        model="results/{dataset}/{classifier}/model.safetensors",
+        training="results/{dataset}/{classifier}/training.csv",
+    log:
+        "results/logs/{dataset}/{classifier}/import_classifier.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/import_classifier.tsv"
+    wildcard_constraints:
+        classifier=any_of(LOADED),
+    priority: 50
+    resources:
+        mem_mb=memory(3000),
+        runtime=20,
+    params:
+        settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
+        image_size=lambda w: DATASETS[w.dataset]["image_size"],
+        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        digest=digests.module_digest("classifiers.store"),
+    message:
+        "Loading {wildcards.classifier} for {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/import_classifier.py"
+
+
+rule predict:
+    input:
+        prepared=prepared_of(["val", "test"]),
+        model="results/{dataset}/{classifier}/model.safetensors",
+        classes=classes_of,
+    output:
+        "results/{dataset}/{classifier}/predictions.csv",
+    log:
+        "results/logs/{dataset}/{classifier}/predict.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/predict.tsv"
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=memory(3000, 2000),
+        runtime=120,
+    params:
+        compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
+        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        digest=digests.module_digest("classifiers.predict", "classifiers.store"),
+    message:
+        "Applying {wildcards.classifier} to {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/predict.py"
+
+
+rule evaluate:
+    input:
+        predictions=expand(
+            "results/{{dataset}}/{classifier}/predictions.csv", classifier=CLASSIFIERS
+        ),
+    output:
+        classification="results/{dataset}/tables/classification.csv",
+        confusion="results/{dataset}/tables/confusion.csv",
+        calibration="results/{dataset}/tables/calibration.csv",
+    log:
+        "results/logs/{dataset}/evaluate.log",
+    benchmark:
+        "results/benchmarks/{dataset}/evaluate.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        classifiers=list(CLASSIFIERS),
+        dataset=lambda w: w.dataset,
+        digest=digests.module_digest("classifiers.evaluate"),
+    message:
+        "Evaluating the classifiers on {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/evaluate.py"

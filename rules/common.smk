@@ -1,0 +1,82 @@
+# The checked config, the names derived from it, and the digests of code. Imports nothing heavy.
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
+
+from fidelity import digests, settings
+from fidelity.datasets import listing
+from fidelity.errors import InputError
+from fidelity.explainers.registry import method_of
+
+try:
+    cfg = settings.load(
+        config, ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
+    )
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+DATASETS = cfg["datasets"]
+CLASSIFIERS = settings.expand_classifiers(cfg)
+EXPLAINERS = cfg["explainers"]
+BINARIZATIONS = cfg["binarizations"]
+COMPUTE = cfg["compute"]
+SPLITS = ("train", "val", "test")
+ENV = "../envs/environment.yaml"
+
+# Explainers without a classifier are run once, under the reserved classifier `none`.
+COMBINATIONS = [
+    (classifier, explainer)
+    for explainer, entry in EXPLAINERS.items()
+    for classifier in (CLASSIFIERS if method_of(entry["method"]).needs_classifier else ("none",))
+]
+
+
+def any_of(names):
+    """A wildcard constraint that admits these names and no others."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=any_of(DATASETS),
+    classifier=any_of([*CLASSIFIERS, "none"]),
+    explainer=any_of(EXPLAINERS),
+    binarization=any_of(BINARIZATIONS),
+    protocol=any_of(cfg["protocols"]),
+    source=r"[a-z_]+-[0-9a-f]{12}",
+    shard=r"(train|val|test)-\d{3}",
+
+
+def shard_names(dataset, splits):
+    """The shards of some splits of a data set, empty ones included."""
+    return [
+        f"{split}-{number:03d}"
+        for split in splits
+        for number in range(DATASETS[dataset]["shards"][split])
+    ]
+
+
+def explained_shards(dataset):
+    return shard_names(dataset, cfg["explain"]["splits"])
+
+
+def prepared_of(splits):
+    """An input function: the prepared shards of some splits."""
+    return lambda w: [
+        f"results/{w.dataset}/prepared/{shard}.h5" for shard in shard_names(w.dataset, splits)
+    ]
+
+
+def plugins_for(name):
+    """Plugin files with their digests, for the settings that use one; else nothing."""
+    if not name.startswith("plugin:"):
+        return {}
+    return {path: digests.file_digest(path) for path in cfg["plugins"]}
+
+
+def memory(base, per_attempt=1000):
+    """Megabytes, more on each retry."""
+    return lambda w, attempt: base + per_attempt * (attempt - 1)

@@ -1,0 +1,416 @@
+# From scores to tables, statistics, figures and the summary over data sets.
+
+# What a reader must know to interpret a number; printed under the tables.
+CONVENTIONS = {
+    "empty": cfg["scores"]["empty"],
+    "statistics": cfg["statistics"],
+    "postprocess": cfg["postprocess"],
+    "explain": cfg["explain"],
+}
+FIRST_PROTOCOL = cfg["protocols"][0]
+
+
+def combinations(dataset):
+    """All rows of a data set's tables, in the order of their score files."""
+    return [
+        {
+            "dataset": dataset,
+            "classifier": classifier,
+            "explainer": explainer,
+            "binarization": binarization,
+            "protocol": protocol,
+        }
+        for classifier, explainer in COMBINATIONS
+        for binarization in BINARIZATIONS
+        for protocol in cfg["protocols"]
+    ]
+
+
+def all_scores(w):
+    return expand(
+        [rules.score.output[0].format(**combination) for combination in combinations(w.dataset)]
+    )
+
+
+def explainers_of(classifier):
+    """A classifier's explainers and the null baselines that stand beside them."""
+    return [(c, e) for c, e in COMBINATIONS if c in (classifier, "none")]
+
+
+def titles():
+    """What tables and figures need to know about the explainers."""
+    return {
+        key: {"title": method_of(entry["method"]).title, "family": method_of(entry["method"]).family}
+        for key, entry in EXPLAINERS.items()
+    }
+
+
+def per_explainer(pattern):
+    """An input function: one file per explainer of the classifier."""
+    return lambda w: [
+        pattern.format(dataset=w.dataset, classifier=c, explainer=e)
+        for c, e in explainers_of(w.classifier)
+    ]
+
+
+def scores_per_explainer(w):
+    return [
+        f"results/{w.dataset}/{c}/{e}/{w.binarization}/{FIRST_PROTOCOL}/scores.parquet"
+        for c, e in explainers_of(w.classifier)
+    ]
+
+
+def masks_per_explainer(w):
+    return [
+        f"results/{w.dataset}/{c}/{e}/{w.binarization}/masks.json"
+        for c, e in explainers_of(w.classifier)
+    ]
+
+
+def maps_per_explainer(w):
+    """The maps of all explainers: explainer by explainer, shard by shard."""
+    return [
+        f"results/{w.dataset}/{c}/{e}/maps/{shard}.h5"
+        for c, e in explainers_of(w.classifier)
+        for shard in explained_shards(w.dataset)
+    ]
+
+
+def statistics_settings():
+    primary = cfg["statistics"]["primary_binarization"] or next(iter(BINARIZATIONS))
+    return {**cfg["statistics"], "primary_binarization": primary}
+
+
+rule summarize:
+    input:
+        scores=all_scores,
+    output:
+        localization="results/{dataset}/tables/localization.csv",
+    log:
+        "results/logs/{dataset}/summarize.log",
+    benchmark:
+        "results/benchmarks/{dataset}/summarize.tsv"
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        combos=lambda w: combinations(w.dataset),
+        statistics=statistics_settings(),
+        metrics=cfg["scores"]["metrics"],
+        seed=cfg["seed"],
+        digest=digests.module_digest("summary"),
+    message:
+        "Summarizing the scores of {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/summarize.py"
+
+
+rule compare:
+    input:
+        scores=all_scores,
+    output:
+        comparisons="results/{dataset}/tables/comparisons.csv",
+    log:
+        "results/logs/{dataset}/compare.log",
+    benchmark:
+        "results/benchmarks/{dataset}/compare.tsv"
+    resources:
+        mem_mb=memory(1500),
+        runtime=60,
+    params:
+        combos=lambda w: combinations(w.dataset),
+        statistics=statistics_settings(),
+        metrics=cfg["scores"]["metrics"],
+        seed=cfg["seed"],
+        digest=digests.module_digest("summary", "statistics"),
+    message:
+        "Comparing the explainers on {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/compare.py"
+
+
+rule format_tables:
+    input:
+        localization=rules.summarize.output.localization,
+        classification=branch(
+            bool(CLASSIFIERS), then="results/{dataset}/tables/classification.csv", otherwise=[]
+        ),
+    output:
+        markdown="results/{dataset}/tables/tables.md",
+        latex="results/{dataset}/tables/tables.tex",
+        html=report(
+            "results/{dataset}/tables/tables.html",
+            caption="captions/tables.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"content": "Localization and classification"},
+        ),
+    log:
+        "results/logs/{dataset}/format_tables.log",
+    benchmark:
+        "results/benchmarks/{dataset}/format_tables.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        dataset=lambda w: w.dataset,
+        scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
+        explainers=titles(),
+        conventions=CONVENTIONS,
+        digest=digests.module_digest("tables"),
+    message:
+        "Formatting the tables of {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/format_tables.py"
+
+
+rule figure_gallery:
+    input:
+        maps=maps_per_explainer,
+        masks=masks_per_explainer,
+        scores=scores_per_explainer,
+        prepared=prepared_explained,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/gallery-{binarization}.png",
+            caption="captions/gallery.rst",
+            category="{dataset}",
+            subcategory="Overlays",
+            labels={"classifier": "{classifier}", "binarization": "{binarization}"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/gallery-{binarization}.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_gallery-{binarization}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_gallery-{binarization}.tsv"
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        titles=titles(),
+        sign=cfg["postprocess"]["sign"],
+        scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
+        settings=cfg["figures"],
+        digest=digests.module_digest("figures.gallery"),
+    message:
+        "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/figure_gallery.py"
+
+
+rule figure_curves:
+    input:
+        curves=per_explainer("results/{dataset}/{classifier}/{explainer}/curves.parquet"),
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/curves.png",
+            caption="captions/curves.rst",
+            category="{dataset}",
+            subcategory="Threshold curves",
+            labels={"classifier": "{classifier}", "binarization": "every threshold"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/curves.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_curves.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_curves.tsv"
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        titles=titles(),
+        statistics=cfg["statistics"],
+        seed=cfg["seed"],
+        settings=cfg["figures"],
+        digest=digests.module_digest("figures.curves"),
+    message:
+        "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/figure_curves.py"
+
+
+rule figure_distributions:
+    input:
+        scores=scores_per_explainer,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/distributions-{binarization}.png",
+            caption="captions/distributions.rst",
+            category="{dataset}",
+            subcategory="Distributions",
+            labels={"classifier": "{classifier}", "binarization": "{binarization}"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/distributions-{binarization}.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_distributions-{binarization}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_distributions-{binarization}.tsv"
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        titles=titles(),
+        metric=cfg["statistics"]["primary"],
+        settings=cfg["figures"],
+        digest=digests.module_digest("figures.distributions"),
+    message:
+        "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/figure_distributions.py"
+
+
+rule figure_training:
+    input:
+        training="results/{dataset}/{classifier}/training.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/training.png",
+            caption="captions/training.rst",
+            category="{dataset}",
+            subcategory="Classifier",
+            labels={"classifier": "{classifier}", "content": "Training curves"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/training.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_training.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_training.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        settings=cfg["figures"],
+        digest=digests.module_digest("figures.training"),
+    message:
+        "Drawing the training curves of {wildcards.classifier} on {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/figure_training.py"
+
+
+rule figure_confusion:
+    input:
+        confusion="results/{dataset}/tables/confusion.csv",
+        calibration="results/{dataset}/tables/calibration.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/confusion.png",
+            caption="captions/confusion.rst",
+            category="{dataset}",
+            subcategory="Classifier",
+            labels={"classifier": "{classifier}", "content": "Confusion and calibration"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/confusion.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_confusion.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_confusion.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        classifier=lambda w: w.classifier,
+        settings=cfg["figures"],
+        digest=digests.module_digest("figures.confusion"),
+    message:
+        "Drawing confusion matrix and calibration of {wildcards.classifier} on {wildcards.dataset}"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/figure_confusion.py"
+
+
+rule summary_over_datasets:
+    input:
+        localization=expand("results/{dataset}/tables/localization.csv", dataset=DATASETS),
+        classification=branch(
+            bool(CLASSIFIERS),
+            then=expand("results/{dataset}/tables/classification.csv", dataset=DATASETS),
+            otherwise=[],
+        ),
+    output:
+        localization="results/summary/tables/localization.csv",
+        classification="results/summary/tables/classification.csv",
+        png=report(
+            "results/summary/figures/localization.png",
+            caption="captions/summary.rst",
+            category="Summary",
+            labels={"content": "All data sets"},
+        ),
+        pdf="results/summary/figures/localization.pdf",
+    log:
+        "results/logs/summary_over_datasets.log",
+    benchmark:
+        "results/benchmarks/summary_over_datasets.tsv"
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        titles=titles(),
+        statistics=statistics_settings(),
+        settings=cfg["figures"],
+        digest=digests.module_digest("figures.summary"),
+    message:
+        "Joining the tables of all data sets"
+    conda:
+        ENV
+    script:
+        "../workflow_scripts/summary_over_datasets.py"
+
+
+def summary_files():
+    return [*rules.summary_over_datasets.output]
+
+
+rule tables:
+    input:
+        expand(
+            "results/{dataset}/tables/{table}",
+            dataset=DATASETS,
+            table=["localization.csv", "comparisons.csv", "tables.md", "tables.tex", "tables.html"],
+        ),
+        expand(
+            "results/{dataset}/tables/classification.csv",
+            dataset=DATASETS if CLASSIFIERS else [],
+        ),
+
+
+rule figures:
+    input:
+        expand(
+            "results/{dataset}/figures/{classifier}/{figure}-{binarization}.{format}",
+            dataset=DATASETS,
+            classifier=CLASSIFIERS,
+            figure=["gallery", "distributions"],
+            binarization=BINARIZATIONS,
+            format=["png", "pdf"],
+        ),
+        expand(
+            "results/{dataset}/figures/{classifier}/{figure}.{format}",
+            dataset=DATASETS,
+            classifier=CLASSIFIERS,
+            figure=["curves", "confusion"],
+            format=["png", "pdf"],
+        ),
+        expand(
+            "results/{dataset}/figures/{classifier}/training.{format}",
+            dataset=DATASETS,
+            classifier=TRAINED,
+            format=["png", "pdf"],
+        ),

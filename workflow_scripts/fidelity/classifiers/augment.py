@@ -1,0 +1,59 @@
+"""Random variation of training images, one set of parameters per image, in one vectorised pass."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch.nn import functional
+
+DEFAULTS = {
+    "flip": 0.0,
+    "rotation": 0.0,
+    "translation": 0.0,
+    "scale": 0.0,
+    "brightness": 0.0,
+    "contrast": 0.0,
+}
+
+
+def augment(
+    images: torch.Tensor, settings: Mapping[str, float], generator: torch.Generator
+) -> torch.Tensor:
+    """Vary a batch of images.
+
+    Args:
+        images: float (n, H, W) in [0, 1].
+        settings: `flip` probability of a left-right flip; `rotation` ± degrees; `translation` ±
+            share of the side; `scale` ± share; `brightness` ± added; `contrast` ± share around the
+            image's mean. Absent ones are 0.
+        generator: on the CPU; the only source of randomness.
+
+    Returns:
+        Float (n, H, W) in [0, 1]; what comes in from outside the image is black.
+    """
+    strength = DEFAULTS | dict(settings)
+    count = len(images)
+
+    def spread(half_width: float, columns: int = 1) -> torch.Tensor:
+        draws = torch.rand(count, columns, generator=generator)
+        return ((draws * 2 - 1) * half_width).to(images.device)
+
+    # All numbers are drawn whatever the settings, so that switching one off leaves the others.
+    flip = (torch.rand(count, generator=generator) < strength["flip"]).to(images.device)
+    angle = spread(strength["rotation"] * math.pi / 180)[:, 0]
+    shift = spread(2 * strength["translation"], 2)  # the sampling grid spans [-1, 1]
+    zoom = 1 + spread(strength["scale"])[:, 0]
+    brightness = spread(strength["brightness"])[:, :, None]
+    contrast = 1 + spread(strength["contrast"])[:, :, None]
+
+    if any(strength[key] > 0 for key in ("flip", "rotation", "translation", "scale")):
+        mirror = 1 - 2 * flip.float()
+        cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+        top = torch.stack([cos * mirror, -sin, shift[:, 0]], dim=1)
+        bottom = torch.stack([sin * mirror, cos, shift[:, 1]], dim=1)
+        theta = torch.stack([top, bottom], dim=1)
+        batch = images.unsqueeze(1)
+        grid = functional.affine_grid(theta, list(batch.shape), align_corners=False)
+        images = functional.grid_sample(batch, grid, align_corners=False).squeeze(1)
+    mean = images.mean(dim=(1, 2), keepdim=True)
+    return ((images - mean) * contrast + mean + brightness).clamp(0, 1)

@@ -1,0 +1,90 @@
+"""From the labels of cases to what a classifier is trained on and evaluated against. No torch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fidelity.errors import InputError
+
+
+def label_matrix(
+    labels: Sequence[Sequence[str]], classes: Mapping[str, Any], names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Map the source classes of cases to model classes.
+
+    Args:
+        labels: per case its source classes.
+        classes: content of classes.json (`classes`, `labels`, `task`).
+        names: model classes of the columns; those of classes.json by default.
+
+    Returns:
+        uint8 (cases, names), 1 where the case has the class.
+
+    Raises:
+        InputError: a label belongs to no model class.
+    """
+    columns = {name: index for index, name in enumerate(names or classes["classes"])}
+    mapping = classes.get("labels") or {}
+    matrix = np.zeros((len(labels), len(columns)), np.uint8)
+    for row, sources in enumerate(labels):
+        for source in sources:
+            target = mapping.get(source, source)
+            if target is None:
+                continue
+            if target not in columns:
+                raise InputError(
+                    f"label {source!r} belongs to no class of the classifier",
+                    field="labels",
+                    remedy=f"Map it to one of {', '.join(columns)} under the data set's labels",
+                )
+            matrix[row, columns[target]] = 1
+    return matrix
+
+
+def head_of(
+    settings: Mapping[str, Any], classes: Mapping[str, Any]
+) -> tuple[tuple[str, ...], str]:
+    """Decide the order of the classes and the activation of a classifier.
+
+    Args:
+        settings: the classifier's config (`head`, `classes`).
+        classes: content of classes.json.
+
+    Returns:
+        (classes, activation). `classes` of the config is the order of the outputs; without it that
+        of the data set. One logit stands for (negative, positive): positive is the class that is
+        annotated.
+
+    Raises:
+        InputError: the config's classes lack one of the data set, or a head does not go with the
+            task.
+    """
+    of_data = list(classes["classes"])
+    chosen = list(settings.get("classes") or [])
+    if chosen:
+        absent = [name for name in of_data if name not in chosen]
+        if absent or len(set(chosen)) != len(chosen):
+            problem = f"{', '.join(absent)} is missing" if absent else "a class stands twice"
+            raise InputError(
+                f"{problem} in the classifier's classes",
+                field="classes",
+                remedy="List the classes in the order of its outputs, or map labels differently",
+            )
+    one_logit = settings.get("head", "softmax") == "one_logit"
+    if one_logit:
+        names = chosen or of_data
+        if len(names) != 2 or classes["task"] != "multiclass":
+            raise InputError(
+                f"a head with one logit needs two classes that exclude each other; the data set has"
+                f" {', '.join(names)}",
+                field="head",
+                remedy="Use head: softmax, or map the labels to two classes",
+            )
+        mapping = classes.get("labels") or {}
+        annotated = {mapping.get(name, name) for name in classes.get("annotated", [])}
+        if not chosen and names[0] in annotated and names[1] not in annotated:
+            names = names[::-1]
+        return tuple(names), "one_logit"
+    activation = "softmax" if classes["task"] == "multiclass" else "sigmoid"
+    return tuple(chosen or of_data), activation

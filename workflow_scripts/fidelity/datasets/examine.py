@@ -1,0 +1,136 @@
+"""Checking the files of one case before anything is computed from them."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images import MaskValueError, decode_image, decode_mask, read_bytes
+from fidelity.errors import InputError
+
+# Relative difference of aspect ratios above which a mask cannot belong to its image.
+ASPECT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the files of a case turned out to be.
+
+    Attributes:
+        case: with width, height and digest filled in, if the files can be used.
+        image_digest: hash of the image's bytes; empty if unreadable.
+        problem: what is wrong with the first bad file, else None.
+        file: that file, relative to the data root.
+        fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
+            out would bias the scores without a trace.
+    """
+
+    case: Case
+    image_digest: str = ""
+    problem: InputError | None = None
+    file: str = ""
+    fatal: bool = False
+
+
+def examine(
+    case: Case, root: Path, *, same_size: bool, lung_expected: bool, lung_needed: bool
+) -> Examined:
+    """Read the image and masks of a case and check that they fit together.
+
+    Args:
+        case: with no other masks than those that are used.
+        root: the data root.
+        same_size: the source declares image and masks to be of equal size.
+        lung_expected: every case must have a lung mask.
+        lung_needed: the lung mask decides the classifier's input, so it must not be empty.
+
+    Returns:
+        The case with size and digest, or the first problem.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    file, image_digest = case.image, ""
+    try:
+        data = read_bytes(root / case.image)
+        image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        shape = decode_image(data, root / case.image).shape
+        digest.update(f"image {len(data)}\n".encode() + data)
+
+        def mask(name: str, path: str) -> np.ndarray:
+            data = read_bytes(root / path)
+            values = decode_mask(data, root / path)
+            _check_size(values.shape, shape, root / path, same_size)
+            digest.update(f"{name} {len(data)}\n".encode() + data)
+            return values
+
+        file = case.lung_mask or case.image
+        _check_lung(case, root, mask, lung_expected, lung_needed)
+        for name, path in sorted(case.masks.items()):
+            file = path
+            if not (root / path).is_file():
+                return Examined(
+                    case, image_digest, missing_mask(case, name, root / path), path, fatal=True
+                )
+            mask(f"mask:{name}", path)
+    except InputError as error:
+        return Examined(case, image_digest, error, file, isinstance(error, MaskValueError))
+    height, width = shape
+    done = replace(case, width=width, height=height, digest=digest.hexdigest())
+    return Examined(done, image_digest)
+
+
+def missing_mask(case: Case, name: str, path: Path) -> InputError:
+    """Describe a case of an annotated class that has no reference mask."""
+    return InputError(
+        f"the case {case.case!r} of the annotated class {name!r} has no reference mask",
+        file=path,
+        field="annotated_classes",
+        remedy="Add the mask (all zeros if nothing is to be seen) or drop the class from"
+        " annotated_classes",
+    )
+
+
+def _check_lung(
+    case: Case,
+    root: Path,
+    mask: Callable[[str, str], np.ndarray],
+    expected: bool,
+    needed: bool,
+) -> None:
+    if case.lung_mask is None:
+        if expected:
+            raise InputError(
+                f"the case {case.case!r} has no lung mask",
+                file=root / case.image,
+                field="lung_masks",
+                remedy="Add the mask, or set lung_masks: none",
+            )
+        return
+    if not mask("lung", case.lung_mask).any() and needed:
+        raise InputError(
+            "the lung mask is empty, and the input setting needs it",
+            file=root / case.lung_mask,
+            field="input",
+            remedy="Correct the mask, or set input: full",
+        )
+
+
+def _check_size(mask: tuple[int, ...], image: tuple[int, ...], path: Path, same_size: bool) -> None:
+    if mask == image:
+        return
+    sizes = f"the mask is {mask[1]} x {mask[0]} pixels, its image {image[1]} x {image[0]}"
+    if same_size:
+        raise InputError(
+            f"{sizes}: this source has masks of the image's size",
+            file=path,
+            remedy="Restore the original file",
+        )
+    # Cross-multiplied: |(mw/mh) / (iw/ih) - 1| > tolerance.
+    if abs(mask[1] * image[0] - image[1] * mask[0]) > ASPECT_TOLERANCE * image[1] * mask[0]:
+        raise InputError(
+            f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}",
+            file=path,
+            remedy="Check that the mask belongs to this image and was not cropped",
+        )

@@ -1,0 +1,298 @@
+"""Indexing a data set: find its cases, check everything, say what is used and what is not."""
+
+import csv
+import hashlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fidelity.datasets import registry
+from fidelity.datasets.cases import Case, sort_key
+from fidelity.datasets.examine import Examined, examine, missing_mask
+from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
+from fidelity.datasets.near import suggestion
+from fidelity.datasets.problems import raise_first
+from fidelity.errors import InputError
+from fidelity.files import atomic_path
+
+# Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
+READERS = 4
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A case that is left out, the file concerned and why."""
+
+    case: str
+    split: str
+    file: str
+    reason: str
+
+
+def index_cases(
+    source: str, root: str | Path, settings: dict[str, Any]
+) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
+    """Find and check the cases of a data set.
+
+    Settings used: annotated_classes, labels, input, lung_masks, limit, strict, duplicates, and the
+    source's own. Damaged files put their case into quarantine (or are fatal under `strict`); what
+    is wrong with the data set as a whole is fatal: ambiguous ids, masks that are not binary or
+    missing, one image or patient in two splits (unless `duplicates` says otherwise).
+
+    Args:
+        source: name in the registry.
+        root: the data root.
+        settings: of the data set, as in the config.
+
+    Returns:
+        The cases by split and id, with size, digest and only the masks that are used; what was
+        left out; and {"classes", "task", "annotated", "labels"}: model classes in order (those of
+        annotated_classes first), `multiclass` or `multilabel`, annotated source classes, and the
+        model class of each source class.
+
+    Raises:
+        InputError: names the first problems and counts them.
+    """
+    root = Path(root)
+    adapter = registry.reader(source)
+    _check_settings(settings)
+    found = list(adapter.find_cases(root, settings))
+    if not found:
+        raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
+    raise_first(_repeated_ids(found))
+    raise_first(_unknown_classes(found, settings))
+    cases, quarantine = _without_dropped_labels(found, settings), []
+    # Every case is its own patient where the source knows none, so this finds nothing then.
+    cases = _separate(
+        find_leaks(((c.patient, c) for c in cases), "patient"), cases, settings, quarantine
+    )
+    cases = [_only_used_masks(case, settings) for case in limited(cases, settings.get("limit"))]
+    lung = settings.get("lung_masks", "provided") == "provided"
+    if lung and not any(case.lung_mask for case in cases):
+        raise InputError(
+            "no case has a lung mask",
+            file=root,
+            field="lung_masks",
+            remedy="Set lung_masks: none, or add the masks",
+        )
+    examined = _examine_all(cases, root, settings, adapter.same_size, lung)
+    _raise_fatal(examined, bool(settings.get("strict")))
+    bad = [one for one in examined if one.problem]
+    quarantine += [Quarantined(e.case.case, e.case.split, e.file, _reason(e.problem)) for e in bad]
+    good = [one for one in examined if not one.problem]
+    leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
+    cases = _separate(leaks, [one.case for one in good], settings, quarantine)
+    raise_first(_empty_classes(cases, quarantine, settings))
+    cases.sort(key=sort_key)
+    quarantine.sort(key=lambda entry: (entry.split, entry.case))
+    _report(cases, quarantine)
+    return cases, quarantine, _classes(cases, settings)
+
+
+def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
+    """Keep the first cases of each class and split by the hash of their id.
+
+    The choice depends on no order of files; a greater limit contains a smaller one.
+
+    Args:
+        cases: any cases.
+        limit: per class and split (a case of several classes counts for each); None keeps all.
+
+    Returns:
+        The kept cases in their given order.
+    """
+    cases = list(cases)
+    if limit is None:
+        return cases
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for case in cases:
+        for label in case.labels or ("",):
+            groups[case.split, label].append(case.case)
+    kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
+    return [case for case in cases if case.case in kept]
+
+
+def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
+    """Write what was left out as CSV: case, split, file, reason."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["case", "split", "file", "reason"])
+        writer.writerows([e.case, e.split, e.file, e.reason] for e in entries)
+
+
+def _rank(case: str) -> bytes:
+    return hashlib.blake2b(case.encode(), digest_size=8).digest()
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    """Check the keys used here; the config's schema does so earlier, with the config's name."""
+    for name, default, known in (
+        ("input", "full", ("full", "lung_masked", "lung_crop")),
+        ("lung_masks", "provided", ("provided", "none")),
+        ("duplicates", "error", ("error", "exclude", "keep")),
+    ):
+        value = settings.get(name, default)
+        if value not in known:
+            raise InputError(
+                f"unknown value {value!r}", field=name, remedy=suggestion(str(value), known)
+            )
+    if settings.get("input", "full") != "full" and settings.get("lung_masks") == "none":
+        raise InputError(
+            f"input {settings['input']!r} needs lung masks, and lung_masks is 'none'",
+            field="input",
+            remedy="Set input: full, or lung_masks: provided",
+        )
+    for name in settings["annotated_classes"]:
+        if _model_class(name, settings) is None:
+            raise InputError(
+                f"the class {name!r} is annotated but left out by 'labels'",
+                field="annotated_classes",
+                remedy="Drop it from one of the two",
+            )
+
+
+def _repeated_ids(cases: list[Case]) -> list[InputError]:
+    files: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        files[case.case].append(case.image)
+    return [
+        InputError(
+            f"the case id {name!r} stands for {len(images)} images (also {images[1]})",
+            file=images[0],
+            field="case",
+            remedy="Give every image an id of its own",
+        )
+        for name, images in files.items()
+        if len(images) > 1
+    ]
+
+
+def _unknown_classes(cases: list[Case], settings: dict[str, Any]) -> list[InputError]:
+    present = sorted({label for case in cases for label in case.labels})
+    named = [("annotated_classes", name) for name in settings["annotated_classes"]]
+    named += [("labels", name) for name in settings.get("labels") or {}]
+    return [
+        InputError(
+            f"no image has the class {name!r}", field=field, remedy=suggestion(name, present)
+        )
+        for field, name in named
+        if name not in present
+    ]
+
+
+def _model_class(label: str, settings: dict[str, Any]) -> str | None:
+    return (settings.get("labels") or {}).get(label, label)
+
+
+def _without_dropped_labels(cases: list[Case], settings: dict[str, Any]) -> list[Case]:
+    return [
+        c for c in cases if all(_model_class(label, settings) is not None for label in c.labels)
+    ]
+
+
+def _only_used_masks(case: Case, settings: dict[str, Any]) -> Case:
+    """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
+    annotated = settings["annotated_classes"]
+    return replace(
+        case,
+        masks={c: case.masks[c] for c in annotated if c in case.labels and c in case.masks},
+        lung_mask=None if settings.get("lung_masks") == "none" else case.lung_mask,
+    )
+
+
+def _separate(
+    leaks: list[Leak],
+    cases: list[Case],
+    settings: dict[str, Any],
+    quarantine: list[Quarantined],
+) -> list[Case]:
+    """Deal with leaks as `duplicates` says; excluded cases are added to the quarantine."""
+    rule = settings.get("duplicates", "error")
+    if rule == "error":
+        raise_first(leak_errors(leaks))
+    if not leaks or rule == "keep":
+        for leak in leaks:
+            log.warning("%s in %s: %s, kept", leak.case.case, leak.case.split, leak.reason)
+        return cases
+    gone = {leak.case.case for leak in leaks}
+    quarantine += [Quarantined(k.case.case, k.case.split, k.case.image, k.reason) for k in leaks]
+    return [case for case in cases if case.case not in gone]
+
+
+def _examine_all(
+    cases: list[Case], root: Path, settings: dict[str, Any], same_size: bool, lung: bool
+) -> list[Examined]:
+    check = partial(
+        examine,
+        root=root,
+        same_size=same_size,
+        lung_expected=lung,
+        lung_needed=settings.get("input", "full") != "full",
+    )
+    annotated = set(settings["annotated_classes"])
+
+    def one(case: Case) -> Examined:
+        for name in sorted(annotated.intersection(case.labels) - set(case.masks)):
+            problem = missing_mask(case, name, root / case.image)
+            return Examined(case, problem=problem, file=case.image, fatal=True)
+        return check(case)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(one, cases))
+
+
+def _raise_fatal(examined: list[Examined], strict: bool) -> None:
+    raise_first([one.problem for one in examined if one.problem and (one.fatal or strict)])
+
+
+def _reason(problem: InputError) -> str:
+    """Word a problem for the quarantine table, which has a column for the file."""
+    return f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
+
+
+def _empty_classes(
+    cases: list[Case], quarantine: list[Quarantined], settings: dict[str, Any]
+) -> list[InputError]:
+    present = {label for case in cases for label in case.labels}
+    first = f" (first: {quarantine[0].file}: {quarantine[0].reason})" if quarantine else ""
+    return [
+        InputError(
+            f"no usable image is left of the class {name!r};"
+            f" {len(quarantine)} cases were left out{first}",
+            field="annotated_classes",
+            remedy="Mend the files, or drop the class",
+        )
+        for name in settings["annotated_classes"]
+        if name not in present
+    ]
+
+
+def _classes(cases: list[Case], settings: dict[str, Any]) -> dict[str, Any]:
+    labels = sorted({label for case in cases for label in case.labels})
+    mapping = {label: _model_class(label, settings) for label in labels}
+    first = [mapping[name] for name in settings["annotated_classes"]]
+    rest = sorted(set(mapping.values()) - set(first))
+    several = any(len({mapping[label] for label in case.labels}) != 1 for case in cases)
+    return {
+        "classes": [*dict.fromkeys(first), *rest],
+        "task": "multilabel" if several else "multiclass",
+        "annotated": list(settings["annotated_classes"]),
+        "labels": mapping,
+    }
+
+
+def _report(cases: list[Case], quarantine: list[Quarantined]) -> None:
+    counts = Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
+    for (split, label), count in counts.items():
+        log.info("%s, %s: %d cases", split, label, count)
+    if quarantine:
+        log.warning("%d cases left out, see the quarantine table", len(quarantine))
+        for entry in quarantine[:5]:
+            log.warning("left out: %s: %s", entry.file, entry.reason)

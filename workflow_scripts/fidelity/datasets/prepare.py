@@ -1,0 +1,155 @@
+"""From the files of a case to what the classifier and the scores need."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images import read_image, read_mask
+from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.errors import InputError
+from fidelity.masks import encode
+
+# Margin of the lung crop on each side, as a share of the lung's height and width.
+CROP_MARGIN = 0.05
+READERS = 4
+BLOCK = 64
+
+
+def prepare_cases(
+    cases: Iterable[Case], root: str | Path, settings: dict[str, Any]
+) -> Iterator[PreparedCase]:
+    """Prepare cases with several readers, keeping their order and little in memory.
+
+    Args:
+        cases: indexed cases.
+        root: the data root.
+        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`.
+
+    Yields:
+        The prepared cases in the given order.
+
+    Raises:
+        InputError: a file has become unreadable since it was indexed.
+    """
+    stream = iter(cases)
+    with ThreadPoolExecutor(READERS) as pool:
+        while block := list(islice(stream, BLOCK)):
+            yield from pool.map(lambda case: prepare_case(case, Path(root), settings), block)
+
+
+def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCase:
+    """Read one case, apply the input setting and resize.
+
+    `full` shows the image, `lung_masked` the image times its lung mask, `lung_crop` the bounding
+    box of the lung with a margin. The shown region is stretched to a square, as classifiers expect.
+
+    Args:
+        case: an indexed case.
+        root: the data root.
+        settings: see `prepare_cases`.
+
+    Returns:
+        The prepared case. Reference and lung masks are at the image's native size; a mask drawn at
+        another resolution is brought there by nearest neighbour.
+
+    Raises:
+        InputError: a file is unreadable, or the input setting needs a lung mask that is not there.
+    """
+    shown = read_image(root / case.image)
+    size = shown.shape
+    wants_lung = case.lung_mask is not None and settings.get("lung_masks") != "none"
+    lung = at_size(read_mask(root / case.lung_mask), size) if wants_lung else None
+    mode = settings.get("input", "full")
+    box: Box = (0, 0, *size)
+    if mode != "full":
+        if lung is None or not lung.any():
+            raise InputError(
+                f"the case {case.case!r} has no lung mask, and input is {mode!r}",
+                file=root / (case.lung_mask or case.image),
+                field="input",
+                remedy="Set input: full, or index the cases again",
+            )
+        if mode == "lung_masked":
+            shown = np.where(lung, shown, 0).astype(shown.dtype)
+        elif mode == "lung_crop":
+            box = lung_box(lung)
+        else:
+            raise InputError(f"unknown input setting {mode!r}", field="input")
+    y0, x0, y1, x1 = box
+    side = int(settings["image_size"])
+    references = {
+        name: encode(at_size(read_mask(root / case.masks[name]), size))
+        for name in settings["annotated_classes"]
+        if name in case.labels and name in case.masks
+    }
+    return PreparedCase(
+        case=case.case,
+        patient=case.patient,
+        split=case.split,
+        labels=case.labels,
+        image=resize_image(shown[y0:y1, x0:x1], side),
+        lung=None if lung is None else at_size(lung[y0:y1, x0:x1], (side, side)),
+        native_size=size,
+        box=box,
+        references=references,
+        lung_native=None if lung is None else encode(lung),
+        digest=case.digest,
+    )
+
+
+def lung_box(lung: np.ndarray) -> Box:
+    """Bound the lung with a margin.
+
+    Args:
+        lung: (H, W) bool, not empty.
+
+    Returns:
+        (y0, x0, y1, x1), half-open, 5 % of the lung's height and width added on each side, cut at
+        the border of the image.
+    """
+    box = []
+    for axis in (0, 1):
+        where = np.flatnonzero(lung.any(axis=1 - axis))
+        low, high = int(where[0]), int(where[-1]) + 1
+        margin = round((high - low) * CROP_MARGIN)
+        box.append((max(0, low - margin), min(lung.shape[axis], high + margin)))
+    (y0, y1), (x0, x1) = box
+    return y0, x0, y1, x1
+
+
+def resize_image(image: np.ndarray, side: int) -> np.ndarray:
+    """Resize to a square: area averages along axes that shrink, bilinear along axes that grow.
+
+    Args:
+        image: (H, W) uint8 or float32, values 0 … 255.
+        side: side of the square in pixels.
+
+    Returns:
+        (side, side) uint8, rounded.
+    """
+    height, width = image.shape
+    # OpenCV's area mode turns bilinear as soon as one axis grows, and would alias the other one.
+    smaller = (min(width, side), min(height, side))
+    image = np.ascontiguousarray(image)
+    if smaller != (width, height):
+        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    if smaller != (side, side):
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+    if image.dtype != np.uint8:
+        image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return image
+
+
+def at_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a boolean mask to a size (height, width) by nearest neighbour, half-pixel centres."""
+    if mask.shape == tuple(size):
+        return mask
+    pixels = np.ascontiguousarray(mask, dtype=np.uint8)
+    resized = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+    return resized.astype(bool)

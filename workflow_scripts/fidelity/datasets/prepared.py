@@ -1,0 +1,188 @@
+"""The prepared form of a shard: working images, lung masks, references as run lengths, in HDF5."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fidelity.errors import InputError
+from fidelity.files import atomic_path
+from fidelity.masks import RLE
+
+SCHEMA = "fidelity-prepared-1"
+# Cases read or written at once: bounds memory, spares HDF5 calls.
+BLOCK = 64
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """A case as classifiers, explainers and scores see it.
+
+    Attributes:
+        case: case id.
+        patient: patient id.
+        split: `train`, `val` or `test`.
+        labels: source classes.
+        image: (S, S) uint8, the working image after the input setting.
+        lung: (S, S) bool, the lung mask of the same region; None if the source has none.
+        native_size: (height, width) of the original image in pixels.
+        box: (y0, x0, y1, x1), the region of the native image that the working image shows.
+        references: reference mask per annotated source class of the case, at native size.
+        lung_native: lung mask at native size; None if the source has none.
+        digest: hash of the bytes of the image and its masks.
+    """
+
+    case: str
+    patient: str
+    split: str
+    labels: tuple[str, ...]
+    image: np.ndarray
+    lung: np.ndarray | None
+    native_size: tuple[int, int]
+    box: Box
+    references: dict[str, RLE]
+    lung_native: RLE | None
+    digest: str
+
+
+def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[str, Any]) -> None:
+    """Write a shard, atomically and byte-identically for equal cases.
+
+    Args:
+        path: the HDF5 file.
+        cases: none at all is valid; they are taken one by one, never held all at once.
+        attrs: `image_size` (S) and `classes` (model classes in order) at least; lists and dicts
+            are stored as JSON.
+
+    Raises:
+        ValueError: an image is not (S, S) uint8.
+    """
+    side = int(attrs["image_size"])
+    shape = {"shape": (0, side, side), "maxshape": (None, side, side), "chunks": (1, side, side)}
+    packing = {"compression": "gzip", "compression_opts": 1}
+    stream = iter(cases)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        for key, value in attrs.items():
+            file.attrs[key] = json.dumps(value) if isinstance(value, list | tuple | dict) else value
+        images = file.create_dataset("images", dtype=np.uint8, **shape, **packing)
+        lungs = file.create_dataset("lungs", dtype=np.bool_, **shape, **packing)
+        records = file.create_dataset(
+            "cases", (0,), maxshape=(None,), chunks=(BLOCK,), dtype=h5py.string_dtype()
+        )
+        while block := list(islice(stream, BLOCK)):
+            start, end = len(images), len(images) + len(block)
+            for dataset in (images, lungs, records):
+                dataset.resize(end, axis=0)
+            images[start:end] = np.stack([_checked(case, side) for case in block])
+            blank = np.zeros((side, side), np.bool_)
+            lungs[start:end] = np.stack([blank if c.lung is None else c.lung for c in block])
+            records[start:end] = np.array([_record(case) for case in block], dtype=object)
+
+
+class PreparedShard:
+    """Reader of a prepared shard; use it as a context manager.
+
+    Attributes:
+        path: the file.
+        attrs: what was given to `write_prepared`, lists decoded.
+        classes: model classes in order.
+        images: (n, S, S) uint8, all working images at once.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Name the file; it is opened on entering the context."""
+        self.path = Path(path)
+
+    def __enter__(self) -> "PreparedShard":
+        """Open the file.
+
+        Raises:
+            InputError: it is missing, damaged or of another kind.
+        """
+        remedy = "Delete the file and run again"
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise InputError(
+                f"cannot be read as HDF5 ({error})", file=self.path, remedy=remedy
+            ) from error
+        if self._file.attrs.get("schema") != SCHEMA:
+            found = self._file.attrs.get("schema")
+            self._file.close()
+            raise InputError(
+                f"is not a prepared shard of this version (schema {found!r}, not {SCHEMA!r})",
+                file=self.path,
+                remedy=remedy,
+            )
+        self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
+        self.classes: list[str] = self.attrs["classes"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        """Count the cases."""
+        return len(self._file["images"])
+
+    def __iter__(self) -> Iterator[PreparedCase]:
+        """Yield the cases in the order they were written."""
+        for start in range(0, len(self), BLOCK):
+            part = slice(start, start + BLOCK)
+            images, lungs = self._file["images"][part], self._file["lungs"][part]
+            records = self._file["cases"].asstr()[part]
+            for image, lung, record in zip(images, lungs, records, strict=True):
+                yield _case(json.loads(record), image, lung)
+
+    @property
+    def images(self) -> np.ndarray:
+        return self._file["images"][()]
+
+
+def _checked(case: PreparedCase, side: int) -> np.ndarray:
+    for array, dtype in ((case.image, np.uint8), (case.lung, np.bool_)):
+        if array is not None and (array.shape != (side, side) or array.dtype != dtype):
+            raise ValueError(f"{case.case}: expected ({side}, {side}) {np.dtype(dtype)}")
+    return case.image
+
+
+def _record(case: PreparedCase) -> str:
+    """Everything but the pixels, as JSON."""
+    return json.dumps(
+        {
+            "case": case.case,
+            "patient": case.patient,
+            "split": case.split,
+            "labels": case.labels,
+            "has_lung": case.lung is not None,
+            "native_size": case.native_size,
+            "box": case.box,
+            "references": case.references,
+            "lung_native": case.lung_native,
+            "digest": case.digest,
+        },
+        sort_keys=True,
+        ensure_ascii=False,
+    )
+
+
+def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> PreparedCase:
+    has_lung = record.pop("has_lung")
+    for name in ("labels", "native_size", "box"):
+        record[name] = tuple(record[name])
+    return PreparedCase(**record, image=image, lung=lung.astype(bool) if has_lung else None)
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        return json.loads(value)
+    return value.item() if isinstance(value, np.generic) else value

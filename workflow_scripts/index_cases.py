@@ -1,0 +1,49 @@
+"""Rule index_cases: find and check the cases of a data set."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fidelity.datasets import index
+from fidelity.datasets.cases import write_cases
+from fidelity.files import write_text
+from fidelity.joblog import job_log
+
+
+def main(
+    raw_dir: str | Path,
+    settings: dict[str, Any],
+    source: str,
+    cases: str | Path,
+    quarantine: str | Path,
+    classes: str | Path,
+) -> None:
+    """Write the case table, what was left out, and the classes.
+
+    Args:
+        raw_dir: what `acquire` made; the data root is its `data`.
+        settings: of the data set.
+        source: name in the registry.
+        cases: cases.csv to write.
+        quarantine: quarantine.csv to write.
+        classes: classes.json to write.
+
+    Raises:
+        InputError: something is wrong with the data set.
+    """
+    found, left_out, names = index.index_cases(source, Path(raw_dir) / "data", settings)
+    write_cases(cases, found)
+    index.write_quarantine(quarantine, left_out)
+    write_text(classes, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            raw_dir=snakemake.input.raw,
+            settings=snakemake.params.settings,
+            source=snakemake.params.settings["source"],
+            cases=snakemake.output.cases,
+            quarantine=snakemake.output.quarantine,
+            classes=snakemake.output.classes,
+        )

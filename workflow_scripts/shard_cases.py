@@ -1,0 +1,27 @@
+"""Rule shard_cases: cut the case table into shards."""
+
+from pathlib import Path
+
+from fidelity.datasets.cases import read_cases
+from fidelity.datasets.shards import write_shards
+from fidelity.joblog import job_log
+
+
+def main(cases: str | Path, counts: dict[str, int], output_dir: str | Path) -> None:
+    """Write `{split}-{nnn}.csv` for every shard, the empty ones too.
+
+    Args:
+        cases: cases.csv.
+        counts: number of shards per split.
+        output_dir: folder of the shards.
+    """
+    write_shards(read_cases(cases), dict(counts), output_dir)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            cases=snakemake.input.cases,
+            counts=snakemake.params.counts,
+            output_dir=snakemake.output[0],
+        )

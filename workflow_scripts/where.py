@@ -1,0 +1,28 @@
+"""Say where the results of a study are: the last words of `make run`."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+
+def main(config: str) -> None:
+    """Print the places of report, tables and figures.
+
+    Args:
+        config: path of the config file.
+    """
+    datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]
+    lines = [("Report", "results/report.html")]
+    for dataset in datasets:
+        lines.append((f"Tables, {dataset}", f"results/{dataset}/tables/"))
+        lines.append((f"Figures, {dataset}", f"results/{dataset}/figures/"))
+    lines.append(("All data sets", "results/summary/"))
+    width = max(len(label) for label, _ in lines)
+    print("\nDone.")
+    for label, place in lines:
+        print(f"  {label:<{width}}  {Path(place).resolve()}{'/' if place.endswith('/') else ''}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
