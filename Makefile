@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run report test lint format estimate lock clean
+.PHONY: help run report test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -12,7 +12,7 @@ CONFIG ?= config/config.yaml
 VENV ?= .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
-SOURCES := workflow_scripts tests benchmarks envs
+SOURCES := workflow_scripts tests benchmarks envs config
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -57,6 +57,9 @@ format: $(DEV_ENVIRONMENT) ## format all code
 
 estimate: $(ENVIRONMENT) ## jobs, CPU-hours and disk of CONFIG, from one timed case per explainer
 	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) --jobs <($(SNAKEMAKE) --dry-run --quiet rules 2>&1)
+
+docs: $(ENVIRONMENT) ## write the key tables of config/README.md
+	@$(BIN)/python config/write_readme.py
 
 lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in anew
 	@$(BIN)/python envs/lock.py

@@ -60,7 +60,9 @@ rule acquire:
         mem_mb=memory(1000),
         runtime=240,
     params:
+        source=lambda w: DATASETS[RAW[w.source]]["source"],
         settings=lambda w: acquisition(RAW[w.source]),
+        seed=lambda w: acquisition(RAW[w.source]).get("seed", 0),
         # Names, sizes and times of the files: a file added or changed is noticed.
         listing=lambda w: listing.listing_digest(settings.data_root(cfg, RAW[w.source])),
         digest=lambda w: digests.module_digest(f"datasets.{DATASETS[RAW[w.source]]['source']}"),
@@ -91,7 +93,7 @@ rule index_cases:
         settings=lambda w: {k: v for k, v in DATASETS[w.dataset].items() if k in INDEX_KEYS},
         target=cfg["explain"]["target"],
         digest=lambda w: digests.module_digest(
-            "datasets.index", f"datasets.{DATASETS[w.dataset]['source']}"
+            "datasets.index", READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity.")
         ),
     message:
         "Listing and checking the cases of {wildcards.dataset}"

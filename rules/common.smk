@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from fidelity import digests, settings
 from fidelity.datasets import listing
+from fidelity.datasets.registry import READERS
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 

@@ -44,6 +44,9 @@ rule explain:
         rule={key: cfg["explain"][key] for key in ("target", "max_failed_cases")},
         seed=cfg["seed"],
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device")},
+        plugins=lambda w: plugins_for(
+            CLASSIFIERS.get(w.classifier, {}).get("architecture", "none")
+        ),
         digest=explain_digest,
     message:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ def main(
     rule: dict[str, Any],
     seed: int,
     compute: dict[str, Any],
+    plugins: Iterable[str],
     digest: str,
     output: str,
 ) -> None:
@@ -29,6 +31,7 @@ def main(
         rule: target rule and number of failures allowed.
         seed: the config's seed.
         compute: threads, batch, device, dtype.
+        plugins: Python files that the classifier's architecture is in.
         digest: of the code involved.
         output: the map file.
     """
@@ -39,7 +42,7 @@ def main(
         from fidelity.classifiers.store import load
         from fidelity.compute import configure
 
-        classifier = load(model).to(configure(compute))
+        classifier = load(model, plugins=list(plugins)).to(configure(compute))
         weights = hashlib.blake2b(Path(model).read_bytes(), digest_size=16).hexdigest()
     explain_shard(
         Path(prepared),
@@ -64,6 +67,7 @@ if __name__ == "__main__":
             snakemake.params.rule,
             snakemake.params.seed,
             snakemake.params.compute,
+            snakemake.params.plugins,
             snakemake.params.digest,
             snakemake.output[0],
         )

@@ -6,14 +6,17 @@ from typing import Any
 
 from fidelity.datasets import index
 from fidelity.datasets.cases import write_cases
+from fidelity.errors import InputError
 from fidelity.files import write_text
 from fidelity.joblog import job_log
+from fidelity.near import suggestion
 
 
 def main(
     raw_dir: str | Path,
     settings: dict[str, Any],
     source: str,
+    target: str,
     cases: str | Path,
     quarantine: str | Path,
     classes: str | Path,
@@ -24,6 +27,7 @@ def main(
         raw_dir: what `acquire` made; the data root is its `data`.
         settings: of the data set.
         source: name in the registry.
+        target: the target rule; a class name among them must be one of the classes.
         cases: cases.csv to write.
         quarantine: quarantine.csv to write.
         classes: classes.json to write.
@@ -32,6 +36,12 @@ def main(
         InputError: something is wrong with the data set.
     """
     found, left_out, names = index.index_cases(source, Path(raw_dir) / "data", settings)
+    if target not in ("reference", "predicted", *names["classes"]):
+        raise InputError(
+            f"{target!r} is no class of this data set",
+            field="explain.target",
+            remedy=suggestion(target, ["reference", "predicted", *names["classes"]]),
+        )
     write_cases(cases, found)
     index.write_quarantine(quarantine, left_out)
     write_text(classes, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
@@ -43,6 +53,7 @@ if __name__ == "__main__":
             raw_dir=snakemake.input.raw,
             settings=snakemake.params.settings,
             source=snakemake.params.settings["source"],
+            target=snakemake.params.target,
             cases=snakemake.output.cases,
             quarantine=snakemake.output.quarantine,
             classes=snakemake.output.classes,

@@ -1,5 +1,6 @@
 """Rule shard_cases: cut the case table into shards."""
 
+import shutil
 from pathlib import Path
 
 from fidelity.datasets.cases import read_cases
@@ -7,21 +8,27 @@ from fidelity.datasets.shards import write_shards
 from fidelity.joblog import job_log
 
 
-def main(cases: str | Path, counts: dict[str, int], output_dir: str | Path) -> None:
-    """Write `{split}-{nnn}.csv` for every shard, the empty ones too.
+def main(
+    cases: str | Path, classes: str | Path, counts: dict[str, int], output_dir: str | Path
+) -> None:
+    """Write `{split}-{nnn}.csv` for every shard, the empty ones too, and classes.json beside them.
 
     Args:
         cases: cases.csv.
+        classes: classes.json; what comes after the checkpoint reads the copy made here, so that an
+            index made anew with equal classes re-runs nothing.
         counts: number of shards per split.
         output_dir: folder of the shards.
     """
     write_shards(read_cases(cases), dict(counts), output_dir)
+    shutil.copyfile(classes, Path(output_dir) / "classes.json")
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             cases=snakemake.input.cases,
+            classes=snakemake.input.classes,
             counts=snakemake.params.counts,
             output_dir=snakemake.output[0],
         )

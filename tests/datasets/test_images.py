@@ -5,10 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from datasets.conftest import write_image
 from fidelity.datasets.images import read_image, read_mask
 from fidelity.errors import InputError
+from small_data import write_image
 
 GREY = np.random.default_rng(1).integers(0, 256, (12, 9), np.uint8)
 
@@ -57,7 +56,9 @@ def test_masks_of_other_values_are_refused(tmp_path, values):
 
 def png_claiming(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     body = chunk(b"IDAT", zlib.compress(b"\0" * 100))

@@ -48,7 +48,7 @@ def configure(compute: dict[str, Any]) -> torch.device:
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device computes bfloat16 in hardware; emulated, it is slower than float32."""
+    """Tell whether the device has bfloat16 in hardware; emulated, it is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":

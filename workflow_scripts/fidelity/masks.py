@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TypedDict
 
+import cv2
 import numpy as np
 from pycocotools import mask as coco
 
@@ -84,6 +85,15 @@ def _runs(counts: bytes) -> np.ndarray:
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
+
+
+def at_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a boolean mask to a size (height, width) by nearest neighbour, half-pixel centres."""
+    if mask.shape == tuple(size):
+        return mask
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    resized = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+    return resized.view(bool)
 
 
 def write_masks(path: str | Path, masks: Masks) -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
+from fidelity.near import suggestion
 
 SCHEMA_PATH = Path(__file__).resolve().parents[2] / "config" / "schemas" / "config.schema.yaml"
 # Config entries whose keys depend on one of them: definition → the key that says which.
@@ -126,7 +127,7 @@ def _resolve_mapping(value: dict, rule: dict[str, Any], path: str, source: str) 
                 "is not a known key",
                 file=source,
                 field=_join(path, key),
-                remedy=_near(key, properties, "Known keys"),
+                remedy=suggestion(key, properties, "Known keys"),
             )
     for key in rule.get("required", []):
         if key not in value:
@@ -178,7 +179,7 @@ def _dispatch(value: Any, name: str, path: str, source: str) -> dict[str, Any]:
             f"unknown {name} {key} {chosen!r}",
             file=source,
             field=_join(path, key),
-            remedy=_near(str(chosen), known, "Known"),
+            remedy=suggestion(str(chosen), known, "Known"),
         )
     return _definition(f"{prefix}{chosen}")
 
@@ -191,7 +192,7 @@ def _check_shallow(value: Any, rule: dict[str, Any], path: str, source: str) -> 
         return
     remedy = rule.get("description", "")
     if error.validator == "enum":
-        remedy = _near(str(value), [str(v) for v in error.validator_value], "Allowed")
+        remedy = suggestion(str(value), [str(v) for v in error.validator_value], "Allowed")
     raise InputError(error.message, file=source, field=path, remedy=remedy or None)
 
 
@@ -253,7 +254,7 @@ def _check_choice(config: dict, section: str, key: str, known: Any, source: str)
             f"{value!r} is not in this config",
             file=source,
             field=f"{section}.{key}",
-            remedy=_near(value, list(known), "Known"),
+            remedy=suggestion(value, list(known), "Known"),
         )
 
 
@@ -270,7 +271,7 @@ def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None
                 f"is no parameter of {algorithm}",
                 file=source,
                 field=f"{path}.superpixels.{key}",
-                remedy=_near(key, defaults, "Its parameters"),
+                remedy=suggestion(key, defaults, "Its parameters"),
             )
     settings["superpixels"] = {"algorithm": algorithm, **defaults, **given}
 
@@ -310,7 +311,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                     f"the phantom has no class {cls!r}",
                     file=source,
                     field=path,
-                    remedy=_near(cls, classes, "Its classes"),
+                    remedy=suggestion(cls, classes, "Its classes"),
                 )
     model_classes = {settings["labels"].get(c, c) for c in settings["annotated_classes"]}
     target = config["explain"]["target"]
@@ -321,7 +322,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                 f"{target!r} is no class of {path}",
                 file=source,
                 field="explain.target",
-                remedy=_near(target, ["reference", "predicted", *sorted(filter(None, model_classes))], "Known"),
+                remedy=suggestion(target, ["reference", "predicted", *sorted(filter(None, model_classes))], "Known"),
             )
 
 
@@ -388,7 +389,7 @@ def _check_files(config: dict[str, Any], source: str) -> None:
                 f"no function {function!r} in the files under 'plugins'",
                 file=source,
                 field=field,
-                remedy=_near(function, functions, "Functions there"),
+                remedy=suggestion(function, functions, "Functions there"),
             )
 
 
@@ -407,12 +408,6 @@ def _plugin_functions(paths: list[str], source: str) -> list[str]:
             raise InputError(f"line {error.lineno}: {error.msg}", file=path, field="plugins") from error
         functions += [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     return functions
-
-
-def _near(word: str, known: Any, label: str) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    listing = f"{label}: {', '.join(map(str, known)) or 'none'}"
-    return f"Did you mean '{near[0]}'? {listing}" if near else listing
 
 
 def _join(path: str, key: str) -> str:

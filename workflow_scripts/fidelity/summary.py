@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.errors import InputError
+from fidelity.metrics.registry import METRICS
 from fidelity.statistics import holm, mean_intervals, paired_comparison
 
 COMBO = ["dataset", "classifier", "explainer", "binarization", "protocol"]
@@ -123,7 +124,6 @@ def summarize(
     scores: pd.DataFrame,
     statistics: Mapping[str, Any],
     seed: int,
-    units: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Average the scores of each combination, split and class.
 
@@ -134,7 +134,6 @@ def summarize(
         scores: as `load_scores` returns it.
         statistics: replicates, alpha, cluster ("patient", or "case" where patients are unknown).
         seed: the config's seed.
-        units: {metric: unit}; "1" where absent.
 
     Returns:
         The table localization.csv. `n` counts the cases with a non-empty reference, failed ones
@@ -142,7 +141,6 @@ def summarize(
         n − n_undefined. `n_empty_prediction` counts within n. `false_positive_share` alone is taken
         over the cases with an empty reference. `std` is the sample standard deviation.
     """
-    units = units or {}
     metrics = metric_names(scores)
     rows: list[dict[str, Any]] = []
     for (dataset, *_), of_dataset in scores.groupby(["dataset"], sort=False):
@@ -150,13 +148,15 @@ def summarize(
         for split, _ in of_dataset.groupby("split", sort=True):
             in_split = of_dataset[of_dataset["split"] == split]
             for key, group in in_split.groupby(COMBO[1:], sort=False):
-                head = {"dataset": dataset, "split": split, **dict(zip(COMBO[1:], key, strict=True))}
+                head = {
+                    "dataset": dataset,
+                    "split": split,
+                    **dict(zip(COMBO[1:], key, strict=True)),
+                }
                 for name, members in classes.items():
                     part = group[group["class"].isin(members)]
                     for row in _summaries(part, metrics, statistics, seed):
-                        rows.append(
-                            {**head, "class": name, "unit": units.get(row["metric"], "1"), **row}
-                        )
+                        rows.append({**head, "class": name, **row})
     return pd.DataFrame(rows, columns=LOCALIZATION)
 
 
@@ -212,7 +212,7 @@ def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndar
     return values
 
 
-def test_split(table: pd.DataFrame) -> pd.DataFrame:
+def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of the test split, or all if there is none."""
     chosen = table[table["split"] == "test"]
     return chosen if len(chosen) else table
@@ -230,9 +230,7 @@ def _summaries(
     for on_empty in (False, True):
         chosen = empty if on_empty else ~empty
         columns = [
-            index
-            for index, name in enumerate(metrics)
-            if (name in ON_EMPTY_REFERENCES) == on_empty
+            index for index, name in enumerate(metrics) if (name in ON_EMPTY_REFERENCES) == on_empty
         ]
         if not columns or (on_empty and not chosen.any()):
             continue
@@ -248,6 +246,7 @@ def _summaries(
             defined = part[~np.isnan(part[:, position]), position]
             yield {
                 "metric": metrics[column],
+                "unit": METRICS[metrics[column]].unit if metrics[column] in METRICS else "1",
                 "n": int(chosen.sum()),
                 "n_patients": len(set(patients[chosen])),
                 "n_empty_prediction": int((chosen & empty_prediction).sum()),

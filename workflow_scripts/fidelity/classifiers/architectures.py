@@ -240,7 +240,9 @@ def _checked_layer(
         )
     automatic = name in (None, "auto")
     if automatic:
-        name = next((layer for kind, layer in CAM_LAYERS.items() if isinstance(network, kind)), None)
+        name = next(
+            (layer for kind, layer in CAM_LAYERS.items() if isinstance(network, kind)), None
+        )
     elif name not in dict(network.named_modules()) or not name:
         raise _unknown_layer(classifier, str(name))
     traced = _trace(classifier, name)
@@ -272,9 +274,7 @@ def _checked_layer(
     return name, module, size
 
 
-def _trace(
-    classifier: Classifier, only: str | None
-) -> dict[str, tuple[tuple[int, int], bool]]:
+def _trace(classifier: Classifier, only: str | None) -> dict[str, tuple[tuple[int, int], bool]]:
     """Run a zero image through the network; note every module that returns a feature map.
 
     Returns:

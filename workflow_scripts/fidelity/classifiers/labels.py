@@ -42,9 +42,7 @@ def label_matrix(
     return matrix
 
 
-def head_of(
-    settings: Mapping[str, Any], classes: Mapping[str, Any]
-) -> tuple[tuple[str, ...], str]:
+def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     """Decide the order of the classes and the activation of a classifier.
 
     Args:
@@ -88,3 +86,20 @@ def head_of(
         return tuple(names), "one_logit"
     activation = "softmax" if classes["task"] == "multiclass" else "sigmoid"
     return tuple(chosen or of_data), activation
+
+
+def check_every_class(labels: np.ndarray, names: Sequence[str], needed: Sequence[str]) -> None:
+    """Raise InputError if a class of the data set has no image to learn from.
+
+    Args:
+        labels: (n, names), 0 or 1.
+        names: model classes of the columns.
+        needed: the data set's model classes.
+    """
+    absent = [name for name in needed if not labels[:, list(names).index(name)].any()]
+    if absent:
+        raise InputError(
+            f"no training image has the class {', '.join(absent)}",
+            field="train",
+            remedy="Add images, or drop the class under the data set's labels (null)",
+        )

@@ -181,7 +181,7 @@ def load_foreign(
     """
     outputs = 1 if activation == "one_logit" else len(classes)
     if architecture == TORCHSCRIPT:
-        network: nn.Module = _trusted_torchscript(path, trusted)
+        network: nn.Module = trusted_torchscript(path, trusted)
         channels = network.channels
     else:
         state = read_state_dict(path)
@@ -342,7 +342,7 @@ class ScriptedNetwork(nn.Module):
         return self.script(x)
 
 
-def _trusted_torchscript(path: str | Path, trusted: bool) -> ScriptedNetwork:
+def trusted_torchscript(path: str | Path, trusted: bool) -> ScriptedNetwork:
     if not trusted:
         raise InputError(
             "a TorchScript checkpoint is code and is loaded only when trusted",

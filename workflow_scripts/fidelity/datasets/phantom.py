@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -16,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from fidelity.datasets.covid_qu_ex import find_cases
-from fidelity.datasets.phantom_anatomy import Frame, make_anatomy
-from fidelity.datasets.phantom_lesions import CLASSES, make_lesions, opacity_field
+from fidelity.datasets.phantom_anatomy import Anatomy, Frame, make_anatomy
+from fidelity.datasets.phantom_lesions import CLASSES, Lesions, make_lesions, opacity_field
 from fidelity.datasets.phantom_marks import draw_letter, draw_tag
 from fidelity.datasets.phantom_radiograph import expose, lung_mask, make_exposure
 from fidelity.errors import InputError
@@ -93,14 +94,9 @@ def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
         Image and masks. `infection` lies inside `lung`, and shows where the lesion is at contrast
         1, whatever the contrast. `shortcut` lies outside `lung`.
     """
-
-    def stream(*parts: str | int) -> np.random.Generator:
-        return np.random.default_rng(seed_for(seed, "phantom", *parts))
-
+    stream = partial(_stream, seed)
     size, contrast = int(settings.get("size", 256)), float(settings.get("contrast", 1.0))
-    anatomy = make_anatomy(stream(item.patient, "anatomy"))
-    lesions = make_lesions(item.label, anatomy, stream(item.patient, "lesions"))
-
+    anatomy, lesions = _patient(item.patient, item.label, seed)
     pose = stream(item.case, "pose")
     frame = Frame(
         size=size,
@@ -111,12 +107,14 @@ def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
     )
     severity = float(np.clip(stream(item.case, "severity").normal(1.0, 0.08), 0.8, 1.2))
     lung = lung_mask(anatomy, frame)
-    opacity, extent = opacity_field(lesions, frame.body_grid(), severity)
+    grid = frame.body_grid()
+    opacity, extent = opacity_field(lesions, grid, severity)
     infection = extent & lung
     image = expose(
         anatomy,
         frame,
         make_exposure(stream(item.case, "exposure")),
+        grid,
         opacity,
         contrast,
         stream(item.case, "noise"),
@@ -148,7 +146,7 @@ def generate(root: Path, settings: dict, seed: int) -> None:
     """
     _check(settings)
     root = Path(root)
-    final, partial = root / LAYOUT, root / f".{LAYOUT}.partial"
+    final, unfinished = root / LAYOUT, root / f".{LAYOUT}.partial"
     note = root / "phantom.json"
     if final.exists() and not note.exists():
         raise InputError(
@@ -156,27 +154,35 @@ def generate(root: Path, settings: dict, seed: int) -> None:
             file=final,
             remedy="Give the phantom a folder of its own.",
         )
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
     items = list(plan(settings["cases"], seed))
     marked = (settings.get("shortcut") or {}).get("class") is not None
     for item in items:
         made = make_image(item, settings, seed)
-        folder = partial / SPLITS[item.split] / item.label
+        folder = unfinished / SPLITS[item.split] / item.label
         _write(folder / "images" / f"{item.case}.png", made.image)
         _write(folder / "infection masks" / f"{item.case}.png", made.infection)
         _write(folder / "lung masks" / f"{item.case}.png", made.lung)
         if marked:
             _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
-    partial.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame(
-        [(item.case, item.patient) for item in items], columns=["case", "patient"]
-    )
+    unfinished.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
     facts = {key: settings.get(key) for key in ("cases", "size", "contrast", "shortcut")}
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
     if final.exists():
         shutil.rmtree(final)
-    partial.rename(final)
+    unfinished.rename(final)
+
+
+def _stream(seed: int, *parts: str) -> np.random.Generator:
+    return np.random.default_rng(seed_for(seed, "phantom", *parts))
+
+
+@lru_cache(maxsize=1)  # a patient's images follow each other
+def _patient(patient: str, label: str, seed: int) -> tuple[Anatomy, Lesions]:
+    anatomy = make_anatomy(_stream(seed, patient, "anatomy"))
+    return anatomy, make_lesions(label, anatomy, _stream(seed, patient, "lesions"))
 
 
 def _has_shortcut(item: Plan, settings: dict, rng: np.random.Generator) -> bool:

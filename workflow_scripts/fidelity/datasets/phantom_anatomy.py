@@ -36,7 +36,7 @@ class Anatomy:
         diaphragm: closed contour of what lies under the domes.
         body: closed contour of neck, shoulders and trunk; `arms` are separate.
         ribs_posterior, ribs_anterior, clavicles, bones: closed contours.
-        vessels: (contour, brightness 0..1) from thick to thin.
+        vessels: (n, 12, 2) contours of each generation of branches, thick to thin, both lungs.
         vertebrae: closed contour of each vertebral body.
         bubble: closed contour of the gas under the left dome, None without one.
         breasts: (centre x, centre y, radius, strength) of each side.
@@ -54,7 +54,7 @@ class Anatomy:
     ribs_anterior: list[np.ndarray]
     clavicles: list[np.ndarray]
     bones: list[np.ndarray]
-    vessels: list[tuple[np.ndarray, float]]
+    vessels: list[np.ndarray]
     vertebrae: list[np.ndarray]
     trachea: list[np.ndarray]
     bubble: np.ndarray | None
@@ -108,16 +108,17 @@ class Frame:
     def fill(
         self,
         layer: np.ndarray,
-        contours: list[np.ndarray],
+        contours: list[np.ndarray] | np.ndarray,
         value: int = 255,
         breathes: bool = True,
     ) -> np.ndarray:
         """Fill closed body contours into a uint8 layer with smooth edges; returns the layer."""
-        for contour in contours:
-            corners = np.round((self.pixels(contour, breathes) - 0.5) * 2**SUBPIXEL_BITS)
-            cv2.fillPoly(
-                layer, [corners.astype(np.int32)], int(value), cv2.LINE_AA, shift=SUBPIXEL_BITS
-            )
+        points = self.pixels(np.concatenate(contours), breathes)
+        corners = np.round((points - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
+        ends = np.cumsum([len(contour) for contour in contours])
+        # One call each: where contours overlap, a joint call would leave the overlap empty.
+        for contour in np.split(corners, ends[:-1]):
+            cv2.fillPoly(layer, [contour], int(value), cv2.LINE_AA, shift=SUBPIXEL_BITS)
         return layer
 
     def blank(self) -> np.ndarray:
@@ -164,30 +165,32 @@ def _bezier(corners: list) -> np.ndarray:
 
 def _vessel_tree(
     rng: np.random.Generator, start: tuple[float, float], side: int, richness: float
-) -> list[tuple[np.ndarray, float]]:
-    """Branches from the hilum outwards: halving widths, as arteries and veins do."""
-    branches: list[tuple[np.ndarray, float]] = []
+) -> list[np.ndarray]:
+    """Branches from the hilum outwards, one (n, 12, 2) array of contours for each generation."""
     # Angle from straight up, turning outwards; the lower lobes carry the larger vessels.
-    stems = [(0.25, 0.022), (0.65, 0.02), (1.1, 0.018), (1.5, 0.022), (1.95, 0.026)]
-    stems += [(2.3, 0.028), (2.65, 0.028)]
-    queue = [
-        (np.array(start), angle + rng.normal(0, 0.14), width * richness, 0)
-        for angle, width in stems
-    ]
-    while queue:
-        origin, angle, width, depth = queue.pop(0)
-        length = (0.17, 0.15, 0.12, 0.10, 0.08)[depth] * rng.uniform(0.75, 1.3)
-        bends = angle + np.cumsum(rng.normal(0, 0.13, 5))
-        step = np.stack([side * np.sin(bends), -np.cos(bends)], axis=1) * length / 5
-        line = np.concatenate([origin[None], origin + np.cumsum(step, axis=0)])
-        branches.append((ribbon(line, np.linspace(width, width * 0.72, 6)), 1 - 0.15 * depth))
-        if depth < 4:
-            fork = rng.uniform(0.25, 0.6)
-            share = rng.uniform(0.35, 0.65)
-            for turn, part in ((share, 1 - share), (share - 1, share)):
-                thin = max(width * 0.72 * (0.45 + 0.7 * part), 0.0055)
-                queue.append((line[-1], bends[-1] + turn * fork * 2, thin, depth + 1))
-    return branches
+    angle = np.array([0.25, 0.65, 1.1, 1.5, 1.95, 2.3, 2.65]) + rng.normal(0, 0.14, 7)
+    width = np.array([0.022, 0.020, 0.018, 0.022, 0.026, 0.028, 0.028]) * richness
+    origin = np.tile(np.array(start), (7, 1))
+    generations = []
+    for length in (0.17, 0.15, 0.12, 0.10, 0.08):
+        n = len(angle)
+        bends = angle[:, None] + np.cumsum(rng.normal(0, 0.13, (n, 5)), axis=1)
+        step = np.stack([side * np.sin(bends), -np.cos(bends)], axis=2)
+        step *= (length * rng.uniform(0.75, 1.3, n) / 5)[:, None, None]
+        line = origin[:, None] + np.concatenate(
+            [np.zeros((n, 1, 2)), np.cumsum(step, axis=1)], axis=1
+        )
+        along = np.concatenate([step[:, :1], step], axis=1)
+        along /= np.linalg.norm(along, axis=2, keepdims=True)
+        across = np.stack([-along[..., 1], along[..., 0]], axis=2)
+        across *= (width[:, None] * np.linspace(0.5, 0.36, 6))[..., None]
+        generations.append(np.concatenate([line + across, (line - across)[:, ::-1]], axis=1))
+        fork, share = rng.uniform(0.5, 1.2, n), rng.uniform(0.35, 0.65, n)
+        origin = np.concatenate([line[:, -1], line[:, -1]])
+        angle = np.concatenate([bends[:, -1] + share * fork, bends[:, -1] - (1 - share) * fork])
+        part = np.concatenate([1 - share, share])
+        width = np.maximum(np.tile(width, 2) * 0.72 * (0.45 + 0.7 * part), 0.0055)
+    return generations
 
 
 def make_anatomy(rng: np.random.Generator) -> Anatomy:
@@ -237,7 +240,7 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
     mediastinum += [(knob, -0.335), (0.9 * knob, -0.40), (0.095, -0.46), (0.085, -1.2)]
     mediastinum = bend(smooth_curve(np.array(mediastinum) * stretch, closed=True))
 
-    floor = np.array([[1.5, 0.75], [1.5, 2.0], [-1.5, 2.0], [-1.5, 0.75]])
+    floor = np.array([[0.76 * width, 2.0], [-0.76 * width, 2.0]])
     diaphragm = np.concatenate([domes[0], domes[1][::-1], floor])
 
     flank = (0.82 + build) * width
@@ -254,12 +257,15 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
         mirror = np.array([side, 1.0])
         down = rng.normal(0, 0.015)
         elbow = np.array([1.02 + spread, 0.55])
-        arm = smooth_curve([(0.92, -0.62), (1.0, -0.3), elbow])
-        arms.append(ribbon(arm, np.linspace(0.30, 0.22, len(arm))) * mirror)
-        bones.append(ribbon(arm, np.linspace(0.105, 0.075, len(arm))) * mirror)
+        arm = smooth_curve([(0.96, -0.66), (1.03, -0.3), elbow])
+        arms.append(
+            ribbon(arm, np.interp(np.arange(len(arm)), [0, 3, len(arm) - 1], [0.06, 0.24, 0.20]))
+            * mirror
+        )
+        bones.append(ribbon(arm, np.linspace(0.085, 0.06, len(arm))) * mirror)
         head = np.linspace(0, 2 * np.pi, 24)
         bones.append(
-            (np.array([0.90, -0.64]) + 0.085 * np.stack([np.cos(head), np.sin(head)], 1)) * mirror
+            (np.array([0.93, -0.66]) + 0.075 * np.stack([np.cos(head), np.sin(head)], 1)) * mirror
         )
         blade = [(0.84, -0.70), (0.64, -0.66), (0.585, -0.52), (0.62, -0.28), (0.69, -0.09)]
         blade += [(0.735, -0.12), (0.78, -0.38), (0.86, -0.56)]
@@ -267,12 +273,14 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
         collar = [(0.055, -0.535 + down), (0.17, -0.585 + down), (0.36, -0.655 + down)]
         collar += [(0.56, -0.715 + down), (0.76, -0.745 + down)]
         collar = smooth_curve(np.array(collar) * [width, 1])
-        thick = np.interp(np.linspace(0, 1, len(collar)), [0, 0.12, 0.5, 1], [0.07, 0.05, 0.04, 0.05])
+        thick = np.interp(
+            np.linspace(0, 1, len(collar)), [0, 0.12, 0.5, 1], [0.07, 0.05, 0.04, 0.05]
+        )
         clavicles.append(ribbon(collar, thick) * mirror)
 
         border_x, border_y = lateral[(side + 1) // 2]
         spacing = 0.128 * height
-        for rib in range(10):
+        for rib in range(9):
             y = -0.80 + rib * spacing + rng.normal(0, 0.004)
             wall_y = y + 0.20
             wall = float(np.interp(wall_y, border_y, border_x, left=0.27 * width)) + 0.012
@@ -294,17 +302,19 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
                 anterior.append(ribbon(front, np.linspace(0.030, 0.052, len(front))) * mirror)
 
     vertebrae = []
-    for level in range(17):
+    for level in range(24):
         y = -1.05 + level * 0.118 * height
-        half_w, half_h = 0.068 + 0.0022 * level, 0.049 * height
+        half_w, half_h = 0.068 + 0.0018 * level, 0.049 * height
         box = [(-half_w, -half_h), (0, -half_h * 0.9), (half_w, -half_h), (half_w * 0.9, 0)]
         box += [(half_w, half_h), (0, half_h * 0.9), (-half_w, half_h), (-half_w * 0.9, 0)]
         vertebrae.append(bend(np.array(box) + [0, y]))
 
     richness = float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35))
-    vessels = []
-    for side, hilum in ((-1, (-0.15, -0.07)), (1, (0.155, -0.11))):
-        vessels += _vessel_tree(rng, (hilum[0] * width, hilum[1]), side, richness)
+    trees = [
+        _vessel_tree(rng, (x * width, y), side, richness)
+        for side, x, y in ((-1, -0.15, -0.07), (1, 0.155, -0.11))
+    ]
+    vessels = [np.concatenate(generation) for generation in zip(*trees, strict=True)]
 
     split_y = -0.24
     trachea = [
@@ -326,7 +336,12 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
     strength = max(rng.normal(0.05, 0.07), 0.0)  # about a third have no visible breast shadow
     drop = rng.uniform(0.12, 0.34)
     breasts = [
-        (side * rng.normal(0.47, 0.02), drop + rng.normal(0, 0.01), rng.uniform(0.27, 0.33), strength)
+        (
+            side * rng.normal(0.47, 0.02),
+            drop + rng.normal(0, 0.01),
+            rng.uniform(0.27, 0.33),
+            strength,
+        )
         for side in (-1, 1)
     ]
     return Anatomy(

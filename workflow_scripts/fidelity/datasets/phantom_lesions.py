@@ -28,8 +28,8 @@ class Patch:
         opacity: 0..1 in its middle.
         softness: width of its border as a share of the radius.
         ragged: how far noise moves the border, share of the radius.
-        fissures: (side of the chest, y at its middle, slope, keep) lines it stops at; keep +1 keeps
-            what lies above, -1 below.
+        fissures: (y at the middle of the lung, slope, keep) lines it stops at; keep +1 keeps what
+            lies above, -1 below.
     """
 
     centre: tuple[float, float]
@@ -93,9 +93,9 @@ def _ground_glass(side: int, anatomy: Anatomy, rng: np.random.Generator) -> list
                 centre=(side * x, y),
                 radii=(short, long),
                 tilt=rng.normal(0, 0.4),
-                opacity=rng.uniform(0.38, 0.66),
-                softness=rng.uniform(0.22, 0.36),
-                ragged=0.24,
+                opacity=rng.uniform(0.32, 0.58),
+                softness=rng.uniform(0.55, 0.85),
+                ragged=0.30,
             )
         )
     return patches
@@ -116,9 +116,9 @@ def _consolidation(anatomy: Anatomy, rng: np.random.Generator) -> Patch:
         centre=(side * x, y),
         radii=(rng.uniform(0.22, 0.32), rng.uniform(0.18, 0.27)),
         tilt=rng.normal(0, 0.25),
-        opacity=rng.uniform(0.72, 0.95),
-        softness=rng.uniform(0.12, 0.22),
-        ragged=0.12,
+        opacity=rng.uniform(0.58, 0.90),
+        softness=rng.uniform(0.40, 0.65),
+        ragged=0.16,
         fissures=((fissure + rng.normal(0, 0.02), rng.normal(0.12, 0.06), keep),),
     )
 

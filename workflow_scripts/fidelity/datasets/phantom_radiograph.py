@@ -37,7 +37,7 @@ def make_exposure(rng: np.random.Generator) -> Exposure:
     return Exposure(
         level=rng.normal(0.90, 0.055),
         gain=rng.normal(3.1, 0.25),
-        noise=rng.uniform(0.012, 0.026),
+        noise=rng.uniform(0.010, 0.020),
         scatter=rng.uniform(0.10, 0.22),
         collimation=tuple(float(border) for border in borders),
     )
@@ -54,6 +54,7 @@ def expose(
     anatomy: Anatomy,
     frame: Frame,
     exposure: Exposure,
+    grid: tuple[np.ndarray, np.ndarray],
     opacity: np.ndarray,
     contrast: float,
     rng: np.random.Generator,
@@ -64,6 +65,7 @@ def expose(
         anatomy: the patient.
         frame: the pose.
         exposure: the exposure.
+        grid: the frame's body_grid().
         opacity: (size, size) lesion opacity, 0..1.
         contrast: factor on the opacity; 0 shows no lesion.
         rng: the quantum noise's stream, drawn from independently of the rest.
@@ -105,39 +107,40 @@ def expose(
     diaphragm = draw([anatomy.diaphragm])
 
     trunk = soft(body, 0.8) * thickness(body, 0.42)
-    tissue = 0.98 * trunk + 0.55 * soft(arms, 0.8) * thickness(arms, 0.16) * (1 - 0.45 * trunk)
+    tissue = 0.98 * trunk + 0.42 * soft(arms, 0.8) * thickness(arms, 0.16) * (1 - 0.45 * trunk)
     texture = cv2.resize(anatomy.tissue, (size, size), interpolation=cv2.INTER_CUBIC)
     tissue *= 1 + 0.018 * texture
 
     # Air: shallow at the border of the chest, deeper in its middle; some lies behind the heart.
     air = soft(lungs, 1.0) * (0.62 + 0.38 * thickness(lungs, 0.26))
-    heart = 0.55 * soft(mediastinum, 1.1) + 0.45 * wide(mediastinum, 9.0)
-    seen_air = air * np.clip(1 - 0.80 * heart, 0, 1)
+    x, y = grid
     below = 0.7 * soft(diaphragm, 0.9) + 0.3 * wide(diaphragm, 10.0)
+    heart = 0.55 * soft(mediastinum, 1.1) + 0.45 * wide(mediastinum, 9.0)
+    heart *= np.clip((y + 1.05) / 0.45, 0.1, 1)  # the neck is no thicker for its vessels
+    seen_air = air * np.clip(1 - 0.80 * heart, 0, 1)
     lesion = np.clip(contrast * opacity, 0, 1) * soft(lung_mask(anatomy, frame) * 255.0, 0.8)
     seen_air = seen_air * (1 - 0.82 * lesion)
 
     vessels = frame.blank()
-    for contour, brightness in reversed(anatomy.vessels):
-        frame.fill(vessels, [contour], int(255 * brightness))
+    for generation in reversed(range(len(anatomy.vessels))):
+        frame.fill(vessels, anatomy.vessels[generation], int(255 * (1 - 0.15 * generation)))
     # Consolidated lung hides its vessels: nothing dark is left to see them against.
     vessel = 0.75 * soft(vessels, 0.7) + 0.5 * wide(vessels, 9.0)
     vessel = vessel * soft(lungs, 1.0) * (1 - 0.8 * lesion) * (1 - 0.7 * heart)
 
     # Trunk without air: lungs are mostly air, so they take away most of the tissue's thickness.
     total = tissue - 0.60 * seen_air * tissue
-    total += 0.22 * heart * trunk + 0.34 * below * trunk + 0.17 * vessel
+    total += 0.24 * heart * (1 - 0.75 * below) * trunk + 0.24 * below * trunk + 0.17 * vessel
 
-    x, y = frame.body_grid()
     for centre_x, centre_y, radius, strength in anatomy.breasts:
         distance = np.hypot(x - centre_x, np.where(y > centre_y, 1.25, 0.75) * (y - centre_y))
-        total += strength / (1 + np.exp((distance - radius) / 0.016)) * trunk
+        total += strength / (1 + np.exp((distance - radius) / 0.028)) * trunk
 
     total += 0.115 * soft(cortex(anatomy.ribs_posterior), 0.6) * trunk
     total += 0.060 * soft(cortex(anatomy.ribs_anterior), 0.9) * trunk
     total += 0.13 * soft(cortex(anatomy.clavicles, False), 0.7) * np.clip(trunk + 0.2, 0, 1)
-    total += 0.085 * soft(cortex(anatomy.bones, False), 0.8)
-    spine = 0.5 * wide(draw(anatomy.vertebrae, False), 5.0)
+    total += 0.07 * soft(cortex(anatomy.bones, False), 0.8)
+    spine = 0.4 * wide(draw(anatomy.vertebrae, False), 5.0)
     spine += 0.45 * soft(cortex(anatomy.vertebrae, False), 1.0)
     total += 0.17 * spine * trunk
     total -= 0.15 * soft(draw(anatomy.trachea, False), 1.2) * trunk

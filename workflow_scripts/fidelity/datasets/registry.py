@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from fidelity.datasets.near import suggestion
+from fidelity.near import suggestion
 from fidelity.errors import InputError
 
 # Source → module that offers `find_cases(root, settings)` and `same_size`. The phantom is written

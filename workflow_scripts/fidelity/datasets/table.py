@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fidelity.datasets.cases import HEAD, MASK_PREFIX, TAIL, Case, read_cases, read_header
-from fidelity.datasets.near import suggestion
+from fidelity.near import suggestion
 from fidelity.errors import InputError
 
 # A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.

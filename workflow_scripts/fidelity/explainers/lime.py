@@ -91,6 +91,7 @@ def outputs(context: Context, images: Sequence[np.ndarray], output: str) -> np.n
     grey = np.concatenate([grey, np.zeros((pad, *grey.shape[1:]))])
     results = []
     for start in range(0, len(grey), context.batch):
-        logits = classifier(classifier.preprocess(grey[start : start + context.batch] * 255))
+        chunk = torch.from_numpy(grey[start : start + context.batch]).float()
+        logits = classifier(classifier.normalise(chunk.to(classifier.device)))
         results.append(classifier.probabilities(logits) if output == "probability" else logits)
     return torch.cat(results)[: len(images)].double().cpu().numpy()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fidelity.datasets.prepared import PreparedShard
 from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
@@ -106,7 +108,7 @@ def make_tasks(
     if classifier is not None and target == "predicted" and cohort:
         from fidelity.classifiers.predict import predict_logits
 
-        logits = predict_logits(classifier, [case.image for case in cohort], batch)
+        logits = predict_logits(classifier, np.stack([case.image for case in cohort]), batch)
         predicted = {case.case: int(row.argmax()) for case, row in zip(cohort, logits, strict=True)}
     tasks = []
     for case in cohort:

@@ -1,0 +1,115 @@
+import pytest
+import torch
+import torchvision
+from fidelity.classifiers.architectures import build, cam_layer, cam_size
+from fidelity.classifiers.model import Classifier
+from fidelity.errors import InputError
+
+
+def classifier_of(architecture: str, image_size: int = 64) -> Classifier:
+    torch.manual_seed(0)
+    network = build(architecture, 3, image_size=image_size)
+    return Classifier(network, architecture, ("a", "b", "c"), image_size=image_size).eval()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layer"),
+    [
+        ("resnet18", "layer4"),
+        ("vgg11", "features"),
+        ("densenet121", "features"),
+        ("convnext_tiny", "features"),
+        ("efficientnet_b0", "features"),
+        ("mobilenet_v3_small", "features"),
+        ("regnet_y_400mf", "trunk_output"),
+        ("shufflenet_v2_x0_5", "conv5"),  # not in the registry: traced
+        ("timm:resnet10t", "layer4"),
+        ("convnext_atto", "stages"),  # timm's, without the prefix
+        ("timm:efficientnet_lite0", "bn2"),
+        ("swin_t", "permute"),  # blocks work channels-last; this is the first map that fits
+    ],
+)
+def test_auto_layer_of_each_family(architecture, layer):
+    classifier = classifier_of(architecture)
+    name, module = cam_layer(classifier)
+    assert name == layer
+    assert module is classifier.network.get_submodule(layer)
+    assert cam_size(classifier)[1] == (2, 2)
+
+
+def test_no_in_place_activation_is_left():
+    for architecture in ("resnet18", "timm:resnet10t", "mobilenet_v2"):
+        modules = build(architecture, 2).modules()
+        assert not any(getattr(module, "inplace", False) is True for module in modules)
+
+
+def test_densenet_hook_keeps_what_it_saw():
+    classifier = classifier_of("densenet121")
+    x = torch.randn(2, 3, 64, 64)
+    kept, cloned = [], []
+
+    def note(_module, _inputs, output):
+        kept.append(output)
+        cloned.append(output.clone())
+
+    classifier.network.features.register_forward_hook(note)
+    with torch.no_grad():
+        logits = classifier(x)
+    assert (cloned[0] < 0).any()
+    assert torch.equal(kept[0], cloned[0])
+    plain = torchvision.models.densenet121(num_classes=3).eval()
+    plain.load_state_dict(classifier.network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(logits, plain(x))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("layer5", "Did you mean layer4"),
+        ("fc", "no feature map"),
+        ("layer4.1.bn2", "overwritten in place"),
+        ("avgpool", "has 1×1 positions"),
+    ],
+)
+def test_layers_that_do_not_do(layer, message):
+    with pytest.raises(InputError, match=message):
+        cam_layer(classifier_of("resnet18"), layer)
+
+
+def test_layer_by_name():
+    assert cam_layer(classifier_of("resnet18"), "layer3.0.conv1")[0] == "layer3.0.conv1"
+
+
+def test_too_small_an_image_is_said():
+    with pytest.raises(InputError, match="1×1 positions at 32 px"):
+        cam_layer(classifier_of("resnet18", 32))
+
+
+def test_transformer_has_no_cam_layer():
+    with pytest.raises(InputError, match="no convolutional feature map"):
+        cam_layer(classifier_of("timm:vit_tiny_patch16_224"))
+
+
+def test_unknown_names_suggest_near_ones():
+    with pytest.raises(InputError, match="Did you mean .*resnet18"):
+        build("resnet_18", 3)
+    with pytest.raises(InputError, match="Did you mean .*convnext_atto"):
+        build("timm:convnext_ato", 3)
+
+
+def test_plugin(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from torch import nn\n"
+        "def small(outputs):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True),\n"
+        "        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, outputs))\n"
+    )
+    network = build("plugin:small", 5, plugins=[path])
+    assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 5)
+    assert network[1].inplace is False
+    with pytest.raises(InputError, match="Did you mean 'plugin:small'"):
+        build("plugin:smal", 5, plugins=[path])
+    with pytest.raises(InputError, match="does not exist"):
+        build("plugin:small", 5, plugins=[tmp_path / "absent.py"])

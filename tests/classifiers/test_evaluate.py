@@ -1,0 +1,76 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fidelity.classifiers.evaluate import calibration_error, evaluate, read_predictions, reliability
+from fidelity.errors import InputError
+
+
+def table(labels, scores, classes, split="test"):
+    rows = [
+        (f"c{i}", f"p{i}", split, cls, labels[i][j], 0.0, scores[i][j])
+        for i in range(len(labels))
+        for j, cls in enumerate(classes)
+    ]
+    columns = ["case", "patient", "split", "class", "label", "logit", "probability"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def value(frame, cls, metric):
+    found = frame[(frame["class"] == cls) & (frame["metric"] == metric)]
+    return found["value"].item()
+
+
+def test_multiclass_by_hand():
+    labels = [[1, 0], [1, 0], [1, 0], [0, 1]]
+    scores = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]]
+    rated, confusion, calibration = evaluate(table(labels, scores, ["a", "b"]), "d", "net")
+    assert value(rated, "all", "accuracy") == 0.75
+    assert value(rated, "all", "balanced_accuracy") == pytest.approx((2 / 3 + 1) / 2)
+    assert value(rated, "a", "precision") == 1
+    assert value(rated, "a", "recall") == pytest.approx(2 / 3)
+    assert value(rated, "a", "f1") == pytest.approx(0.8)
+    assert value(rated, "b", "precision") == 0.5
+    assert value(rated, "b", "auc") == pytest.approx(2 / 3)
+    assert value(rated, "b", "support") == 1
+    # four bins of one: gaps .1, .2, .7, .4
+    assert value(rated, "all", "ece") == pytest.approx((0.1 + 0.2 + 0.7 + 0.4) / 4)
+    assert confusion["n"].tolist() == [2, 1, 0, 1]
+    assert (calibration["n"].sum(), len(calibration)) == (4, 15)
+
+
+def test_one_class_leaves_auc_undefined():
+    rated, _, _ = evaluate(table([[1, 0]] * 3, [[0.9, 0.1]] * 3, ["a", "b"]), "d", "net")
+    assert np.isnan(value(rated, "a", "auc"))
+    assert np.isnan(value(rated, "all", "macro_auc"))
+    assert np.isnan(value(rated, "b", "precision"))
+    assert value(rated, "all", "accuracy") == 1
+
+
+def test_multilabel_by_hand():
+    labels = [[1, 1], [0, 0], [1, 0]]
+    scores = [[0.9, 0.4], [0.2, 0.1], [0.6, 0.7]]
+    rated, confusion, _ = evaluate(table(labels, scores, ["a", "b"]), "d", "net")
+    assert value(rated, "all", "accuracy") == pytest.approx(4 / 6)
+    assert value(rated, "all", "subset_accuracy") == pytest.approx(1 / 3)
+    assert value(rated, "a", "f1") == 1
+    assert value(rated, "b", "recall") == 0
+    assert value(rated, "b", "auc") == 0.5
+    assert confusion[confusion["true"] == "not b"]["n"].tolist() == [1, 1]
+
+
+def test_calibration_bins():
+    found = reliability(np.array([0.0, 0.5, 0.50001, 1.0]), np.array([0, 1, 1, 1]), bins=2)
+    assert found["n"].tolist() == [2, 2]
+    assert calibration_error(np.array([0.75, 0.75]), np.array([1, 0])) == pytest.approx(0.25)
+    assert np.isnan(calibration_error(np.array([]), np.array([])))
+
+
+def test_broken_predictions(tmp_path):
+    path = tmp_path / "p.csv"
+    good = table([[1, 0]], [[0.9, 0.1]], ["a", "b"])
+    good.drop(columns="label").to_csv(path, index=False)
+    with pytest.raises(InputError, match="lack the columns label"):
+        read_predictions(path)
+    two = pd.concat([good, good.iloc[:1].assign(case="x")])
+    with pytest.raises(InputError, match="lacks a prediction"):
+        evaluate(two, "d", "net")

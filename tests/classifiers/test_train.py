@@ -1,0 +1,162 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from classifiers.conftest import CLASSES, SIDE, squares
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.augment import augment
+from fidelity.classifiers.labels import head_of, label_matrix
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.store import save
+from fidelity.classifiers.train import Examples, class_weights, freeze, train
+from fidelity.errors import InputError
+from torch import nn
+
+COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
+AUGMENTATION = {"rotation": 5, "translation": 0.03, "brightness": 0.1, "contrast": 0.1}
+
+
+def fresh(activation="softmax", classes=CLASSES) -> Classifier:
+    torch.manual_seed(0)
+    outputs = 1 if activation == "one_logit" else len(classes)
+    return Classifier(build("resnet18", outputs), "resnet18", classes, activation, image_size=SIDE)
+
+
+def test_it_learns_and_is_equal_to_the_bit(tmp_path, examples, held_out):
+    settings = {"epochs": 4, "batch": 8, "augmentation": AUGMENTATION}
+    tables = []
+    for name in ("one", "two"):
+        torch.rand(3)  # whatever happened before must not matter
+        classifier = fresh()
+        tables.append(train(classifier, examples, held_out, settings, 7, COMPUTE))
+        save(classifier, tmp_path / name)
+    assert tables[0].equals(tables[1])
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert tables[0]["best"].sum() == 1
+    best = tables[0].loc[tables[0]["best"] == 1].iloc[0]
+    assert best["val_loss"] == tables[0]["val_loss"].min()
+    assert best["val_accuracy"] >= 0.9
+    with torch.no_grad():
+        logits = classifier(classifier.preprocess(held_out.images))
+    accuracy = (logits.argmax(1).numpy() == held_out.labels.argmax(1)).mean()
+    assert accuracy == pytest.approx(best["val_accuracy"], abs=0.05)
+
+
+def test_one_logit_points_at_its_positive_class(held_out):
+    def two(examples):
+        right = examples.labels[:, 1]
+        return Examples(examples.images, np.stack([1 - right, right], axis=1))
+
+    classifier = fresh("one_logit", ("other", "right"))
+    settings = {"epochs": 4, "batch": 8}
+    table = train(classifier, two(squares(60, 2)), two(held_out), settings, 1, COMPUTE)
+    assert table["val_accuracy"].max() >= 0.9
+    with torch.no_grad():
+        logits = classifier(classifier.preprocess(held_out.images))
+    right = held_out.labels[:, 1] == 1
+    assert logits[right, 1].mean() > 0 > logits[~right, 1].mean()
+
+
+def test_multilabel_without_validation(caplog):
+    examples = squares(12, 0)
+    labels = examples.labels.copy()
+    labels[0] = 1
+    classifier = fresh("sigmoid")
+    settings = {"epochs": 2, "batch": 4, "optimizer": "sgd", "scheduler": "cosine"}
+    table = train(classifier, Examples(examples.images, labels), None, settings, 1, COMPUTE)
+    assert "no validation case" in caplog.text
+    assert table["best"].tolist() == [0, 1]
+    assert table["val_loss"].isna().all()
+
+
+def test_stages_train_what_they_say(held_out):
+    classifier = fresh()
+    before = classifier.network.conv1.weight.detach().clone()
+    mean = classifier.network.bn1.running_mean.clone()
+    head = {"trainable": "head", "epochs": 1, "learning_rate": 0.01, "scheduler": "plateau"}
+    settings = {"batch": 8, "epochs": 1, "scheduler": "none"}
+    table = train(classifier, held_out, held_out, settings | {"stages": [head]}, 1, COMPUTE)
+    assert torch.equal(classifier.network.conv1.weight, before)
+    assert torch.equal(classifier.network.bn1.running_mean, mean)
+    stages = [head, {"trainable": 0.5}, {"trainable": "all"}]
+    table = train(fresh(), held_out, held_out, settings | {"stages": stages}, 1, COMPUTE)
+    assert table["stage"].tolist() == [1, 2, 3]
+    assert table["learning_rate"].tolist() == [0.01, 0.001, 0.001]
+
+
+def test_freeze_counts_from_the_end():
+    network = nn.Sequential(nn.Linear(10, 10), nn.Linear(10, 2), nn.Linear(2, 1))
+    assert freeze(network, "head") == 3
+    assert freeze(network, "all") == 135
+    assert freeze(network, 0.1) == 25
+    with pytest.raises(InputError, match="Use head, all, or a share"):
+        freeze(network, "tail")
+
+
+def test_patience_stops(held_out):
+    settings = {"epochs": 30, "batch": 8, "learning_rate": 0.0, "patience": 1, "scheduler": "none"}
+    noise = squares(24, 5)
+    assert len(train(fresh(), noise, held_out, settings, 1, COMPUTE)) < 30
+
+
+def test_bad_settings_are_said(held_out):
+    for bad, message in (
+        ({"optimizer": "adamx"}, "unknown optimizer"),
+        ({"scheduler": "step"}, "unknown scheduler"),
+        ({"class_weights": "heavy"}, "unknown class weights"),
+        ({"learning_rate": 1e20, "optimizer": "sgd", "scheduler": "none"}, "not finite"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train(fresh(), held_out, held_out, {"epochs": 2, "batch": 8} | bad, 1, COMPUTE)
+    empty = Examples(held_out.images[:0], held_out.labels[:0])
+    with pytest.raises(InputError, match="no training case"):
+        train(fresh(), empty, None, {}, 1, COMPUTE)
+
+
+def test_class_weights_by_hand():
+    labels = np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0]])
+    assert class_weights(labels, "balanced", False) == pytest.approx([4 / 6, 2, 0])
+    assert class_weights(labels, "balanced", True) == pytest.approx([1 / 3, 3, 1])
+    assert class_weights(labels, "none", False).tolist() == [1, 1, 1]
+
+
+def test_augmentation():
+    image = torch.rand(4, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def run(**settings):
+        return augment(image, settings, torch.Generator().manual_seed(1))
+
+    assert torch.allclose(run(), image)
+    assert torch.allclose(run(flip=1.0), image.flip(2), atol=1e-5)
+    strength = {
+        "rotation": 10,
+        "scale": 0.1,
+        "translation": 0.1,
+        "brightness": 0.2,
+        "contrast": 0.2,
+    }
+    varied = run(**strength)
+    assert torch.equal(varied, run(**strength))
+    assert not torch.allclose(varied, image, atol=0.05)
+    assert varied.min() >= 0
+    assert varied.max() <= 1
+
+
+def test_heads_and_labels():
+    classes = {
+        "classes": ["COVID-19", "Other"],
+        "task": "multiclass",
+        "annotated": ["COVID-19"],
+        "labels": {"Normal": "Other", "Non-COVID": "Other"},
+    }
+    assert head_of({}, classes) == (("COVID-19", "Other"), "softmax")
+    assert head_of({"head": "one_logit"}, classes) == (("Other", "COVID-19"), "one_logit")
+    assert head_of({"classes": ["Other", "COVID-19", "TB"]}, classes)[0][2] == "TB"
+    assert head_of({}, classes | {"task": "multilabel"})[1] == "sigmoid"
+    with pytest.raises(InputError, match="COVID-19 is missing"):
+        head_of({"classes": ["Other"]}, classes)
+    matrix = label_matrix([("COVID-19",), ("Normal",)], json.loads(json.dumps(classes)))
+    assert matrix.tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(InputError, match="'TB' belongs to no class"):
+        label_matrix([("TB",)], classes)

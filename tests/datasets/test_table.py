@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fidelity.datasets.index import index_cases
+from fidelity.datasets.prepare import prepare_case
+from fidelity.datasets.table import find_cases
+from fidelity.errors import InputError
+from fidelity.masks import decode
+from small_data import write_image
+
+GREY = np.random.default_rng(2).integers(0, 256, (24, 36), np.uint8)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three formats, one image of 16 bit, one mask at half the image's resolution."""
+    write_image(tmp_path / "a.png", GREY)
+    write_image(tmp_path / "b.jpg", GREY)
+    write_image(tmp_path / "sub/c.tif", GREY.astype(np.uint16) * 16)
+    mask = np.zeros((12, 18), np.uint8)
+    mask[3:6, 4:10] = 1
+    write_image(tmp_path / "m.png", mask)
+    (tmp_path / "t.csv").write_text(
+        "case,split,label,image,mask:Nodule,patient\n"
+        "a,train,Nodule,a.png,m.png,p1\nb,validation,,b.jpg,,p2\n"
+        "c,test,Nodule|Effusion,sub/c.tif,m.png,p3\n"
+    )
+    return tmp_path
+
+
+SETTINGS = {
+    "table": "t.csv",
+    "annotated_classes": ["Nodule"],
+    "lung_masks": "none",
+    "image_size": 12,
+    "labels": {},
+}
+
+
+def test_a_table_of_several_formats_and_labels(root):
+    cases, quarantine, classes = index_cases("table", root, SETTINGS)
+    assert [(case.case, case.patient, case.split) for case in cases] == [
+        ("a", "p1", "train"),
+        ("b", "p2", "val"),
+        ("c", "p3", "test"),
+    ]
+    assert not quarantine
+    assert classes["classes"] == ["Nodule", "Effusion"]
+    assert classes["task"] == "multilabel"
+    assert [(case.width, case.height) for case in cases] == [(36, 24)] * 3
+
+
+def test_a_mask_of_half_the_resolution_is_brought_to_the_native_size(root):
+    for case in index_cases("table", root, SETTINGS)[0][::2]:
+        prepared = prepare_case(case, root, SETTINGS)
+        reference = decode(prepared.references["Nodule"])
+        expected = np.zeros((24, 36), bool)
+        expected[6:12, 8:20] = True
+        np.testing.assert_array_equal(reference, expected)
+        assert prepared.native_size == (24, 36)
+
+
+def test_16_bit_prepares_like_8_bit_of_the_same_range(root):
+    deep = {case.case: case for case in index_cases("table", root, SETTINGS)[0]}["c"]
+    low, high = int(GREY.min()), int(GREY.max())
+    stretched = ((GREY - low) * (255.0 / (high - low))).astype(np.float32)
+    expected = cv2.resize(stretched, (12, 12), interpolation=cv2.INTER_AREA)
+    image = prepare_case(deep, root, SETTINGS).image
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.rint(expected))
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("case,split,label,image,pateint", "'pateint'.*Did you mean 'patient'"),
+        ("case,split,label,image,mask:", "unknown column"),
+        ("case,split,label,image,image", "'image'.*stands twice"),
+        ("case,split,image", "'label'.*is missing"),
+        ("case;split;label;image", "semicolons.*commas"),
+    ],
+)
+def test_bad_columns_are_named(root, header, said):
+    (root / "t.csv").write_text(header + "\n")
+    with pytest.raises(InputError, match=said) as error:
+        list(find_cases(root, SETTINGS))
+    assert "t.csv" in str(error.value)
+
+
+def test_missing_table_and_root_are_named(root):
+    with pytest.raises(InputError, match=r"u.csv, 'table': the table does not exist.*Set 'table'"):
+        list(find_cases(root, {"table": "u.csv"}))
+    with pytest.raises(InputError, match="'root'.*Set 'root'"):
+        list(find_cases(root / "none", SETTINGS))
+
+
+def test_mask_of_another_aspect_ratio_is_left_out_or_fatal(root):
+    write_image(root / "m.png", np.zeros((12, 19), np.uint8))
+    with pytest.raises(InputError, match=r"no usable image.*m.png: the mask is 19 x 12 pixels"):
+        index_cases("table", root, SETTINGS)
+    with pytest.raises(InputError, match=r"2 problems.*m.png: .*aspect ratios differ.*Check"):
+        index_cases("table", root, {**SETTINGS, "strict": True})

@@ -1,0 +1,57 @@
+"""Null baselines: what they must be, and that they ignore what they should."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fidelity import settings
+from fidelity.explainers.base import Context, Task
+from fidelity.explainers.baselines import centre_prior, lung_mask, random_superpixels
+from fidelity.maps import render
+from fidelity.masks import decode
+
+CONTEXT = Context(None, 8, 1, "x")
+SUPERPIXELS = {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]}
+
+
+def test_lung_mask_is_the_lung(cases):
+    (explanation,) = lung_mask.make(CONTEXT, {})([Task(cases[0], "a", None)])
+    rendered = render(explanation.map, cases[0].box, cases[0].native_size)
+    np.testing.assert_array_equal(rendered, decode(cases[0].lung_native))
+
+
+def test_lung_mask_within_a_crop(cases):
+    cropped = dataclasses.replace(cases[0], box=(8, 8, 56, 40))
+    (explanation,) = lung_mask.make(CONTEXT, {})([Task(cropped, "a", None)])
+    rendered = render(explanation.map, cropped.box, cropped.native_size).astype(bool)
+    expected = decode(cases[0].lung_native).copy()
+    expected[:, 40:] = False
+    np.testing.assert_array_equal(rendered, expected)
+
+
+def test_lung_mask_without_a_lung(cases):
+    bare = dataclasses.replace(cases[0], lung_native=None)
+    with pytest.raises(ValueError, match="no lung mask"):
+        lung_mask.make(CONTEXT, {})([Task(bare, "a", None)])
+
+
+def test_centre_prior_is_one_symmetric_map_for_all(cases):
+    maps = [
+        e.map.values
+        for e in centre_prior.make(CONTEXT, {"sigma": 0.25})([Task(c, "a", None) for c in cases])
+    ]
+    np.testing.assert_array_equal(maps[0], maps[1])
+    np.testing.assert_allclose(maps[0], maps[0][::-1, ::-1])
+    np.testing.assert_allclose(maps[0], maps[0].T)
+    # One sigma from the centre the Gaussian has fallen to exp(-1/2).
+    assert centre_prior.gaussian((401, 401), 0.25)[200, 300] == pytest.approx(np.exp(-0.5), rel=0.01)
+
+
+def test_random_superpixels_share_lime_s_segments_and_nothing_else(cases):
+    explain = random_superpixels.make(CONTEXT, {"superpixels": SUPERPIXELS})
+    first, second = explain([Task(cases[0], "a", None)]), explain([Task(cases[0], "a", None)])
+    np.testing.assert_array_equal(first[0].map.values, second[0].map.values)
+    many = [explain([Task(dataclasses.replace(cases[0], case=str(i)), "a", None)])[0] for i in range(60)]
+    weights = np.concatenate([e.map.values for e in many])
+    assert abs(weights.mean()) < 0.15
+    assert 0.8 < weights.std() < 1.2

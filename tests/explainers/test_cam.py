@@ -1,0 +1,58 @@
+"""Grad-CAM is pytorch-grad-cam's, kept before it is rectified and resized."""
+
+import numpy as np
+import pytest
+from fidelity.errors import InputError
+from fidelity.explainers import cam
+from fidelity.explainers.base import Context, Task
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.image import scale_cam_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+
+def _explain(classifier, cases, target=1, batch=8, layer="auto"):
+    explain = cam.make(
+        Context(classifier, batch, 1, "gradcam"), {"method": "gradcam", "layer": layer}
+    )
+    return explain([Task(case, "a", target) for case in cases])
+
+
+@pytest.mark.parametrize("layer", ["layer3", "layer4", "layer2.1.conv2"])
+def test_native_grid_leads_to_the_package_s_map(classifier, cases, layer):
+    images = classifier.preprocess(np.stack([case.image for case in cases]))
+    module = classifier.network.get_submodule(layer)
+    peer = GradCAM(classifier, [module])(images, [ClassifierOutputTarget(1)] * len(cases))
+    for explanation, expected in zip(_explain(classifier, cases, layer=layer), peer, strict=True):
+        grid = np.maximum(explanation.map.values, 0)[None]
+        size = images.shape[-1], images.shape[-2]
+        ours = scale_cam_image(scale_cam_image(grid, size))[0]
+        np.testing.assert_allclose(ours, expected, atol=2e-5)
+
+
+def test_the_grid_has_the_layer_s_resolution_and_both_signs(classifier, cases):
+    grids = [e.map.values for e in _explain(classifier, cases, layer="layer2")]
+    assert grids[0].shape == (8, 8)
+    assert min(g.min() for g in grids) < 0 < max(g.max() for g in grids)
+
+
+def test_neither_batch_nor_neighbours_change_a_map(classifier, cases):
+    together = _explain(classifier, cases)
+    alone = _explain(classifier, cases[2:3])
+    np.testing.assert_array_equal(together[2].map.values, alone[0].map.values)
+
+
+def test_auto_names_the_layer_it_chose(classifier, cases):
+    assert _explain(classifier, cases[:1])[0].extras["layer"].startswith("layer4")
+
+
+def test_unknown_layer_is_named_with_the_nearest(classifier, cases):
+    with pytest.raises(InputError, match=r"layer9.*layer4"):
+        _explain(classifier, cases, layer="layer9")
+
+
+def test_no_hooks_are_left(classifier, cases):
+    import gc
+
+    _explain(classifier, cases[:1])
+    gc.collect()
+    assert not any(m._forward_hooks for m in classifier.modules())

@@ -1,0 +1,145 @@
+"""Explaining a shard: targets, failures, resuming."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fidelity.datasets.prepared import write_prepared
+from fidelity.errors import InputError
+from fidelity.explainers import runner
+from fidelity.explainers.baselines import centre_prior
+from fidelity.maps import read_maps
+
+LABELS = {"a": "B"}
+RULE = {"target": "reference", "max_failed_cases": 0}
+GRADCAM = {"method": "gradcam", "layer": "auto"}
+PRIOR = {"method": "centre_prior", "sigma": 0.25}
+
+
+@pytest.fixture()
+def shard(tmp_path, cases):
+    negative = dataclasses.replace(cases[0], case="negative", references={})
+    path = tmp_path / "test-000.h5"
+    write_prepared(path, [*cases, negative], {"image_size": 64, "classes": ["A", "B", "C"]})
+    return path
+
+
+def _run(shard, tmp_path, classifier=None, settings=PRIOR, rule=RULE, batch=2, fingerprint="f"):
+    output = tmp_path / "maps" / "test-000.h5"
+    runner.explain_shard(
+        shard, classifier, settings, rule, LABELS, 1, batch, fingerprint, output
+    )
+    return list(read_maps(output))
+
+
+def test_the_cohort_is_the_annotated_cases(shard, tmp_path):
+    records = _run(shard, tmp_path)
+    assert [r.case for r in records] == [f"case {i}" for i in range(5)]
+    assert {r.target for r in records} == {""}
+    assert not (tmp_path / "maps" / ".partial" / "test-000").exists()
+
+
+def test_target_rules(shard, tmp_path, classifier, cases):
+    reference = _run(shard, tmp_path, classifier, GRADCAM)
+    assert {r.target for r in reference} == {"B"}
+    named = _run(shard, tmp_path, classifier, GRADCAM, {**RULE, "target": "C"})
+    assert {r.target for r in named} == {"C"}
+    predicted = _run(shard, tmp_path, classifier, GRADCAM, {**RULE, "target": "predicted"})
+    logits = classifier(classifier.preprocess(np.stack([c.image for c in cases]))).argmax(1)
+    assert [r.target for r in predicted] == [classifier.classes[i] for i in logits]
+    assert {r.cls for r in predicted} == {"a"}
+
+
+def test_unknown_target(shard, tmp_path, classifier):
+    with pytest.raises(InputError, match="D"):
+        _run(shard, tmp_path, classifier, GRADCAM, {**RULE, "target": "D"})
+
+
+@pytest.fixture()
+def counted(monkeypatch):
+    """Counts the cases explained, and fails for the case ids in `bad`."""
+    calls, bad = [], set()
+    make = centre_prior.make
+
+    def counting(context, settings):
+        explain = make(context, settings)
+
+        def wrapped(tasks):
+            for task in tasks:
+                if task.case.case in bad:
+                    raise FloatingPointError("NaN in the gradient")
+            calls.extend(task.case.case for task in tasks)
+            return explain(tasks)
+
+        return wrapped
+
+    monkeypatch.setattr(centre_prior, "make", counting)
+    return calls, bad
+
+
+def test_one_bad_case_spoils_no_other_and_raising_the_limit_recomputes_nothing(
+    shard, tmp_path, counted
+):
+    calls, bad = counted
+    bad.add("case 2")
+    with pytest.raises(InputError, match=r"1 of 5.*case 2.*NaN.*allow at least 1"):
+        _run(shard, tmp_path)
+    assert sorted(calls) == ["case 0", "case 1", "case 3", "case 4"]
+    calls.clear()
+    records = _run(shard, tmp_path, rule={**RULE, "max_failed_cases": 1})
+    assert calls == []
+    assert [r.status for r in records] == ["ok", "ok", "failed", "ok", "ok"]
+    assert records[2].map is None
+    assert "NaN" in records[2].reason
+
+
+def test_a_killed_job_resumes(shard, tmp_path, counted, monkeypatch):
+    calls, _ = counted
+    whole = _run(shard, tmp_path)
+    calls.clear()
+    save = runner.PartialStore.save
+
+    def killed(self, index, records):
+        if index == 2:
+            raise KeyboardInterrupt
+        save(self, index, records)
+
+    monkeypatch.setattr(runner.PartialStore, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _run(shard, tmp_path)
+    monkeypatch.setattr(runner.PartialStore, "save", save)
+    calls.clear()
+    resumed = _run(shard, tmp_path)
+    assert calls == ["case 4"]
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a.map.values, b.map.values)
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"settings": {**PRIOR, "sigma": 0.1}}])
+def test_batches_of_other_settings_or_code_are_not_resumed(shard, tmp_path, counted, change):
+    calls, bad = counted
+    bad.add("case 4")
+    with pytest.raises(InputError):
+        _run(shard, tmp_path)
+    bad.clear()
+    calls.clear()
+    _run(shard, tmp_path, **change)
+    assert len(calls) == 5
+
+
+def test_a_damaged_batch_is_made_again(shard, tmp_path, counted):
+    calls, bad = counted
+    bad.add("case 4")
+    with pytest.raises(InputError):
+        _run(shard, tmp_path)
+    bad.clear()
+    calls.clear()
+    (tmp_path / "maps" / ".partial" / "test-000" / "000001.h5").write_bytes(b"cut off")
+    _run(shard, tmp_path, rule={**RULE, "max_failed_cases": 1})
+    assert calls == ["case 2", "case 3"]
+
+
+def test_empty_shard(tmp_path):
+    path = tmp_path / "test-000.h5"
+    write_prepared(path, [], {"image_size": 64, "classes": []})
+    assert _run(path, tmp_path) == []

@@ -1,0 +1,121 @@
+"""Figures are made, labelled, saved in both formats, and with equal bytes each time."""
+
+import figure_confusion
+import figure_curves
+import figure_distributions
+import figure_gallery
+import figure_training
+import matplotlib as mpl
+import pandas as pd
+import pytest
+import synthetic_results as made_up
+from fidelity.errors import InputError
+from fidelity.figures import confusion, curves, distributions, gallery, overview, style, training
+from fidelity.summary import summarize
+
+FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    style.plt.close("all")
+
+
+def drawn(name):
+    if name == "curves":
+        return curves.draw({key: made_up.curves(v, 6) for key, v in FEW.items()}, replicates=100)
+    if name == "distributions":
+        return distributions.draw({key: made_up.scores(v, 20) for key, v in FEW.items()})
+    if name == "training":
+        return training.draw(made_up.training())
+    if name == "overview":
+        return overview.draw(summarize(made_up.combined(FEW, 20), made_up.STATISTICS, 1))
+    return confusion.draw(made_up.confusion(), made_up.calibration())
+
+
+@pytest.mark.parametrize("name", ["curves", "distributions", "training", "confusion", "overview"])
+def test_figures_have_labels_and_equal_bytes(name, tmp_path):
+    saved = []
+    for repeat in range(2):
+        fig = drawn(name)
+        data_axes = [axis for axis in fig.axes if axis.get_visible() and axis.axison]
+        assert all(axis.get_xlabel() or axis.get_ylabel() for axis in data_axes)
+        paths = [str(tmp_path / f"{repeat}.{suffix}") for suffix in ("png", "pdf")]
+        style.save(fig, paths, dpi=60)
+        saved.append([(tmp_path / f"{repeat}.{suffix}").read_bytes() for suffix in ("png", "pdf")])
+    assert saved[0] == saved[1]
+
+
+def test_text_is_readable_in_print():
+    fig = drawn("curves")
+    texts = fig.findobj(mpl.text.Text)
+    assert min(text.get_fontsize() for text in texts if text.get_text()) >= 8
+    assert fig.get_figwidth() == pytest.approx(style.WIDTH)
+
+
+def test_the_axes_hold_what_is_drawn():
+    fig = drawn("curves")
+    for axis in fig.axes:
+        highest = max(line.get_ydata().max() for line in axis.get_lines())
+        assert axis.get_ylim()[1] >= highest
+
+
+def test_looks_are_stable_and_distinct():
+    names = [f"method{number}" for number in range(20)]
+    looks = style.looks([*names, "lime"])
+    assert list(looks) == [*names, "lime"]
+    assert len(set(looks.values())) == 21
+    assert looks["lime"] == style.looks(["gradcam", "lime"])["lime"]
+
+
+def test_gallery_chooses_best_median_and_worst_without_repeats():
+    table = made_up.scores(0.4, 40)
+    rows = gallery.choose(table, 3)
+    assert [group for group, *_ in rows] == ["best"] * 3 + ["median"] * 3 + ["worst"] * 3
+    iou = table.set_index("case")["iou"]
+    values = [iou[case] for _, case, _ in rows]
+    assert values == sorted(values, reverse=True)
+    assert values[0] == iou.max()
+    assert values[-1] == iou.min()
+    assert [group for group, *_ in gallery.choose(table.head(2), 3)] == ["best", "worst"]
+    assert gallery.choose(table.head(0), 3) == []
+
+
+def test_scripts_write_both_formats(tmp_path):
+    def output(name):
+        return [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.pdf")]
+
+    arguments = made_up.gallery_files(tmp_path, FEW, cases=4)
+    settings = {"gallery_cases": 1, "gallery_by": "gradcam", "dpi": 60}
+    figure_gallery.main(**arguments, settings=settings, output=output("gallery"))
+    names = list(FEW)
+    paths = [entry["scores"] for entry in arguments["explainers"]]
+    figure_distributions.main(paths, names, "iou", {}, output("distributions"))
+    with pytest.raises(InputError, match=r"lime.parquet.*'recall'"):
+        figure_distributions.main(paths, names, "recall", {}, output("distributions"))
+    made_up.curves(0.3, 4).to_parquet(tmp_path / "curves.parquet")
+    settings = {"replicates": 100, "dpi": 60}
+    figure_curves.main([str(tmp_path / "curves.parquet")], ["lime"], settings, output("curves"))
+    tables = {
+        "training": made_up.training(),
+        "untrained": made_up.training().head(0),
+        "confusion": made_up.confusion(),
+        "calibration": made_up.calibration(),
+    }
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    figure_training.main(str(tmp_path / "training.csv"), {}, output("training"))
+    figure_training.main(str(tmp_path / "untrained.csv"), {}, output("untrained"))
+    csvs = [str(tmp_path / f"{name}.csv") for name in ("confusion", "calibration")]
+    figure_confusion.main(*csvs, "resnet18", {}, output("confusion"))
+    written = {path.name for path in tmp_path.glob("*.p[nd][gf]")}
+    figures = ("gallery", "distributions", "curves", "training", "untrained", "confusion")
+    assert {f"{name}.{kind}" for name in figures for kind in ("png", "pdf")} <= written
+
+
+def test_no_scored_case_says_so():
+    nothing = made_up.scores(0.3, 4).head(0)
+    fig = distributions.draw({"lime": pd.DataFrame(nothing)})
+    assert "No case" in fig.axes[0].texts[0].get_text()
+    assert "No case" in gallery.draw([], ["lime"], "lime").axes[0].texts[0].get_text()

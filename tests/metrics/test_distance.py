@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from fidelity.metrics import distance
+from fidelity.metrics.distance import MaskDistances, ReferenceDistances, compare
+from hypothesis import assume, given
+from hypothesis.extra.numpy import arrays
+from mask_grid import FILLED_PAIRS, MASKS
+from monai.metrics import compute_hausdorff_distance
+from monai.metrics.utils import get_mask_edges
+from scipy import ndimage
+from skimage.metrics import hausdorff_distance
+
+METRICS = [distance.hausdorff_full, distance.hausdorff_boundary, distance.hd95_boundary]
+MASK = arrays(bool, (7, 9))
+
+
+def _all(reference, prediction):
+    distances = compare(MaskDistances(reference), MaskDistances(prediction))
+    return [metric(distances) for metric in METRICS]
+
+
+def _monai(reference, prediction, percentile=None):
+    tensors = (torch.from_numpy(mask)[None, None] for mask in (prediction, reference))
+    return compute_hausdorff_distance(
+        *tensors, include_background=True, percentile=percentile
+    ).item()
+
+
+@pytest.mark.parametrize("name", [name for name in MASKS if name != "empty"])
+def test_boundary_is_that_of_monai(name):
+    edges, _ = get_mask_edges(MASKS[name], MASKS[name], crop=False)
+    assert np.array_equal(distance.boundary(MASKS[name]), edges)
+
+
+@pytest.mark.parametrize(("reference", "prediction"), FILLED_PAIRS)
+def test_equals_skimage_and_monai(reference, prediction):
+    truth, guess = MASKS[reference], MASKS[prediction]
+    full, boundary, hd95 = _all(truth, guess)
+    assert full == hausdorff_distance(truth, guess)
+    assert boundary == pytest.approx(_monai(truth, guess), rel=1e-6)
+    assert hd95 == pytest.approx(_monai(truth, guess, 95), rel=1e-6)
+
+
+def test_an_object_with_a_hole_differs_between_the_point_sets():
+    rows, columns = np.ogrid[:41, :41]
+    radius = (rows - 20) ** 2 + (columns - 20) ** 2
+    solid = radius <= 14**2
+    holed = solid & (radius > 5**2)
+    full, boundary, _ = _all(solid, holed)
+    assert full == hausdorff_distance(solid, holed)
+    assert boundary == pytest.approx(_monai(solid, holed))
+    assert full < boundary
+
+
+def test_the_documented_example_of_a_hole():
+    """An 19 x 19 square with and without a 9 x 9 hole: 5.0 full-set, 9.0 boundary... by hand."""
+    solid = np.zeros((40, 40), bool)
+    solid[5:28, 5:28] = True
+    holed = solid.copy()
+    holed[12:21, 12:21] = False
+    full, boundary, _ = _all(solid, holed)
+    assert (full, boundary) == (hausdorff_distance(solid, holed), _monai(solid, holed))
+
+
+def test_two_points_have_the_distance_of_pythagoras():
+    one, other = np.zeros((10, 10), bool), np.zeros((10, 10), bool)
+    one[1, 2], other[4, 6] = True, True
+    assert _all(one, other) == [5.0, 5.0, 5.0]
+
+
+@given(MASK, MASK)
+def test_symmetry_and_turning(a, b):
+    assume(a.any() and b.any())
+    expected = _all(a, b)
+    assert _all(b, a) == expected
+    assert _all(a.T.copy(), b.T.copy()) == expected
+    assert _all(a[::-1].copy(), b[::-1].copy()) == expected
+    assert _all(a[:, ::-1].copy(), b[:, ::-1].copy()) == expected
+
+
+@given(MASK, MASK)
+def test_bounds(a, b):
+    assume(a.any() and b.any())
+    full, boundary, hd95 = _all(a, b)
+    assert 0 <= full <= np.hypot(6, 8)
+    assert 0 <= hd95 <= boundary <= np.hypot(6, 8)
+    assert (full == 0) == np.array_equal(a, b)
+
+
+@given(MASK, MASK, MASK)
+def test_nested_masks_are_farther_the_smaller_they_are(a, b, c):
+    small, medium, large = a & b & c, a & b, a
+    assume(small.any())
+    assert _all(large, medium)[0] <= _all(large, small)[0]
+
+
+def test_distances_are_exact():
+    rng = np.random.default_rng(3)
+    mask = rng.random((300, 500)) < 0.0005
+    expected = ndimage.distance_transform_edt(~mask)
+    found = ReferenceDistances(mask).distances_from(~mask)
+    assert np.array_equal(found, expected[~mask])
+
+
+def test_the_reference_can_be_shared():
+    reference = ReferenceDistances(MASKS["ring"])
+    for name in ("disc", "noise"):
+        shared = compare(reference, MaskDistances(MASKS[name]))
+        assert [metric(shared) for metric in METRICS] == _all(MASKS["ring"], MASKS[name])
+
+
+def test_empty_masks_have_no_distances():
+    with pytest.raises(ValueError, match="empty"):
+        _all(MASKS["disc"], MASKS["empty"])

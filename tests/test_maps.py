@@ -1,0 +1,112 @@
+"""Saliency maps: storage in native form, rendering, normalisation."""
+
+import numpy as np
+import pytest
+import torch
+from fidelity.errors import InputError
+from fidelity.maps import MapRecord, SaliencyMap, normalise, raw_map, read_maps, render, write_maps
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+FLOATS = st.floats(-1e3, 1e3, width=32)
+
+
+@given(arrays(np.float32, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=FLOATS))
+def test_grid_is_upsampled_as_torch_does(values):
+    size = (37, 53)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(values)[None, None], size=size, mode="bilinear", align_corners=False
+    )[0, 0].numpy()
+    scale = max(1.0, float(np.abs(values).max()))
+    np.testing.assert_allclose(raw_map(SaliencyMap("grid", values), size), expected, atol=1e-5 * scale)
+
+
+def test_superpixels_keep_their_borders():
+    segments = np.array([[0, 0, 1], [2, 2, 1]])
+    rendered = raw_map(SaliencyMap("superpixels", np.array([1.0, -2.0, 3.0]), segments), (4, 6))
+    np.testing.assert_array_equal(
+        rendered, np.kron(np.array([[1, 1, -2], [3, 3, -2]]), np.ones((2, 2)))
+    )
+
+
+@given(
+    arrays(np.float32, (5, 7), elements=FLOATS),
+    st.sampled_from(["positive", "absolute", "signed"]),
+)
+def test_normalised_maps_span_zero_to_one_or_vanish(values, sign):
+    result = normalise(values, sign)
+    assert result.dtype == np.float32
+    assert result.min() == 0
+    assert result.max() in (0, 1)
+
+
+def test_sign_is_taken_before_the_scale():
+    raw = np.array([[-4.0, 0.0], [1.0, 2.0]], np.float32)
+    np.testing.assert_allclose(normalise(raw, "positive"), [[0, 0], [0.5, 1]])
+    np.testing.assert_allclose(normalise(raw, "absolute"), [[1, 0], [0.25, 0.5]])
+    np.testing.assert_allclose(normalise(raw, "signed"), [[0, 2 / 3], [5 / 6, 1]], rtol=1e-6)
+
+
+def test_all_negative_and_constant_maps_become_zero():
+    assert not normalise(np.full((3, 3), -1.0), "positive").any()
+    assert not normalise(np.full((3, 3), 7.0), "signed").any()
+
+
+def test_outside_the_box_there_is_nothing():
+    rendered = render(SaliencyMap("dense", np.array([[1.0, 2.0], [3.0, 4.0]])), (2, 1, 4, 3), (5, 6))
+    assert rendered.shape == (5, 6)
+    inside = np.zeros((5, 6), bool)
+    inside[2:4, 1:3] = True
+    assert not rendered[~inside].any()
+    assert rendered.max() == 1
+
+
+def test_binary_maps_are_not_normalised():
+    ones = SaliencyMap("binary", np.ones((4, 4), np.uint8))
+    assert render(ones, (0, 0, 4, 4), (4, 4)).min() == 1
+
+
+def test_storage_round_trip(tmp_path):
+    rng = np.random.default_rng(0)
+    records = [
+        MapRecord("a/b 'c'", "COVID-19", "sick", "ok", "", 0.5, {"r2": 0.9},
+                  SaliencyMap("superpixels", rng.normal(size=3), rng.integers(0, 3, (20, 20)))),
+        MapRecord("ü", "COVID-19", "sick", "failed", "NaN", 0.1),
+        MapRecord("g", "X", "X", "ok", "", 0.1, {}, SaliencyMap("grid", rng.normal(size=(7, 7)))),
+        MapRecord("d", "X", "", "ok", "", 0.1, {}, SaliencyMap("dense", 1e-9 * rng.random((9, 9)))),
+    ]  # fmt: skip
+    write_maps(tmp_path / "x.h5", records, {"method": "lime"})
+    back = list(read_maps(tmp_path / "x.h5"))
+    assert [(r.case, r.status, r.reason, r.extras) for r in back] == [
+        (r.case, r.status, r.reason, r.extras) for r in records
+    ]
+    assert back[1].map is None
+    np.testing.assert_allclose(back[0].map.values, records[0].map.values, rtol=1e-6)
+    np.testing.assert_array_equal(back[0].map.segments, records[0].map.segments)
+    # float16 has no 1e-9: a dense map is stored relative to its peak.
+    dense = records[3].map.values
+    np.testing.assert_allclose(back[3].map.values, dense / dense.max(), atol=5e-4)
+
+
+def test_empty_shard(tmp_path):
+    write_maps(tmp_path / "x.h5", [], {})
+    assert list(read_maps(tmp_path / "x.h5")) == []
+
+
+def test_foreign_and_damaged_files_are_named(tmp_path):
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"damaged\.h5.*run again"):
+        list(read_maps(damaged))
+    import h5py
+
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file.attrs["schema"] = "other"
+    with pytest.raises(InputError, match=r"foreign\.h5.*'other'"):
+        list(read_maps(tmp_path / "foreign.h5"))
+
+
+def test_values_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="not finite"):
+        SaliencyMap("grid", np.array([[np.nan, 1.0]]))

@@ -1,0 +1,168 @@
+"""The config: defaults, checks, and one clear sentence for every mistake."""
+
+import copy
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from fidelity import settings
+from fidelity.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+@pytest.fixture()
+def demo():
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+def _set(config, path, value):
+    *parents, last = path
+    for key in parents:
+        config = config.setdefault(key, {})
+    config[last] = value
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
+def test_every_config_of_the_project_is_valid(path):
+    loaded = settings.load(yaml.safe_load(path.read_text()), str(path), check_files=False)
+    assert settings.load(loaded, str(path), check_files=False) == loaded
+
+
+def test_the_input_is_left_alone(demo):
+    before = copy.deepcopy(demo)
+    settings.load(demo)
+    assert demo == before
+
+
+def test_defaults_do_not_share_state(demo):
+    demo["datasets"]["second"] = copy.deepcopy(demo["datasets"]["demo"])
+    loaded = settings.load(demo)
+    loaded["datasets"]["demo"]["labels"]["x"] = "y"
+    assert loaded["datasets"]["second"]["labels"] == {}
+
+
+MISTAKES = [
+    (("datasets", "demo", "imagesize"), 3, r"datasets\.demo\.imagesize.*'image_size'"),
+    (("explainers", "x"), {"method": "grad_cam"}, r"explainers\.x\.method.*'gradcam'"),
+    (("explainers", "lime", "samples"), "many", r"explainers\.lime\.samples.*'many'"),
+    (("datasets", "demo", "source"), "phantm", r"datasets\.demo\.source.*'phantom'"),
+    (("datasets", "demo", "input"), "lung_crp", r"datasets\.demo\.input.*'lung_crop'"),
+    (("datasets", "demo", "annotated_classes"), ["COVID"], r"no class 'COVID'.*'COVID-19'"),
+    (("datasets", "demo", "labels"), {"COVID-19": None}, r"annotated but left out"),
+    (("datasets", "demo", "lung_masks"), "none", r"explainers\.lung_mask.*needs lung masks"),
+    (("datasets", "summary"), {"source": "phantom", "annotated_classes": ["COVID-19"]}, "reserved"),
+    (("classifiers", "none"), {"architecture": "resnet18"}, "reserved"),
+    (("classifiers", "a/b"), {"architecture": "resnet18"}, r"classifiers\.a/b.*folder"),
+    (("classifiers", "x"), {"architecture": "resnet18", "training": None}, "checkpoint"),
+    (("classifiers", "x"), {"architecture": "resnet18", "weights": "nowhere.pt"}, "nowhere.pt"),
+    (("classifiers", "x"), {"architecture": "torchscript", "weights": "x.pt"}, "trusted"),
+    (("classifiers", "x"), {"architecture": "plugin:mine"}, r"no function 'mine'"),
+    (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
+    (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
+    (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
+    (("statistics", "primary"), "jaccard", r"statistics\.primary"),
+    (("statistics", "primary_binarization"), "fixed5", r"'fixed50'"),
+    (("figures", "gallery_by"), "lim", "'lime'"),
+    (("postprocess", "median"), 4, "odd"),
+    (("explainers", "lime", "superpixels"), {"algorithm": "slic", "ratio": 0.1}, "no parameter of"),
+    (("plugins",), ["nowhere.py"], "nowhere.py"),
+    (("sed",), 1, "'seed'"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=lambda v: str(v)[:40])
+def test_mistakes_are_named(demo, path, value, message):
+    _set(demo, path, value)
+    with pytest.raises(InputError, match=message) as caught:
+        settings.load(demo, "config/mine.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_key_is_named(demo):
+    demo["datset"] = demo.pop("datasets")
+    with pytest.raises(InputError, match=r"'datset'.*'datasets'"):
+        settings.load(demo)
+    del demo["datset"]
+    with pytest.raises(InputError, match="'datasets': is missing"):
+        settings.load(demo)
+
+
+def test_missing_data_root_is_named(demo):
+    demo["datasets"]["demo"] = {
+        "source": "covid_qu_ex", "root": "no/such", "annotated_classes": ["COVID-19"],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"no/such.*data_root"):
+        settings.load(demo)
+
+
+def test_plugins_are_read_not_run(demo, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("raise SystemExit('ran')\n\ndef mine(*args):\n    pass\n")
+    demo["plugins"] = [str(file)]
+    demo["explainers"]["x"] = {"method": "plugin:mine", "params": {"a": 1}}
+    assert settings.load(demo)["explainers"]["x"]["params"] == {"a": 1}
+    file.write_text("def mine(:\n")
+    with pytest.raises(InputError, match=r"mine\.py.*line 1"):
+        settings.load(demo)
+
+
+def test_seeds_expand(demo):
+    demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
+    assert list(settings.expand_classifiers(settings.load(demo))) == ["resnet18-s1", "resnet18-s2"]
+    demo["classifiers"]["resnet18"]["seeds"] = [7]
+    assert settings.expand_classifiers(settings.load(demo))["resnet18"]["seed"] == 7
+
+
+def test_superpixel_defaults_are_those_of_the_lime_package(demo):
+    loaded = settings.load(demo)["explainers"]["lime"]
+    assert loaded["superpixels"] == {
+        "algorithm": "quickshift", "kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0,
+    }  # fmt: skip
+    assert (loaded["kernel_width"], loaded["hide"], loaded["alpha"]) == (0.25, "mean", 1.0)
+
+
+def test_parsing_the_config_imports_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from fidelity import settings, digests; from fidelity.datasets import listing;"
+        "print([m for m in ('torch', 'pandas', 'numpy', 'cv2', 'h5py') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert result.stdout.strip() == "[]"
+
+
+def _described(node, path=""):
+    """Every key of the schema with its description."""
+    for key, entry in node.get("properties", {}).items():
+        yield f"{path}{key}", entry
+        yield from _described(entry, f"{path}{key}.")
+        yield from _described(entry.get("items", {}), f"{path}{key}[].")
+
+
+def test_every_key_has_a_description():
+    schema = settings.schema()
+    nodes = [("", schema)] + [(f"{k}: ", v) for k, v in schema["$defs"].items()]
+    nodes.append(("dataset_common: ", {"properties": schema["$defs"]["dataset_common"]}))
+    missing = [
+        path
+        for prefix, node in nodes
+        for path, entry in _described(node, prefix)
+        if "description" not in entry and "$ref" not in entry
+    ]
+    assert missing == []
+
+
+def test_config_readme_is_up_to_date():
+    sys.path.insert(0, str(ROOT / "config"))
+    import write_readme
+
+    text = write_readme.README.read_text()
+    assert write_readme.render(text) == text, "run `make docs`"

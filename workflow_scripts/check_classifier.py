@@ -1,0 +1,84 @@
+"""Check a classifier's architecture and the layers that explainers name, before any training."""
+
+import json
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    settings: dict[str, Any],
+    layers: dict[str, str | None],
+    image_size: int,
+    plugins: list[str],
+    output: str,
+) -> None:
+    """Build the network, pass a zero image through it, find every layer.
+
+    Args:
+        settings: `architecture`, `weights`, `trusted` of the classifier.
+        layers: explainer → layer ("auto" or dotted name); null where it reads none.
+        image_size: side of the working images in pixels.
+        plugins: Python files for "plugin:<function>".
+        output: JSON with architecture, parameters, and name and size of each explainer's layer.
+    """
+    import torch
+    from fidelity.classifiers import store
+    from fidelity.classifiers.architectures import build, cam_size
+    from fidelity.classifiers.model import Classifier
+    from fidelity.errors import InputError
+    from fidelity.files import write_text
+
+    architecture, weights = settings["architecture"], settings.get("weights")
+    channels = 3
+    if architecture == store.TORCHSCRIPT:
+        network: torch.nn.Module = store.trusted_torchscript(
+            weights, settings.get("trusted", False)
+        )
+        channels = network.channels
+    else:
+        # The number of classes is not known yet, and no layer depends on it.
+        network = build(architecture, 2, image_size=image_size, plugins=plugins)
+        if weights not in (None, "imagenet"):
+            store.initialise(network, weights, architecture)
+    mean, std = (0.5,) * channels, (0.5,) * channels
+    classifier = Classifier(
+        network, architecture, ("a", "b"), "softmax", channels, mean, std, image_size
+    ).eval()
+    try:
+        with torch.no_grad():
+            logits = classifier(torch.zeros(1, channels, image_size, image_size))
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"{architecture} cannot take an image of {image_size} px: {error}",
+            field="image_size",
+            remedy="Choose another image_size or architecture",
+        ) from error
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+        raise InputError(
+            "the network does not return one row of values per image",
+            field=f"architecture: {architecture}",
+        )
+    found = {}
+    for explainer, layer in sorted(layers.items()):
+        if layer is not None:
+            name, size = cam_size(classifier, layer)
+            found[explainer] = {"layer": name, "size": list(size)}
+    content = {
+        "architecture": architecture,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "image_size": image_size,
+        "layers": found,
+    }
+    write_text(output, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.params.settings,
+            snakemake.params.layers,
+            snakemake.params.image_size,
+            snakemake.params.plugins,
+            output=snakemake.output[0],
+        )

@@ -1,0 +1,48 @@
+"""Tables on how well the classifiers of a data set classify."""
+
+from collections.abc import Sequence
+
+from fidelity.joblog import job_log
+
+
+def main(
+    predictions: Sequence[str],
+    classifiers: Sequence[str],
+    dataset: str,
+    out_classification: str,
+    out_confusion: str,
+    out_calibration: str,
+) -> None:
+    """Evaluate every classifier on every split.
+
+    Args:
+        predictions: one predictions.csv per classifier.
+        classifiers: their names, in the same order.
+        dataset: name of the data set.
+        out_classification: CSV of metrics.
+        out_confusion: CSV of the confusion matrices.
+        out_calibration: CSV of the reliability bins.
+    """
+    import pandas as pd
+    from fidelity.classifiers.evaluate import evaluate, read_predictions
+    from fidelity.files import write_csv
+
+    tables = [
+        evaluate(read_predictions(path), dataset, name)
+        for path, name in zip(predictions, classifiers, strict=True)
+    ]
+    outputs = (out_classification, out_confusion, out_calibration)
+    for parts, output in zip(zip(*tables, strict=True), outputs, strict=True):
+        write_csv(pd.concat(parts, ignore_index=True), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.predictions,
+            snakemake.params.classifiers,
+            snakemake.params.dataset,
+            snakemake.output.classification,
+            snakemake.output.confusion,
+            snakemake.output.calibration,
+        )

@@ -1,0 +1,240 @@
+"""How well a classifier tells the classes apart, from its predictions alone. No torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+from fidelity.errors import InputError
+
+BINS = 15
+PREDICTION_COLUMNS = ["case", "patient", "split", "class", "label", "logit", "probability"]
+CLASSIFICATION_COLUMNS = ["dataset", "split", "classifier", "class", "metric", "value", "n"]
+CONFUSION_COLUMNS = ["dataset", "split", "classifier", "true", "predicted", "n"]
+CALIBRATION_COLUMNS = [
+    "dataset",
+    "split",
+    "classifier",
+    "bin_low",
+    "bin_high",
+    "n",
+    "confidence",
+    "accuracy",
+]
+
+
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Read predictions.csv.
+
+    Returns:
+        One row per case and class; label as int, logit and probability as float.
+
+    Raises:
+        InputError: missing file, missing columns or values that are not numbers.
+    """
+    text = {"case": str, "patient": str, "split": str, "class": str}
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=False)
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"the predictions cannot be read: {error}", file=path) from error
+    absent = [name for name in PREDICTION_COLUMNS if name not in table]
+    if absent:
+        raise InputError(f"the predictions lack the columns {', '.join(absent)}", file=path)
+    try:
+        return table.astype({"label": int, "logit": float, "probability": float})
+    except ValueError as error:
+        raise InputError(f"the predictions hold no numbers: {error}", file=path) from error
+
+
+def evaluate(
+    predictions: pd.DataFrame, dataset: str, classifier: str
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Evaluate one classifier on every split.
+
+    The task counts as multi-label if any case has not exactly one class.
+
+    Args:
+        predictions: as `read_predictions` returns it.
+        dataset: written into the first column.
+        classifier: written into the third column.
+
+    Returns:
+        (classification, confusion, calibration), with the columns of this module. Undefined values
+        (AUC of a single class, precision of a class never predicted) are NaN.
+
+    Raises:
+        InputError: a case lacks a class or has it twice.
+    """
+    classes = list(dict.fromkeys(predictions["class"]))
+    if predictions.duplicated(["case", "class"]).any():
+        raise InputError("a case has two predictions for one class", field=classifier)
+    per_case = predictions.groupby("case", sort=False)
+    if (per_case.size() != len(classes)).any():
+        raise InputError("a case lacks a prediction for a class", field=classifier)
+    multilabel = bool((per_case["label"].sum() != 1).any())
+    classification, confusion, calibration = [], [], []
+    for split in dict.fromkeys(predictions["split"]):
+        part = predictions[predictions["split"] == split]
+        truth, scores = (
+            part.pivot(index="case", columns="class", values=name)[classes].to_numpy()
+            for name in ("label", "probability")
+        )
+        head = {"dataset": dataset, "split": split, "classifier": classifier}
+        rate = _multilabel if multilabel else _multiclass
+        for cls, metric, value, n in rate(truth, scores, classes):
+            classification.append(
+                head | {"class": cls, "metric": metric, "value": float(value), "n": int(n)}
+            )
+        for true, predicted, n in _confusion(truth, scores, classes, multilabel):
+            confusion.append(head | {"true": true, "predicted": predicted, "n": int(n)})
+        for row in reliability(*_confidence(truth, scores, multilabel)).to_dict("records"):
+            calibration.append(head | row)
+    return (
+        pd.DataFrame(classification, columns=CLASSIFICATION_COLUMNS),
+        pd.DataFrame(confusion, columns=CONFUSION_COLUMNS),
+        pd.DataFrame(calibration, columns=CALIBRATION_COLUMNS),
+    )
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> pd.DataFrame:
+    """Group predictions by confidence.
+
+    Args:
+        confidence: (n,) in [0, 1].
+        correct: (n,) 0 or 1.
+        bins: of equal width; a bin holds low < confidence <= high, the first also 0.
+
+    Returns:
+        bin_low, bin_high, n, confidence (mean), accuracy (mean of correct); means NaN where n = 0.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(index, minlength=bins)
+    sums = [np.bincount(index, values, minlength=bins) for values in (confidence, correct)]
+    means = [np.divide(s, counts, out=np.full(bins, np.nan), where=counts > 0) for s in sums]
+    return pd.DataFrame(
+        {
+            "bin_low": edges[:-1],
+            "bin_high": edges[1:],
+            "n": counts,
+            "confidence": means[0],
+            "accuracy": means[1],
+        }
+    )
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error (Guo et al. 2017): mean over predictions of their bin's gap.
+
+    Returns:
+        In [0, 1]; NaN for no predictions.
+    """
+    if len(confidence) == 0:
+        return float("nan")
+    table = reliability(confidence, correct, bins)
+    table = table[table["n"] > 0]
+    gaps = (table["confidence"] - table["accuracy"]).abs()
+    return float((gaps * table["n"]).sum() / table["n"].sum())
+
+
+Row = tuple[str, str, float, int]
+
+
+def _multiclass(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> list[Row]:
+    """Rate argmax predictions; macro means leave out classes without a case."""
+    true, predicted = truth.argmax(axis=1), scores.argmax(axis=1)
+    rows, means = _per_class(truth, np.eye(len(classes), dtype=int)[predicted], scores, classes)
+    n = len(truth)
+    overall: list[Row] = [
+        ("all", "accuracy", float(np.mean(true == predicted)), n),
+        ("all", "balanced_accuracy", means["recall"], n),
+        ("all", "macro_f1", means["f1"], n),
+        ("all", "macro_auc", means["auc"], n),
+        ("all", "ece", calibration_error(*_confidence(truth, scores, False)), n),
+    ]
+    return overall + rows
+
+
+def _multilabel(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> list[Row]:
+    """Rate each class at probability above 0.5; accuracy is over all case-class pairs."""
+    predicted = (scores > 0.5).astype(int)
+    rows, means = _per_class(truth, predicted, scores, classes)
+    n = len(truth)
+    balanced = [
+        np.mean([np.mean(p[t == value] == value) for value in (0, 1)])
+        for t, p in zip(truth.T, predicted.T, strict=True)
+        if 0 < t.sum() < n
+    ]
+    overall: list[Row] = [
+        ("all", "accuracy", float(np.mean(truth == predicted)), n),
+        ("all", "subset_accuracy", float(np.mean((truth == predicted).all(axis=1))), n),
+        ("all", "balanced_accuracy", float(np.mean(balanced)) if balanced else float("nan"), n),
+        ("all", "macro_f1", means["f1"], n),
+        ("all", "macro_auc", means["auc"], n),
+        ("all", "ece", calibration_error(*_confidence(truth, scores, True)), n),
+    ]
+    return overall + rows
+
+
+def _per_class(
+    truth: np.ndarray, predicted: np.ndarray, scores: np.ndarray, classes: Sequence[str]
+) -> tuple[list[Row], dict[str, float]]:
+    """Rate every class against the rest; also return means over the classes with a case."""
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        truth, predicted, average=None, zero_division=np.nan
+    )
+    n = len(truth)
+    auc = np.array(
+        [
+            metrics.roc_auc_score(t, s) if 0 < t.sum() < n else np.nan
+            for t, s in zip(truth.T, scores.T, strict=True)
+        ]
+    )
+    rows: list[Row] = []
+    for index, cls in enumerate(classes):
+        rows += [
+            (cls, "precision", precision[index], n),
+            (cls, "recall", recall[index], n),
+            (cls, "f1", f1[index], n),
+            (cls, "auc", auc[index], n),
+            (cls, "support", support[index], n),
+        ]
+    present = support > 0
+    means = {}
+    for name, values in (("recall", recall), ("f1", f1), ("auc", auc)):
+        usable = values[present & ~np.isnan(values)]
+        means[name] = float(usable.mean()) if len(usable) else float("nan")
+    return rows, means
+
+
+def _confidence(
+    truth: np.ndarray, scores: np.ndarray, multilabel: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return confidences and whether they came true.
+
+    Multi-class: probability of the top class (Guo et al. 2017). Multi-label: probability of each
+    class in each case, against its label.
+    """
+    if multilabel:
+        return scores.ravel(), truth.ravel()
+    return scores.max(axis=1), (scores.argmax(axis=1) == truth.argmax(axis=1)).astype(int)
+
+
+def _confusion(
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], multilabel: bool
+) -> list[tuple[str, str, int]]:
+    """Count true against predicted; for multi-label each class against "not <class>"."""
+    if not multilabel:
+        labels = list(range(len(classes)))
+        matrix = metrics.confusion_matrix(
+            truth.argmax(axis=1), scores.argmax(axis=1), labels=labels
+        )
+        return [(classes[i], classes[j], matrix[i, j]) for i in labels for j in labels]
+    rows = []
+    for cls, t, s in zip(classes, truth.T, scores.T, strict=True):
+        names = (f"not {cls}", cls)
+        matrix = metrics.confusion_matrix(t, (s > 0.5).astype(int), labels=[0, 1])
+        rows += [(names[i], names[j], matrix[i, j]) for i in (1, 0) for j in (1, 0)]
+    return rows

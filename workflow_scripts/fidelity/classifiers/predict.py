@@ -1,0 +1,51 @@
+"""Logits of many images, independent of how they are grouped."""
+
+import numpy as np
+import torch
+
+from fidelity.classifiers.model import Classifier
+from fidelity.compute import autocast
+from fidelity.errors import InputError
+
+
+@torch.no_grad()
+def predict_logits(
+    classifier: Classifier, images: np.ndarray, batch: int = 32, dtype: str = "float32"
+) -> np.ndarray:
+    """Compute logits in batches of one fixed size.
+
+    The last batch is filled up with zeros: kernels choose their order of summation by the batch
+    size, so that the same image in a smaller batch could give other last digits.
+
+    Args:
+        classifier: in eval mode, on its device.
+        images: uint8 (n, H, W) at the classifier's image size.
+        batch: images per batch.
+        dtype: `float32` (default, exact to the digit on one machine), `bfloat16` or `auto`.
+
+    Returns:
+        float32 (n, classes); (0, classes) for no images.
+
+    Raises:
+        InputError: the images have another size than the classifier expects.
+    """
+    count = len(images)
+    if count == 0:
+        return np.zeros((0, len(classifier.classes)), np.float32)
+    side = classifier.image_size
+    if images.shape[1:] != (side, side):
+        raise InputError(
+            f"the images are {images.shape[1]}×{images.shape[2]} px, the classifier expects"
+            f" {side}×{side}",
+            field="image_size",
+            remedy="Prepare the data set and the classifier with one image_size",
+        )
+    logits = []
+    for start in range(0, count, batch):
+        part = images[start : start + batch]
+        full = np.zeros((batch, side, side), np.uint8)
+        full[: len(part)] = part
+        with autocast(classifier.device, dtype):
+            out = classifier(classifier.preprocess(full))
+        logits.append(out[: len(part)].float().cpu().numpy())
+    return np.concatenate(logits)

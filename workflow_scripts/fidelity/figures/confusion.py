@@ -1,0 +1,87 @@
+"""What a classifier confuses, and whether its confidence can be believed."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fidelity.figures import style
+from fidelity.summary import keep_test_split
+
+
+def draw(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
+    """Draw the confusion matrix beside the reliability diagram.
+
+    Args:
+        confusion: rows of one classifier: split, true, predicted, n. Test split, if there is one.
+        calibration: rows of one classifier: split, bin_low, bin_high, n, confidence, accuracy.
+
+    Returns:
+        The figure. The expected calibration error in it is Σ n/N · |accuracy − confidence|
+        (Guo et al. 2017).
+    """
+    confusion, calibration = keep_test_split(confusion), keep_test_split(calibration)
+    fig, axes = style.figure(1, 2, height=3.3, width_ratios=[1.15, 1])
+    _matrix(fig, axes[0, 0], confusion)
+    _reliability(axes[0, 1], calibration)
+    return fig
+
+
+def _matrix(fig: Figure, axis, confusion: pd.DataFrame) -> None:
+    names = list(dict.fromkeys([*confusion["true"], *confusion["predicted"]]))
+    counts = (
+        confusion.pivot_table(index="true", columns="predicted", values="n", aggfunc="sum")
+        .reindex(index=names, columns=names)
+        .fillna(0)
+        .to_numpy(float)
+    )
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        axis.text(
+            column,
+            row,
+            f"{counts[row, column]:.0f}\n{100 * share:.0f} %",
+            ha="center",
+            va="center",
+            color="white" if share > 0.55 else "black",
+            fontsize=8.5,
+        )
+    labels = [style.short(name, 14) for name in names]
+    axis.set_xticks(range(len(names)), labels)
+    axis.set_yticks(range(len(names)), labels, rotation=90, va="center")
+    if len(names) > 4:
+        axis.set_xticks(range(len(names)), labels, rotation=40, ha="right")
+        axis.set_yticks(range(len(names)), labels, rotation=0)
+    axis.set(xlabel="Predicted class", ylabel="True class")
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    fig.colorbar(image, ax=axis, shrink=0.8, label="Share of the true class")
+
+
+def _reliability(axis, calibration: pd.DataFrame) -> None:
+    used = calibration[calibration["n"] > 0]
+    total = float(used["n"].sum())
+    axis.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", linewidth=1, label="calibrated")
+    if total:
+        error = float((used["n"] * (used["accuracy"] - used["confidence"]).abs()).sum() / total)
+        # The share of cases in each bin: a bin of two cases says little.
+        axis.bar(
+            used["bin_low"],
+            used["n"] / total,
+            width=used["bin_high"] - used["bin_low"],
+            align="edge",
+            color="#DDDDDD",
+            edgecolor="white",
+            label="share of cases",
+        )
+        axis.plot(
+            used["confidence"],
+            used["accuracy"],
+            color=style.PALETTE[0],
+            marker="o",
+            markersize=4.5,
+            label=f"ECE = {error:.3f}",
+        )
+    axis.set(xlabel="Confidence", ylabel="Accuracy", xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+    axis.legend(loc="upper left")

@@ -1,0 +1,119 @@
+"""How a score is distributed over cases, explainer by explainer, the same case joined by a line."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fidelity.figures import style
+from fidelity.seeding import seed_for
+from fidelity.summary import keep_test_split
+
+
+def draw(scores: Mapping[str, pd.DataFrame], *, metric: str = "iou", title: str = "IoU") -> Figure:
+    """Draw a box, all cases and the mean per explainer; one panel per class.
+
+    Args:
+        scores: {explainer: scores.parquet as a table}, in the order of the config. Only the test
+            split (all splits if there is none) and cases with a non-empty reference are used.
+        metric: column.
+        title: of the score axis, with its unit.
+
+    Returns:
+        The figure.
+    """
+    wide = _wide(scores, metric)
+    if wide.empty:
+        return style.message("No case with a non-empty reference was scored.")
+    classes = list(dict.fromkeys(wide.index.get_level_values("class")))
+    height = 0.6 + 2.5 * len(classes)
+    fig, axes = style.figure(len(classes), 1, height=height, sharex=True, sharey=True)
+    appearance = style.looks(list(scores))
+    for axis, name in zip(axes[:, 0], classes, strict=True):
+        values = wide.xs(name, level="class").to_numpy(float)
+        _panel(axis, values, list(appearance.values()), name, classes[0])
+        axis.set_ylabel(title)
+        axis.set_title(f"{name}: {len(values)} cases", loc="left")
+    low, high = np.nanmin(wide.to_numpy(float)), np.nanmax(wide.to_numpy(float))
+    margin = 0.03 * (high - low or 1.0)
+    # A little room, so that marks at 0 are whole.
+    axes[0, 0].set_ylim(low - margin, high + margin)
+    names = [style.wrapped(name) for name in scores]
+    axes[-1, 0].set_xticks(np.arange(len(names)), names)
+    if len(names) > 8:
+        axes[-1, 0].tick_params(axis="x", labelrotation=90)
+    axes[-1, 0].set_xlabel("Explainer")
+    return fig
+
+
+def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str, first: str) -> None:
+    cases, methods = values.shape
+    rng = np.random.default_rng(seed_for("jitter", name))
+    # One jitter per case, so that a case's line runs from point to point.
+    x = np.arange(methods) + rng.uniform(-0.13, 0.13, (cases, 1))
+    paths = [np.column_stack([x[row], values[row]]) for row in range(cases)]
+    opacity = float(np.clip(12 / max(cases, 1), 0.04, 0.35))
+    axis.add_collection(
+        LineCollection(paths, colors=style.GREY, linewidths=0.4, alpha=opacity, zorder=1)
+    )
+    for column, look in enumerate(appearance):
+        defined = values[~np.isnan(values[:, column]), column]
+        axis.scatter(
+            x[:, column],
+            values[:, column],
+            s=9,
+            color=look.colour,
+            alpha=max(0.35, opacity),
+            linewidths=0,
+            marker=look.marker,
+            zorder=2,
+        )
+        if not len(defined):
+            continue
+        axis.boxplot(
+            defined,
+            positions=[column],
+            widths=0.5,
+            showfliers=False,
+            manage_ticks=False,
+            zorder=3,
+            boxprops={"color": look.colour, "linewidth": 1.1},
+            whiskerprops={"color": look.colour, "linewidth": 1.1},
+            capprops={"color": look.colour, "linewidth": 1.1},
+            medianprops={"color": "black", "linewidth": 1.3},
+        )
+        axis.plot(
+            column,
+            defined.mean(),
+            marker="D",
+            color="white",
+            markeredgecolor="black",
+            markersize=5.5,
+            linestyle="none",
+            zorder=4,
+        )
+    mean = Line2D([], [], marker="D", color="white", markeredgecolor="black", linestyle="none")
+    median = Line2D([], [], color="black", linewidth=1.3)
+    if name == first:
+        axis.legend(
+            [mean, median],
+            ["mean", "median"],
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=2,
+            borderaxespad=0.2,
+        )
+    axis.set_xlim(-0.6, methods - 0.4)
+
+
+def _wide(scores: Mapping[str, pd.DataFrame], metric: str) -> pd.DataFrame:
+    """Put the explainers side by side: rows (case, class), one column each."""
+    columns = {}
+    for name, table in scores.items():
+        chosen = keep_test_split(table)
+        chosen = chosen[~chosen["empty_reference"].astype(bool)]
+        columns[name] = chosen.set_index(["case", "class"])[metric]
+    return pd.DataFrame(columns).sort_index()

@@ -1,0 +1,229 @@
+"""Overlay gallery: what each explainer points at, beside what the radiologist outlined."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
+
+from fidelity.figures import style
+from fidelity.maps import Box, SaliencyMap, Sign, render
+from fidelity.summary import keep_test_split
+
+HEAT = "inferno"
+REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"
+# Longer side of a panel in pixels: what a panel of one or two inches shows in print.
+PANEL = 320
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One explainer's answer for one case.
+
+    Attributes:
+        heat: (H, W) normalised map in [0, 1]; None if the explainer failed.
+        mask: (H, W) bool, predicted mask; None if there is none.
+        iou: its score; nan = undefined.
+    """
+
+    heat: np.ndarray | None
+    mask: np.ndarray | None
+    iou: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case of the gallery.
+
+    Attributes:
+        group: `best`, `median` or `worst`.
+        case: case id.
+        cls: class whose reference is shown.
+        image: (H, W) uint8.
+        reference: (H, W) bool.
+        panels: {explainer: Panel}.
+    """
+
+    group: str
+    case: str
+    cls: str
+    image: np.ndarray
+    reference: np.ndarray
+    panels: Mapping[str, Panel]
+
+
+def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
+    """Choose the best, median and worst cases by IoU.
+
+    Args:
+        scores: scores of the explainer that orders the gallery; the test split is used (all splits
+            if there is none), cases with a non-empty reference and a defined IoU.
+        number: cases per group; fewer if there are not enough for three groups.
+
+    Returns:
+        (group, case, class) from best to worst, no case twice; ties are ordered by case id.
+    """
+    chosen = keep_test_split(scores)
+    chosen = chosen[~chosen["empty_reference"].astype(bool) & chosen["iou"].notna()]
+    chosen = chosen.sort_values(["iou", "case", "class"], ascending=[False, True, True])
+    pairs = list(zip(chosen["case"], chosen["class"], strict=True))
+    total = len(pairs)
+    number = min(number, max(1, total // 3))
+    middle = (total - number) // 2
+    places = [
+        *(("best", index) for index in range(min(number, total))),
+        *(("median", index) for index in range(max(middle, 0), middle + number)),
+        *(("worst", index) for index in range(max(total - number, 0), total)),
+    ]
+    seen: set[int] = set()
+    rows = []
+    for group, index in places:
+        if index < total and index not in seen:
+            seen.add(index)
+            rows.append((group, *pairs[index]))
+    return rows
+
+
+def frame(native_size: tuple[int, int]) -> tuple[int, int]:
+    """Give the size of a panel: the native image scaled to `PANEL` pixels on its longer side."""
+    scale = PANEL / max(native_size)
+    return max(1, round(native_size[0] * scale)), max(1, round(native_size[1] * scale))
+
+
+def scaled_box(box: Box, native_size: tuple[int, int], size: tuple[int, int]) -> Box:
+    """Give the box of the working image in pixels of the panel."""
+    fy, fx = size[0] / native_size[0], size[1] / native_size[1]
+    y0, x0 = round(box[0] * fy), round(box[1] * fx)
+    return y0, x0, max(y0 + 1, round(box[2] * fy)), max(x0 + 1, round(box[3] * fx))
+
+
+def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """Resize a working image or mask into its box of the panel; 0 outside.
+
+    Args:
+        array: (h, w) uint8 or bool; masks by nearest neighbour.
+        box: in pixels of the panel.
+        size: (height, width) of the panel.
+
+    Returns:
+        (height, width) of the same type.
+    """
+    y0, x0, y1, x1 = box
+    method = cv2.INTER_NEAREST_EXACT if array.dtype == np.bool_ else cv2.INTER_LINEAR
+    inside = cv2.resize(array.astype(np.uint8), (x1 - x0, y1 - y0), interpolation=method)
+    canvas = np.zeros(size, np.uint8)
+    canvas[y0:y1, x0:x1] = inside
+    return canvas.astype(array.dtype)
+
+
+def heat_of(
+    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
+) -> np.ndarray:
+    """Render a map for a panel; see `fidelity.maps.render`."""
+    return render(saliency, box, size, sign)
+
+
+def draw(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
+    """Draw one row per case: the image with the reference, then each explainer.
+
+    Args:
+        rows: from best to worst.
+        explainers: columns, in the order of the config.
+        order: explainer whose IoU ordered the cases.
+
+    Returns:
+        The figure.
+    """
+    if not rows:
+        return style.message("No case with a non-empty reference was scored.")
+    columns = len(explainers) + 1
+    width = max(style.WIDTH, 1.05 * columns + 0.5)
+    side = (width - 0.6) / columns
+    aspect = max(row.image.shape[0] / row.image.shape[1] for row in rows)
+    fig, axes = style.figure(
+        len(rows), columns, height=len(rows) * (side * aspect + 0.06) + 1.0, width=width
+    )
+    fig.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
+    for line, row in zip(axes, rows, strict=True):
+        for axis in line:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            axis.imshow(row.image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+        line[0].set_ylabel(
+            f"{row.group.capitalize()}\n{style.short(row.cls, 16)}\n{style.short(row.case, 16)}",
+            fontsize=8,
+        )
+        _outline(line[0], row.reference, REFERENCE)
+        for axis, name in zip(line[1:], explainers, strict=True):
+            _panel(axis, row.panels.get(name), row.reference)
+    axes[0, 0].set_title("Image", fontsize=8.5)
+    for axis, name in zip(axes[0, 1:], explainers, strict=True):
+        axis.set_title(style.wrapped(name), fontsize=8.5)
+    mappable = ScalarMappable(cmap=HEAT)
+    mappable.set_clim(0, 1)
+    bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.01)
+    bar.set_label("Normalised saliency")
+    handles = [
+        Line2D([], [], color=REFERENCE, linewidth=2, label="reference mask"),
+        Line2D([], [], color="black", linewidth=3, label="predicted mask"),
+    ]
+    # White on white paper: the predicted contour is shown as it looks, on a dark line.
+    handles[1].set_path_effects(
+        [Stroke(linewidth=3.2, foreground="black"), Stroke(linewidth=1.6, foreground="white")]
+    )
+    fig.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=2,
+        title=f"Cases ordered by the IoU of {order}; IoU in the corner",
+        title_fontsize=8,
+    )
+    return fig
+
+
+def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
+    if panel is None or panel.heat is None:
+        axis.text(0.5, 0.5, "no map", color="white", ha="center", va="center", fontsize=8,
+                  transform=axis.transAxes)  # fmt: skip
+        return
+    # What is not salient stays visible as radiograph.
+    axis.imshow(
+        panel.heat,
+        cmap=HEAT,
+        vmin=0,
+        vmax=1,
+        alpha=np.clip(panel.heat * 0.75, 0, 0.6),
+        interpolation="nearest",
+    )
+    _outline(axis, reference, REFERENCE)
+    if panel.mask is not None:
+        _outline(axis, panel.mask, PREDICTED)
+    text = "–" if np.isnan(panel.iou) else f"{panel.iou:.2f}"
+    axis.text(
+        0.97,
+        0.03,
+        text,
+        color="white",
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        transform=axis.transAxes,
+        bbox={"facecolor": "black", "alpha": 0.65, "linewidth": 0, "pad": 1.2},
+    )
+
+
+def _outline(axis, mask: np.ndarray, colour: str) -> None:
+    if not mask.any():
+        return
+    # A margin of nothing closes the contour of a mask that touches the image border.
+    padded = np.pad(mask.astype(float), 1)
+    height, width = mask.shape
+    x, y = np.arange(-1, width + 1), np.arange(-1, height + 1)
+    contour = axis.contour(x, y, padded, levels=[0.5], colors=colour, linewidths=1.1)
+    contour.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))

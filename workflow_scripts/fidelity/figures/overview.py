@@ -1,0 +1,86 @@
+"""Mean score with its interval per explainer, data sets side by side."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fidelity.figures import style
+from fidelity.metrics.registry import METRICS
+from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
+
+BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+
+
+def draw(localization: pd.DataFrame, metric: str = "iou") -> Figure:
+    """Draw one panel per data set: a line per classifier and explainer, a mark per binarization.
+
+    Args:
+        localization: rows of localization.csv of several data sets, in the order of the config;
+            the test split, all annotated classes together, the first protocol.
+        metric: which one.
+
+    Returns:
+        The figure.
+    """
+    shown = keep_test_split(localization)
+    shown = shown[shown["metric"] == metric]
+    if shown.empty:
+        return style.message(f"No {metric} was computed.")
+    shown = shown[shown["protocol"] == shown["protocol"].iloc[0]]
+    datasets = list(shown["dataset"].unique())
+    binarizations = list(shown["binarization"].unique())
+    appearance = style.looks(list(shown["explainer"].unique()))
+    lines = shown.groupby("dataset")[["classifier", "explainer"]].apply(
+        lambda part: len(part.drop_duplicates())
+    )
+    per_row = min(2, len(datasets))
+    rows = -(-len(datasets) // per_row)
+    height = 1.1 + rows * (0.6 + 0.075 * (len(binarizations) + 2) * int(lines.max()))
+    fig, axes = style.figure(rows, per_row, height=height, sharex=True)
+    for axis, dataset in zip(axes.flat, datasets, strict=False):
+        _panel(axis, shown[shown["dataset"] == dataset], binarizations, appearance)
+        axis.set_title(dataset, loc="left")
+    if (shown["ci_low"].fillna(0) >= 0).all():
+        axes[0, 0].set_xlim(left=0)
+    for axis in axes.flat[len(datasets) :]:
+        axis.axis("off")
+    for axis in axes.flat[: len(datasets)][-per_row:]:
+        title = METRICS[metric].title if metric in METRICS else metric
+        axis.set_xlabel(f"Mean {title} with interval")
+        axis.xaxis.set_tick_params(labelbottom=True)
+    handles = [
+        Line2D([], [], color=style.GREY, marker=marker, linestyle="none", markersize=5, label=name)
+        for marker, name in zip(_markers(len(binarizations)), binarizations, strict=True)
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=4, title="Binarization")
+    return fig
+
+
+def _panel(axis, rows: pd.DataFrame, binarizations: list[str], appearance) -> None:
+    pooled = rows[rows["class"] == ALL_CLASSES]
+    rows = pooled if len(pooled) else rows[rows["class"] == rows["class"].iloc[0]]
+    named = rows["classifier"] != NO_CLASSIFIER
+    rows = pd.concat([rows[named], rows[~named]])
+    pairs = list(dict.fromkeys(zip(rows["classifier"], rows["explainer"], strict=True)))
+    offsets = np.linspace(-0.27, 0.27, len(binarizations)) if len(binarizations) > 1 else [0.0]
+    for name, offset, marker in zip(
+        binarizations, offsets, _markers(len(binarizations)), strict=True
+    ):
+        for row in rows[rows["binarization"] == name].itertuples():
+            y = pairs.index((row.classifier, row.explainer)) + offset
+            colour = appearance[row.explainer].colour
+            axis.plot([row.ci_low, row.ci_high], [y, y], color=colour, linewidth=1.3)
+            axis.plot(row.mean, y, marker=marker, color=colour, markersize=5, linestyle="none")
+    labels = [
+        f"{style.short(explainer, 20)}\n({'no classifier' if classifier == NO_CLASSIFIER else style.short(classifier, 18)})"  # noqa: E501
+        for classifier, explainer in pairs
+    ]
+    axis.set_yticks(range(len(pairs)), labels)
+    axis.set_ylim(len(pairs) - 0.5, -0.5)
+    for edge in np.arange(0.5, len(pairs) - 1):
+        axis.axhline(edge, color="#DDDDDD", linewidth=0.6, zorder=0)
+
+
+def _markers(number: int) -> list[str]:
+    return [BINARIZATION_MARKERS[index % len(BINARIZATION_MARKERS)] for index in range(number)]

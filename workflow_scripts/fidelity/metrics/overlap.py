@@ -1,0 +1,76 @@
+"""Overlap of two masks: the confusion count once, then one line per metric.
+
+Every function gives NaN where its formula divides zero by zero; what an empty mask is worth is
+decided in `conventions`. They take single counts or arrays of counts (one per threshold) alike.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Count = int | np.ndarray
+Share = float | np.ndarray
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Pixel counts: true positive, false positive, false negative, true negative."""
+
+    tp: Count
+    fp: Count
+    fn: Count
+    tn: Count
+
+
+def confusion(reference: np.ndarray, prediction: np.ndarray) -> Confusion:
+    """Count the agreement of two masks.
+
+    Args:
+        reference: boolean (H, W).
+        prediction: boolean (H, W).
+
+    Returns:
+        The four pixel counts.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    if reference.shape != prediction.shape:
+        raise ValueError(f"masks differ in shape: {reference.shape} and {prediction.shape}")
+    tp = int(np.count_nonzero(reference & prediction))
+    fp = int(np.count_nonzero(prediction)) - tp
+    fn = int(np.count_nonzero(reference)) - tp
+    return Confusion(tp, fp, fn, reference.size - tp - fp - fn)
+
+
+def iou(counts: Confusion) -> Share:
+    """Intersection over union, in [0, 1] (Jaccard 1912): tp / (tp + fp + fn)."""
+    return _share(counts.tp, counts.tp + counts.fp + counts.fn)
+
+
+def dice(counts: Confusion) -> Share:
+    """Dice coefficient, in [0, 1] (Dice 1945): 2 tp / (2 tp + fp + fn)."""
+    return _share(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+
+
+def precision(counts: Confusion) -> Share:
+    """Share of the predicted pixels that are in the reference, in [0, 1]: tp / (tp + fp)."""
+    return _share(counts.tp, counts.tp + counts.fp)
+
+
+def recall(counts: Confusion) -> Share:
+    """Share of the reference pixels that are predicted, in [0, 1]: tp / (tp + fn)."""
+    return _share(counts.tp, counts.tp + counts.fn)
+
+
+def false_positive_share(counts: Confusion) -> Share:
+    """Share of the image area that is predicted outside the reference, in [0, 1]."""
+    return _share(counts.fp, counts.tp + counts.fp + counts.fn + counts.tn)
+
+
+def _share(part: Count, whole: Count) -> Share:
+    """Divide; 0/0 is NaN."""
+    if isinstance(whole, np.ndarray):
+        result = np.full(whole.shape, np.nan)
+        return np.divide(part, whole, out=result, where=whole > 0)
+    return part / whole if whole else float("nan")

@@ -1,0 +1,58 @@
+"""Bring a checkpoint made elsewhere into the project's form."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    classes_json: str,
+    settings: dict[str, Any],
+    image_size: int,
+    plugins: list[str],
+    out_model: str,
+    out_training: str,
+) -> None:
+    """Load the checkpoint, check that it fits, save it.
+
+    Args:
+        classes_json: classes.json of the data set.
+        settings: the classifier's config entry; `weights` names the file.
+        image_size: side of the working images in pixels.
+        plugins: Python files for "plugin:<function>".
+        out_model: the .safetensors file.
+        out_training: CSV with the header alone: nothing was trained here.
+    """
+    import pandas as pd
+    from fidelity.classifiers import store
+    from fidelity.classifiers.labels import head_of
+    from fidelity.classifiers.train import COLUMNS
+    from fidelity.files import write_csv
+
+    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    names, activation = head_of(settings, classes)
+    classifier = store.load_foreign(
+        settings["weights"],
+        settings["architecture"],
+        names,
+        activation=activation,
+        image_size=image_size,
+        trusted=bool(settings.get("trusted", False)),
+        plugins=plugins,
+    )
+    store.save(classifier, out_model)
+    write_csv(pd.DataFrame(columns=COLUMNS), out_training)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.classes,
+            snakemake.params.settings,
+            snakemake.params.image_size,
+            snakemake.params.plugins,
+            out_model=snakemake.output.model,
+            out_training=snakemake.output.training,
+        )

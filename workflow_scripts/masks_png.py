@@ -1,0 +1,65 @@
+"""Write predicted masks as PNG images in the data set's own layout."""
+
+from pathlib import Path, PurePosixPath
+
+from fidelity.datasets.cases import Case, read_cases
+from fidelity.errors import InputError
+from fidelity.files import atomic_path
+from fidelity.joblog import job_log
+from fidelity.masks import decode, read_masks
+from PIL import Image
+
+FOLDER = "predicted masks"
+
+
+def main(masks: str, cases_csv: str, output_dir: str) -> None:
+    """Write one 8-bit image of 0 and 255 per predicted mask.
+
+    Args:
+        masks: masks.json.
+        cases_csv: the data set's cases.csv.
+        output_dir: folder to write to; see `target` for the paths below it.
+
+    Raises:
+        InputError: a mask of an unknown case, or a case id that leads out of the folder.
+    """
+    cases = {case.case: case for case in read_cases(cases_csv)}
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, by_class in read_masks(masks).items():
+        if name not in cases:
+            raise InputError("the case is not in the case table", file=masks, field=name)
+        for cls, rle in by_class.items():
+            path = folder / target(cases[name], cls, alone=len(by_class) == 1)
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise InputError(
+                    "the case or class name leads out of the output folder",
+                    file=cases_csv,
+                    field=name,
+                    remedy="Use names without '..'",
+                )
+            with atomic_path(path) as temporary:
+                Image.fromarray(decode(rle).astype("uint8") * 255).save(temporary)
+
+
+def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
+    """Choose the path of a mask below the output folder.
+
+    Args:
+        case: the case.
+        cls: source class of the mask.
+        alone: whether it is the only mask of its case.
+
+    Returns:
+        For an image in a folder "images": the same name in the folder "predicted masks" beside it,
+        as COVID-QU-Ex places its own masks. Else, or with several masks: split/class/case.png.
+    """
+    image = PurePosixPath(case.image)
+    if alone and image.parent.name == "images" and not image.is_absolute():
+        return image.parent.parent / FOLDER / f"{image.stem}.png"
+    return PurePosixPath(case.split) / cls.replace("/", "_") / f"{case.case.replace('/', '_')}.png"
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake.input.masks, snakemake.input.cases, snakemake.output[0])

@@ -1,0 +1,83 @@
+"""Apply a classifier to prepared cases."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+log = logging.getLogger(__name__)
+
+
+def main(
+    prepared: Sequence[str],
+    model: str,
+    classes_json: str,
+    compute: dict[str, Any],
+    plugins: list[str],
+    output: str,
+) -> None:
+    """Write logits and probabilities of every case and class of the data set.
+
+    Args:
+        prepared: prepared shards; their number and order do not change the output.
+        model: the classifier's .safetensors file.
+        classes_json: classes.json of the data set; gives classes and their order.
+        compute: threads, batch, device, dtype (float32 unless bfloat16 is named).
+        plugins: Python files for "plugin:<function>".
+        output: predictions.csv, sorted by split and case.
+    """
+    import pandas as pd
+    import torch
+    from fidelity.classifiers import store
+    from fidelity.classifiers.evaluate import PREDICTION_COLUMNS
+    from fidelity.classifiers.labels import label_matrix
+    from fidelity.classifiers.predict import predict_logits
+    from fidelity.compute import configure
+    from fidelity.datasets.prepared import PreparedShard
+    from fidelity.files import write_csv
+
+    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    names = classes["classes"]
+    device = configure(compute)
+    classifier = store.load(model, plugins=plugins).to(device)
+    columns = [classifier.index_of(name) for name in names]
+    # Explanations are computed in float32; predictions agree with them.
+    dtype = "bfloat16" if compute.get("dtype") == "bfloat16" else "float32"
+    rows = []
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            logits = predict_logits(classifier, shard.images, int(compute["batch"]), dtype)
+            cases = list(shard)
+        probabilities = classifier.probabilities(torch.from_numpy(logits)).numpy()
+        labels = label_matrix([case.labels for case in cases], classes)
+        for index, case in enumerate(cases):
+            for place, (name, column) in enumerate(zip(names, columns, strict=True)):
+                rows.append(
+                    (
+                        case.case,
+                        case.patient,
+                        case.split,
+                        name,
+                        int(labels[index, place]),
+                        float(logits[index, column]),
+                        float(probabilities[index, column]),
+                    )
+                )
+        log.info("%s: %d cases", Path(path).name, len(cases))
+    rows.sort(key=lambda row: (row[2], row[0], names.index(row[3])))
+    write_csv(pd.DataFrame(rows, columns=PREDICTION_COLUMNS), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.prepared,
+            snakemake.input.model,
+            snakemake.input.classes,
+            snakemake.params.compute,
+            snakemake.params.plugins,
+            output=snakemake.output[0],
+        )

@@ -1,0 +1,93 @@
+"""Train a classifier on the prepared training cases."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+log = logging.getLogger(__name__)
+
+
+def main(
+    train: Sequence[str],
+    val: Sequence[str],
+    classes_json: str,
+    settings: dict[str, Any],
+    seed: int,
+    compute: dict[str, Any],
+    image_size: int,
+    plugins: list[str],
+    out_model: str,
+    out_training: str,
+) -> None:
+    """Build, train and save a classifier.
+
+    Args:
+        train: prepared shards of the training split.
+        val: prepared shards of the validation split.
+        classes_json: classes.json of the data set.
+        settings: the classifier's config entry, one `seed` of its training among it.
+        seed: the config's seed.
+        compute: threads, device, dtype.
+        image_size: side of the working images in pixels.
+        plugins: Python files for "plugin:<function>".
+        out_model: the .safetensors file.
+        out_training: CSV, one row per epoch.
+    """
+    import torch
+    from fidelity.classifiers import store
+    from fidelity.classifiers.architectures import build, normalisation
+    from fidelity.classifiers.data import read_examples
+    from fidelity.classifiers.labels import check_every_class, head_of
+    from fidelity.classifiers.model import Classifier
+    from fidelity.classifiers.train import train as fit
+    from fidelity.files import write_csv
+    from fidelity.seeding import seed_for
+
+    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    names, activation = head_of(settings, classes)
+    training = read_examples(train, classes, names, image_size)
+    validation = read_examples(val, classes, names, image_size)
+    check_every_class(training.labels, names, classes["classes"])
+    log.info("%d training and %d validation images", len(training), len(validation))
+
+    own_seed = seed_for(seed, "train", settings.get("seed", 1))
+    architecture, weights = settings["architecture"], settings.get("weights")
+    pretrained = weights == "imagenet"
+    torch.manual_seed(own_seed)
+    outputs = 1 if activation == "one_logit" else len(names)
+    network = build(architecture, outputs, pretrained, image_size=image_size, plugins=plugins)
+    if weights is not None and not pretrained:
+        store.initialise(network, weights, architecture)
+    mean, std = normalisation(architecture, pretrained)
+    classifier = Classifier(network, architecture, names, activation, 3, mean, std, image_size)
+    table = fit(classifier, training, validation, settings["training"], own_seed, compute)
+    best = table[table["best"] == 1].iloc[0]
+    log.info("epoch %d is kept: validation accuracy %.3f", best["epoch"], best["val_accuracy"])
+    note = {
+        "config": settings["training"],
+        "seed": own_seed,
+        "images": len(training),
+        "epoch": int(best["epoch"]),
+    }
+    store.save(classifier, out_model, note)
+    write_csv(table, out_training)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.train,
+            snakemake.input.val,
+            snakemake.input.classes,
+            snakemake.params.settings,
+            snakemake.params.seed,
+            snakemake.params.compute,
+            snakemake.params.image_size,
+            snakemake.params.plugins,
+            out_model=snakemake.output.model,
+            out_training=snakemake.output.training,
+        )
