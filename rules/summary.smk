@@ -1,12 +1,5 @@
 # From scores to tables, statistics, figures and the summary over data sets.
 
-# What a reader must know to interpret a number; printed under the tables.
-CONVENTIONS = {
-    "empty": cfg["scores"]["empty"],
-    "statistics": cfg["statistics"],
-    "postprocess": cfg["postprocess"],
-    "explain": cfg["explain"],
-}
 FIRST_PROTOCOL = cfg["protocols"][0]
 
 
@@ -37,14 +30,6 @@ def explainers_of(classifier):
     return [(c, e) for c, e in COMBINATIONS if c in (classifier, "none")]
 
 
-def titles():
-    """What tables and figures need to know about the explainers."""
-    return {
-        key: {"title": method_of(entry["method"]).title, "family": method_of(entry["method"]).family}
-        for key, entry in EXPLAINERS.items()
-    }
-
-
 def per_explainer(pattern):
     """An input function: one file per explainer of the classifier."""
     return lambda w: [
@@ -60,19 +45,19 @@ def scores_per_explainer(w):
     ]
 
 
-def masks_per_explainer(w):
+def gallery_files(w):
+    """Each explainer's files, as the gallery's script wants them."""
     return [
-        f"results/{w.dataset}/{c}/{e}/{w.binarization}/masks.json"
+        {
+            "explainer": e,
+            "maps": [
+                f"results/{w.dataset}/{c}/{e}/maps/{shard}.h5"
+                for shard in explained_shards(w.dataset)
+            ],
+            "masks": f"results/{w.dataset}/{c}/{e}/{w.binarization}/masks.json",
+            "scores": f"results/{w.dataset}/{c}/{e}/{w.binarization}/{FIRST_PROTOCOL}/scores.parquet",
+        }
         for c, e in explainers_of(w.classifier)
-    ]
-
-
-def maps_per_explainer(w):
-    """The maps of all explainers: explainer by explainer, shard by shard."""
-    return [
-        f"results/{w.dataset}/{c}/{e}/maps/{shard}.h5"
-        for c, e in explainers_of(w.classifier)
-        for shard in explained_shards(w.dataset)
     ]
 
 
@@ -157,10 +142,9 @@ rule format_tables:
         mem_mb=memory(1000),
         runtime=20,
     params:
-        dataset=lambda w: w.dataset,
+        statistics=statistics_settings(),
         scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
-        explainers=titles(),
-        conventions=CONVENTIONS,
+        empty=cfg["scores"]["empty"],
         digest=digests.module_digest("tables"),
     message:
         "Formatting the tables of {wildcards.dataset}"
@@ -172,8 +156,8 @@ rule format_tables:
 
 rule figure_gallery:
     input:
-        maps=maps_per_explainer,
-        masks=masks_per_explainer,
+        maps=lambda w: [path for entry in gallery_files(w) for path in entry["maps"]],
+        masks=lambda w: [entry["masks"] for entry in gallery_files(w)],
         scores=scores_per_explainer,
         prepared=prepared_explained,
     output:
@@ -193,11 +177,12 @@ rule figure_gallery:
         mem_mb=memory(1500),
         runtime=30,
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        titles=titles(),
-        sign=cfg["postprocess"]["sign"],
-        scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
-        settings=cfg["figures"],
+        explainers=gallery_files,
+        settings=lambda w: {
+            **cfg["figures"],
+            "sign": cfg["postprocess"]["sign"],
+            "scoring_size": DATASETS[w.dataset]["scoring_size"],
+        },
         digest=digests.module_digest("figures.gallery"),
     message:
         "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
@@ -228,10 +213,7 @@ rule figure_curves:
         runtime=30,
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        titles=titles(),
-        statistics=cfg["statistics"],
-        seed=cfg["seed"],
-        settings=cfg["figures"],
+        settings={**cfg["statistics"], "seed": cfg["seed"], "dpi": cfg["figures"]["dpi"]},
         digest=digests.module_digest("figures.curves"),
     message:
         "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
@@ -262,9 +244,8 @@ rule figure_distributions:
         runtime=30,
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        titles=titles(),
         metric=cfg["statistics"]["primary"],
-        settings=cfg["figures"],
+        settings={"dpi": cfg["figures"]["dpi"]},
         digest=digests.module_digest("figures.distributions"),
     message:
         "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
@@ -294,7 +275,7 @@ rule figure_training:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        settings=cfg["figures"],
+        settings={"dpi": cfg["figures"]["dpi"]},
         digest=digests.module_digest("figures.training"),
     message:
         "Drawing the training curves of {wildcards.classifier} on {wildcards.dataset}"
@@ -326,7 +307,7 @@ rule figure_confusion:
         runtime=30,
     params:
         classifier=lambda w: w.classifier,
-        settings=cfg["figures"],
+        settings={"dpi": cfg["figures"]["dpi"]},
         digest=digests.module_digest("figures.confusion"),
     message:
         "Drawing confusion matrix and calibration of {wildcards.classifier} on {wildcards.dataset}"
@@ -362,10 +343,9 @@ rule summary_over_datasets:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        titles=titles(),
-        statistics=statistics_settings(),
-        settings=cfg["figures"],
-        digest=digests.module_digest("figures.summary"),
+        metric=cfg["statistics"]["primary"],
+        dpi=cfg["figures"]["dpi"],
+        digest=digests.module_digest("figures.overview"),
     message:
         "Joining the tables of all data sets"
     conda:

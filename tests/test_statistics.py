@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fidelity import statistics
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 
 def test_bootstrap_of_single_cases_agrees_with_scipy():
@@ -100,3 +101,16 @@ def test_comparison_without_a_common_value_is_undefined():
 def test_holm_by_hand_skips_missing_tests():
     adjusted = statistics.holm([0.01, 0.04, np.nan, 0.03])
     np.testing.assert_allclose(adjusted, [0.03, 0.06, np.nan, 0.06])
+
+
+@pytest.mark.parametrize("number", [1, 2, 10, 45])
+def test_holm_equals_statsmodels(number):
+    p_values = np.random.default_rng(number).uniform(0, 0.2, number) ** 2
+    p_values[number // 2] = p_values[0]
+    expected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(statistics.holm(p_values), expected, rtol=1e-14)
+
+
+def test_holm_of_nothing_is_nothing():
+    assert statistics.holm([]).shape == (0,)
+    assert np.isnan(statistics.holm([np.nan])).all()

@@ -11,7 +11,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from fidelity.seeding import seed_for
 
@@ -107,7 +106,7 @@ def cluster_sums(values: np.ndarray, clusters: ArrayLike) -> tuple[np.ndarray, n
     return sums, counts
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def resampling_weights(clusters: int, replicates: int, seed: int) -> np.ndarray:
     """Draw how often each cluster enters each resample: (replicates, clusters) uint16."""
     rng = np.random.default_rng(seed_for(seed, "bootstrap", clusters, replicates))
@@ -226,7 +225,10 @@ def rank_biserial(differences: np.ndarray) -> float:
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Adjust p values for their number by Holm's step-down method (statsmodels).
+    """Adjust p values for their number by Holm's step-down method (Holm 1979).
+
+    Equal to statsmodels' `multipletests(p, method="holm")` (tested), which collects all garbage of
+    the process in each call: 90 ms, where a study makes hundreds.
 
     Args:
         p_values: (n,); nan = no test was possible, which does not count.
@@ -237,8 +239,11 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     p_values = np.asarray(p_values, dtype=float)
     adjusted = np.full(p_values.shape, np.nan)
     tested = ~np.isnan(p_values)
-    if tested.any():
-        adjusted[tested] = multipletests(p_values[tested], method="holm")[1]
+    order = np.argsort(p_values[tested])
+    stepped = p_values[tested][order] * np.arange(len(order), 0, -1)
+    result = np.empty(len(order))
+    result[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    adjusted[tested] = result
     return adjusted
 
 
