@@ -11,12 +11,14 @@ CONFIG ?= config/config.yaml
 # VENV may lie elsewhere (.ci/run keeps one outside the clone).
 VENV ?= .venv
 BIN := $(VENV)/bin
-SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+# SET overrides keys of the config: SET='data_root=/data/covid'
+SET ?=
+SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(if $(SET),--config $(SET))
 SOURCES := workflow_scripts tests benchmarks envs config
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
-	@echo "  CONFIG=config/….yaml CORES=N choose the study and the cores"
+	@echo "  CONFIG=config/….yaml CORES=N SET='key=value' choose the study, the cores, single keys"
 
 # The environment is made once per lock file: its hash is in the stamp's name.
 LOCK := $(shell cat envs/requirements.lock | sha256sum | cut -c1-12)
@@ -56,7 +58,7 @@ format: $(DEV_ENVIRONMENT) ## format all code
 	@$(BIN)/ruff check --fix $(SOURCES); $(BIN)/ruff format $(SOURCES); $(BIN)/snakefmt Snakefile rules
 
 estimate: $(ENVIRONMENT) ## jobs, CPU-hours and disk of CONFIG, from one timed case per explainer
-	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) --jobs <($(SNAKEMAKE) --dry-run --quiet rules 2>&1)
+	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) --config $(SET)
 
 docs: $(ENVIRONMENT) ## write the key tables of config/README.md
 	@$(BIN)/python config/write_readme.py

@@ -30,7 +30,10 @@ def tables() -> str:
         kind, _, method = name.partition(".")
         if kind == "dataset" and method:
             own = {k: v for k, v in entry["properties"].items() if k != "source"}
-            parts += [f"Further keys of `source: {method}`:", _table(own, entry.get("required", []))]
+            parts += [
+                f"Further keys of `source: {method}`:",
+                _table(own, entry.get("required", [])),
+            ]
     parts += ["## `classifiers.<name>`", _table(schema["$defs"]["classifier"]["properties"])]
     for kind in ("explainer", "binarization"):
         parts.append(f"## `{kind}s.<name>`")
@@ -54,7 +57,9 @@ def _table(properties: dict[str, Any], required: list[str] = ()) -> str:
         default = json.dumps(entry["default"], ensure_ascii=False) if "default" in entry else ""
         default = "**required**" if path in required else (f"`{default}`" if default else "")
         meaning = entry.get("description", "")
-        rows.append(f"| `{path}` | {_values(entry)} | {default} | {meaning} |".replace("| |", "| |"))
+        rows.append(
+            f"| `{path}` | {_values(entry)} | {default} | {meaning} |".replace("| |", "| |")
+        )
     return "\n".join(rows)
 
 

@@ -23,7 +23,7 @@ def resolve(*requirements: Path) -> list[str]:
         for path in requirements:
             command += ["-r", str(path)]
         subprocess.run(command, check=True)
-        found = json.load(open(report.name, encoding="utf-8"))["install"]
+        found = json.loads(Path(report.name).read_text(encoding="utf-8"))["install"]
     return sorted(_pin(item["metadata"]) for item in found)
 
 

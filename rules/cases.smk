@@ -18,7 +18,11 @@ PREPARE_KEYS = ("input", "image_size", "lung_masks", "annotated_classes")
 
 def acquisition(dataset):
     """What a data set's files depend on."""
-    found = {key: DATASETS[dataset][key] for key in ACQUISITION_KEYS if key in DATASETS[dataset]}
+    found = {
+        key: DATASETS[dataset][key]
+        for key in ACQUISITION_KEYS
+        if key in DATASETS[dataset]
+    }
     if "root" in found:
         found["root"] = str(settings.data_root(cfg, dataset))
     else:
@@ -56,6 +60,8 @@ rule acquire:
         "results/logs/acquire/{source}.log",
     benchmark:
         "results/benchmarks/acquire/{source}.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=240,
@@ -65,11 +71,11 @@ rule acquire:
         seed=lambda w: acquisition(RAW[w.source]).get("seed", 0),
         # Names, sizes and times of the files: a file added or changed is noticed.
         listing=lambda w: listing.listing_digest(settings.data_root(cfg, RAW[w.source])),
-        digest=lambda w: digests.module_digest(f"datasets.{DATASETS[RAW[w.source]]['source']}"),
+        digest=lambda w: digests.module_digest(
+            f"datasets.{DATASETS[RAW[w.source]]['source']}"
+        ),
     message:
         "Acquiring the images of {wildcards.source}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/acquire.py"
 
@@ -85,20 +91,23 @@ rule index_cases:
         "results/logs/{dataset}/index_cases.log",
     benchmark:
         "results/benchmarks/{dataset}/index_cases.tsv"
+    conda:
+        ENV
     threads: 2
     resources:
         mem_mb=memory(2000),
         runtime=120,
     params:
-        settings=lambda w: {k: v for k, v in DATASETS[w.dataset].items() if k in INDEX_KEYS},
+        settings=lambda w: {
+            k: v for k, v in DATASETS[w.dataset].items() if k in INDEX_KEYS
+        },
         target=cfg["explain"]["target"],
         digest=lambda w: digests.module_digest(
-            "datasets.index", READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity.")
+            "datasets.index",
+            READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity."),
         ),
     message:
         "Listing and checking the cases of {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/index_cases.py"
 
@@ -113,6 +122,8 @@ checkpoint shard_cases:
         "results/logs/{dataset}/shard_cases.log",
     benchmark:
         "results/benchmarks/{dataset}/shard_cases.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=20,
@@ -121,8 +132,6 @@ checkpoint shard_cases:
         digest=digests.module_digest("datasets.shards"),
     message:
         "Distributing the cases of {wildcards.dataset} over shards"
-    conda:
-        ENV
     script:
         "../workflow_scripts/shard_cases.py"
 
@@ -139,15 +148,17 @@ rule prepare:
         "results/logs/{dataset}/prepare/{shard}.log",
     benchmark:
         "results/benchmarks/{dataset}/prepare/{shard}.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=60,
     params:
-        settings=lambda w: {k: v for k, v in DATASETS[w.dataset].items() if k in PREPARE_KEYS},
+        settings=lambda w: {
+            k: v for k, v in DATASETS[w.dataset].items() if k in PREPARE_KEYS
+        },
         digest=digests.module_digest("datasets.prepare"),
     message:
         "Preparing {wildcards.shard} of {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/prepare.py"

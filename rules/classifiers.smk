@@ -5,12 +5,16 @@ LOADED = [name for name in CLASSIFIERS if name not in TRAINED]
 
 
 def classifier_settings(name, *without):
-    return {key: value for key, value in CLASSIFIERS[name].items() if key not in without}
+    return {
+        key: value for key, value in CLASSIFIERS[name].items() if key not in without
+    }
 
 
 def layers_asked_for():
     """The layers that explainers name; they are looked for before anything is trained."""
-    return {key: entry["layer"] for key, entry in EXPLAINERS.items() if "layer" in entry}
+    return {
+        key: entry["layer"] for key, entry in EXPLAINERS.items() if "layer" in entry
+    }
 
 
 rule check_classifier:
@@ -21,12 +25,15 @@ rule check_classifier:
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/check_classifier.tsv"
     priority: 100
+    conda:
+        ENV
     resources:
         mem_mb=memory(2000),
         runtime=20,
     params:
         settings=lambda w: {
-            key: CLASSIFIERS[w.classifier][key] for key in ("architecture", "weights", "trusted")
+            key: CLASSIFIERS[w.classifier][key]
+            for key in ("architecture", "weights", "trusted")
         },
         layers=layers_asked_for(),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
@@ -34,8 +41,6 @@ rule check_classifier:
         digest=digests.module_digest("classifiers.architectures"),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/check_classifier.py"
 
@@ -56,6 +61,8 @@ rule train:
     wildcard_constraints:
         classifier=any_of(TRAINED),
     priority: 50
+    conda:
+        ENV
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(4000, 4000),
@@ -66,11 +73,14 @@ rule train:
         compute={key: COMPUTE[key] for key in ("threads", "device", "dtype")},
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
-        digest=digests.module_digest("classifiers.train", "classifiers.store"),
+        digest=digests.module_digest(
+            "classifiers.train",
+            "classifiers.store",
+            "classifiers.data",
+            "classifiers.labels",
+        ),
     message:
         "Training {wildcards.classifier} on {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/train.py"
 
@@ -90,6 +100,8 @@ rule import_classifier:
     wildcard_constraints:
         classifier=any_of(LOADED),
     priority: 50
+    conda:
+        ENV
     resources:
         mem_mb=memory(3000),
         runtime=20,
@@ -97,11 +109,9 @@ rule import_classifier:
         settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
-        digest=digests.module_digest("classifiers.store"),
+        digest=digests.module_digest("classifiers.store", "classifiers.labels"),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/import_classifier.py"
 
@@ -117,6 +127,8 @@ rule predict:
         "results/logs/{dataset}/{classifier}/predict.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/predict.tsv"
+    conda:
+        ENV
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(3000, 2000),
@@ -124,11 +136,11 @@ rule predict:
     params:
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
-        digest=digests.module_digest("classifiers.predict", "classifiers.store"),
+        digest=digests.module_digest(
+            "classifiers.predict", "classifiers.store", "classifiers.labels"
+        ),
     message:
         "Applying {wildcards.classifier} to {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/predict.py"
 
@@ -146,6 +158,8 @@ rule evaluate:
         "results/logs/{dataset}/evaluate.log",
     benchmark:
         "results/benchmarks/{dataset}/evaluate.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=20,
@@ -155,7 +169,5 @@ rule evaluate:
         digest=digests.module_digest("classifiers.evaluate"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/evaluate.py"

@@ -15,7 +15,9 @@ from fidelity.explainers.registry import method_of
 
 try:
     cfg = settings.load(
-        config, ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
+        config,
+        ", ".join(map(str, workflow.config_settings.configfiles))
+        or "config/config.yaml",
     )
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -32,7 +34,9 @@ ENV = "../envs/environment.yaml"
 COMBINATIONS = [
     (classifier, explainer)
     for explainer, entry in EXPLAINERS.items()
-    for classifier in (CLASSIFIERS if method_of(entry["method"]).needs_classifier else ("none",))
+    for classifier in (
+        CLASSIFIERS if method_of(entry["method"]).needs_classifier else ("none",)
+    )
 ]
 
 
@@ -67,7 +71,8 @@ def explained_shards(dataset):
 def prepared_of(splits):
     """An input function: the prepared shards of some splits."""
     return lambda w: [
-        f"results/{w.dataset}/prepared/{shard}.h5" for shard in shard_names(w.dataset, splits)
+        f"results/{w.dataset}/prepared/{shard}.h5"
+        for shard in shard_names(w.dataset, splits)
     ]
 
 

@@ -11,12 +11,17 @@ def maps_of(w):
 
 
 def prepared_explained(w):
-    return [f"results/{w.dataset}/prepared/{shard}.h5" for shard in explained_shards(w.dataset)]
+    return [
+        f"results/{w.dataset}/prepared/{shard}.h5"
+        for shard in explained_shards(w.dataset)
+    ]
 
 
 def predictions_of(w):
     return (
-        [] if w.classifier == "none" else f"results/{w.dataset}/{w.classifier}/predictions.csv"
+        []
+        if w.classifier == "none"
+        else f"results/{w.dataset}/{w.classifier}/predictions.csv"
     )
 
 
@@ -30,6 +35,8 @@ rule sweep:
         "results/logs/{dataset}/{classifier}/{explainer}/sweep.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/{explainer}/sweep.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=60,
@@ -39,12 +46,11 @@ rule sweep:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "sign": cfg["postprocess"]["sign"],
             "lung": cfg["postprocess"]["lung"],
+            "empty": cfg["scores"]["empty"],
         },
-        digest=digests.module_digest("metrics.curves", "maps", "masks"),
+        digest=digests.module_digest("metrics.curves", "frames", "cohort"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) at every threshold"
-    conda:
-        ENV
     script:
         "../workflow_scripts/sweep.py"
 
@@ -60,6 +66,8 @@ rule binarize:
         "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/binarize.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/binarize.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=60,
@@ -71,13 +79,11 @@ rule binarize:
             f"binarizations.{BINARIZATIONS[w.binarization]['method']}",
             "binarizations",
             "postprocess",
-            "maps",
-            "masks",
+            "frames",
+            "cohort",
         ),
     message:
         "Binarizing {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) by {wildcards.binarization}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/binarize.py"
 
@@ -95,6 +101,8 @@ rule score:
         "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/{protocol}/score.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/{protocol}/score.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=120,
@@ -108,8 +116,6 @@ rule score:
         digest=digests.module_digest("scoring"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}, {wildcards.protocol})"
-    conda:
-        ENV
     script:
         "../workflow_scripts/score.py"
 
@@ -124,13 +130,13 @@ rule export_masks_png:
         "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=60,
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) as PNG"
-    conda:
-        ENV
     script:
         "../workflow_scripts/masks_png.py"
 

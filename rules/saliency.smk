@@ -3,7 +3,11 @@
 
 def model_of(w):
     """The classifier's file; nothing for explainers that need none."""
-    return [] if w.classifier == "none" else f"results/{w.dataset}/{w.classifier}/model.safetensors"
+    return (
+        []
+        if w.classifier == "none"
+        else f"results/{w.dataset}/{w.classifier}/model.safetensors"
+    )
 
 
 def explain_threads(w):
@@ -35,6 +39,8 @@ rule explain:
         "results/logs/{dataset}/{classifier}/{explainer}/explain/{shard}.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/{explainer}/explain/{shard}.tsv"
+    conda:
+        ENV
     threads: explain_threads
     resources:
         mem_mb=memory(3000, 2000),
@@ -50,7 +56,5 @@ rule explain:
         digest=explain_digest,
     message:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/explain.py"

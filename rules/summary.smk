@@ -21,7 +21,10 @@ def combinations(dataset):
 
 def all_scores(w):
     return expand(
-        [rules.score.output[0].format(**combination) for combination in combinations(w.dataset)]
+        [
+            rules.score.output[0].format(**combination)
+            for combination in combinations(w.dataset)
+        ]
     )
 
 
@@ -75,6 +78,8 @@ rule summarize:
         "results/logs/{dataset}/summarize.log",
     benchmark:
         "results/benchmarks/{dataset}/summarize.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=30,
@@ -86,8 +91,6 @@ rule summarize:
         digest=digests.module_digest("summary"),
     message:
         "Summarizing the scores of {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/summarize.py"
 
@@ -101,6 +104,8 @@ rule compare:
         "results/logs/{dataset}/compare.log",
     benchmark:
         "results/benchmarks/{dataset}/compare.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=60,
@@ -112,8 +117,6 @@ rule compare:
         digest=digests.module_digest("summary", "statistics"),
     message:
         "Comparing the explainers on {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/compare.py"
 
@@ -122,7 +125,9 @@ rule format_tables:
     input:
         localization=rules.summarize.output.localization,
         classification=branch(
-            bool(CLASSIFIERS), then="results/{dataset}/tables/classification.csv", otherwise=[]
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/classification.csv",
+            otherwise=[],
         ),
     output:
         markdown="results/{dataset}/tables/tables.md",
@@ -138,6 +143,8 @@ rule format_tables:
         "results/logs/{dataset}/format_tables.log",
     benchmark:
         "results/benchmarks/{dataset}/format_tables.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=20,
@@ -148,8 +155,6 @@ rule format_tables:
         digest=digests.module_digest("tables"),
     message:
         "Formatting the tables of {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/format_tables.py"
 
@@ -173,6 +178,8 @@ rule figure_gallery:
         "results/logs/{dataset}/{classifier}/figure_gallery-{binarization}.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/figure_gallery-{binarization}.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=30,
@@ -186,15 +193,15 @@ rule figure_gallery:
         digest=digests.module_digest("figures.gallery"),
     message:
         "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/figure_gallery.py"
 
 
 rule figure_curves:
     input:
-        curves=per_explainer("results/{dataset}/{classifier}/{explainer}/curves.parquet"),
+        curves=per_explainer(
+            "results/{dataset}/{classifier}/{explainer}/curves.parquet"
+        ),
     output:
         png=report(
             "results/{dataset}/figures/{classifier}/curves.png",
@@ -208,17 +215,21 @@ rule figure_curves:
         "results/logs/{dataset}/{classifier}/figure_curves.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/figure_curves.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=30,
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        settings={**cfg["statistics"], "seed": cfg["seed"], "dpi": cfg["figures"]["dpi"]},
+        settings={
+            **cfg["statistics"],
+            "seed": cfg["seed"],
+            "dpi": cfg["figures"]["dpi"],
+        },
         digest=digests.module_digest("figures.curves"),
     message:
         "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/figure_curves.py"
 
@@ -239,6 +250,8 @@ rule figure_distributions:
         "results/logs/{dataset}/{classifier}/figure_distributions-{binarization}.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/figure_distributions-{binarization}.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1500),
         runtime=30,
@@ -249,8 +262,6 @@ rule figure_distributions:
         digest=digests.module_digest("figures.distributions"),
     message:
         "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/figure_distributions.py"
 
@@ -271,6 +282,8 @@ rule figure_training:
         "results/logs/{dataset}/{classifier}/figure_training.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/figure_training.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=30,
@@ -279,8 +292,6 @@ rule figure_training:
         digest=digests.module_digest("figures.training"),
     message:
         "Drawing the training curves of {wildcards.classifier} on {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/figure_training.py"
 
@@ -295,13 +306,18 @@ rule figure_confusion:
             caption="captions/confusion.rst",
             category="{dataset}",
             subcategory="Classifier",
-            labels={"classifier": "{classifier}", "content": "Confusion and calibration"},
+            labels={
+                "classifier": "{classifier}",
+                "content": "Confusion and calibration",
+            },
         ),
         pdf="results/{dataset}/figures/{classifier}/confusion.pdf",
     log:
         "results/logs/{dataset}/{classifier}/figure_confusion.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/figure_confusion.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=30,
@@ -311,18 +327,20 @@ rule figure_confusion:
         digest=digests.module_digest("figures.confusion"),
     message:
         "Drawing confusion matrix and calibration of {wildcards.classifier} on {wildcards.dataset}"
-    conda:
-        ENV
     script:
         "../workflow_scripts/figure_confusion.py"
 
 
 rule summary_over_datasets:
     input:
-        localization=expand("results/{dataset}/tables/localization.csv", dataset=DATASETS),
+        localization=expand(
+            "results/{dataset}/tables/localization.csv", dataset=DATASETS
+        ),
         classification=branch(
             bool(CLASSIFIERS),
-            then=expand("results/{dataset}/tables/classification.csv", dataset=DATASETS),
+            then=expand(
+                "results/{dataset}/tables/classification.csv", dataset=DATASETS
+            ),
             otherwise=[],
         ),
     output:
@@ -339,6 +357,8 @@ rule summary_over_datasets:
         "results/logs/summary_over_datasets.log",
     benchmark:
         "results/benchmarks/summary_over_datasets.tsv"
+    conda:
+        ENV
     resources:
         mem_mb=memory(1000),
         runtime=30,
@@ -348,8 +368,6 @@ rule summary_over_datasets:
         digest=digests.module_digest("figures.overview"),
     message:
         "Joining the tables of all data sets"
-    conda:
-        ENV
     script:
         "../workflow_scripts/summary_over_datasets.py"
 
@@ -363,7 +381,13 @@ rule tables:
         expand(
             "results/{dataset}/tables/{table}",
             dataset=DATASETS,
-            table=["localization.csv", "comparisons.csv", "tables.md", "tables.tex", "tables.html"],
+            table=[
+                "localization.csv",
+                "comparisons.csv",
+                "tables.md",
+                "tables.tex",
+                "tables.html",
+            ],
         ),
         expand(
             "results/{dataset}/tables/classification.csv",

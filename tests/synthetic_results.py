@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps import MapRecord, SaliencyMap, render, write_maps
 from fidelity.masks import encode, write_masks

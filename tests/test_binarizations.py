@@ -1,12 +1,13 @@
 import cv2
 import numpy as np
 import pytest
-from fidelity.binarizations import binarize
-from fidelity.binarizations.registry import RULES
-from fidelity.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from fidelity.binarizations import binarize
+from fidelity.binarizations.registry import RULES
+from fidelity.errors import InputError
 
 RULE_SETTINGS = [
     {"method": "fixed", "threshold": 0.0},

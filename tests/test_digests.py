@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from fidelity import digests
 
 
-@pytest.fixture()
+@pytest.fixture
 def package(tmp_path, monkeypatch):
     """A copy of the package that a test may edit."""
     root = tmp_path / "fidelity"
@@ -69,7 +70,9 @@ def test_library_versions_count(monkeypatch):
 
 
 def test_null_baselines_do_not_depend_on_torch_models():
-    assert "fidelity.classifiers.store" not in digests.dependencies("explainers.baselines.lung_mask")
+    assert "fidelity.classifiers.store" not in digests.dependencies(
+        "explainers.baselines.lung_mask"
+    )
 
 
 def test_every_registered_module_exists():

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from fidelity.errors import InputError
-from fidelity.maps import MapRecord, SaliencyMap, normalise, raw_map, read_maps, render, write_maps
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from fidelity.errors import InputError
+from fidelity.maps import MapRecord, SaliencyMap, normalise, raw_map, read_maps, render, write_maps
 
 FLOATS = st.floats(-1e3, 1e3, width=32)
 
@@ -19,7 +20,9 @@ def test_grid_is_upsampled_as_torch_does(values):
         torch.from_numpy(values)[None, None], size=size, mode="bilinear", align_corners=False
     )[0, 0].numpy()
     scale = max(1.0, float(np.abs(values).max()))
-    np.testing.assert_allclose(raw_map(SaliencyMap("grid", values), size), expected, atol=1e-5 * scale)
+    np.testing.assert_allclose(
+        raw_map(SaliencyMap("grid", values), size), expected, atol=1e-5 * scale
+    )
 
 
 def test_superpixels_keep_their_borders():
@@ -54,7 +57,9 @@ def test_all_negative_and_constant_maps_become_zero():
 
 
 def test_outside_the_box_there_is_nothing():
-    rendered = render(SaliencyMap("dense", np.array([[1.0, 2.0], [3.0, 4.0]])), (2, 1, 4, 3), (5, 6))
+    rendered = render(
+        SaliencyMap("dense", np.array([[1.0, 2.0], [3.0, 4.0]])), (2, 1, 4, 3), (5, 6)
+    )
     assert rendered.shape == (5, 6)
     inside = np.zeros((5, 6), bool)
     inside[2:4, 1:3] = True

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from fidelity.errors import InputError
-from fidelity.masks import at_size, decode, encode, read_masks, write_masks
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from mask_grid import MASKS
 from pycocotools import mask as coco
+
+from fidelity.errors import InputError
+from fidelity.masks import at_size, decode, encode, read_masks, write_masks
+from mask_grid import MASKS
 
 
 @given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=30)))

@@ -1,10 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from fidelity.errors import InputError
 from fidelity.postprocess import postprocess
 from mask_grid import MASKS
-from scipy import ndimage
 
 
 @pytest.mark.parametrize("name", MASKS)

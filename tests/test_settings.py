@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from fidelity import settings
 from fidelity.errors import InputError
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def demo():
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 

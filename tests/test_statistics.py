@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from fidelity import statistics
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+
+from fidelity import statistics
 
 
 def test_bootstrap_of_single_cases_agrees_with_scipy():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from fidelity.errors import InputError
 from fidelity.summary import COMBO, COMPARISONS, LOCALIZATION, compare, load_scores, summarize
 from synthetic_results import STATISTICS, combined

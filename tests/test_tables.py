@@ -1,9 +1,10 @@
 """Formatted tables: contents, and names that try to be markup."""
 
-import compare as compare_script
-import format_tables
 import pandas as pd
 import pytest
+
+import compare as compare_script
+import format_tables
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables

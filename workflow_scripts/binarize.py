@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+
 from fidelity.binarizations import binarize
 from fidelity.cohort import explained_cases
 from fidelity.files import write_csv

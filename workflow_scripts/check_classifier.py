@@ -23,6 +23,7 @@ def main(
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
     """
     import torch
+
     from fidelity.classifiers import store
     from fidelity.classifiers.architectures import build, cam_size
     from fidelity.classifiers.model import Classifier

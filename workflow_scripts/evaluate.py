@@ -24,6 +24,7 @@ def main(
         out_calibration: CSV of the reliability bins.
     """
     import pandas as pd
+
     from fidelity.classifiers.evaluate import evaluate, read_predictions
     from fidelity.files import write_csv
 

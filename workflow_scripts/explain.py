@@ -62,7 +62,7 @@ if __name__ == "__main__":
         main(
             snakemake.input.prepared,
             snakemake.input.classes,
-            snakemake.input.get("model"),
+            snakemake.input.get("model") or None,
             snakemake.params.settings,
             snakemake.params.rule,
             snakemake.params.seed,

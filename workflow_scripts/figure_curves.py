@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
 from fidelity.figures import curves as figure
 from fidelity.figures import style
 from fidelity.joblog import job_log

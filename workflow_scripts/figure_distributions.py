@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
 from fidelity.errors import InputError
 from fidelity.figures import distributions, style
 from fidelity.joblog import job_log

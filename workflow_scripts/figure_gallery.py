@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.figures import gallery, style
 from fidelity.joblog import job_log

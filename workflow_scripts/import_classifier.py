@@ -26,6 +26,7 @@ def main(
         out_training: CSV with the header alone: nothing was trained here.
     """
     import pandas as pd
+
     from fidelity.classifiers import store
     from fidelity.classifiers.labels import head_of
     from fidelity.classifiers.train import COLUMNS

@@ -31,6 +31,7 @@ def main(
     """
     import pandas as pd
     import torch
+
     from fidelity.classifiers import store
     from fidelity.classifiers.evaluate import PREDICTION_COLUMNS
     from fidelity.classifiers.labels import label_matrix

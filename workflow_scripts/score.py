@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import pandas as pd
+
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.files import atomic_path
 from fidelity.joblog import job_log
@@ -15,6 +16,9 @@ from fidelity.masks import read_masks
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.registry import select
 from fidelity.scoring import score_cohort, verdicts
+
+TEXT = ("case", "patient", "split", "class", "target_class", "status", "reason")
+NUMBERS = ("label", "logit", "probability", "threshold")
 
 
 def main(
@@ -66,13 +70,12 @@ def main(
 
 def _read(path: str) -> pd.DataFrame:
     """Read a CSV file; ids and names stay text ("007", "NA")."""
-    text = ("case", "patient", "split", "class", "target_class", "status", "reason")
-    # Only numbers may be missing; an empty text cell is an empty text.
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for name in table.columns:
-        if name not in text:
-            table[name] = pd.to_numeric(table[name].replace("", "nan"))
-    return table
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(TEXT, str),
+        keep_default_na=False,
+        na_values={name: [""] for name in NUMBERS},
+    )
 
 
 def _cases(prepared: Sequence[str]) -> Iterator[PreparedCase]:

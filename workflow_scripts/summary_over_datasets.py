@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
+
 from fidelity import tables
 from fidelity.figures import overview, style
 from fidelity.files import write_csv

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from fidelity.cohort import explained_cases, order_of
 from fidelity.errors import InputError
 from fidelity.files import atomic_path

@@ -38,6 +38,7 @@ def main(
         out_training: CSV, one row per epoch.
     """
     import torch
+
     from fidelity.classifiers import store
     from fidelity.classifiers.architectures import build, normalisation
     from fidelity.classifiers.data import read_examples

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fidelity.classifiers.train import Examples
 
 CLASSES = ("left", "right", "none")

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torchvision
+
 from fidelity.classifiers.architectures import build, cam_layer, cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.errors import InputError

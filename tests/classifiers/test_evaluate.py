@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from fidelity.classifiers.evaluate import calibration_error, evaluate, read_predictions, reliability
 from fidelity.errors import InputError
 

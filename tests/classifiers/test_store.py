@@ -2,12 +2,13 @@ import os
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
+
 from fidelity.classifiers.architectures import build, cam_layer
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import initialise, load, load_foreign, read_metadata, save
 from fidelity.errors import InputError
-from safetensors.torch import save_file
-from torch import nn
 
 CLASSES = ("a", "b", "c")
 

@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from classifiers.conftest import CLASSES, SIDE, squares
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.augment import augment
@@ -11,7 +13,6 @@ from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import save
 from fidelity.classifiers.train import Examples, class_weights, freeze, train
 from fidelity.errors import InputError
-from torch import nn
 
 COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
 AUGMENTATION = {"rotation": 5, "translation": 0.03, "brightness": 0.1, "contrast": 0.1}

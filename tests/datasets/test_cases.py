@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from fidelity.datasets.cases import Case, read_cases, write_cases
 from fidelity.datasets.shards import shard_of, write_shards
 from fidelity.errors import InputError

@@ -1,10 +1,11 @@
 import shutil
 
 import pytest
+from small_data import make_covid_layout
+
 from fidelity.datasets import registry
 from fidelity.datasets.covid_qu_ex import TOP, find_cases
 from fidelity.errors import InputError
-from small_data import make_covid_layout
 
 
 def test_one_case_per_image_with_masks_and_lungs(covid):

@@ -5,9 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from small_data import write_image
+
 from fidelity.datasets.images import read_image, read_mask
 from fidelity.errors import InputError
-from small_data import write_image
 
 GREY = np.random.default_rng(1).integers(0, 256, (12, 9), np.uint8)
 

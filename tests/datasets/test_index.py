@@ -2,15 +2,16 @@ import csv
 import json
 import shutil
 
-import acquire
 import cv2
-import index_cases as rule
 import numpy as np
 import pytest
+from small_data import SIZE, write_image
+
+import acquire
+import index_cases as rule
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.index import index_cases, limited
 from fidelity.errors import InputError
-from small_data import SIZE, write_image
 
 TOP = "Infection Segmentation Data"
 

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 import cv2
 import numpy as np
 import pytest
+
 from fidelity.datasets import phantom
 from fidelity.datasets.phantom_lesions import CLASSES, make_lesions
 from fidelity.errors import InputError

@@ -4,8 +4,10 @@ from dataclasses import replace
 import cv2
 import h5py
 import numpy as np
-import prepare
 import pytest
+from small_data import SIZE, write_image
+
+import prepare
 import shard_cases
 from fidelity.datasets.cases import write_cases
 from fidelity.datasets.index import index_cases
@@ -13,7 +15,6 @@ from fidelity.datasets.prepare import lung_box, prepare_case, prepare_cases, res
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.errors import InputError
 from fidelity.masks import decode
-from small_data import SIZE, write_image
 
 ATTRS = {"image_size": 16, "classes": ["A", "B"], "dataset": "x"}
 

@@ -3,12 +3,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from small_data import write_image
+
 from fidelity.datasets.index import index_cases
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.table import find_cases
 from fidelity.errors import InputError
 from fidelity.masks import decode
-from small_data import write_image
 
 GREY = np.random.default_rng(2).integers(0, 256, (24, 36), np.uint8)
 

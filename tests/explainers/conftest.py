@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
@@ -44,6 +45,6 @@ def prepared_case(name: str, seed: int) -> PreparedCase:
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def cases():
     return [prepared_case(f"case {i}", i) for i in range(5)]

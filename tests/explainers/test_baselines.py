@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from fidelity import settings
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import centre_prior, lung_mask, random_superpixels
@@ -44,14 +45,18 @@ def test_centre_prior_is_one_symmetric_map_for_all(cases):
     np.testing.assert_allclose(maps[0], maps[0][::-1, ::-1])
     np.testing.assert_allclose(maps[0], maps[0].T)
     # One sigma from the centre the Gaussian has fallen to exp(-1/2).
-    assert centre_prior.gaussian((401, 401), 0.25)[200, 300] == pytest.approx(np.exp(-0.5), rel=0.01)
+    assert centre_prior.gaussian((401, 401), 0.25)[200, 300] == pytest.approx(
+        np.exp(-0.5), rel=0.01
+    )
 
 
 def test_random_superpixels_share_lime_s_segments_and_nothing_else(cases):
     explain = random_superpixels.make(CONTEXT, {"superpixels": SUPERPIXELS})
     first, second = explain([Task(cases[0], "a", None)]), explain([Task(cases[0], "a", None)])
     np.testing.assert_array_equal(first[0].map.values, second[0].map.values)
-    many = [explain([Task(dataclasses.replace(cases[0], case=str(i)), "a", None)])[0] for i in range(60)]
+    many = [
+        explain([Task(dataclasses.replace(cases[0], case=str(i)), "a", None)])[0] for i in range(60)
+    ]
     weights = np.concatenate([e.map.values for e in many])
     assert abs(weights.mean()) < 0.15
     assert 0.8 < weights.std() < 1.2

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from fidelity.errors import InputError
-from fidelity.explainers import cam
-from fidelity.explainers.base import Context, Task
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+from fidelity.errors import InputError
+from fidelity.explainers import cam
+from fidelity.explainers.base import Context, Task
 
 
 def _explain(classifier, cases, target=1, batch=8, layer="auto"):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from fidelity.datasets.prepared import write_prepared
 from fidelity.errors import InputError
 from fidelity.explainers import runner
@@ -16,7 +17,7 @@ GRADCAM = {"method": "gradcam", "layer": "auto"}
 PRIOR = {"method": "centre_prior", "sigma": 0.25}
 
 
-@pytest.fixture()
+@pytest.fixture
 def shard(tmp_path, cases):
     negative = dataclasses.replace(cases[0], case="negative", references={})
     path = tmp_path / "test-000.h5"
@@ -26,9 +27,7 @@ def shard(tmp_path, cases):
 
 def _run(shard, tmp_path, classifier=None, settings=PRIOR, rule=RULE, batch=2, fingerprint="f"):
     output = tmp_path / "maps" / "test-000.h5"
-    runner.explain_shard(
-        shard, classifier, settings, rule, LABELS, 1, batch, fingerprint, output
-    )
+    runner.explain_shard(shard, classifier, settings, rule, LABELS, 1, batch, fingerprint, output)
     return list(read_maps(output))
 
 
@@ -55,7 +54,7 @@ def test_unknown_target(shard, tmp_path, classifier):
         _run(shard, tmp_path, classifier, GRADCAM, {**RULE, "target": "D"})
 
 
-@pytest.fixture()
+@pytest.fixture
 def counted(monkeypatch):
     """Counts the cases explained, and fails for the case ids in `bad`."""
     calls, bad = [], set()

@@ -1,13 +1,14 @@
 """Figures are made, labelled, saved in both formats, and with equal bytes each time."""
 
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
 import figure_confusion
 import figure_curves
 import figure_distributions
 import figure_gallery
 import figure_training
-import matplotlib as mpl
-import pandas as pd
-import pytest
 import synthetic_results as made_up
 from fidelity.errors import InputError
 from fidelity.figures import confusion, curves, distributions, gallery, overview, style, training

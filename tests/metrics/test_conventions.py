@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from fidelity.errors import InputError
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.pair import MaskPair
@@ -63,7 +64,9 @@ def test_facts_of_metrics():
     for name, metric in METRICS.items():
         assert metric.name == name
         assert (metric.unit == "px") == (name in DISTANCE)
-        assert metric.direction == ("higher" if metric.unit == "1" and "false" not in name else "lower")
+        assert metric.direction == (
+            "higher" if metric.unit == "1" and "false" not in name else "lower"
+        )
         low, high = metric.range
         for prediction in MASKS:
             value = _score(name, "disc", prediction)

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
 from fidelity.metrics import overlap
 from fidelity.metrics.conventions import EmptyPolicy, policy_for
 from fidelity.metrics.curves import confusion_curve, overlap_curves
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import METRICS
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from mask_grid import MASKS, SHAPE
 
 THRESHOLDS = np.linspace(0, 1, 101)

@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
 import torch
-from fidelity.metrics import distance
-from fidelity.metrics.distance import MaskDistances, ReferenceDistances, compare
 from hypothesis import assume, given
 from hypothesis.extra.numpy import arrays
-from mask_grid import FILLED_PAIRS, MASKS
 from monai.metrics import compute_hausdorff_distance
 from monai.metrics.utils import get_mask_edges
 from scipy import ndimage
 from skimage.metrics import hausdorff_distance
+
+from fidelity.metrics import distance
+from fidelity.metrics.distance import MaskDistances, ReferenceDistances, compare
+from mask_grid import FILLED_PAIRS, MASKS
 
 METRICS = [distance.hausdorff_full, distance.hausdorff_boundary, distance.hd95_boundary]
 MASK = arrays(bool, (7, 9))

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from fidelity.metrics import overlap
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
-from mask_grid import FILLED_PAIRS, MASKS, PAIRS
 from monai.metrics import compute_dice, compute_iou
 from sklearn.metrics import jaccard_score, precision_score, recall_score
+
+from fidelity.metrics import overlap
+from mask_grid import FILLED_PAIRS, MASKS, PAIRS
 
 FORMULAS = [overlap.iou, overlap.dice, overlap.precision, overlap.recall]
 MASK = arrays(bool, (7, 9))

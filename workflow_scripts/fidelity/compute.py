@@ -28,6 +28,8 @@ def configure(compute: dict[str, Any]) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(int(compute.get("threads", 2)))
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Determinism would also fill every new tensor; that finds bugs, changes no result, costs time.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     name = str(compute.get("device", "auto"))
     if name == "auto":

@@ -9,7 +9,7 @@ apart from Grad-CAM's.
 import ast
 import hashlib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -43,7 +43,7 @@ COUNTED = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def module_digest(*modules: str) -> str:
     """Hash what the given modules compute.
 
@@ -64,7 +64,9 @@ def module_digest(*modules: str) -> str:
         digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
         libraries |= imported & COUNTED
     for library in sorted(libraries):
-        digest.update(f"{library}=={metadata.version(DISTRIBUTIONS.get(library, library))}\n".encode())
+        digest.update(
+            f"{library}=={metadata.version(DISTRIBUTIONS.get(library, library))}\n".encode()
+        )
     return digest.hexdigest()
 
 
@@ -100,7 +102,7 @@ def _path(name: str) -> Path:
     return module if module.is_file() else ROOT / relative / "__init__.py"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(name: str) -> tuple[ast.Module, frozenset[str]]:
     """Parse a module; also name the top-level packages that it imports."""
     tree = _without_docstrings(ast.parse(_path(name).read_text(encoding="utf-8")))

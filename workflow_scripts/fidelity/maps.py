@@ -116,7 +116,9 @@ def write_record(group: h5py.Group, record: MapRecord) -> None:
 
 def _compression(array: np.ndarray) -> dict[str, Any]:
     """Compress what is worth it; HDF5 cannot compress tiny arrays."""
-    return {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
+    return (
+        {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
+    )
 
 
 def _fit_half(values: np.ndarray) -> np.ndarray:
@@ -186,7 +188,9 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int]) -> np.ndarray:
     height, width = size
     if saliency.kind == "superpixels":
         segments = cv2.resize(
-            saliency.segments.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+            saliency.segments.astype(np.int32),
+            (width, height),
+            interpolation=cv2.INTER_NEAREST_EXACT,
         )
         return saliency.values.astype(np.float32)[segments]
     nearest = saliency.kind == "binary"

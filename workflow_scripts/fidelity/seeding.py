@@ -10,7 +10,8 @@ def seed_for(*parts: str | int) -> int:
         *parts: whatever names the random stream; compared as text.
 
     Returns:
-        An integer in [0, 2**31) (scikit-image's quickshift takes no larger one), the same on every machine and Python version.
+        An integer in [0, 2**31), the same on every machine and Python version. (scikit-image's
+        quickshift takes no larger one.)
     """
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1

@@ -52,7 +52,9 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
         InputError: names the key, what is wrong, and the near key or value where there is one.
     """
     if not isinstance(config, dict) or not config:
-        raise InputError("is empty or not a mapping", file=source, remedy="Start from config/config.yaml")
+        raise InputError(
+            "is empty or not a mapping", file=source, remedy="Start from config/config.yaml"
+        )
     resolved = _resolve(copy.deepcopy(dict(config)), schema(), "", source)
     _check_meaning(resolved, source)
     if check_files:
@@ -162,9 +164,7 @@ def _dispatch(value: Any, name: str, path: str, source: str) -> dict[str, Any]:
     """Choose the definition of an entry by its `source` or `method`."""
     key = DISPATCHED[name]
     if not isinstance(value, dict):
-        raise InputError(
-            "is not a mapping", file=source, field=path, remedy=f"Write {{{key}: …}}"
-        )
+        raise InputError("is not a mapping", file=source, field=path, remedy=f"Write {{{key}: …}}")
     prefix = f"{name}."
     known = [d.removeprefix(prefix) for d in schema()["$defs"] if d.startswith(prefix)]
     chosen = value.get(key)
@@ -234,7 +234,9 @@ def _check_meaning(config: dict[str, Any], source: str) -> None:
     names = list(expand_classifiers(config))
     if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
         raise InputError(
-            "two classifiers get one name when seeds are expanded", file=source, field="classifiers",
+            "two classifiers get one name when seeds are expanded",
+            file=source,
+            field="classifiers",
             remedy="Rename one",
         )
     _check_choice(config, "statistics", "primary", config["scores"]["metrics"], source)
@@ -322,7 +324,11 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                 f"{target!r} is no class of {path}",
                 file=source,
                 field="explain.target",
-                remedy=suggestion(target, ["reference", "predicted", *sorted(filter(None, model_classes))], "Known"),
+                remedy=suggestion(
+                    target,
+                    ["reference", "predicted", *sorted(filter(None, model_classes))],
+                    "Known",
+                ),
             )
 
 
@@ -377,11 +383,14 @@ def _check_files(config: dict[str, Any], source: str) -> None:
                 f"the file {weights!r} does not exist",
                 file=source,
                 field=f"classifiers.{key}.weights",
-                remedy="Correct the path (relative to the folder you start from), or use imagenet or null",
+                remedy="Correct the path (relative to the folder you start from), "
+                "or use imagenet or null",
             )
     functions = _plugin_functions(config["plugins"], source)
     named = {f"explainers.{k}.method": e["method"] for k, e in config["explainers"].items()}
-    named |= {f"classifiers.{k}.architecture": c["architecture"] for k, c in config["classifiers"].items()}
+    named |= {
+        f"classifiers.{k}.architecture": c["architecture"] for k, c in config["classifiers"].items()
+    }
     for field, value in named.items():
         function = value.removeprefix("plugin:")
         if function != value and function not in functions:
@@ -399,13 +408,17 @@ def _plugin_functions(paths: list[str], source: str) -> list[str]:
     for path in paths:
         if not Path(path).is_file():
             raise InputError(
-                f"the file {path!r} does not exist", file=source, field="plugins",
+                f"the file {path!r} does not exist",
+                file=source,
+                field="plugins",
                 remedy="Give its path relative to the folder you start from",
             )
         try:
             tree = ast.parse(Path(path).read_text(encoding="utf-8"))
         except SyntaxError as error:
-            raise InputError(f"line {error.lineno}: {error.msg}", file=path, field="plugins") from error
+            raise InputError(
+                f"line {error.lineno}: {error.msg}", file=path, field="plugins"
+            ) from error
         functions += [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     return functions
 

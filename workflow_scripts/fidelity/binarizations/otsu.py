@@ -20,4 +20,4 @@ def binarize(map01: np.ndarray) -> tuple[np.ndarray, float]:
     grey = (map01 * np.float32(255)).astype(np.uint8)
     level, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     mask = grey > level
-    return mask, float(map01[~mask].max())
+    return mask, float(map01[~mask].max(initial=0.0))

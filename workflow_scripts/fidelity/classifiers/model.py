@@ -106,9 +106,10 @@ class Classifier(nn.Module):
         """Turn grey images (n, H, W) in [0, 1], on the classifier's device, into network input.
 
         Returns:
-            Float tensor (n, channels, H, W).
+            Float tensor (n, channels, H, W), in channels-last layout.
         """
-        return (images.unsqueeze(1) - self._mean) / self._std
+        normalised = (images.unsqueeze(1) - self._mean) / self._std
+        return normalised.contiguous(memory_format=torch.channels_last)
 
     def preprocess(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Turn working images into network input on the classifier's device.

@@ -113,7 +113,8 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
         tuple(meta["std"]),
         meta["image_size"],
     )
-    return classifier.eval()
+    # The layout that convolutions are fastest in, on CPU and GPU alike.
+    return classifier.eval().to(memory_format=torch.channels_last)
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

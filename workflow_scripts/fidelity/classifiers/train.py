@@ -103,7 +103,7 @@ def train(
         compute: threads, device, dtype.
 
     Returns:
-        One row per epoch: epoch (from 1), stage (from 1), learning_rate (at its end), train_loss,
+        One row per epoch: epoch and stage (from 1), learning_rate (of its last step), train_loss,
         train_accuracy (on augmented images, while training), val_loss, val_accuracy (NaN without
         validation), best (1 for the kept epoch, else 0).
 
@@ -142,7 +142,7 @@ def train(
             row = {
                 "epoch": len(rows) + 1,
                 "stage": number,
-                "learning_rate": optimizer.param_groups[0]["lr"],
+                "learning_rate": trainer.rate,
                 "train_loss": fitted.loss,
                 "train_accuracy": fitted.accuracy,
                 "val_loss": checked.loss,
@@ -164,7 +164,7 @@ def train(
                 best_state = _copy(classifier)
             else:
                 waited += 1
-            if settings["patience"] and waited >= settings["patience"]:
+            if stage["patience"] and waited >= stage["patience"]:
                 log.info("no better validation loss for %d epochs: the stage ends", waited)
                 break
     if best_row is None or best_state is None:
@@ -268,6 +268,7 @@ class _Trainer:
         self.weights = torch.from_numpy(weights).to(classifier.device)
         self.dtype = dtype
         self.batch = int(settings["batch"])
+        self.rate = math.nan
         self.augmentation = {k: float(v) for k, v in (settings["augmentation"] or {}).items()}
 
     def losses(
@@ -321,6 +322,8 @@ class _Trainer:
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
+            # Before the scheduler moves on: after the last step it is past the end of its course.
+            self.rate = optimizer.param_groups[0]["lr"]
             if scheduler is not None and not isinstance(
                 scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau
             ):
@@ -352,7 +355,6 @@ class _Trainer:
             images = torch.from_numpy(examples.images[part]).to(device).float() / 255
             labels = torch.from_numpy(examples.labels[part]).to(device)
             x = self.classifier.normalise(vary(images))
-            x = x.contiguous(memory_format=torch.channels_last)
             with autocast(device, self.dtype):
                 logits = self.classifier(x)
             each, weights = self.losses(logits, labels)

@@ -15,10 +15,10 @@ from fidelity.datasets import registry
 from fidelity.datasets.cases import Case, sort_key
 from fidelity.datasets.examine import Examined, examine, missing_mask
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
-from fidelity.near import suggestion
 from fidelity.datasets.problems import raise_first
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
+from fidelity.near import suggestion
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
 READERS = 4

@@ -13,7 +13,7 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.images import read_image, read_mask
 from fidelity.datasets.prepared import Box, PreparedCase
 from fidelity.errors import InputError
-from fidelity.masks import encode
+from fidelity.masks import at_size, encode
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
 CROP_MARGIN = 0.05
@@ -144,12 +144,3 @@ def resize_image(image: np.ndarray, side: int) -> np.ndarray:
     if image.dtype != np.uint8:
         image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     return image
-
-
-def at_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a boolean mask to a size (height, width) by nearest neighbour, half-pixel centres."""
-    if mask.shape == tuple(size):
-        return mask
-    pixels = np.ascontiguousarray(mask, dtype=np.uint8)
-    resized = cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
-    return resized.astype(bool)

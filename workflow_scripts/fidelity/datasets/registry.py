@@ -3,8 +3,8 @@
 import importlib
 from types import ModuleType
 
-from fidelity.near import suggestion
 from fidelity.errors import InputError
+from fidelity.near import suggestion
 
 # Source → module that offers `find_cases(root, settings)` and `same_size`. The phantom is written
 # in COVID-QU-Ex' layout and read by the same code as the real data.

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fidelity.datasets.cases import HEAD, MASK_PREFIX, TAIL, Case, read_cases, read_header
-from fidelity.near import suggestion
 from fidelity.errors import InputError
+from fidelity.near import suggestion
 
 # A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
 same_size = False

@@ -45,12 +45,12 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     Args:
         context: classifier, batch size and seed.
-        settings: method (a key of `CAMS`) and layer (dotted name in the network, or `auto`: the last
-            layer with a spatial extent, chosen by the architecture).
+        settings: method (a key of `CAMS`) and layer (dotted name in the network, or `auto`: the
+            last layer with a spatial extent, chosen by the architecture).
 
     Returns:
-        A function from tasks to maps of kind `grid`: signed weighted sum of the layer's activations,
-        of the logit's gradient, before ReLU. Extras: layer.
+        A function from tasks to maps of kind `grid`: the weighted sum of the layer's activations,
+        signed, before ReLU. Extras: layer.
 
     Raises:
         InputError: no such layer, or one without spatial extent.

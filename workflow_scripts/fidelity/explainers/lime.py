@@ -4,21 +4,22 @@ The package's algorithm is left as it is; segmentation and seeds are handed to i
 because its own seed does not reach scikit-image.
 """
 
-import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from lime import lime_image
+from sklearn.linear_model import Ridge
 
+from fidelity.compute import autocast
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import SaliencyMap
 
-os.environ.setdefault("TQDM_DISABLE", "1")  # the package draws one progress bar per image
-
-from lime.lime_image import LimeImageExplainer  # noqa: E402
-from sklearn.linear_model import Ridge  # noqa: E402
+# The package draws one progress bar per image and offers no switch.
+lime_image.tqdm = partial(lime_image.tqdm, disable=True)
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
@@ -27,11 +28,12 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     Args:
         context: classifier, batch size and seed.
         settings: samples, kernel_width, hide ("mean" or a grey value in [0, 1]), alpha (ridge),
-            output ("probability" or "logit") and superpixels.
+            output ("probability" or "logit"), precision (of the forward passes) and superpixels.
 
     Returns:
         A function from tasks to maps of kind `superpixels`: one signed ridge coefficient per
-        superpixel. Extras: surrogate_r2 (weighted, of the local fit), intercept, superpixels (count).
+        superpixel. Extras: surrogate_r2 (weighted, of the local fit), intercept, superpixels
+        (their number).
     """
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
@@ -43,14 +45,14 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:
     image = rgb_image(task.case.image)
     segments = segment(image, settings["superpixels"], context.seed_of(task))
-    explainer = LimeImageExplainer(
+    explainer = lime_image.LimeImageExplainer(
         kernel_width=settings["kernel_width"],
         feature_selection="none",  # keeps every superpixel, as 'auto' does with num_features=100000
         random_state=np.random.RandomState(context.seed_of(task)),
     )
     explanation = explainer.explain_instance(
         image,
-        lambda images: outputs(context, images, settings["output"]),
+        lambda images: outputs(context, images, settings["output"], settings["precision"]),
         labels=(task.target,),
         top_labels=None,
         hide_color=None if settings["hide"] == "mean" else float(settings["hide"]),
@@ -73,7 +75,9 @@ def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Expl
 
 
 @torch.inference_mode()
-def outputs(context: Context, images: Sequence[np.ndarray], output: str) -> np.ndarray:
+def outputs(
+    context: Context, images: Sequence[np.ndarray], output: str, precision: str
+) -> np.ndarray:
     """Classify perturbed images in batches of one fixed size.
 
     Args:
@@ -81,6 +85,7 @@ def outputs(context: Context, images: Sequence[np.ndarray], output: str) -> np.n
             that a library picks for another batch size round differently.
         images: float (H, W, 3) in [0, 1], the three channels equal.
         output: `probability` or `logit`.
+        precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
 
     Returns:
         float64 (n, classes).
@@ -92,6 +97,7 @@ def outputs(context: Context, images: Sequence[np.ndarray], output: str) -> np.n
     results = []
     for start in range(0, len(grey), context.batch):
         chunk = torch.from_numpy(grey[start : start + context.batch]).float()
-        logits = classifier(classifier.normalise(chunk.to(classifier.device)))
+        with autocast(classifier.device, precision):
+            logits = classifier(classifier.normalise(chunk.to(classifier.device))).float()
         results.append(classifier.probabilities(logits) if output == "probability" else logits)
     return torch.cat(results)[: len(images)].double().cpu().numpy()

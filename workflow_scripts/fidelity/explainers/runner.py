@@ -89,7 +89,11 @@ def explain_shard(
 
 
 def make_tasks(
-    cases: Sequence, classifier: "Classifier | None", target: str, labels: dict[str, str], batch: int
+    cases: Sequence,
+    classifier: "Classifier | None",
+    target: str,
+    labels: dict[str, str],
+    batch: int,
 ) -> list[Task]:
     """List the maps to make: one per case and annotated class it shows.
 
@@ -150,7 +154,10 @@ def _explain_alone(explain: Explain, task: Task) -> Explanation | Exception:
 
 
 def _record(
-    task: Task, explanation: Explanation | Exception, classifier: "Classifier | None", seconds: float
+    task: Task,
+    explanation: Explanation | Exception,
+    classifier: "Classifier | None",
+    seconds: float,
 ) -> MapRecord:
     target = "" if task.target is None else classifier.classes[task.target]
     common = (task.case.case, task.cls, target)

@@ -1,0 +1,247 @@
+"""A whole small study, and what a change re-runs. Every count is of jobs that ran."""
+
+import json
+import os
+import shutil
+import signal
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+TOP = "data/Infection Segmentation Data"
+DEAR = {"acquire", "index_cases", "shard_cases", "prepare", "train", "predict", "explain"}
+
+
+def test_every_promised_file_is_there(finished):
+    results = finished.folder / "results"
+    for table in ("localization.csv", "comparisons.csv", "classification.csv", "tables.md"):
+        assert (results / "small" / "tables" / table).stat().st_size > 0
+    for figure in ("gallery-half", "distributions-half", "curves", "confusion", "training"):
+        for suffix in (".png", ".pdf"):
+            path = results / "small" / "figures" / "net" / f"{figure}{suffix}"
+            assert path.stat().st_size > 1000
+    assert (results / "summary" / "figures" / "localization.png").is_file()
+
+
+def test_localization_table_meets_its_contract(finished):
+    table = pd.read_csv(finished.folder / "results/small/tables/localization.csv")
+    assert list(table.columns) == [
+        "dataset",
+        "split",
+        "classifier",
+        "explainer",
+        "binarization",
+        "protocol",
+        "class",
+        "metric",
+        "unit",
+        "n",
+        "n_patients",
+        "n_empty_prediction",
+        "n_empty_reference",
+        "n_undefined",
+        "mean",
+        "ci_low",
+        "ci_high",
+        "median",
+        "std",
+    ]
+    iou = table[(table.metric == "iou") & (table["class"] == "all")].set_index("explainer")
+    assert set(iou.index) == {"lime", "gradcam", "lung", "noise"}
+    assert (iou.n == 12).all()
+    assert ((iou.ci_low <= iou["mean"]) & (iou["mean"] <= iou.ci_high)).all()
+    recall = table[(table.metric == "recall") & (table.explainer == "lung")]
+    assert (recall["mean"] == 1).all()  # every lesion lies in the lung
+
+
+def test_scores_agree_with_masks_and_reference(finished):
+    """From the files alone: masks.json against the reference PNGs."""
+    from pycocotools import mask as coco
+
+    folder = finished.folder
+    masks = json.loads((folder / "results/small/net/lime/half/masks.json").read_text())
+    scores = pd.read_parquet(folder / "results/small/net/lime/half/default/scores.parquet")
+    assert len(scores) == 12
+    for row in scores.itertuples():
+        cls = row[scores.columns.get_loc("class") + 1]
+        (path,) = (folder / TOP / "Test" / cls / "infection masks").glob(f"{row.case}.png")
+        reference = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0
+        rle = masks[row.case][cls]
+        mask = coco.decode({**rle, "counts": rle["counts"].encode()}).astype(bool)
+        expected = (mask & reference).sum() / (mask | reference).sum()
+        assert row.iou == pytest.approx(expected, abs=1e-12)
+
+
+def test_nothing_is_done_twice(study):
+    assert study.jobs() == {}
+
+
+def test_adding_a_threshold(study, config):
+    config["binarizations"]["high"] = {"method": "fixed", "threshold": 0.8}
+    study.write(config)
+    jobs = study.jobs()
+    assert not DEAR & set(jobs)
+    assert (jobs["binarize"], jobs["score"]) == (4, 4)
+    assert "sweep" not in jobs
+
+
+def test_changing_a_threshold(study, config):
+    config["binarizations"]["half"]["threshold"] = 0.4
+    study.write(config)
+    jobs = study.jobs()
+    assert not DEAR & set(jobs)
+    assert (jobs["binarize"], jobs["score"]) == (4, 4)
+
+
+def test_changing_a_metric_setting(study, config):
+    config["scores"] = {"empty": {"distance_prediction": "nan"}}
+    study.write(config)
+    jobs = study.jobs()
+    assert not (DEAR | {"binarize"}) & set(jobs)
+    assert jobs["score"] == 4
+
+
+def test_changing_a_figure_setting(study, config):
+    config["figures"]["gallery_cases"] = 2
+    study.write(config)
+    assert study.jobs() == {"figure_gallery": 1}
+
+
+def test_editing_one_explainer_reruns_it_alone(study):
+    path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
+    path.write_text(path.read_text() + "\nEDITED = True\n")
+    jobs = study.jobs()
+    assert jobs["explain"] == 3
+    assert (jobs["sweep"], jobs["binarize"]) == (1, 1)
+    assert not {"train", "prepare", "predict"} & set(jobs)
+
+
+def test_comments_and_docstrings_rerun_nothing(study):
+    path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
+    path.write_text(path.read_text() + "\n# a comment\n")
+    assert study.jobs() == {}
+
+
+def _add_image(study, split, name, like):
+    """Add a COVID-19 case: a copy of another, changed so that it is no duplicate."""
+    folder = study.folder / TOP / split / "COVID-19"
+    for kind in ("images", "infection masks", "lung masks"):
+        shutil.copy2(folder / kind / f"{like}.png", folder / kind / f"{name}.png")
+    path = str(folder / "images" / f"{name}.png")
+    image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+    image[:4, :4] = np.random.default_rng(0).integers(0, 255, (4, 4))
+    cv2.imwrite(path, image)
+    with open(study.folder / "data" / "patients.csv", "a") as handle:
+        handle.write(f"{name},patient of {name}\n")
+
+
+def _first(study, split):
+    return sorted((study.folder / TOP / split / "COVID-19" / "images").glob("*.png"))[0].stem
+
+
+def test_adding_a_test_image_reexplains_its_shard_only(study):
+    weights = study.read("small/net/model.safetensors")
+    _add_image(study, "Test", "added", _first(study, "Test"))
+    jobs = study.jobs()
+    assert jobs["prepare"] == 1
+    assert jobs["explain"] == 4  # one shard of four explainers
+    assert "train" not in jobs
+    assert study.read("small/net/model.safetensors") == weights
+    scores = pd.read_parquet(study.folder / "results/small/net/lime/half/default/scores.parquet")
+    assert "added" in set(scores.case)
+
+
+def test_adding_a_training_image_retrains(study):
+    _add_image(study, "Train", "added", _first(study, "Train"))
+    jobs = study.jobs()
+    assert jobs["prepare"] == 1
+    assert jobs["train"] == 1
+
+
+def test_number_of_shards_changes_no_table(study, config):
+    before = {
+        name: study.read(f"small/tables/{name}.csv") for name in ("localization", "comparisons")
+    }
+    config["datasets"]["small"]["shards"]["test"] = 1
+    study.write(config)
+    assert study.jobs()["explain"] == 4
+    assert before == {name: study.read(f"small/tables/{name}.csv") for name in before}
+
+
+PLUGIN = """
+import os, signal
+from pathlib import Path
+
+import numpy as np
+
+
+def fragile(classifier, image, target, seed):
+    done = Path("explained.txt")
+    count = len(done.read_text().split()) if done.exists() else 0
+    if count == 6 and not Path("killed").exists():
+        Path("killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    with done.open("a") as handle:
+        handle.write("x ")
+    return np.random.default_rng(seed).random((4, 4))
+"""
+
+
+def test_a_killed_explain_job_resumes_inside_its_shard(study, config):
+    """The seventh map kills its worker; batches hold four: at most one batch is made twice."""
+    (study.folder / "mine.py").write_text(PLUGIN)
+    config["plugins"] = ["mine.py"]
+    config["explainers"] = {"mine": {"method": "plugin:fragile"}}
+    config["datasets"]["small"]["shards"]["test"] = 1
+    study.write(config)
+    target = "results/small/net/mine/maps/test-000.h5"
+    study.snakemake(target, expect=1)
+    assert (study.folder / "killed").exists()
+    assert not (study.folder / target).exists()
+    study.snakemake(target)
+    made = len((study.folder / "explained.txt").read_text().split())
+    assert made == 6 + 12 - 4  # the first batch of four was kept
+    assert (
+        "resumed: 4 of 12"
+        in (study.folder / "results/logs/small/net/mine/explain/test-000.log").read_text()
+    )
+    assert signal.SIGKILL
+    assert os.path.getsize(study.folder / target)
+
+
+def test_masks_as_png(study):
+    study.snakemake("masks_png")
+    folder = study.folder / "results/small/net/lime/half/png"
+    pngs = list(folder.rglob("*.png"))
+    assert len(pngs) == 12
+    values = {int(v) for path in pngs for v in np.unique(cv2.imread(str(path), -1))}
+    assert values <= {0, 255}
+
+
+def test_report(study):
+    study.snakemake("--report", "report.html")
+    text = (study.folder / "report.html").read_text()
+    assert "Overlays" in text
+    assert len(text) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["explainers"]["lime"].update(sample=3), "'samples'"),
+        (lambda c: c["datasets"]["small"].update(root="elsewhere"), "elsewhere"),
+        (lambda c: c["classifiers"]["net"].update(architecture="resnet81"), "resnet18"),
+        (lambda c: c["explainers"]["gradcam"].update(layer="layer5"), "layer4"),
+    ],
+    ids=["key", "root", "architecture", "layer"],
+)
+def test_mistakes_stop_before_the_work(study, config, change, message):
+    change(config)
+    shutil.rmtree(study.folder / "results" / "small")
+    study.write(config)
+    printed = study.snakemake(expect=1)
+    assert message in printed
+    assert not (study.folder / "results/small/net/model.safetensors").exists()

@@ -1,0 +1,64 @@
+"""Say what a study will cost before it is started: `make estimate CONFIG=…`.
+
+Not a rule: it asks Snakemake for the number of jobs and times one case per explainer itself.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from fidelity import settings
+from fidelity.errors import InputError
+from fidelity.estimate import START_SECONDS, Cost, estimate
+
+
+def count_jobs(config: str, overrides: list[str]) -> int:
+    """Ask a dry run for the number of jobs still to do."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", config]
+    command += ["--config", *overrides] if overrides else []
+    result = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(r"^total\s+(\d+)", result.stdout + result.stderr, re.M)
+    if result.returncode:
+        raise InputError("the dry run failed; run it yourself to see why", file=config)
+    return int(found.group(1)) if found else 0
+
+
+def main(config: str, overrides: list[str]) -> None:
+    """Print the estimate as a table.
+
+    Args:
+        config: path of the config file.
+        overrides: key=value, as Snakemake's --config takes them.
+    """
+    raw = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    raw |= {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in overrides)}
+    loaded = settings.load(raw, config)
+    jobs = count_jobs(config, overrides)
+    costs = [cost for dataset in loaded["datasets"] for cost in estimate(loaded, dataset)]
+    costs.append(Cost("starting jobs and importing", jobs, jobs * START_SECONDS / 3600, 0))
+    hours, megabytes = sum(c.core_hours for c in costs), sum(c.megabytes for c in costs)
+    rows = [(c.step, str(c.units), f"{c.core_hours:.3f}", f"{c.megabytes:.1f}") for c in costs]
+    rows.append(("total", "", f"{hours:.3f}", f"{megabytes:.1f}"))
+    width = max(len(row[0]) for row in rows)
+    for step, *numbers in [("step", "units", "CPU-hours", "MB"), *rows]:
+        print(f"{step:<{width}}", *(f"{number:>10}" for number in numbers))
+    print(
+        f"\n{jobs} jobs to do (a dry run's count); {hours:.2f} CPU-hours and "
+        f"{megabytes / 1000:.2f} GB for the whole study from nothing.\nOn N cores about CPU-hours / N. "
+        "Timed on this machine, one case per explainer; scoring and figures are not counted."
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    try:
+        main(arguments.config, arguments.overrides)
+    except InputError as error:
+        sys.exit(str(error))

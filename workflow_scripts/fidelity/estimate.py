@@ -1,0 +1,203 @@
+"""What a study will cost: CPU-hours and disk, from timing one case per explainer.
+
+The networks have random weights: time and size do not depend on what they have learnt.
+"""
+
+import importlib
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fidelity import settings
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.model import Classifier
+from fidelity.compute import autocast, configure
+from fidelity.datasets import registry
+from fidelity.datasets.cases import read_cases
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.explainers.base import Context, Task
+from fidelity.explainers.registry import method_of
+from fidelity.explainers.runner import _record
+from fidelity.maps import write_maps
+from fidelity.masks import encode
+
+# Seconds to start a job and import what it needs, measured on 2 cores.
+START_SECONDS = 2.5
+TRIAL_CLASSES = ("A", "B", "C")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one step.
+
+    Attributes:
+        step: what is done.
+        units: how many times (maps, epochs, jobs).
+        core_hours: wall-clock hours times threads.
+        megabytes: disk for its results.
+    """
+
+    step: str
+    units: int
+    core_hours: float
+    megabytes: float
+
+
+def count_cases(config: dict[str, Any], dataset: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Count images and annotated ones per split, from what is cheapest to look at.
+
+    Args:
+        config: a loaded config.
+        dataset: its key.
+
+    Returns:
+        (images per split, images of the cohort per split).
+    """
+    entry = config["datasets"][dataset]
+    table = Path("results") / dataset / "cases.csv"
+    if table.is_file():
+        cases = read_cases(table)
+    elif entry["source"] == "phantom":
+        images = dict(entry["cases"])
+        share = len(entry["annotated_classes"]) / 3
+        return images, {split: round(n * share) for split, n in images.items()}
+    else:
+        root = settings.data_root(config, dataset)
+        cases = list(registry.reader(entry["source"]).find_cases(root, entry))
+    annotated = set(entry["annotated_classes"])
+    images = {s: sum(c.split == s for c in cases) for s in ("train", "val", "test")}
+    cohort = {
+        s: sum(c.split == s and bool(annotated & set(c.labels)) for c in cases) for s in images
+    }
+    if entry["limit"] and not table.is_file():
+        labels = {label for case in cases for label in case.labels}
+        images = {s: min(n, entry["limit"] * len(labels)) for s, n in images.items()}
+        cohort = {s: min(n, entry["limit"] * len(annotated)) for s, n in cohort.items()}
+    return images, cohort
+
+
+def trial_case(side: int) -> PreparedCase:
+    """Make a case of the size in question: smooth structure, noise, an elliptic lung."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side] / side
+    lung = ((x - 0.5) / 0.35) ** 2 + ((y - 0.5) / 0.4) ** 2 < 1
+    image = 90 + 70 * lung + 30 * np.sin(20 * x) * np.cos(17 * y) + rng.normal(0, 6, (side, side))
+    return PreparedCase(
+        case="trial",
+        patient="trial",
+        split="test",
+        labels=("A",),
+        image=np.clip(image, 0, 255).astype(np.uint8),
+        lung=lung,
+        native_size=(side, side),
+        box=(0, 0, side, side),
+        references={"A": encode(lung)},
+        lung_native=encode(lung),
+        digest="",
+    )
+
+
+def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Classifier:
+    """Build a classifier's network with random weights."""
+    network = build(
+        entry["architecture"], len(TRIAL_CLASSES), False, image_size=side, plugins=plugins
+    )
+    return Classifier(
+        network, entry["architecture"], TRIAL_CLASSES, "softmax", image_size=side
+    ).eval()
+
+
+def time_explainer(
+    entry: dict[str, Any], classifier: Classifier | None, side: int, batch: int
+) -> tuple[float, float]:
+    """Explain the trial case.
+
+    Args:
+        entry: the explainer's config.
+        classifier: None for explainers without one.
+        side: working size in pixels.
+        batch: the config's batch; explainers that are quick are timed on a whole one.
+
+    Returns:
+        (seconds per map, megabytes per map).
+    """
+    context = Context(classifier, batch, 1, entry["method"])
+    module = importlib.import_module(f"fidelity.{method_of(entry['method']).module}")
+    explain = module.make(context, entry)
+    task = Task(trial_case(side), "A", None if classifier is None else 0)
+    started = time.perf_counter()
+    explanations = explain([task])
+    seconds = time.perf_counter() - started
+    if seconds < 5:
+        started = time.perf_counter()
+        explain([task] * batch)
+        seconds = (time.perf_counter() - started) / batch
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.h5"
+        write_maps(path, [_record(task, explanations[0], classifier, 0.0)] * 20, {})
+        size = path.stat().st_size / 20 / 1e6
+    return seconds, size
+
+
+def time_training_step(classifier: Classifier, batch: int, compute: dict[str, Any]) -> float:
+    """Time one step of training (forward, backward), the second of two; seconds."""
+    device = configure(compute)
+    images = np.repeat(trial_case(classifier.image_size).image[None], batch, axis=0)
+    classifier.to(device).train()
+    for _ in range(2):
+        started = time.perf_counter()
+        with autocast(device, compute["dtype"]):
+            loss = classifier(classifier.preprocess(images)).float().logsumexp(1).mean()
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - started
+    classifier.eval()
+    return seconds
+
+
+def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
+    """Estimate the dear steps of one data set.
+
+    Args:
+        config: a loaded config.
+        dataset: its key.
+
+    Returns:
+        One entry per training and per explainer and classifier, and one for preparing.
+    """
+    compute, entry = config["compute"], config["datasets"][dataset]
+    side, threads = entry["image_size"], compute["threads"]
+    images, cohort = count_cases(config, dataset)
+    total = sum(images.values())
+    maps = sum(cohort[split] for split in config["explain"]["splits"])
+    costs = [Cost(f"{dataset}: prepare", total, total * 0.01 / 3600, total * side * side * 0.8e-6)]
+    classifiers = settings.expand_classifiers(config)
+    for name, chosen in classifiers.items():
+        classifier = trial_classifier(chosen, side, config["plugins"])
+        if chosen["training"] is not None:
+            training = chosen["training"]
+            stages = training["stages"] or [{}]
+            epochs = sum(stage.get("epochs", training["epochs"]) for stage in stages)
+            steps = -(-images["train"] // training["batch"]) * epochs
+            seconds = time_training_step(classifier, training["batch"], compute) * steps
+            size = sum(p.numel() for p in classifier.parameters()) * 4e-6
+            step = f"{dataset}: train {name} ({epochs} epochs at most)"
+            costs.append(Cost(step, 1, seconds * threads / 3600, size))
+        for key, explainer in config["explainers"].items():
+            if method_of(explainer["method"]).needs_classifier:
+                seconds, size = time_explainer(explainer, classifier, side, compute["batch"])
+                step = f"{dataset}: explain {key}, {name}"
+                costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))
+    for key, explainer in config["explainers"].items():
+        if not method_of(explainer["method"]).needs_classifier:
+            seconds, size = time_explainer(explainer, None, side, compute["batch"])
+            costs.append(
+                Cost(f"{dataset}: explain {key}", maps, maps * seconds / 3600, maps * size)
+            )
+    return costs
