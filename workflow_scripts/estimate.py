@@ -48,8 +48,8 @@ def main(config: str, overrides: list[str]) -> None:
         print(f"{step:<{width}}", *(f"{number:>10}" for number in numbers))
     print(
         f"\n{jobs} jobs to do (a dry run's count); {hours:.2f} CPU-hours and "
-        f"{megabytes / 1000:.2f} GB for the whole study from nothing.\nOn N cores about CPU-hours / N. "
-        "Timed on this machine, one case per explainer; scoring and figures are not counted."
+        f"{megabytes / 1000:.2f} GB for the whole study from nothing.\nOn N cores about CPU-hours"
+        " / N. Timed on this machine, one case per explainer; scoring and figures not counted."
     )
 
 

@@ -1,9 +1,7 @@
 """A whole small study, and what a change re-runs. Every count is of jobs that ran."""
 
 import json
-import os
 import shutil
-import signal
 
 import cv2
 import numpy as np
@@ -208,8 +206,6 @@ def test_a_killed_explain_job_resumes_inside_its_shard(study, config):
         "resumed: 4 of 12"
         in (study.folder / "results/logs/small/net/mine/explain/test-000.log").read_text()
     )
-    assert signal.SIGKILL
-    assert os.path.getsize(study.folder / target)
 
 
 def test_masks_as_png(study):

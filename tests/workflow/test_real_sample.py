@@ -1,0 +1,58 @@
+"""The workflow on real chest X-rays, where they are at hand: twelve cases per class and split."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from small_study import ROOT, Study, copy_project
+
+SAMPLE = ROOT.parent / "shared" / "data" / "covid_qu_ex_sample"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SAMPLE.is_dir(), reason="no real chest X-rays at ../shared/data"),
+]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Study:
+    """The project's own config of COVID-QU-Ex, made small, run from start to report."""
+    study = Study(tmp_path_factory.mktemp("real") / "project")
+    copy_project(study.folder)
+    config = yaml.safe_load((ROOT / "config" / "covid_qu_ex.yaml").read_text())
+    dataset = config["datasets"]["covid_qu_ex"]
+    dataset |= {"limit": 12, "image_size": 64, "shards": {"train": 1, "val": 1, "test": 2}}
+    config["classifiers"]["resnet18"]["training"] |= {"epochs": 1}
+    config["explainers"]["lime"]["samples"] = 30
+    config["statistics"] = {"replicates": 200}
+    config["binarizations"] = {"fixed50": config["binarizations"]["fixed50"]}
+    study.write(config)
+    study.snakemake("--config", f"data_root={SAMPLE}")
+    study.snakemake("--config", f"data_root={SAMPLE}", "--report", "report.html")
+    return study
+
+
+def test_all_annotated_cases_are_scored(sample):
+    table = pd.read_csv(sample.folder / "results/covid_qu_ex/tables/localization.csv")
+    iou = table[table.metric == "iou"]
+    assert set(iou["class"]) == {"COVID-19"}
+    assert (iou.n == 12).all()
+    assert (sample.folder / "report.html").stat().st_size > 100_000
+
+
+def test_the_whole_lung_scores_what_the_files_say(sample):
+    """The null baseline, recomputed from the data set's own PNGs."""
+    path = "results/covid_qu_ex/none/lung_mask/fixed50/default/scores.parquet"
+    scores = pd.read_parquet(sample.folder / path).set_index("case")
+    folder = SAMPLE / "Infection Segmentation Data" / "Test" / "COVID-19"
+    for case, row in scores.iterrows():
+        lung, infection = (
+            cv2.imread(str(folder / kind / f"{case}.png"), cv2.IMREAD_GRAYSCALE) > 0
+            for kind in ("lung masks", "infection masks")
+        )
+        expected = (lung & infection).sum() / (lung | infection).sum()
+        assert row.iou == pytest.approx(expected, abs=1e-12)
+        assert row.recall == pytest.approx(1, abs=1e-12)
+    assert np.isfinite(scores.hausdorff_full).all()
+    quarantine = (sample.folder / "results/covid_qu_ex/quarantine.csv").read_text()
+    assert len(quarantine.splitlines()) == 1
