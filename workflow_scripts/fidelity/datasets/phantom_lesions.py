@@ -93,7 +93,7 @@ def _ground_glass(side: int, anatomy: Anatomy, rng: np.random.Generator) -> list
                 centre=(side * x, y),
                 radii=(short, long),
                 tilt=rng.normal(0, 0.4),
-                opacity=rng.uniform(0.32, 0.58),
+                opacity=rng.uniform(0.37, 0.64),
                 softness=rng.uniform(0.55, 0.85),
                 ragged=0.30,
             )
@@ -116,7 +116,7 @@ def _consolidation(anatomy: Anatomy, rng: np.random.Generator) -> Patch:
         centre=(side * x, y),
         radii=(rng.uniform(0.22, 0.32), rng.uniform(0.18, 0.27)),
         tilt=rng.normal(0, 0.25),
-        opacity=rng.uniform(0.58, 0.90),
+        opacity=rng.uniform(0.68, 0.94),
         softness=rng.uniform(0.40, 0.65),
         ragged=0.16,
         fissures=((fissure + rng.normal(0, 0.02), rng.normal(0.12, 0.06), keep),),
