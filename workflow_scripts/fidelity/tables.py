@@ -20,14 +20,25 @@ from fidelity.summary import NO_CLASSIFIER, ON_EMPTY_REFERENCES, keep_test_split
 
 NULL_BASELINE = "null baseline"
 # Metrics that a formatted table shows, in this order, as far as they were computed.
-SHOWN = ["iou", "iou_nan", "dice", "hausdorff_full", "hausdorff_boundary", "hd95_boundary"]
+SHOWN = [
+    "iou",
+    "iou_nan",
+    "dice",
+    "precision",
+    "recall",
+    "hausdorff_full",
+    "hausdorff_boundary",
+    "hd95_boundary",
+]
 CLASSIFICATION_TITLES = {
     "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
     "auc": "AUC",
     "macro_auc": "Macro-AUC",
+    "macro_f1": "Macro-F1",
     "ece": "ECE",
     "support": "Support",
 }

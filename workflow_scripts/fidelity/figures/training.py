@@ -49,11 +49,13 @@ def draw(training: pd.DataFrame) -> Figure:
                 linestyle="none",
                 label=f"kept: epoch {epoch}",
                 zorder=5,
+                clip_on=False,
             )
         axis.set(xlabel="Epoch", ylabel=title)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_ylim(bottom=0)
-    axes[0, 1].set_ylim(top=1.005)
+    axes[0, 0].margins(y=0.08)
+    axes[0, 1].set_ylim(top=1.02)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3)
     return fig
