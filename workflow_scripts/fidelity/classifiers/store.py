@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from fidelity.classifiers.architectures import build, normalisation
@@ -76,7 +76,7 @@ def save(
     # One metadata entry alone: safetensors does not keep an order between several.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata={"fidelity": text}))
+        temporary.write_bytes(to_bytes(tensors, metadata={"fidelity": text}))
 
 
 def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
