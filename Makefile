@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 # SET overrides keys of the config: SET='data_root=/data/covid'
 SET ?=
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(if $(SET),--config $(SET))
-SOURCES := workflow_scripts tests benchmarks envs config
+SOURCES := workflow_scripts tests envs config
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -43,8 +43,8 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
-	@if [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' | head -1)" ]; then \
-	  $(SNAKEMAKE) --report results/report.html; fi
+	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' | head -1)" ]; then \
+	  $(SNAKEMAKE) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 test: $(DEV_ENVIRONMENT) ## run the tests (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(ARGS)

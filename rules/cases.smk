@@ -1,10 +1,8 @@
 # From a data source to prepared shards.
 
-# Keys of a data set that decide which files there are; data sets that share them share one copy.
-ACQUISITION_KEYS = ("source", "cases", "size", "contrast", "shortcut", "root", "table")
+# Keys of every data set that decide which cases there are; a source's own keys come on top.
 INDEX_KEYS = (
     "source",
-    "table",
     "input",
     "annotated_classes",
     "labels",
@@ -16,18 +14,30 @@ INDEX_KEYS = (
 PREPARE_KEYS = ("input", "image_size", "lung_masks", "annotated_classes")
 
 
+def subset(dataset, keys):
+    """Some keys of a data set's settings."""
+    return {key: value for key, value in DATASETS[dataset].items() if key in keys}
+
+
 def acquisition(dataset):
-    """What a data set's files depend on."""
-    found = {
-        key: DATASETS[dataset][key]
-        for key in ACQUISITION_KEYS
-        if key in DATASETS[dataset]
-    }
+    """What a data set's files depend on; data sets that agree in it share one copy."""
+    source = DATASETS[dataset]["source"]
+    found = subset(dataset, {"source", *settings.own_keys(source)})
     if "root" in found:
-        found["root"] = str(settings.data_root(cfg, dataset))
+        found["root"] = str(settings.data_root(cfg, dataset).resolve())
     else:
         found["seed"] = cfg["seed"]
     return found
+
+
+def index_settings(dataset):
+    """What the list of cases depends on beside the files."""
+    own = settings.own_keys(DATASETS[dataset]["source"]) - {"root"}
+    return {
+        **subset(dataset, {*INDEX_KEYS, *own}),
+        "explained": cfg["explain"]["splits"],
+        "trained": any(entry["training"] is not None for entry in CLASSIFIERS.values()),
+    }
 
 
 def raw_name(dataset):
@@ -98,9 +108,7 @@ rule index_cases:
         mem_mb=memory(2000),
         runtime=120,
     params:
-        settings=lambda w: {
-            k: v for k, v in DATASETS[w.dataset].items() if k in INDEX_KEYS
-        },
+        settings=lambda w: index_settings(w.dataset),
         target=cfg["explain"]["target"],
         digest=lambda w: digests.module_digest(
             "datasets.index",
@@ -154,9 +162,7 @@ rule prepare:
         mem_mb=memory(1500),
         runtime=60,
     params:
-        settings=lambda w: {
-            k: v for k, v in DATASETS[w.dataset].items() if k in PREPARE_KEYS
-        },
+        settings=lambda w: subset(w.dataset, PREPARE_KEYS),
         digest=digests.module_digest("datasets.prepare"),
     message:
         "Preparing {wildcards.shard} of {wildcards.dataset}"

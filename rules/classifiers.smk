@@ -17,6 +17,12 @@ def layers_asked_for():
     }
 
 
+def start_weights(w):
+    """The checkpoint that a training starts from, if it is a file."""
+    weights = CLASSIFIERS[w.classifier]["weights"]
+    return [] if weights in (None, "imagenet") else weights
+
+
 rule check_classifier:
     output:
         "results/{dataset}/{classifier}/architecture.json",
@@ -50,6 +56,7 @@ rule train:
         train=prepared_of(["train"]),
         val=prepared_of(["val"]),
         classes=classes_of,
+        weights=start_weights,
         checked=ancient(rules.check_classifier.output[0]),
     output:
         model="results/{dataset}/{classifier}/model.safetensors",
@@ -118,7 +125,9 @@ rule import_classifier:
 
 rule predict:
     input:
-        prepared=prepared_of(["val", "test"]),
+        prepared=prepared_of(
+            [s for s in SPLITS if s in {"val", "test", *cfg["explain"]["splits"]}]
+        ),
         model="results/{dataset}/{classifier}/model.safetensors",
         classes=classes_of,
     output:

@@ -14,6 +14,12 @@ def explain_threads(w):
     return 1 if w.classifier == "none" else COMPUTE["threads"]
 
 
+def explain_compute(w):
+    """What decides how a network computes; null baselines have none."""
+    keys = ("batch",) if w.classifier == "none" else ("threads", "batch", "device")
+    return {key: COMPUTE[key] for key in keys}
+
+
 def explain_digest(w):
     """Code of the explainer, of the loop around it, and of the network where there is one."""
     network = [] if w.classifier == "none" else ["classifiers.store"]
@@ -47,9 +53,13 @@ rule explain:
         runtime=240,
     params:
         settings=explainer_settings,
-        rule={key: cfg["explain"][key] for key in ("target", "max_failed_cases")},
+        target=lambda w: (
+            "reference" if w.classifier == "none" else cfg["explain"]["target"]
+        ),
+        # A param that looks at `input` triggers no rerun: finished shards stay finished.
+        max_failed_cases=lambda w, input: cfg["explain"]["max_failed_cases"],
         seed=cfg["seed"],
-        compute={key: COMPUTE[key] for key in ("threads", "batch", "device")},
+        compute=explain_compute,
         plugins=lambda w: plugins_for(
             CLASSIFIERS.get(w.classifier, {}).get("architecture", "none")
         ),

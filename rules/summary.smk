@@ -400,7 +400,7 @@ rule figures:
         expand(
             "results/{dataset}/figures/{classifier}/{figure}-{binarization}.{format}",
             dataset=DATASETS,
-            classifier=CLASSIFIERS,
+            classifier=list(CLASSIFIERS) or ["none"],
             figure=["gallery", "distributions"],
             binarization=BINARIZATIONS,
             format=["png", "pdf"],
@@ -408,8 +408,14 @@ rule figures:
         expand(
             "results/{dataset}/figures/{classifier}/{figure}.{format}",
             dataset=DATASETS,
+            classifier=list(CLASSIFIERS) or ["none"],
+            figure=["curves"],
+            format=["png", "pdf"],
+        ),
+        expand(
+            "results/{dataset}/figures/{classifier}/confusion.{format}",
+            dataset=DATASETS,
             classifier=CLASSIFIERS,
-            figure=["curves", "confusion"],
             format=["png", "pdf"],
         ),
         expand(

@@ -23,7 +23,7 @@ def count_jobs(config: str, overrides: list[str]) -> int:
     result = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"^total\s+(\d+)", result.stdout + result.stderr, re.M)
     if result.returncode:
-        raise InputError("the dry run failed; run it yourself to see why", file=config)
+        raise InputError(f"the dry run failed:\n{result.stderr[-2000:]}", file=config)
     return int(found.group(1)) if found else 0
 
 

@@ -14,7 +14,8 @@ def main(
     classes: str,
     model: str | None,
     settings: dict[str, Any],
-    rule: dict[str, Any],
+    target: str,
+    max_failed_cases: int,
     seed: int,
     compute: dict[str, Any],
     plugins: Iterable[str],
@@ -28,7 +29,8 @@ def main(
         classes: classes.json of the data set.
         model: the classifier's file; None for explainers without one.
         settings: the explainer's config entry.
-        rule: target rule and number of failures allowed.
+        target: reference, predicted, or a model class.
+        max_failed_cases: failures allowed in this shard.
         seed: the config's seed.
         compute: threads, batch, device, dtype.
         plugins: Python files that the classifier's architecture is in.
@@ -48,7 +50,8 @@ def main(
         Path(prepared),
         classifier,
         settings,
-        rule,
+        target,
+        max_failed_cases,
         json.loads(Path(classes).read_text(encoding="utf-8"))["labels"],
         seed,
         compute["batch"],
@@ -64,7 +67,8 @@ if __name__ == "__main__":
             snakemake.input.classes,
             snakemake.input.get("model") or None,
             snakemake.params.settings,
-            snakemake.params.rule,
+            snakemake.params.target,
+            snakemake.params.max_failed_cases,
             snakemake.params.seed,
             snakemake.params.compute,
             snakemake.params.plugins,

@@ -22,7 +22,7 @@ def main(
 
     Args:
         localization: localization.csv of the data set.
-        classification: classification.csv of the data set.
+        classification: classification.csv of the data set; empty without classifiers.
         statistics: the config's `statistics`.
         scoring_size: `original` or `working`.
         empty: the config's `scores.empty`, defaults filled.
@@ -31,9 +31,9 @@ def main(
         html: output, a standalone page.
     """
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
-    classified = tables.read_results(classification, tables.CLASSIFICATION_NUMBERS)
     laid_out = tables.localization_tables(scored, statistics, scoring_size, empty)
-    if len(classified):
+    if classification:
+        classified = tables.read_results(classification, tables.CLASSIFICATION_NUMBERS)
         laid_out.append(tables.classification_table(classified))
     write_text(markdown, tables.to_markdown(laid_out))
     write_text(latex, tables.to_latex(laid_out))

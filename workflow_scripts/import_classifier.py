@@ -40,6 +40,8 @@ def main(
         names,
         activation=activation,
         image_size=image_size,
+        mean=settings.get("mean"),
+        std=settings.get("std"),
         trusted=bool(settings.get("trusted", False)),
         plugins=plugins,
     )

@@ -43,6 +43,10 @@ def main(
 
 
 def _joined(paths: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    if not paths:  # a study of null baselines alone has no classifier
+        return pd.DataFrame(
+            columns=["dataset", "split", "classifier", "class", "metric", "value", "n"]
+        )
     parts = [tables.read_results(path, numbers) for path in paths]
     # Empty tables have no types to agree with; keep one so that its columns stay.
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

@@ -71,13 +71,11 @@ def test_unreadable_images_are_left_out_or_fatal(covid, settings, damage):
     assert error.value.remedy
 
 
-def test_mask_of_another_size_is_left_out_or_fatal(covid, settings):
+def test_mask_of_another_size_is_fatal(covid, settings):
     path = covid / TOP / "Test" / "COVID-19" / "infection masks" / "test COVID-19 (0).png"
     write_image(path, np.zeros((SIZE * 2, SIZE * 2), np.uint8))
-    _, quarantine, _ = index(covid, settings)
-    assert "the mask is 64 x 64 pixels, its image 32 x 32" in quarantine[0].reason
-    with pytest.raises(InputError, match="test COVID-19 \\(0\\).png: the mask is 64 x 64"):
-        index(covid, settings, strict=True)
+    with pytest.raises(InputError, match=r"test COVID-19 \(0\).png: the mask is 64 x 64 pixels"):
+        index(covid, settings)
 
 
 def test_grey_masks_are_fatal(covid, settings):
@@ -97,12 +95,13 @@ def test_a_missing_reference_mask_is_fatal_for_annotated_classes_alone(covid, se
 
 def test_lung_masks_missing_empty_and_none(covid, settings):
     lungs = covid / TOP / "Val" / "Normal" / "lung masks"
-    (lungs / "val Normal (0).png").unlink()
     write_image(lungs / "val Normal (1).png", np.zeros((SIZE, SIZE), np.uint8))
-    assert [entry.case for entry in index(covid, settings)[1]] == ["val Normal (0)"]
-    reasons = [entry.reason for entry in index(covid, settings, input="lung_crop")[1]]
-    assert "no lung mask" in reasons[0]
-    assert "empty" in reasons[1]
+    assert index(covid, settings)[1] == []
+    (entry,) = index(covid, settings, input="lung_crop")[1]
+    assert "empty" in entry.reason
+    (lungs / "val Normal (0).png").unlink()
+    with pytest.raises(InputError, match=r"'val Normal \(0\)' has no lung mask.*lung_masks: none"):
+        index(covid, settings)
     cases, quarantine, _ = index(covid, settings, lung_masks="none")
     assert len(cases) == 18
     assert not quarantine
@@ -235,3 +234,13 @@ def test_the_real_sample(sample, settings):
     assert classes["task"] == "multiclass"
     assert {(case.width, case.height) for case in cases} == {(256, 256)}
     assert sum(bool(case.masks) for case in cases) == 450
+
+
+def test_a_class_without_images_in_a_split_that_is_needed(covid, settings):
+    shutil.rmtree(covid / TOP / "Test" / "COVID-19")
+    shutil.rmtree(covid / TOP / "Train" / "Normal")
+    assert index(covid, settings)
+    with pytest.raises(InputError, match="'COVID-19' has no image in the split 'test'"):
+        index(covid, settings, explained=["val", "test"])
+    with pytest.raises(InputError, match="'Normal' has no image in the split 'train'"):
+        index(covid, settings, trained=True)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent
 # Modules about running, not about results: editing them re-runs nothing. Registries are lists of
 # names: registering a new method must not re-run the old ones.
 IGNORED = {"fidelity", "fidelity.joblog", "fidelity.errors", "fidelity.files"}
+REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
 # Import name → name of the distribution, where they differ.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
@@ -89,7 +90,7 @@ def dependencies(*modules: str) -> frozenset[str]:
     seen: set[str] = set()
     while pending:
         name = pending.pop()
-        if name in seen or name in IGNORED or name.endswith(".registry"):
+        if name in seen or name in IGNORED or name in REGISTRIES:
             continue
         seen.add(name)
         pending.extend(_package_imports(name))

@@ -16,9 +16,9 @@ import torch
 from fidelity import settings
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.store import load_foreign
 from fidelity.compute import autocast, configure
 from fidelity.datasets import registry
-from fidelity.datasets.cases import read_cases
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
@@ -59,22 +59,18 @@ def count_cases(config: dict[str, Any], dataset: str) -> tuple[dict[str, int], d
         (images per split, images of the cohort per split).
     """
     entry = config["datasets"][dataset]
-    table = Path("results") / dataset / "cases.csv"
-    if table.is_file():
-        cases = read_cases(table)
-    elif entry["source"] == "phantom":
-        images = dict(entry["cases"])
+    if entry["source"] == "phantom":
+        images = {split: min(n, 3 * (entry["limit"] or n)) for split, n in entry["cases"].items()}
         share = len(entry["annotated_classes"]) / 3
         return images, {split: round(n * share) for split, n in images.items()}
-    else:
-        root = settings.data_root(config, dataset)
-        cases = list(registry.reader(entry["source"]).find_cases(root, entry))
+    root = settings.data_root(config, dataset)
+    cases = list(registry.reader(entry["source"]).find_cases(root, entry))
     annotated = set(entry["annotated_classes"])
     images = {s: sum(c.split == s for c in cases) for s in ("train", "val", "test")}
     cohort = {
         s: sum(c.split == s and bool(annotated & set(c.labels)) for c in cases) for s in images
     }
-    if entry["limit"] and not table.is_file():
+    if entry["limit"]:
         labels = {label for case in cases for label in case.labels}
         images = {s: min(n, entry["limit"] * len(labels)) for s, n in images.items()}
         cohort = {s: min(n, entry["limit"] * len(annotated)) for s, n in cohort.items()}
@@ -103,7 +99,15 @@ def trial_case(side: int) -> PreparedCase:
 
 
 def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Classifier:
-    """Build a classifier's network with random weights."""
+    """Build a classifier's network with random weights; a TorchScript is what its file says."""
+    if entry["architecture"] == "torchscript":
+        return load_foreign(
+            entry["weights"],
+            "torchscript",
+            entry["classes"] or TRIAL_CLASSES,
+            image_size=side,
+            trusted=True,
+        )
     network = build(
         entry["architecture"], len(TRIAL_CLASSES), False, image_size=side, plugins=plugins
     )
@@ -113,7 +117,11 @@ def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Cl
 
 
 def time_explainer(
-    entry: dict[str, Any], classifier: Classifier | None, side: int, batch: int
+    entry: dict[str, Any],
+    classifier: Classifier | None,
+    side: int,
+    batch: int,
+    plugins: list[str],
 ) -> tuple[float, float]:
     """Explain the trial case.
 
@@ -122,18 +130,19 @@ def time_explainer(
         classifier: None for explainers without one.
         side: working size in pixels.
         batch: the config's batch; explainers that are quick are timed on a whole one.
+        plugins: the config's plugin files.
 
     Returns:
         (seconds per map, megabytes per map).
     """
     context = Context(classifier, batch, 1, entry["method"])
     module = importlib.import_module(f"fidelity.{method_of(entry['method']).module}")
-    explain = module.make(context, entry)
+    explain = module.make(context, {**entry, "plugins": plugins})
     task = Task(trial_case(side), "A", None if classifier is None else 0)
     started = time.perf_counter()
     explanations = explain([task])
     seconds = time.perf_counter() - started
-    if seconds < 5:
+    if seconds < 0.5:
         started = time.perf_counter()
         explain([task] * batch)
         seconds = (time.perf_counter() - started) / batch
@@ -178,8 +187,9 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     maps = sum(cohort[split] for split in config["explain"]["splits"])
     costs = [Cost(f"{dataset}: prepare", total, total * 0.01 / 3600, total * side * side * 0.8e-6)]
     classifiers = settings.expand_classifiers(config)
+    device = configure(compute)
     for name, chosen in classifiers.items():
-        classifier = trial_classifier(chosen, side, config["plugins"])
+        classifier = trial_classifier(chosen, side, config["plugins"]).to(device)
         if chosen["training"] is not None:
             training = chosen["training"]
             stages = training["stages"] or [{}]
@@ -191,12 +201,16 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
             costs.append(Cost(step, 1, seconds * threads / 3600, size))
         for key, explainer in config["explainers"].items():
             if method_of(explainer["method"]).needs_classifier:
-                seconds, size = time_explainer(explainer, classifier, side, compute["batch"])
+                seconds, size = time_explainer(
+                    explainer, classifier, side, compute["batch"], config["plugins"]
+                )
                 step = f"{dataset}: explain {key}, {name}"
                 costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))
     for key, explainer in config["explainers"].items():
         if not method_of(explainer["method"]).needs_classifier:
-            seconds, size = time_explainer(explainer, None, side, compute["batch"])
+            seconds, size = time_explainer(
+                explainer, None, side, compute["batch"], config["plugins"]
+            )
             costs.append(
                 Cost(f"{dataset}: explain {key}", maps, maps * seconds / 3600, maps * size)
             )

@@ -86,6 +86,11 @@ def data_root(config: dict[str, Any], dataset: str) -> Path | None:
     return None if root is None else Path(config["data_root"]) / root
 
 
+def own_keys(source: str) -> set[str]:
+    """Name the config keys that one source of data sets has and others may not."""
+    return set(schema()["$defs"][f"dataset.{source}"]["properties"]) - {"source"}
+
+
 def _definition(name: str) -> dict[str, Any]:
     """Give a definition; the common keys of data sets are added to each source's own."""
     found = schema()["$defs"][name]
@@ -239,7 +244,15 @@ def _check_meaning(config: dict[str, Any], source: str) -> None:
             field="classifiers",
             remedy="Rename one",
         )
-    _check_choice(config, "statistics", "primary", config["scores"]["metrics"], source)
+    if "iou" not in config["scores"]["metrics"]:
+        raise InputError(
+            "lacks iou, which orders the gallery",
+            file=source,
+            field="scores.metrics",
+            remedy="Add iou",
+        )
+    comparable = [m for m in config["scores"]["metrics"] if m != "false_positive_share"]
+    _check_choice(config, "statistics", "primary", comparable, source)
     _check_choice(config, "statistics", "primary_binarization", config["binarizations"], source)
     _check_choice(config, "figures", "gallery_by", config["explainers"], source)
     median = config["postprocess"]["median"]

@@ -158,8 +158,8 @@ def _multiclass(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -
 
 
 def _multilabel(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> list[Row]:
-    """Rate each class at probability above 0.5; accuracy is over all case-class pairs."""
-    predicted = (scores > 0.5).astype(int)
+    """Rate each class at probability 0.5 or more; accuracy is over all case-class pairs."""
+    predicted = (scores >= 0.5).astype(int)
     rows, means = _per_class(truth, predicted, scores, classes)
     n = len(truth)
     balanced = [
@@ -235,6 +235,6 @@ def _confusion(
     rows = []
     for cls, t, s in zip(classes, truth.T, scores.T, strict=True):
         names = (f"not {cls}", cls)
-        matrix = metrics.confusion_matrix(t, (s > 0.5).astype(int), labels=[0, 1])
+        matrix = metrics.confusion_matrix(t, (s >= 0.5).astype(int), labels=[0, 1])
         rows += [(names[i], names[j], matrix[i, j]) for i in (1, 0) for j in (1, 0)]
     return rows

@@ -208,7 +208,7 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         )
 
     def cell(name: str) -> str | None:
-        text = row.get(name) or ""
+        text = (row.get(name) or "").strip()
         return relative_path(text, file=path, field=f"{name}, {where}") if text else None
 
     masks = {
@@ -217,8 +217,8 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         if name.startswith(MASK_PREFIX) and (mask := cell(name)) is not None
     }
     return Case(
-        case=row["case"],
-        patient=row.get("patient") or row["case"],
+        case=row["case"].strip(),
+        patient=(row.get("patient") or row["case"]).strip(),
         split=split,
         labels=tuple(label.strip() for label in row["label"].split("|") if label.strip()),
         image=cell("image"),

@@ -15,6 +15,10 @@ from fidelity.errors import InputError
 ASPECT_TOLERANCE = 0.01
 
 
+class MisfitError(InputError):
+    """A mask is missing or does not fit its image: a fault of the data set, not of one file."""
+
+
 @dataclass(frozen=True)
 class Examined:
     """What the files of a case turned out to be.
@@ -75,7 +79,9 @@ def examine(
                 )
             mask(f"mask:{name}", path)
     except InputError as error:
-        return Examined(case, image_digest, error, file, isinstance(error, MaskValueError))
+        return Examined(
+            case, image_digest, error, file, isinstance(error, MaskValueError | MisfitError)
+        )
     height, width = shape
     done = replace(case, width=width, height=height, digest=digest.hexdigest())
     return Examined(done, image_digest)
@@ -101,7 +107,7 @@ def _check_lung(
 ) -> None:
     if case.lung_mask is None:
         if expected:
-            raise InputError(
+            raise MisfitError(
                 f"the case {case.case!r} has no lung mask",
                 file=root / case.image,
                 field="lung_masks",
@@ -122,14 +128,14 @@ def _check_size(mask: tuple[int, ...], image: tuple[int, ...], path: Path, same_
         return
     sizes = f"the mask is {mask[1]} x {mask[0]} pixels, its image {image[1]} x {image[0]}"
     if same_size:
-        raise InputError(
+        raise MisfitError(
             f"{sizes}: this source has masks of the image's size",
             file=path,
             remedy="Restore the original file",
         )
     # Cross-multiplied: |(mw/mh) / (iw/ih) - 1| > tolerance.
     if abs(mask[1] * image[0] - image[1] * mask[0]) > ASPECT_TOLERANCE * image[1] * mask[0]:
-        raise InputError(
+        raise MisfitError(
             f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}",
             file=path,
             remedy="Check that the mask belongs to this image and was not cropped",

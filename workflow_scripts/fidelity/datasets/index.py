@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.datasets import registry
-from fidelity.datasets.cases import Case, sort_key
+from fidelity.datasets.cases import SPLITS, Case, sort_key
 from fidelity.datasets.examine import Examined, examine, missing_mask
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.problems import raise_first
@@ -87,6 +87,7 @@ def index_cases(
     bad = [one for one in examined if one.problem]
     quarantine += [Quarantined(e.case.case, e.case.split, e.file, _reason(e.problem)) for e in bad]
     good = [one for one in examined if not one.problem]
+    raise_first(_absent_in_split([one.case for one in good], settings))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = _separate(leaks, [one.case for one in good], settings, quarantine)
     raise_first(_empty_classes(cases, quarantine, settings))
@@ -274,12 +275,35 @@ def _empty_classes(
     ]
 
 
+def _absent_in_split(cases: list[Case], settings: dict[str, Any]) -> list[InputError]:
+    """Find annotated classes without a case to explain, and classes without one to train on."""
+    by_split = {
+        split: {label for case in cases if case.split == split for label in case.labels}
+        for split in SPLITS
+    }
+    labels = {label for case in cases for label in case.labels}
+    asked = [(s, c) for s in settings.get("explained", ()) for c in settings["annotated_classes"]]
+    asked += [("train", label) for label in sorted(labels) if settings.get("trained")]
+    return [
+        InputError(
+            f"the class {label!r} has no image in the split {split!r}",
+            field="datasets",
+            remedy="Add cases, drop the class (labels: {class: null}) or the split",
+        )
+        for split, label in asked
+        if label not in by_split[split]
+    ]
+
+
 def _classes(cases: list[Case], settings: dict[str, Any]) -> dict[str, Any]:
     labels = sorted({label for case in cases for label in case.labels})
     mapping = {label: _model_class(label, settings) for label in labels}
     first = [mapping[name] for name in settings["annotated_classes"]]
     rest = sorted(set(mapping.values()) - set(first))
     several = any(len({mapping[label] for label in case.labels}) != 1 for case in cases)
+    unlabelled = sum(not case.labels for case in cases)
+    if several and unlabelled:
+        log.warning("%d cases have no label, which makes this data set multi-label", unlabelled)
     return {
         "classes": [*dict.fromkeys(first), *rest],
         "task": "multilabel" if several else "multiclass",

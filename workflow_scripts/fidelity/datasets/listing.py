@@ -5,13 +5,17 @@ import os
 from functools import cache
 from pathlib import Path
 
+# Folders of this workflow and of tools: a data root may be the working folder itself.
+PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
+
 
 @cache
 def listing_digest(root: Path | None) -> str:
     """Hash names, sizes and modification times of all files below a folder.
 
     Args:
-        root: the folder; links are followed. None (generated data) gives an empty text.
+        root: the folder; links are followed, PASSED_OVER is not looked into. None (generated
+            data) gives an empty text.
 
     Returns:
         16 hexadecimal digits, or "".
@@ -26,7 +30,8 @@ def listing_digest(root: Path | None) -> str:
             found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
             if entry.is_dir():
-                pending.append(entry.path)
+                if entry.name not in PASSED_OVER:
+                    pending.append(entry.path)
             elif entry.is_file():
                 stat = entry.stat()
                 name = os.path.relpath(entry.path, root)

@@ -28,7 +28,8 @@ def explain_shard(
     prepared: Path,
     classifier: "Classifier | None",
     settings: dict[str, Any],
-    rule: dict[str, Any],
+    target: str,
+    max_failed_cases: int,
     labels: dict[str, str],
     seed: int,
     batch: int,
@@ -41,7 +42,8 @@ def explain_shard(
         prepared: the shard's prepared cases.
         classifier: None for explainers without one.
         settings: the explainer's config entry, `method` among it.
-        rule: `target` (reference, predicted, or a model class) and `max_failed_cases`.
+        target: reference, predicted, or a model class.
+        max_failed_cases: failures allowed; those of an earlier try are tried once more.
         labels: source class → model class.
         seed: the config's seed.
         batch: images per forward pass.
@@ -53,12 +55,12 @@ def explain_shard(
     """
     method = method_of(settings["method"])
     with PreparedShard(prepared) as shard:
-        tasks = make_tasks(list(shard), classifier, rule["target"], labels, batch)
+        tasks = make_tasks(list(shard), classifier, target, labels, batch)
     context = Context(classifier, batch, seed, settings["method"])
     explain = importlib.import_module(f"fidelity.{method.module}").make(context, settings)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
-        _fingerprint(fingerprint, settings, rule["target"], seed, batch, tasks),
+        _fingerprint(fingerprint, settings, target, seed, batch, tasks),
     )
     records: list[MapRecord] = []
     resumed = 0
@@ -70,12 +72,15 @@ def explain_shard(
             store.save(index, done)
             log.info("%d of %d maps", start + len(chunk), len(tasks))
         else:
-            resumed += len(done)
+            resumed += sum(record.status == "ok" for record in done)
+            if any(record.status == "failed" for record in done):
+                done = _retry_failed(done, explain, chunk, classifier)
+                store.save(index, done)
         records += done
     if resumed:
         log.info("resumed: %d of %d maps were there already", resumed, len(tasks))
     failed = [record for record in records if record.status == "failed"]
-    if len(failed) > rule["max_failed_cases"]:
+    if len(failed) > max_failed_cases:
         raise InputError(
             f"{len(failed)} of {len(records)} cases failed, first {failed[0].case!r}: "
             f"{failed[0].reason}",
@@ -142,6 +147,19 @@ def _explain_batch(
     return [
         _record(task, explanation, classifier, seconds)
         for task, explanation in zip(tasks, explanations, strict=True)
+    ]
+
+
+def _retry_failed(
+    done: Sequence[MapRecord],
+    explain: Explain,
+    tasks: Sequence[Task],
+    classifier: "Classifier | None",
+) -> list[MapRecord]:
+    """Try once more what failed before: the cause may be mended, or have been the machine's."""
+    return [
+        record if record.status == "ok" else _explain_batch(explain, [task], classifier)[0]
+        for record, task in zip(done, tasks, strict=True)
     ]
 
 

@@ -37,7 +37,9 @@ def draw(scores: Mapping[str, pd.DataFrame], *, metric: str = "iou", title: str 
         _panel(axis, values, list(appearance.values()), name, classes[0])
         axis.set_ylabel(title)
         axis.set_title(f"{name}: {len(values)} cases", loc="left")
-    low, high = np.nanmin(wide.to_numpy(float)), np.nanmax(wide.to_numpy(float))
+    finite = wide.to_numpy(float)
+    finite = finite[np.isfinite(finite)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     margin = 0.03 * (high - low or 1.0)
     # A little room, so that marks at 0 are whole.
     axes[0, 0].set_ylim(low - margin, high + margin)

@@ -1,0 +1,130 @@
+"""Other ways in: a CSV table of 16-bit TIFFs, a loaded checkpoint, plugins, seeds, no classifier."""
+
+import csv
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small_study import CONFIG, Study, copy_project
+
+from fidelity.classifiers.architectures import build
+
+pytestmark = pytest.mark.slow
+PLUGINS = """
+import torch
+
+
+def gradient(classifier, image, target, seed, power):
+    image = image.requires_grad_()
+    classifier(image)[0, target].backward()
+    return image.grad[0].abs().sum(0).pow(power).numpy()
+
+
+def tiny(outputs):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(8, outputs),
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def table_study(tmp_path_factory) -> Study:
+    """A project with 27 cases in a table, in the project folder itself; no lung masks."""
+    study = Study(tmp_path_factory.mktemp("table") / "project")
+    copy_project(study.folder)
+    rng = np.random.default_rng(0)
+    (study.folder / "images").mkdir()
+    with open(study.folder / "cases.csv", "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["case", "image", "split", "patient", "label", "mask:opacity"])
+        for number in range(27):
+            sick = number % 3 > 0
+            split = ("train", "val", "test")[number % 9 // 3]
+            image = rng.normal(20000, 900, (60, 80))
+            mask = np.zeros((60, 80), np.uint8)
+            if sick:
+                y, x = rng.integers(10, 40), rng.integers(10, 60)
+                mask[y : y + 14, x : x + 14] = 255
+                image[mask > 0] += 9000
+            name = f"images/case {number}.tiff"
+            cv2.imwrite(str(study.folder / name), image.clip(0, 65535).astype(np.uint16))
+            reference = f"images/{number}.png" if sick else ""
+            if sick:
+                cv2.imwrite(str(study.folder / reference), mask)
+            label = "opacity" if sick else "clear"
+            writer.writerow([f"case {number}", name, split, f"p{number}", label, reference])
+    (study.folder / "mine.py").write_text(PLUGINS)
+    torch.manual_seed(0)
+    torch.save(build("resnet18", 2).state_dict(), study.folder / "weights.pt")
+    return study
+
+
+def _config(**changes) -> dict:
+    dataset = {
+        "source": "table", "root": ".", "table": "cases.csv", "image_size": 64,
+        "annotated_classes": ["opacity"], "labels": {"opacity": "sick", "clear": "well"},
+        "lung_masks": "none", "shards": {"train": 1, "val": 1, "test": 1},
+    }  # fmt: skip
+    explainers = {
+        "gradcam": {"method": "gradcam"},
+        "gradient": {"method": "plugin:gradient", "params": {"power": 1.0}},
+        "noise": {"method": "random_superpixels"},
+    }
+    return {
+        **CONFIG, "datasets": {"mine": dataset}, "explainers": explainers, "plugins": ["mine.py"],
+        "explain": {"splits": ["train", "test"]}, **changes,
+    }  # fmt: skip
+
+
+def _scores(study: Study, path: str) -> pd.DataFrame:
+    return pd.read_parquet(study.folder / "results/mine" / path / "half/default/scores.parquet")
+
+
+def test_table_with_seeds_one_logit_and_a_loaded_checkpoint(table_study):
+    training = {"epochs": 1}
+    config = _config(
+        classifiers={
+            "net": {"architecture": "resnet18", "head": "one_logit", "seeds": [1, 2], "training": training},
+            "loaded": {
+                "architecture": "resnet18", "weights": "weights.pt", "training": None,
+                "classes": ["sick", "well"], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+            },
+        }
+    )  # fmt: skip
+    table_study.write(config)
+    table_study.snakemake()
+    assert table_study.jobs() == {}
+    for classifier in ("net-s1", "net-s2", "loaded"):
+        for explainer in ("gradcam", "gradient"):
+            scores = _scores(table_study, f"{classifier}/{explainer}")
+            assert set(scores.target_class) == {"sick"}
+            assert set(scores["class"]) == {"opacity"}
+            assert (scores.split == "test").sum() == 6
+            assert (scores.status == "ok").all()
+    one, two = (table_study.read(f"mine/net-s{seed}/predictions.csv") for seed in (1, 2))
+    assert one != two
+    table = pd.read_csv(table_study.folder / "results/mine/tables/comparisons.csv")
+    assert set(table.classifier) == {"net-s1", "net-s2", "loaded"}
+
+
+def test_plugin_architecture(table_study):
+    config = _config(
+        classifiers={"tiny": {"architecture": "plugin:tiny", "training": {"epochs": 1}}}
+    )
+    config["explainers"]["gradcam"]["layer"] = "0"
+    table_study.write(config)
+    table_study.snakemake()
+    assert len(_scores(table_study, "tiny/gradcam")) == 12
+
+
+def test_null_baselines_alone(table_study):
+    config = _config(classifiers={})
+    config["explainers"] = {"noise": {"method": "random_superpixels"}}
+    table_study.write(config)
+    table_study.snakemake()
+    table = pd.read_csv(table_study.folder / "results/mine/tables/localization.csv")
+    assert set(table.classifier) == {"none"}
+    assert (table_study.folder / "results/mine/figures/none/gallery-half.png").is_file()
