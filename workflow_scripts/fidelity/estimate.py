@@ -101,13 +101,9 @@ def trial_case(side: int) -> PreparedCase:
 def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Classifier:
     """Build a classifier's network with random weights; a TorchScript is what its file says."""
     if entry["architecture"] == "torchscript":
-        return load_foreign(
-            entry["weights"],
-            "torchscript",
-            entry["classes"] or TRIAL_CLASSES,
-            image_size=side,
-            trusted=True,
-        )
+        classes = entry["classes"] or TRIAL_CLASSES
+        weights = entry["weights"]
+        return load_foreign(weights, "torchscript", classes, image_size=side, trusted=True)
     network = build(
         entry["architecture"], len(TRIAL_CLASSES), False, image_size=side, plugins=plugins
     )
