@@ -1,4 +1,4 @@
-"""Other ways in: a CSV table of 16-bit TIFFs, a loaded checkpoint, plugins, seeds, no classifier."""
+"""Other ways in: a table of 16-bit TIFFs, a loaded checkpoint, plugins, seeds, no classifier."""
 
 import csv
 
@@ -84,10 +84,12 @@ def _scores(study: Study, path: str) -> pd.DataFrame:
 
 
 def test_table_with_seeds_one_logit_and_a_loaded_checkpoint(table_study):
-    training = {"epochs": 1}
     config = _config(
         classifiers={
-            "net": {"architecture": "resnet18", "head": "one_logit", "seeds": [1, 2], "training": training},
+            "net": {
+                "architecture": "resnet18", "head": "one_logit", "seeds": [1, 2],
+                "training": {"epochs": 1},
+            },
             "loaded": {
                 "architecture": "resnet18", "weights": "weights.pt", "training": None,
                 "classes": ["sick", "well"], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
