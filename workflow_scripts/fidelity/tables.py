@@ -163,9 +163,12 @@ def localization_tables(
     shown = keep_test_split(localization)
     confidence = f"{100 * (1 - statistics['alpha']):g} %"
     metrics = [name for name in SHOWN if (shown["metric"] == name).any()]
+    unit = str(statistics["cluster"])
+    if unit == "patient" and (shown["n_patients"] == shown["n"]).all():
+        unit = "image (no patient has two, or the data set does not know its patients)"
     notes = [
         f"Mean over cases [{confidence} interval]: percentile bootstrap of "
-        f"{statistics['replicates']} resamples, unit of resampling: {statistics['cluster']}.",
+        f"{statistics['replicates']} resamples, unit of resampling: {unit}.",
         f"Masks are scored at the {scoring_size} image size. n: cases with a non-empty reference; "
         "(n = …) beside a value: cases with a defined value, where these are fewer.",
         _empty_note(empty),
