@@ -10,6 +10,7 @@ if not workflow.config_settings.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/cases.smk"
 include: "rules/classifiers.smk"
 include: "rules/saliency.smk"

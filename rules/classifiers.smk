@@ -1,27 +1,5 @@
 # Classifiers: checked, trained or loaded, applied, evaluated.
 
-TRAINED = [name for name, entry in CLASSIFIERS.items() if entry["training"] is not None]
-LOADED = [name for name in CLASSIFIERS if name not in TRAINED]
-
-
-def classifier_settings(name, *without):
-    return {
-        key: value for key, value in CLASSIFIERS[name].items() if key not in without
-    }
-
-
-def layers_asked_for():
-    """The layers that explainers name; they are looked for before anything is trained."""
-    return {
-        key: entry["layer"] for key, entry in EXPLAINERS.items() if "layer" in entry
-    }
-
-
-def start_weights(w):
-    """The checkpoint that a training starts from, if it is a file."""
-    weights = CLASSIFIERS[w.classifier]["weights"]
-    return [] if weights in (None, "imagenet") else weights
-
 
 rule check_classifier:
     output:

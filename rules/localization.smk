@@ -1,29 +1,5 @@
 # From saliency maps to predicted masks and scores. Cheap: one job reads all shards.
 
-MAPS = "results/{dataset}/{classifier}/{explainer}"
-
-
-def maps_of(w):
-    return [
-        f"results/{w.dataset}/{w.classifier}/{w.explainer}/maps/{shard}.h5"
-        for shard in explained_shards(w.dataset)
-    ]
-
-
-def prepared_explained(w):
-    return [
-        f"results/{w.dataset}/prepared/{shard}.h5"
-        for shard in explained_shards(w.dataset)
-    ]
-
-
-def predictions_of(w):
-    return (
-        []
-        if w.classifier == "none"
-        else f"results/{w.dataset}/{w.classifier}/predictions.csv"
-    )
-
 
 rule sweep:
     input:

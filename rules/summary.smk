@@ -1,73 +1,5 @@
 # From scores to tables, statistics, figures and the summary over data sets.
 
-FIRST_PROTOCOL = cfg["protocols"][0]
-
-
-def combinations(dataset):
-    """All rows of a data set's tables, in the order of their score files."""
-    return [
-        {
-            "dataset": dataset,
-            "classifier": classifier,
-            "explainer": explainer,
-            "binarization": binarization,
-            "protocol": protocol,
-        }
-        for classifier, explainer in COMBINATIONS
-        for binarization in BINARIZATIONS
-        for protocol in cfg["protocols"]
-    ]
-
-
-def all_scores(w):
-    return expand(
-        [
-            rules.score.output[0].format(**combination)
-            for combination in combinations(w.dataset)
-        ]
-    )
-
-
-def explainers_of(classifier):
-    """A classifier's explainers and the null baselines that stand beside them."""
-    return [(c, e) for c, e in COMBINATIONS if c in (classifier, "none")]
-
-
-def per_explainer(pattern):
-    """An input function: one file per explainer of the classifier."""
-    return lambda w: [
-        pattern.format(dataset=w.dataset, classifier=c, explainer=e)
-        for c, e in explainers_of(w.classifier)
-    ]
-
-
-def scores_per_explainer(w):
-    return [
-        f"results/{w.dataset}/{c}/{e}/{w.binarization}/{FIRST_PROTOCOL}/scores.parquet"
-        for c, e in explainers_of(w.classifier)
-    ]
-
-
-def gallery_files(w):
-    """Each explainer's files, as the gallery's script wants them."""
-    return [
-        {
-            "explainer": e,
-            "maps": [
-                f"results/{w.dataset}/{c}/{e}/maps/{shard}.h5"
-                for shard in explained_shards(w.dataset)
-            ],
-            "masks": f"results/{w.dataset}/{c}/{e}/{w.binarization}/masks.json",
-            "scores": f"results/{w.dataset}/{c}/{e}/{w.binarization}/{FIRST_PROTOCOL}/scores.parquet",
-        }
-        for c, e in explainers_of(w.classifier)
-    ]
-
-
-def statistics_settings():
-    primary = cfg["statistics"]["primary_binarization"] or next(iter(BINARIZATIONS))
-    return {**cfg["statistics"], "primary_binarization": primary}
-
 
 rule summarize:
     input:
@@ -370,10 +302,6 @@ rule summary_over_datasets:
         "Joining the tables of all data sets"
     script:
         "../workflow_scripts/summary_over_datasets.py"
-
-
-def summary_files():
-    return [*rules.summary_over_datasets.output]
 
 
 rule tables:
