@@ -1,6 +1,7 @@
 # The checked config, the names derived from it, and the digests of code. Imports nothing heavy.
 import hashlib
 import json
+import os
 import re
 import sys
 from pathlib import Path

@@ -29,7 +29,8 @@ def acquisition(dataset):
     source = DATASETS[dataset]["source"]
     found = subset(dataset, {"source", *settings.own_keys(source)})
     if "root" in found:
-        found["root"] = str(settings.data_root(cfg, dataset).resolve())
+        # However the root is written, and wherever the project is moved together with it.
+        found["root"] = os.path.relpath(settings.data_root(cfg, dataset).resolve())
     else:
         found["seed"] = cfg["seed"]
     return found
