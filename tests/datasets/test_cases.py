@@ -8,7 +8,7 @@ from fidelity.errors import InputError
 
 CASES = [
     Case(
-        'a,"b" (1) ü|\n', "p", "train", ("A", "B"), "x y/ü.png", "l.png", {"A": "m.png"}, 3, 2, "d"
+        'a,"b" (1) ü|\nx', "p", "train", ("A", "B"), "x y/ü.png", "l.png", {"A": "m.png"}, 3, 2, "d"
     ),
     Case("NA", "NA", "test", (), "n.png"),
 ]
@@ -110,3 +110,9 @@ def test_impossible_shard_counts_are_refused(tmp_path, counts):
     with pytest.raises(InputError, match="number of shards") as error:
         write_shards([], counts, tmp_path)
     assert error.value.field == "shards"
+
+
+def test_blanks_around_ids_do_not_make_two_patients(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("case,patient,split,label,image\n a ,p1,train,A,a.png\nb,p1 ,test,A,b.png\n")
+    assert [(c.case, c.patient) for c in read_cases(path)] == [("a", "p1"), ("b", "p1")]
