@@ -16,7 +16,7 @@ import pandas as pd
 
 from fidelity.errors import InputError
 from fidelity.metrics.registry import METRICS
-from fidelity.summary import NO_CLASSIFIER, ON_EMPTY_REFERENCES, keep_test_split
+from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, ON_EMPTY_REFERENCES, keep_test_split
 
 NULL_BASELINE = "null baseline"
 # Metrics that a formatted table shows, in this order, as far as they were computed.
@@ -109,18 +109,8 @@ def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-LOCALIZATION_NUMBERS = [
-    "n",
-    "n_patients",
-    "n_empty_prediction",
-    "n_empty_reference",
-    "n_undefined",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "median",
-    "std",
-]
+# From its first count on, the contract's columns are numbers.
+LOCALIZATION_NUMBERS = LOCALIZATION[LOCALIZATION.index("n") :]
 CLASSIFICATION_NUMBERS = ["value", "n"]
 
 
