@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 # SET overrides keys of the config: SET='data_root=/data/covid'
 SET ?=
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(if $(SET),--config $(SET))
-SOURCES := workflow_scripts tests envs config
+SOURCES := workflow_scripts tests envs config docs benchmarks
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -60,8 +60,9 @@ format: $(DEV_ENVIRONMENT) ## format all code
 estimate: $(ENVIRONMENT) ## jobs, CPU-hours and disk of CONFIG, from one timed case per explainer
 	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) --config $(SET)
 
-docs: $(ENVIRONMENT) ## write the key tables of config/README.md
+docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.md
 	@$(BIN)/python config/write_readme.py
+	@$(BIN)/python docs/write_measuring.py
 
 lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in anew
 	@$(BIN)/python envs/lock.py

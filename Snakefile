@@ -15,6 +15,8 @@ include: "rules/cases.smk"
 include: "rules/classifiers.smk"
 include: "rules/saliency.smk"
 include: "rules/localization.smk"
+include: "rules/statistics.smk"
+include: "rules/figures.smk"
 include: "rules/summary.smk"
 
 

@@ -44,9 +44,13 @@ def tables() -> str:
                 parts.append(f"**`method: {method}`** — {described}")
                 own = {k: v for k, v in entry["properties"].items() if k != "method"}
                 parts += [_table(own, entry.get("required", []))] if own else []
-    parts += ["### `superpixels`", _table(schema["$defs"]["superpixels"]["properties"])]
+    for name in ("superpixels", "rule_of_one"):
+        parts += [f"### `{name}`", schema["$defs"][name]["description"]]
+        parts += [_table(schema["$defs"][name]["properties"])]
     for name in TOP_HEADINGS:
         entry = schema["properties"][name]
+        if "$ref" in entry:
+            entry = {**schema["$defs"][entry["$ref"].split("/")[-1]], **entry}
         parts += [f"## `{name}`", entry["description"], _table(entry["properties"])]
     return "\n\n".join(parts) + "\n"
 

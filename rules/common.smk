@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from fidelity import digests, settings
+from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
 from fidelity.errors import InputError

@@ -16,7 +16,13 @@ INDEX_KEYS = (
 )
 
 
-PREPARE_KEYS = ("input", "image_size", "lung_masks", "annotated_classes")
+PREPARE_KEYS = (
+    "input",
+    "image_size",
+    "lung_masks",
+    "annotated_classes",
+    "pixel_spacing",
+)
 
 
 def subset(dataset, keys):
@@ -108,33 +114,70 @@ def model_of(w):
     )
 
 
+def runs_a_network(w):
+    """Whether a job has a network to run: the classifier's, or the explainer's own."""
+    own = method_of(EXPLAINERS[w.explainer]["method"]).own_network
+    return own or w.classifier != "none"
+
+
 def explain_threads(w):
-    return 1 if w.classifier == "none" else COMPUTE["threads"]
+    return COMPUTE["threads"] if runs_a_network(w) else 1
 
 
 def explain_compute(w):
-    """What decides how a network computes; null baselines have none."""
-    keys = ("batch",) if w.classifier == "none" else ("threads", "batch", "device")
+    """What decides how a network computes; most null baselines have none."""
+    keys = ("threads", "batch", "device") if runs_a_network(w) else ("batch",)
     return {key: COMPUTE[key] for key in keys}
 
 
 def explain_digest(w):
     """Code of the explainer, of the loop around it, and of the network where there is one."""
-    network = [] if w.classifier == "none" else ["classifiers.store"]
-    method = method_of(EXPLAINERS[w.explainer]["method"])
-    return digests.module_digest(method.module, "explainers.runner", *network)
+    network = (
+        [] if w.classifier == "none" else ["classifiers.store", "classifiers.predict"]
+    )
+    return digests.module_digest(
+        *modules_of(EXPLAINERS[w.explainer]), "explainers.runner", *network
+    )
+
+
+def modules_of(entry):
+    """The module of an explainer, and of the one that it runs on other weights."""
+    inner = modules_of(entry["of"]) if "of" in entry else []
+    return [method_of(entry["method"]).module, *inner]
 
 
 def explainer_settings(w):
-    entry = dict(EXPLAINERS[w.explainer])
+    return with_plugins(EXPLAINERS[w.explainer])
+
+
+def with_plugins(entry):
+    """An explainer's entry with the plugin files that it needs."""
+    entry = dict(entry)
     if entry["method"].startswith("plugin:"):
         entry["plugins"] = plugins_for(entry["method"])
+    if "of" in entry:
+        entry["of"] = with_plugins(entry["of"])
     return entry
+
+
+FITTED = [
+    name for name, entry in EXPLAINERS.items() if method_of(entry["method"]).fitted
+]
+
+
+def fitted_of(w):
+    """What an explainer has learnt from the training masks, if it is one that does."""
+    return (
+        f"results/{w.dataset}/none/{w.explainer}/fitted.safetensors"
+        if w.explainer in FITTED
+        else []
+    )
 
 
 # ---- localization.smk ----
 
 MAPS = "results/{dataset}/{classifier}/{explainer}"
+SCORES_PATTERN = f"{MAPS}/{{binarization}}/{{protocol}}/scores.parquet"
 
 
 def maps_of(w):
@@ -159,34 +202,133 @@ def predictions_of(w):
     )
 
 
+def rule_of(w):
+    """Binarization and post-processing of this explainer, per_explainer resolved."""
+    return settings.rule_for(cfg, w.binarization, w.explainer)
+
+
+TUNED = [
+    name
+    for name in BINARIZATIONS
+    if any(
+        settings.rule_for(cfg, name, explainer)["binarization"]["method"] == "tuned"
+        for explainer in EXPLAINERS
+    )
+]
+
+
+def thresholds_of(w):
+    return (
+        f"results/{w.dataset}/{w.classifier}/{w.explainer}/{w.binarization}/thresholds.csv"
+        if rule_of(w)["binarization"]["method"] == "tuned"
+        else []
+    )
+
+
+def cutoff_predictions_of(w):
+    """The predictions, where masks depend on them."""
+    return predictions_of(w) if rule_of(w)["postprocess"]["min_probability"] else []
+
+
+def val_shards(pattern):
+    """An input function: one file per shard of the validation split."""
+    return lambda w: [
+        pattern.format(**w, shard=shard) for shard in shard_names(w.dataset, ["val"])
+    ]
+
+
+def binarize_seed(w):
+    """The seed, for the one rule that draws: its superpixels are LIME's own."""
+    superpixels = rule_of(w)["binarization"]["method"] == "superpixels"
+    return cfg["seed"] if superpixels else 0
+
+
+def binarize_digest(w):
+    method = rule_of(w)["binarization"]["method"]
+    return digests.module_digest(
+        RULES[method].module.removeprefix("fidelity."),
+        "binarizations.apply",
+        "binarizations.inputs",
+        "predictions",
+        "postprocess",
+        "frames",
+        "cohort",
+    )
+
+
 # ---- summary.smk ----
 
-FIRST_PROTOCOL = cfg["protocols"][0]
+# The protocol of the primary comparison and of the figures; always in the config.
+PRIMARY_PROTOCOL = "default"
+PRIMARY_BINARIZATION = cfg["statistics"]["primary_binarization"]
+# Rules that look at the reference mask: shown, but not compared.
+DIAGNOSTIC = [
+    name for name, rule in BINARIZATIONS.items() if settings.sees_reference(rule)
+]
+FAMILIES = {
+    name: method_of(entry["method"]).family for name, entry in EXPLAINERS.items()
+}
+# Each classifier's key before its training seeds were expanded.
+BASES = {
+    expanded: name
+    for name in cfg["classifiers"]
+    for expanded in settings.expand_classifiers(
+        {"classifiers": {name: cfg["classifiers"][name]}}
+    )
+}
+METRIC_NAMES = {key: cfg["scores"][key] for key in ("metrics", "ranking")}
+# What decides means and intervals, not tests.
+INTERVALS = {key: cfg["statistics"][key] for key in ("replicates", "alpha", "cluster")}
+
+
+def combination(dataset, classifier, explainer, binarization, protocol):
+    return {
+        "dataset": dataset,
+        "classifier": classifier,
+        "explainer": explainer,
+        "binarization": binarization,
+        "protocol": protocol,
+    }
 
 
 def combinations(dataset):
-    """All rows of a data set's tables, in the order of their score files."""
-    return [
-        {
-            "dataset": dataset,
-            "classifier": classifier,
-            "explainer": explainer,
-            "binarization": binarization,
-            "protocol": protocol,
-        }
+    """All blocks of a data set's tables, in the order of their files.
+
+    Scores of masks, then those of the maps themselves, which have no binarization.
+    """
+    masks = [
+        combination(dataset, classifier, explainer, binarization, protocol)
         for classifier, explainer in COMBINATIONS
         for binarization in BINARIZATIONS
         for protocol in cfg["protocols"]
     ]
+    maps = [combination(dataset, *names, "none", "default") for names in COMBINATIONS]
+    return [*masks, *(maps if cfg["scores"]["ranking"] else [])]
+
+
+def scores_file(block):
+    pattern = (
+        rules.rank.output[0] if block["binarization"] == "none" else SCORES_PATTERN
+    )
+    return pattern.format(**block)
 
 
 def all_scores(w):
-    return expand(
-        [
-            rules.score.output[0].format(**combination)
-            for combination in combinations(w.dataset)
-        ]
-    )
+    return [scores_file(block) for block in combinations(w.dataset)]
+
+
+def primary_combinations(dataset):
+    """The blocks of the primary binarization and protocol."""
+    return [
+        block
+        for block in combinations(dataset)
+        if block["binarization"] == PRIMARY_BINARIZATION
+        and block["protocol"] == PRIMARY_PROTOCOL
+    ]
+
+
+def primary_scores(w):
+    return [scores_file(block) for block in primary_combinations(w.dataset)]
 
 
 def explainers_of(classifier):
@@ -204,9 +346,50 @@ def per_explainer(pattern):
 
 def scores_per_explainer(w):
     return [
-        f"results/{w.dataset}/{c}/{e}/{w.binarization}/{FIRST_PROTOCOL}/scores.parquet"
+        f"results/{w.dataset}/{c}/{e}/{w.binarization}/{PRIMARY_PROTOCOL}/scores.parquet"
         for c, e in explainers_of(w.classifier)
     ]
+
+
+# What every figure of several explainers wants to know.
+DRAWING = {"dpi": cfg["figures"]["dpi"], "seed": cfg["seed"], "families": FAMILIES}
+
+
+def tuned_thresholds(w):
+    """Where the primary binarization is tuned: each explainer's thresholds."""
+    return {
+        e: f"results/{w.dataset}/{c}/{e}/{PRIMARY_BINARIZATION}/thresholds.csv"
+        for c, e in explainers_of(w.classifier)
+        if settings.rule_for(cfg, PRIMARY_BINARIZATION, e)["binarization"]["method"]
+        == "tuned"
+    }
+
+
+def primary_scores_of_classifier(w):
+    return [
+        SCORES_PATTERN.format(
+            dataset=w.dataset,
+            classifier=c,
+            explainer=e,
+            binarization=PRIMARY_BINARIZATION,
+            protocol=PRIMARY_PROTOCOL,
+        )
+        for c, e in explainers_of(w.classifier)
+    ]
+
+
+def gallery_explainers(classifier):
+    """What a gallery shows: what the config names, else explainers before baselines."""
+    found = explainers_of(classifier)
+    chosen = cfg["figures"]["gallery_explainers"]
+    if chosen is None:
+        order = ["perturbation", "cam", "gradient", "null", "ceiling"]
+        ranked = sorted(found, key=lambda pair: order.index(FAMILIES[pair[1]]))
+        chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
+    return [(c, e) for c, e in found if e in chosen]
+
+
+GALLERY_COLUMNS = 7
 
 
 def gallery_files(w):
@@ -219,15 +402,10 @@ def gallery_files(w):
                 for shard in explained_shards(w.dataset)
             ],
             "masks": f"results/{w.dataset}/{c}/{e}/{w.binarization}/masks.json",
-            "scores": f"results/{w.dataset}/{c}/{e}/{w.binarization}/{FIRST_PROTOCOL}/scores.parquet",
+            "scores": f"results/{w.dataset}/{c}/{e}/{w.binarization}/{PRIMARY_PROTOCOL}/scores.parquet",
         }
-        for c, e in explainers_of(w.classifier)
+        for c, e in gallery_explainers(w.classifier)
     ]
-
-
-def statistics_settings():
-    primary = cfg["statistics"]["primary_binarization"] or next(iter(BINARIZATIONS))
-    return {**cfg["statistics"], "primary_binarization": primary}
 
 
 def summary_files():

@@ -31,10 +31,74 @@ rule sweep:
         "../workflow_scripts/sweep.py"
 
 
+rule rank:
+    input:
+        maps=maps_of,
+        prepared=prepared_explained,
+        predictions=predictions_of,
+        classes=classes_of,
+    output:
+        f"{MAPS}/ranking.parquet",
+    log:
+        "results/logs/{dataset}/{classifier}/{explainer}/rank.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/{explainer}/rank.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=60,
+    params:
+        settings=lambda w: {
+            "metrics": cfg["scores"]["ranking"],
+            "pointing_tolerance": cfg["scores"]["pointing_tolerance"],
+            "scoring_size": DATASETS[w.dataset]["scoring_size"],
+            "sign": cfg["postprocess"]["sign"],
+        },
+        digest=digests.module_digest("map_scoring", "predictions", "frames", "cohort"),
+    message:
+        "Scoring the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) without a threshold"
+    script:
+        "../workflow_scripts/rank.py"
+
+
+rule tune:
+    input:
+        maps=val_shards("results/{dataset}/{classifier}/{explainer}/maps/{shard}.h5"),
+        prepared=val_shards("results/{dataset}/prepared/{shard}.h5"),
+    output:
+        f"{MAPS}/{{binarization}}/thresholds.csv",
+    log:
+        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/tune.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/tune.tsv"
+    wildcard_constraints:
+        binarization=any_of(TUNED),
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=60,
+    params:
+        settings=lambda w: {
+            "rule": rule_of(w)["binarization"],
+            "postprocess": rule_of(w)["postprocess"],
+            "scoring_size": DATASETS[w.dataset]["scoring_size"],
+            "empty": cfg["scores"]["empty"],
+        },
+        digest=digests.module_digest("tuning", "frames", "cohort"),
+    message:
+        "Tuning the threshold of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) on the validation split"
+    script:
+        "../workflow_scripts/tune.py"
+
+
 rule binarize:
     input:
         maps=maps_of,
         prepared=prepared_explained,
+        thresholds=thresholds_of,
+        predictions=cutoff_predictions_of,
     output:
         masks=f"{MAPS}/{{binarization}}/masks.json",
         status=f"{MAPS}/{{binarization}}/masks_status.csv",
@@ -48,16 +112,11 @@ rule binarize:
         mem_mb=memory(1500),
         runtime=60,
     params:
-        rule=lambda w: BINARIZATIONS[w.binarization],
-        postprocess=cfg["postprocess"],
+        rule=lambda w: rule_of(w)["binarization"],
+        postprocess=lambda w: rule_of(w)["postprocess"],
         scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
-        digest=lambda w: digests.module_digest(
-            f"binarizations.{BINARIZATIONS[w.binarization]['method']}",
-            "binarizations",
-            "postprocess",
-            "frames",
-            "cohort",
-        ),
+        seed=binarize_seed,
+        digest=binarize_digest,
     message:
         "Binarizing {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) by {wildcards.binarization}"
     script:
@@ -85,7 +144,8 @@ rule score:
     params:
         settings=lambda w: {
             "metrics": cfg["scores"]["metrics"],
-            "empty": cfg["scores"]["empty"],
+            "empty": cfg["scores"]["empty"] if w.protocol == "default" else {},
+            "surface_tolerance": cfg["scores"]["surface_tolerance"],
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "protocol": w.protocol,
         },

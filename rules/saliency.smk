@@ -1,11 +1,41 @@
 # Saliency maps: one job per shard, classifier and explainer.
 
 
+rule fit:
+    input:
+        train=prepared_of(["train"]),
+        val=prepared_of(["val"]),
+    output:
+        "results/{dataset}/none/{explainer}/fitted.safetensors",
+    log:
+        "results/logs/{dataset}/none/{explainer}/fit.log",
+    benchmark:
+        "results/benchmarks/{dataset}/none/{explainer}/fit.tsv"
+    wildcard_constraints:
+        explainer=any_of(FITTED),
+    conda:
+        ENV
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=memory(3000, 2000),
+        runtime=240,
+    params:
+        settings=explainer_settings,
+        seed=cfg["seed"],
+        compute={key: COMPUTE[key] for key in ("threads", "device")},
+        digest=lambda w: digests.module_digest(*modules_of(EXPLAINERS[w.explainer])),
+    message:
+        "Fitting {wildcards.explainer} to the training masks of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/fit.py"
+
+
 rule explain:
     input:
         prepared="results/{dataset}/prepared/{shard}.h5",
         classes=classes_of,
         model=model_of,
+        fitted=fitted_of,
     output:
         "results/{dataset}/{classifier}/{explainer}/maps/{shard}.h5",
     log:

@@ -12,10 +12,13 @@ from fidelity.masks import encode, write_masks
 
 STATISTICS = {
     "primary": "iou",
-    "primary_binarization": None,
+    "primary_binarization": "fixed50",
+    "compared": ["iou", "dice", "hausdorff_full", "pointing_game", "roc_auc"],
     "replicates": 300,
+    "permutations": 999,
     "cluster": "patient",
     "alpha": 0.05,
+    "margin": 0.05,
 }
 EXPLAINERS = {
     "lime": 0.36,
@@ -26,6 +29,18 @@ EXPLAINERS = {
     "centre_prior": 0.2,
     "random_superpixels": 0.12,
 }
+FAMILIES = {
+    "lime": "perturbation",
+    "gradcam": "cam",
+    "gradcam_plus_plus": "cam",
+    "integrated_gradients": "gradient",
+    "lung_mask": "null",
+    "centre_prior": "null",
+    "random_superpixels": "null",
+    "unet": "ceiling",
+}
+NO_CLASSIFIER = {"lung_mask", "centre_prior", "random_superpixels", "unet"}
+IMAGE_AREA = 256 * 256
 CLASSES = ("COVID-19", "Non-COVID")
 
 
@@ -48,11 +63,13 @@ def scores(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
                 "class": CLASSES[number % 2],
                 "target_class": CLASSES[number % 2],
                 "target_is_predicted": True,
-                "probability": 0.9,
-                "correct": True,
+                "probability": round(0.5 + 0.45 * (number * 7 % 10) / 9, 3),
+                "correct": number % 5 != 0,
                 "status": "ok",
                 "empty_prediction": empty_prediction,
                 "empty_reference": empty_reference,
+                "reference_area": 0 if empty_reference else 400 + 97 * (number * 11 % 23),
+                "image_area": IMAGE_AREA,
                 "iou": iou,
                 "dice": 2 * iou / (1 + iou),
                 "hausdorff_full": 181.0 if empty_prediction else 130 - 100 * iou,
@@ -68,7 +85,7 @@ def combined(explainers: dict[str, float] = EXPLAINERS, cases: int = 60) -> pd.D
     parts = []
     for binarization, shift in (("fixed50", 0.0), ("top20", 0.05)):
         for number, (name, level) in enumerate(explainers.items()):
-            needs = name not in ("lung_mask", "centre_prior", "random_superpixels")
+            needs = name not in NO_CLASSIFIER
             part = scores(level + shift, cases, number)
             part.insert(0, "dataset", "demo")
             part.insert(1, "classifier", "resnet18" if needs else "none")
@@ -77,6 +94,51 @@ def combined(explainers: dict[str, float] = EXPLAINERS, cases: int = 60) -> pd.D
             part.insert(4, "protocol", "default")
             parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def ranking(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
+    """Threshold-free scores of one explainer's maps, the columns of ranking.parquet."""
+    table = scores(level, cases, seed)
+    own = np.random.default_rng(seed + 100)
+    metrics = ["iou", "dice", "hausdorff_full", "iou_nan", "false_positive_share"]
+    inside = table["iou"].fillna(0).to_numpy() + own.normal(0, 0.1, len(table))
+    undefined = table["empty_reference"].to_numpy()
+    table = table.drop(columns=metrics)
+    return table.assign(
+        pointing_game=np.where(undefined, np.nan, (inside > 0.25).astype(float)),
+        roc_auc=np.where(undefined, np.nan, np.clip(0.5 + inside, 0, 1)),
+    )
+
+
+def study(
+    folder: Path,
+    explainers: dict[str, float] = EXPLAINERS,
+    classifiers: tuple[str, ...] = ("net-s1", "net-s2"),
+    binarizations: tuple[str, ...] = ("fixed50", "area"),
+    cases: int = 40,
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Write score and ranking files of a study with training seeds; return paths and combos."""
+    paths, combos = [], []
+    for place, (name, level) in enumerate(explainers.items()):
+        for number, classifier in enumerate(["none"] if name in NO_CLASSIFIER else classifiers):
+            for binarization in (*binarizations, "none"):
+                maker = ranking if binarization == "none" else scores
+                table = maker(level + 0.02 * number, cases, 10 * place + number)
+                if classifier == "none":
+                    table = table.assign(probability=np.nan, correct=pd.NA)
+                table["correct"] = table["correct"].astype("boolean")
+                paths.append(str(folder / f"{len(paths)}.parquet"))
+                table.to_parquet(paths[-1])
+                combos.append(
+                    {
+                        "dataset": "demo",
+                        "classifier": classifier,
+                        "explainer": name,
+                        "binarization": binarization,
+                        "protocol": "default",
+                    }
+                )
+    return paths, combos
 
 
 def curves(level: float, cases: int = 30, seed: int = 0) -> pd.DataFrame:

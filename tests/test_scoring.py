@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,13 +18,20 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.errors import InputError
 from fidelity.maps import MapRecord, SaliencyMap, write_maps
 from fidelity.masks import decode, encode, read_masks, write_masks
-from fidelity.metrics.conventions import EmptyPolicy
+from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import select
-from fidelity.scoring import score_mask, verdicts
+from fidelity.scoring import score_mask, spacing_in_frame, verdicts
 
 NATIVE, WORKING = (24, 32), 16
 POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
 METRICS = ["iou", "dice", "hausdorff_full", "hd95_boundary"]
+SETTINGS = {
+    "metrics": METRICS,
+    "empty": {},
+    "scoring_size": "original",
+    "protocol": "default",
+    "surface_tolerance": 2,
+}
 
 
 def _square(y0, x0, y1, x1, shape=NATIVE):
@@ -111,7 +119,7 @@ def _scores(folder, maps, prepared, *, size="original", predictions=None, postpr
     masks, status = str(folder / "masks.json"), str(folder / "status.csv")
     rule = {"method": "fixed", "threshold": 0.5}
     binarize.main(maps, prepared, rule, postprocess, size, masks, status)
-    settings = {"metrics": METRICS, "empty": {}, "scoring_size": size, "protocol": "default"}
+    settings = SETTINGS | {"scoring_size": size}
     output = str(folder / "scores.parquet")
     classes = str(folder / "classes.json")
     score.main(masks, status, prepared, predictions, classes, settings, output)
@@ -135,6 +143,9 @@ def test_scores_by_hand(tmp_path, cohort):
         "a-val": False, "empty": True, "failed": False, "none": False, "perfect": False,
     }  # fmt: skip
     assert rows["empty_reference"].sum() == 1
+    assert rows["reference_area"].to_dict()["perfect"] == REFERENCE.sum()
+    assert rows["reference_area"].to_dict()["none"] == 0
+    assert (rows["image_area"] == REFERENCE.size).all()
     assert math.isnan(rows.loc["empty", "iou_nan"])
     assert (rows["target_class"] == "COVID").all()
     assert rows.loc["perfect", ["target_is_predicted", "probability", "correct"]].tolist() == [
@@ -228,7 +239,7 @@ def test_masks_and_status_must_agree(tmp_path, cohort):
     maps, prepared = cohort
     _scores(tmp_path, maps, prepared)
     write_masks(tmp_path / "masks.json", {})
-    settings = {"metrics": METRICS, "scoring_size": "original"}
+    settings = SETTINGS
     with pytest.raises(InputError, match="disagree"):
         score.main(
             str(tmp_path / "masks.json"),
@@ -239,6 +250,33 @@ def test_masks_and_status_must_agree(tmp_path, cohort):
             settings,
             str(tmp_path / "x.parquet"),
         )
+
+
+def test_millimetres_are_there_where_a_case_has_a_spacing(tmp_path):
+    known, unknown = replace(_case("known"), spacing=(0.2, 0.2)), _case("unknown")
+    maps = REFERENCE ^ _square(4, 6, 6, 18)
+    maps, prepared = _written(tmp_path, [[(c, _record(c.case, maps)) for c in (known, unknown)]])
+    _scores(tmp_path, maps, prepared)
+    settings = SETTINGS | {"metrics": ["assd_mm", "hausdorff_full", "hausdorff_full_mm"]}
+    paths = [str(tmp_path / name) for name in ("classes.json", "mm.parquet")]
+    masks = [str(tmp_path / name) for name in ("masks.json", "status.csv")]
+    score.main(*masks, prepared, None, paths[0], settings, paths[1])
+    rows = pd.read_parquet(paths[1]).set_index("case")
+    assert rows.loc["known", "hausdorff_full_mm"] == pytest.approx(0.4)
+    assert rows.loc["known", "hausdorff_full"] == 2
+    assert math.isnan(rows.loc["unknown", "assd_mm"])
+    write_prepared(prepared[0], [unknown, replace(known, spacing=None)], {
+        "image_size": WORKING, "classes": ["COVID", "Normal"],
+    })  # fmt: skip
+    score.main(*masks, prepared, None, paths[0], settings, paths[1])
+    assert "assd_mm" not in pd.read_parquet(paths[1])
+
+
+def test_the_working_image_has_pixels_of_another_size():
+    case = replace(_case("a", box=(2, 4, 18, 28)), spacing=(0.2, 0.3))
+    assert spacing_in_frame(case, "original") == pytest.approx((0.2, 0.3))
+    assert spacing_in_frame(case, "working") == pytest.approx((0.2, 0.3 * 24 / 16))
+    assert spacing_in_frame(_case("a"), "working") is None
 
 
 def test_multilabel_verdicts_look_at_each_class():
@@ -254,7 +292,7 @@ def test_multilabel_verdicts_look_at_each_class():
 
 def test_failing_size_is_named():
     with pytest.raises(ValueError, match="shape"):
-        score_mask(REFERENCE, np.zeros((3, 3), bool), select(["iou"]), EmptyPolicy())
+        score_mask(REFERENCE, np.zeros((3, 3), bool), select(["iou"]), PROTOCOLS["default"])
 
 
 def _listed(name, image, split="test"):

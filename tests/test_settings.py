@@ -167,3 +167,11 @@ def test_config_readme_is_up_to_date():
 
     text = write_readme.README.read_text()
     assert write_readme.render(text) == text, "run `make docs`"
+
+
+def test_docs_of_metrics_and_protocols_are_up_to_date():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import write_measuring
+
+    text = write_measuring.MEASURING.read_text()
+    assert write_measuring.render(text) == text, "run `make docs`"

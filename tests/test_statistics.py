@@ -1,11 +1,13 @@
 """Intervals and tests against scipy, statsmodels, hand-made examples and known coverage."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from fidelity import statistics
+from fidelity.statistics import mixed, multiplicity, paired, ranks
 
 
 def test_bootstrap_of_single_cases_agrees_with_scipy():
@@ -67,40 +69,197 @@ def test_one_cluster_or_no_value_has_no_interval():
     assert np.isnan([none[0].mean, none[0].low, none[0].high]).all()
 
 
-def test_paired_comparison_by_hand():
-    # Differences per patient: 3, −1, 2 (mean of 1 and 3); ranks 3, 1, 2.
-    result = statistics.paired_comparison(
-        [4.0, 1.0, 2.0, 5.0, np.nan],
-        [1.0, 2.0, 1.0, 2.0, 0.0],
-        ["p", "q", "r", "r", "s"],
-        replicates=200,
-        alpha=0.05,
-        seed=1,
+OPTIONS = {"replicates": 200, "permutations": 999, "alpha": 0.05, "seed": 1}
+
+
+def test_paired_tests_by_hand():
+    # Ranks of 3, −1, 2: 3, 1, 2.
+    result = paired.paired_tests(np.array([[3.0], [-1.0], [np.nan], [2.0]]), **OPTIONS)
+    assert result.n[0] == 3
+    assert result.mean[0] == pytest.approx(4 / 3)
+    assert result.effect_size[0] == pytest.approx((5 - 1) / 6)
+    assert result.p_wilcoxon[0] == stats.wilcoxon([3, -1, 2]).pvalue
+    # Of the 8 sums, ±6, ±4 are as far from zero as 4.
+    assert result.p_permutation[0] == 4 / 8
+    assert -1 <= result.low[0] <= result.mean[0] <= result.high[0] <= 3
+
+
+def test_equal_methods_do_not_differ_and_undefined_ones_have_no_test():
+    result = paired.paired_tests(np.array([[0.0, np.nan], [0.0, np.nan]]), **OPTIONS)
+    assert [result.mean[0], result.effect_size[0], result.p_wilcoxon[0]] == [0, 0, 1]
+    assert result.p_permutation[0] == 1
+    assert result.n.tolist() == [2, 0]
+    for name in ("mean", "low", "high", "effect_size", "p_wilcoxon", "p_permutation"):
+        assert np.isnan(getattr(result, name)[1])
+
+
+@pytest.mark.parametrize("units", [3, 12, 30, 50, 51, 90])
+def test_many_columns_at_once_equal_scipy_on_each(units):
+    rng = np.random.default_rng(units)
+    table = rng.normal(0.1, 1, (units, 12))
+    table[:, 3:6] = np.round(table[:, 3:6] * 2)
+    table[rng.uniform(size=table.shape) < 0.2] = np.nan
+    for column, p_value, effect in zip(
+        table.T, paired.wilcoxon_p(table), paired.rank_biserial(table), strict=True
+    ):
+        values = column[~np.isnan(column) & (column != 0)]
+        if len(values) == 0:
+            assert p_value == 1
+            continue
+        assert p_value == pytest.approx(stats.wilcoxon(values).pvalue, rel=1e-12)
+        ranks = stats.rankdata(np.abs(values))
+        assert effect == pytest.approx((ranks * np.sign(values)).sum() / ranks.sum())
+
+
+@pytest.mark.parametrize("units", [2, 8, 13])
+def test_sign_flips_are_exact_for_few_units(units):
+    table = np.random.default_rng(units).integers(-3, 5, (units, 6)).astype(float)
+    for column, p_value in zip(table.T, paired.sign_flip_p(table, 9999, 1), strict=True):
+        scipys = stats.permutation_test(
+            (column,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        assert p_value == pytest.approx(scipys.pvalue if column.any() else 1)
+
+
+def test_drawn_sign_flips_agree_with_scipy_and_never_give_zero():
+    table = np.random.default_rng(5).normal([0, 0.3, 0.6, 5], 1, (40, 4))
+    ours = paired.sign_flip_p(table, 9999, 1)
+    for column, p_value in zip(table.T, ours, strict=True):
+        scipys = stats.permutation_test(
+            (column,), np.mean, permutation_type="samples", n_resamples=9999, rng=2
+        )
+        assert p_value == pytest.approx(scipys.pvalue, abs=0.02)
+    assert ours[-1] == 1 / 10_000
+    np.testing.assert_array_equal(ours, paired.sign_flip_p(table, 9999, 1))
+
+
+def test_the_sign_flip_test_keeps_its_level():
+    table = np.random.default_rng(6).exponential(1, (30, 2000)) * np.random.default_rng(7).choice(
+        [-1, 1], (30, 2000)
     )
-    assert (result.n, result.n_clusters) == (4, 3)
-    assert result.mean_difference == pytest.approx(4 / 3)
-    assert result.effect_size == pytest.approx((5 - 1) / 6)
-    assert result.p_value == pytest.approx(stats.wilcoxon([3, -1, 2]).pvalue)
-    assert -1 <= result.low <= result.mean_difference <= result.high <= 3
+    assert (paired.sign_flip_p(table, 499, 3) < 0.05).mean() == pytest.approx(0.05, abs=0.015)
 
 
-def test_equal_methods_do_not_differ():
-    result = statistics.paired_comparison(
-        [1.0, 2.0], [1.0, 2.0], ["a", "b"], replicates=100, alpha=0.05, seed=1
+def test_a_column_with_gaps_is_resampled_as_plain_resampling_would():
+    table = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 8.0], [-2.0, 1.0]])
+    result = paired.paired_tests(table, **OPTIONS)
+    weights = statistics.resampling_weights(4, 200, 1)
+    means = [np.nanmean(np.repeat(table[:, 1], weight)) for weight in weights.astype(int)]
+    np.testing.assert_allclose([result.low[1], result.high[1]], np.quantile(means, [0.025, 0.975]))
+
+
+def test_infinite_distances_leave_ranks_and_nothing_else():
+    finite = np.random.default_rng(8).normal(0.2, 1, (60, 1))
+    table = np.hstack([finite, finite])
+    table[7, 1] = np.inf
+    result = paired.paired_tests(table, **OPTIONS)
+    assert result.mean[1] == np.inf
+    assert np.isnan([result.low[1], result.high[1], result.p_permutation[1]]).all()
+    largest = np.where(np.isinf(table[:, 1]), 1e9, table[:, 1])
+    assert result.p_wilcoxon[1] == pytest.approx(stats.wilcoxon(largest).pvalue)
+    assert np.isfinite([result.low[0], result.p_permutation[0]]).all()
+    interval = statistics.mean_intervals(table, np.arange(60), replicates=100, alpha=0.05, seed=1)
+    assert interval[1].mean == np.inf
+    assert np.isnan(interval[1].low)
+    assert interval[0].low < interval[0].mean < interval[0].high
+
+
+def test_friedman_equals_scipy_and_ranks_by_direction():
+    values = np.round(np.random.default_rng(3).normal([0, 0.5, 1], 1, (25, 3)), 1)
+    values[4, 1] = np.nan
+    ranking = ranks.rank_methods(values, higher_is_better=True, alpha=0.05)
+    complete = np.delete(values, 4, axis=0)
+    expected = stats.friedmanchisquare(*complete.T)
+    assert ranking.n == 24
+    assert ranking.statistic == pytest.approx(expected.statistic)
+    assert ranking.p_value == pytest.approx(expected.pvalue)
+    np.testing.assert_allclose(ranking.mean_ranks, stats.rankdata(-complete, axis=1).mean(axis=0))
+    lower = ranks.rank_methods(values, higher_is_better=False, alpha=0.05)
+    np.testing.assert_allclose(lower.mean_ranks, 4 - ranking.mean_ranks)
+
+
+def test_critical_difference_equals_the_published_one():
+    # Demšar 2006: four classifiers, 14 data sets, q = 2.569: CD = 1.25; table 5(a).
+    assert ranks.critical_difference(4, 14, 0.05) == pytest.approx(1.25, abs=0.005)
+    for methods, q in ((2, 1.960), (3, 2.343), (5, 2.728), (10, 3.164)):
+        scale = np.sqrt(methods * (methods + 1) / (6 * 30))
+        assert ranks.critical_difference(methods, 30, 0.05) / scale == pytest.approx(q, abs=0.001)
+
+
+def test_equal_methods_share_their_ranks():
+    ranking = ranks.rank_methods(np.ones((5, 3)), higher_is_better=True, alpha=0.05)
+    assert ranking.mean_ranks.tolist() == [2, 2, 2]
+    assert ranking.p_value == 1
+    assert np.isnan(
+        ranks.rank_methods(np.full((3, 2), np.nan), higher_is_better=True, alpha=0.05).mean_ranks
+    ).all()
+
+
+def test_order_statistics_interval_is_chexlocalizes():
+    values = np.array([0.1, np.nan, 0.5, 0.9, 0.3])
+    interval = statistics.order_statistics_intervals(values, np.arange(5), seed=2)[0]
+    weights = statistics.resampling_weights(5, 1000, 2).astype(int)
+    means = sorted(np.nanmean(np.repeat(values, weight)) for weight in weights)
+    assert interval.mean == pytest.approx(np.mean(means))
+    assert [interval.low, interval.high] == pytest.approx([means[24], means[974]])
+
+
+def mixed_rows(case_spread, explainers=("lime", "gradcam"), patients=30, noise=0.05):
+    rng = np.random.default_rng(2)
+    rows = []
+    for patient in range(patients):
+        of_patient = rng.normal(0, 0.2)
+        for case in range(2):
+            of_case = of_patient + rng.normal(0, case_spread)
+            for classifier in ("a", "b"):
+                for place, explainer in enumerate(explainers):
+                    score = 0.3 + 0.1 * place + of_case + rng.normal(0, noise)
+                    rows.append((score, explainer, classifier, f"p{patient}", f"c{patient}-{case}"))
+    table = pd.DataFrame(rows, columns=["score", "explainer", "classifier", "patient", "case"])
+    return table.assign(
+        explainer=pd.Categorical(table["explainer"], categories=list(explainers)),
+        classifier=table["classifier"].astype("category"),
     )
-    assert (result.mean_difference, result.effect_size, result.p_value) == (0.0, 0.0, 1.0)
 
 
-def test_comparison_without_a_common_value_is_undefined():
-    result = statistics.paired_comparison(
-        [np.nan, 1.0], [1.0, np.nan], ["a", "b"], replicates=100, alpha=0.05, seed=1
+def test_mixed_model_finds_what_was_put_in():
+    rows = mixed_rows(0.1)
+    fit = mixed.fit_mixed_model(rows, alpha=0.05)
+    assert fit.status == "ok"
+    terms = {row["term"]: row for row in fit.terms}
+    effect = terms["explainer[T.gradcam]"]
+    assert effect["ci_low"] < 0.1 < effect["ci_high"]
+    assert effect["p_value"] < 0.001
+    assert "explainer[T.gradcam]:classifier[T.b]" in terms
+    # Of balanced data, REML's variances are those of the analysis of variance.
+    of_cases = rows.groupby(["patient", "case"])["score"].mean()
+    within = of_cases.groupby("patient").var().mean()
+    residual = terms["variance: residual"]["estimate"]
+    assert residual == pytest.approx(0.05**2, rel=0.3)
+    assert terms["variance: patient"]["estimate"] == pytest.approx(
+        of_cases.groupby("patient").mean().var() - within / 2, rel=0.01
     )
-    assert result.n == 0
-    assert np.isnan(result.p_value)
+    assert terms["variance: case within patient"]["estimate"] == pytest.approx(
+        within - residual / 4, rel=0.01
+    )
+
+
+def test_a_singular_or_too_small_mixed_model_is_said_not_shown():
+    rows = mixed_rows(0.1)
+    # Without any difference between patients, their variance is zero.
+    flat = rows.assign(score=np.random.default_rng(1).normal(0, 1, len(rows)))
+    centred = flat["score"] - flat.groupby("patient")["score"].transform("mean")
+    fit = mixed.fit_mixed_model(flat.assign(score=centred), alpha=0.05)
+    assert (fit.status, fit.terms) == ("singular", [])
+    assert mixed.fit_mixed_model(rows[rows["patient"] == "p1"], alpha=0.05).status == "too_few"
+    gap = rows[~((rows["explainer"] == "lime") & (rows["classifier"] == "b"))]
+    assert mixed.fit_mixed_model(gap, alpha=0.05).status == "singular"
+    one = rows[(rows["explainer"] == "lime") & (rows["classifier"] == "a")]
+    assert mixed.fit_mixed_model(one, alpha=0.05).status == "too_few"
 
 
 def test_holm_by_hand_skips_missing_tests():
-    adjusted = statistics.holm([0.01, 0.04, np.nan, 0.03])
+    adjusted = multiplicity.holm([0.01, 0.04, np.nan, 0.03])
     np.testing.assert_allclose(adjusted, [0.03, 0.06, np.nan, 0.06])
 
 
@@ -109,9 +268,9 @@ def test_holm_equals_statsmodels(number):
     p_values = np.random.default_rng(number).uniform(0, 0.2, number) ** 2
     p_values[number // 2] = p_values[0]
     expected = multipletests(p_values, method="holm")[1]
-    np.testing.assert_allclose(statistics.holm(p_values), expected, rtol=1e-14)
+    np.testing.assert_allclose(multiplicity.holm(p_values), expected, rtol=1e-14)
 
 
 def test_holm_of_nothing_is_nothing():
-    assert statistics.holm([]).shape == (0,)
-    assert np.isnan(statistics.holm([np.nan])).all()
+    assert multiplicity.holm([]).shape == (0,)
+    assert np.isnan(multiplicity.holm([np.nan])).all()

@@ -1,18 +1,28 @@
 """Formatted tables: contents, and names that try to be markup."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import compare as compare_script
 import format_tables
+import mixed_model as mixed_model_script
+import ranks as ranks_script
+import seeds as seeds_script
+import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
+from fidelity.inputs import input_table
+from fidelity.mixed_model import MIXED_MODEL
 from fidelity.summary import COMBO
-from synthetic_results import STATISTICS, scores
+from fidelity.tables.inputs import input_tables
+from synthetic_results import FAMILIES, STATISTICS, scores, study
 
 EVIL = "=1+1|<b>&_{%$#~^\\"
 EMPTY = {"overlap_both": "one", "distance_prediction": "diagonal"}
+BASES = {"net": "net", "net-s1": "net", "net-s2": "net"}
+KINDS = {**FAMILIES, EVIL: "perturbation"}
 CLASSIFICATION = pd.DataFrame(
     [
         ("demo", "test", "net", "all", "accuracy", 0.95, 60),
@@ -32,23 +42,37 @@ def results(tmp_path):
         combos.append(
             dict(zip(COMBO, ("demo", classifier, name, "fixed50", "default"), strict=True))
         )
-    arguments = (paths, combos, STATISTICS, 1)
-    summarize_script.main(*arguments, str(tmp_path / "localization.csv"))
-    compare_script.main(*arguments, str(tmp_path / "comparisons.csv"))
-    CLASSIFICATION.to_csv(tmp_path / "classification.csv", index=False)
+    tabulated(tmp_path, paths, combos)
     return tmp_path
 
 
+def tabulated(folder, paths, combos):
+    """Run the scripts that write the tables."""
+
+    def output(name):
+        return str(folder / f"{name}.csv")
+
+    summarize_script.main(paths, combos, STATISTICS, 1, output("localization"))
+    compare_script.main(paths, combos, STATISTICS, 1, ["area"], output("comparisons"))
+    ranks_script.main(paths, combos, STATISTICS, KINDS, ["area"], output("ranks"))
+    seeds_script.main(output("localization"), BASES, output("seeds"))
+    strata_script.main(paths, combos, STATISTICS, 1, output("strata"))
+    mixed_model_script.main(paths, combos, STATISTICS, KINDS, BASES, output("mixed_model"))
+    CLASSIFICATION.to_csv(folder / "classification.csv", index=False)
+
+
 def formatted(folder):
+    names = ("localization", "comparisons", "seeds", "strata", "mixed_model", "classification")
+    settings = {
+        "statistics": STATISTICS,
+        "scoring_size": "original",
+        "empty": EMPTY,
+        "families": KINDS,
+        "diagnostic": ["area"],
+        "bases": BASES,
+    }
     outputs = [str(folder / name) for name in ("t.md", "t.tex", "t.html")]
-    format_tables.main(
-        str(folder / "localization.csv"),
-        str(folder / "classification.csv"),
-        STATISTICS,
-        "original",
-        EMPTY,
-        *outputs,
-    )
+    format_tables.main(*(str(folder / f"{name}.csv") for name in names), settings, *outputs)
     return [(folder / name).read_text() for name in ("t.md", "t.tex", "t.html")]
 
 
@@ -61,24 +85,94 @@ def test_names_are_escaped_everywhere(results):
     ) in latex
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
-    for name in ("localization.csv", "comparisons.csv"):
-        for line in (results / name).read_text().splitlines():
+    for name in ("localization", "comparisons", "ranks", "seeds", "strata", "mixed_model"):
+        for line in (results / f"{name}.csv").read_text().splitlines():
             assert not any(cell.startswith("=") for cell in line.split(","))
 
 
 def test_every_mean_stands_beside_its_counts_and_conventions(results):
     markdown, latex, html = formatted(results)
-    assert "null baseline | lung\\_mask" in markdown
+    assert "– | lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
-        assert "unit of resampling: patient" in text
+        assert text.count("Unit of analysis: patient") >= 5
         assert "overlap both: one" in text
         assert "original image size" in text
         assert "empty pred." in text
-    assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 2
+    titles = latex.count(r"\begin{table}")
+    assert titles == latex.count(r"\end{table}") == html.count("<table>")
     assert r"\toprule" in latex
+    columns = 0
     for line in latex.splitlines():
+        if line.startswith(r"\begin{tabular}"):
+            columns = len(line.split("{")[-1].rstrip("}"))
         if line.startswith(r"\relax"):
-            assert line.replace(r"\&", "").count("&") in (9, 4)
+            assert line.replace(r"\&", "").count("&") == columns - 1
+
+
+def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(tmp_path):
+    tabulated(
+        tmp_path, *study(tmp_path, {"lime": 0.4, "gradcam": 0.2, "unet": 0.7, "lung_mask": 0.5})
+    )
+    markdown, _, html = formatted(tmp_path)
+    seeds = pd.read_csv(tmp_path / "seeds.csv").query(
+        "metric == 'iou' and explainer == 'lime' and binarization == 'fixed50'"
+    )
+    for spread in seeds["std_between_seeds"]:
+        assert f"{spread:.3f} (2 seeds)" in markdown
+    assert "binarization area, protocol default (sees the reference: diagnostic)" in html
+    assert "binarization fixed50, protocol default (" not in html
+    assert "Maps without a threshold" in html
+    assert "Primary comparisons on demo, test split: binarization fixed50" in html
+    # The ceiling and the baseline enter the primary comparisons, not the secondary table.
+    secondary = html[html.rindex("Secondary comparisons of explainers") :]
+    secondary = secondary[: secondary.index("</table>")]
+    assert "gradcam" in secondary
+    assert "unet" not in secondary
+    lines = [line for line in markdown.splitlines() if line.startswith("| all")]
+    order = [line.split("|")[3].strip() for line in lines[:6]]
+    assert order == ["lime", "gradcam", "lime", "gradcam", "lung\\_mask", "unet"]
+    # Every table of the page is listed in its contents.
+    for index in range(html.count("<h2")):
+        assert f'href="#t{index}"' in html
+        assert f'id="t{index}"' in html
+
+
+def test_a_fit_that_does_not_hold_is_said_without_numbers():
+    model = pd.DataFrame(
+        [("demo", "test", "fixed50", "default", "all", "iou", "", *[np.nan] * 5, 40, 20)],
+        columns=MIXED_MODEL[:-2],
+    ).assign(status="singular", note="estimated as zero: variance: patient")
+    (table,) = tables.model_tables(model, STATISTICS, "patient")
+    assert table.rows == [
+        ["all", "–", "singular: estimated as zero: variance: patient", "40", "20", "–", "–"]
+    ]
+
+
+def test_inputs_stand_side_by_side_by_source():
+    rows = [
+        ("crop", "test", "net", "lime", 0.3),
+        ("whole", "test", "net", "lime", 0.2),
+        ("other", "test", "net", "lime", 0.4),
+    ]
+    columns = ["dataset", "split", "classifier", "explainer", "mean"]
+    localization = pd.DataFrame(rows, columns=columns).assign(
+        binarization="fixed50", protocol="default", metric="iou", n=9, ci_low=0.1, ci_high=0.5
+    )
+    localization["class"] = "all"
+    datasets = {
+        "crop": {"source": "phantom", "input": "lung_crop"},
+        "other": {"source": "table", "input": "full"},
+        "whole": {"source": "phantom", "input": "full"},
+    }
+    table = input_table(localization, datasets, "iou", "fixed50")
+    assert table["source"].tolist() == ["phantom", "table"]
+    assert list(table.columns[6::4]) == ["whole: n", "crop: n", "other: n"]
+    assert table["crop: mean"].tolist()[0] == 0.3
+    assert np.isnan(table["other: mean"].tolist()[0])
+    first, second = input_tables(table, datasets)
+    assert first.header[3:] == ["whole (input full)", "crop (input lung_crop)"]
+    assert first.rows == [["all", "net", "lime", "0.200 [0.100, 0.500]", "0.300 [0.100, 0.500]"]]
+    assert second.rows[0][3:] == ["0.400 [0.100, 0.500]"]
 
 
 def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():
@@ -107,16 +201,23 @@ def test_names_that_look_like_missing_values_stay_text(tmp_path):
 
 def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
     first = (results / "localization.csv").read_bytes()
-    outputs = [results / "all.csv", results / "class.csv"]
+    names = ("all.csv", "class.csv", "inputs.csv", "inputs.md")
+    outputs = [results / name for name in names]
     summary_over_datasets.main(
-        [str(results / "localization.csv")] * 2,
-        [str(results / "classification.csv")] * 2,
+        [str(results / "localization.csv")],
+        [str(results / "classification.csv")],
+        {"demo": {"source": "phantom", "input": "lung_masked"}},
         "iou",
+        "fixed50",
         80,
         *map(str, outputs),
         [str(results / "f.png"), str(results / "f.pdf")],
     )
-    assert len(pd.read_csv(outputs[0])) == 2 * len(pd.read_csv(results / "localization.csv"))
+    joined = pd.read_csv(outputs[0])
+    assert len(joined) == len(pd.read_csv(results / "localization.csv"))
+    assert list(joined.columns[:2]) == ["dataset", "input"]
+    assert set(joined["input"]) == {"lung_masked"}
+    assert "demo (input lung\\_masked)" in outputs[3].read_text()
     assert (results / "f.pdf").stat().st_size > 0
     combos = [
         dict(zip(COMBO, ("demo", c, n, "fixed50", "default"), strict=True))

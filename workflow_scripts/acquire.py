@@ -44,7 +44,17 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         data.symlink_to(root, target_is_directory=True)
     cases = list(reader.find_cases(data, settings))
     counts = Counter((case.split, "|".join(case.labels)) for case in cases)
-    files = {path for c in cases for path in (c.image, c.lung_mask, *c.masks.values()) if path}
+    files = {
+        path
+        for case in cases
+        for path in (
+            case.image,
+            case.lung_mask,
+            *case.masks.values(),
+            *case.second_masks.values(),
+        )
+        if path
+    }
     sizes = [(data / path).stat().st_size for path in files if (data / path).is_file()]
     manifest = {
         "source": source,

@@ -1,18 +1,23 @@
 """Turn the saliency maps of one explainer into predicted masks."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from fidelity.binarizations import binarize
+from fidelity.binarizations.apply import binarize
+from fidelity.binarizations.inputs import inputs_of
 from fidelity.cohort import explained_cases
+from fidelity.errors import InputError
 from fidelity.files import write_csv
 from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.joblog import job_log
+from fidelity.maps import MapRecord
 from fidelity.masks import Masks, encode, write_masks
 from fidelity.postprocess import postprocess as postprocessed
+from fidelity.predictions import read_predictions
 
 COLUMNS = ["case", "class", "target_class", "status", "reason", "threshold"]
 
@@ -25,6 +30,9 @@ def main(
     scoring_size: ScoringSize,
     masks: str,
     status: str,
+    thresholds: str | None = None,
+    predictions: str | None = None,
+    seed: int = 0,
 ) -> None:
     """Write the predicted masks of all explained cases, and how each came about.
 
@@ -32,21 +40,42 @@ def main(
         maps: map files, one per shard.
         prepared: prepared shards in the same order.
         rule: the binarization's config entry: method and its parameters.
-        postprocess: the config's `postprocess`: `sign`, `lung`, `median`, `min_component`.
+        postprocess: the explainer's post-processing; see `fidelity.postprocess`, and `sign` (part
+            of the map that counts) and `min_probability` (the mask is empty where the classifier
+            gives the explained class a lower probability, as CheXlocalize's cutoff).
         scoring_size: size the masks are made at.
         masks: output, masks.json; failed explanations are not in it.
         status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is
-            the one used on the normalised map, before post-processing.
+            the one used on the normalised map, before post-processing; empty where there is none.
+        thresholds: thresholds.csv, for the rule `tuned`.
+        predictions: predictions.csv, where `min_probability` asks for it; explainers without a
+            classifier are not affected.
+        seed: the config's, for rules that split the image into superpixels.
     """
+    tuned = {} if thresholds is None else _tuned(thresholds)
+    cutoff = postprocess.get("min_probability", 0)
+    probability = {} if predictions is None else _probabilities(predictions)
     found: Masks = {}
     rows = []
     for case, record in explained_cases(maps, prepared):
         threshold = float("nan")
         if record.map is not None:
-            map01 = map_in_frame(record.map, case, scoring_size, postprocess["sign"])
-            mask, threshold = binarize(map01, record.map.kind, rule)
+            sign = postprocess["sign"]
+            map01 = map_in_frame(record.map, case, scoring_size, sign)
+            given = inputs_of(
+                rule,
+                case,
+                record,
+                scoring_size=scoring_size,
+                sign=sign,
+                thresholds=tuned,
+                seed=seed,
+            )
+            mask, threshold = binarize(map01, record.map.kind, rule, **given)
             lung = lung_in_frame(case, scoring_size) if postprocess["lung"] else None
             mask = postprocessed(mask, lung, postprocess)
+            if cutoff and record.target and _probability(probability, record) < cutoff:
+                mask = np.zeros_like(mask)
             found.setdefault(case.case, {})[record.cls] = encode(mask)
         rows.append(
             (record.case, record.cls, record.target, record.status, record.reason, threshold)
@@ -55,6 +84,29 @@ def main(
     write_masks(masks, found)
     write_csv(table, status)
     logging.info("%d masks, %d failed explanations", len(table), (table["status"] != "ok").sum())
+
+
+def _tuned(path: str) -> dict[str, float]:
+    """Read the tuned threshold of each class."""
+    table = pd.read_csv(path, dtype={"class": str}, keep_default_na=False)
+    return dict(zip(table["class"], table["threshold"].astype(float), strict=True))
+
+
+def _probabilities(path: str) -> dict[tuple[str, str], float]:
+    """Read the probability of each case and model class."""
+    table = read_predictions(path)
+    return table.set_index(["case", "class"])["probability"].to_dict()
+
+
+def _probability(probabilities: Mapping[tuple[str, str], float], record: MapRecord) -> float:
+    """Look up the probability of the class a map explains."""
+    if (record.case, record.target) not in probabilities:
+        raise InputError(
+            f"there is no prediction of {record.target!r} to apply min_probability to",
+            field=record.case,
+            remedy="Delete the predictions and run again",
+        )
+    return probabilities[record.case, record.target]
 
 
 if __name__ == "__main__":
@@ -67,4 +119,7 @@ if __name__ == "__main__":
             snakemake.params.scoring_size,
             masks=snakemake.output.masks,
             status=snakemake.output.status,
+            thresholds=snakemake.input.get("thresholds") or None,
+            predictions=snakemake.input.get("predictions") or None,
+            seed=snakemake.params.get("seed", 0),
         )

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.comparisons import compare
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
-from fidelity.summary import compare, load_scores
+from fidelity.summary import load_scores
 from fidelity.tables import escape_formulas
 
 
@@ -14,18 +15,20 @@ def main(
     combos: Sequence[Mapping[str, str]],
     statistics: Mapping[str, Any],
     seed: int,
+    diagnostic: Sequence[str],
     comparisons: str,
 ) -> None:
     """Write the paired comparisons.
 
     Args:
-        scores: scores.parquet files.
+        scores: scores.parquet and ranking.parquet files.
         combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`.
+        statistics: the config's `statistics`, the primary binarization resolved.
         seed: the config's seed.
+        diagnostic: binarizations that see the reference.
         comparisons: the CSV to write.
     """
-    table = compare(load_scores(scores, combos), statistics, seed)
+    table = compare(load_scores(scores, combos), statistics, seed, diagnostic)
     write_csv(escape_formulas(table), comparisons)
 
 
@@ -36,5 +39,6 @@ if __name__ == "__main__":
             combos=snakemake.params.combos,
             statistics=snakemake.params.statistics,
             seed=snakemake.params.seed,
+            diagnostic=snakemake.params.diagnostic,
             comparisons=snakemake.output.comparisons,
         )

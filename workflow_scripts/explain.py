@@ -21,6 +21,7 @@ def main(
     plugins: Iterable[str],
     digest: str,
     output: str,
+    fitted: str | None = None,
 ) -> None:
     """Explain the cases of a prepared shard with one explainer and classifier.
 
@@ -36,11 +37,13 @@ def main(
         plugins: Python files that the classifier's architecture is in.
         digest: of the code involved.
         output: the map file.
+        fitted: what the explainer learnt from the training split; None for most.
     """
     from fidelity.explainers.runner import explain_shard
 
-    classifier, weights = None, ""
+    classifier, weights, predict = None, "", None
     if model is not None:
+        from fidelity.classifiers.predict import predict_logits as predict
         from fidelity.classifiers.store import load
         from fidelity.compute import configure
 
@@ -57,6 +60,9 @@ def main(
         compute["batch"],
         f"{digest} {weights}",
         Path(output),
+        None if fitted is None else Path(fitted),
+        compute,
+        predict,
     )
 
 
@@ -74,4 +80,5 @@ if __name__ == "__main__":
             snakemake.params.plugins,
             snakemake.params.digest,
             snakemake.output[0],
+            snakemake.input.get("fitted") or None,
         )

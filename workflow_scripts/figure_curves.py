@@ -1,4 +1,4 @@
-"""Draw overlap against the threshold."""
+"""Draw overlap against the threshold, with the tuned thresholds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +8,9 @@ import pandas as pd
 from fidelity.figures import curves as figure
 from fidelity.figures import style
 from fidelity.joblog import job_log
+from fidelity.tables import read_results
+
+THRESHOLD_NUMBERS = ["threshold", "mean", "n"]
 
 
 def main(
@@ -15,20 +18,25 @@ def main(
     explainers: Sequence[str],
     settings: Mapping[str, Any],
     output: Sequence[str],
+    thresholds: Mapping[str, str] | None = None,
 ) -> None:
     """Draw the curves of several explainers.
 
     Args:
         curves: curves.parquet files.
         explainers: the explainer of each.
-        settings: dpi, and where given replicates, alpha, cluster, seed.
+        settings: dpi, and where given replicates, alpha, cluster, seed, families.
         output: .png and .pdf to write.
+        thresholds: {explainer: thresholds.csv} of one tuned binarization.
     """
     tables = {name: pd.read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
-    options = {
-        key: settings[key] for key in ("replicates", "alpha", "cluster", "seed") if key in settings
+    keys = ("replicates", "alpha", "cluster", "seed", "families")
+    options = {key: settings[key] for key in keys if key in settings}
+    tuned = {
+        name: read_results(path, THRESHOLD_NUMBERS) for name, path in (thresholds or {}).items()
     }
-    style.save(figure.draw(tables, **options), output, settings.get("dpi", style.DPI))
+    drawn = figure.draw(tables, tuned=tuned, **options)
+    style.save(drawn, output, settings.get("dpi", style.DPI))
 
 
 if __name__ == "__main__":
@@ -38,4 +46,5 @@ if __name__ == "__main__":
             explainers=snakemake.params.explainers,
             settings=snakemake.params.settings,
             output=[snakemake.output.png, snakemake.output.pdf],
+            thresholds=snakemake.params.get("thresholds"),
         )

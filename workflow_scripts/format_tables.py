@@ -1,7 +1,9 @@
 """Format the tables of one data set as Markdown, LaTeX and HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import pandas as pd
 
 from fidelity import tables
 from fidelity.files import write_text
@@ -10,28 +12,52 @@ from fidelity.joblog import job_log
 
 def main(
     localization: str,
+    comparisons: str,
+    seeds: str,
+    strata: str,
+    mixed_model: str,
     classification: str,
-    statistics: Mapping[str, Any],
-    scoring_size: str,
-    empty: Mapping[str, Any],
+    settings: Mapping[str, Any],
     markdown: str,
     latex: str,
     html: str,
 ) -> None:
-    """Write localization and classification in three formats.
+    """Write all tables in three formats.
 
     Args:
         localization: localization.csv of the data set.
-        classification: classification.csv of the data set; empty without classifiers.
-        statistics: the config's `statistics`.
-        scoring_size: `original` or `working`.
-        empty: the config's `scores.empty`, defaults filled.
+        comparisons: comparisons.csv.
+        seeds: seeds.csv.
+        strata: strata.csv.
+        mixed_model: mixed_model.csv.
+        classification: classification.csv; empty without classifiers.
+        settings: `statistics` (primary binarization resolved), `scoring_size`, `empty` (the
+            config's `scores.empty`, defaults filled), `families` (explainer → family),
+            `diagnostic` (binarizations that see the reference), `bases` (classifier → config key).
         markdown: output.
         latex: output.
         html: output, a standalone page.
     """
+    statistics, families = settings["statistics"], settings["families"]
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
-    laid_out = tables.localization_tables(scored, statistics, scoring_size, empty)
+    compared = tables.read_results(comparisons, tables.COMPARISON_NUMBERS)
+    unit = _unit(scored, compared, statistics)
+    laid_out = tables.localization_tables(
+        scored,
+        statistics,
+        settings["scoring_size"],
+        settings["empty"],
+        families=families,
+        unit=unit,
+        diagnostic=settings["diagnostic"],
+        seeds=tables.read_results(seeds, tables.SEED_NUMBERS),
+        bases=settings["bases"],
+    )
+    laid_out += tables.comparison_tables(compared, statistics, families)
+    stratified = tables.read_results(strata, tables.LOCALIZATION_NUMBERS)
+    laid_out += tables.strata_tables(stratified, statistics, families, unit)
+    modelled = tables.read_results(mixed_model, tables.MODEL_NUMBERS)
+    laid_out += tables.model_tables(modelled, statistics, unit)
     if classification:
         classified = tables.read_results(classification, tables.CLASSIFICATION_NUMBERS)
         laid_out.append(tables.classification_table(classified))
@@ -40,14 +66,25 @@ def main(
     write_text(html, tables.to_html(laid_out, "Localization and classification"))
 
 
+def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
+    """Say what the unit of analysis was; without two explainers, the counts tell."""
+    units: Sequence[str] = compared["unit_of_analysis"].unique()
+    if len(units):
+        return "patient" if "patient" in units else "image"
+    several = bool((scored["n_patients"] < scored["n"]).any())
+    return "patient" if several and statistics["cluster"] == "patient" else "image"
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             localization=snakemake.input.localization,
+            comparisons=snakemake.input.comparisons,
+            seeds=snakemake.input.seeds,
+            strata=snakemake.input.strata,
+            mixed_model=snakemake.input.mixed_model,
             classification=snakemake.input.classification,
-            statistics=snakemake.params.statistics,
-            scoring_size=snakemake.params.scoring_size,
-            empty=snakemake.params.empty,
+            settings=snakemake.params.settings,
             markdown=snakemake.output.markdown,
             latex=snakemake.output.latex,
             html=snakemake.output.html,

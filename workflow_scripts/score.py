@@ -13,7 +13,7 @@ from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.files import atomic_path
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
 from fidelity.scoring import score_cohort, verdicts
 
@@ -39,10 +39,12 @@ def main(
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
         classes_json: the data set's classes.json.
-        settings: `metrics` (names), `empty`, `scoring_size`, `protocol`.
+        settings: `metrics` (names), `protocol`, `empty` (changes to the protocol default),
+            `surface_tolerance` (px of the scored image), `scoring_size`.
         output: scores.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
+    protocol = protocol_for(settings["protocol"], settings["empty"], settings["surface_tolerance"])
     classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
     said = None
     if predictions is not None:
@@ -53,8 +55,8 @@ def main(
         _read(status),
         said,
         classes["labels"],
-        select(settings["metrics"]),
-        policy_for(settings.get("protocol", "default"), settings.get("empty")),
+        select(settings["metrics"], protocol),
+        protocol,
         settings["scoring_size"],
     )
     with atomic_path(output) as temporary:

@@ -19,7 +19,7 @@ def main(
     """Write the means with their intervals.
 
     Args:
-        scores: scores.parquet files.
+        scores: scores.parquet and ranking.parquet files.
         combos: per file dataset, classifier, explainer, binarization, protocol.
         statistics: the config's `statistics`.
         seed: the config's seed.

@@ -1,38 +1,54 @@
 """Join the tables of all data sets, and draw them side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from fidelity import tables
 from fidelity.figures import overview, style
-from fidelity.files import write_csv
+from fidelity.files import write_csv, write_text
+from fidelity.inputs import input_table
 from fidelity.joblog import job_log
 from fidelity.summary import COMBO
+from fidelity.tables.inputs import input_tables
 
 
 def main(
     localization: Sequence[str],
     classification: Sequence[str],
+    datasets: Mapping[str, Mapping[str, Any]],
     metric: str,
+    binarization: str,
     dpi: int,
     localization_table: str,
     classification_table: str,
+    inputs_table: str,
+    inputs_markdown: str,
     figure: Sequence[str],
 ) -> None:
-    """Write the joined tables, sorted, and the overview figure.
+    """Write the joined tables, sorted, the input ablation and the overview figure.
 
     Args:
         localization: localization.csv of each data set, in the order of the config.
         classification: classification.csv of each.
-        metric: the one that is drawn.
+        datasets: data set → its settings, `source` and `input` among them.
+        metric: the primary one, which is drawn and put side by side.
+        binarization: the primary one, of the input ablation.
         dpi: resolution of the PNG.
         localization_table: CSV to write.
         classification_table: CSV to write.
+        inputs_table: CSV to write: data-set settings side by side.
+        inputs_markdown: the same as text.
         figure: .png and .pdf to write.
     """
     scored = _joined(localization, tables.LOCALIZATION_NUMBERS)
     classified = _joined(classification, tables.CLASSIFICATION_NUMBERS)
+    beside = input_table(scored, datasets, metric, binarization)
+    write_csv(tables.escape_formulas(beside), inputs_table)
+    write_text(inputs_markdown, tables.to_markdown(input_tables(beside, datasets)))
+    inputs = [datasets[name]["input"] for name in scored["dataset"]]
+    scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *COMBO[1:], "class", "metric"]
     write_csv(tables.escape_formulas(scored.sort_values(by, kind="stable")), localization_table)
     by = ["dataset", "split", "classifier", "class", "metric"]
@@ -57,9 +73,13 @@ if __name__ == "__main__":
         main(
             localization=snakemake.input.localization,
             classification=snakemake.input.classification,
+            datasets=snakemake.params.datasets,
             metric=snakemake.params.metric,
+            binarization=snakemake.params.binarization,
             dpi=snakemake.params.dpi,
             localization_table=snakemake.output.localization,
             classification_table=snakemake.output.classification,
+            inputs_table=snakemake.output.inputs,
+            inputs_markdown=snakemake.output.inputs_markdown,
             figure=[snakemake.output.png, snakemake.output.pdf],
         )

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fidelity.classifiers.predict import predict_logits
 from fidelity.datasets.prepared import write_prepared
 from fidelity.errors import InputError
 from fidelity.explainers import runner
@@ -28,7 +29,16 @@ def shard(tmp_path, cases):
 def _run(shard, tmp_path, classifier=None, settings=PRIOR, rule=RULE, batch=2, fingerprint="f"):
     output = tmp_path / "maps" / "test-000.h5"
     runner.explain_shard(
-        shard, classifier, settings, *rule.values(), LABELS, 1, batch, fingerprint, output
+        shard,
+        classifier,
+        settings,
+        *rule.values(),
+        LABELS,
+        1,
+        batch,
+        fingerprint,
+        output,
+        predict=predict_logits,
     )
     return list(read_maps(output))
 

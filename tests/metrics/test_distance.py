@@ -9,16 +9,18 @@ from scipy import ndimage
 from skimage.metrics import hausdorff_distance
 
 from fidelity.metrics import distance
-from fidelity.metrics.distance import MaskDistances, ReferenceDistances, compare
+from fidelity.metrics.distance import MaskDistances, boundary_distances, hausdorff_full
+from fidelity.metrics.pair import MaskPair
+from fidelity.metrics.surface import directed_95, maximum, mean_distance, pooled_95, share_within
 from mask_grid import FILLED_PAIRS, MASKS
 
-METRICS = [distance.hausdorff_full, distance.hausdorff_boundary, distance.hd95_boundary]
 MASK = arrays(bool, (7, 9))
 
 
 def _all(reference, prediction):
-    distances = compare(MaskDistances(reference), MaskDistances(prediction))
-    return [metric(distances) for metric in METRICS]
+    masks = MaskDistances(reference), MaskDistances(prediction)
+    distances = boundary_distances(*masks)
+    return [hausdorff_full(*masks), maximum(distances), directed_95(distances)]
 
 
 def _monai(reference, prediction, percentile=None):
@@ -90,17 +92,62 @@ def test_distances_are_exact():
     rng = np.random.default_rng(3)
     mask = rng.random((300, 500)) < 0.0005
     expected = ndimage.distance_transform_edt(~mask)
-    found = ReferenceDistances(mask).distances_from(~mask)
+    found = MaskDistances(mask).distances_from(~mask)
     assert np.array_equal(found, expected[~mask])
 
 
-def test_the_reference_can_be_shared():
-    reference = ReferenceDistances(MASKS["ring"])
-    for name in ("disc", "noise"):
-        shared = compare(reference, MaskDistances(MASKS[name]))
-        assert [metric(shared) for metric in METRICS] == _all(MASKS["ring"], MASKS[name])
+def test_distances_are_exact_where_pixels_are_not_square():
+    rng = np.random.default_rng(3)
+    mask = rng.random((60, 80)) < 0.005
+    expected = ndimage.distance_transform_edt(~mask, sampling=(0.4, 1.1))
+    found = MaskDistances(mask, (0.4, 1.1)).distances_from(~mask)
+    assert found == pytest.approx(expected[~mask], rel=1e-12)
+
+
+@pytest.mark.parametrize(("reference", "prediction"), FILLED_PAIRS)
+def test_neither_sharing_nor_the_window_changes_anything(reference, prediction):
+    shared = MaskDistances(MASKS[reference])
+    for pair in (
+        MaskPair(shared, MASKS[prediction]),
+        MaskPair(MASKS[reference], MASKS[prediction]),
+    ):
+        surfaces = pair.surfaces("pixels", "px")
+        found = [pair.hausdorff_full("px"), maximum(surfaces), directed_95(surfaces)]
+        assert found == _all(MASKS[reference], MASKS[prediction])
+
+
+@given(MASK, MASK)
+def test_quantiles_are_those_of_numpy(a, b):
+    assume(a.any() and b.any())
+    distances = boundary_distances(MaskDistances(a), MaskDistances(b))
+    both = [distances.to_reference, distances.to_prediction]
+    expected = max(np.quantile(values, 0.95) for values in both)
+    assert directed_95(distances) == pytest.approx(expected, rel=1e-12)
+    expected = np.quantile(np.concatenate(both), 0.95)
+    assert pooled_95(distances) == pytest.approx(expected, rel=1e-12)
+
+
+@given(MASK, MASK)
+@pytest.mark.parametrize("surface", ["pixels", "contour"])
+def test_surfaces_are_symmetric_and_bounded(surface, a, b):
+    assume(a.any() and b.any())
+    one, other, turned = (
+        MaskPair(*masks).surfaces(surface, "px")
+        for masks in ((a, b), (b, a), (a[::-1, ::-1].T.copy(), b[::-1, ::-1].T.copy()))
+    )
+    assert 0 <= mean_distance(one) <= maximum(one)
+    shares = [share_within(one, tolerance) for tolerance in (0, 1, 2, 20)]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    for same in (other, turned):
+        assert mean_distance(same) == pytest.approx(mean_distance(one))
+        assert share_within(same, 1) == pytest.approx(shares[1])
+        assert maximum(same) == maximum(one)
+    assert (maximum(one) == 0) == np.array_equal(a, b)
 
 
 def test_empty_masks_have_no_distances():
     with pytest.raises(ValueError, match="empty"):
         _all(MASKS["disc"], MASKS["empty"])
+    with pytest.raises(ValueError, match="empty"):
+        MaskPair(MASKS["disc"], MASKS["empty"]).surfaces("contour", "px")

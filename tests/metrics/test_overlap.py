@@ -9,7 +9,14 @@ from sklearn.metrics import jaccard_score, precision_score, recall_score
 from fidelity.metrics import overlap
 from mask_grid import FILLED_PAIRS, MASKS, PAIRS
 
-FORMULAS = [overlap.iou, overlap.dice, overlap.precision, overlap.recall]
+FORMULAS = [
+    overlap.iou,
+    overlap.dice,
+    overlap.precision,
+    overlap.recall,
+    overlap.specificity,
+    overlap.volume_similarity,
+]
 MASK = arrays(bool, (7, 9))
 
 
@@ -55,6 +62,20 @@ def test_symmetry(a, b):
     one, other = overlap.confusion(a, b), overlap.confusion(b, a)
     assert overlap.iou(one) == pytest.approx(overlap.iou(other), nan_ok=True)
     assert overlap.precision(one) == pytest.approx(overlap.recall(other), nan_ok=True)
+
+
+@given(MASK, MASK)
+def test_volume_similarity_knows_areas_alone(a, b):
+    areas = sorted([int(a.sum()), int(b.sum())])
+    expected = 2 * areas[0] / sum(areas) if areas[1] else np.nan
+    found = overlap.volume_similarity(overlap.confusion(a, b))
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+@given(MASK, MASK)
+def test_specificity_is_the_recall_of_the_background(a, b):
+    found = overlap.specificity(overlap.confusion(a, b))
+    assert found == pytest.approx(overlap.recall(overlap.confusion(~a, ~b)), nan_ok=True)
 
 
 @given(MASK, MASK)

@@ -32,6 +32,7 @@ COUNTED = {
     "captum",
     "cv2",
     "lime",
+    "monai",
     "numpy",
     "pytorch_grad_cam",
     "scipy",

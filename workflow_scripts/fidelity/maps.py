@@ -201,24 +201,36 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int]) -> np.ndarray:
     )
 
 
-def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
-    """Take the signed part, then scale by minimum and maximum.
+def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
+    """Take the part of signed attributions that counts.
 
     Args:
         raw: signed attributions.
         sign: `positive` keeps max(x, 0), `absolute` |x|, `signed` x as it is.
 
     Returns:
-        float32 array in [0, 1]; zeros where the part is constant (all-non-positive maps included).
+        Array of the same shape and type.
     """
     if sign == "positive":
-        part = np.maximum(raw, 0)
-    elif sign == "absolute":
-        part = np.abs(raw)
-    elif sign == "signed":
-        part = raw
-    else:
-        raise ValueError(f"unknown sign {sign!r}")
+        return np.maximum(raw, 0)
+    if sign == "absolute":
+        return np.abs(raw)
+    if sign == "signed":
+        return raw
+    raise ValueError(f"unknown sign {sign!r}")
+
+
+def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
+    """Take the signed part, then scale by minimum and maximum.
+
+    Args:
+        raw: signed attributions.
+        sign: see `signed_part`.
+
+    Returns:
+        float32 array in [0, 1]; zeros where the part is constant (all-non-positive maps included).
+    """
+    part = signed_part(raw, sign)
     low, high = float(part.min()), float(part.max())
     if not high > low:
         return np.zeros(raw.shape, np.float32)

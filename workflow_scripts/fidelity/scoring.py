@@ -12,9 +12,10 @@ import pandas as pd
 from fidelity.cohort import order_of
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.errors import InputError
-from fidelity.frames import ScoringSize, reference_in_frame
+from fidelity.frames import ScoringSize, frame_of, reference_in_frame
 from fidelity.masks import RLE, decode
-from fidelity.metrics.conventions import EmptyPolicy
+from fidelity.metrics.conventions import Protocol
+from fidelity.metrics.distance import Spacing
 from fidelity.metrics.metric import Metric
 from fidelity.metrics.pair import MaskPair
 
@@ -72,7 +73,8 @@ def score_mask(
     reference: np.ndarray,
     prediction: np.ndarray,
     metrics: Sequence[Metric],
-    policy: EmptyPolicy,
+    protocol: Protocol,
+    spacing: Spacing | None = None,
 ) -> dict[str, Any]:
     """Score one predicted mask.
 
@@ -80,17 +82,31 @@ def score_mask(
         reference: boolean (H, W).
         prediction: boolean (H, W).
         metrics: to be computed; what they share is computed once.
-        policy: what empty masks are worth.
+        protocol: conventions of the metrics.
+        spacing: (row, column) size of a pixel in mm; None if unknown.
 
     Returns:
         empty_prediction, empty_reference and one float per metric, NaN where undefined.
     """
-    pair = MaskPair(reference, prediction)
+    pair = MaskPair(reference, prediction, spacing)
     return {
         "empty_prediction": pair.prediction.empty,
         "empty_reference": pair.reference.empty,
-        **{metric.name: metric.function(pair, policy) for metric in metrics},
+        **{metric.name: metric.function(pair, protocol) for metric in metrics},
     }
+
+
+def spacing_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> Spacing | None:
+    """Give the (row, column) size in mm of a pixel of the frame; None if it is unknown.
+
+    The working image shows the case's box at another resolution than the native one.
+    """
+    if case.spacing is None:
+        return None
+    y0, x0, y1, x1 = case.box
+    top, left, bottom, right = frame_of(case, scoring_size).box
+    row, column = case.spacing
+    return row * (y1 - y0) / (bottom - top), column * (x1 - x0) / (right - left)
 
 
 def score_case(
@@ -99,7 +115,7 @@ def score_case(
     rle: RLE | None,
     verdict: Verdict,
     metrics: Sequence[Metric],
-    policy: EmptyPolicy,
+    protocol: Protocol,
     scoring_size: ScoringSize,
 ) -> dict[str, Any]:
     """Make the row of one case and class.
@@ -110,7 +126,7 @@ def score_case(
         rle: the predicted mask at scoring size; None for a failed one, whose metrics are NaN.
         verdict: of the classifier about the target class.
         metrics: to be computed.
-        policy: what empty masks are worth.
+        protocol: conventions of the metrics.
         scoring_size: frame of the comparison.
 
     Returns:
@@ -126,6 +142,7 @@ def score_case(
         scores |= {metric.name: math.nan for metric in metrics}
     else:
         prediction = decode(rle)
+        spacing = spacing_in_frame(case, scoring_size)
         if prediction.shape != reference.shape:
             raise InputError(
                 f"the predicted mask is {prediction.shape[0]} x {prediction.shape[1]} px, the"
@@ -133,7 +150,7 @@ def score_case(
                 field=f"{case.case}/{cls}",
                 remedy="Masks are scored at the size they were made for: check scoring_size",
             )
-        scores = score_mask(reference, prediction, metrics, policy)
+        scores = score_mask(reference, prediction, metrics, protocol, spacing)
     return {
         "case": case.case,
         "patient": case.patient,
@@ -144,6 +161,8 @@ def score_case(
         "probability": verdict.probability,
         "correct": verdict.correct,
         "status": status["status"],
+        "reference_area": int(np.count_nonzero(reference)),
+        "image_area": reference.size,
         **scores,
     }
 
@@ -155,7 +174,7 @@ def score_cohort(
     said: Mapping[tuple[str, str], Verdict] | None,
     labels: Mapping[str, str],
     metrics: Sequence[Metric],
-    policy: EmptyPolicy,
+    protocol: Protocol,
     scoring_size: ScoringSize,
 ) -> pd.DataFrame:
     """Score all predicted masks that have a reference.
@@ -167,16 +186,18 @@ def score_cohort(
         said: verdicts of the classifier; None where no classifier took part.
         labels: source class to model class, to name the target where no classifier took part.
         metrics: to be computed.
-        policy: what empty masks are worth.
+        protocol: conventions of the metrics.
         scoring_size: frame of the comparison.
 
     Returns:
-        The table scores.parquet, sorted by split, case and class.
+        The table scores.parquet, sorted by split, case and class; without the metrics in mm where
+        no case has a spacing.
 
     Raises:
         InputError: a case has no prediction, a mask is missing, or a case is in no shard.
     """
     asked = defaultdict(list)
+    spaced = False
     for row in status.to_dict("records"):
         asked[row["case"]].append(row)
     rows = []
@@ -185,6 +206,7 @@ def score_cohort(
             cls = row["class"]
             if cls not in case.references:
                 continue
+            spaced = spaced or case.spacing is not None
             target = row["target_class"] or labels.get(cls) or cls
             rle = masks.get(case.case, {}).get(cls)
             if (rle is None) == (row["status"] == "ok"):
@@ -201,10 +223,11 @@ def score_cohort(
                 )
             verdict = UNKNOWN if said is None else said[case.case, target]
             entry = {**row, "target_class": target}
-            rows.append(score_case(case, entry, rle, verdict, metrics, policy, scoring_size))
+            rows.append(score_case(case, entry, rle, verdict, metrics, protocol, scoring_size))
     if asked:
         raise InputError(f"{len(asked)} cases with masks are in no shard", field=min(asked))
-    return _table(rows, metrics)
+    # A column of a unit that no case has would count every case as undefined.
+    return _table(rows, [metric for metric in metrics if spaced or metric.unit != "mm"])
 
 
 def _table(rows: list[dict[str, Any]], metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -212,6 +235,7 @@ def _table(rows: list[dict[str, Any]], metrics: Sequence[Metric]) -> pd.DataFram
     types = dict.fromkeys(("case", "patient", "split", "class", "target_class"), "str")
     types |= {"target_is_predicted": "boolean", "probability": "float64", "correct": "boolean"}
     types |= {"status": "str", "empty_prediction": "bool", "empty_reference": "bool"}
+    types |= {"reference_area": "int64", "image_area": "int64"}
     types |= {metric.name: "float64" for metric in metrics}
     rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
     return pd.DataFrame(rows, columns=list(types)).astype(types)

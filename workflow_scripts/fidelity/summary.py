@@ -1,7 +1,6 @@
-"""From scores per case to the tables of a study: means with intervals, and paired comparisons."""
+"""From scores per case to means with intervals: the table localization.csv."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fidelity.errors import InputError
+from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import METRICS
-from fidelity.statistics import holm, mean_intervals, paired_comparison
+from fidelity.statistics.resampling import mean_intervals, order_statistics_intervals
 
 COMBO = ["dataset", "classifier", "explainer", "binarization", "protocol"]
 CASE = [
@@ -25,7 +25,11 @@ CASE = [
     "status",
     "empty_prediction",
     "empty_reference",
+    "reference_area",
+    "image_area",
 ]
+# Which metrics the row's file has: names joined by blanks. Other metrics' columns are empty there.
+MEASURED = "measured"
 LOCALIZATION = [
     "dataset",
     "split",
@@ -47,52 +51,28 @@ LOCALIZATION = [
     "median",
     "std",
 ]
-COMPARISONS = [
-    "dataset",
-    "split",
-    "classifier",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-    "family",
-    "explainer_a",
-    "explainer_b",
-    "n",
-    "n_patients",
-    "mean_difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "p_value",
-    "p_adjusted",
-]
-HOLM_WITHIN = [
-    "dataset",
-    "split",
-    "classifier",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-    "family",
-]
 # Measured on cases with an empty reference, where the localization metrics are not.
 ON_EMPTY_REFERENCES = {"false_positive_share"}
+# Undefined on a whole data set that knows no spacing or lung; then they are not metrics of it.
+NEEDS_SPACING = "mm"
+NEEDS_LUNG = {"outside_lung_share"}
 NO_CLASSIFIER = "none"
+NO_BINARIZATION = "none"
 ALL_CLASSES = "all"
-MISSING_SHARE = 0.01
+DEFAULT_PROTOCOL = "default"
 
 
 def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """Read score files and say in each row which combination it belongs to.
+    """Read score and ranking files and say in each row which combination it belongs to.
 
     Args:
-        paths: scores.parquet files.
-        combos: per file {dataset, classifier, explainer, binarization, protocol}.
+        paths: scores.parquet and ranking.parquet files.
+        combos: per file {dataset, classifier, explainer, binarization, protocol}; the maps'
+            rankings have binarization "none" and protocol "default".
 
     Returns:
-        All rows, in the order of the files: the columns of COMBO, of CASE, then the metrics.
+        All rows, in the order of the files: the columns of COMBO, of CASE, then `measured` and the
+        metrics of all files.
 
     Raises:
         InputError: a file lacks a column.
@@ -109,15 +89,54 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
                 field=absent[0],
                 remedy="Delete the file and run again",
             )
-        for position, name in enumerate(COMBO):
-            part.insert(position, name, combo[name])
-        parts.append(part)
+        names = [name for name in part.columns if name not in CASE]
+        head = pd.DataFrame({name: combo[name] for name in COMBO}, index=part.index)
+        head = head.join(part[CASE]).assign(**{MEASURED: " ".join(names)})
+        parts.append(pd.concat([head, part[names]], axis=1))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMBO + CASE)
 
 
 def metric_names(scores: pd.DataFrame) -> list[str]:
-    """Name the metric columns, in their order."""
-    return [name for name in scores.columns if name not in {*COMBO, *CASE}]
+    """Name the metric columns, in their order, without those that the data cannot have.
+
+    Args:
+        scores: as `load_scores` returns it; where it holds several data sets, all are looked at.
+
+    Returns:
+        The names; millimetres only where a case knows its spacing, attribution outside the lung
+        only where one knows its lung.
+    """
+    names = [name for name in scores.columns if name not in {*COMBO, *CASE, MEASURED}]
+    return [name for name in names if not _needs_more(name) or scores[name].notna().any()]
+
+
+def measured(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """Keep the metrics that the files of these rows have and their protocol defines.
+
+    Args:
+        group: rows of one protocol, and of files with the same columns.
+        metrics: candidates.
+
+    Returns:
+        Those of them, in order.
+    """
+    known = set(metrics)
+    if MEASURED in group.columns and len(group):
+        known &= set(group[MEASURED].iloc[0].split(" "))
+    protocol = PROTOCOLS.get(group["protocol"].iloc[0]) if len(group) else None
+    if protocol is not None:
+        known = {n for n in known if protocol.defines(n) or n in ON_EMPTY_REFERENCES}
+    return [name for name in metrics if name in known]
+
+
+def unit_of(metric: str) -> str:
+    """Give a metric's unit; an unregistered one is a share."""
+    return METRICS[metric].unit if metric in METRICS else "1"
+
+
+def sees_reference(metric: str) -> bool:
+    """Tell whether a metric chooses by the reference: shown, but never compared as a result."""
+    return metric in METRICS and METRICS[metric].uses_reference
 
 
 def summarize(
@@ -128,7 +147,8 @@ def summarize(
     """Average the scores of each combination, split and class.
 
     Localization is averaged over cases with a non-empty reference; the others are counted in
-    `n_empty_reference`. Where several classes are annotated, class "all" pools their rows.
+    `n_empty_reference`, and enter the means of protocols that count them. Where several classes
+    are annotated, class "all" pools their rows.
 
     Args:
         scores: as `load_scores` returns it.
@@ -136,56 +156,29 @@ def summarize(
         seed: the config's seed.
 
     Returns:
-        The table localization.csv. `n` counts the cases with a non-empty reference, failed ones
-        included; `n_undefined` those of them without a value, so that the mean is over
-        n − n_undefined. `n_empty_prediction` counts within n. `false_positive_share` alone is taken
-        over the cases with an empty reference. `std` is the sample standard deviation.
+        The table localization.csv. `n` counts the cases with a non-empty reference (all, where the
+        protocol counts empty ones), failed ones included; `n_undefined` those of them without a
+        value, so that the mean is over n − n_undefined. `n_empty_prediction` counts within n.
+        `false_positive_share` alone is taken over the cases with an empty reference. `std` is the
+        sample standard deviation. Protocol "chexlocalize" has CheXlocalize's interval and mean.
     """
-    metrics = metric_names(scores)
     rows: list[dict[str, Any]] = []
     for (dataset, *_), of_dataset in scores.groupby(["dataset"], sort=False):
         classes = class_groups(of_dataset)
-        for split, _ in of_dataset.groupby("split", sort=True):
-            in_split = of_dataset[of_dataset["split"] == split]
+        metrics = metric_names(of_dataset)
+        for split, in_split in of_dataset.groupby("split", sort=True):
             for key, group in in_split.groupby(COMBO[1:], sort=False):
                 head = {
                     "dataset": dataset,
                     "split": split,
                     **dict(zip(COMBO[1:], key, strict=True)),
                 }
+                here = measured(group, metrics)
                 for name, members in classes.items():
                     part = group[group["class"].isin(members)]
-                    for row in _summaries(part, metrics, statistics, seed):
+                    for row in summaries(part, here, statistics, seed):
                         rows.append({**head, "class": name, **row})
     return pd.DataFrame(rows, columns=LOCALIZATION)
-
-
-def compare(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
-    """Compare every pair of explainers on the cases they share.
-
-    Explainers that need no classifier take part in the comparisons of every classifier.
-
-    Args:
-        scores: as `load_scores` returns it.
-        statistics: replicates, alpha, cluster; `primary` (metric) and `primary_binarization` (None:
-            the first in the scores) say which comparisons are the primary ones.
-        seed: the config's seed.
-
-    Returns:
-        The table comparisons.csv. Differences are explainer_a − explainer_b over patients, in the
-        metric's unit. `family` is "primary" for the primary metric and binarization on the test
-        split over all annotated classes, else "secondary". `p_adjusted` is Holm's correction over
-        the pairs of one data set, split, classifier, class, binarization, protocol, metric, family.
-
-    Raises:
-        InputError: over 1 % of an explainer's cases are missing from another.
-    """
-    rows = list(_comparisons(scores, statistics, seed))
-    table = pd.DataFrame(rows, columns=COMPARISONS)
-    if len(table):
-        grouped = table.groupby(HOLM_WITHIN, sort=False)["p_value"]
-        table["p_adjusted"] = grouped.transform(lambda part: holm(part.to_numpy(dtype=float)))
-    return table
 
 
 def class_groups(scores: pd.DataFrame) -> dict[str, list[str]]:
@@ -199,7 +192,7 @@ def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndar
     """Give the values that enter means: nan where the case is not one the metric is for.
 
     Args:
-        scores: rows with `empty_reference` and the metrics.
+        scores: rows of one protocol with `empty_reference` and the metrics.
         metrics: columns.
 
     Returns:
@@ -207,8 +200,9 @@ def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndar
     """
     values = scores[list(metrics)].to_numpy(dtype=float, copy=True)
     empty = scores["empty_reference"].to_numpy(dtype=bool)
+    outside = np.zeros(len(empty), dtype=bool) if _counts_empty(scores) else empty
     for column, name in enumerate(metrics):
-        values[empty if name not in ON_EMPTY_REFERENCES else ~empty, column] = np.nan
+        values[~empty if name in ON_EMPTY_REFERENCES else outside, column] = np.nan
     return values
 
 
@@ -218,35 +212,39 @@ def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
     return chosen if len(chosen) else table
 
 
-def _summaries(
+def summaries(
     rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Give one row per metric for the scores of one combination, split and class."""
+    """Give one row per metric for the scores of one combination, split and class.
+
+    Args:
+        rows: scores.
+        metrics: columns to summarize.
+        statistics: as for `summarize`.
+        seed: the config's seed.
+
+    Yields:
+        The columns of localization.csv from `metric` on.
+    """
     values = localization_values(rows, metrics)
     empty = rows["empty_reference"].to_numpy(dtype=bool)
     empty_prediction = rows["empty_prediction"].to_numpy(dtype=bool)
-    clusters = rows[statistics["cluster"]].to_numpy(dtype=str)
     patients = rows["patient"].to_numpy(dtype=str)
+    counted = np.ones(len(rows), dtype=bool) if _counts_empty(rows) else ~empty
     for on_empty in (False, True):
-        chosen = empty if on_empty else ~empty
+        chosen = empty if on_empty else counted
         columns = [
             index for index, name in enumerate(metrics) if (name in ON_EMPTY_REFERENCES) == on_empty
         ]
         if not columns or (on_empty and not chosen.any()):
             continue
         part = values[np.ix_(chosen, columns)]
-        intervals = mean_intervals(
-            part,
-            clusters[chosen],
-            replicates=statistics["replicates"],
-            alpha=statistics["alpha"],
-            seed=seed,
-        )
+        intervals = _intervals(part, rows[chosen], statistics, seed)
         for position, (column, interval) in enumerate(zip(columns, intervals, strict=True)):
             defined = part[~np.isnan(part[:, position]), position]
             yield {
                 "metric": metrics[column],
-                "unit": METRICS[metrics[column]].unit if metrics[column] in METRICS else "1",
+                "unit": unit_of(metrics[column]),
                 "n": int(chosen.sum()),
                 "n_patients": len(set(patients[chosen])),
                 "n_empty_prediction": int((chosen & empty_prediction).sum()),
@@ -256,94 +254,36 @@ def _summaries(
                 "ci_low": interval.low,
                 "ci_high": interval.high,
                 "median": float(np.median(defined)) if len(defined) else np.nan,
-                "std": float(np.std(defined, ddof=1)) if len(defined) > 1 else np.nan,
+                "std": _std(defined),
             }
 
 
-def _comparisons(
-    scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    metrics = metric_names(scores)
-    for (dataset, *_), of_dataset in scores.groupby(["dataset"], sort=False):
-        groups = class_groups(of_dataset)
-        primary = {
-            "split": "test",
-            "binarization": statistics.get("primary_binarization")
-            or of_dataset["binarization"].iloc[0],
-            "class": ALL_CLASSES if ALL_CLASSES in groups else next(iter(groups)),
-            "metric": statistics["primary"],
-        }
-        keys = ["split", "binarization", "protocol"]
-        classifiers = [
-            name for name in of_dataset["classifier"].unique() if name != NO_CLASSIFIER
-        ] or [NO_CLASSIFIER]
-        for key, group in of_dataset.groupby(keys, sort=False):
-            head = {"dataset": dataset, **dict(zip(keys, key, strict=True))}
-            for classifier in classifiers:
-                joined = group[group["classifier"].isin([classifier, NO_CLASSIFIER])]
-                for name, members in groups.items():
-                    part = joined[joined["class"].isin(members)]
-                    for row in _pairs(part, metrics, statistics, seed):
-                        row = {**head, "classifier": classifier, "class": name, **row}
-                        is_primary = all(row[field] == value for field, value in primary.items())
-                        yield {**row, "family": "primary" if is_primary else "secondary"}
+def _std(values: np.ndarray) -> float:
+    """Sample standard deviation; nan of one value, or where one is infinite."""
+    known = len(values) > 1 and np.isfinite(values).all()
+    return float(np.std(values, ddof=1)) if known else np.nan
 
 
-def _pairs(
-    scores: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    """Compare all pairs of explainers in these rows, metric by metric."""
-    cases = pd.MultiIndex.from_frame(scores[["case", "class"]]).unique().sort_values()
-    aligned: dict[str, np.ndarray] = {}
-    present: dict[str, np.ndarray] = {}
-    clusters = pd.Series("", index=cases, dtype=object)
-    for explainer, rows in scores.groupby("explainer", sort=False):
-        index = pd.MultiIndex.from_frame(rows[["case", "class"]])
-        if index.has_duplicates:
-            case = index[index.duplicated()][0]
-            raise InputError(f"the scores of {explainer!r} list {case[0]!r}, {case[1]!r} twice")
-        where = cases.get_indexer(index)
-        aligned[explainer] = np.full((len(cases), len(metrics)), np.nan)
-        aligned[explainer][where] = localization_values(rows, metrics)
-        present[explainer] = np.zeros(len(cases), dtype=bool)
-        present[explainer][where] = True
-        clusters.iloc[where] = rows[statistics["cluster"]].astype(str).to_numpy(dtype=object)
-    names = clusters.to_numpy(dtype=str)
-    for a, b in combinations(aligned, 2):
-        _check_overlap(a, b, present[a], present[b])
-        both = present[a] & present[b]
-        for column, metric in enumerate(metrics):
-            result = paired_comparison(
-                aligned[a][both, column],
-                aligned[b][both, column],
-                names[both],
-                replicates=statistics["replicates"],
-                alpha=statistics["alpha"],
-                seed=seed,
-            )
-            if metric in ON_EMPTY_REFERENCES and result.n == 0:
-                continue
-            yield {
-                "metric": metric,
-                "explainer_a": a,
-                "explainer_b": b,
-                "n": result.n,
-                "n_patients": result.n_clusters,
-                "mean_difference": result.mean_difference,
-                "ci_low": result.low,
-                "ci_high": result.high,
-                "effect_size": result.effect_size,
-                "p_value": result.p_value,
-            }
+def _intervals(values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int):
+    """Means with intervals per column, by the rows' protocol."""
+    protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
+    if protocol is not None and protocol.interval == "order_statistics":
+        # CheXlocalize resamples images, whoever's they are.
+        return order_statistics_intervals(values, rows["case"].to_numpy(dtype=str), seed=seed)
+    return mean_intervals(
+        values,
+        rows[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
 
 
-def _check_overlap(a: str, b: str, in_a: np.ndarray, in_b: np.ndarray) -> None:
-    """Raise InputError if over 1 % of the cases of one explainer are missing from the other."""
-    for name, other, here, there in ((a, b, in_a, in_b), (b, a, in_b, in_a)):
-        missing = int((here & ~there).sum())
-        if missing > MISSING_SHARE * int(here.sum()):
-            raise InputError(
-                f"{missing} of the {int(here.sum())} cases of explainer {name!r} "
-                f"are missing from {other!r}",
-                remedy="Explain both on the same cohort; at most 1 % may be missing",
-            )
+def _counts_empty(rows: pd.DataFrame) -> bool:
+    """Tell whether the rows' protocol takes cases with an empty reference into its means."""
+    protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
+    return protocol is not None and protocol.counts_empty_references
+
+
+def _needs_more(metric: str) -> bool:
+    return metric in NEEDS_LUNG or unit_of(metric) == NEEDS_SPACING

@@ -1,45 +1,8 @@
 """Rules that turn a normalised saliency map into a predicted mask, one module each.
 
 Each module has `binarize(map01, **params) -> (mask, threshold)`: float32 (H, W) in [0, 1] to a
-boolean (H, W) and the threshold that was used, so that the mask is `map01 > threshold`. All are
-strict: a constant zero map gives an empty mask under every rule.
+boolean (H, W) and the threshold that was used, so that the mask is `map01 > threshold` (a rule that
+says so may also take pixels that equal it, or fill or choose areas, and reports NaN if no threshold
+describes its mask). A rule that needs more than the map says so in the registry and is given it by
+keyword. All are strict: a constant zero map gives an empty mask under every rule.
 """
-
-from importlib import import_module
-from typing import Any
-
-import numpy as np
-
-from fidelity.binarizations.registry import RULES
-from fidelity.errors import InputError
-from fidelity.near import suggestion
-
-# A binary map holds 0 and 1: any threshold between gives the map itself.
-BINARY_THRESHOLD = 0.5
-
-
-def binarize(map01: np.ndarray, kind: str, settings: dict[str, Any]) -> tuple[np.ndarray, float]:
-    """Turn a rendered map into a predicted mask.
-
-    Args:
-        map01: float32 (H, W) in [0, 1].
-        kind: of the map; one of kind `binary` (a lung mask) is its own mask under every rule.
-        settings: the config's entry: `method` and its parameters.
-
-    Returns:
-        Boolean (H, W) and the threshold used, in the map's own scale.
-
-    Raises:
-        InputError: unknown method or a parameter out of its range.
-    """
-    method = settings["method"]
-    if method not in RULES:
-        raise InputError(
-            f"unknown binarization {method!r}",
-            field="binarizations.method",
-            remedy=suggestion(method, RULES),
-        )
-    if kind == "binary":
-        return map01 > BINARY_THRESHOLD, BINARY_THRESHOLD
-    parameters = {key: value for key, value in settings.items() if key != "method"}
-    return import_module(RULES[method].module).binarize(map01, **parameters)

@@ -1,30 +1,38 @@
 """The highest pixels of each map: a mask of the same share of the image for all maps."""
 
 import math
+from typing import Literal
 
 import numpy as np
 
 from fidelity.errors import InputError
+from fidelity.ties import top_k
 
 
-def binarize(map01: np.ndarray, percentile: float) -> tuple[np.ndarray, float]:
+def binarize(
+    map01: np.ndarray, percentile: float, ties: Literal["shuffled", "excluded"] = "shuffled"
+) -> tuple[np.ndarray, float]:
     """Keep the highest (100 - percentile) % of all pixels of the image, and never more.
 
     With k the number of pixels asked for (rounded down), the threshold is the (k + 1)-th highest
-    value and the mask is strictly above it. Without ties these are exactly k pixels. Pixels tied
-    with the threshold are all left out: a piecewise-constant map (superpixels) or one with many
-    zeros gives fewer than k, none at all if the highest value alone covers more than k pixels.
-    `np.percentile` interpolates between two values instead, which picks the same pixels up to one.
+    value. Without ties the mask is strictly above it and has exactly k pixels; `np.percentile`
+    interpolates between two values instead, which picks the same pixels up to one.
+
+    Where pixels tie with the threshold (superpixels, saturated maps), `shuffled` fills up with them
+    in a fixed shuffled order (`fidelity.ties`) until the mask has k pixels, so that all explainers
+    get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at all if the
+    highest value alone covers more than k. Pixels of value 0 are never taken.
 
     Args:
         map01: float32 (H, W) in [0, 1].
         percentile: in [0, 100).
+        ties: what becomes of the pixels that equal the threshold.
 
     Returns:
-        Boolean (H, W) and the threshold of this map.
+        Boolean (H, W) and the threshold of this map; shuffled masks may hold pixels that equal it.
 
     Raises:
-        InputError: the percentile is outside [0, 100).
+        InputError: the percentile is outside [0, 100), or the word for ties is unknown.
     """
     if not 0 <= percentile < 100:
         raise InputError(
@@ -32,8 +40,16 @@ def binarize(map01: np.ndarray, percentile: float) -> tuple[np.ndarray, float]:
             field="percentile",
             remedy="Use a number from 0 to below 100",
         )
+    if ties not in ("shuffled", "excluded"):
+        raise InputError(
+            f"{ties!r} is no treatment of ties",
+            field="ties",
+            remedy="Use shuffled or excluded",
+        )
     # Rounded first: 100 - 99.9 is a little less than 0.1 in binary.
     asked = math.floor(round(map01.size * (100 - percentile) / 100, 6))
     rank = max(map01.size - 1 - asked, 0)
     threshold = np.partition(map01, rank, axis=None)[rank]
+    if ties == "shuffled" and threshold > 0:
+        return top_k(map01, asked), float(threshold)
     return map01 > threshold, float(threshold)

@@ -1,6 +1,7 @@
 """The case table: one row per image, with the paths of its masks relative to the data root."""
 
 import csv
+import math
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from fidelity.files import atomic_path
 SPLITS = ("train", "val", "test")
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
 MASK_PREFIX = "mask:"
+SECOND_PREFIX = "second_mask:"
+SPACING = ("spacing_row", "spacing_column")
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
@@ -32,6 +35,8 @@ class Case:
         width: native width of the image in pixels; None before indexing.
         height: native height in pixels; None before indexing.
         digest: hash of the bytes of the image and its masks; empty before indexing.
+        second_masks: path of a second reader's mask per source class, where there is one.
+        spacing: (row, column) size of the image's pixels in mm; None if unknown.
     """
 
     case: str
@@ -44,6 +49,8 @@ class Case:
     width: int | None = None
     height: int | None = None
     digest: str = ""
+    second_masks: dict[str, str] = field(default_factory=dict)
+    spacing: tuple[float, float] | None = None
 
 
 def sort_key(case: Case) -> tuple[int, str]:
@@ -86,8 +93,9 @@ def relative_path(text: str, *, file: str | Path, field: str) -> str:
 def read_cases(path: str | Path) -> list[Case]:
     """Read a case table.
 
-    Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…, width, height,
-    digest. Several labels are joined by "|". An empty cell means "absent".
+    Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
+    second_mask:<class>…, spacing_row, spacing_column (mm), width, height, digest. Several labels
+    are joined by "|". An empty cell means "absent".
 
     Args:
         path: a CSV file in UTF-8.
@@ -144,7 +152,14 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
     """
     cases = list(cases)
     classes = sorted({name for case in cases for name in case.masks})
-    columns = [*HEAD, *(MASK_PREFIX + name for name in classes), *TAIL]
+    second = sorted({name for case in cases for name in case.second_masks})
+    columns = [
+        *HEAD,
+        *(MASK_PREFIX + name for name in classes),
+        *(SECOND_PREFIX + name for name in second),
+        *(SPACING if any(case.spacing for case in cases) else ()),
+        *TAIL,
+    ]
     # The csv module rather than pandas: jobs that only need the table start half a second sooner.
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
@@ -168,6 +183,8 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     "height": "" if case.height is None else case.height,
                     "digest": case.digest,
                     **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
+                    **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
+                    **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
                 }
             )
 
@@ -211,11 +228,13 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         text = (row.get(name) or "").strip()
         return relative_path(text, file=path, field=f"{name}, {where}") if text else None
 
-    masks = {
-        name.removeprefix(MASK_PREFIX): mask
-        for name in row
-        if name.startswith(MASK_PREFIX) and (mask := cell(name)) is not None
-    }
+    def masks(prefix: str) -> dict[str, str]:
+        return {
+            name.removeprefix(prefix): mask
+            for name in row
+            if name.startswith(prefix) and (mask := cell(name)) is not None
+        }
+
     return Case(
         case=row["case"].strip(),
         patient=(row.get("patient") or row["case"]).strip(),
@@ -223,10 +242,12 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         labels=tuple(label.strip() for label in row["label"].split("|") if label.strip()),
         image=cell("image"),
         lung_mask=cell("lung_mask"),
-        masks=masks,
+        masks=masks(MASK_PREFIX),
         width=_pixels(row, "width", path, where),
         height=_pixels(row, "height", path, where),
         digest=row.get("digest") or "",
+        second_masks=masks(SECOND_PREFIX),
+        spacing=_spacing(row, path, where),
     )
 
 
@@ -242,3 +263,23 @@ def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int
             remedy="Leave the cell empty: the size is read from the image",
         )
     return int(text)
+
+
+def _spacing(row: dict[str, str], path: str | Path, where: str) -> tuple[float, float] | None:
+    """Read the two spacing cells: both or none, millimetres above 0."""
+    texts = [(row.get(name) or "").strip() for name in SPACING]
+    if not any(texts):
+        return None
+    for name, text in zip(SPACING, texts, strict=True):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(
+                f"{where}: {text!r} is no distance in mm",
+                file=path,
+                field=name,
+                remedy=f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or in none",
+            )
+    return float(texts[0]), float(texts[1])

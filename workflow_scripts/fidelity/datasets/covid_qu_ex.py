@@ -3,7 +3,8 @@
     Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,lung masks}/*.png
 
 Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
-layout too, with an optional `patients.csv` (columns case,patient) at the root.
+layout too, with an optional `patients.csv` (columns case,patient) at the root, and with a folder
+`second reader masks` beside `infection masks` where a second reader is asked for.
 """
 
 import csv
@@ -17,6 +18,7 @@ from fidelity.errors import InputError
 same_size = True
 
 TOP = "Infection Segmentation Data"
+SECOND_FOLDER = "second reader masks"
 SPLIT_FOLDERS = {"Train": "train", "Val": "val", "Test": "test"}
 
 
@@ -45,6 +47,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
                 name = image.stem
                 infection = group / "infection masks" / image.name
                 lung = group / "lung masks" / image.name
+                second = group / SECOND_FOLDER / image.name
                 masks = {group.name: _relative(infection, root)} if infection.is_file() else {}
                 yield Case(
                     case=name,
@@ -54,6 +57,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
                     image=_relative(image, root),
                     lung_mask=_relative(lung, root) if lung.is_file() else None,
                     masks=masks,
+                    second_masks={group.name: _relative(second, root)} if second.is_file() else {},
                 )
 
 

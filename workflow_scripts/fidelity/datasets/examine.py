@@ -78,6 +78,13 @@ def examine(
                     case, image_digest, missing_mask(case, name, root / path), path, fatal=True
                 )
             mask(f"mask:{name}", path)
+        for name, path in sorted(case.second_masks.items()):
+            file = path
+            if not (root / path).is_file():
+                return Examined(
+                    case, image_digest, _missing_second(case, name, root / path), path, fatal=True
+                )
+            mask(f"second_mask:{name}", path)
     except InputError as error:
         return Examined(
             case, image_digest, error, file, isinstance(error, MaskValueError | MisfitError)
@@ -95,6 +102,15 @@ def missing_mask(case: Case, name: str, path: Path) -> InputError:
         field="annotated_classes",
         remedy="Add the mask (all zeros if nothing is to be seen) or drop the class from"
         " annotated_classes",
+    )
+
+
+def _missing_second(case: Case, name: str, path: Path) -> InputError:
+    return InputError(
+        f"the second reader's mask of the case {case.case!r}, class {name!r}, does not exist",
+        file=path,
+        field=f"second_mask:{name}",
+        remedy="Add the file, or leave the cell empty where nobody read twice",
     )
 
 

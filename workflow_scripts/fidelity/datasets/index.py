@@ -204,6 +204,11 @@ def _only_used_masks(case: Case, settings: dict[str, Any]) -> Case:
     return replace(
         case,
         masks={c: case.masks[c] for c in annotated if c in case.labels and c in case.masks},
+        second_masks={
+            c: case.second_masks[c]
+            for c in annotated
+            if c in case.labels and c in case.second_masks
+        },
         lung_mask=None if settings.get("lung_masks") == "none" else case.lung_mask,
     )
 

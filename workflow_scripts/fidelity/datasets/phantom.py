@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from fidelity.datasets.covid_qu_ex import find_cases
+from fidelity.datasets.covid_qu_ex import SECOND_FOLDER, find_cases
 from fidelity.datasets.phantom_anatomy import Anatomy, Frame, make_anatomy
 from fidelity.datasets.phantom_lesions import CLASSES, Lesions, make_lesions, opacity_field
 from fidelity.datasets.phantom_marks import draw_letter, draw_tag
 from fidelity.datasets.phantom_radiograph import expose, lung_mask, make_exposure
+from fidelity.datasets.phantom_second_reader import second_reading
 from fidelity.errors import InputError
 from fidelity.files import write_csv, write_text
 from fidelity.seeding import seed_for
@@ -33,6 +34,7 @@ LAYOUT = "Infection Segmentation Data"
 SPLITS = {"train": "Train", "val": "Val", "test": "Test"}
 _STEM = {"COVID-19": "covid", "Non-COVID": "non_covid", "Normal": "normal"}
 _SMALLEST = 64
+PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader")
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class PhantomImage:
-    """One image: `image` (size, size) uint8; `lung`, `infection`, `shortcut` (size, size) bool."""
+    """One image, its masks, and the infection as a second reader draws it (None: not asked for).
+
+    `image` is (size, size) uint8; `lung`, `infection`, `shortcut`, `second` (size, size) bool.
+    """
 
     image: np.ndarray
     lung: np.ndarray
     infection: np.ndarray
     shortcut: np.ndarray
+    second: np.ndarray | None = None
 
 
 def plan(cases: dict[str, int], seed: int) -> Iterator[Plan]:
@@ -87,12 +93,12 @@ def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
 
     Args:
         item: which one.
-        settings: the data set's `size`, `contrast` and `shortcut`.
+        settings: the data set's `size`, `contrast`, `shortcut` and `second_reader`.
         seed: the config's seed.
 
     Returns:
         Image and masks. `infection` lies inside `lung`, and shows where the lesion is at contrast
-        1, whatever the contrast. `shortcut` lies outside `lung`.
+        1, whatever the contrast, and so does `second`. `shortcut` lies outside `lung`.
     """
     stream = partial(_stream, seed)
     size, contrast = int(settings.get("size", 256)), float(settings.get("contrast", 1.0))
@@ -123,22 +129,25 @@ def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
     shortcut = np.zeros_like(lung)
     if _has_shortcut(item, settings, stream(item.case, "shortcut")):
         shortcut = draw_tag(image, lung | letter, stream(item.case, "tag"))
-    return PhantomImage(image, lung, infection, shortcut)
+    second = None
+    if settings.get("second_reader"):
+        second = second_reading(infection, lung, stream(item.case, "second reader"))
+    return PhantomImage(image, lung, infection, shortcut, second)
 
 
 def generate(root: Path, settings: dict, seed: int) -> None:
     """Write a phantom data set.
 
     Written are `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
-    lung masks}/{case}.png` (8-bit grey; masks 0/255), with a shortcut `shortcut masks` beside them,
-    `root/patients.csv` (case, patient), and `root/phantom.json` (settings and seed). The image
-    folder appears only when it is complete.
+    lung masks}/{case}.png` (8-bit grey; masks 0/255), with a shortcut `shortcut masks` and with a
+    second reader `second reader masks` beside them, `root/patients.csv` (case, patient), and
+    `root/phantom.json` (settings and seed). The image folder appears only when it is complete.
 
     Args:
         root: the data root; an earlier phantom in it is replaced.
         settings: `cases` {train, val, test: images in all}, `size` (native pixels), `contrast` (of
             the lesions), `shortcut` {class, probability (of that class having the mark),
-            distractor (of the others)}.
+            distractor (of the others)}, `second_reader` (bool).
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:
@@ -165,10 +174,12 @@ def generate(root: Path, settings: dict, seed: int) -> None:
         _write(folder / "lung masks" / f"{item.case}.png", made.lung)
         if marked:
             _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
+        if made.second is not None:
+            _write(folder / SECOND_FOLDER / f"{item.case}.png", made.second)
     unfinished.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
-    facts = {key: settings.get(key) for key in ("cases", "size", "contrast", "shortcut")}
+    facts = {key: settings.get(key) for key in PARAMETERS}
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
     if final.exists():
         shutil.rmtree(final)

@@ -1,6 +1,6 @@
 """From the files of a case to what the classifier and the scores need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.images import read_image, read_mask
 from fidelity.datasets.prepared import Box, PreparedCase
 from fidelity.errors import InputError
-from fidelity.masks import at_size, encode
+from fidelity.masks import RLE, at_size, encode
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
 CROP_MARGIN = 0.05
@@ -29,7 +29,8 @@ def prepare_cases(
     Args:
         cases: indexed cases.
         root: the data root.
-        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`.
+        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
+            `pixel_spacing` (mm per native pixel, a number or [row, column]; None = unknown).
 
     Yields:
         The prepared cases in the given order.
@@ -56,7 +57,8 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
 
     Returns:
         The prepared case. Reference and lung masks are at the image's native size; a mask drawn at
-        another resolution is brought there by nearest neighbour.
+        another resolution is brought there by nearest neighbour. The case's own pixel spacing goes
+        before the data set's.
 
     Raises:
         InputError: a file is unreadable, or the input setting needs a lung mask that is not there.
@@ -83,11 +85,14 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
             raise InputError(f"unknown input setting {mode!r}", field="input")
     y0, x0, y1, x1 = box
     side = int(settings["image_size"])
-    references = {
-        name: encode(at_size(read_mask(root / case.masks[name]), size))
-        for name in settings["annotated_classes"]
-        if name in case.labels and name in case.masks
-    }
+
+    def marked(masks: dict[str, str]) -> dict[str, RLE]:
+        return {
+            name: encode(at_size(read_mask(root / masks[name]), size))
+            for name in settings["annotated_classes"]
+            if name in case.labels and name in masks
+        }
+
     return PreparedCase(
         case=case.case,
         patient=case.patient,
@@ -97,10 +102,20 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
         lung=None if lung is None else at_size(lung[y0:y1, x0:x1], (side, side)),
         native_size=size,
         box=box,
-        references=references,
+        references=marked(case.masks),
         lung_native=None if lung is None else encode(lung),
         digest=case.digest,
+        second_references=marked(case.second_masks),
+        spacing=case.spacing or spacing_pair(settings.get("pixel_spacing")),
     )
+
+
+def spacing_pair(spacing: float | Sequence[float] | None) -> tuple[float, float] | None:
+    """Read the setting `pixel_spacing`: one number is both the rows' and the columns'."""
+    if spacing is None:
+        return None
+    row, column = (spacing, spacing) if isinstance(spacing, int | float) else spacing
+    return float(row), float(column)
 
 
 def lung_box(lung: np.ndarray) -> Box:

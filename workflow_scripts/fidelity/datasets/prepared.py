@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class PreparedCase:
         references: reference mask per annotated source class of the case, at native size.
         lung_native: lung mask at native size; None if the source has none.
         digest: hash of the bytes of the image and its masks.
+        second_references: a second reader's mask per class, at native size, where there is one.
+        spacing: (row, column) size of a native pixel in mm; None if unknown.
     """
 
     case: str
@@ -50,6 +52,8 @@ class PreparedCase:
     references: dict[str, RLE]
     lung_native: RLE | None
     digest: str
+    second_references: dict[str, RLE] = field(default_factory=dict)
+    spacing: tuple[float, float] | None = None
 
 
 def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[str, Any]) -> None:
@@ -169,6 +173,8 @@ def _record(case: PreparedCase) -> str:
             "references": case.references,
             "lung_native": case.lung_native,
             "digest": case.digest,
+            "second_references": case.second_references,
+            "spacing": case.spacing,
         },
         sort_keys=True,
         ensure_ascii=False,
@@ -179,6 +185,8 @@ def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> Prepar
     has_lung = record.pop("has_lung")
     for name in ("labels", "native_size", "box"):
         record[name] = tuple(record[name])
+    if record.get("spacing") is not None:
+        record["spacing"] = tuple(record["spacing"])
     return PreparedCase(**record, image=image, lung=lung.astype(bool) if has_lung else None)
 
 

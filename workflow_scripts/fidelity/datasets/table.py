@@ -1,13 +1,24 @@
 """Any data set described by a CSV table of its cases.
 
 Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
-`mask:<class>` per annotated class. Paths are relative to the data root; PNG, JPEG or TIFF.
+`mask:<class>` per annotated class, one `second_mask:<class>` per class that a second reader has
+marked, spacing_row and spacing_column (mm per pixel of the image). Paths are relative to the data
+root; PNG, JPEG or TIFF.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from fidelity.datasets.cases import HEAD, MASK_PREFIX, TAIL, Case, read_cases, read_header
+from fidelity.datasets.cases import (
+    HEAD,
+    MASK_PREFIX,
+    SECOND_PREFIX,
+    SPACING,
+    TAIL,
+    Case,
+    read_cases,
+    read_header,
+)
 from fidelity.errors import InputError
 from fidelity.near import suggestion
 
@@ -61,7 +72,8 @@ def table_path(root: Path, settings: dict) -> Path:
 
 
 def _check_columns(path: Path) -> None:
-    known = [*HEAD, *TAIL]
+    known = [*HEAD, *TAIL, *SPACING]
+    prefixes = (MASK_PREFIX, SECOND_PREFIX)
     columns = read_header(path)
     if len(columns) == 1 and ";" in columns[0]:
         raise InputError(
@@ -77,11 +89,11 @@ def _check_columns(path: Path) -> None:
                 field=name,
                 remedy="Remove one of the two",
             )
-        if name in known or (name.startswith(MASK_PREFIX) and name != MASK_PREFIX):
+        if name in known or (name.startswith(prefixes) and name not in prefixes):
             continue
         raise InputError(
             "unknown column",
             file=path,
             field=name,
-            remedy=suggestion(name, [*known, MASK_PREFIX + "<class>"]),
+            remedy=suggestion(name, [*known, *(prefix + "<class>" for prefix in prefixes)]),
         )

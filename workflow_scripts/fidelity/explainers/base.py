@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fidelity.maps import SaliencyMap
@@ -44,12 +45,16 @@ class Context:
         batch: images per forward pass; constant, so that results do not depend on grouping.
         seed: the config's seed.
         method: the method's name: two settings of one method share their random numbers.
+        fitted: file of what the method learnt from the training split; None if it learns nothing.
+        compute: threads and device, for methods with a network of their own.
     """
 
     classifier: "Classifier | None"
     batch: int
     seed: int
     method: str
+    fitted: Path | None = None
+    compute: dict[str, Any] = field(default_factory=dict)
 
     def seed_of(self, task: Task, repeat: int = 0) -> int:
         """Seed of a task's random numbers, independent of shard, order and setting."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["perturbation", "cam", "gradient", "null"]
+Family = Literal["perturbation", "cam", "gradient", "null", "ceiling"]
 
 
 @dataclass(frozen=True)
@@ -13,10 +13,15 @@ class Method:
     Attributes:
         module: module below `fidelity` with `make(context, settings)`.
         title: name in tables and figures.
-        family: perturbation-, CAM- or gradient-based, or a null baseline.
+        family: perturbation-, CAM- or gradient-based, a null baseline (knows nothing of the
+            classifier), or a ceiling (knows what no explanation of the classifier can know).
         needs_classifier: False puts its files under the reserved classifier `none`.
-        needs_lung: refused where a data set has no lung masks.
+        needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
         source: the paper it comes from.
+        fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
+            from the training split's reference masks; `make` reads the result.
+        needs_second_reader: refused where a data set has no second reader's masks.
+        own_network: runs a network that is not the classifier: gets threads and a device.
     """
 
     module: str
@@ -25,6 +30,9 @@ class Method:
     source: str
     needs_classifier: bool = True
     needs_lung: bool = False
+    fitted: bool = False
+    needs_second_reader: bool = False
+    own_network: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -55,6 +63,67 @@ METHODS: dict[str, Method] = {
         "null",
         "null baseline: LIME's superpixels with random weights",
         needs_classifier=False,
+    ),
+    "lower_lung": Method(
+        "explainers.baselines.lower_lung",
+        "Lower lung",
+        "null",
+        "null baseline: the lower half of the lung",
+        needs_classifier=False,
+        needs_lung=True,
+    ),
+    "peripheral_lung": Method(
+        "explainers.baselines.peripheral_lung",
+        "Peripheral lung",
+        "null",
+        "null baseline: the band along the lung's edge",
+        needs_classifier=False,
+        needs_lung=True,
+    ),
+    "mean_mask": Method(
+        "explainers.baselines.mean_mask",
+        "Mean training mask",
+        "null",
+        "null baseline: the mean of the training split's reference masks",
+        needs_classifier=False,
+        fitted=True,
+    ),
+    "edge_map": Method(
+        "explainers.baselines.edge_map",
+        "Edge map",
+        "null",
+        "null baseline: an edge detector, Adebayo et al. 2018",
+        needs_classifier=False,
+    ),
+    "random_cam": Method(
+        "explainers.baselines.random_cam",
+        "Random CAM",
+        "null",
+        "null baseline: noise on the grid of a class activation map",
+        needs_classifier=False,
+    ),
+    "random_weights": Method(
+        "explainers.baselines.random_weights",
+        "Random weights",
+        "null",
+        "null baseline: an explainer on random weights, Adebayo et al. 2018",
+    ),
+    "unet": Method(
+        "explainers.baselines.unet",
+        "U-Net",
+        "ceiling",
+        "ceiling: Ronneberger, Fischer & Brox 2015, package MONAI",
+        needs_classifier=False,
+        fitted=True,
+        own_network=True,
+    ),
+    "second_reader": Method(
+        "explainers.baselines.second_reader",
+        "Second reader",
+        "ceiling",
+        "ceiling: another reader's masks",
+        needs_classifier=False,
+        needs_second_reader=True,
     ),
 }
 

@@ -5,7 +5,7 @@ import importlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # null baselines do without torch and its four seconds
 
 log = logging.getLogger(__name__)
 
+Predict = Callable[["Classifier", np.ndarray, int], np.ndarray]
+"""Logits (n, classes) of images uint8 (n, H, W), computed in batches of a size."""
+
 
 def explain_shard(
     prepared: Path,
@@ -35,6 +38,9 @@ def explain_shard(
     batch: int,
     fingerprint: str,
     output: Path,
+    fitted: Path | None = None,
+    compute: dict[str, Any] | None = None,
+    predict: Predict | None = None,
 ) -> None:
     """Make the maps of one shard.
 
@@ -49,18 +55,22 @@ def explain_shard(
         batch: images per forward pass.
         fingerprint: of code and weights; with the settings it guards the resumable batches.
         output: the map file.
+        fitted: what the method learnt from the training split; its content enters the fingerprint.
+        compute: threads and device, for methods with a network of their own.
+        predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
+            null baselines does not depend on how a classifier predicts.
 
     Raises:
         InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
     """
     method = method_of(settings["method"])
     with PreparedShard(prepared) as shard:
-        tasks = make_tasks(list(shard), classifier, target, labels, batch)
-    context = Context(classifier, batch, seed, settings["method"])
+        tasks = make_tasks(list(shard), classifier, target, labels, batch, predict)
+    context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
     explain = importlib.import_module(f"fidelity.{method.module}").make(context, settings)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
-        _fingerprint(fingerprint, settings, target, seed, batch, tasks),
+        _fingerprint(fingerprint, settings, target, seed, batch, _content(fitted), tasks),
     )
     records: list[MapRecord] = []
     resumed = 0
@@ -99,6 +109,7 @@ def make_tasks(
     target: str,
     labels: dict[str, str],
     batch: int,
+    predict: Predict | None = None,
 ) -> list[Task]:
     """List the maps to make: one per case and annotated class it shows.
 
@@ -108,6 +119,7 @@ def make_tasks(
         target: the rule; a map is scored on its reference whatever class it explains.
         labels: source class → model class.
         batch: images per forward pass.
+        predict: see `explain_shard`.
 
     Returns:
         Tasks in the order of the cases.
@@ -115,9 +127,7 @@ def make_tasks(
     cohort = [case for case in cases if case.references]
     predicted: dict[str, int] = {}
     if classifier is not None and target == "predicted" and cohort:
-        from fidelity.classifiers.predict import predict_logits
-
-        logits = predict_logits(classifier, np.stack([case.image for case in cohort]), batch)
+        logits = predict(classifier, np.stack([case.image for case in cohort]), batch)
         predicted = {case.case: int(row.argmax()) for case, row in zip(cohort, logits, strict=True)}
     tasks = []
     for case in cohort:
@@ -183,6 +193,10 @@ def _record(
         reason = f"{type(explanation).__name__}: {explanation}"
         return MapRecord(*common, "failed", reason, seconds)
     return MapRecord(*common, "ok", "", seconds, explanation.extras, explanation.map)
+
+
+def _content(path: Path | None) -> str:
+    return "" if path is None else hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def _fingerprint(*parts: Any) -> str:

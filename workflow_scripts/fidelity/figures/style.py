@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import matplotlib as mpl
 
@@ -14,14 +15,43 @@ from fidelity.files import atomic_path  # noqa: E402
 
 # Okabe & Ito 2008, "Color Universal Design"; yellow last: weak on white.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
-DASHES = ["-", "--", ":", "-."]
 GREY = "#666666"
 # Full text width of an A4 or letter page, in inches: fonts keep their size in print.
 WIDTH = 7.0
 DPI = 200
 # Slots of the explainers everybody meets, so that they look alike in every figure and study.
-RESERVED = {"lime": 0, "gradcam": 1, "lung_mask": 6, "centre_prior": 3, "random_superpixels": 4}
+# Explainers of the classifier are in strong colours, null baselines in greys, ceilings black.
+RESERVED = {
+    "real": {"lime": 0, "gradcam": 1},
+    "null": {
+        "lung_mask": 0,
+        "centre_prior": 1,
+        "random_superpixels": 2,
+        "mean_mask": 3,
+        "lower_lung": 4,
+        "peripheral_lung": 5,
+        "edge_map": 6,
+        "random_cam": 7,
+        "random_weights": 8,
+    },
+    "ceiling": {"unet": 0, "second_reader": 1},
+}
+COLOURS = {
+    "real": [colour for colour in PALETTE if colour != "#000000"],
+    "null": ["#4D4D4D", "#7A7A7A", "#A3A3A3"],
+    "ceiling": ["#000000"],
+}
+# Filled ones alone: scatter plots draw them without edges.
+GROUP_MARKERS = {
+    "real": ["o", "s", "^", "D", "v", "P", "<", ">"],
+    "null": ["X", "d", "*", "p", "h", "8", "H"],
+    "ceiling": ["D", "s", "o"],
+}
+GROUP_DASHES = {
+    "real": ["-", (0, (6, 1.5)), "-.", ":"],
+    "null": ["-", "--", ":", "-."],
+    "ceiling": ["--", (0, (1, 1))],
+}
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -43,39 +73,54 @@ RC = {
 mpl.rcParams.update(RC)
 
 
+Dash = str | tuple[int, tuple[float, ...]]
+
+
 @dataclass(frozen=True)
 class Look:
     """How one explainer is drawn."""
 
     colour: str
     marker: str
-    dash: str
+    dash: Dash
 
 
-def looks(explainers: Sequence[str]) -> dict[str, Look]:
+def looks(explainers: Sequence[str], families: Mapping[str, str] | None = None) -> dict[str, Look]:
     """Give each explainer its colour, marker and line.
 
     Args:
         explainers: names, in the order of the config.
+        families: explainer → family; without it, well-known names alone are told to be null
+            baselines or ceilings.
 
     Returns:
-        {name: look}. Well-known names have a fixed look; the others take the free ones in order,
-        and after eight the colours return with another marker and line.
+        {name: look}. Well-known names have a fixed look; the others of their kind take the free
+        ones in order; when the colours return, they do with another line and marker.
     """
     names = list(dict.fromkeys(explainers))
-    slots = {name: RESERVED[name] for name in names if name in RESERVED}
-    free = iter(slot for slot in range(len(names) + len(PALETTE)) if slot not in slots.values())
-    for name in names:
-        if name not in slots:
-            slots[name] = next(free)
-    return {
-        name: Look(
-            PALETTE[slots[name] % len(PALETTE)],
-            MARKERS[slots[name] % len(MARKERS)],
-            DASHES[slots[name] // len(PALETTE) % len(DASHES)],
-        )
-        for name in names
-    }
+    kinds = {name: kind_of(name, families) for name in names}
+    found = {}
+    for kind, reserved in RESERVED.items():
+        of_kind = [name for name in names if kinds[name] == kind]
+        slots = {name: reserved[name] for name in of_kind if name in reserved}
+        free = (slot for slot in count() if slot not in slots.values())
+        colours, markers, dashes = COLOURS[kind], GROUP_MARKERS[kind], GROUP_DASHES[kind]
+        for name in of_kind:
+            slot = slots[name] if name in slots else next(free)
+            found[name] = Look(
+                colours[slot % len(colours)],
+                markers[slot % len(markers)],
+                dashes[slot // len(colours) % len(dashes)],
+            )
+    return {name: found[name] for name in names}
+
+
+def kind_of(name: str, families: Mapping[str, str] | None = None) -> str:
+    """Tell explainers of the classifier (`real`) from null baselines and ceilings."""
+    family = (families or {}).get(name)
+    if family is None:
+        family = next((kind for kind in ("null", "ceiling") if name in RESERVED[kind]), "real")
+    return family if family in ("null", "ceiling") else "real"
 
 
 def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> tuple:

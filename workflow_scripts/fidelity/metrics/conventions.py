@@ -1,115 +1,238 @@
-"""What a score is worth where a mask is empty: declared as data, never left to a formula.
+"""Protocols: named sets of metric conventions, each tested against the library it is named after.
 
-A protocol of the literature differs here in nothing but the six words of an `EmptyPolicy`.
+A protocol fixes what a surface is, how a percentile is taken, what empty masks are worth, which
+metrics exist and how means are formed. Thresholds, targets and post-processing are no part of it.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from fidelity.errors import InputError
+from fidelity.metrics.empty import WORDS, EmptyPolicy, Word
+from fidelity.metrics.surface import Percentile
+from fidelity.near import suggestion
 
-Family = Literal["overlap", "distance"]
-Word = Literal["one", "zero", "nan", "inf", "diagonal"]
+Surface = Literal["pixels", "contour"]
 
-_NUMBERS = {"one": 1.0, "zero": 0.0, "nan": math.nan, "inf": math.inf}
-_WORDS = {"overlap": ("one", "zero", "nan"), "distance": ("zero", "nan", "inf", "diagonal")}
+_FORMULA = ("formula", "formula", "formula")
+# Shares that a library leaves to their formulas, 0/0 being undefined.
+_BY_FORMULA = dict.fromkeys(("precision", "recall", "specificity"), _FORMULA)
 
 
 @dataclass(frozen=True)
-class EmptyPolicy:
-    """Values given where the reference, the prediction or both have no pixel.
-
-    "nan" is left out of means and counted as undefined; "diagonal" is the diagonal of the scored
-    image, sqrt(height² + width²) px. The defaults are the project's own protocol: to find nothing
-    where nothing is, is right; to find nothing where something is, is as wrong as can be; to find
-    something where nothing is, is no question of localization (`false_positive_share` reports it).
+class Protocol:
+    """A set of metric conventions.
 
     Attributes:
-        overlap_both: IoU, Dice, precision and recall if both are empty.
-        overlap_prediction: the same if the prediction alone is empty.
-        overlap_reference: the same if the reference alone is empty.
-        distance_both: distances if both are empty.
-        distance_prediction: distances if the prediction alone is empty.
-        distance_reference: distances if the reference alone is empty.
+        name: key of the config's `protocols`.
+        title: for tables and figures.
+        source: library or paper whose conventions these are.
+        empty: what empty masks are worth.
+        surface: what boundary metrics are taken over: `pixels` (mask XOR its erosion by the cross,
+            unweighted) or `contour` (corners of 2 x 2 neighbourhoods, weighted by length).
+        percentile: how the 95th percentile is taken; see `surface.PERCENTILES`.
+        metrics: names without unit that the protocol defines; None for all.
+        counts_empty_references: whether cases with an empty reference enter means.
+        interval: `percentile` bootstrap, or CheXlocalize's `order_statistics`.
+        surface_tolerance: of `nsd`, in pixels of the scored image.
     """
 
-    overlap_both: Word = "one"
-    overlap_prediction: Word = "zero"
-    overlap_reference: Word = "nan"
-    distance_both: Word = "zero"
-    distance_prediction: Word = "diagonal"
-    distance_reference: Word = "nan"
+    name: str
+    title: str
+    source: str
+    empty: EmptyPolicy = EmptyPolicy()
+    surface: Surface = "pixels"
+    percentile: Percentile = "directed"
+    metrics: frozenset[str] | None = None
+    counts_empty_references: bool = False
+    interval: Literal["percentile", "order_statistics"] = "percentile"
+    surface_tolerance: float = 2.0
 
-    def value(
-        self,
-        family: Family,
-        *,
-        reference_empty: bool,
-        prediction_empty: bool,
-        shape: tuple[int, int],
-    ) -> float:
-        """Look up the score of a pair with at least one empty mask.
-
-        Args:
-            family: `overlap` or `distance`.
-            reference_empty: whether the reference has no pixel.
-            prediction_empty: whether the prediction has no pixel.
-            shape: (height, width) of the scored image.
-
-        Returns:
-            The declared score; NaN where it is undefined.
-
-        Raises:
-            ValueError: if neither mask is empty.
-        """
-        if not (reference_empty or prediction_empty):
-            raise ValueError("neither mask is empty")
-        if reference_empty and prediction_empty:
-            which = "both"
-        else:
-            which = "prediction" if prediction_empty else "reference"
-        word = getattr(self, f"{family}_{which}")
-        return math.hypot(*shape) if word == "diagonal" else _NUMBERS[word]
+    def defines(self, metric: str) -> bool:
+        """Tell whether the protocol has a metric, in whatever unit."""
+        return self.metrics is None or base_name(metric) in self.metrics
 
 
-# Named protocols: the first is the project's own.
-PROTOCOLS: dict[str, EmptyPolicy] = {"default": EmptyPolicy()}
+def base_name(metric: str) -> str:
+    """Strip the unit off a metric's name: `assd_mm` is `assd`."""
+    return metric.removesuffix("_mm").removesuffix("_diagonal")
 
 
-def policy_for(protocol: str, changes: Mapping[str, Word] | None = None) -> EmptyPolicy:
-    """Look up a protocol's policy and apply the config's changes to it.
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("default", "Default", "this project"),
+        Protocol(
+            "seed",
+            "Seed study",
+            "LIME against Grad-CAM on COVID-QU-Ex; Hausdorff over full sets, nan-mean",
+            EmptyPolicy(
+                overlap_reference="zero",
+                distance_both="nan",
+                distance_prediction="nan",
+            ),
+            metrics=frozenset({"iou", "dice", "hausdorff_full"}),
+            counts_empty_references=True,
+        ),
+        Protocol(
+            "chexlocalize",
+            "CheXlocalize (true positives)",
+            "Saporta et al. 2022; rajpurkarlab/cheXlocalize, eval.py, true-positive slice",
+            EmptyPolicy(overlap_both="nan", overlap_prediction="nan"),
+            metrics=frozenset({"iou"}),
+            interval="order_statistics",
+        ),
+        Protocol(
+            "chexlocalize-full",
+            "CheXlocalize (full set)",
+            "Saporta et al. 2022; rajpurkarlab/cheXlocalize, eval.py, full data set",
+            EmptyPolicy(overlap_both="nan", overlap_reference="zero"),
+            metrics=frozenset({"iou"}),
+            counts_empty_references=True,
+            interval="order_statistics",
+        ),
+        Protocol(
+            "monai",
+            "MONAI",
+            "MONAI 1.6.1, monai.metrics",
+            EmptyPolicy(
+                overlap_both="nan",
+                distance_both="nan",
+                distance_prediction="inf",
+                distance_reference="inf",
+                exceptions=_BY_FORMULA
+                | {"hd95_boundary": ("nan", "nan", "nan"), "nsd": ("nan", "zero", "zero")},
+            ),
+            metrics=frozenset(
+                {"iou", "dice", "precision", "recall", "specificity"}
+                | {"hausdorff_boundary", "hd95_boundary", "assd", "nsd"}
+            ),
+            counts_empty_references=True,
+        ),
+        Protocol(
+            "metrics-reloaded",
+            "Metrics Reloaded",
+            "Maier-Hein et al. 2024; MetricsReloaded, BinaryPairwiseMeasures",
+            EmptyPolicy(
+                overlap_both="nan",
+                overlap_reference="zero",
+                distance_prediction="nan",
+                exceptions={
+                    "dice": ("one", "zero", "zero"),
+                    "recall": ("nan", "zero", "nan"),
+                    "specificity": _FORMULA,
+                    "nsd": ("one", "nan", "nan"),
+                },
+            ),
+            metrics=frozenset(
+                {"iou", "dice", "precision", "recall", "specificity"}
+                | {"hausdorff_boundary", "hd95_boundary", "assd", "nsd"}
+            ),
+            counts_empty_references=True,
+        ),
+        Protocol(
+            "surface-distance",
+            "surface-distance",
+            "DeepMind surface-distance 0.1 (Nikolov et al. 2021)",
+            EmptyPolicy(
+                overlap_both="nan",
+                overlap_reference="zero",
+                distance_both="inf",
+                distance_prediction="inf",
+                distance_reference="inf",
+            ),
+            surface="contour",
+            percentile="weighted",
+            metrics=frozenset({"dice", "hausdorff_boundary", "hd95_boundary", "nsd"}),
+        ),
+        Protocol(
+            "medpy",
+            "MedPy",
+            "MedPy 0.5.2, medpy.metric.binary; it raises an error where a distance has no value",
+            EmptyPolicy(
+                overlap_both="nan",
+                overlap_reference="zero",
+                distance_both="nan",
+                distance_prediction="nan",
+                exceptions=_BY_FORMULA | {"iou": ("one", "zero", "zero")},
+            ),
+            percentile="pooled",
+            metrics=frozenset(
+                {"iou", "dice", "precision", "recall", "specificity"}
+                | {"hausdorff_boundary", "hd95_boundary", "assd"}
+            ),
+        ),
+        Protocol(
+            "scikit-image",
+            "scikit-image",
+            "scikit-image 0.26, skimage.metrics.hausdorff_distance",
+            EmptyPolicy(distance_prediction="inf", distance_reference="inf"),
+            metrics=frozenset({"hausdorff_full"}),
+        ),
+    )
+}
+
+
+def protocol_for(
+    name: str,
+    changes: Mapping[str, Word] | None = None,
+    surface_tolerance: float = 2.0,
+) -> Protocol:
+    """Look up a protocol and apply the config's settings to it.
 
     Args:
-        protocol: a key of PROTOCOLS.
-        changes: the config's `scores.empty`, {attribute: word}; what it leaves out stays.
+        name: a key of PROTOCOLS.
+        changes: the config's `scores.empty`, {attribute of EmptyPolicy: word}; what it leaves out
+            stays. For `default` alone: the others are fixed by definition.
+        surface_tolerance: of `nsd`, in pixels of the scored image.
 
     Returns:
-        The policy.
+        The protocol.
 
     Raises:
-        InputError: unknown protocol or key, or a word the key cannot have.
+        InputError: unknown protocol or key, a word the key cannot have, or changes to a protocol
+            that is fixed.
     """
-    if protocol not in PROTOCOLS:
+    if name not in PROTOCOLS:
         raise InputError(
-            f"unknown protocol {protocol!r}",
+            f"unknown protocol {name!r}",
             field="protocols",
-            remedy=f"Known are {', '.join(PROTOCOLS)}",
+            remedy=suggestion(name, PROTOCOLS),
         )
-    known = [field.name for field in fields(EmptyPolicy)]
+    if changes and name != "default":
+        raise InputError(
+            f"the protocol {name!r} is fixed",
+            field="scores.empty",
+            remedy="Values for empty masks can be chosen under the protocol default alone",
+        )
     for key, word in (changes or {}).items():
-        if key not in known:
-            raise InputError(
-                "unknown empty-mask setting",
-                field=f"scores.empty.{key}",
-                remedy=f"Known are {', '.join(known)}",
-            )
-        words = _WORDS[key.split("_")[0]]
-        if word not in words:
-            raise InputError(
-                f"{word!r} is not a value for an empty mask",
-                field=f"scores.empty.{key}",
-                remedy=f"Use one of {', '.join(words)}",
-            )
-    return replace(PROTOCOLS[protocol], **(changes or {}))
+        _check(key, word)
+    protocol = PROTOCOLS[name]
+    return replace(
+        protocol,
+        empty=replace(protocol.empty, **(changes or {})),
+        surface_tolerance=surface_tolerance,
+    )
+
+
+def policy_for(name: str, changes: Mapping[str, Word] | None = None) -> EmptyPolicy:
+    """Look up what empty masks are worth under a protocol; see `protocol_for`."""
+    return protocol_for(name, changes).empty
+
+
+def _check(key: str, word: str) -> None:
+    known = [field.name for field in fields(EmptyPolicy) if field.name != "exceptions"]
+    if key not in known:
+        raise InputError(
+            "unknown empty-mask setting",
+            field=f"scores.empty.{key}",
+            remedy=f"Known are {', '.join(known)}",
+        )
+    words = WORDS[key.split("_")[0]]
+    if word not in words:
+        raise InputError(
+            f"{word!r} is not a value for an empty mask",
+            field=f"scores.empty.{key}",
+            remedy=f"Use one of {', '.join(words)}",
+        )

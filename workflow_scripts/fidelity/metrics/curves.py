@@ -1,17 +1,80 @@
 """Overlap at every threshold of a map, from one sort instead of one mask per threshold."""
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
 import numpy as np
 
 from fidelity.metrics import overlap
-from fidelity.metrics.conventions import EmptyPolicy
+from fidelity.metrics.empty import EmptyPolicy
 from fidelity.metrics.overlap import Confusion
+
+
+@dataclass(frozen=True)
+class RankedMap:
+    """The pixels of a map sorted once, with what all threshold-free scores count from.
+
+    Attributes:
+        values: float32 (n,), all pixels, lowest first.
+        inside: boolean (n,), whether each is in the reference. Pixels of equal value have no
+            meaningful order among themselves: read counts at the ends of groups alone.
+    """
+
+    values: np.ndarray
+    inside: np.ndarray
+
+    @cached_property
+    def below(self) -> np.ndarray:
+        """Number of reference pixels among the first i pixels, int64 (n + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.inside, dtype=np.int64)])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Start of each group of equal values, and n at the end."""
+        new = np.flatnonzero(self.values[1:] != self.values[:-1]) + 1
+        return np.concatenate([[0], new, [self.values.size]])
+
+    def confusion(self, first: np.ndarray) -> Confusion:
+        """Count the agreement of the masks that leave out the first so many pixels."""
+        positives, size = int(self.below[-1]), self.values.size
+        tp = positives - self.below[first]
+        fp = size - first - tp
+        return Confusion(tp=tp, fp=fp, fn=positives - tp, tn=size - positives - fp)
+
+
+def rank_map(map01: np.ndarray, reference: np.ndarray) -> RankedMap:
+    """Sort the pixels of a map together with their place inside or outside the reference.
+
+    The bits of a float32 from 0 to 1 are an integer of 30 bits in the same order. With the
+    reference as its lowest bit, one sort of plain integers replaces an argsort, five times slower.
+
+    Args:
+        map01: float32 (H, W) in [0, 1].
+        reference: boolean (H, W).
+
+    Returns:
+        The sorted pixels.
+
+    Raises:
+        ValueError: the shapes differ, or the map is not float32.
+    """
+    if map01.shape != reference.shape:
+        raise ValueError(f"map and mask differ in shape: {map01.shape} and {reference.shape}")
+    if map01.dtype != np.float32:
+        raise ValueError(f"a rendered map is float32, not {map01.dtype}")
+    # A negative zero has its sign bit set; adding zero clears it.
+    keys = (map01.ravel() + np.float32(0)).view(np.uint32) << np.uint32(1)
+    keys |= reference.ravel()
+    keys.sort()
+    return RankedMap((keys >> np.uint32(1)).view(np.float32), (keys & np.uint32(1)).astype(bool))
 
 
 def confusion_curve(map01: np.ndarray, reference: np.ndarray, thresholds: np.ndarray) -> Confusion:
     """Count the agreement of the masks `map01 > t` with the reference at all thresholds.
 
     Args:
-        map01: float32 (H, W).
+        map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
         thresholds: (k,) in any order; rounded to float32, as `binarizations.fixed` does.
 
@@ -21,14 +84,10 @@ def confusion_curve(map01: np.ndarray, reference: np.ndarray, thresholds: np.nda
     Raises:
         ValueError: if the shapes differ.
     """
-    if map01.shape != reference.shape:
-        raise ValueError(f"map and mask differ in shape: {map01.shape} and {reference.shape}")
-    cuts = np.asarray(thresholds, np.float32)
-    inside, outside = np.sort(map01[reference]), np.sort(map01[~reference])
+    ranked = rank_map(map01, reference)
     # side="right" counts what is at most t: strict m > t are the others.
-    tp = inside.size - np.searchsorted(inside, cuts, side="right")
-    fp = outside.size - np.searchsorted(outside, cuts, side="right")
-    return Confusion(tp=tp, fp=fp, fn=inside.size - tp, tn=outside.size - fp)
+    left_out = np.searchsorted(ranked.values, np.asarray(thresholds, np.float32), side="right")
+    return ranked.confusion(left_out)
 
 
 def overlap_curves(
@@ -37,7 +96,7 @@ def overlap_curves(
     """Compute IoU and Dice at all thresholds.
 
     Args:
-        map01: float32 (H, W).
+        map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
         thresholds: (k,).
         policy: what empty masks are worth.
@@ -60,3 +119,31 @@ def overlap_curves(
             rows = (predicted == 0) == empty
             iou[rows], dice[rows] = value, value
     return iou, dice
+
+
+def best_threshold(
+    map01: np.ndarray, reference: np.ndarray, metric: Literal["iou", "dice"] = "iou"
+) -> tuple[float, float]:
+    """Find the threshold of highest overlap, exactly: over 0 and all distinct values of the map.
+
+    Args:
+        map01: float32 (H, W) in [0, 1].
+        reference: boolean (H, W).
+        metric: `iou` or `dice`; both are highest at the same threshold.
+
+    Returns:
+        The highest score of the masks `map01 > t` with t from 0 on, and the lowest t that has it;
+        (NaN, NaN) for an empty reference.
+    """
+    return best_of(rank_map(map01, reference), metric)
+
+
+def best_of(ranked: RankedMap, metric: Literal["iou", "dice"] = "iou") -> tuple[float, float]:
+    """Find the threshold of highest overlap in sorted pixels; see `best_threshold`."""
+    if ranked.below[-1] == 0:
+        return float("nan"), float("nan")
+    # Leaving out the first i pixels, i at the end of a group, is the threshold of its value.
+    first = ranked.groups[1:] if ranked.values[0] == 0 else ranked.groups
+    scores = getattr(overlap, metric)(ranked.confusion(first))
+    best = int(np.argmax(scores))
+    return float(scores[best]), float(ranked.values[first[best] - 1]) if first[best] else 0.0

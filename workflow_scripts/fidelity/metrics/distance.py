@@ -1,19 +1,22 @@
-"""Distances between two masks: one transform per mask, then small functions on the result.
+"""Distances between two masks of pixels: one transform per mask, shared by all metrics.
 
-The style is that of DeepMind's surface-distance: `compare` is the costly step, the metrics after it
-are one line each. Distances are in pixels of the scored image, between pixel centres.
-
-One transform per mask serves both point sets: seen from outside a mask, its nearest pixel always
-lies on its boundary (a step towards the viewer along a row or column would otherwise stay inside
-and be nearer), and inside it the distance to the full set is 0.
+One transform serves both point sets: seen from outside a mask, its nearest pixel always lies on its
+boundary (a step towards the viewer along a row or column would otherwise stay inside and be
+nearer), and inside it the distance to the full set is 0.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
+from fidelity.metrics.surface import SurfaceDistances
+
+Spacing = tuple[float, float]
+Window = tuple[slice, slice]
+
+WHOLE: Window = (slice(None), slice(None))
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
@@ -21,7 +24,8 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     """Find the boundary pixels of a mask: mask XOR its erosion by the cross.
 
     What lies beyond the image counts as outside, so mask pixels on the image border belong to the
-    boundary, as in `monai.metrics.utils.get_mask_edges` (1.6.1, without spacing).
+    boundary, as in `monai.metrics.utils.get_mask_edges` (1.6.1, without spacing), MedPy and
+    MetricsReloaded.
 
     Args:
         mask: boolean (H, W).
@@ -34,15 +38,68 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     return (pixels ^ eroded).view(bool)
 
 
+def window_of(*masks: np.ndarray) -> Window:
+    """Find the smallest box around all pixels of some masks; a whole image if there are none.
+
+    Outside it is no pixel of any of them: boundaries and distances among them are the same inside.
+    """
+    box = []
+    for axis in (1, 0):
+        filled = np.flatnonzero(np.any([mask.any(axis=axis) for mask in masks], axis=0))
+        if filled.size == 0:
+            return WHOLE
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1))
+    return box[0], box[1]
+
+
+def distance_to(points: np.ndarray, spacing: Spacing = (1.0, 1.0)) -> np.ndarray:
+    """Measure how far each pixel lies from the nearest of some points, exactly.
+
+    Args:
+        points: boolean (h, w), at least one of them true.
+        spacing: (row, column) size of a pixel.
+
+    Returns:
+        Float array (h, w) in the unit of `spacing`; float32 where a pixel is 1 x 1: there, squares
+        are integers, so that `exact` can restore the exact values.
+    """
+    if spacing == (1.0, 1.0):
+        # cv2 measures to the nearest zero pixel.
+        free = (~points).view(np.uint8)
+        return cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return ndimage.distance_transform_edt(~points, sampling=spacing)
+
+
+def exact(distances: np.ndarray) -> np.ndarray:
+    """Turn looked-up values of `distance_to` into exact ones, float64.
+
+    Squared distances between pixels are integers, so float32 values are rounded back to them: exact
+    where height² + width² < 2²², relative error below 1e-7 beyond.
+    """
+    if distances.dtype != np.float32:
+        return distances
+    return np.sqrt(np.rint(np.square(distances, dtype=np.float64)))
+
+
 class MaskDistances:
     """A mask with its boundary and the distance of every pixel to it, each computed when asked for.
 
     Keep one for the reference of a case: all explainers, thresholds and protocols share it.
     """
 
-    def __init__(self, mask: np.ndarray) -> None:
-        """Wrap a boolean (H, W) mask."""
+    def __init__(
+        self, mask: np.ndarray, spacing: Spacing = (1.0, 1.0), window: Window = WHOLE
+    ) -> None:
+        """Wrap a mask.
+
+        Args:
+            mask: boolean (H, W).
+            spacing: (row, column) size of a pixel in the unit that distances shall have.
+            window: box that holds the mask and every pixel that will be asked about.
+        """
         self.mask = mask
+        self.spacing = spacing
+        self.window = window
 
     @cached_property
     def empty(self) -> bool:
@@ -56,109 +113,75 @@ class MaskDistances:
 
     @cached_property
     def _to_boundary(self) -> np.ndarray:
-        """Distance to the nearest boundary pixel, float32 (H, W); infinite for an empty mask."""
+        """Distance to the nearest boundary pixel in the window; infinite for an empty mask."""
         if self.empty:
-            return np.full(self.mask.shape, np.inf, np.float32)
-        # cv2 measures to the nearest zero pixel.
-        return cv2.distanceTransform(
-            (~self.boundary).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-        )
+            return np.full(self.mask[self.window].shape, np.inf, np.float32)
+        return distance_to(self.boundary[self.window], self.spacing)
 
     def distances_from(self, pixels: np.ndarray) -> np.ndarray:
         """Look up how far pixels lie from this mask's boundary.
 
         Args:
-            pixels: boolean (H, W), the pixels asked about.
+            pixels: boolean (H, W), the pixels asked about, all inside the window.
 
         Returns:
-            float64 (k,) in row-major order. Squared distances are integers, so the float32 of the
-            transform is rounded back to them: exact where height² + width² < 2²², relative error
-            below 1e-7 beyond.
+            float64 (k,) in row-major order; see `exact`.
         """
-        squared = np.square(self._to_boundary[pixels], dtype=np.float64)
-        return np.sqrt(np.rint(squared))
+        return exact(self._to_boundary[pixels[self.window]])
+
+    def farthest(self, pixels: np.ndarray) -> float:
+        """Look up the largest of `distances_from`; 0 if no pixel is asked about."""
+        found = self._to_boundary[pixels[self.window]]
+        return float(exact(found.max(keepdims=True))[0]) if found.size else 0.0
 
 
-# The name for the shared half of a comparison.
-ReferenceDistances = MaskDistances
-
-
-@dataclass(frozen=True)
-class Distances:
-    """Directed distances between two masks that are not empty, float64, pixels.
-
-    Attributes:
-        full_to_reference: from the predicted pixels outside the reference to it (others are at 0).
-        full_to_prediction: from the reference pixels outside the prediction to it.
-        boundary_to_reference: from the prediction's boundary to the reference's.
-        boundary_to_prediction: from the reference's boundary to the prediction's.
-    """
-
-    full_to_reference: np.ndarray
-    full_to_prediction: np.ndarray
-    boundary_to_reference: np.ndarray
-    boundary_to_prediction: np.ndarray
-
-
-def compare(reference: MaskDistances, prediction: MaskDistances) -> Distances:
-    """Compute the four directed distance sets of two masks.
+def boundary_distances(reference: MaskDistances, prediction: MaskDistances) -> SurfaceDistances:
+    """Measure the distances between the boundary pixels of two masks.
 
     Args:
         reference: not empty.
         prediction: not empty, of the same shape.
 
     Returns:
-        The sets that the metrics below reduce to one number.
+        The distances, in the unit of the masks' spacing.
 
     Raises:
         ValueError: if a mask is empty or the shapes differ.
     """
+    _check(reference, prediction)
+    return SurfaceDistances(
+        to_reference=reference.distances_from(prediction.boundary),
+        to_prediction=prediction.distances_from(reference.boundary),
+    )
+
+
+def hausdorff_full(reference: MaskDistances, prediction: MaskDistances) -> float:
+    """Hausdorff distance over the full pixel sets: the larger directed maximum.
+
+    Equals `skimage.metrics.hausdorff_distance` (0.26). A hole is outside the set: an object with a
+    hole has another value here than over boundaries.
+
+    Args:
+        reference: not empty.
+        prediction: not empty, of the same shape.
+
+    Returns:
+        The distance, at least 0, in the unit of the masks' spacing.
+
+    Raises:
+        ValueError: if a mask is empty or the shapes differ.
+    """
+    _check(reference, prediction)
+    return max(
+        reference.farthest(prediction.mask & ~reference.mask),
+        prediction.farthest(reference.mask & ~prediction.mask),
+    )
+
+
+def _check(reference: MaskDistances, prediction: MaskDistances) -> None:
     if reference.mask.shape != prediction.mask.shape:
         raise ValueError(
             f"masks differ in shape: {reference.mask.shape} and {prediction.mask.shape}"
         )
     if reference.empty or prediction.empty:
         raise ValueError("an empty mask has no distances; see metrics.conventions")
-    return Distances(
-        full_to_reference=reference.distances_from(prediction.mask & ~reference.mask),
-        full_to_prediction=prediction.distances_from(reference.mask & ~prediction.mask),
-        boundary_to_reference=reference.distances_from(prediction.boundary),
-        boundary_to_prediction=prediction.distances_from(reference.boundary),
-    )
-
-
-def hausdorff_full(distances: Distances) -> float:
-    """Hausdorff distance over the full pixel sets, px: the larger directed maximum.
-
-    Equals `skimage.metrics.hausdorff_distance`. A hole is outside the set: an object with a hole
-    has another value here than over boundaries.
-    """
-    return float(
-        max(
-            distances.full_to_reference.max(initial=0.0),
-            distances.full_to_prediction.max(initial=0.0),
-        )
-    )
-
-
-def hausdorff_boundary(distances: Distances) -> float:
-    """Hausdorff distance over the boundary pixels, px: the larger directed maximum.
-
-    Equals MONAI's `compute_hausdorff_distance` (1.6.1).
-    """
-    return float(max(distances.boundary_to_reference.max(), distances.boundary_to_prediction.max()))
-
-
-def hd95_boundary(distances: Distances) -> float:
-    """95th percentile Hausdorff distance over the boundary pixels, px.
-
-    The larger of the two directed 95th percentiles, each with linear interpolation: equals MONAI's
-    `compute_hausdorff_distance(percentile=95)` (1.6.1). MedPy pools both directions instead, and
-    surface-distance weights by boundary length.
-    """
-    return float(
-        max(
-            np.quantile(distances.boundary_to_reference, 0.95),
-            np.quantile(distances.boundary_to_prediction, 0.95),
-        )
-    )

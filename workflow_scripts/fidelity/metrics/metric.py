@@ -1,15 +1,17 @@
-"""What a metric is: its facts, and a function of two masks and the policy for empty ones."""
+"""What a metric is: its facts, and a function of two masks and a protocol."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fidelity.metrics import distance, overlap
-from fidelity.metrics.conventions import EmptyPolicy, Family
-from fidelity.metrics.pair import MaskPair
+from fidelity.metrics import overlap, surface
+from fidelity.metrics.conventions import Protocol
+from fidelity.metrics.empty import Family, number
+from fidelity.metrics.pair import MaskPair, Unit
 
-Score = Callable[[MaskPair, EmptyPolicy], float]
+Score = Callable[[MaskPair, Protocol], float]
+Distance = Callable[[MaskPair, Protocol, Unit], float]
 
 
 @dataclass(frozen=True)
@@ -20,52 +22,100 @@ class Metric:
         name: column of scores.parquet and key of the config.
         title: for tables and figures.
         direction: whether `higher` or `lower` is better.
-        unit: `1` for shares, `px` for pixels of the scored image.
+        unit: `1` for shares, `px` for pixels of the scored image, `mm`, or `diagonal` for shares of
+            the scored image's diagonal.
         range: smallest and largest value.
         source: paper or library that defines it.
-        function: (pair, policy) -> score; NaN is undefined.
+        function: (pair, protocol) -> score; NaN is undefined.
+        uses_reference: whether it has chosen by the reference; no metric of masks has.
     """
 
     name: str
     title: str
     direction: Literal["higher", "lower"]
-    unit: Literal["1", "px"]
+    unit: Literal["1", "px", "mm", "diagonal"]
     range: tuple[float, float]
     source: str
     function: Score
+    uses_reference: bool = False
 
 
-def with_policy(family: Family, formula: Callable[[MaskPair], float]) -> Score:
-    """Use the formula where both masks have pixels and the policy where not."""
+def with_policy(
+    metric: str, family: Family, formula: Callable[[MaskPair, Protocol], float], unit: Unit = "px"
+) -> Score:
+    """Use the formula where both masks have pixels and the protocol's word where not.
 
-    def score(pair: MaskPair, policy: EmptyPolicy) -> float:
-        if pair.reference.empty or pair.prediction.empty:
-            return policy.value(
-                family,
-                reference_empty=pair.reference.empty,
-                prediction_empty=pair.prediction.empty,
-                shape=pair.shape,
-            )
-        return formula(pair)
+    Args:
+        metric: name without unit.
+        family: whose words count, unless the protocol makes an exception of the metric.
+        formula: (pair, protocol) -> score.
+        unit: of the score, if it is a distance.
+
+    Returns:
+        The function of a `Metric`.
+    """
+
+    def score(pair: MaskPair, protocol: Protocol) -> float:
+        if not (pair.reference.empty or pair.prediction.empty):
+            return formula(pair, protocol)
+        word = protocol.empty.word(
+            family,
+            reference_empty=pair.reference.empty,
+            prediction_empty=pair.prediction.empty,
+            metric=metric,
+        )
+        return formula(pair, protocol) if word == "formula" else number(word, pair.diagonal(unit))
 
     return score
 
 
-def of_counts(formula: Callable[[overlap.Confusion], float]) -> Score:
+def of_counts(metric: str, formula: Callable[[overlap.Confusion], float]) -> Score:
     """Make a score of a formula on pixel counts."""
-    return with_policy("overlap", lambda pair: formula(pair.confusion))
+    return with_policy(metric, "overlap", lambda pair, _: formula(pair.confusion))
 
 
-def of_distances(formula: Callable[[distance.Distances], float]) -> Score:
-    """Make a score of a formula on directed distances."""
-    return with_policy("distance", lambda pair: formula(pair.distances))
+def of_distances(metric: str, formula: Distance, unit: Unit) -> Score:
+    """Make a score of a formula on distances; NaN in mm where the spacing is unknown."""
+
+    def score(pair: MaskPair, protocol: Protocol) -> float:
+        if unit == "mm" and pair.spacing is None:
+            return math.nan
+        return declared(pair, protocol)
+
+    declared = with_policy(metric, "distance", lambda p, protocol: formula(p, protocol, unit), unit)
+    return score
 
 
 def where_predicted(score: Score) -> Score:
-    """Leave a case with an empty prediction undefined, whatever the policy says."""
-    return lambda pair, policy: math.nan if pair.prediction.empty else score(pair, policy)
+    """Leave a case with an empty prediction undefined, whatever the protocol says."""
+    return lambda pair, protocol: math.nan if pair.prediction.empty else score(pair, protocol)
 
 
-def false_positive_share(pair: MaskPair, policy: EmptyPolicy) -> float:
+def false_positive_share(pair: MaskPair, _protocol: Protocol) -> float:
     """Report what is predicted where nothing is; undefined where the reference has pixels."""
     return overlap.false_positive_share(pair.confusion) if pair.reference.empty else math.nan
+
+
+def hausdorff_full(pair: MaskPair, _protocol: Protocol, unit: Unit) -> float:
+    """Hausdorff distance over the full sets of pixels; see `distance.hausdorff_full`."""
+    return pair.hausdorff_full(unit)
+
+
+def hausdorff_boundary(pair: MaskPair, protocol: Protocol, unit: Unit) -> float:
+    """Hausdorff distance over the protocol's surfaces; see `surface.maximum`."""
+    return surface.maximum(pair.surfaces(protocol.surface, unit))
+
+
+def hd95_boundary(pair: MaskPair, protocol: Protocol, unit: Unit) -> float:
+    """95th percentile Hausdorff distance over the protocol's surfaces, by its percentile rule."""
+    return surface.PERCENTILES[protocol.percentile](pair.surfaces(protocol.surface, unit))
+
+
+def assd(pair: MaskPair, protocol: Protocol, unit: Unit) -> float:
+    """Average symmetric surface distance; see `surface.mean_distance`."""
+    return surface.mean_distance(pair.surfaces(protocol.surface, unit))
+
+
+def nsd(pair: MaskPair, protocol: Protocol) -> float:
+    """Normalised surface Dice at the protocol's tolerance; see `surface.share_within`."""
+    return surface.share_within(pair.surfaces(protocol.surface, "px"), protocol.surface_tolerance)

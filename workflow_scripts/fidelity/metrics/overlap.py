@@ -63,6 +63,22 @@ def recall(counts: Confusion) -> Share:
     return _share(counts.tp, counts.tp + counts.fn)
 
 
+def specificity(counts: Confusion) -> Share:
+    """Share of the pixels outside the reference that are not predicted, in [0, 1]: tn / (tn + fp).
+
+    NaN where the reference is the whole image. Near 1 for any small mask: it says little alone.
+    """
+    return _share(counts.tn, counts.tn + counts.fp)
+
+
+def volume_similarity(counts: Confusion) -> Share:
+    """Likeness of the two areas wherever they lie, in [0, 1]: 1 - |fn - fp| / (2 tp + fp + fn).
+
+    Taha & Hanbury 2015. Two disjoint masks of one size score 1: it is no measure of overlap.
+    """
+    return 1 - _share(abs(counts.fn - counts.fp), 2 * counts.tp + counts.fp + counts.fn)
+
+
 def false_positive_share(counts: Confusion) -> Share:
     """Share of the image area that is predicted outside the reference, in [0, 1]."""
     return _share(counts.fp, counts.tp + counts.fp + counts.fn + counts.tn)

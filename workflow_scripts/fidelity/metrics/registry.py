@@ -3,69 +3,88 @@
 import math
 
 from fidelity.errors import InputError
-from fidelity.metrics import distance, overlap
-from fidelity.metrics.metric import (
-    Metric,
-    false_positive_share,
-    of_counts,
-    of_distances,
-    where_predicted,
-)
+from fidelity.metrics import metric as of_pair
+from fidelity.metrics import overlap
+from fidelity.metrics.conventions import Protocol
+from fidelity.metrics.metric import Metric, of_counts, of_distances, where_predicted, with_policy
+from fidelity.metrics.ranking_registry import RANKING, RankingMetric
 from fidelity.near import suggestion
 
 _SHARE = (0.0, 1.0)
-_PIXELS = (0.0, math.inf)
-_MONAI = "MONAI 1.6.1, compute_hausdorff_distance"
+_SHARES = [
+    ("iou", "IoU", "Jaccard 1912", overlap.iou),
+    ("dice", "Dice", "Dice 1945", overlap.dice),
+    ("precision", "Precision", "van Rijsbergen 1979", overlap.precision),
+    ("recall", "Recall", "van Rijsbergen 1979", overlap.recall),
+    ("specificity", "Specificity", "Yerushalmy 1947", overlap.specificity),
+    (
+        "volume_similarity",
+        "Volume similarity",
+        "Taha & Hanbury 2015",
+        overlap.volume_similarity,
+    ),
+]
+_DISTANCES = [
+    (
+        "hausdorff_full",
+        "Hausdorff (full sets)",
+        "scikit-image, hausdorff_distance",
+        of_pair.hausdorff_full,
+    ),
+    (
+        "hausdorff_boundary",
+        "Hausdorff (boundary)",
+        "Huttenlocher et al. 1993; MONAI, compute_hausdorff_distance",
+        of_pair.hausdorff_boundary,
+    ),
+    (
+        "hd95_boundary",
+        "HD95 (boundary)",
+        "MONAI, compute_hausdorff_distance, percentile 95",
+        of_pair.hd95_boundary,
+    ),
+    (
+        "assd",
+        "Average surface distance",
+        "Heimann et al. 2009; MedPy, assd",
+        of_pair.assd,
+    ),
+]
+# Suffix of the name, unit, largest value, addition to the title.
+_UNITS = [
+    ("", "px", math.inf, ""),
+    ("_mm", "mm", math.inf, ", mm"),
+    ("_diagonal", "diagonal", 1.0, ", share of the diagonal"),
+]
 
-METRICS: dict[str, Metric] = {
+MASK_METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("iou", "IoU", "higher", "1", _SHARE, "Jaccard 1912", of_counts(overlap.iou)),
-        Metric("dice", "Dice", "higher", "1", _SHARE, "Dice 1945", of_counts(overlap.dice)),
+        *(
+            Metric(name, title, "higher", "1", _SHARE, source, of_counts(name, formula))
+            for name, title, source, formula in _SHARES
+        ),
         Metric(
-            "precision",
-            "Precision",
+            "nsd",
+            "Surface Dice",
             "higher",
             "1",
             _SHARE,
-            "van Rijsbergen 1979",
-            of_counts(overlap.precision),
+            "Nikolov et al. 2021; MONAI, compute_surface_dice",
+            with_policy("nsd", "overlap", of_pair.nsd),
         ),
-        Metric(
-            "recall",
-            "Recall",
-            "higher",
-            "1",
-            _SHARE,
-            "van Rijsbergen 1979",
-            of_counts(overlap.recall),
-        ),
-        Metric(
-            "hausdorff_full",
-            "Hausdorff (full sets)",
-            "lower",
-            "px",
-            _PIXELS,
-            "scikit-image, hausdorff_distance",
-            of_distances(distance.hausdorff_full),
-        ),
-        Metric(
-            "hausdorff_boundary",
-            "Hausdorff (boundary)",
-            "lower",
-            "px",
-            _PIXELS,
-            _MONAI,
-            of_distances(distance.hausdorff_boundary),
-        ),
-        Metric(
-            "hd95_boundary",
-            "HD95 (boundary)",
-            "lower",
-            "px",
-            _PIXELS,
-            f"{_MONAI}, percentile 95",
-            of_distances(distance.hd95_boundary),
+        *(
+            Metric(
+                name + suffix,
+                title + more,
+                "lower",
+                unit,
+                (0.0, largest),
+                source,
+                of_distances(name, formula, unit),
+            )
+            for suffix, unit, largest, more in _UNITS
+            for name, title, source, formula in _DISTANCES
         ),
         Metric(
             "iou_nan",
@@ -74,7 +93,7 @@ METRICS: dict[str, Metric] = {
             "1",
             _SHARE,
             "nan-mean of CheXlocalize (Saporta et al. 2022); rewards predicting nothing",
-            where_predicted(of_counts(overlap.iou)),
+            where_predicted(of_counts("iou", overlap.iou)),
         ),
         Metric(
             "dice_nan",
@@ -83,7 +102,7 @@ METRICS: dict[str, Metric] = {
             "1",
             _SHARE,
             "as iou_nan",
-            where_predicted(of_counts(overlap.dice)),
+            where_predicted(of_counts("dice", overlap.dice)),
         ),
         Metric(
             "false_positive_share",
@@ -92,20 +111,24 @@ METRICS: dict[str, Metric] = {
             "1",
             _SHARE,
             "share of the image predicted where the reference is empty",
-            false_positive_share,
+            of_pair.false_positive_share,
         ),
     )
 }
+
+# All metrics: of masks, and the threshold-free ones of maps.
+METRICS: dict[str, Metric | RankingMetric] = {**MASK_METRICS, **RANKING}
 
 # What stands beside a metric whenever it is asked for.
 COMPANIONS = {"iou": "iou_nan", "dice": "dice_nan"}
 
 
-def select(names: list[str]) -> list[Metric]:
-    """Look up metrics by name and add what stands beside them.
+def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
+    """Look up metrics of masks by name and add what stands beside them.
 
     Args:
         names: as in the config's `scores.metrics`.
+        protocol: leaves out the metrics that it does not define; None leaves all.
 
     Returns:
         The metrics asked for, in that order, then `iou_nan` and `dice_nan` beside `iou` and `dice`,
@@ -115,11 +138,12 @@ def select(names: list[str]) -> list[Metric]:
         InputError: an unknown name (the nearest known one is suggested).
     """
     for name in names:
-        if name not in METRICS:
+        if name not in MASK_METRICS:
             raise InputError(
                 f"unknown metric {name!r}",
                 field="scores.metrics",
-                remedy=suggestion(name, METRICS),
+                remedy=suggestion(name, MASK_METRICS),
             )
     beside = [COMPANIONS[name] for name in names if name in COMPANIONS]
-    return [METRICS[name] for name in dict.fromkeys([*names, *beside, "false_positive_share"])]
+    asked = dict.fromkeys([*names, *beside, "false_positive_share"])
+    return [MASK_METRICS[name] for name in asked if protocol is None or protocol.defines(name)]

@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.maps import SaliencyMap
-from fidelity.masks import decode
+from fidelity.explainers.baselines.geometry import native_lung, shown
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
@@ -19,14 +16,6 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     del context, settings
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [_explain_one(task) for task in tasks]
+        return [Explanation(shown(task.case, native_lung(task.case))) for task in tasks]
 
     return explain
-
-
-def _explain_one(task: Task) -> Explanation:
-    if task.case.lung_native is None:
-        raise ValueError("the case has no lung mask")
-    y0, x0, y1, x1 = task.case.box
-    lung = decode(task.case.lung_native)[y0:y1, x0:x1]
-    return Explanation(SaliencyMap("binary", lung.astype(np.uint8)))

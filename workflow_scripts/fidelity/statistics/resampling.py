@@ -1,7 +1,7 @@
-"""Intervals and tests that respect patients: a patient's images are not independent of each other.
+"""Means with intervals that respect patients: a patient's images are not independent.
 
-Everything is resampled, tested and corrected with patients (clusters) as the unit. Numpy's arrays
-in, small records out; nothing here knows tables or metrics.
+Patients (clusters) are resampled, whole. Numpy's arrays in, small records out; nothing here knows
+tables or metrics.
 """
 
 import warnings
@@ -10,12 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from fidelity.seeding import seed_for
 
 # Rows of resampling weights turned to float at a time: bounds memory at some 32 MB.
 CHUNK_VALUES = 4_000_000
+# CheXlocalize's interval (rajpurkarlab/cheXlocalize, eval.py): replicates and 1-based positions.
+ORDER_REPLICATES = 1000
+ORDER_LOW, ORDER_HIGH = 25, 975
 
 
 @dataclass(frozen=True)
@@ -31,29 +33,6 @@ class Interval:
     mean: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A paired comparison of two methods on the same cases.
-
-    Attributes:
-        n: pairs of which both values are defined.
-        n_clusters: clusters (patients) with at least one such pair.
-        mean_difference: mean over clusters of the cluster's mean of a − b.
-        low: lower bound of the percentile interval of the mean difference.
-        high: upper bound.
-        effect_size: matched-pairs rank-biserial correlation in [−1, 1]; 1 if a is always larger.
-        p_value: two-sided Wilcoxon signed-rank test over clusters; 1 if no cluster differs.
-    """
-
-    n: int
-    n_clusters: int
-    mean_difference: float
-    low: float
-    high: float
-    effect_size: float
-    p_value: float
 
 
 def bootstrap_means(
@@ -132,11 +111,13 @@ def mean_intervals(
         seed: the config's seed.
 
     Returns:
-        One Interval per column.
+        One Interval per column; without bounds where a value is infinite.
     """
     values = np.asarray(values, dtype=float)
     values = values[:, None] if values.ndim == 1 else values
     means = [nan_mean(column) for column in values.T]
+    infinite = np.isinf(values).any(axis=0)
+    values = np.where(np.isinf(values), np.nan, values)
     sums, counts = cluster_sums(values, clusters)
     if len(sums) < 2:
         return [Interval(mean, np.nan, np.nan) for mean in means]
@@ -144,107 +125,38 @@ def mean_intervals(
     intervals = []
     for column, mean in enumerate(means):
         # With one cluster holding all defined values the interval would have no width.
-        informative = np.count_nonzero(counts[:, column]) >= 2
+        informative = np.count_nonzero(counts[:, column]) >= 2 and not infinite[column]
         low, high = _percentiles(replicated[:, column], alpha) if informative else (np.nan, np.nan)
         intervals.append(Interval(mean, low, high))
     return intervals
 
 
-def paired_comparison(
-    a: ArrayLike,
-    b: ArrayLike,
-    clusters: ArrayLike,
-    *,
-    replicates: int,
-    alpha: float,
-    seed: int,
-) -> Comparison:
-    """Compare two methods on the same cases, with clusters as the unit of the test.
+def order_statistics_intervals(
+    values: ArrayLike, clusters: ArrayLike, *, seed: int
+) -> list[Interval]:
+    """Give CheXlocalize's interval for each column (Saporta et al. 2022, their eval.py).
+
+    1000 resamples, the nan-skipping mean of each; the reported mean is the mean of these
+    replicates, the bounds are their 25th and 975th in ascending order (counted from 1).
 
     Args:
-        a: (n,) values of the first method, nan = undefined.
-        b: (n,) values of the second, same cases in the same order.
-        clusters: (n,) identifiers.
-        replicates: number of bootstrap resamples.
-        alpha: 1 − coverage of the interval.
+        values: (n,) or (n, m), nan = undefined.
+        clusters: (n,) identifiers of what is resampled: images, in CheXlocalize.
         seed: the config's seed.
 
     Returns:
-        The comparison over pairs of which both values are defined; nan throughout if there is none.
-        Wilcoxon's test is scipy's with zero differences dropped; the effect size is the
-        matched-pairs rank-biserial correlation (Kerby 2014).
+        One Interval per column; nan throughout where no value is defined.
     """
-    difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    defined = ~np.isnan(difference)
-    difference = difference[defined]
-    sums, counts = cluster_sums(difference[:, None], np.asarray(clusters, dtype=str)[defined])
-    if len(sums) == 0:
-        return Comparison(0, 0, np.nan, np.nan, np.nan, np.nan, np.nan)
-    per_cluster = (sums / counts)[:, 0]
-    interval = mean_intervals(
-        per_cluster, np.arange(len(per_cluster)), replicates=replicates, alpha=alpha, seed=seed
-    )[0]
-    return Comparison(
-        n=int(defined.sum()),
-        n_clusters=len(per_cluster),
-        mean_difference=interval.mean,
-        low=interval.low,
-        high=interval.high,
-        effect_size=rank_biserial(per_cluster),
-        p_value=wilcoxon_p(per_cluster),
-    )
-
-
-def wilcoxon_p(differences: np.ndarray) -> float:
-    """Test whether differences are symmetric about zero (Wilcoxon signed rank, two-sided).
-
-    Args:
-        differences: (n,) finite; zeros are dropped.
-
-    Returns:
-        The p value, exact for up to 50 differences without ties; 1 if all are zero.
-    """
-    nonzero = differences[differences != 0]
-    return float(stats.wilcoxon(nonzero).pvalue) if len(nonzero) else 1.0
-
-
-def rank_biserial(differences: np.ndarray) -> float:
-    """Give the matched-pairs rank-biserial correlation (R⁺ − R⁻) / (R⁺ + R⁻), Kerby 2014.
-
-    Args:
-        differences: (n,) finite; zeros are dropped.
-
-    Returns:
-        A value in [−1, 1]; 0 if all are zero.
-    """
-    nonzero = differences[differences != 0]
-    if len(nonzero) == 0:
-        return 0.0
-    ranks = stats.rankdata(np.abs(nonzero))
-    return float(np.sum(np.sign(nonzero) * ranks) / np.sum(ranks))
-
-
-def holm(p_values: ArrayLike) -> np.ndarray:
-    """Adjust p values for their number by Holm's step-down method (Holm 1979).
-
-    Equal to statsmodels' `multipletests(p, method="holm")` (tested), which collects all garbage of
-    the process in each call: 90 ms, where a study makes hundreds.
-
-    Args:
-        p_values: (n,); nan = no test was possible, which does not count.
-
-    Returns:
-        (n,) adjusted p values, nan where the input is.
-    """
-    p_values = np.asarray(p_values, dtype=float)
-    adjusted = np.full(p_values.shape, np.nan)
-    tested = ~np.isnan(p_values)
-    order = np.argsort(p_values[tested])
-    stepped = p_values[tested][order] * np.arange(len(order), 0, -1)
-    result = np.empty(len(order))
-    result[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    adjusted[tested] = result
-    return adjusted
+    values = np.asarray(values, dtype=float)
+    if len(values) == 0:
+        return [Interval(np.nan, np.nan, np.nan)] * (values.shape[1] if values.ndim > 1 else 1)
+    intervals = []
+    for column in bootstrap_means(values, clusters, ORDER_REPLICATES, seed).T:
+        # A resample without any defined value sorts to the end, as numpy sorts nan.
+        ordered = np.sort(column)
+        low, high = ordered[ORDER_LOW - 1], ordered[ORDER_HIGH - 1]
+        intervals.append(Interval(nan_mean(column), float(low), float(high)))
+    return intervals
 
 
 def nan_mean(values: np.ndarray) -> float:

@@ -1,0 +1,138 @@
+"""How long the threshold sweep of a whole study takes, and what doing it one by one would.
+
+    python benchmarks/sweep.py              # 583 cases × 12 explainers × 101 thresholds, one core
+    python benchmarks/sweep.py --cases 20   # a quick look
+
+All maps of the study are rendered to 256 × 256 pixels and scored at all thresholds, nothing is
+extrapolated. The ratios are of runs in one process on the same maps, drawn at random, whose scores
+must be equal.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+from sklearn.metrics import f1_score, jaccard_score  # noqa: E402
+
+from fidelity.maps import SaliencyMap, render  # noqa: E402
+from fidelity.metrics.conventions import policy_for  # noqa: E402
+from fidelity.metrics.curves import overlap_curves  # noqa: E402
+
+SIZE, WORKING = (256, 256), 224
+THRESHOLDS = np.linspace(0, 1, 101)
+POLICY = policy_for("default")
+Curves = tuple[np.ndarray, np.ndarray]
+
+
+def reference_mask(rng: np.random.Generator) -> np.ndarray:
+    """Draw a few ellipses, as infections lie in a lung."""
+    canvas = np.zeros(SIZE, np.uint8)
+    for _ in range(rng.integers(1, 5)):
+        centre = [int(value) for value in rng.integers(60, 196, 2)]
+        axes = [int(value) for value in rng.integers(8, 45, 2)]
+        cv2.ellipse(canvas, centre, axes, float(rng.uniform(0, 180)), 0, 360, 1, -1)
+    return canvas.astype(bool)
+
+
+def superpixel_labels(rng: np.random.Generator, number: int) -> np.ndarray:
+    """Split the working image into the cells of random points."""
+    seeds = np.ones((WORKING, WORKING), np.uint8)
+    seeds[rng.integers(0, WORKING, number), rng.integers(0, WORKING, number)] = 0
+    _, labels = cv2.distanceTransformWithLabels(
+        seeds, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+
+
+def maps_of_a_case(rng: np.random.Generator) -> Iterator[SaliencyMap]:
+    """Draw twelve maps in the forms that explainers give them."""
+    for side in (7, 7, 14, 28):
+        yield SaliencyMap("grid", rng.normal(size=(side, side)).astype(np.float32))
+    for number in (40, 80, 150):
+        labels = superpixel_labels(rng, number)
+        yield SaliencyMap("superpixels", rng.normal(size=labels.max() + 1), labels)
+    for sigma in (0, 0, 2, 8):
+        values = rng.normal(size=(WORKING, WORKING)).astype(np.float32)
+        yield SaliencyMap("dense", cv2.GaussianBlur(values, (0, 0), sigma) if sigma else values)
+    yield SaliencyMap("binary", (rng.random((WORKING, WORKING)) < 0.3).astype(np.uint8))
+
+
+def one_sort(map01: np.ndarray, reference: np.ndarray) -> Curves:
+    """Score as the project does."""
+    return overlap_curves(map01, reference, THRESHOLDS, POLICY)
+
+
+def by_numpy(map01: np.ndarray, reference: np.ndarray) -> Curves:
+    """Score mask by mask, as an evaluation script would."""
+    iou, dice = np.empty(THRESHOLDS.size), np.empty(THRESHOLDS.size)
+    for index, threshold in enumerate(THRESHOLDS.astype(np.float32)):
+        mask = map01 > threshold
+        both = np.logical_and(mask, reference).sum()
+        iou[index] = both / np.logical_or(mask, reference).sum()
+        dice[index] = 2 * both / (mask.sum() + reference.sum())
+    return iou, dice
+
+
+def by_sklearn(map01: np.ndarray, reference: np.ndarray) -> Curves:
+    """Score mask by mask with scikit-learn."""
+    truth = reference.ravel()
+    masks = [(map01 > threshold).ravel() for threshold in THRESHOLDS.astype(np.float32)]
+    return (
+        np.array([jaccard_score(truth, mask) for mask in masks]),
+        np.array([f1_score(truth, mask) for mask in masks]),
+    )
+
+
+def timed(score: Callable[..., Curves], saliency: SaliencyMap, reference: np.ndarray):
+    """Render and score one map; give seconds and scores."""
+    start = time.perf_counter()
+    map01 = render(saliency, (0, 0, *SIZE), SIZE)
+    curves = score(map01, reference)
+    return time.perf_counter() - start, curves
+
+
+def main() -> None:
+    """Run the benchmark and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=583)
+    parser.add_argument("--numpy-every", type=int, default=20, help="every n-th map by numpy too")
+    parser.add_argument("--sklearn-every", type=int, default=1000)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(0)
+    peers = {"numpy": (by_numpy, arguments.numpy_every)}
+    peers["scikit-learn"] = (by_sklearn, arguments.sklearn_every)
+    total, number = 0.0, 0
+    spent = {name: [0.0, 0.0, 0] for name in peers}
+    for _ in range(arguments.cases):
+        reference = reference_mask(rng)
+        for saliency in maps_of_a_case(rng):
+            seconds, curves = timed(one_sort, saliency, reference)
+            total += seconds
+            number += 1
+            for name, (peer, every) in peers.items():
+                if rng.integers(every) == 0:
+                    other, expected = timed(peer, saliency, reference)
+                    np.testing.assert_allclose(curves, expected, rtol=0, atol=1e-12)
+                    spent[name][0] += seconds
+                    spent[name][1] += other
+                    spent[name][2] += 1
+    print(f"{number} maps × {THRESHOLDS.size} thresholds, rendering included, one core:")
+    print(f"{total:.1f} s, {1e3 * total / number:.2f} ms per map\n")
+    print("| threshold by threshold | maps | ms per map | times as long |")
+    print("|---|---|---|---|")
+    for name, (ours, theirs, count) in spent.items():
+        if count:
+            print(f"| {name} | {count} | {1e3 * theirs / count:.1f} | {theirs / ours:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

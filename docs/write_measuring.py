@@ -1,0 +1,79 @@
+"""Write the tables of docs/measuring.md from the code: metrics, protocols, baselines.
+
+Run by `make docs`; a test fails when the file on disk is out of date.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow_scripts"))
+
+from fidelity.explainers.registry import METHODS  # noqa: E402
+from fidelity.metrics.conventions import PROTOCOLS, Protocol, base_name  # noqa: E402
+from fidelity.metrics.metric import Metric  # noqa: E402
+from fidelity.metrics.ranking_registry import RANKING, RankingMetric  # noqa: E402
+from fidelity.metrics.registry import METRICS  # noqa: E402
+
+MEASURING = ROOT / "docs" / "measuring.md"
+MASK_METRICS = [metric for metric in METRICS.values() if metric.name not in RANKING]
+SURFACES = {"pixels": "boundary pixels", "contour": "contour, weighted by length"}
+UNITS = {"1": "share", "diagonal": "image diagonals"}
+
+
+def render(text: str) -> str:
+    """Replace what stands between the marks."""
+    tables = {
+        "metrics": metric_rows(MASK_METRICS),
+        "ranking": metric_rows(RANKING.values()),
+        "protocols": protocol_rows(PROTOCOLS.values()),
+        "baselines": baseline_rows(),
+    }
+    for name, lines in tables.items():
+        table = "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
+        before, _, rest = text.partition(f"<!-- {name} -->")
+        text = before + table + rest.partition("<!-- end -->")[2]
+    return text
+
+
+def metric_rows(metrics: Iterable[Metric | RankingMetric]) -> list[str]:
+    """One row per metric, with what its registry entry says."""
+    rows = ["| metric | name | better | unit | range | source |", "|---|---|---|---|---|---|"]
+    for metric in metrics:
+        low, high = (f"{value:g}".replace("inf", "∞") for value in metric.range)
+        source = metric.source + (" (**sees the reference**)" if metric.uses_reference else "")
+        cells = [f"`{metric.name}`", metric.title, metric.direction]
+        cells += [UNITS.get(metric.unit, metric.unit), f"{low} … {high}", source]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
+    """One row per protocol."""
+    names = [metric.name for metric in MASK_METRICS if metric.name == base_name(metric.name)]
+    header = ["protocol", "conventions of", "metrics", "surface", "95th percentile"]
+    header += ["empty references in means"]
+    rows = [f"| {' | '.join(header)} |", "|---|---|---|---|---|---|"]
+    for protocol in protocols:
+        known = protocol.metrics
+        metrics = "all" if known is None else ", ".join(sorted(known, key=names.index))
+        counted = "yes" if protocol.counts_empty_references else "no"
+        cells = [f"`{protocol.name}`", protocol.source, metrics, SURFACES[protocol.surface]]
+        rows.append(f"| {' | '.join([*cells, protocol.percentile, counted])} |")
+    return rows
+
+
+def baseline_rows() -> list[str]:
+    """One row per null baseline and ceiling."""
+    rows = ["| method | name | kind | what it is |", "|---|---|---|---|"]
+    for key, method in METHODS.items():
+        if method.family in ("null", "ceiling"):
+            what = re.sub(r"^(null baseline|ceiling): ", "", method.source)
+            rows.append(f"| `{key}` | {method.title} | {method.family} | {what} |")
+    return rows
+
+
+if __name__ == "__main__":
+    MEASURING.write_text(render(MEASURING.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,309 @@
+# Figures: one rule each, PNG and PDF.
+
+
+rule figure_gallery:
+    input:
+        maps=lambda w: [path for entry in gallery_files(w) for path in entry["maps"]],
+        masks=lambda w: [entry["masks"] for entry in gallery_files(w)],
+        scores=lambda w: [entry["scores"] for entry in gallery_files(w)],
+        prepared=prepared_explained,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/gallery-{binarization}.png",
+            caption="captions/gallery.rst",
+            category="{dataset}",
+            subcategory="Overlays",
+            labels={"classifier": "{classifier}", "binarization": "{binarization}"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/gallery-{binarization}.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_gallery-{binarization}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_gallery-{binarization}.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=gallery_files,
+        settings=lambda w: {
+            **cfg["figures"],
+            "sign": cfg["postprocess"]["sign"],
+            "scoring_size": DATASETS[w.dataset]["scoring_size"],
+        },
+        digest=digests.module_digest("figures.gallery"),
+    message:
+        "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
+    script:
+        "../workflow_scripts/figure_gallery.py"
+
+
+rule figure_curves:
+    input:
+        curves=per_explainer(
+            "results/{dataset}/{classifier}/{explainer}/curves.parquet"
+        ),
+        thresholds=lambda w: list(tuned_thresholds(w).values()),
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/curves.png",
+            caption="captions/curves.rst",
+            category="{dataset}",
+            subcategory="Threshold curves",
+            labels={"classifier": "{classifier}", "binarization": "every threshold"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/curves.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_curves.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_curves.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        settings={**INTERVALS, **DRAWING},
+        thresholds=tuned_thresholds,
+        digest=digests.module_digest("figures.curves"),
+    message:
+        "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_curves.py"
+
+
+rule figure_distributions:
+    input:
+        scores=scores_per_explainer,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/distributions-{binarization}.png",
+            caption="captions/distributions.rst",
+            category="{dataset}",
+            subcategory="Distributions",
+            labels={"classifier": "{classifier}", "binarization": "{binarization}"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/distributions-{binarization}.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_distributions-{binarization}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_distributions-{binarization}.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        metric=cfg["statistics"]["primary"],
+        settings={"dpi": cfg["figures"]["dpi"]},
+        digest=digests.module_digest("figures.distributions"),
+    message:
+        "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
+    script:
+        "../workflow_scripts/figure_distributions.py"
+
+
+rule figure_training:
+    input:
+        training="results/{dataset}/{classifier}/training.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/training.png",
+            caption="captions/training.rst",
+            category="{dataset}",
+            subcategory="Classifier",
+            labels={"classifier": "{classifier}", "content": "Training curves"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/training.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_training.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_training.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        settings={"dpi": cfg["figures"]["dpi"]},
+        digest=digests.module_digest("figures.training"),
+    message:
+        "Drawing the training curves of {wildcards.classifier} on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/figure_training.py"
+
+
+rule figure_confusion:
+    input:
+        confusion="results/{dataset}/tables/confusion.csv",
+        calibration="results/{dataset}/tables/calibration.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/confusion.png",
+            caption="captions/confusion.rst",
+            category="{dataset}",
+            subcategory="Classifier",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Confusion and calibration",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/confusion.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_confusion.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_confusion.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        classifier=lambda w: w.classifier,
+        settings={"dpi": cfg["figures"]["dpi"]},
+        digest=digests.module_digest("figures.confusion"),
+    message:
+        "Drawing confusion matrix and calibration of {wildcards.classifier} on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/figure_confusion.py"
+
+
+rule figure_ranks:
+    input:
+        ranks=rules.ranks.output.ranks,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/ranks.png",
+            caption="captions/ranks.rst",
+            category="{dataset}",
+            subcategory="Ranks",
+            labels={"classifier": "{classifier}", "content": "Critical differences"},
+        ),
+        pdf="results/{dataset}/figures/{classifier}/ranks.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_ranks.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_ranks.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        binarization=PRIMARY_BINARIZATION,
+        metric=cfg["statistics"]["primary"],
+        settings=DRAWING,
+        digest=digests.module_digest("figures.critical_difference"),
+    message:
+        "Drawing the critical differences of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_ranks.py"
+
+
+rule figure_sensitivity:
+    input:
+        localization=rules.summarize.output.localization,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/sensitivity.png",
+            caption="captions/sensitivity.rst",
+            category="{dataset}",
+            subcategory="Ranks",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Sensitivity to protocol and binarization",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/sensitivity.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_sensitivity.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_sensitivity.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        statistics={
+            key: cfg["statistics"][key] for key in ("primary", "primary_binarization")
+        },
+        diagnostic=DIAGNOSTIC,
+        settings=DRAWING,
+        digest=digests.module_digest("figures.sensitivity"),
+    message:
+        "Drawing the sensitivity of the ranking of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_sensitivity.py"
+
+
+rule figure_lesion_size:
+    input:
+        scores=primary_scores_of_classifier,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/lesion_size.png",
+            caption="captions/lesion_size.rst",
+            category="{dataset}",
+            subcategory="Distributions",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Score against lesion size",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/lesion_size.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_lesion_size.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_lesion_size.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        metric=cfg["statistics"]["primary"],
+        settings={**INTERVALS, **DRAWING},
+        digest=digests.module_digest("figures.lesion_size"),
+    message:
+        "Drawing score against lesion size of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_lesion_size.py"
+
+
+rule figure_agreement:
+    input:
+        agreement="results/{dataset}/tables/agreement-{classifier}.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/agreement.png",
+            caption="captions/agreement.rst",
+            category="{dataset}",
+            subcategory="Ranks",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Agreement between explainers",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/agreement.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_agreement.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_agreement.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        settings=DRAWING,
+        digest=digests.module_digest("figures.agreement"),
+    message:
+        "Drawing the agreement between explainers of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_agreement.py"

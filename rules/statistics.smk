@@ -1,0 +1,224 @@
+# From scores to statistics: means with intervals, paired tests, ranks, models, the verdict.
+
+
+rule summarize:
+    input:
+        scores=all_scores,
+    output:
+        localization="results/{dataset}/tables/localization.csv",
+    log:
+        "results/logs/{dataset}/summarize.log",
+    benchmark:
+        "results/benchmarks/{dataset}/summarize.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        combos=lambda w: combinations(w.dataset),
+        statistics=INTERVALS,
+        metrics=METRIC_NAMES,
+        seed=cfg["seed"],
+        digest=digests.module_digest("summary"),
+    message:
+        "Summarizing the scores of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/summarize.py"
+
+
+rule compare:
+    input:
+        scores=all_scores,
+    output:
+        comparisons="results/{dataset}/tables/comparisons.csv",
+    log:
+        "results/logs/{dataset}/compare.log",
+    benchmark:
+        "results/benchmarks/{dataset}/compare.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        combos=lambda w: combinations(w.dataset),
+        statistics=cfg["statistics"],
+        metrics=METRIC_NAMES,
+        seed=cfg["seed"],
+        diagnostic=DIAGNOSTIC,
+        digest=digests.module_digest("comparisons"),
+    message:
+        "Comparing the explainers on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/compare.py"
+
+
+rule ranks:
+    input:
+        scores=all_scores,
+    output:
+        ranks="results/{dataset}/tables/ranks.csv",
+    log:
+        "results/logs/{dataset}/ranks.log",
+    benchmark:
+        "results/benchmarks/{dataset}/ranks.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        combos=lambda w: combinations(w.dataset),
+        statistics=cfg["statistics"],
+        metrics=METRIC_NAMES,
+        families=FAMILIES,
+        diagnostic=DIAGNOSTIC,
+        digest=digests.module_digest("ranks"),
+    message:
+        "Ranking the explainers on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/ranks.py"
+
+
+rule seeds:
+    input:
+        localization=rules.summarize.output.localization,
+    output:
+        seeds="results/{dataset}/tables/seeds.csv",
+    log:
+        "results/logs/{dataset}/seeds.log",
+    benchmark:
+        "results/benchmarks/{dataset}/seeds.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        bases=BASES,
+        digest=digests.module_digest("seeds"),
+    message:
+        "Measuring the spread between training seeds on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/seeds.py"
+
+
+rule mixed_model:
+    input:
+        scores=primary_scores,
+    output:
+        mixed_model="results/{dataset}/tables/mixed_model.csv",
+    log:
+        "results/logs/{dataset}/mixed_model.log",
+    benchmark:
+        "results/benchmarks/{dataset}/mixed_model.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=60,
+    params:
+        combos=lambda w: primary_combinations(w.dataset),
+        statistics=cfg["statistics"],
+        families=FAMILIES,
+        bases=BASES,
+        digest=digests.module_digest("mixed_model"),
+    message:
+        "Fitting the mixed model of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/mixed_model.py"
+
+
+rule strata:
+    input:
+        scores=primary_scores,
+    output:
+        strata="results/{dataset}/tables/strata.csv",
+    log:
+        "results/logs/{dataset}/strata.log",
+    benchmark:
+        "results/benchmarks/{dataset}/strata.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        combos=lambda w: primary_combinations(w.dataset),
+        statistics=cfg["statistics"],
+        seed=cfg["seed"],
+        digest=digests.module_digest("strata"),
+    message:
+        "Summarizing the scores of {wildcards.dataset} by lesion size, prediction and confidence"
+    script:
+        "../workflow_scripts/strata.py"
+
+
+rule agreement:
+    input:
+        masks=lambda w: [
+            f"results/{w.dataset}/{c}/{e}/{PRIMARY_BINARIZATION}/masks.json"
+            for c, e in explainers_of(w.classifier)
+        ],
+        cases="results/{dataset}/cases.csv",
+    output:
+        "results/{dataset}/tables/agreement-{classifier}.csv",
+    log:
+        "results/logs/{dataset}/{classifier}/agreement.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/agreement.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        binarization=PRIMARY_BINARIZATION,
+        digest=digests.module_digest("agreement"),
+    message:
+        "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
+    script:
+        "../workflow_scripts/agreement.py"
+
+
+rule verdict:
+    input:
+        localization=rules.summarize.output.localization,
+        comparisons=rules.compare.output.comparisons,
+        ranks=rules.ranks.output.ranks,
+        seeds=rules.seeds.output.seeds,
+        classification=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/classification.csv",
+            otherwise=[],
+        ),
+    output:
+        markdown="results/{dataset}/tables/verdict.md",
+        html=report(
+            "results/{dataset}/tables/verdict.html",
+            caption="captions/verdict.rst",
+            category="{dataset}",
+            subcategory="Verdict",
+            labels={"content": "The verdict in words"},
+        ),
+        json="results/{dataset}/tables/verdict.json",
+    log:
+        "results/logs/{dataset}/verdict.log",
+    benchmark:
+        "results/benchmarks/{dataset}/verdict.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        families=FAMILIES,
+        bases=BASES,
+        statistics=cfg["statistics"],
+        digest=digests.module_digest("verdict"),
+    message:
+        "Writing the verdict on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/verdict.py"

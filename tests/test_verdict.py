@@ -1,0 +1,461 @@
+"""A verdict says what the tables' tests say: every sentence is forced by a hand-made table."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import verdict as script
+from fidelity.comparisons import COMPARISONS
+from fidelity.ranks import RANKS
+from fidelity.seeds import SEEDS
+from fidelity.summary import LOCALIZATION
+from fidelity.verdict import pages
+from fidelity.verdict.build import build, reading
+from fidelity.verdict.comparison import read_rows, sentence
+from fidelity.verdict.evidence import Study, Tables
+from fidelity.verdict.flips import order_of
+from fidelity.verdict.wording import counted, listed, p_value, signed
+
+STATISTICS = {
+    "primary": "iou",
+    "primary_binarization": "tuned",
+    "alpha": 0.05,
+    "margin": 0.05,
+}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung": "null", "unet": "ceiling"}
+BASES = {"resnet18": "resnet18"}
+HEAD = {"dataset": "demo", "split": "test", "classifier": "resnet18"}
+
+
+def compared(a, b, conclusion, **changes):
+    """One row of comparisons.csv whose numbers agree with its conclusion."""
+    difference, low, high, p = {
+        "a_higher": (0.08, 0.06, 0.1, 1e-5),
+        "b_higher": (-0.08, -0.1, -0.06, 1e-5),
+        "equivalent": (0.01, -0.02, 0.04, 0.4),
+        "none_shown": (0.03, -0.04, 0.1, 0.3),
+    }[conclusion]
+    row = {
+        **HEAD,
+        "binarization": "tuned",
+        "protocol": "default",
+        "class": "COVID-19",
+        "metric": "iou",
+        "family": "primary",
+        "explainer_a": a,
+        "explainer_b": b,
+        "n": 60,
+        "n_patients": 40,
+        "mean_difference": difference,
+        "ci_low": low,
+        "ci_high": high,
+        "effect_size": 0.5,
+        "p_value": p,
+        "p_adjusted": p,
+        "p_permutation": p,
+        "p_permutation_adjusted": p,
+        "conclusion": conclusion,
+        "unit_of_analysis": "patient",
+    }
+    return {**row, **changes}
+
+
+def localized(explainer, **changes):
+    null = FAMILIES.get(explainer) in ("null", "ceiling")
+    row = {
+        **HEAD,
+        "classifier": "none" if null else "resnet18",
+        "explainer": explainer,
+        "binarization": "tuned",
+        "protocol": "default",
+        "class": "COVID-19",
+        "metric": "iou",
+        "unit": "1",
+        "n": 60,
+        "n_patients": 40,
+        "n_empty_prediction": 0,
+        "n_empty_reference": 0,
+        "n_undefined": 0,
+        "mean": 0.3,
+        "ci_low": 0.28,
+        "ci_high": 0.32,
+        "median": 0.3,
+        "std": 0.1,
+    }
+    return {**row, **changes}
+
+
+def tables(rows, explainers=tuple(FAMILIES), **others):
+    return Tables(
+        pd.DataFrame(
+            [row if isinstance(row, dict) else localized(row) for row in explainers],
+            columns=LOCALIZATION,
+        ),
+        pd.DataFrame(rows, columns=COMPARISONS),
+        others.pop("ranks", pd.DataFrame(columns=RANKS)),
+        **others,
+    )
+
+
+def chapter_of(rows, families=FAMILIES, bases=BASES, explainers=None, **others):
+    explainers = tuple(families) if explainers is None else explainers
+    (chapter,) = build(tables(rows, explainers, **others), Study(STATISTICS, families, bases))
+    return chapter
+
+
+def texts(chapter, title=None):
+    """All sentences of the headline, or of the section whose title starts so."""
+    if title is None:
+        return [found.text for found in chapter.headline]
+    (section,) = [part for part in chapter.sections if part.title.startswith(title)]
+    return [found.text for group in section.groups for found in group.sentences]
+
+
+def say(row):
+    (comparison,) = read_rows(pd.DataFrame([row]))
+    return sentence(comparison, STATISTICS)
+
+
+def test_each_conclusion_has_its_sentence():
+    assert say(compared("lime", "gradcam", "a_higher")).text == (
+        "lime scored higher than gradcam: IoU difference +0.080 (95 % interval +0.060 to +0.100; "
+        "Holm-adjusted p < 0.001 (sign flips: p < 0.001); n = 40 patients, 60 cases)."
+    )
+    assert say(compared("lime", "gradcam", "b_higher")).text.startswith(
+        "lime scored lower than gradcam: IoU difference −0.080"
+    )
+    assert say(compared("lime", "gradcam", "equivalent")).text.startswith(
+        "lime and gradcam are equivalent within ±0.05 IoU: IoU difference +0.010"
+    )
+    none = say(compared("lime", "gradcam", "none_shown")).text
+    assert none.startswith("No difference between lime and gradcam was shown: IoU difference")
+    assert "p = 0.300" in none
+
+
+def test_where_lower_is_better_the_words_follow():
+    px = {"metric": "hausdorff_full", "mean_difference": -12.34, "ci_low": -20, "ci_high": -3.2}
+    found = say(compared("lime", "gradcam", "b_higher", **px))
+    assert found.outcome == "better"
+    assert found.text.startswith(
+        "lime scored better (lower) than gradcam: Hausdorff (full sets) difference −12.3 px "
+        "(95 % interval −20.0 to −3.2;"
+    )
+    turned = {"mean_difference": 12.34, "ci_low": 3.2, "ci_high": 20, "metric": "hausdorff_full"}
+    assert say(compared("lime", "gradcam", "a_higher", **turned)).outcome == "worse"
+
+
+def test_what_qualifies_a_difference_is_said():
+    small = {"mean_difference": 0.02, "ci_low": 0.01, "ci_high": 0.03}
+    text = say(compared("lime", "gradcam", "a_higher", **small)).text
+    assert text.endswith("; a difference smaller than the margin of 0.05.")
+    text = say(compared("lime", "gradcam", "a_higher", p_permutation_adjusted=0.2)).text
+    assert text.endswith("; the sign-flip test does not confirm it.")
+    nothing = dict.fromkeys(
+        ("mean_difference", "ci_low", "ci_high", "p_adjusted", "p_permutation_adjusted"), np.nan
+    )
+    found = say(compared("lime", "gradcam", "none_shown", n=0, n_patients=0, **nothing))
+    assert found.outcome == "absent"
+    assert "could not be compared" in found.text
+
+
+def test_turning_a_comparison_turns_all_of_it():
+    (row,) = read_rows(pd.DataFrame([compared("lung", "lime", "a_higher")]))
+    seen = row.seen_from("lime")
+    assert (seen.first, seen.outcome, seen.ahead) == ("lime", "worse", -1)
+    assert (seen.difference, seen.low, seen.high) == (-0.08, -0.1, -0.06)
+    assert seen.turned() == row
+    assert row.seen_from("lung") is row
+
+
+def test_headline_counts_primary_comparisons_alone():
+    rows = [
+        compared("lime", "gradcam", "none_shown"),
+        compared("lime", "gradcam", "a_higher", metric="dice", family="secondary"),
+        compared("lime", "gradcam", "b_higher", binarization="oracle", family="diagnostic"),
+        compared("lime", "lung", "b_higher"),
+        compared("gradcam", "lung", "none_shown"),
+        compared("lime", "unet", "b_higher", mean_difference=-0.3, ci_low=-0.4, ci_high=-0.2),
+        compared("gradcam", "unet", "b_higher", mean_difference=-0.4, ci_low=-0.5, ci_high=-0.3),
+    ]
+    chapter = chapter_of(rows)
+    said = texts(chapter)
+    assert said[:4] == [
+        "lime was not shown to differ from the other explainer (gradcam).",
+        "lime scored lower than the null baseline (lung).",
+        "gradcam was not shown to differ from the other explainer (lime).",
+        "gradcam was not shown to differ from the null baseline (lung).",
+    ]
+    assert said[4].startswith("No explainer was shown to score higher than lung")
+    assert said[5].startswith(
+        "The explainer nearest to the ceiling unet is lime, shown to be below it: IoU difference "
+        "−0.300"
+    )
+    assert len(said) == 6
+    assert all("oracle" not in text for text in texts(chapter, "Where does"))
+    (other,) = texts(chapter, "Secondary")
+    assert other.startswith("lime − gradcam: lime is better by Dice +0.080")
+
+
+def test_the_better_one_is_named_first_among_explainers_and_the_explainer_against_nulls():
+    rows = [
+        compared("lime", "gradcam", "b_higher"),
+        compared("lung", "lime", "a_higher"),
+        compared("unet", "lime", "a_higher"),
+    ]
+    chapter = chapter_of(rows)
+    assert texts(chapter, "Does one")[0].startswith("gradcam scored higher than lime: IoU diff")
+    assert texts(chapter, "Does an")[0].startswith("lime scored lower than lung: IoU difference −")
+    assert texts(chapter, "How far")[0].startswith("lime scored lower than unet")
+
+
+def test_several_null_baselines_are_counted_and_named():
+    families = {"lime": "perturbation", "lung": "null", "centre": "null", "edges": "null"}
+    rows = [
+        compared("lime", "lung", "b_higher"),
+        compared("lime", "centre", "a_higher"),
+        compared("lime", "edges", "a_higher"),
+    ]
+    said = texts(chapter_of(rows, families))
+    assert said[0] == (
+        "lime scored higher than 2 of 3 null baselines (centre and edges); it scored lower than "
+        "1 of 3 null baselines (lung)."
+    )
+    assert said[1].startswith("lime was not shown to score higher than lung:")
+    beaten = [{**row, "conclusion": "a_higher"} for row in rows]
+    assert texts(chapter_of(beaten, families)) == [
+        "lime scored higher than all 3 null baselines (lung, centre and edges)."
+    ]
+
+
+def test_one_explainer_no_nulls_and_no_classifier_read_well():
+    alone = chapter_of([], {"lime": "perturbation"})
+    assert texts(alone) == ["There is no primary comparison: nothing can be concluded."]
+    assert texts(alone, "Does one")[0].startswith("There is one explainer only")
+    assert texts(alone, "Does an")[0].startswith("No null baseline was run")
+    assert texts(alone, "How far")[0].startswith("No ceiling")
+    assert texts(alone, "Where does") == ["There is no pair of explainers whose order could flip."]
+    nulls = chapter_of(
+        [compared("lung", "unet", "b_higher", classifier="none")],
+        {"lung": "null", "unet": "ceiling"},
+        bases={},
+    )
+    assert nulls.classifier == "none"
+    assert texts(nulls) == ["No explainer of a classifier was scored."]
+
+
+def settings_of(signs, tested):
+    """Comparisons of lime and gradcam in several binarizations: sign of the mean, shown or not."""
+    rows = []
+    for number, (sign, shown) in enumerate(zip(signs, tested, strict=True)):
+        conclusion = ("a_higher" if sign > 0 else "b_higher") if shown else "none_shown"
+        changes = {"binarization": f"b{number}", "mean_difference": 0.03 * sign}
+        rows.append(compared("lime", "gradcam", conclusion, family="secondary", **changes))
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("signs", "tested", "said"),
+    [
+        ([1, 1], [1, 0], "lime is ahead of gradcam in all 2 settings (shown by tests in 1)."),
+        ([1, 1], [1, 1], "lime is ahead of gradcam in all 2 settings (shown by tests in all)."),
+        (
+            [-1],
+            [0],
+            "gradcam is ahead of lime in the one setting there is (shown by tests in none).",
+        ),
+        (
+            [1, 1, -1],
+            [0, 0, 0],
+            "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
+            "The flip is in the means only: no test shows either to be better.",
+        ),
+        (
+            [1, 1, -1],
+            [1, 0, 0],
+            "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
+            "The flip is in the means only: tests show lime to be better in 1, gradcam in none.",
+        ),
+        (
+            [1, 1, -1],
+            [1, 1, 1],
+            "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
+            "Tests stand behind both: lime was shown to be better in 2, gradcam in 1 "
+            "(protocol default with b2).",
+        ),
+    ],
+)
+def test_flips_tell_tests_from_means(signs, tested, said):
+    assert texts(chapter_of(settings_of(signs, tested)), "Where does") == [said]
+
+
+def test_flips_are_counted_over_pairs_and_metrics():
+    families = {"lime": "perturbation", "gradcam": "cam", "ig": "gradient"}
+    rows = settings_of([1, -1], [1, 1])
+    rows += [{**row, "explainer_b": "ig"} for row in settings_of([1, 1], [0, 0])]
+    said = texts(chapter_of(rows, families), "Where does")
+    assert said[0] == (
+        "In IoU, 1 of 2 pairs changes its order of means with the setting, 1 of them with tests "
+        "behind both orders."
+    )
+    steady = texts(chapter_of(rows[2:] + rows[:1], families), "Where does")
+    assert steady[0] == "In IoU, none of 2 pairs changes its order of means with the setting."
+
+
+def test_flips_over_metrics_follow_their_direction():
+    px = {"metric": "hausdorff_full", "mean_difference": -9.0, "family": "secondary"}
+    distance = compared("lime", "gradcam", "b_higher", **px)
+    said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
+    # Lower is better: both metrics say the same.
+    assert said[1] == "lime is ahead of gradcam in all 2 settings (shown by tests in all)."
+    (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
+    assert order_of("lime", "gradcam", [row]) is None
+
+
+def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
+    quality = {**HEAD, "class": "all", "metric": "accuracy", "value": 0.6, "n": 90}
+    explainers = [
+        localized("lime", n_empty_prediction=3, n_undefined=1, n_empty_reference=2),
+        localized("gradcam"),
+    ]
+    rows = [compared("lime", "gradcam", "a_higher", unit_of_analysis="image", n_patients=60)]
+    families = {"lime": "perturbation", "gradcam": "cam"}
+    chapter = chapter_of(
+        rows, families, explainers=explainers, classification=pd.DataFrame([quality])
+    )
+    said = " ".join(texts(chapter, "What do"))
+    assert "The unit of analysis is the image" in said
+    assert "accuracy is 0.600 (test split, 90 images), below 0.65" in said
+    assert "one trained network (one seed)" in said
+    assert "Empty predicted masks: lime 3 of 60." in said
+    assert "Cases without a score (failed explanations): lime 1 of 60." in said
+    assert "2 cases with an empty reference mask are counted, not averaged." in said
+    fine = chapter_of(rows, families, classification=pd.DataFrame([{**quality, "value": 0.9}]))
+    said = " ".join(texts(fine, "What do"))
+    assert "accuracy is 0.900 (test split, 90 images)." in said
+    assert "No predicted mask is empty. No explanation failed." in said
+    few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
+    assert "With 4 patients no test can reach significance" in " ".join(texts(few, "What do"))
+
+
+def test_seeds_stand_beside_the_interval():
+    row = {
+        **HEAD,
+        "classifier": "net",
+        "explainer": "lime",
+        "binarization": "tuned",
+        "protocol": "default",
+        "class": "COVID-19",
+        "metric": "iou",
+        "n_seeds": 3,
+        "mean": 0.31,
+        "std_between_seeds": 0.04,
+        "min": 0.27,
+        "max": 0.35,
+        "mean_ci_half_width": 0.02,
+    }
+    names = [f"net-s{seed}" for seed in (1, 2, 3)]
+    explainers = [localized("lime", classifier=name) for name in names]
+    chapters = build(
+        tables([], explainers, seeds=pd.DataFrame([row], columns=SEEDS)),
+        Study(STATISTICS, {"lime": "perturbation"}, dict.fromkeys(names, "net")),
+    )
+    assert [chapter.classifier for chapter in chapters] == names
+    said = " ".join(texts(chapters[1], "What do"))
+    assert "one of 3 trainings (net-s1, net-s2 and net-s3)" in said
+    assert (
+        "Over 3 seeds the mean IoU of lime is 0.310, standard deviation between seeds 0.040, "
+        "against ±0.020 over cases." in said
+    )
+    assert "one seed" not in said
+
+
+def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
+    head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
+    head |= {"metric": "iou", "n_patients": 40, "friedman_statistic": 20.0, "friedman_p": 0.00001}
+    ranks = pd.DataFrame(
+        [
+            {**head, "explainer": name, "mean_rank": rank, "critical_difference": 0.5}
+            for name, rank in (("lime", 1.9), ("lung", 1.5), ("gradcam", 2.6))
+        ]
+    )
+    (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS)), "Who ranks")
+    assert said == (
+        "In class COVID-19 the mean ranks over 40 units are lung 1.50, lime 1.90 and gradcam 2.60 "
+        "(1 is best; Friedman χ² = 20.0, p < 0.001); ranks closer than 0.50 (Nemenyi) are not told "
+        "apart: from lung, this holds for lime."
+    )
+
+
+def test_the_pooled_class_leads_and_every_class_is_answered():
+    rows = [
+        compared("lime", "gradcam", "none_shown", **{"class": "all"}),
+        compared("lime", "gradcam", "a_higher"),
+    ]
+    explainers = [
+        localized(name, **{"class": cls}) for name in FAMILIES for cls in ("COVID-19", "all")
+    ]
+    chapter = chapter_of(rows, explainers=explainers)
+    section = chapter.sections[1]
+    assert [group.title for group in section.groups] == ["All classes", "Class COVID-19"]
+    assert texts(chapter)[0] == "lime was not shown to differ from the other explainer (gradcam)."
+
+
+def test_pages_escape_names_and_json_is_strict(tmp_path):
+    families = {"<b>lime</b>": "perturbation", "grad_cam*": "cam"}
+    rows = [compared("<b>lime</b>", "grad_cam*", "none_shown", effect_size=np.nan)]
+    study = Study(STATISTICS, families, BASES)
+    chapters = build(tables(rows, tuple(families)), study)
+    page = pages.to_html(chapters, "Verdict & more", reading(study))
+    assert "<b>lime" not in page
+    assert "&lt;b&gt;lime&lt;/b&gt;" in page
+    assert "<script" not in page
+    assert "Verdict &amp; more" in page
+    text = pages.to_markdown(chapters, "Verdict", reading(study))
+    assert r"grad\_cam\*" in text
+    assert "&lt;b&gt;lime" in text
+    content = json.loads(pages.to_json(chapters), parse_constant=pytest.fail)
+    (first, *_) = content["chapters"][0]["sections"][1]["groups"][0]["sentences"]
+    assert first["numbers"]["effect_size"] is None
+    assert first["numbers"]["p_adjusted"] == 0.3
+
+
+def test_the_script_reads_csvs_and_writes_equal_bytes(tmp_path):
+    made = tables([compared("lime", "gradcam", "a_higher"), compared("lime", "lung", "b_higher")])
+    paths = {
+        name: str(tmp_path / f"{name}.csv") for name in ("localization", "comparisons", "ranks")
+    }
+    for name, path in paths.items():
+        getattr(made, name).to_csv(path, index=False)
+    written = []
+    for repeat in range(2):
+        outputs = {
+            kind: str(tmp_path / f"{repeat}.{suffix}")
+            for kind, suffix in (("markdown", "md"), ("html", "html"), ("json", "json"))
+        }
+        script.main(
+            **paths,
+            seeds="",
+            classification="",
+            dataset="demo",
+            families=FAMILIES,
+            bases=BASES,
+            statistics=STATISTICS,
+            **outputs,
+        )
+        written.append([Path(path).read_bytes() for path in outputs.values()])
+    assert written[0] == written[1]
+    assert b"lime scored higher than the other explainer" in written[0][0]
+
+
+def test_words():
+    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+    assert (counted(1, "case"), counted(2, "case")) == ("1 case", "2 cases")
+    assert (signed(0.0004, 3), signed(-0.0004, 3), signed(-1.25, 1)) == ("0.000", "0.000", "−1.2")
+    assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")

@@ -1,0 +1,48 @@
+"""Applying a binarization rule by its name in the config."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from fidelity.binarizations.registry import RULES
+from fidelity.errors import InputError
+from fidelity.near import suggestion
+
+# A binary map holds 0 and 1: any threshold between gives the map itself.
+BINARY_THRESHOLD = 0.5
+
+
+def binarize(
+    map01: np.ndarray, kind: str, settings: dict[str, Any], **given: Any
+) -> tuple[np.ndarray, float]:
+    """Turn a rendered map into a predicted mask.
+
+    Args:
+        map01: float32 (H, W) in [0, 1].
+        kind: of the map; one of kind `binary` (a lung mask) is its own mask under every rule.
+        settings: the config's entry: `method` and its parameters.
+        given: what the rule needs beside the map (see `inputs.inputs_of`); it takes the place of a
+            parameter of the same name.
+
+    Returns:
+        Boolean (H, W) and the threshold used, in the map's own scale.
+
+    Raises:
+        InputError: unknown method or a parameter out of its range.
+        ValueError: the rule needs something that is not given.
+    """
+    method = settings["method"]
+    if method not in RULES:
+        raise InputError(
+            f"unknown binarization {method!r}",
+            field="binarizations.method",
+            remedy=suggestion(method, RULES),
+        )
+    if kind == "binary":
+        return map01 > BINARY_THRESHOLD, BINARY_THRESHOLD
+    if missing := RULES[method].needs - given.keys():
+        raise ValueError(f"the binarization {method!r} needs {', '.join(sorted(missing))}")
+    parameters = {key: value for key, value in settings.items() if key != "method"}
+    needed = {key: given[key] for key in RULES[method].needs}
+    return import_module(RULES[method].module).binarize(map01, **{**parameters, **needed})

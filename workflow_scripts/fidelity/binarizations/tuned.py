@@ -1,0 +1,27 @@
+"""One threshold per class, chosen on the validation split (`fidelity.tuning`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fidelity.binarizations import fixed
+
+
+def binarize(
+    map01: np.ndarray,
+    threshold: float,
+    metric: str = "iou",
+    thresholds: Sequence[float] | None = None,
+) -> tuple[np.ndarray, float]:
+    """Keep the pixels strictly above the tuned threshold, as `fixed` does.
+
+    Args:
+        map01: float32 (H, W) in [0, 1].
+        threshold: of the map's class, from thresholds.csv.
+        metric: what the threshold was chosen by; decides nothing here.
+        thresholds: among which it was chosen; decides nothing here.
+
+    Returns:
+        Boolean (H, W) and the threshold.
+    """
+    return fixed.binarize(map01, threshold)

@@ -1,0 +1,103 @@
+"""Reading the saliency maps that CheXlocalize publishes as pickles, without running their code.
+
+A pickle is a program: it may import any function and call it. The ones written by CheXlocalize need
+six names to rebuild tensors; every other name is refused before anything is called.
+"""
+
+import collections
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fidelity.errors import InputError
+
+REMEDY = "Use files from the data set's own publisher only; see rajpurkarlab/cheXlocalize"
+KEYS = ("map", "prob", "task", "cxr_dims")
+
+
+@dataclass(frozen=True)
+class PublishedMap:
+    """A saliency map of one image and pathology.
+
+    Attributes:
+        values: float32 (h, w), at the resolution of the network's last layer; not normalised.
+        probability: of the pathology, as the classifier gave it.
+        task: name of the pathology.
+        size: (height, width) of the original image in pixels.
+    """
+
+    values: np.ndarray
+    probability: float
+    task: str
+    size: tuple[int, int]
+
+
+def read_map(path: str | Path) -> PublishedMap:
+    """Read one pickled map.
+
+    Args:
+        path: a file `{image}_{task}_map.pkl`.
+
+    Returns:
+        The map. The pickle's copy of the image and of the annotation are passed over.
+
+    Raises:
+        InputError: the pickle asks for a name that a map does not need, is damaged, or holds
+            something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = _Unpickler(file, path).load()
+    except InputError:
+        raise
+    except Exception as error:  # A damaged pickle may fail in any way.
+        raise InputError(f"cannot be read as a pickle ({error})", file=path) from error
+    missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise InputError(f"has no {', '.join(missing)}", file=path, remedy=REMEDY)
+    values = np.asarray(content["map"].detach().cpu().numpy(), np.float32)
+    if values.ndim != 4 or values.shape[:2] != (1, 1):
+        raise InputError(f"map has shape {values.shape}, not (1, 1, h, w)", file=path)
+    width, height = (int(length) for length in content["cxr_dims"])
+    probability = float(np.asarray(content["prob"]).reshape(-1)[0])
+    return PublishedMap(values[0, 0], probability, str(content["task"]), (height, width))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Allows what rebuilds tensors on the CPU and plain data, nothing else."""
+
+    def __init__(self, file: Any, path: str | Path) -> None:
+        super().__init__(file)
+        self._path = path
+
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        allowed = _allowed()
+        if (module, name) not in allowed:
+            raise InputError(
+                f"the pickle asks for {module}.{name}, which a saliency map does not need",
+                file=self._path,
+                remedy=REMEDY,
+            )
+        return allowed[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise InputError("the pickle refers to data outside itself", file=self._path, remedy=REMEDY)
+
+
+def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
+    import torch
+
+    def load_storage(data: bytes) -> Any:
+        """torch.storage._load_from_bytes calls torch.load, which would unpickle anything."""
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+    return {
+        ("collections", "OrderedDict"): collections.OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+        ("torch.storage", "_load_from_bytes"): load_storage,
+    }

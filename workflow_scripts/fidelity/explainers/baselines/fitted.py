@@ -1,0 +1,75 @@
+"""What a baseline has learnt from the training split, as a file."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.errors import InputError
+from fidelity.files import atomic_path
+
+SCHEMA = "fidelity-fitted-1"
+
+
+def annotated_cases(shards: Sequence[Path]) -> Iterator[PreparedCase]:
+    """Yield the cases that have a reference mask, shard by shard."""
+    for path in shards:
+        with PreparedShard(path) as shard:
+            yield from (case for case in shard if case.references)
+
+
+def no_training_masks() -> InputError:
+    """Describe a training split without anything to learn from."""
+    return InputError(
+        "no training case has a reference mask to learn from",
+        field="datasets",
+        remedy="Add annotated training cases, or leave out mean_mask and unet",
+    )
+
+
+def write_fitted(
+    path: Path, tensors: Mapping[str, np.ndarray], classes: Sequence[str], settings: dict[str, Any]
+) -> None:
+    """Write tensors and what they belong to, atomically; equal contents give equal bytes.
+
+    Args:
+        path: the .safetensors file.
+        tensors: arrays by name.
+        classes: source classes that were learnt, in the order of the tensors.
+        settings: the explainer's config entry.
+    """
+    meta = {"schema": SCHEMA, "classes": list(classes), "settings": settings}
+    # One metadata entry alone: safetensors does not keep an order between several.
+    text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(dict(tensors), metadata={"fidelity": text}))
+
+
+def read_fitted(path: Path, method: str) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read what `write_fitted` wrote.
+
+    Args:
+        path: the file.
+        method: the method that asks.
+
+    Returns:
+        The arrays by name, and the source classes.
+
+    Raises:
+        InputError: the file is damaged, or another method's.
+    """
+    remedy = "Delete the file and run again"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            meta = json.loads((file.metadata() or {}).get("fidelity", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"cannot be read ({error})", file=path, remedy=remedy) from error
+    if meta.get("schema") != SCHEMA or meta["settings"]["method"] != method:
+        raise InputError(f"was not fitted by {method}", file=path, remedy=remedy)
+    return tensors, meta["classes"]

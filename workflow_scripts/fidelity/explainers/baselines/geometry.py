@@ -1,0 +1,88 @@
+"""Lungs and boxes in native pixels, and the way from there to what a working image shows."""
+
+import cv2
+import numpy as np
+
+from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.maps import SaliencyMap
+from fidelity.masks import decode
+
+
+def native_lung(case: PreparedCase) -> np.ndarray:
+    """Decode the lung mask: (H, W) bool at native size.
+
+    Raises:
+        ValueError: the case has none.
+    """
+    if case.lung_native is None:
+        raise ValueError("the case has no lung mask")
+    return decode(case.lung_native)
+
+
+def shown(case: PreparedCase, mask: np.ndarray) -> SaliencyMap:
+    """Cut a native mask to what the working image shows: a map of kind `binary`."""
+    y0, x0, y1, x1 = case.box
+    return SaliencyMap("binary", mask[y0:y1, x0:x1].astype(np.uint8))
+
+
+def bounds(mask: np.ndarray) -> Box:
+    """Bound a mask that is not empty: (y0, x0, y1, x1), half-open.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    if not mask.any():
+        raise ValueError("the lung mask is empty")
+    (y0, y1), (x0, x1) = (
+        (int(where[0]), int(where[-1]) + 1)
+        for where in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
+    )
+    return y0, x0, y1, x1
+
+
+def to_grid(values: np.ndarray, side: int) -> np.ndarray:
+    """Resize to a square: area averages along axes that shrink, bilinear along axes that grow.
+
+    Args:
+        values: (H, W) of any real type.
+        side: side of the square in pixels.
+
+    Returns:
+        (side, side) float32.
+    """
+    height, width = values.shape
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    # OpenCV's area mode turns bilinear as soon as one axis grows, and would alias the other one.
+    for size, mode in (
+        ((min(width, side), min(height, side)), cv2.INTER_AREA),
+        ((side, side), cv2.INTER_LINEAR),
+    ):
+        if size != values.shape[::-1]:
+            values = cv2.resize(values, size, interpolation=mode)
+    return values
+
+
+def from_grid(grid: np.ndarray, box: Box, window: Box, border: int) -> np.ndarray:
+    """Read a grid that lies over one box of the native image at the places of another.
+
+    Args:
+        grid: (n, n) float32, spread over `box`.
+        box: native box that the grid covers.
+        window: native box wanted.
+        border: OpenCV's rule for places outside the grid.
+
+    Returns:
+        (n, n) float32 spread over `window`, bilinear; equal to `grid` where the boxes are equal.
+    """
+    side = len(grid)
+    rows, columns = (
+        (
+            (window[axis] + (np.arange(side) + 0.5) * (window[axis + 2] - window[axis]) / side)
+            - box[axis]
+        )
+        * (side / (box[axis + 2] - box[axis]))
+        - 0.5
+        for axis in (0, 1)
+    )
+    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+    return cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=border, borderValue=0)

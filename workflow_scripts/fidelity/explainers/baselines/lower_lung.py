@@ -1,0 +1,40 @@
+"""Null baseline: the lower half of the lung, where pneumonia is most often seen."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.baselines.geometry import bounds, native_lung, shown
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Answer every case with the lower half of its lung mask at native size.
+
+    Returns:
+        A function from tasks to maps of kind `binary`.
+    """
+    del context, settings
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [Explanation(shown(task.case, lower(native_lung(task.case)))) for task in tasks]
+
+    return explain
+
+
+def lower(lung: np.ndarray) -> np.ndarray:
+    """Keep the pixels whose centres lie below the vertical middle of the bounding box.
+
+    Args:
+        lung: (H, W) bool, both lungs together.
+
+    Returns:
+        (H, W) bool.
+
+    Raises:
+        ValueError: the lung is empty.
+    """
+    top, _, bottom, _ = bounds(lung)
+    below = np.arange(len(lung)) + 0.5 > (top + bottom) / 2
+    return lung & below[:, None]

@@ -1,0 +1,117 @@
+"""Null baseline: where lesions of a class lay, on average, in the training split."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.baselines.fitted import (
+    annotated_cases,
+    no_training_masks,
+    read_fitted,
+    write_fitted,
+)
+from fidelity.explainers.baselines.geometry import bounds, from_grid, native_lung, to_grid
+from fidelity.maps import SaliencyMap
+from fidelity.masks import decode
+
+GRID = 256
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    train: Sequence[Path],
+    val: Sequence[Path],
+    settings: dict[str, Any],
+    seed: int,
+    compute: dict[str, Any],
+    output: Path,
+) -> None:
+    """Average the reference masks of the training split per source class.
+
+    Args:
+        train: prepared training shards.
+        val: not used.
+        settings: align, `image` (the whole native image is stretched to the grid) or `lung_box`
+            (the bounding box of its lung is).
+        seed: not used.
+        compute: not used.
+        output: the file; float32 (classes, 256, 256), shares of the training masks in 0 … 1.
+
+    Raises:
+        InputError: there is no mask, or (under `lung_box`) none with a lung.
+    """
+    del val, seed, compute
+    where = REGIONS[settings["align"]]
+    # Sorted by case, so that neither shards nor their order change a digit of the sums.
+    found: list[tuple[str, str, Any, Box]] = []
+    passed_over = 0
+    for case in annotated_cases(train):
+        try:
+            box = where(case)
+        except ValueError:
+            passed_over += 1
+            continue
+        found += [(case.case, cls, reference, box) for cls, reference in case.references.items()]
+    if passed_over:
+        log.warning("%d training cases without a lung were passed over", passed_over)
+    if not found:
+        raise no_training_masks()
+    found.sort(key=lambda item: item[:2])
+    classes = sorted({cls for _, cls, _, _ in found})
+    sums = np.zeros((len(classes), GRID, GRID))
+    counts = np.zeros((len(classes), 1, 1))
+    for _, cls, reference, (y0, x0, y1, x1) in found:
+        index = classes.index(cls)
+        sums[index] += to_grid(decode(reference)[y0:y1, x0:x1], GRID)
+        counts[index] += 1
+    for cls, count in zip(classes, counts.ravel(), strict=True):
+        log.info("%s: mean of %d masks", cls, count)
+    write_fitted(output, {"mean": (sums / counts).astype(np.float32)}, classes, settings)
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Answer every case of a class with that class's mean training mask.
+
+    Args:
+        context: fitted.
+        settings: align, as in `fit`.
+
+    Returns:
+        A function from tasks to maps of kind `dense` (256×256 over what the working image shows).
+        Under `lung_box` it is 0 outside the lung's bounding box.
+    """
+    tensors, classes = read_fitted(context.fitted, context.method)
+    means = dict(zip(classes, tensors["mean"], strict=True))
+    where = REGIONS[settings["align"]]
+    border = BORDERS[settings["align"]]
+
+    def explain_one(task: Task) -> Explanation:
+        if task.cls not in means:
+            raise ValueError(f"no training case has a reference mask of the class {task.cls!r}")
+        grid = from_grid(means[task.cls], where(task.case), task.case.box, border)
+        return Explanation(SaliencyMap("dense", grid))
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [explain_one(task) for task in tasks]
+
+    return explain
+
+
+def _whole(case: PreparedCase) -> Box:
+    return (0, 0, *case.native_size)
+
+
+def _lung_box(case: PreparedCase) -> Box:
+    return bounds(native_lung(case))
+
+
+# Native region that the grid is laid over, and what lies beyond its outermost pixel centres.
+REGIONS: dict[str, Callable[[PreparedCase], Box]] = {"image": _whole, "lung_box": _lung_box}
+BORDERS = {"image": cv2.BORDER_REPLICATE, "lung_box": cv2.BORDER_CONSTANT}

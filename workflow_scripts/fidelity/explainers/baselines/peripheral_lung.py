@@ -1,0 +1,48 @@
+"""Null baseline: the band along the lung's edge, where COVID-19 is most often seen."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.baselines.geometry import native_lung, shown
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Answer every case with the outer band of its lung mask at native size.
+
+    Args:
+        context: not used.
+        settings: width, as a share of the largest inner distance.
+
+    Returns:
+        A function from tasks to maps of kind `binary`.
+    """
+    del context
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [
+            Explanation(shown(task.case, periphery(native_lung(task.case), settings["width"])))
+            for task in tasks
+        ]
+
+    return explain
+
+
+def periphery(lung: np.ndarray, width: float) -> np.ndarray:
+    """Keep the pixels near the edge.
+
+    Args:
+        lung: (H, W) bool, both lungs together.
+        width: of the band, as a share of the largest distance from the edge inside the lung; 1
+            keeps all.
+
+    Returns:
+        (H, W) bool. A pixel's distance is that to the nearest pixel outside the lung (Euclidean);
+        the border of the image is an edge too.
+    """
+    padded = np.pad(lung, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return lung & (distance <= width * distance.max())

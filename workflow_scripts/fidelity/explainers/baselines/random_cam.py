@@ -1,0 +1,32 @@
+"""Null baseline: a class activation map's grid filled with noise."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.maps import SaliencyMap
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Answer every case with standard normal values on a coarse grid.
+
+    What a CAM scores above this comes from its values, not from their being few and smooth.
+
+    Args:
+        context: seed.
+        settings: grid, the number of cells along each side.
+
+    Returns:
+        A function from tasks to maps of kind `grid`.
+    """
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [Explanation(_noise(context.seed_of(task), settings["grid"])) for task in tasks]
+
+    return explain
+
+
+def _noise(seed: int, side: int) -> SaliencyMap:
+    return SaliencyMap("grid", np.random.default_rng(seed).standard_normal((side, side)))

@@ -1,0 +1,148 @@
+"""Critical-difference diagram: mean ranks, joined where Nemenyi's test does not part them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fidelity.figures import style
+from fidelity.summary import ALL_CLASSES, keep_test_split
+
+# Inches: rows of names, bars of explainers that are not told apart, what stands above the ranks.
+ROW, BAR, HEAD = 0.19, 0.085, 0.62
+
+
+def draw(ranks: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
+    """Draw one diagram per class (Demšar 2006, figure 1), best rank at the left.
+
+    Args:
+        ranks: rows of ranks.csv of one classifier, binarization, protocol and metric; test split.
+        families: explainer → family, for the looks.
+
+    Returns:
+        The figure; a message where fewer than two explainers have ranks.
+    """
+    shown = keep_test_split(ranks)
+    shown = shown[shown["mean_rank"].notna()]
+    classes = sorted(shown["class"].unique(), key=lambda name: (name != ALL_CLASSES, name))
+    panels = [shown[shown["class"] == name].sort_values("mean_rank") for name in classes]
+    panels = [panel for panel in panels if len(panel) > 1]
+    if not panels:
+        return style.message("Fewer than two explainers have ranks.")
+    bars = [packed(groups(panel["mean_rank"].to_numpy(), _difference(panel))) for panel in panels]
+    heights = [
+        HEAD + BAR * (len(levels) + 1) + ROW * -(-len(panel) // 2)
+        for panel, levels in zip(panels, bars, strict=True)
+    ]
+    fig, axes = style.figure(len(panels), 1, height=sum(heights) + 0.1, height_ratios=heights)
+    looks = style.looks(list(shown["explainer"].unique()), families)
+    for axis, panel, levels, height in zip(axes[:, 0], panels, bars, heights, strict=True):
+        _panel(axis, panel, levels, looks, height)
+    return fig
+
+
+def groups(ranks: np.ndarray, difference: float) -> list[tuple[int, int]]:
+    """Find the largest runs of neighbours whose ranks differ by less than the critical difference.
+
+    Args:
+        ranks: mean ranks, ascending.
+        difference: the critical difference; nan: no test, no group.
+
+    Returns:
+        First and last index of each run of two or more, none inside another.
+    """
+    if np.isnan(difference):
+        return []
+    found: list[tuple[int, int]] = []
+    for first, rank in enumerate(ranks):
+        last = int(np.flatnonzero(ranks - rank < difference)[-1])
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return found
+
+
+def packed(runs: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """Lay runs out on as few levels as they need to stay apart."""
+    levels: list[list[tuple[int, int]]] = []
+    for run in runs:
+        for level in levels:
+            if level[-1][1] < run[0]:
+                level.append(run)
+                break
+        else:
+            levels.append([run])
+    return levels
+
+
+def _difference(panel: pd.DataFrame) -> float:
+    return float(panel["critical_difference"].iloc[0])
+
+
+def _panel(
+    axis,
+    panel: pd.DataFrame,
+    levels: Sequence[Sequence[tuple[int, int]]],
+    looks: Mapping[str, style.Look],
+    height: float,
+) -> None:
+    """Draw one class; y is in inches below the line of ranks."""
+    ranks, names = panel["mean_rank"].to_numpy(), list(panel["explainer"])
+    count = len(names)
+    side = 0.42 * (count - 1)
+    axis.set(xlim=(1 - side - 0.02, count + side + 0.02), ylim=(height - HEAD, -HEAD))
+    axis.axis("off")
+    axis.plot([1, count], [0, 0], color="black", linewidth=1)
+    for tick in range(1, count + 1):
+        axis.plot([tick, tick], [0, -0.06], color="black", linewidth=0.8)
+        axis.text(tick, -0.09, str(tick), ha="center", va="bottom", fontsize=8)
+    for number, level in enumerate(levels):
+        for first, last in level:
+            y = BAR * (number + 0.9)
+            margin = 0.012 * count
+            axis.plot(
+                [ranks[first] - margin, ranks[last] + margin],
+                [y, y],
+                color="black",
+                linewidth=3,
+                solid_capstyle="round",
+            )
+    top = BAR * (len(levels) + 0.6)
+    left = -(-count // 2)
+    for index, (rank, name) in enumerate(zip(ranks, names, strict=True)):
+        on_left = index < left
+        # The outermost ranks highest, so that lines do not cross.
+        row = index if on_left else count - 1 - index
+        y = top + ROW * (row + 0.5)
+        end = 1 - 0.04 * count if on_left else count + 0.04 * count
+        look = looks[name]
+        style_of = {"color": look.colour, "linewidth": 1.2, "linestyle": look.dash}
+        axis.plot([rank, rank, end], [0, y, y], **style_of)
+        axis.plot(rank, 0, marker=look.marker, color=look.colour, markersize=5, zorder=4)
+        text = (
+            f"{style.short(name, 24)}  {rank:.2f}"
+            if on_left
+            else f"{rank:.2f}  {style.short(name, 24)}"
+        )
+        shift = -0.01 * count if on_left else 0.01 * count
+        align = "right" if on_left else "left"
+        axis.text(end + shift, y, text, ha=align, va="center", fontsize=8)
+    _title(axis, panel, count, side)
+
+
+def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
+    first, difference = panel.iloc[0], _difference(panel)
+    name = "All classes" if first["class"] == ALL_CLASSES else first["class"]
+    text = f"{name}: mean ranks, n = {int(first['n_patients'])}"
+    if not np.isnan(first["friedman_p"]):
+        p = first["friedman_p"]
+        text += f", Friedman p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
+    if np.isnan(difference):
+        return
+    # The critical difference as a length, above the ranks; wider than them, it says so in words.
+    x, y = count, -0.36
+    drawn = min(difference, count - 1)
+    axis.plot([x - drawn, x], [y, y], color="black", linewidth=1.2, marker="|", markersize=5)
+    label = f"CD = {difference:.2f}" + (" (wider than all ranks)" if drawn < difference else "")
+    axis.text(x + 0.015 * count, y, label, ha="left", va="center", fontsize=8)

@@ -1,0 +1,104 @@
+"""What a score is worth where a mask is empty: declared as data, never left to a formula."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Family = Literal["overlap", "distance"]
+Word = Literal["one", "zero", "nan", "inf", "diagonal", "formula"]
+
+_NUMBERS = {"one": 1.0, "zero": 0.0, "nan": math.nan, "inf": math.inf}
+# What each family can be worth; the keys of the config's `scores.empty` start with the family.
+WORDS: dict[str, tuple[Word, ...]] = {
+    "overlap": ("one", "zero", "nan"),
+    "distance": ("zero", "nan", "inf", "diagonal"),
+}
+
+
+@dataclass(frozen=True)
+class EmptyPolicy:
+    """Values given where the reference, the prediction or both have no pixel.
+
+    "nan" is left out of means and counted as undefined; "diagonal" is the diagonal of the scored
+    image in the metric's own unit; "formula" is what the metric's formula gives, 0/0 being NaN. The
+    defaults are the project's own protocol: to find nothing where nothing is, is right; to find
+    nothing where something is, is as wrong as can be; to find something where nothing is, is no
+    question of localization (`false_positive_share` reports it).
+
+    Attributes:
+        overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty.
+        overlap_prediction: the same if the prediction alone is empty.
+        overlap_reference: the same if the reference alone is empty.
+        distance_both: distances if both are empty.
+        distance_prediction: distances if the prediction alone is empty.
+        distance_reference: distances if the reference alone is empty.
+        exceptions: metric name without unit to its own three words (both, prediction, reference).
+            An empty prediction rejects every pixel outside the reference, so specificity is what
+            its formula says.
+    """
+
+    overlap_both: Word = "one"
+    overlap_prediction: Word = "zero"
+    overlap_reference: Word = "nan"
+    distance_both: Word = "zero"
+    distance_prediction: Word = "diagonal"
+    distance_reference: Word = "nan"
+    exceptions: Mapping[str, tuple[Word, Word, Word]] = field(
+        default_factory=lambda: {"specificity": ("formula", "formula", "nan")}
+    )
+
+    def word(
+        self, family: Family, *, reference_empty: bool, prediction_empty: bool, metric: str = ""
+    ) -> Word:
+        """Look up the word for a pair with at least one empty mask.
+
+        Args:
+            family: `overlap` or `distance`.
+            reference_empty: whether the reference has no pixel.
+            prediction_empty: whether the prediction has no pixel.
+            metric: its name without unit, for the exceptions.
+
+        Returns:
+            The declared word.
+
+        Raises:
+            ValueError: if neither mask is empty.
+        """
+        if not (reference_empty or prediction_empty):
+            raise ValueError("neither mask is empty")
+        cases = ("both", "prediction", "reference")
+        index = 0 if reference_empty and prediction_empty else 1 if prediction_empty else 2
+        if metric in self.exceptions:
+            return self.exceptions[metric][index]
+        return getattr(self, f"{family}_{cases[index]}")
+
+    def value(
+        self,
+        family: Family,
+        *,
+        reference_empty: bool,
+        prediction_empty: bool,
+        shape: tuple[int, int],
+    ) -> float:
+        """Look up the score of a pair with at least one empty mask; see `word`.
+
+        Args:
+            family: `overlap` or `distance`.
+            reference_empty: whether the reference has no pixel.
+            prediction_empty: whether the prediction has no pixel.
+            shape: (height, width) of the scored image.
+
+        Returns:
+            The declared score, distances in pixels; NaN where it is undefined.
+
+        Raises:
+            ValueError: if neither mask is empty.
+        """
+        word = self.word(family, reference_empty=reference_empty, prediction_empty=prediction_empty)
+        return number(word, math.hypot(*shape))
+
+
+def number(word: Word, diagonal: float) -> float:
+    """Give the value of a word other than `formula`; `diagonal` in the metric's unit."""
+    return diagonal if word == "diagonal" else _NUMBERS[word]

@@ -1,0 +1,279 @@
+"""What a schema cannot check: keys that must fit one another."""
+
+from typing import Any
+
+from fidelity.errors import InputError
+from fidelity.explainers.registry import method_of
+from fidelity.near import suggestion
+from fidelity.settings.queries import all_postprocessing, expand_classifiers, sees_reference
+
+RESERVED_CLASSIFIERS = {"none"}
+RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
+RESERVED_FOLDERS = {"prepared", "shards", "tables", "figures", "notebooks"}
+RESERVED_BINARIZATIONS = {"none", "maps"}
+SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},
+    "slic": {"n_segments": 100, "compactness": 10, "sigma": 0},
+    "felzenszwalb": {"scale": 100, "min_size": 20, "sigma": 0.8},
+}
+
+
+def check_meaning(config: dict[str, Any], source: str) -> None:
+    """Check what a schema cannot: keys that must fit one another."""
+    for name, reserved in (("datasets", RESERVED_DATASETS), ("classifiers", RESERVED_CLASSIFIERS)):
+        for key in config[name]:
+            if key in reserved | RESERVED_FOLDERS:
+                raise InputError(
+                    "is a reserved name",
+                    file=source,
+                    field=f"{name}.{key}",
+                    remedy="Choose another name",
+                )
+    for key, settings in config["explainers"].items():
+        _check_explainer(key, settings, config, source)
+    _check_binarizations(config, source)
+    for key, settings in config["datasets"].items():
+        _check_dataset(key, settings, config, source)
+    for key, settings in config["classifiers"].items():
+        _check_classifier(key, settings, source)
+    names = list(expand_classifiers(config))
+    if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
+        raise InputError(
+            "two classifiers get one name when seeds are expanded",
+            file=source,
+            field="classifiers",
+            remedy="Rename one",
+        )
+    if "iou" not in config["scores"]["metrics"]:
+        raise InputError(
+            "lacks iou, which orders the gallery",
+            file=source,
+            field="scores.metrics",
+            remedy="Add iou",
+        )
+    comparable = [m for m in config["scores"]["metrics"] if m != "false_positive_share"]
+    _check_choice(config, "statistics", "primary", comparable, source)
+    fair = [key for key, rule in config["binarizations"].items() if not sees_reference(rule)]
+    if not fair:
+        raise InputError(
+            "all see the reference mask, so nothing can be compared",
+            file=source,
+            field="binarizations",
+            remedy="Add one that does not, such as tuned or fixed",
+        )
+    _check_choice(config, "statistics", "primary_binarization", fair, source)
+    if config["statistics"]["primary_binarization"] is None:
+        tuned = [key for key in fair if config["binarizations"][key]["method"] == "tuned"]
+        config["statistics"]["primary_binarization"] = (tuned or fair)[0]
+    if "default" not in config["protocols"]:
+        raise InputError(
+            "lacks default, the protocol of the primary comparison",
+            file=source,
+            field="protocols",
+            remedy="Add default; the others stand beside it",
+        )
+    _check_choice(config, "figures", "gallery_by", config["explainers"], source)
+    for name in config["figures"]["gallery_explainers"] or []:
+        if name not in config["explainers"]:
+            raise InputError(
+                f"{name!r} is no explainer of this config",
+                file=source,
+                field="figures.gallery_explainers",
+                remedy=suggestion(name, list(config["explainers"]), "Known"),
+            )
+    for path, postprocess in all_postprocessing(config):
+        if postprocess["median"] and postprocess["median"] % 2 == 0:
+            raise InputError(
+                f"{postprocess['median']} is even",
+                file=source,
+                field=f"{path}.median",
+                remedy="Use an odd number",
+            )
+
+
+def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
+    path = f"explainers.{key}"
+    _check_superpixels(settings, path, source)
+    if method_of(settings["method"]).needs_classifier and not config["classifiers"]:
+        raise InputError(
+            "needs a classifier and there is none",
+            file=source,
+            field=path,
+            remedy="Add one under 'classifiers'",
+        )
+    inner = settings.get("of")
+    if inner is not None:
+        _check_superpixels(inner, f"{path}.of", source)
+        method = method_of(inner["method"])
+        if not method.needs_classifier or inner["method"] == "random_weights":
+            raise InputError(
+                f"{inner['method']} on random weights says nothing",
+                file=source,
+                field=f"{path}.of",
+                remedy="Name an explainer of a classifier, such as {method: gradcam}",
+            )
+
+
+def _check_binarizations(config: dict[str, Any], source: str) -> None:
+    for key, entry in config["binarizations"].items():
+        path = f"binarizations.{key}"
+        if key in RESERVED_BINARIZATIONS:
+            raise InputError(
+                "is a reserved name", file=source, field=path, remedy="Choose another name"
+            )
+        parts = {path: entry}
+        if entry["method"] == "per_explainer":
+            for name in entry["explainers"]:
+                if name not in config["explainers"]:
+                    raise InputError(
+                        "is no explainer of this config",
+                        file=source,
+                        field=f"{path}.explainers.{name}",
+                        remedy=suggestion(name, config["explainers"], "Known"),
+                    )
+            parts = {f"{path}.otherwise": entry["otherwise"]["binarization"]}
+            for name, rule in entry["explainers"].items():
+                parts[f"{path}.explainers.{name}"] = rule["binarization"]
+        for where, rule in parts.items():
+            _check_rule(rule, where, config, source)
+
+
+def _check_rule(rule: dict[str, Any], path: str, config: dict, source: str) -> None:
+    if rule["method"] == "per_explainer":
+        raise InputError(
+            "per_explainer cannot hold another one",
+            file=source,
+            field=path,
+            remedy="Name a simple rule here",
+        )
+    _check_superpixels(rule, path, source)
+    if rule["method"] == "tuned" and "val" not in config["explain"]["splits"]:
+        raise InputError(
+            "is tuned on the validation split, which is not explained",
+            file=source,
+            field=path,
+            remedy="Add val to explain.splits",
+        )
+
+
+def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None:
+    """Keep the chosen algorithm's parameters and fill in its defaults."""
+    given = settings.get("superpixels")
+    if given is None:
+        return
+    algorithm = given["algorithm"]
+    defaults = SUPERPIXEL_DEFAULTS[algorithm]
+    for key in given:
+        if key != "algorithm" and key not in defaults:
+            raise InputError(
+                f"is no parameter of {algorithm}",
+                file=source,
+                field=f"{path}.superpixels.{key}",
+                remedy=suggestion(key, defaults, "Its parameters"),
+            )
+    settings["superpixels"] = {"algorithm": algorithm, **defaults, **given}
+
+
+def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
+    path = f"datasets.{key}"
+    if settings["lung_masks"] == "none":
+        asking = [f"{path}.input"] if settings["input"] != "full" else []
+        asking += [f"{where}.lung" for where, part in all_postprocessing(config) if part["lung"]]
+        asking += [
+            f"explainers.{name}"
+            for name, explainer in config["explainers"].items()
+            if method_of(explainer["method"]).needs_lung or explainer.get("align") == "lung_box"
+        ]
+        if asking:
+            raise InputError(
+                f"needs lung masks, and {path}.lung_masks is none",
+                file=source,
+                field=asking[0],
+                remedy="Leave it out, or use a data set with lung masks",
+            )
+    _check_second_reader(key, settings, config, source)
+    for cls in settings["annotated_classes"]:
+        if settings["labels"].get(cls, cls) is None:
+            raise InputError(
+                "is annotated but left out by 'labels'",
+                file=source,
+                field=f"{path}.annotated_classes: {cls}",
+                remedy="Drop it from one of the two",
+            )
+    if settings["source"] == "phantom":
+        classes = ["COVID-19", "Non-COVID", "Normal"]
+        named = [*settings["annotated_classes"], *settings["labels"]]
+        named += [settings["shortcut"]["class"]] if settings["shortcut"]["class"] else []
+        for cls in named:
+            if cls not in classes:
+                raise InputError(
+                    f"the phantom has no class {cls!r}",
+                    file=source,
+                    field=path,
+                    remedy=suggestion(cls, classes, "Its classes"),
+                )
+    model_classes = {settings["labels"].get(c, c) for c in settings["annotated_classes"]}
+    target = config["explain"]["target"]
+    if target not in {"reference", "predicted"} and settings["source"] == "phantom":
+        model_classes |= {settings["labels"].get(c, c) for c in classes}
+        if target not in model_classes:
+            raise InputError(
+                f"{target!r} is no class of {path}",
+                file=source,
+                field="explain.target",
+                remedy=suggestion(
+                    target,
+                    ["reference", "predicted", *sorted(filter(None, model_classes))],
+                    "Known",
+                ),
+            )
+
+
+def _check_second_reader(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
+    asking = [k for k, e in config["explainers"].items() if e["method"] == "second_reader"]
+    has_one = settings["source"] == "table" or settings.get("second_reader", False)
+    if asking and not has_one:
+        raise InputError(
+            f"needs the masks of a second reader, and datasets.{key} has none",
+            file=source,
+            field=f"explainers.{asking[0]}",
+            remedy="Leave it out, or use a table with columns second_mask:<class> "
+            "(the phantom: second_reader: true)",
+        )
+
+
+def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
+    path = f"classifiers.{key}"
+    if settings["training"] is None and settings["weights"] in (None, "imagenet"):
+        raise InputError(
+            "is not trained here, so a checkpoint must be named",
+            file=source,
+            field=f"{path}.weights",
+            remedy="Give the path of a checkpoint, or a 'training' section",
+        )
+    if settings["architecture"] == "torchscript":
+        if not settings["trusted"]:
+            raise InputError(
+                "TorchScript can run any code in the file",
+                file=source,
+                field=f"{path}.trusted",
+                remedy="Set 'trusted: true' if you know where the file comes from",
+            )
+        if settings["training"] is not None:
+            raise InputError(
+                "TorchScript models are only loaded",
+                file=source,
+                field=f"{path}.training",
+                remedy="Set 'training: null'",
+            )
+
+
+def _check_choice(config: dict, section: str, key: str, known: Any, source: str) -> None:
+    value = config[section][key]
+    if value is not None and value not in known:
+        raise InputError(
+            f"{value!r} is not in this config",
+            file=source,
+            field=f"{section}.{key}",
+            remedy=suggestion(value, list(known), "Known"),
+        )

@@ -1,0 +1,70 @@
+"""Questions that rules and checks ask of a loaded config."""
+
+from pathlib import Path
+from typing import Any
+
+from fidelity.binarizations.registry import RULES
+
+
+def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give every training seed a classifier of its own.
+
+    Args:
+        config: a loaded config.
+
+    Returns:
+        Name → settings with `seed` in place of `seeds`; several seeds become <name>-s<seed>.
+    """
+    expanded: dict[str, dict[str, Any]] = {}
+    for name, settings in config["classifiers"].items():
+        for seed in settings["seeds"]:
+            rest = {key: value for key, value in settings.items() if key != "seeds"}
+            key = name if len(settings["seeds"]) == 1 else f"{name}-s{seed}"
+            expanded[key] = {**rest, "seed": seed}
+    return expanded
+
+
+def data_root(config: dict[str, Any], dataset: str) -> Path | None:
+    """Give the folder of a data set's files; None for a generated one."""
+    root = config["datasets"][dataset].get("root")
+    return None if root is None else Path(config["data_root"]) / root
+
+
+def rule_for(config: dict[str, Any], binarization: str, explainer: str) -> dict[str, Any]:
+    """Give the rule and post-processing by which one explainer's maps become masks.
+
+    Args:
+        config: a loaded config.
+        binarization: a key of `binarizations`.
+        explainer: a key of `explainers`.
+
+    Returns:
+        `binarization` (an entry that is no `per_explainer`) and `postprocess`.
+    """
+    entry = config["binarizations"][binarization]
+    if entry["method"] != "per_explainer":
+        return {"binarization": entry, "postprocess": config["postprocess"]}
+    found = entry["explainers"].get(explainer, entry["otherwise"])
+    return {"postprocess": config["postprocess"], **found}
+
+
+def sees_reference(rule: dict[str, Any]) -> bool:
+    """Say whether a binarization looks at the reference mask for any explainer."""
+    if rule["method"] == "per_explainer":
+        parts = [rule["otherwise"], *rule["explainers"].values()]
+        return any(sees_reference(part["binarization"]) for part in parts)
+    return RULES[rule["method"]].uses_reference
+
+
+def all_postprocessing(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """List every post-processing setting with its path."""
+    found = [("postprocess", config["postprocess"])]
+    for key, entry in config["binarizations"].items():
+        if entry["method"] == "per_explainer":
+            parts = {"otherwise": entry["otherwise"]}
+            parts |= {f"explainers.{name}": rule for name, rule in entry["explainers"].items()}
+            for where, rule in parts.items():
+                if "postprocess" in rule:
+                    field = f"binarizations.{key}.{where}.postprocess"
+                    found.append((field, rule["postprocess"]))
+    return found

@@ -1,0 +1,19 @@
+"""Intervals, tests and ranks with patients as the unit. What figures need stands here by name."""
+
+from fidelity.statistics.resampling import (
+    Interval,
+    bootstrap_means,
+    mean_intervals,
+    nan_mean,
+    order_statistics_intervals,
+    resampling_weights,
+)
+
+__all__ = [
+    "Interval",
+    "bootstrap_means",
+    "mean_intervals",
+    "nan_mean",
+    "order_statistics_intervals",
+    "resampling_weights",
+]

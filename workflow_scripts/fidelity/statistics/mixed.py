@@ -1,0 +1,101 @@
+"""Linear mixed model of scores: explainer × classifier, random intercepts of patients and cases."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# Variance components below this share of the residual variance are zero: a singular fit. The
+# optimizer works on standard deviations and only creeps towards zero.
+SINGULAR = 1e-4
+FEWEST_UNITS = 5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted mixed model.
+
+    Attributes:
+        status: `ok`, `singular`, `not_converged` or `too_few`.
+        note: why it is not ok, or what it holds.
+        terms: rows term, estimate, std_error, ci_low, ci_high, p_value; empty unless ok. Variances
+            have an estimate alone.
+    """
+
+    status: str
+    note: str
+    terms: list[dict[str, Any]] = field(default_factory=list)
+
+
+def fit_mixed_model(rows: pd.DataFrame, *, alpha: float) -> Fit:
+    """Fit score ~ explainer × classifier with a random intercept per case within patient.
+
+    Args:
+        rows: `score` (finite), `explainer` and `classifier` (categorical; the first category is
+            the reference), `patient`, `case`.
+        alpha: 1 − coverage of the intervals.
+
+    Returns:
+        The fit (statsmodels' MixedLM, REML, treatment coding). Where no patient has two cases the
+        case's intercept is the patient's and stands once. A fit on the border of its parameters
+        (a random intercept without variance) is `singular`: its numbers are withheld.
+    """
+    factors = [name for name in ("explainer", "classifier") if rows[name].nunique() > 1]
+    cells = int(rows[["explainer", "classifier"]].drop_duplicates().shape[0])
+    units = rows["patient"].nunique()
+    if not factors or units < FEWEST_UNITS or len(rows) <= cells + 2:
+        return Fit("too_few", f"{units} units in {cells} cells of explainer × classifier")
+    if cells < np.prod([rows[name].nunique() for name in factors]):
+        return Fit("singular", "not every explainer was scored with every classifier")
+    nested = bool((rows.groupby("patient")["case"].nunique() > 1).any())
+    return _fitted(rows, " * ".join(factors), nested, alpha)
+
+
+def _fitted(rows: pd.DataFrame, formula: str, nested: bool, alpha: float) -> Fit:
+    # Imported here: statsmodels takes seconds, and most jobs that reach this module fit nothing.
+    from statsmodels.regression.mixed_linear_model import MixedLM
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+    components = {"case": "0 + C(case)"} if nested else None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model = MixedLM.from_formula(
+                f"score ~ {formula}",
+                rows,
+                groups="patient",
+                # Named, for a variance component alone takes the patient's intercept away.
+                re_formula="1",
+                vc_formula=components,
+            )
+            result = model.fit(reml=True)
+        except np.linalg.LinAlgError:
+            return Fit("singular", "the design or a variance matrix is singular")
+    variances = {"variance: patient": float(result.cov_re.iloc[0, 0])}
+    if nested:
+        variances["variance: case within patient"] = float(result.vcomp[0])
+    variances["variance: residual"] = float(result.scale)
+    zero = [name for name, value in variances.items() if not value > SINGULAR * result.scale]
+    messages = [str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning)]
+    hessian = [message for message in messages if "Hessian" in message]
+    if zero or hessian:
+        return Fit("singular", f"estimated as zero: {', '.join(zero)}" if zero else hessian[0])
+    fixed = result.fe_params
+    if not result.converged or np.isnan(result.bse_fe.to_numpy()).any():
+        return Fit("not_converged", messages[0] if messages else "the optimizer did not converge")
+    intervals = result.conf_int(alpha=alpha)
+    terms = [
+        {
+            "term": name,
+            "estimate": float(fixed[name]),
+            "std_error": float(result.bse_fe[name]),
+            "ci_low": float(intervals.loc[name, 0]),
+            "ci_high": float(intervals.loc[name, 1]),
+            "p_value": float(result.pvalues[name]),
+        }
+        for name in fixed.index
+    ]
+    terms += [{"term": name, "estimate": value} for name, value in variances.items()]
+    return Fit("ok", "", terms)

@@ -1,0 +1,72 @@
+"""Ranks of several methods on the same units: Friedman's test and Nemenyi's critical difference."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+FEWEST_METHODS = 3
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How several methods rank.
+
+    Attributes:
+        n: units on which all methods have a value.
+        mean_ranks: (methods,) mean over units; 1 is best; nan without a unit.
+        statistic: Friedman's χ²; nan with fewer than three methods or two units.
+        p_value: of it; 1 if all methods are equal on every unit.
+        critical_difference: mean ranks this far apart differ (Nemenyi); nan as `statistic`, except
+            that two methods have one.
+    """
+
+    n: int
+    mean_ranks: np.ndarray
+    statistic: float
+    p_value: float
+    critical_difference: float
+
+
+def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) -> Ranking:
+    """Rank methods within each unit and test whether their mean ranks differ.
+
+    Args:
+        values: (units, methods); units with a nan are left out.
+        higher_is_better: direction of the values; equal values share the mean of their ranks.
+        alpha: level of the critical difference.
+
+    Returns:
+        The ranking. Friedman 1937, scipy's implementation with its correction for ties; critical
+        difference after Demšar 2006.
+    """
+    values = np.asarray(values, dtype=float)
+    complete = values[~np.isnan(values).any(axis=1)]
+    n, methods = complete.shape
+    if n == 0:
+        return Ranking(0, np.full(methods, np.nan), np.nan, np.nan, np.nan)
+    ranks = stats.rankdata(-complete if higher_is_better else complete, axis=1)
+    statistic = p_value = difference = float("nan")
+    if n > 1 and methods >= FEWEST_METHODS:
+        if (ranks == ranks[:, :1]).all():  # where scipy divides zero by zero
+            statistic, p_value = 0.0, 1.0
+        else:
+            statistic, p_value = map(float, stats.friedmanchisquare(*ranks.T))
+    if n > 1 and methods > 1:
+        difference = critical_difference(methods, n, alpha)
+    return Ranking(n, ranks.mean(axis=0), statistic, p_value, difference)
+
+
+def critical_difference(methods: int, units: int, alpha: float) -> float:
+    """Give Nemenyi's critical difference of mean ranks (Demšar 2006, section 3.2.2).
+
+    Args:
+        methods: number of methods, at least 2.
+        units: number of units (patients).
+        alpha: family-wise level.
+
+    Returns:
+        q √(k (k + 1) / (6 N)), q the quantile of the studentized range over √2.
+    """
+    q = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(methods * (methods + 1) / (6 * units)))

@@ -1,0 +1,35 @@
+"""Formatted tables of a study. A table is laid out once as text and written in three formats."""
+
+from fidelity.tables.classification import classification_table
+from fidelity.tables.formats import to_html, to_latex, to_markdown
+from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
+from fidelity.tables.layout import (
+    CLASSIFICATION_NUMBERS,
+    COMPARISON_NUMBERS,
+    LOCALIZATION_NUMBERS,
+    MODEL_NUMBERS,
+    SEED_NUMBERS,
+    Table,
+    escape_formulas,
+    read_results,
+)
+from fidelity.tables.localization import localization_tables
+
+__all__ = [
+    "CLASSIFICATION_NUMBERS",
+    "COMPARISON_NUMBERS",
+    "LOCALIZATION_NUMBERS",
+    "MODEL_NUMBERS",
+    "SEED_NUMBERS",
+    "Table",
+    "classification_table",
+    "comparison_tables",
+    "escape_formulas",
+    "localization_tables",
+    "model_tables",
+    "read_results",
+    "strata_tables",
+    "to_html",
+    "to_latex",
+    "to_markdown",
+]

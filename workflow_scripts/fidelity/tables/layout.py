@@ -1,0 +1,161 @@
+"""A table laid out as text, and the reading and escaping that all tables share.
+
+No value is set in bold: a "best" would need a test behind it, and those stand in comparisons.csv.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fidelity.errors import InputError
+from fidelity.metrics.registry import METRICS
+from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, sees_reference
+
+# From its first count on, the contract's columns are numbers.
+LOCALIZATION_NUMBERS = LOCALIZATION[LOCALIZATION.index("n") :]
+CLASSIFICATION_NUMBERS = ["value", "n"]
+COMPARISON_NUMBERS = [
+    "n",
+    "n_patients",
+    "mean_difference",
+    "ci_low",
+    "ci_high",
+    "effect_size",
+    "p_value",
+    "p_adjusted",
+    "p_permutation",
+    "p_permutation_adjusted",
+]
+SEED_NUMBERS = ["n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_half_width"]
+MODEL_NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n", "n_patients"]
+FAMILIES = {"cam": "CAM", "null": "null baseline"}
+NOT_EXPLAINING = {"null": 1, "ceiling": 2}
+ABSENT = "–"
+SMALL_P = 0.001
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A laid-out table.
+
+    Attributes:
+        title: one line.
+        header: column titles.
+        rows: cells as text, unescaped.
+        numeric: number of columns, from the right, that are right-aligned.
+        rules_before: indices of rows before which a thin line is drawn.
+        notes: sentences under the table.
+    """
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    numeric: int
+    rules_before: frozenset[int] = frozenset()
+    notes: list[str] = field(default_factory=list)
+
+
+def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
+    """Read a results table with names kept as they are written ("NA" and "001" stay text).
+
+    Args:
+        path: CSV file.
+        numeric: columns of numbers, where an empty cell means nan; all others are text.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: a column is absent.
+    """
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for name in numeric:
+        if name not in table.columns:
+            raise InputError("the table lacks this column", file=path, field=name)
+        table[name] = pd.to_numeric(table[name].replace("", np.nan))
+    return table
+
+
+def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before text that a spreadsheet would run as a formula.
+
+    Args:
+        table: any table; only its text columns are touched.
+
+    Returns:
+        A copy in which no text cell starts with =, +, -, @, tab or carriage return.
+    """
+    table = table.copy()
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = [
+                f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+                for cell in table[name]
+            ]
+    return table
+
+
+def family_title(explainer: str, families: Mapping[str, str]) -> str:
+    """Name the kind of an explainer as tables show it; "–" if it is unknown."""
+    family = families.get(explainer, ABSENT)
+    return FAMILIES.get(family, family)
+
+
+def by_family(explainers: Sequence[str], families: Mapping[str, str]) -> list[str]:
+    """Order explainers: those that explain, null baselines, ceilings; else as they come."""
+    return sorted(explainers, key=lambda name: NOT_EXPLAINING.get(families.get(name, ""), 0))
+
+
+def classifier_title(classifier: str) -> str:
+    """Name a classifier as tables show it: "–" for explainers that have none."""
+    return ABSENT if classifier == NO_CLASSIFIER else classifier
+
+
+def metric_title(metric: str) -> str:
+    """Name a metric with its unit and direction, and say if it saw the reference."""
+    if metric not in METRICS:
+        return metric
+    known = METRICS[metric]
+    unit = ", px" if known.unit == "px" else ""  # other units stand in the title
+    mark = ", diagnostic" if sees_reference(metric) else ""
+    arrow = {"higher": " ↑", "lower": " ↓"}.get(known.direction, "")
+    return f"{known.title}{unit}{mark}{arrow}"
+
+
+def digits_of(unit: str) -> int:
+    """Give the decimals of a value in this unit."""
+    return 1 if unit in ("px", "mm") else 3
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with a true minus sign; "–" if it is missing."""
+    if np.isnan(value):
+        return ABSENT
+    return f"{value:.{digits}f}".replace("-", "−").replace("inf", "∞")
+
+
+def with_interval(value: float, low: float, high: float, digits: int) -> str:
+    """Write a value with its interval, if it has one."""
+    text = number(value, digits)
+    if np.isnan(value) or np.isnan(low):
+        return text
+    return f"{text} [{number(low, digits)}, {number(high, digits)}]"
+
+
+def p_text(value: float) -> str:
+    """Write a p value."""
+    return "<0.001" if value < SMALL_P else number(value)
+
+
+def unit_note(unit: str) -> str:
+    """Say what the unit of analysis is, and why it is not the patient."""
+    if unit == "patient":
+        return "Unit of analysis: patient."
+    return (
+        "Unit of analysis: image (no patient has two, the data set does not know its patients, or "
+        "statistics.cluster is `case`)."
+    )

@@ -1,0 +1,230 @@
+"""Mean localization scores as tables: one per binarization and protocol, the rest in a second."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.metrics.registry import METRICS
+from fidelity.summary import (
+    DEFAULT_PROTOCOL,
+    NO_BINARIZATION,
+    ON_EMPTY_REFERENCES,
+    PROTOCOLS,
+    keep_test_split,
+)
+from fidelity.tables.layout import (
+    ABSENT,
+    Table,
+    by_family,
+    classifier_title,
+    digits_of,
+    family_title,
+    metric_title,
+    number,
+    unit_note,
+    with_interval,
+)
+
+# What the first table of a binarization shows, as far as it was computed; a page holds no more.
+MAIN = [
+    "iou",
+    "iou_nan",
+    "dice",
+    "precision",
+    "recall",
+    "hausdorff_full",
+    "hd95_boundary",
+    "assd",
+    "nsd",
+    "false_positive_share",
+]
+DIAGNOSTIC = "sees the reference: diagnostic"
+
+
+def localization_tables(
+    localization: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    scoring_size: str,
+    empty: Mapping[str, Any],
+    *,
+    families: Mapping[str, str],
+    unit: str,
+    diagnostic: Collection[str] = (),
+    seeds: pd.DataFrame | None = None,
+    bases: Mapping[str, str] | None = None,
+) -> list[Table]:
+    """Lay out the test split's means: explainers by class and classifier.
+
+    Args:
+        localization: localization.csv of one data set.
+        statistics: replicates, alpha, primary, as they were used.
+        scoring_size: `original` or `working`.
+        empty: what a score is where a mask is empty under the default protocol, as it was used.
+        families: explainer → family.
+        unit: unit of analysis, `patient` or `image`.
+        diagnostic: binarizations that see the reference.
+        seeds: seeds.csv; its spread stands beside the primary metric where there are two seeds.
+        bases: classifier → its key in seeds.csv.
+
+    Returns:
+        Per binarization and protocol, in the order of the file, a table of the main metrics and,
+        where there are others, a second one; the threshold-free metrics of the maps in one.
+    """
+    tables = []
+    keys = ["dataset", "split", "binarization", "protocol"]
+    for (dataset, split, binarization, protocol), block in keep_test_split(localization).groupby(
+        keys, sort=False
+    ):
+        notes = _notes(statistics, scoring_size, empty, protocol, unit)
+        where = f"{dataset}, {split} split"
+        computed = [name for name in METRICS if (block["metric"] == name).any()]
+        computed += [name for name in block["metric"].unique() if name not in computed]
+        if binarization == NO_BINARIZATION:
+            title = f"Maps without a threshold on {where}"
+            # Maps are never empty masks.
+            tables.append(_table(title, block, computed, families, [*notes[:2], notes[-1]]))
+            continue
+        title = f"on {where}: binarization {binarization}, protocol {protocol}"
+        title += f" ({DIAGNOSTIC})" if binarization in diagnostic else ""
+        spread = _spread(seeds, block, statistics["primary"], bases or {})
+        main = [name for name in MAIN if name in computed]
+        more = [name for name in computed if name not in main]
+        if main:
+            tables.append(
+                _table(
+                    f"Localization {title}",
+                    block,
+                    main,
+                    families,
+                    notes,
+                    spread=spread,
+                    primary=statistics["primary"],
+                )
+            )
+        if more:
+            tables.append(_table(f"More metrics {title}", block, more, families, notes))
+    return tables
+
+
+def _table(
+    title: str,
+    block: pd.DataFrame,
+    metrics: list[str],
+    families: Mapping[str, str],
+    notes: list[str],
+    *,
+    spread: Mapping[tuple[str, str, str], str] | None = None,
+    primary: str = "",
+) -> Table:
+    rows: list[list[str]] = []
+    rules: set[int] = set()
+    for name in block["class"].unique():
+        of_class = block[block["class"] == name]
+        for classifier in of_class["classifier"].unique():
+            rules.add(len(rows))
+            part = of_class[of_class["classifier"] == classifier]
+            groups = dict(list(part.groupby("explainer", sort=False)))
+            for explainer in by_family(list(groups), families):
+                cells = _cells(groups[explainer], metrics)
+                if spread:
+                    cells.append(spread.get((classifier, explainer, name), ABSENT))
+                who = [name, classifier_title(classifier), explainer]
+                rows.append([*who, family_title(explainer, families), *cells])
+    header = ["Class", "Classifier", "Explainer", "Family", "n", "empty pred.", "empty ref."]
+    header += [metric_title(metric) for metric in metrics]
+    header += [f"{metric_title(primary)[:-2]}: SD over seeds"] if spread else []
+    return Table(title, header, rows, len(header) - 4, frozenset(rules - {0}), notes)
+
+
+def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
+    by_metric = rows.set_index("metric")
+    # False-positive area is counted over other cases.
+    usual = by_metric[~by_metric.index.isin(ON_EMPTY_REFERENCES)]
+    first = (usual if len(usual) else by_metric).iloc[0]
+    cells = [str(int(first[name])) for name in ("n", "n_empty_prediction", "n_empty_reference")]
+    for metric in metrics:
+        if metric not in by_metric.index:
+            cells.append(ABSENT)
+            continue
+        row = by_metric.loc[metric]
+        text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(row["unit"]))
+        fewer = metric in ON_EMPTY_REFERENCES or row["n_undefined"] > 0
+        if fewer and text != ABSENT:
+            text += f" (n = {int(row['n'] - row['n_undefined'])})"
+        cells.append(text)
+    return cells
+
+
+def _spread(
+    seeds: pd.DataFrame | None, block: pd.DataFrame, primary: str, bases: Mapping[str, str]
+) -> dict[tuple[str, str, str], str]:
+    """Give (classifier, explainer, class) its between-seeds spread of the primary metric."""
+    if seeds is None:
+        return {}
+    first = block.iloc[0]
+    chosen = seeds[(seeds["metric"] == primary) & (seeds["n_seeds"] > 1)]
+    for name in ("dataset", "split", "binarization", "protocol"):
+        chosen = chosen[chosen[name] == first[name]]
+    found = {
+        (row.classifier, row.explainer, row._asdict()["class_"]): row
+        for row in chosen.rename(columns={"class": "class_"}).itertuples()
+    }
+    result = {}
+    for classifier, explainer, name in (
+        block[["classifier", "explainer", "class"]].drop_duplicates().itertuples(index=False)
+    ):
+        row = found.get((bases.get(classifier, ""), explainer, name))
+        if row is not None:
+            digits = digits_of("px") if abs(row.mean) > 1 else digits_of("1")
+            text = f"{number(row.std_between_seeds, digits)} ({int(row.n_seeds)} seeds)"
+            result[classifier, explainer, name] = text
+    return result
+
+
+def _notes(
+    statistics: Mapping[str, Any],
+    scoring_size: str,
+    empty: Mapping[str, Any],
+    protocol: str,
+    unit: str,
+) -> list[str]:
+    confidence = f"{100 * (1 - statistics['alpha']):g} %"
+    known = PROTOCOLS.get(protocol)
+    if known is not None and known.interval == "order_statistics":
+        interval = (
+            "Mean over 1000 bootstrap resamples of images [their 25th and 975th order statistics], "
+            "as CheXlocalize reports it."
+        )
+    else:
+        interval = (
+            f"Mean over cases [{confidence} interval]: percentile bootstrap of "
+            f"{statistics['replicates']} resamples of units. {unit_note(unit)}"
+        )
+    counted = (
+        "all cases"
+        if known is not None and known.counts_empty_references
+        else ("cases with a non-empty reference")
+    )
+    return [
+        interval,
+        f"Masks are scored at the {scoring_size} image size. n: {counted}; "
+        "(n = …) beside a value: cases with a defined value, where these are fewer.",
+        _empty_note(empty)
+        if protocol == DEFAULT_PROTOCOL
+        else (f"Empty masks: as protocol {protocol} defines it, whatever the config says."),
+        "A null baseline has learnt nothing from the classifier; a ceiling has seen reference "
+        "masks, or is a second reader.",
+    ]
+
+
+def _empty_note(empty: Mapping[str, Any]) -> str:
+    """State the policy in the config's own words."""
+    values = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in empty.items())
+    if not any(key.startswith("overlap_prediction") for key in empty):
+        values = "; ".join([*filter(None, [values]), "overlap of an empty prediction: 0"])
+    return (
+        f"Empty masks: {values}. Cases with an empty reference are counted, not averaged. Columns "
+        "over predicted cases leave empty predictions out, which rewards a method that predicts "
+        "nothing."
+    )

@@ -1,0 +1,252 @@
+"""What the numbers rest on: unit, seeds, classifier, empty and failed cases, secondary metrics."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split
+from fidelity.verdict.comparison import Comparison, facts, numbers
+from fidelity.verdict.evidence import Evidence
+from fidelity.verdict.model import Group, Section, Sentence
+from fidelity.verdict.wording import counted, digits_of, listed, p_value, title_of
+
+# Below this accuracy a localization score says little about explanations.
+WEAK_ACCURACY = 0.65
+# The smallest number of pairs for which Wilcoxon's exact two-sided p can be below .05.
+FEWEST_UNITS = 6
+
+
+def foundations(evidence: Evidence) -> Section:
+    """Say what qualifies every answer of the chapter."""
+    told = [
+        *_unit(evidence),
+        *_classifier(evidence),
+        *_seeds(evidence),
+        *_empty_and_failed(evidence),
+    ]
+    return Section("What do the answers rest on?", [Group("", told)])
+
+
+def mean_ranks(evidence: Evidence) -> Section:
+    """Tell the mean ranks of the primary setting, and who the critical difference holds apart."""
+    table = keep_test_split(evidence.tables.ranks)
+    chosen = _primary_rows(table, evidence)
+    told = []
+    for cls in sorted(evidence.classes, key=lambda name: name != evidence.pooled):
+        rows = chosen[chosen["class"] == cls].sort_values("mean_rank", kind="stable")
+        if len(rows) > 1 and rows["mean_rank"].notna().all():
+            told.append(_ranks(rows, cls, _unit_name(evidence)))
+    nothing = Sentence("Fewer than two explainers have ranks.", "note")
+    return Section("Who ranks best?", [Group("", told or [nothing])])
+
+
+def secondary(evidence: Evidence) -> Section:
+    """Tell the other metrics of the primary setting, one sentence per pair of explainers."""
+    statistics = evidence.study.statistics
+    chosen: dict[tuple[str, str], list[Comparison]] = {}
+    for row in evidence.comparisons:
+        if (
+            row.cls == evidence.pooled
+            and row.family == "secondary"
+            and row.protocol == DEFAULT_PROTOCOL
+            and row.binarization in (statistics["primary_binarization"], "none")
+            and {row.first, row.second} <= set(evidence.real)
+            and row.outcome != "absent"
+        ):
+            chosen.setdefault((row.first, row.second), []).append(row)
+    told = [_other_metrics(evidence, *pair, rows) for pair, rows in chosen.items()]
+    nothing = Sentence("There are no other metrics of a pair of explainers.", "note")
+    return Section(
+        "Secondary: what do the other metrics say?",
+        [Group("", told or [nothing])],
+        "Secondary comparisons support or qualify the primary ones; they decide nothing.",
+    )
+
+
+def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
+    parts = []
+    for outcome, phrase in (
+        ("better", f"{a} is better by"),
+        ("worse", f"{b} is better by"),
+        ("equivalent", "they are equivalent by"),
+        ("none_shown", "no difference was shown by"),
+    ):
+        names = [
+            f"{title_of(row.metric)} {numbers(row, evidence.study.statistics, units=False)}"
+            for row in rows
+            if row.outcome == outcome
+        ]
+        if names:
+            parts.append(f"{phrase} {listed(names)}")
+    shown = {row.outcome for row in rows}
+    outcome = shown.pop() if len(shown) == 1 else "note"
+    text = f"{a} − {b}: {'; '.join(parts)}."
+    return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
+
+
+def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
+    statistics = evidence.study.statistics
+    return table[
+        (table["dataset"] == evidence.dataset)
+        & (table["classifier"] == evidence.classifier)
+        & (table["binarization"] == statistics["primary_binarization"])
+        & (table["protocol"] == DEFAULT_PROTOCOL)
+        & (table["metric"] == statistics["primary"])
+    ]
+
+
+def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
+    first = rows.iloc[0]
+    names = [f"{row.explainer} {row.mean_rank:.2f}" for row in rows.itertuples()]
+    where = "Over all classes" if cls == "all" else f"In class {cls}"
+    text = f"{where} the mean ranks over {counted(int(first['n_patients']), unit)} are "
+    text += f"{listed(names)} (1 is best"
+    if not np.isnan(first["friedman_p"]):
+        text += f"; Friedman χ² = {first['friedman_statistic']:.1f}"
+        text += f", p {p_value(first['friedman_p'])}"
+    difference = float(first["critical_difference"])
+    if np.isnan(difference):
+        text += ")."
+    else:
+        near = rows["mean_rank"] - first["mean_rank"] < difference
+        tied = list(rows.loc[near, "explainer"])[1:]
+        text += f"); ranks closer than {difference:.2f} (Nemenyi) are not told apart"
+        text += f": from {first['explainer']}, this holds for {listed(tied)}." if tied else "."
+    facts_of = {
+        "class": cls,
+        "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
+        "friedman_p": float(first["friedman_p"]),
+        "critical_difference": difference,
+        "n_units": int(first["n_patients"]),
+    }
+    return Sentence(text, "note", "primary", facts_of)
+
+
+def _unit_name(evidence: Evidence) -> str:
+    units = {row.unit for row in evidence.comparisons}
+    return units.pop() if len(units) == 1 else "unit"
+
+
+def _unit(evidence: Evidence) -> Iterator[Sentence]:
+    rows = evidence.primary(evidence.pooled)
+    if not rows:
+        return
+    units = min(row.n_units for row in rows)
+    what = (
+        "The unit of analysis is the patient: a patient's images enter as their mean"
+        if rows[0].unit == "patient"
+        else "The unit of analysis is the image: the data set does not know patients, or none has "
+        "two images; were patients to share images, intervals would be too narrow"
+    )
+    numbers_of = {"unit": rows[0].unit, "n_units": units}
+    yield Sentence(f"{what} ({counted(units, rows[0].unit)}).", "note", "", numbers_of)
+    if units < FEWEST_UNITS:
+        yield Sentence(
+            f"With {counted(units, rows[0].unit)} no test can reach significance: that no "
+            "difference was shown says nothing here.",
+            "warning",
+        )
+
+
+def _classifier(evidence: Evidence) -> Iterator[Sentence]:
+    table = evidence.tables.classification
+    if table is None:
+        return
+    rows = keep_test_split(table)
+    rows = rows[
+        (rows["dataset"] == evidence.dataset)
+        & (rows["classifier"] == evidence.classifier)
+        & (rows["class"] == "all")
+        & (rows["metric"] == "accuracy")
+    ]
+    if rows.empty or np.isnan(rows["value"].iloc[0]):
+        return
+    accuracy, n, split = float(rows["value"].iloc[0]), int(rows["n"].iloc[0]), rows["split"].iloc[0]
+    text = f"The classifier's accuracy is {accuracy:.3f} ({split} split, {counted(n, 'image')})"
+    if accuracy < WEAK_ACCURACY:
+        text += (
+            f", below {WEAK_ACCURACY:g}: a classifier that does not know the disease cannot be "
+            "expected to look at it, whatever the explainer."
+        )
+        yield Sentence(text, "warning", "", {"accuracy": accuracy, "n": n})
+    else:
+        yield Sentence(f"{text}.", "note", "", {"accuracy": accuracy, "n": n})
+
+
+def _seeds(evidence: Evidence) -> Iterator[Sentence]:
+    bases, name = evidence.study.bases, evidence.classifier
+    if name not in bases:
+        return
+    base = bases[name]
+    trained = [other for other, of in bases.items() if of == base]
+    if len(trained) == 1:
+        yield Sentence(
+            "The classifier is one trained network (one seed): the intervals are over cases and "
+            "say nothing of other trainings of it.",
+            "warning",
+            "",
+            {"n_seeds": 1},
+        )
+        return
+    yield Sentence(
+        f"The classifier is one of {len(trained)} trainings ({listed(trained)}); this chapter is "
+        "about it alone.",
+        "note",
+        "",
+        {"n_seeds": len(trained)},
+    )
+    seeds = evidence.tables.seeds
+    if seeds is None:
+        return
+    rows = _primary_rows(
+        keep_test_split(seeds).assign(classifier=lambda t: t["classifier"].replace({base: name})),
+        evidence,
+    )
+    for row in rows[rows["class"] == evidence.pooled].itertuples():
+        if row.explainer not in evidence.real or np.isnan(row.std_between_seeds):
+            continue
+        digits = digits_of(row.metric, row.mean)
+        yield Sentence(
+            f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of {row.explainer} is "
+            f"{row.mean:.{digits}f}, standard deviation between seeds "
+            f"{row.std_between_seeds:.{digits}f}, against ±{row.mean_ci_half_width:.{digits}f} "
+            "over cases.",
+            "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
+            "",
+            {
+                "explainer": row.explainer,
+                "mean": row.mean,
+                "std_between_seeds": row.std_between_seeds,
+                "mean_ci_half_width": row.mean_ci_half_width,
+            },
+        )
+
+
+def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
+    rows = evidence.localization
+    statistics = evidence.study.statistics
+    rows = rows[
+        (rows["binarization"] == statistics["primary_binarization"])
+        & (rows["protocol"] == DEFAULT_PROTOCOL)
+        & (rows["metric"] == statistics["primary"])
+        & (rows["class"] == evidence.pooled)
+    ].set_index("explainer")
+    rows = rows.loc[[name for name in evidence.explainers if name in rows.index]]
+    for column, what, none in (
+        ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
+        ("n_undefined", "Cases without a score (failed explanations)", "No explanation failed."),
+    ):
+        some = rows[rows[column] > 0]
+        parts = [f"{name} {int(row[column])} of {int(row['n'])}" for name, row in some.iterrows()]
+        counts = {name: int(row[column]) for name, row in some.iterrows()}
+        text = f"{what}: {', '.join(parts)}." if parts else none
+        yield Sentence(text, "warning" if parts else "note", "", {column: counts})
+    if len(rows) and (empty := int(rows["n_empty_reference"].max())):
+        yield Sentence(
+            f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"
+            " counted, not averaged.",
+            "note",
+            "",
+            {"n_empty_reference": empty},
+        )

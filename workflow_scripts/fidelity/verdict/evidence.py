@@ -1,0 +1,127 @@
+"""The tables behind one chapter, and who plays which part in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
+from fidelity.verdict.comparison import Comparison, read_rows
+
+REAL_FAMILIES = ("perturbation", "cam", "gradient")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one data set.
+
+    Attributes:
+        localization: localization.csv.
+        comparisons: comparisons.csv.
+        ranks: ranks.csv.
+        seeds: seeds.csv; None without classifiers.
+        classification: classification.csv; None without classifiers.
+    """
+
+    localization: pd.DataFrame
+    comparisons: pd.DataFrame
+    ranks: pd.DataFrame
+    seeds: pd.DataFrame | None = None
+    classification: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the config says that the verdict needs.
+
+    Attributes:
+        statistics: primary, primary_binarization, alpha, margin.
+        families: explainer → perturbation, cam, gradient, null or ceiling.
+        bases: classifier → its key in the config, before seeds were expanded.
+    """
+
+    statistics: Mapping[str, Any]
+    families: Mapping[str, str]
+    bases: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The rows of one data set and classifier, test split if there is one.
+
+    Attributes:
+        dataset: key of the config.
+        classifier: key of the config, seed included.
+        study: as given.
+        explainers: names in the order of the table; those without a classifier too.
+        classes: as reported, `all` included where there is one.
+        comparisons: all of them, diagnostic ones left out.
+        localization: rows of localization.csv of these explainers.
+        tables: everything.
+    """
+
+    dataset: str
+    classifier: str
+    study: Study
+    explainers: list[str]
+    classes: list[str]
+    comparisons: list[Comparison]
+    localization: pd.DataFrame
+    tables: Tables
+
+    @property
+    def pooled(self) -> str:
+        """The class of the headline: all classes together, or the only one."""
+        return ALL_CLASSES if ALL_CLASSES in self.classes else self.classes[0]
+
+    def of_family(self, *families: str) -> list[str]:
+        """Name the explainers of some families, in order."""
+        return [name for name in self.explainers if self.study.families[name] in families]
+
+    @property
+    def real(self) -> list[str]:
+        """The explainers that explain the classifier."""
+        return self.of_family(*REAL_FAMILIES)
+
+    def primary(self, cls: str) -> list[Comparison]:
+        """Give the primary comparisons of a class."""
+        return [row for row in self.comparisons if row.family == "primary" and row.cls == cls]
+
+
+def collect(tables: Tables, study: Study) -> list[Evidence]:
+    """Part the tables by data set and classifier.
+
+    Args:
+        tables: of one data set or several.
+        study: settings; `families` names every explainer of the tables.
+
+    Returns:
+        One per data set and classifier, in the order of localization.csv.
+    """
+    found = []
+    shown = keep_test_split(tables.localization)
+    compared = keep_test_split(tables.comparisons)
+    for dataset, of_dataset in shown.groupby("dataset", sort=False):
+        names = list(of_dataset["classifier"].unique())
+        for classifier in [name for name in names if name != NO_CLASSIFIER] or names:
+            rows = of_dataset[of_dataset["classifier"].isin([classifier, NO_CLASSIFIER])]
+            pairs = compared[
+                (compared["dataset"] == dataset)
+                & (compared["classifier"] == classifier)
+                & (compared["family"] != "diagnostic")
+            ]
+            found.append(
+                Evidence(
+                    dataset,
+                    classifier,
+                    study,
+                    # In the order of the config, which knows more than the tables' rows.
+                    [name for name in study.families if (rows["explainer"] == name).any()],
+                    list(rows["class"].unique()),
+                    list(read_rows(pairs)),
+                    rows,
+                    tables,
+                )
+            )
+    return found

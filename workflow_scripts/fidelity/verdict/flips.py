@@ -1,0 +1,174 @@
+"""Under which protocols, binarizations and metrics the order of two explainers turns round."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+from fidelity.verdict.comparison import Comparison
+from fidelity.verdict.evidence import Evidence
+from fidelity.verdict.model import Group, Outcome, Section, Sentence
+from fidelity.verdict.wording import counted, listed, title_of
+
+# Longer lists are cut in the text; verdict.json has them whole.
+SHOWN_SETTINGS = 12
+
+Setting = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How often either of two explainers is ahead, over settings (metric, protocol, binarization).
+
+    Attributes:
+        leader: ahead in more settings.
+        other: the other one.
+        settings: number of settings in which either is ahead.
+        leader_ahead: settings in which the leader's mean is better.
+        other_ahead: settings in which the other's is.
+        leader_shown: those of `leader_ahead` in which the tests show it.
+        other_shown: those of `other_ahead` in which the tests show it.
+    """
+
+    leader: str
+    other: str
+    settings: int
+    leader_ahead: list[Setting]
+    other_ahead: list[Setting]
+    leader_shown: list[Setting]
+    other_shown: list[Setting]
+
+    @property
+    def flips(self) -> bool:
+        """Whether either is ahead somewhere."""
+        return bool(self.leader_ahead and self.other_ahead)
+
+    @property
+    def flips_by_tests(self) -> bool:
+        """Whether tests show either ahead somewhere."""
+        return bool(self.leader_shown and self.other_shown)
+
+
+def ranking_flips(evidence: Evidence) -> Section:
+    """Answer for every pair of explainers, in the primary metric and over all metrics."""
+    primary = evidence.study.statistics["primary"]
+    rows = [row for row in evidence.comparisons if row.cls == evidence.pooled]
+    metrics = dict.fromkeys(row.metric for row in rows)
+    scopes = [(title_of(primary), [row for row in rows if row.metric == primary])]
+    if len(metrics) > 1:
+        scopes.append((f"all {len(metrics)} metrics", rows))
+    groups = []
+    for scope, of_scope in scopes:
+        orders = [
+            order
+            for pair in combinations(evidence.real, 2)
+            if (order := order_of(*pair, of_scope)) is not None
+        ]
+        if orders:
+            told = [_sentence(order) for order in orders]
+            told = [_count(scope, orders), *told] if len(orders) > 1 else told
+            groups.append(Group(scope[0].upper() + scope[1:], told))
+    nothing = Sentence("There is no pair of explainers whose order could flip.", "note")
+    return Section(
+        "Where does the ranking flip?",
+        groups or [Group("", [nothing])],
+        "Over every binarization and protocol of the config but the diagnostic ones. Tests are "
+        "corrected within one setting, not over settings: read this as where the conclusion "
+        "depends on a choice, not as more evidence.",
+    )
+
+
+def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
+    """Count the settings in which either of two explainers is ahead.
+
+    Args:
+        a: explainer.
+        b: explainer; of two that are ahead equally often, `a` is called the leader.
+        rows: comparisons of one class.
+
+    Returns:
+        The counts; None if no setting compares them.
+    """
+    pair = [row.seen_from(a) for row in rows if {row.first, row.second} == {a, b}]
+    ahead: dict[int, list[Setting]] = {1: [], -1: []}
+    shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}
+    for row in pair:
+        setting = (row.metric, row.protocol, row.binarization)
+        if row.ahead:
+            ahead[row.ahead].append(setting)
+        if row.outcome in shown:
+            shown[row.outcome].append(setting)
+    total = len(ahead[1]) + len(ahead[-1])
+    if not total:
+        return None
+    if len(ahead[-1]) > len(ahead[1]):
+        return Order(b, a, total, ahead[-1], ahead[1], shown["worse"], shown["better"])
+    return Order(a, b, total, ahead[1], ahead[-1], shown["better"], shown["worse"])
+
+
+def _count(scope: str, orders: Sequence[Order]) -> Sentence:
+    flips = [order for order in orders if order.flips]
+    by_tests = [order for order in flips if order.flips_by_tests]
+    of = f"{len(orders)} pairs"
+    if not flips:
+        text = f"In {scope}, none of {of} changes its order of means with the setting."
+        return Sentence(text, "note", "", {"pairs": len(orders), "flips": 0, "by_tests": 0})
+    verb = "changes its" if len(flips) == 1 else "change their"
+    text = f"In {scope}, {len(flips)} of {of} {verb} order of means with the setting"
+    if by_tests:
+        text += f", {len(by_tests)} of them with tests behind both orders."
+    else:
+        text += "; no pair has tests behind both orders."
+    numbers = {"pairs": len(orders), "flips": len(flips), "by_tests": len(by_tests)}
+    return Sentence(text, "warning", "", numbers)
+
+
+def _sentence(order: Order) -> Sentence:
+    a, b, total = order.leader, order.other, counted(order.settings, "setting")
+    numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
+    if not order.flips:
+        where = f"in all {total}" if order.settings > 1 else "in the one setting there is"
+        text = f"{a} is ahead of {b} {where} ({_shown(order.leader_shown, order.settings)})."
+        return Sentence(text, "note", "", numbers)
+    text = (
+        f"{a} is ahead of {b} in {len(order.leader_ahead)} of {total}, {b} in "
+        f"{len(order.other_ahead)} ({_named(order.other_ahead)})."
+    )
+    if order.flips_by_tests:
+        text += (
+            f" Tests stand behind both: {a} was shown to be better in {len(order.leader_shown)}, "
+            f"{b} in {len(order.other_shown)} ({_named(order.other_shown)})."
+        )
+        return Sentence(text, "warning", "", numbers)
+    one_sided = order.leader_shown or order.other_shown
+    if one_sided:
+        who = a if order.leader_shown else b
+        text += (
+            f" The flip is in the means only: tests show {who} to be better in {len(one_sided)}, "
+            f"{b if who == a else a} in none."
+        )
+    else:
+        text += " The flip is in the means only: no test shows either to be better."
+    return Sentence(text, "note", "", numbers)
+
+
+def _shown(settings: Sequence[Setting], total: int) -> str:
+    if len(settings) == total:
+        return "shown by tests in all" if total > 1 else "shown by tests"
+    return f"shown by tests in {len(settings) or 'none'}"
+
+
+def _named(settings: Sequence[Setting]) -> str:
+    """Name settings, those of one metric and protocol together."""
+    shown = settings[:SHOWN_SETTINGS]
+    heads = Counter((metric, protocol) for metric, protocol, _ in shown)
+    metrics = {metric for metric, _ in heads}
+    parts = []
+    for metric, protocol in heads:
+        rules = [name for m, p, name in shown if (m, p) == (metric, protocol) and name != "none"]
+        title = f"{title_of(metric)}, " if len(metrics) > 1 else ""
+        rule = f" with {listed(rules)}" if rules else ""
+        parts.append(f"{title}protocol {protocol}{rule}")
+    if len(settings) > len(shown):
+        parts.append(f"{len(settings) - len(shown)} more, see verdict.json")
+    return "; ".join(parts)

@@ -1,0 +1,65 @@
+"""What a verdict consists of: sentences with their numbers, in sections, in chapters."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Outcome = Literal["better", "worse", "equivalent", "none_shown", "absent", "note", "warning"]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence.
+
+    Attributes:
+        text: plain, unescaped.
+        outcome: what the tests say of its subject; `note` and `warning` are no test results.
+        family: `primary` or `secondary` where a comparison stands behind it, else empty.
+        numbers: what the text says, for programs.
+    """
+
+    text: str
+    outcome: Outcome
+    family: str = ""
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sentences under one subtitle (a class, or a scope); the subtitle may be empty."""
+
+    title: str
+    sentences: list[Sentence]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question and its answers.
+
+    Attributes:
+        title: the question.
+        groups: answers.
+        intro: how to read them, may be empty.
+    """
+
+    title: str
+    groups: list[Group]
+    intro: str = ""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """All questions of one data set and classifier.
+
+    Attributes:
+        dataset: key of the config.
+        classifier: key of the config, seed included; `none` if there is no classifier.
+        setting: what the primary comparisons are, in one sentence.
+        headline: the answers in short, from primary comparisons alone.
+        sections: the answers in full.
+    """
+
+    dataset: str
+    classifier: str
+    setting: str
+    headline: list[Sentence]
+    sections: list[Section]

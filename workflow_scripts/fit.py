@@ -1,0 +1,46 @@
+"""Let an explainer learn from the reference masks of the training split."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.explainers.registry import method_of
+from fidelity.joblog import job_log
+
+
+def main(
+    train: Sequence[str],
+    val: Sequence[str],
+    settings: dict[str, Any],
+    seed: int,
+    compute: dict[str, Any],
+    output: str,
+) -> None:
+    """Fit one explainer.
+
+    Args:
+        train: prepared shards of the training split.
+        val: prepared shards of the validation split.
+        settings: the explainer's config entry; its method is a fitted one.
+        seed: the config's seed.
+        compute: threads and device.
+        output: the .safetensors file.
+
+    Raises:
+        InputError: the training split has no reference mask that can be used.
+    """
+    module = importlib.import_module(f"fidelity.{method_of(settings['method']).module}")
+    module.fit(list(map(Path, train)), list(map(Path, val)), settings, seed, compute, Path(output))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.train,
+            snakemake.input.val,
+            snakemake.params.settings,
+            snakemake.params.seed,
+            snakemake.params.compute,
+            snakemake.output[0],
+        )

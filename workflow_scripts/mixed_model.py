@@ -1,0 +1,47 @@
+"""Fit the mixed model of the primary metric into tables/mixed_model.csv."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.mixed_model import mixed_model
+from fidelity.summary import load_scores
+from fidelity.tables import escape_formulas
+
+
+def main(
+    scores: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    bases: Mapping[str, str],
+    output: str,
+) -> None:
+    """Write the terms of the model, or why there are none.
+
+    Args:
+        scores: scores.parquet files; those of the primary binarization are enough.
+        combos: per file dataset, classifier, explainer, binarization, protocol.
+        statistics: the config's `statistics`, the primary binarization resolved.
+        families: explainer → perturbation, cam, gradient, null or ceiling.
+        bases: classifier → its key in the config, before seeds were expanded.
+        output: the CSV to write.
+    """
+    table = mixed_model(load_scores(scores, combos), statistics, families, bases)
+    for (split, name), part in table.groupby(["split", "class"], sort=False):
+        logging.info("%s, %s: %s", split, name, part["status"].iloc[0])
+    write_csv(escape_formulas(table), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            scores=snakemake.input.scores,
+            combos=snakemake.params.combos,
+            statistics=snakemake.params.statistics,
+            families=snakemake.params.families,
+            bases=snakemake.params.bases,
+            output=snakemake.output.mixed_model,
+        )

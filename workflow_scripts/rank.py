@@ -1,0 +1,72 @@
+"""Score the saliency maps of one explainer without a threshold."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from fidelity.cohort import explained_cases
+from fidelity.files import atomic_path
+from fidelity.joblog import job_log
+from fidelity.map_scoring import score_maps
+from fidelity.metrics.ranking_registry import select_ranking
+from fidelity.predictions import read_predictions
+from fidelity.scoring import verdicts
+
+
+def main(
+    maps: Sequence[str],
+    prepared: Sequence[str],
+    predictions: str | None,
+    classes_json: str,
+    settings: dict[str, Any],
+    output: str,
+) -> None:
+    """Write the threshold-free scores of every map that has a reference.
+
+    Args:
+        maps: map files, one per shard.
+        prepared: prepared shards in the same order.
+        predictions: predictions.csv; None for explainers without a classifier.
+        classes_json: the data set's classes.json.
+        settings: `metrics` (names), `scoring_size`, `sign`, `pointing_tolerance` (pixels).
+        output: ranking.parquet.
+    """
+    cv2.setNumThreads(1)  # Snakemake grants one core.
+    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    said = None
+    if predictions is not None:
+        said = verdicts(read_predictions(predictions), classes["task"])
+    table = score_maps(
+        explained_cases(maps, prepared),
+        said,
+        classes["labels"],
+        select_ranking(settings["metrics"]),
+        scoring_size=settings["scoring_size"],
+        sign=settings["sign"],
+        tolerance=settings["pointing_tolerance"],
+    )
+    with atomic_path(output) as temporary:
+        table.to_parquet(temporary, index=False)
+    logging.info(
+        "%d maps: %d all zero, %d empty references, %d failed",
+        len(table),
+        table["empty_prediction"].sum(),
+        table["empty_reference"].sum(),
+        (table["status"] != "ok").sum(),
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.maps),
+            list(snakemake.input.prepared),
+            snakemake.input.get("predictions") or None,
+            snakemake.input.classes,
+            snakemake.params.settings,
+            snakemake.output[0],
+        )

@@ -1,0 +1,44 @@
+"""Rank the explainers over patients into tables/ranks.csv."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.ranks import rank
+from fidelity.summary import load_scores
+from fidelity.tables import escape_formulas
+
+
+def main(
+    scores: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    diagnostic: Sequence[str],
+    ranks: str,
+) -> None:
+    """Write mean ranks, Friedman's test and the critical difference.
+
+    Args:
+        scores: scores.parquet and ranking.parquet files.
+        combos: per file dataset, classifier, explainer, binarization, protocol.
+        statistics: the config's `statistics`, the primary binarization resolved.
+        families: explainer → perturbation, cam, gradient, null or ceiling.
+        diagnostic: binarizations that see the reference.
+        ranks: the CSV to write.
+    """
+    table = rank(load_scores(scores, combos), statistics, families, diagnostic)
+    write_csv(escape_formulas(table), ranks)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            scores=snakemake.input.scores,
+            combos=snakemake.params.combos,
+            statistics=snakemake.params.statistics,
+            families=snakemake.params.families,
+            diagnostic=snakemake.params.diagnostic,
+            ranks=snakemake.output.ranks,
+        )

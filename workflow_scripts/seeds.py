@@ -1,0 +1,29 @@
+"""Summarize the spread between training seeds into tables/seeds.csv."""
+
+from collections.abc import Mapping
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.seeds import between_seeds
+from fidelity.tables import LOCALIZATION_NUMBERS, escape_formulas, read_results
+
+
+def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
+    """Write the means' spread between seeds.
+
+    Args:
+        localization: localization.csv of the data set.
+        bases: classifier → its key in the config, before seeds were expanded.
+        seeds: the CSV to write.
+    """
+    table = between_seeds(read_results(localization, LOCALIZATION_NUMBERS), bases)
+    write_csv(escape_formulas(table), seeds)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            localization=snakemake.input.localization,
+            bases=snakemake.params.bases,
+            seeds=snakemake.output.seeds,
+        )

@@ -1,0 +1,41 @@
+"""Average scores by lesion size, prediction and confidence into tables/strata.csv."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.strata import stratify
+from fidelity.summary import load_scores
+from fidelity.tables import escape_formulas
+
+
+def main(
+    scores: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    statistics: Mapping[str, Any],
+    seed: int,
+    strata: str,
+) -> None:
+    """Write the stratified means.
+
+    Args:
+        scores: scores.parquet files; those of the primary binarization are enough.
+        combos: per file dataset, classifier, explainer, binarization, protocol.
+        statistics: the config's `statistics`, the primary binarization resolved.
+        seed: the config's seed.
+        strata: the CSV to write.
+    """
+    table = stratify(load_scores(scores, combos), statistics, seed)
+    write_csv(escape_formulas(table), strata)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            scores=snakemake.input.scores,
+            combos=snakemake.params.combos,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            strata=snakemake.output.strata,
+        )

@@ -1,0 +1,45 @@
+"""Choose the thresholds of one explainer on the validation split."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fidelity.cohort import explained_cases
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.metrics.conventions import policy_for
+from fidelity.tuning import tune
+
+
+def main(
+    maps: Sequence[str], prepared: Sequence[str], settings: dict[str, Any], output: str
+) -> None:
+    """Write the best threshold of every class.
+
+    Args:
+        maps: map files of the validation split, one per shard.
+        prepared: prepared shards in the same order.
+        settings: `rule` (the binarization's config entry), `postprocess` (the explainer's),
+            `scoring_size`, `empty` (the config's `scores.empty`).
+        output: thresholds.csv: class, metric, threshold, mean, n.
+    """
+    table = tune(
+        explained_cases(maps, prepared),
+        settings["rule"],
+        settings["postprocess"],
+        settings["scoring_size"],
+        policy_for("default", settings["empty"]),
+    )
+    write_csv(table, output)
+    for row in table.to_dict("records"):
+        logging.info("%(class)s: threshold %(threshold)g, mean %(metric)s %(mean).4f, n %(n)d", row)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.maps),
+            list(snakemake.input.prepared),
+            snakemake.params.settings,
+            snakemake.output[0],
+        )

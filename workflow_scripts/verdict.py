@@ -1,0 +1,86 @@
+"""Write the verdict of one data set: one sentence per question, from the tables alone."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fidelity.comparisons import COMPARISONS
+from fidelity.files import write_text
+from fidelity.joblog import job_log
+from fidelity.ranks import RANKS
+from fidelity.seeds import SEEDS
+from fidelity.tables import CLASSIFICATION_NUMBERS, LOCALIZATION_NUMBERS, read_results
+from fidelity.verdict import pages
+from fidelity.verdict.build import build, reading
+from fidelity.verdict.evidence import Study, Tables
+
+# From its first count on, each contract's columns are numbers; but the last two of comparisons.
+COMPARISON_NUMBERS = COMPARISONS[COMPARISONS.index("n") : COMPARISONS.index("conclusion")]
+RANK_NUMBERS = RANKS[RANKS.index("n_patients") :]
+SEED_NUMBERS = SEEDS[SEEDS.index("n_seeds") :]
+
+
+def main(
+    localization: str,
+    comparisons: str,
+    ranks: str,
+    seeds: str,
+    classification: str,
+    dataset: str,
+    families: Mapping[str, str],
+    bases: Mapping[str, str],
+    statistics: Mapping[str, Any],
+    markdown: str,
+    html: str,
+    json: str,
+) -> None:
+    """Write the verdict as Markdown, HTML and JSON.
+
+    Args:
+        localization: localization.csv.
+        comparisons: comparisons.csv.
+        ranks: ranks.csv.
+        seeds: seeds.csv; empty without classifiers.
+        classification: classification.csv; empty without classifiers.
+        dataset: key of the data set, for the title.
+        families: explainer → perturbation, cam, gradient, null or ceiling, in the config's order.
+        bases: classifier → its key in the config, before seeds were expanded.
+        statistics: the config's `statistics`, primary_binarization resolved.
+        markdown: output.
+        html: output, a standalone page.
+        json: output.
+    """
+    tables = Tables(
+        read_results(localization, LOCALIZATION_NUMBERS),
+        read_results(comparisons, COMPARISON_NUMBERS),
+        read_results(ranks, RANK_NUMBERS),
+        read_results(seeds, SEED_NUMBERS) if seeds else None,
+        read_results(classification, CLASSIFICATION_NUMBERS) if classification else None,
+    )
+    study = Study(statistics, families, bases)
+    chapters = build(tables, study)
+    title = f"Verdict on {dataset}"
+    write_text(markdown, pages.to_markdown(chapters, title, reading(study)))
+    write_text(html, pages.to_html(chapters, title, reading(study)))
+    write_text(json, pages.to_json(chapters))
+    for chapter in chapters:
+        for sentence in chapter.headline:
+            logging.info("%s: %s", chapter.classifier, sentence.text)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            localization=snakemake.input.localization,
+            comparisons=snakemake.input.comparisons,
+            ranks=snakemake.input.ranks,
+            seeds=snakemake.input.get("seeds", ""),
+            classification=snakemake.input.get("classification", ""),
+            dataset=snakemake.wildcards.dataset,
+            families=snakemake.params.families,
+            bases=snakemake.params.bases,
+            statistics=snakemake.params.statistics,
+            markdown=snakemake.output.markdown,
+            html=snakemake.output.html,
+            json=snakemake.output.json,
+        )
