@@ -18,6 +18,7 @@ include: "rules/localization.smk"
 include: "rules/statistics.smk"
 include: "rules/figures.smk"
 include: "rules/summary.smk"
+include: "rules/notebook.smk"
 
 
 localrules:
@@ -25,6 +26,7 @@ localrules:
     tables,
     figures,
     masks_png,
+    notebooks,
 
 
 rule all:
@@ -32,4 +34,5 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
+        rules.notebooks.input,
         summary_files(),

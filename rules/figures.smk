@@ -98,7 +98,7 @@ rule figure_distributions:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
-        settings={"dpi": cfg["figures"]["dpi"]},
+        settings=DRAWING,
         digest=digests.module_digest("figures.distributions"),
     message:
         "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"

@@ -410,3 +410,13 @@ def gallery_files(w):
 
 def summary_files():
     return [*rules.summary_over_datasets.output]
+
+
+def notebook_files(w):
+    """Maps and primary masks of the classifier's first explainer."""
+    classifier, explainer = explainers_of(w.classifier)[0]
+    folder = f"results/{w.dataset}/{classifier}/{explainer}"
+    return {
+        "maps": [f"{folder}/maps/{shard}.h5" for shard in explained_shards(w.dataset)],
+        "masks": f"{folder}/{PRIMARY_BINARIZATION}/masks.json",
+    }

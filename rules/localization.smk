@@ -131,11 +131,14 @@ rule score:
         predictions=predictions_of,
         classes=classes_of,
     output:
-        f"{MAPS}/{{binarization}}/{{protocol}}/scores.parquet",
+        [
+            f"{MAPS}/{{binarization}}/{protocol}/scores.parquet"
+            for protocol in cfg["protocols"]
+        ],
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/{protocol}/score.log",
+        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/score.log",
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/{protocol}/score.tsv"
+        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/score.tsv"
     conda:
         ENV
     resources:
@@ -144,14 +147,14 @@ rule score:
     params:
         settings=lambda w: {
             "metrics": cfg["scores"]["metrics"],
-            "empty": cfg["scores"]["empty"] if w.protocol == "default" else {},
+            "empty": cfg["scores"]["empty"],
             "surface_tolerance": cfg["scores"]["surface_tolerance"],
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
-            "protocol": w.protocol,
         },
+        protocols=cfg["protocols"],
         digest=digests.module_digest("scoring"),
     message:
-        "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}, {wildcards.protocol})"
+        "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
     script:
         "../workflow_scripts/score.py"
 

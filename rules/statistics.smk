@@ -217,7 +217,7 @@ rule verdict:
         families=FAMILIES,
         bases=BASES,
         statistics=cfg["statistics"],
-        digest=digests.module_digest("verdict"),
+        digest=digests.module_digest("verdict.build", "verdict.pages"),
     message:
         "Writing the verdict on {wildcards.dataset}"
     script:

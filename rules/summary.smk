@@ -83,6 +83,7 @@ rule summary_over_datasets:
         runtime=30,
     params:
         datasets=DATASETS,
+        families=FAMILIES,
         metric=cfg["statistics"]["primary"],
         binarization=PRIMARY_BINARIZATION,
         dpi=cfg["figures"]["dpi"],

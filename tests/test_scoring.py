@@ -122,7 +122,7 @@ def _scores(folder, maps, prepared, *, size="original", predictions=None, postpr
     settings = SETTINGS | {"scoring_size": size}
     output = str(folder / "scores.parquet")
     classes = str(folder / "classes.json")
-    score.main(masks, status, prepared, predictions, classes, settings, output)
+    score.main(masks, status, prepared, predictions, classes, settings, {"default": output})
     return pd.read_parquet(output)
 
 
@@ -248,7 +248,7 @@ def test_masks_and_status_must_agree(tmp_path, cohort):
             None,
             str(tmp_path / "classes.json"),
             settings,
-            str(tmp_path / "x.parquet"),
+            {"default": str(tmp_path / "x.parquet")},
         )
 
 
@@ -260,7 +260,7 @@ def test_millimetres_are_there_where_a_case_has_a_spacing(tmp_path):
     settings = SETTINGS | {"metrics": ["assd_mm", "hausdorff_full", "hausdorff_full_mm"]}
     paths = [str(tmp_path / name) for name in ("classes.json", "mm.parquet")]
     masks = [str(tmp_path / name) for name in ("masks.json", "status.csv")]
-    score.main(*masks, prepared, None, paths[0], settings, paths[1])
+    score.main(*masks, prepared, None, paths[0], settings, {"default": paths[1]})
     rows = pd.read_parquet(paths[1]).set_index("case")
     assert rows.loc["known", "hausdorff_full_mm"] == pytest.approx(0.4)
     assert rows.loc["known", "hausdorff_full"] == 2
@@ -268,7 +268,7 @@ def test_millimetres_are_there_where_a_case_has_a_spacing(tmp_path):
     write_prepared(prepared[0], [unknown, replace(known, spacing=None)], {
         "image_size": WORKING, "classes": ["COVID", "Normal"],
     })  # fmt: skip
-    score.main(*masks, prepared, None, paths[0], settings, paths[1])
+    score.main(*masks, prepared, None, paths[0], settings, {"default": paths[1]})
     assert "assd_mm" not in pd.read_parquet(paths[1])
 
 

@@ -183,10 +183,10 @@ def test_headline_counts_primary_comparisons_alone():
     chapter = chapter_of(rows)
     said = texts(chapter)
     assert said[:4] == [
-        "lime was not shown to differ from the other explainer (gradcam).",
-        "lime scored lower than the null baseline (lung).",
-        "gradcam was not shown to differ from the other explainer (lime).",
-        "gradcam was not shown to differ from the null baseline (lung).",
+        "lime was not shown to differ from the other explainer (gradcam +0.030).",
+        "lime scored lower than the null baseline (lung −0.080).",
+        "gradcam was not shown to differ from the other explainer (lime −0.030).",
+        "gradcam was not shown to differ from the null baseline (lung +0.030).",
     ]
     assert said[4].startswith("No explainer was shown to score higher than lung")
     assert said[5].startswith(
@@ -220,13 +220,14 @@ def test_several_null_baselines_are_counted_and_named():
     ]
     said = texts(chapter_of(rows, families))
     assert said[0] == (
-        "lime scored higher than 2 of 3 null baselines (centre and edges); it scored lower than "
-        "1 of 3 null baselines (lung)."
+        "lime scored higher than 2 of 3 null baselines (centre +0.080 and edges +0.080); "
+        "it scored lower than 1 of 3 null baselines (lung −0.080)."
     )
     assert said[1].startswith("lime was not shown to score higher than lung:")
-    beaten = [{**row, "conclusion": "a_higher"} for row in rows]
+    beaten = [compared("lime", name, "a_higher") for name in ("lung", "centre", "edges")]
     assert texts(chapter_of(beaten, families)) == [
-        "lime scored higher than all 3 null baselines (lung, centre and edges)."
+        "lime scored higher than all 3 null baselines (lung +0.080, centre +0.080 and "
+        "edges +0.080)."
     ]
 
 
@@ -400,7 +401,10 @@ def test_the_pooled_class_leads_and_every_class_is_answered():
     chapter = chapter_of(rows, explainers=explainers)
     section = chapter.sections[1]
     assert [group.title for group in section.groups] == ["All classes", "Class COVID-19"]
-    assert texts(chapter)[0] == "lime was not shown to differ from the other explainer (gradcam)."
+    assert (
+        texts(chapter)[0]
+        == "lime was not shown to differ from the other explainer (gradcam +0.030)."
+    )
 
 
 def test_pages_escape_names_and_json_is_strict(tmp_path):
@@ -415,7 +419,8 @@ def test_pages_escape_names_and_json_is_strict(tmp_path):
     assert "Verdict &amp; more" in page
     text = pages.to_markdown(chapters, "Verdict", reading(study))
     assert r"grad\_cam\*" in text
-    assert "&lt;b&gt;lime" in text
+    assert "&lt;b>lime" in text
+    assert "p = 0.300" in text
     content = json.loads(pages.to_json(chapters), parse_constant=pytest.fail)
     (first, *_) = content["chapters"][0]["sections"][1]["groups"][0]["sentences"]
     assert first["numbers"]["effect_size"] is None

@@ -24,7 +24,7 @@ def main(
         scores: scores.parquet files.
         explainers: the explainer of each.
         metric: column of the scores.
-        settings: dpi.
+        settings: dpi, families.
         output: .png and .pdf to write.
 
     Raises:
@@ -41,7 +41,8 @@ def main(
             )
     known = METRICS.get(metric)
     title = metric if known is None else known.title + (" (px)" if known.unit == "px" else "")
-    drawn = distributions.draw(tables, metric=metric, title=title)
+    families = settings.get("families")
+    drawn = distributions.draw(tables, metric=metric, title=title, families=families)
     style.save(drawn, output, settings.get("dpi", style.DPI))
 
 

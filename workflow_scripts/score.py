@@ -1,13 +1,15 @@
-"""Score the predicted masks of one explainer under one protocol."""
+"""Score the predicted masks of one explainer, under every protocol in one go.
+
+Starting a job takes longer than scoring its masks, so protocols share one.
+"""
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
-import pandas as pd
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.files import atomic_path
@@ -15,10 +17,8 @@ from fidelity.joblog import job_log
 from fidelity.masks import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
+from fidelity.predictions import read_predictions, read_status
 from fidelity.scoring import score_cohort, verdicts
-
-TEXT = ("case", "patient", "split", "class", "target_class", "status", "reason")
-NUMBERS = ("label", "logit", "probability", "threshold")
 
 
 def main(
@@ -28,7 +28,7 @@ def main(
     predictions: str | None,
     classes_json: str,
     settings: dict[str, Any],
-    output: str,
+    outputs: Mapping[str, str],
 ) -> None:
     """Write the scores of every predicted mask that has a reference.
 
@@ -39,45 +39,39 @@ def main(
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
         classes_json: the data set's classes.json.
-        settings: `metrics` (names), `protocol`, `empty` (changes to the protocol default),
+        settings: `metrics` (names), `empty` (changes to the protocol default),
             `surface_tolerance` (px of the scored image), `scoring_size`.
-        output: scores.parquet.
+        outputs: protocol → its scores.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
-    protocol = protocol_for(settings["protocol"], settings["empty"], settings["surface_tolerance"])
     classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
     said = None
     if predictions is not None:
-        said = verdicts(_read(predictions), classes["task"])
-    table = score_cohort(
-        _cases(prepared),
-        read_masks(masks),
-        _read(status),
-        said,
-        classes["labels"],
-        select(settings["metrics"], protocol),
-        protocol,
-        settings["scoring_size"],
-    )
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
-    logging.info(
-        "%d scores: %d empty predictions, %d empty references, %d failed",
-        len(table),
-        table["empty_prediction"].sum(),
-        table["empty_reference"].sum(),
-        (table["status"] != "ok").sum(),
-    )
-
-
-def _read(path: str) -> pd.DataFrame:
-    """Read a CSV file; ids and names stay text ("007", "NA")."""
-    return pd.read_csv(
-        path,
-        dtype=dict.fromkeys(TEXT, str),
-        keep_default_na=False,
-        na_values={name: [""] for name in NUMBERS},
-    )
+        said = verdicts(read_predictions(predictions), classes["task"])
+    made, how = read_masks(masks), read_status(status)
+    for name, output in outputs.items():
+        changes = settings["empty"] if name == "default" else {}
+        protocol = protocol_for(name, changes, settings["surface_tolerance"])
+        table = score_cohort(
+            _cases(prepared),
+            made,
+            how,
+            said,
+            classes["labels"],
+            select(settings["metrics"], protocol),
+            protocol,
+            settings["scoring_size"],
+        )
+        with atomic_path(output) as temporary:
+            table.to_parquet(temporary, index=False)
+        logging.info(
+            "%s: %d scores, %d empty predictions, %d empty references, %d failed",
+            name,
+            len(table),
+            table["empty_prediction"].sum(),
+            table["empty_reference"].sum(),
+            (table["status"] != "ok").sum(),
+        )
 
 
 def _cases(prepared: Sequence[str]) -> Iterator[PreparedCase]:
@@ -95,5 +89,5 @@ if __name__ == "__main__":
             snakemake.input.get("predictions") or None,
             snakemake.input.classes,
             snakemake.params.settings,
-            snakemake.output[0],
+            dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
         )

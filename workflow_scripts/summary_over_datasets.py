@@ -20,6 +20,7 @@ def main(
     datasets: Mapping[str, Mapping[str, Any]],
     metric: str,
     binarization: str,
+    families: Mapping[str, str],
     dpi: int,
     localization_table: str,
     classification_table: str,
@@ -35,6 +36,7 @@ def main(
         datasets: data set → its settings, `source` and `input` among them.
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
+        families: explainer → family, for the looks.
         dpi: resolution of the PNG.
         localization_table: CSV to write.
         classification_table: CSV to write.
@@ -55,7 +57,7 @@ def main(
     write_csv(
         tables.escape_formulas(classified.sort_values(by, kind="stable")), classification_table
     )
-    style.save(overview.draw(scored, metric), figure, dpi)
+    style.save(overview.draw(scored, metric, families), figure, dpi)
 
 
 def _joined(paths: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
@@ -76,6 +78,7 @@ if __name__ == "__main__":
             datasets=snakemake.params.datasets,
             metric=snakemake.params.metric,
             binarization=snakemake.params.binarization,
+            families=snakemake.params.families,
             dpi=snakemake.params.dpi,
             localization_table=snakemake.output.localization,
             classification_table=snakemake.output.classification,

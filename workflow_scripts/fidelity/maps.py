@@ -17,6 +17,7 @@ import numpy as np
 
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
+from fidelity.resize import bilinear
 
 SCHEMA = "fidelity-maps-1"
 
@@ -193,12 +194,13 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int]) -> np.ndarray:
             interpolation=cv2.INTER_NEAREST_EXACT,
         )
         return saliency.values.astype(np.float32)[segments]
-    nearest = saliency.kind == "binary"
-    return cv2.resize(
-        np.ascontiguousarray(saliency.values, dtype=np.float32),
-        (width, height),
-        interpolation=cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_LINEAR,
-    )
+    if saliency.kind == "binary":
+        return cv2.resize(
+            np.ascontiguousarray(saliency.values, dtype=np.float32),
+            (width, height),
+            interpolation=cv2.INTER_NEAREST_EXACT,
+        )
+    return bilinear(saliency.values, size)
 
 
 def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:

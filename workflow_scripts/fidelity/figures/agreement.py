@@ -35,7 +35,7 @@ def draw(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     values = values[1:, :-1]
     side = len(values)
     cell = min(0.55, 4.5 / side)
-    fig, axes = style.figure(height=cell * side + 1.75)
+    fig, axes = style.figure(height=cell * side + 1.75, width=min(style.WIDTH, cell * side + 2.9))
     axis = axes[0, 0]
     image = axis.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="equal")
     for (row, column), value in np.ndenumerate(values):

@@ -13,7 +13,13 @@ from fidelity.seeding import seed_for
 from fidelity.summary import keep_test_split
 
 
-def draw(scores: Mapping[str, pd.DataFrame], *, metric: str = "iou", title: str = "IoU") -> Figure:
+def draw(
+    scores: Mapping[str, pd.DataFrame],
+    *,
+    metric: str = "iou",
+    title: str = "IoU",
+    families: Mapping[str, str] | None = None,
+) -> Figure:
     """Draw a box, all cases and the mean per explainer; one panel per class.
 
     Args:
@@ -21,6 +27,7 @@ def draw(scores: Mapping[str, pd.DataFrame], *, metric: str = "iou", title: str 
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
+        families: explainer → family, which decides its look; None: by name.
 
     Returns:
         The figure.
@@ -31,7 +38,7 @@ def draw(scores: Mapping[str, pd.DataFrame], *, metric: str = "iou", title: str 
     classes = list(dict.fromkeys(wide.index.get_level_values("class")))
     height = 0.6 + 2.5 * len(classes)
     fig, axes = style.figure(len(classes), 1, height=height, sharex=True, sharey=True)
-    appearance = style.looks(list(scores))
+    appearance = style.looks(list(scores), families)
     for axis, name in zip(axes[:, 0], classes, strict=True):
         values = wide.xs(name, level="class").to_numpy(float)
         _panel(axis, values, list(appearance.values()), name, classes[0])

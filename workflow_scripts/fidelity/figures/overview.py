@@ -1,5 +1,7 @@
 """Mean score with its interval per explainer, data sets side by side."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,13 +14,18 @@ from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 
-def draw(localization: pd.DataFrame, metric: str = "iou") -> Figure:
+def draw(
+    localization: pd.DataFrame,
+    metric: str = "iou",
+    families: Mapping[str, str] | None = None,
+) -> Figure:
     """Draw one panel per data set: a line per classifier and explainer, a mark per binarization.
 
     Args:
         localization: rows of localization.csv of several data sets, in the order of the config;
             the test split, all annotated classes together, the first protocol.
         metric: which one.
+        families: explainer → family, which decides its look; None: by name.
 
     Returns:
         The figure.
@@ -30,7 +37,7 @@ def draw(localization: pd.DataFrame, metric: str = "iou") -> Figure:
     shown = shown[shown["protocol"] == shown["protocol"].iloc[0]]
     datasets = list(shown["dataset"].unique())
     binarizations = list(shown["binarization"].unique())
-    appearance = style.looks(list(shown["explainer"].unique()))
+    appearance = style.looks(list(shown["explainer"].unique()), families)
     lines = shown.groupby("dataset")[["classifier", "explainer"]].apply(
         lambda part: len(part.drop_duplicates())
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -148,10 +149,9 @@ def _panel(
             continue
         changed = usual >= 0 and winner != usual
         colour = CHANGED if changed else "black"
-        frame = Rectangle(
-            (winner - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=colour, lw=1.8, zorder=4
-        )
-        axis.add_patch(frame)
+        # Inside its cell, clear of the lines between groups.
+        corner, size = (winner - 0.46, row - 0.44), (0.92, 0.88)
+        axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, lw=1.6, zorder=4))
         if changed:
             axis.plot(count - 0.25, row, marker="<", color=CHANGED, markersize=5, clip_on=False)
     kinds = [style.kind_of(name, families) for name in ranks.explainers]
@@ -178,7 +178,15 @@ def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
     axis.set_yticks(range(len(settings)), labels)
     # Beside the names it would take the columns' room; above them it takes none.
     title = "Protocol · binarization" if several else "Binarization"
-    axis.text(-0.02, 1.005, title, ha="right", va="bottom", transform=axis.transAxes, fontsize=8.5)
+    axis.annotate(
+        title,
+        (0, 1),
+        (-4, mpl.rcParams["axes.titlepad"]),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        fontsize=8.5,
+    )
 
 
 def _legend(reference: tuple[str, str]) -> list[Line2D]:

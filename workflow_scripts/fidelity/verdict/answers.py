@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from fidelity.verdict.comparison import Comparison, facts, numbers, sentence
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
-from fidelity.verdict.wording import counted, listed, title_of
+from fidelity.verdict.wording import amount, counted, listed, title_of
 
 # How the outcomes against several others are told, in this order.
 _TOLD: dict[Outcome, str] = {
@@ -107,6 +107,16 @@ def _outcomes(
     return found
 
 
+def _with_differences(name: str, others: Sequence[str], rows: Sequence[Comparison]) -> list[str]:
+    """Put the mean difference of an explainer from each other one behind the other's name."""
+    told = []
+    for other in others:
+        row = next(row for row in rows if {row.first, row.second} == {name, other})
+        difference = row.seen_from(name).difference
+        told.append(f"{other} {amount(row.metric, difference)}")
+    return told
+
+
 def _standing(
     name: str, others: Sequence[str], noun: str, rows: Sequence[Comparison]
 ) -> Iterator[Sentence]:
@@ -123,7 +133,7 @@ def _standing(
             of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
             if total > 1 and len(names) == total:
                 of = f"all {counted(total, noun)}"
-            parts.append(f"{phrase} {of} ({listed(names)})")
+            parts.append(f"{phrase} {of} ({listed(_with_differences(name, names, rows))})")
     yield Sentence(
         f"{name} {'; it '.join(parts)}.",
         next(iter(against)) if len(against) == 1 else "note",

@@ -137,7 +137,9 @@ def _key() -> str:
 
 def _markdown(text: str) -> str:
     """Escape what Markdown or the HTML inside it would interpret."""
-    text = html.escape(text, quote=False)
+    # Only what starts a tag or an entity, so that "p < 0.001" stays readable as it is.
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text).replace("\n", " ")
 
 
