@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles")
+PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
 CASES = {"train": 24, "val": 9, "test": 18}
 
 CONFIG = {

@@ -15,13 +15,20 @@ DEAR = {"acquire", "index_cases", "shard_cases", "prepare", "train", "predict", 
 
 def test_every_promised_file_is_there(finished):
     results = finished.folder / "results"
-    for table in ("localization.csv", "comparisons.csv", "classification.csv", "tables.md"):
+    tables = ["localization", "comparisons", "classification", "ranks", "seeds", "strata"]
+    tables = [f"{name}.csv" for name in (*tables, "mixed_model", "agreement-net")]
+    for table in (*tables, "tables.md", "verdict.md", "verdict.html", "verdict.json"):
         assert (results / "small" / "tables" / table).stat().st_size > 0
-    for figure in ("gallery-half", "distributions-half", "curves", "confusion", "training"):
+    figures = ["gallery-half", "distributions-half", "curves", "confusion", "training"]
+    for figure in (*figures, "ranks", "sensitivity", "lesion_size", "agreement"):
         for suffix in (".png", ".pdf"):
             path = results / "small" / "figures" / "net" / f"{figure}{suffix}"
             assert path.stat().st_size > 1000
     assert (results / "summary" / "figures" / "localization.png").is_file()
+    assert (results / "summary" / "tables" / "inputs.md").stat().st_size > 0
+    notebook = json.loads((results / "small/notebooks/net/explore.ipynb").read_text())
+    outputs = [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert any("image/png" in out.get("data", {}) for cell in outputs for out in cell)
 
 
 def test_localization_table_meets_its_contract(finished):
@@ -83,7 +90,23 @@ def test_adding_a_threshold(study, config):
     jobs = study.jobs()
     assert not DEAR & set(jobs)
     assert (jobs["binarize"], jobs["score"]) == (4, 4)
-    assert "sweep" not in jobs
+    assert not {"sweep", "rank"} & set(jobs)
+
+
+def test_adding_a_protocol_scores_masks_again_and_nothing_else(study, config):
+    config["protocols"] = ["default", "monai"]
+    study.write(config)
+    jobs = study.jobs()
+    assert not (DEAR | {"binarize", "sweep", "rank"}) & set(jobs)
+    assert jobs["score"] == 4
+
+
+def test_changing_a_test_makes_no_score_again(study, config):
+    config["statistics"]["margin"] = 0.1
+    study.write(config)
+    jobs = study.jobs()
+    assert not (DEAR | {"binarize", "score", "summarize"}) & set(jobs)
+    assert jobs["compare"] == jobs["verdict"] == 1
 
 
 def test_changing_a_threshold(study, config):

@@ -39,6 +39,10 @@ COMPARISONS = [
 HOLM_WITHIN = COMPARISONS[: COMPARISONS.index("family") + 1]
 
 
+# A bootstrap interval of fewer units is too narrow to claim that two explainers are equivalent.
+EQUIVALENCE_UNITS = 10
+
+
 def compare(
     scores: pd.DataFrame,
     statistics: Mapping[str, Any],
@@ -66,7 +70,8 @@ def compare(
         and binarization on the test split under the default protocol; else "secondary".
         `conclusion`, of the values, whether high is good or not: "a_higher" or "b_higher" if the
         adjusted Wilcoxon p is below alpha and the interval excludes 0 on that side; "equivalent" if
-        the interval of a share lies inside ±margin; else "none_shown".
+        the interval of a share lies inside ±margin and rests on EQUIVALENCE_UNITS or more; else
+        "none_shown".
 
     Raises:
         InputError: over 1 % of an explainer's cases are missing from another.
@@ -151,6 +156,7 @@ def _conclusions(table: pd.DataFrame, alpha: float, margin: float) -> np.ndarray
     significant = table["p_adjusted"] < alpha
     share = table["metric"].map(unit_of) == "1"
     inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
+    inside &= table["n_patients"] >= EQUIVALENCE_UNITS
     return np.select(
         [significant & (table["ci_low"] > 0), significant & (table["ci_high"] < 0), inside],
         ["a_higher", "b_higher", "equivalent"],

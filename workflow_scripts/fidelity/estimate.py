@@ -6,7 +6,7 @@ The networks have random weights: time and size do not depend on what they have 
 import importlib
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import load_foreign
 from fidelity.compute import autocast, configure
 from fidelity.datasets import registry
-from fidelity.datasets.prepared import PreparedCase
+from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
 from fidelity.explainers.runner import _record
@@ -29,6 +29,7 @@ from fidelity.masks import encode
 # Seconds to start a job and import what it needs, measured on 2 cores.
 START_SECONDS = 2.5
 TRIAL_CLASSES = ("A", "B", "C")
+FIT_CASES = 16
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def trial_case(side: int) -> PreparedCase:
         native_size=(side, side),
         box=(0, 0, side, side),
         references={"A": encode(lung)},
+        second_references={"A": encode(lung)},
         lung_native=encode(lung),
         digest="",
     )
@@ -112,12 +114,35 @@ def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Cl
     ).eval()
 
 
+def time_fit(entry: dict[str, Any], side: int, compute: dict[str, Any], output: Path) -> float:
+    """Fit an explainer that learns from training masks to a few trial cases, for one epoch.
+
+    Args:
+        entry: the explainer's config.
+        side: working size in pixels.
+        compute: the config's compute.
+        output: where the fit is written, for `time_explainer`.
+
+    Returns:
+        Seconds per training image (and epoch, where there are epochs).
+    """
+    shard = output.with_name("trial.h5")
+    cases = [replace(trial_case(side), case=f"trial-{n}") for n in range(FIT_CASES)]
+    write_prepared(shard, cases, {"image_size": side, "classes": list(TRIAL_CLASSES)})
+    module = importlib.import_module(f"fidelity.{method_of(entry['method']).module}")
+    once = {**entry, "epochs": 1} if "epochs" in entry else entry
+    started = time.perf_counter()
+    module.fit([shard], [], once, 1, compute, output)
+    return (time.perf_counter() - started) / FIT_CASES
+
+
 def time_explainer(
     entry: dict[str, Any],
     classifier: Classifier | None,
     side: int,
-    batch: int,
+    compute: dict[str, Any],
     plugins: list[str],
+    fitted: Path | None = None,
 ) -> tuple[float, float]:
     """Explain the trial case.
 
@@ -125,13 +150,15 @@ def time_explainer(
         entry: the explainer's config.
         classifier: None for explainers without one.
         side: working size in pixels.
-        batch: the config's batch; explainers that are quick are timed on a whole one.
+        compute: the config's; explainers that are quick are timed on a whole batch.
         plugins: the config's plugin files.
+        fitted: what the explainer has learnt, if it is one that does.
 
     Returns:
         (seconds per map, megabytes per map).
     """
-    context = Context(classifier, batch, 1, entry["method"])
+    batch = compute["batch"]
+    context = Context(classifier, batch, 1, entry["method"], fitted, compute)
     module = importlib.import_module(f"fidelity.{method_of(entry['method']).module}")
     explain = module.make(context, {**entry, "plugins": plugins})
     task = Task(trial_case(side), "A", None if classifier is None else 0)
@@ -198,16 +225,25 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
         for key, explainer in config["explainers"].items():
             if method_of(explainer["method"]).needs_classifier:
                 seconds, size = time_explainer(
-                    explainer, classifier, side, compute["batch"], config["plugins"]
+                    explainer, classifier, side, compute, config["plugins"]
                 )
                 step = f"{dataset}: explain {key}, {name}"
                 costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))
     for key, explainer in config["explainers"].items():
-        if not method_of(explainer["method"]).needs_classifier:
+        method = method_of(explainer["method"])
+        if method.needs_classifier:
+            continue
+        cores = threads if method.own_network else 1
+        with tempfile.TemporaryDirectory() as folder:
+            fitted = Path(folder) / "fitted.safetensors" if method.fitted else None
+            if fitted is not None:
+                epochs = explainer.get("epochs", 1)
+                seconds = time_fit(explainer, side, compute, fitted) * cohort["train"] * epochs
+                size = fitted.stat().st_size / 1e6
+                costs.append(Cost(f"{dataset}: fit {key}", 1, seconds * cores / 3600, size))
             seconds, size = time_explainer(
-                explainer, None, side, compute["batch"], config["plugins"]
+                explainer, None, side, compute, config["plugins"], fitted
             )
-            costs.append(
-                Cost(f"{dataset}: explain {key}", maps, maps * seconds / 3600, maps * size)
-            )
+        step = f"{dataset}: explain {key}"
+        costs.append(Cost(step, maps, maps * seconds * cores / 3600, maps * size))
     return costs
