@@ -43,11 +43,11 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
-	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' | head -1)" ]; then \
+	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' | head -1)" ]; then \
 	  $(SNAKEMAKE) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
-test: $(DEV_ENVIRONMENT) ## run the tests (ARGS='-m "not slow"' leaves the long ones out)
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(ARGS)
+test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
+	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt and snakemake --lint
 	@$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)

@@ -21,7 +21,6 @@ PREPARE_KEYS = (
     "image_size",
     "lung_masks",
     "annotated_classes",
-    "pixel_spacing",
 )
 
 
@@ -91,9 +90,8 @@ def classifier_settings(name, *without):
 
 def layers_asked_for():
     """The layers that explainers name; they are looked for before anything is trained."""
-    return {
-        key: entry["layer"] for key, entry in EXPLAINERS.items() if "layer" in entry
-    }
+    nested = {key: entry.get("of", entry) for key, entry in EXPLAINERS.items()}
+    return {key: entry["layer"] for key, entry in nested.items() if "layer" in entry}
 
 
 def start_weights(w):

@@ -24,7 +24,9 @@ rule sweep:
             "lung": cfg["postprocess"]["lung"],
             "empty": cfg["scores"]["empty"],
         },
-        digest=digests.module_digest("metrics.curves", "frames", "cohort"),
+        digest=digests.module_digest(
+            "metrics.curves", "metrics.conventions", "frames", "cohort"
+        ),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) at every threshold"
     script:
@@ -86,7 +88,9 @@ rule tune:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "empty": cfg["scores"]["empty"],
         },
-        digest=digests.module_digest("tuning", "frames", "cohort"),
+        digest=digests.module_digest(
+            "tuning", "metrics.conventions", "frames", "cohort"
+        ),
     message:
         "Tuning the threshold of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) on the validation split"
     script:
@@ -149,10 +153,11 @@ rule score:
             "metrics": cfg["scores"]["metrics"],
             "empty": cfg["scores"]["empty"],
             "surface_tolerance": cfg["scores"]["surface_tolerance"],
+            "pixel_spacing": DATASETS[w.dataset]["pixel_spacing"],
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
         },
         protocols=cfg["protocols"],
-        digest=digests.module_digest("scoring"),
+        digest=digests.module_digest("scoring", "metrics.registry", "predictions"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
     script:
