@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fidelity import summary
-from fidelity.comparisons import COMPARISONS, HOLM_WITHIN, compare
+from fidelity.comparisons import COMPARISONS, HOLM_WITHIN, _conclusions, compare
 from fidelity.errors import InputError
 from fidelity.metrics.conventions import Protocol
 from fidelity.mixed_model import MIXED_MODEL, mixed_model
@@ -305,3 +305,33 @@ def test_scores_without_a_column_name_the_file(tmp_path):
     combo = small().iloc[0][COMBO].to_dict()
     with pytest.raises(InputError, match=r"scores.parquet.*'patient'"):
         load_scores([path], [combo])
+
+
+def test_a_mean_that_ranks_contradict_claims_nothing():
+    """80 of 100 units favour B a little, 20 favour A a lot: mean and rank test disagree."""
+    table = pd.DataFrame(
+        {
+            "p_adjusted": [0.001],
+            "metric": ["iou"],
+            "ci_low": [0.05],
+            "ci_high": [0.14],
+            "effect_size": [-0.28],
+            "n_patients": [100],
+        }
+    )
+    assert list(_conclusions(table, 0.05, 0.05)) == ["none_shown"]
+    assert list(_conclusions(table.assign(effect_size=0.28), 0.05, 0.05)) == ["a_higher"]
+
+
+def test_equivalence_needs_ten_units():
+    table = pd.DataFrame(
+        {
+            "p_adjusted": [1.0, 1.0],
+            "metric": ["iou", "iou"],
+            "ci_low": [-0.01, -0.01],
+            "ci_high": [0.01, 0.01],
+            "effect_size": [0.0, 0.0],
+            "n_patients": [9, 10],
+        }
+    )
+    assert list(_conclusions(table, 0.05, 0.05)) == ["none_shown", "equivalent"]

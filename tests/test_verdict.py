@@ -331,14 +331,14 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "accuracy is 0.600 (test split, 90 images), below 0.65" in said
     assert "one trained network (one seed)" in said
     assert "Empty predicted masks: lime 3 of 60." in said
-    assert "Cases without a score (failed explanations): lime 1 of 60." in said
+    assert "Cases without a defined score: lime 1 of 60." in said
     assert "2 cases with an empty reference mask are counted, not averaged." in said
     fine = chapter_of(rows, families, classification=pd.DataFrame([{**quality, "value": 0.9}]))
     said = " ".join(texts(fine, "What do"))
     assert "accuracy is 0.900 (test split, 90 images)." in said
-    assert "No predicted mask is empty. No explanation failed." in said
+    assert "No predicted mask is empty. Every case has a score." in said
     few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
-    assert "With 4 patients no test can reach significance" in " ".join(texts(few, "What do"))
+    assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
 
 
 def test_seeds_stand_beside_the_interval():

@@ -6,6 +6,7 @@ Starting a job takes longer than scoring its masks, so protocols share one.
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from fidelity.masks import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
 from fidelity.predictions import read_predictions, read_status
-from fidelity.scoring import score_cohort, verdicts
+from fidelity.scoring import score_cohort, spacing_pair, verdicts
 
 
 def main(
@@ -40,7 +41,8 @@ def main(
             NaN and whose correctness is null.
         classes_json: the data set's classes.json.
         settings: `metrics` (names), `empty` (changes to the protocol default),
-            `surface_tolerance` (px of the scored image), `scoring_size`.
+            `surface_tolerance` (px of the scored image), `scoring_size`, `pixel_spacing` (mm per
+            native pixel of cases that do not say their own: a number, [row, column] or None).
         outputs: protocol → its scores.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
@@ -49,11 +51,12 @@ def main(
     if predictions is not None:
         said = verdicts(read_predictions(predictions), classes["task"])
     made, how = read_masks(masks), read_status(status)
+    spacing = spacing_pair(settings.get("pixel_spacing"))
     for name, output in outputs.items():
         changes = settings["empty"] if name == "default" else {}
         protocol = protocol_for(name, changes, settings["surface_tolerance"])
         table = score_cohort(
-            _cases(prepared),
+            _cases(prepared, spacing),
             made,
             how,
             said,
@@ -74,10 +77,11 @@ def main(
         )
 
 
-def _cases(prepared: Sequence[str]) -> Iterator[PreparedCase]:
+def _cases(prepared: Sequence[str], spacing: tuple[float, float] | None) -> Iterator[PreparedCase]:
     for path in prepared:
         with PreparedShard(path) as shard:
-            yield from shard
+            for case in shard:
+                yield replace(case, spacing=case.spacing or spacing)
 
 
 if __name__ == "__main__":

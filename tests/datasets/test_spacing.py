@@ -9,6 +9,7 @@ from fidelity.datasets.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.errors import InputError
+from fidelity.scoring import spacing_pair
 
 SETTINGS = {
     "table": "t.csv",
@@ -30,10 +31,9 @@ def root(tmp_path):
     return tmp_path
 
 
-def spacings(root, tmp_path, pixel_spacing):
-    settings = {**SETTINGS, "pixel_spacing": pixel_spacing}
-    write_cases(tmp_path / "c.csv", index_cases("table", root, settings)[0])
-    prepared = prepare_cases(read_cases(tmp_path / "c.csv"), root, settings)
+def spacings(root, tmp_path):
+    write_cases(tmp_path / "c.csv", index_cases("table", root, SETTINGS)[0])
+    prepared = prepare_cases(read_cases(tmp_path / "c.csv"), root, SETTINGS)
     write_prepared(tmp_path / "s.h5", prepared, {"image_size": 16, "classes": []})
     with PreparedShard(tmp_path / "s.h5") as shard:
         return {case.case: case.spacing for case in shard}
@@ -43,8 +43,12 @@ def spacings(root, tmp_path, pixel_spacing):
     ("setting", "expected"),
     [(None, None), (0.5, (0.5, 0.5)), (1, (1.0, 1.0)), ([0.1, 0.3], (0.1, 0.3))],
 )
-def test_the_case_s_own_spacing_goes_before_the_data_set_s(root, tmp_path, setting, expected):
-    assert spacings(root, tmp_path, setting) == {"a": (0.143, 0.2), "b": expected}
+def test_the_setting_is_one_number_or_two(setting, expected):
+    assert spacing_pair(setting) == expected
+
+
+def test_the_case_s_own_spacing_reaches_the_shard(root, tmp_path):
+    assert spacings(root, tmp_path) == {"a": (0.143, 0.2), "b": None}
 
 
 @pytest.mark.parametrize("cells", ["0.1,", ",0.1", "0,0.1", "-1,1", "0.1,inf", "0.1,x", "nan,1"])

@@ -143,7 +143,10 @@ def test_surfaces_are_symmetric_and_bounded(surface, a, b):
         assert mean_distance(same) == pytest.approx(mean_distance(one))
         assert share_within(same, 1) == pytest.approx(shares[1])
         assert maximum(same) == maximum(one)
-    assert (maximum(one) == 0) == np.array_equal(a, b)
+    if np.array_equal(a, b):
+        assert maximum(one) == 0
+    elif surface == "pixels":  # different masks may share all corners of their contours
+        assert maximum(one) > 0
 
 
 def test_empty_masks_have_no_distances():

@@ -157,8 +157,15 @@ def _conclusions(table: pd.DataFrame, alpha: float, margin: float) -> np.ndarray
     share = table["metric"].map(unit_of) == "1"
     inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
     inside &= table["n_patients"] >= EQUIVALENCE_UNITS
+    # The rank test has no direction of its own: a few large differences may pull the mean one way
+    # while most units differ the other way, and then nothing is claimed.
+    upwards, downwards = table["effect_size"] > 0, table["effect_size"] < 0
     return np.select(
-        [significant & (table["ci_low"] > 0), significant & (table["ci_high"] < 0), inside],
+        [
+            significant & (table["ci_low"] > 0) & upwards,
+            significant & (table["ci_high"] < 0) & downwards,
+            inside,
+        ],
         ["a_higher", "b_higher", "equivalent"],
         "none_shown",
     )

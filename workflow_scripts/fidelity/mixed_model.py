@@ -102,7 +102,12 @@ def _data(rows: pd.DataFrame, metric: str, unit: str, bases: Mapping[str, str]) 
             "case": rows["case"].to_numpy(dtype=object),
         }
     )
-    data = data[np.isfinite(data["score"])].reset_index(drop=True)
+    data["class"] = rows["class"].to_numpy(dtype=object)
+    data = data[np.isfinite(data["score"])]
+    # Training seeds share what a case does to an explainer: as rows of their own they would count
+    # one case several times.
+    by = ["case", "patient", "class", "explainer", "classifier"]
+    data = data.groupby(by, sort=False, observed=True)["score"].mean().reset_index()
     for name in ("explainer", "classifier"):
         data[name] = data[name].cat.remove_unused_categories()
     return data
@@ -115,4 +120,4 @@ def _categories(names: list[str]) -> pd.Categorical:
 def _pooled(rows: pd.DataFrame, bases: Mapping[str, str]) -> str:
     names = [name for name in rows["classifier"].unique() if name != NO_CLASSIFIER]
     seeds = len(names) - len({bases[name] for name in names})
-    return "training seeds pooled as repeated measures" if seeds else ""
+    return "each case's scores averaged over the training seeds" if seeds else ""

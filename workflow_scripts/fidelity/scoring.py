@@ -96,6 +96,14 @@ def score_mask(
     }
 
 
+def spacing_pair(spacing: float | Sequence[float] | None) -> Spacing | None:
+    """Read the setting `pixel_spacing`: one number is both the rows' and the columns'."""
+    if spacing is None:
+        return None
+    row, column = (spacing, spacing) if isinstance(spacing, int | float) else spacing
+    return float(row), float(column)
+
+
 def spacing_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> Spacing | None:
     """Give the (row, column) size in mm of a pixel of the frame; None if it is unknown.
 

@@ -142,7 +142,7 @@ def _best(cls: str, metric: str, grid: np.ndarray, curves: np.ndarray) -> tuple:
         raise InputError(
             f"every mask of the class {cls!r} is empty at every threshold",
             field="binarizations.method: tuned",
-            remedy="Give an empty prediction a value in scores.empty.overlap_prediction",
+            remedy="Tune by another metric, or soften the post-processing",
         )
     best = int(np.nanargmax(means))
     return cls, metric, float(grid[best]), float(means[best]), len(curves)

@@ -1,6 +1,6 @@
 """From the files of a case to what the classifier and the scores need."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -29,8 +29,7 @@ def prepare_cases(
     Args:
         cases: indexed cases.
         root: the data root.
-        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
-            `pixel_spacing` (mm per native pixel, a number or [row, column]; None = unknown).
+        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`.
 
     Yields:
         The prepared cases in the given order.
@@ -106,16 +105,8 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
         lung_native=None if lung is None else encode(lung),
         digest=case.digest,
         second_references=marked(case.second_masks),
-        spacing=case.spacing or spacing_pair(settings.get("pixel_spacing")),
+        spacing=case.spacing,
     )
-
-
-def spacing_pair(spacing: float | Sequence[float] | None) -> tuple[float, float] | None:
-    """Read the setting `pixel_spacing`: one number is both the rows' and the columns'."""
-    if spacing is None:
-        return None
-    row, column = (spacing, spacing) if isinstance(spacing, int | float) else spacing
-    return float(row), float(column)
 
 
 def lung_box(lung: np.ndarray) -> Box:

@@ -111,7 +111,8 @@ def pointing_game_tolerance(pair: MapPair) -> float:
 def relevance_mass(pair: MapPair) -> float:
     """Share of the map's sum that lies inside the reference, in [0, 1] (Arras et al. 2022).
 
-    Quantus' RelevanceMassAccuracy. All-zero map: 0.
+    Quantus' RelevanceMassAccuracy, of the normalised map: its minimum counts as nothing, so a map
+    that is positive everywhere scores higher than by its raw values. All-zero map: 0.
     """
     if not pair.area:
         return math.nan

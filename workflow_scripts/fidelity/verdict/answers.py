@@ -151,8 +151,8 @@ def _unbeaten(
         word = "higher" if rows[0].higher_is_better else "better (lower)"
         who = f"{real[0]} was not" if len(real) == 1 else "No explainer was"
         yield Sentence(
-            f"{who} shown to score {word} than {listed(unbeaten)}: an answer that never looked at "
-            "the classifier did as well or better, or the study cannot tell.",
+            f"{who} shown to score {word} than {listed(unbeaten)}: an answer that had learnt "
+            "nothing from the trained classifier did as well or better, or the study cannot tell.",
             "warning",
             "primary",
             {"unbeaten": unbeaten},

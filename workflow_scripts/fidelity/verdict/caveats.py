@@ -13,8 +13,6 @@ from fidelity.verdict.wording import counted, digits_of, listed, p_value, title_
 
 # Below this accuracy a localization score says little about explanations.
 WEAK_ACCURACY = 0.65
-# The smallest number of pairs for which Wilcoxon's exact two-sided p can be below .05.
-FEWEST_UNITS = 6
 
 
 def foundations(evidence: Evidence) -> Section:
@@ -141,9 +139,12 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     )
     numbers_of = {"unit": rows[0].unit, "n_units": units}
     yield Sentence(f"{what} ({counted(units, rows[0].unit)}).", "note", "", numbers_of)
-    if units < FEWEST_UNITS:
+    # Wilcoxon's exact two-sided p is at least 2^(1 - n), and Holm multiplies the smallest by the
+    # number of pairs.
+    if 2.0 ** (1 - units) * len(rows) >= evidence.study.statistics["alpha"]:
         yield Sentence(
-            f"With {counted(units, rows[0].unit)} no test can reach significance: that no "
+            f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
+            "hardly any test can reach significance: that no "
             "difference was shown says nothing here.",
             "warning",
         )
@@ -235,7 +236,7 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     rows = rows.loc[[name for name in evidence.explainers if name in rows.index]]
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
-        ("n_undefined", "Cases without a score (failed explanations)", "No explanation failed."),
+        ("n_undefined", "Cases without a defined score", "Every case has a score."),
     ):
         some = rows[rows[column] > 0]
         parts = [f"{name} {int(row[column])} of {int(row['n'])}" for name, row in some.iterrows()]

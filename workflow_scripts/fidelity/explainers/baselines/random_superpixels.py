@@ -8,6 +8,7 @@ import numpy as np
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import SaliencyMap
+from fidelity.seeding import seed_for
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
@@ -30,9 +31,11 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
 
 def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:
-    seed = context.seed_of(task)
-    segments = segment(rgb_image(task.case.image), settings["superpixels"], seed)
-    weights = np.random.default_rng(seed).standard_normal(segments.max() + 1)
+    # LIME's own seed: where an image is flat (masked to the lung), noise decides the superpixels.
+    of_lime = seed_for(context.seed, task.case.case, "lime", 0)
+    segments = segment(rgb_image(task.case.image), settings["superpixels"], of_lime)
+    rng = np.random.default_rng(context.seed_of(task))
+    weights = rng.standard_normal(segments.max() + 1)
     return Explanation(
         SaliencyMap("superpixels", weights, segments), {"superpixels": int(segments.max() + 1)}
     )

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import hashlib
 import importlib
 from typing import Any
 
@@ -46,10 +47,21 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
             field="explainers.of",
             remedy="Name an explainer of the classifier, such as gradcam",
         )
-    network = randomised(context.classifier, seed_for(context.seed, "random weights"))
+    # Each trained network (each training seed) has a random twin of its own.
+    trained = weights_digest(context.classifier)
+    network = randomised(context.classifier, seed_for(context.seed, "random weights", trained))
     module = importlib.import_module(f"fidelity.{method.module}")
     inner_context = dataclasses.replace(context, classifier=network, method=inner["method"])
     return module.make(inner_context, inner)
+
+
+def weights_digest(classifier: Classifier) -> str:
+    """Hash a classifier's weights: 16 hexadecimal digits, the same on every device."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, values in sorted(classifier.network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(values.detach().cpu().float().numpy()).tobytes())
+    return digest.hexdigest()
 
 
 def randomised(classifier: Classifier, seed: int) -> Classifier:
