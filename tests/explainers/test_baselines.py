@@ -8,6 +8,7 @@ import pytest
 from fidelity import settings
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import centre_prior, lung_mask, random_superpixels
+from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import render
 from fidelity.masks import decode
 
@@ -60,3 +61,17 @@ def test_random_superpixels_share_lime_s_segments_and_nothing_else(cases):
     weights = np.concatenate([e.map.values for e in many])
     assert abs(weights.mean()) < 0.15
     assert 0.8 < weights.std() < 1.2
+
+
+def test_random_superpixels_are_lime_s_own_where_the_image_is_flat(cases):
+    """Black outside the lung, quickshift's noise decides: only LIME's seed gives LIME's labels."""
+    image = cases[0].image.copy()
+    image[:, : image.shape[1] // 2] = 0
+    case = dataclasses.replace(cases[0], image=image)
+    task = Task(case, "a", None)
+    of_lime = dataclasses.replace(CONTEXT, method="lime").seed_of(task)
+    context = dataclasses.replace(CONTEXT, method="random_superpixels")
+    (found,) = random_superpixels.make(context, {"superpixels": SUPERPIXELS})([task])
+    np.testing.assert_array_equal(
+        found.map.segments, segment(rgb_image(image), SUPERPIXELS, of_lime)
+    )

@@ -13,7 +13,7 @@ from fidelity.errors import InputError
 from fidelity.explainers import cam
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_weights
-from fidelity.explainers.baselines.random_weights import randomised
+from fidelity.explainers.baselines.random_weights import randomised, weights_digest
 
 GRADCAM = {"method": "gradcam", "layer": "auto"}
 ENTRY = {"method": "random_weights", "of": GRADCAM}
@@ -132,3 +132,11 @@ def test_statistics_of_batch_normalisation_fit_the_new_weights(classifier):
 def test_what_has_no_weights_is_refused(classifier, inner):
     with pytest.raises(InputError, match="no trained weights"):
         random_weights.make(_context(classifier), {"method": "random_weights", "of": inner})
+
+
+def test_each_trained_network_has_a_random_twin_of_its_own(classifier):
+    other = copy.deepcopy(classifier)
+    with torch.no_grad():
+        next(other.network.parameters()).add_(1)
+    assert weights_digest(classifier) == weights_digest(copy.deepcopy(classifier))
+    assert weights_digest(classifier) != weights_digest(other)
