@@ -92,6 +92,7 @@ def test_missing_key_is_named(demo):
 
 
 def test_missing_data_root_is_named(demo):
+    del demo["explainers"]["second_reader"]
     demo["datasets"]["demo"] = {
         "source": "covid_qu_ex", "root": "no/such", "annotated_classes": ["COVID-19"],
     }  # fmt: skip

@@ -278,7 +278,12 @@ def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
     assert list(table.columns) == MIXED_MODEL
     pooled = table[table["class"] == "all"]
     assert set(pooled["status"]) <= {"ok", "singular", "not_converged"}
-    assert pooled["note"].str.contains("seeds pooled").all()
+    assert pooled["note"].str.contains("averaged over the training seeds").all()
+    scores = load_scores(paths, combos)
+    one = scores[scores["classifier"] != "a-s2"]
+    rows = mixed_model(one, STATISTICS, FAMILIES, bases)
+    # A further seed of a classifier adds no rows: a case counts once per explainer and classifier.
+    assert pooled["n"].iloc[0] == rows.loc[rows["class"] == "all", "n"].iloc[0]
     assert not table["term"].str.contains("lung_mask").any()
     shown = table["estimate"].notna()
     assert (table.loc[shown, "status"] == "ok").all()

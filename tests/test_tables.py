@@ -209,6 +209,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
         {"demo": {"source": "phantom", "input": "lung_masked"}},
         "iou",
         "fixed50",
+        {},
         80,
         *map(str, outputs),
         [str(results / "f.png"), str(results / "f.pdf")],
