@@ -65,6 +65,9 @@ MISTAKES = [
     (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
     (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
     (("statistics", "primary"), "jaccard", r"statistics\.primary"),
+    (("statistics", "primary"), "iou_nan", r"statistics\.primary.*'iou'"),
+    (("statistics", "primary"), "assd_mm", r"statistics\.primary.*datasets\.demo.*pixel_spacing"),
+    (("statistics", "compared"), ["iou", "hausdorf_full"], r"compared.*'hausdorff_full'"),
     (("statistics", "primary_binarization"), "fixed5", r"'fixed50'"),
     (("figures", "gallery_by"), "lim", "'lime'"),
     (("postprocess", "median"), 4, "odd"),
@@ -109,6 +112,59 @@ def test_plugins_are_read_not_run(demo, tmp_path):
     file.write_text("def mine(:\n")
     with pytest.raises(InputError, match=r"mine\.py.*line 1"):
         settings.load(demo)
+
+
+def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def mine(*args):\n    pass\n")
+    demo["plugins"] = [str(file)]
+    demo["explainers"]["x"] = {"method": "random_weights", "of": {"method": "plugin:mine"}}
+    assert settings.load(demo)["explainers"]["x"]["of"]["method"] == "plugin:mine"
+    demo["explainers"]["x"]["of"]["method"] = "plugin:mien"
+    with pytest.raises(InputError, match=r"explainers\.x\.of\.method.*'mine'"):
+        settings.load(demo)
+
+
+def test_superpixels_of_an_explainer_that_another_one_runs_are_checked(demo):
+    inner = {"method": "lime", "superpixels": {"algorithm": "slic"}}
+    demo["explainers"]["x"] = {"method": "random_weights", "of": inner}
+    loaded = settings.load(demo)["explainers"]["x"]["of"]["superpixels"]
+    assert loaded == {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"]}
+    inner["superpixels"]["ratio"] = 0.1
+    with pytest.raises(InputError, match=r"explainers\.x\.of\.superpixels\.ratio"):
+        settings.load(demo)
+
+
+def test_a_primary_metric_in_mm_wants_the_spacing_of_every_data_set(demo):
+    demo["statistics"] = {"primary": "assd_mm"}
+    demo["datasets"]["demo"]["pixel_spacing"] = 0.5
+    assert settings.load(demo)["statistics"]["primary"] == "assd_mm"
+    demo["datasets"]["second"] = {**demo["datasets"]["demo"], "pixel_spacing": None}
+    with pytest.raises(InputError, match=r"datasets\.second has none"):
+        settings.load(demo)
+
+
+def test_compared_may_name_metrics_that_are_not_scored_here(demo):
+    demo.setdefault("scores", {})["metrics"] = ["iou"]
+    demo["statistics"] = {"compared": ["iou", "nsd", "roc_auc"]}
+    assert settings.load(demo)["statistics"]["compared"] == ["iou", "nsd", "roc_auc"]
+
+
+def test_a_second_reader_wants_a_column_of_its_masks(demo, tmp_path):
+    table = tmp_path / "cases.csv"
+    demo["data_root"] = str(tmp_path.parent)
+    demo["datasets"]["demo"] = {
+        "source": "table", "root": tmp_path.name, "table": "cases.csv",
+        "annotated_classes": ["COVID-19"],
+    }  # fmt: skip
+    head = "case,split,label,image,mask:COVID-19,lung_mask"
+    table.write_text(f"{head},second_mask:COVID-19\n")
+    settings.load(demo)
+    table.write_text(f"{head},second_mask:Pneumonia\n")  # of a class that is not scored
+    with pytest.raises(InputError, match=r"datasets\.demo\.table.*'second_mask:COVID-19'"):
+        settings.load(demo)
+    del demo["explainers"]["second_reader"]
+    settings.load(demo)
 
 
 def test_seeds_expand(demo):

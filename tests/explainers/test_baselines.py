@@ -46,9 +46,24 @@ def test_centre_prior_is_one_symmetric_map_for_all(cases):
     np.testing.assert_allclose(maps[0], maps[0][::-1, ::-1])
     np.testing.assert_allclose(maps[0], maps[0].T)
     # One sigma from the centre the Gaussian has fallen to exp(-1/2).
-    assert centre_prior.gaussian((401, 401), 0.25)[200, 300] == pytest.approx(
-        np.exp(-0.5), rel=0.01
-    )
+    wide = dataclasses.replace(cases[0], image=np.zeros((401, 401), np.uint8))
+    assert centre_prior.gaussian(wide, 0.25)[200, 300] == pytest.approx(np.exp(-0.5), rel=0.01)
+
+
+@pytest.mark.parametrize("box", [(8, 8, 56, 40), (0, 16, 64, 64), (0, 0, 64, 24)])
+def test_centre_prior_of_a_crop_is_that_of_the_original_image(cases, box):
+    """A crop follows the lung; the prior must not. The centre may even lie outside."""
+    whole = centre_prior.gaussian(cases[0], 0.25)
+    y0, x0, y1, x1 = box
+    image = np.zeros((y1 - y0, x1 - x0), np.uint8)  # a pixel of the crop is one of the original
+    crop = dataclasses.replace(cases[0], box=box, image=image)
+    (explanation,) = centre_prior.make(CONTEXT, {"sigma": 0.25})([Task(crop, "a", None)])
+    np.testing.assert_allclose(explanation.map.values, whole[y0:y1, x0:x1])
+    # The rendered map peaks where the shown part is nearest to the original's centre.
+    rendered = render(explanation.map, box, crop.native_size)
+    peak = np.argwhere(rendered == rendered.max()).mean(axis=0) + 0.5
+    nearest = np.clip(32, [y0, x0], [y1, x1])
+    assert np.abs(peak - nearest).max() <= 1
 
 
 def test_random_superpixels_share_lime_s_segments_and_nothing_else(cases):

@@ -189,10 +189,13 @@ def test_the_second_reader_is_the_second_mask(phantom):
         np.testing.assert_array_equal(rendered(explanation, task.case).astype(bool), expected)
 
 
-def test_a_missing_second_reading_is_named(phantom):
-    once = dataclasses.replace(phantom["full"][0], second_references={})
-    with pytest.raises(ValueError, match=r"no second reader has marked the class 'COVID-19'"):
-        second_reader.make(None, {})([Task(once, "COVID-19", None)])
+def test_the_second_reader_answers_the_classes_it_has_marked(phantom):
+    case = phantom["full"][0]
+    (cls,) = case.second_references
+    assert second_reader.has_answer(Task(case, cls, None))
+    assert not second_reader.has_answer(Task(case, "another", None))
+    once = dataclasses.replace(case, second_references={})
+    assert not second_reader.has_answer(Task(once, cls, None))
 
 
 def test_grids_go_to_a_window_and_back():

@@ -134,9 +134,11 @@ def test_what_has_no_weights_is_refused(classifier, inner):
         random_weights.make(_context(classifier), {"method": "random_weights", "of": inner})
 
 
-def test_each_trained_network_has_a_random_twin_of_its_own(classifier):
+def test_each_trained_network_has_a_random_twin_of_its_own(classifier, cases):
     other = copy.deepcopy(classifier)
     with torch.no_grad():
         next(other.network.parameters()).add_(1)
     assert weights_digest(classifier) == weights_digest(copy.deepcopy(classifier))
     assert weights_digest(classifier) != weights_digest(other)
+    # Every weight is drawn anew, so only the seed can make the two maps differ.
+    assert not np.allclose(_maps(classifier, cases[:1])[0], _maps(other, cases[:1])[0])

@@ -5,12 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
+import binarize
 from fidelity.classifiers.predict import predict_logits
-from fidelity.datasets.prepared import write_prepared
+from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.errors import InputError
 from fidelity.explainers import runner
 from fidelity.explainers.baselines import centre_prior
 from fidelity.maps import read_maps
+from fidelity.masks import read_masks
+from fidelity.metrics.conventions import protocol_for
+from fidelity.metrics.registry import select
+from fidelity.predictions import read_status
+from fidelity.scoring import score_cohort
 
 LABELS = {"a": "B"}
 RULE = {"target": "reference", "max_failed_cases": 0}
@@ -64,6 +70,42 @@ def test_target_rules(shard, tmp_path, classifier, cases):
 def test_unknown_target(shard, tmp_path, classifier):
     with pytest.raises(InputError, match="D"):
         _run(shard, tmp_path, classifier, GRADCAM, {**RULE, "target": "D"})
+
+
+def _second_readings(tmp_path, cases, read_twice):
+    some = [
+        dataclasses.replace(c, second_references=c.references if c.case in read_twice else {})
+        for c in cases
+    ]
+    path = tmp_path / "test-000.h5"
+    write_prepared(path, some, {"image_size": 64, "classes": ["A", "B", "C"]})
+    return path
+
+
+def test_a_case_read_once_has_no_record_and_is_no_failure(tmp_path, cases, caplog):
+    shard = _second_readings(tmp_path, cases, {"case 1", "case 4"})
+    with caplog.at_level("INFO"):
+        records = _run(shard, tmp_path, settings={"method": "second_reader"})
+    assert [(r.case, r.status) for r in records] == [("case 1", "ok"), ("case 4", "ok")]
+    assert "second_reader has no answer to 3 of 5" in caplog.text
+
+
+def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cases):
+    shard = _second_readings(tmp_path, cases, set())
+    assert _run(shard, tmp_path, settings={"method": "second_reader"}) == []
+    post = {"sign": "positive", "lung": False, "median": 0, "min_area": 0, "min_probability": 0}
+    rule = {"method": "fixed", "threshold": 0.5}
+    masks, status = tmp_path / "masks.json", tmp_path / "masks_status.csv"
+    maps = [str(tmp_path / "maps" / "test-000.h5")]
+    binarize.main(maps, [str(shard)], rule, post, "original", str(masks), str(status))
+    protocol = protocol_for("default", {}, 2)
+    with PreparedShard(shard) as prepared:
+        table = score_cohort(
+            prepared, read_masks(masks), read_status(status), None, LABELS,
+            select(["iou", "assd"], protocol), protocol, "original",
+        )  # fmt: skip
+    assert table.empty
+    assert {"case", "iou", "assd"} <= set(table.columns)
 
 
 @pytest.fixture

@@ -44,6 +44,9 @@ def explain_shard(
 ) -> None:
     """Make the maps of one shard.
 
+    A module may have a function `has_answer(task)` beside `make`: tasks that it says no to get no
+    record at all, and count neither as explained nor as failed.
+
     Args:
         prepared: the shard's prepared cases.
         classifier: None for explainers without one.
@@ -66,8 +69,10 @@ def explain_shard(
     method = method_of(settings["method"])
     with PreparedShard(prepared) as shard:
         tasks = make_tasks(list(shard), classifier, target, labels, batch, predict)
+    module = importlib.import_module(f"fidelity.{method.module}")
+    tasks = _answered(tasks, getattr(module, "has_answer", None), settings["method"])
     context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
-    explain = importlib.import_module(f"fidelity.{method.module}").make(context, settings)
+    explain = module.make(context, settings)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
         _fingerprint(fingerprint, settings, target, seed, batch, _content(fitted), tasks),
@@ -141,6 +146,18 @@ def make_tasks(
                 )
             tasks.append(Task(case, cls, index))
     return tasks
+
+
+def _answered(
+    tasks: list[Task], has_answer: Callable[[Task], bool] | None, method: str
+) -> list[Task]:
+    """Leave out the tasks that a method has nothing to say to, such as cases nobody read twice."""
+    if has_answer is None:
+        return tasks
+    kept = [task for task in tasks if has_answer(task)]
+    if len(kept) < len(tasks):
+        log.info("%s has no answer to %d of %d", method, len(tasks) - len(kept), len(tasks))
+    return kept
 
 
 def _explain_batch(

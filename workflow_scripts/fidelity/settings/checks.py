@@ -5,7 +5,8 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.near import suggestion
-from fidelity.settings.queries import all_postprocessing, expand_classifiers, sees_reference
+from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
+from fidelity.settings.statistics import check_choice, check_statistics
 
 RESERVED_CLASSIFIERS = {"none"}
 RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
@@ -31,6 +32,8 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
                 )
     for key, settings in config["explainers"].items():
         _check_explainer(key, settings, config, source)
+    for path, settings in all_explainers(config):
+        _check_superpixels(settings, path, source)
     _check_binarizations(config, source)
     for key, settings in config["datasets"].items():
         _check_dataset(key, settings, config, source)
@@ -51,20 +54,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
             field="scores.metrics",
             remedy="Add iou",
         )
-    comparable = [m for m in config["scores"]["metrics"] if m != "false_positive_share"]
-    _check_choice(config, "statistics", "primary", comparable, source)
-    fair = [key for key, rule in config["binarizations"].items() if not sees_reference(rule)]
-    if not fair:
-        raise InputError(
-            "all see the reference mask, so nothing can be compared",
-            file=source,
-            field="binarizations",
-            remedy="Add one that does not, such as tuned or fixed",
-        )
-    _check_choice(config, "statistics", "primary_binarization", fair, source)
-    if config["statistics"]["primary_binarization"] is None:
-        tuned = [key for key in fair if config["binarizations"][key]["method"] == "tuned"]
-        config["statistics"]["primary_binarization"] = (tuned or fair)[0]
+    check_statistics(config, source)
     if "default" not in config["protocols"]:
         raise InputError(
             "lacks default, the protocol of the primary comparison",
@@ -72,7 +62,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
             field="protocols",
             remedy="Add default; the others stand beside it",
         )
-    _check_choice(config, "figures", "gallery_by", config["explainers"], source)
+    check_choice(config, "figures", "gallery_by", config["explainers"], source)
     for name in config["figures"]["gallery_explainers"] or []:
         if name not in config["explainers"]:
             raise InputError(
@@ -93,7 +83,6 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
 
 def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
     path = f"explainers.{key}"
-    _check_superpixels(settings, path, source)
     if method_of(settings["method"]).needs_classifier and not config["classifiers"]:
         raise InputError(
             "needs a classifier and there is none",
@@ -103,7 +92,6 @@ def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: s
         )
     inner = settings.get("of")
     if inner is not None:
-        _check_superpixels(inner, f"{path}.of", source)
         method = method_of(inner["method"])
         if not method.needs_classifier or inner["method"] == "random_weights":
             raise InputError(
@@ -266,14 +254,3 @@ def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
                 field=f"{path}.training",
                 remedy="Set 'training: null'",
             )
-
-
-def _check_choice(config: dict, section: str, key: str, known: Any, source: str) -> None:
-    value = config[section][key]
-    if value is not None and value not in known:
-        raise InputError(
-            f"{value!r} is not in this config",
-            file=source,
-            field=f"{section}.{key}",
-            remedy=suggestion(value, list(known), "Known"),
-        )

@@ -4,9 +4,11 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from fidelity.datasets.cases import SECOND_PREFIX, read_header
 from fidelity.errors import InputError
+from fidelity.explainers.registry import method_of
 from fidelity.near import suggestion
-from fidelity.settings.queries import data_root
+from fidelity.settings.queries import all_explainers, data_root
 
 
 def check_files(config: dict[str, Any], source: str) -> None:
@@ -27,6 +29,8 @@ def check_files(config: dict[str, Any], source: str) -> None:
                 field=f"datasets.{key}.table",
                 remedy="Give the CSV's path relative to root",
             )
+        if table is not None:
+            _check_second_masks(key, root / table, config, source)
     for key, settings in config["classifiers"].items():
         weights = settings["weights"]
         if weights not in (None, "imagenet") and not Path(weights).is_file():
@@ -38,7 +42,7 @@ def check_files(config: dict[str, Any], source: str) -> None:
                 "or use imagenet or null",
             )
     functions = _plugin_functions(config["plugins"], source)
-    named = {f"explainers.{k}.method": e["method"] for k, e in config["explainers"].items()}
+    named = {f"{path}.method": entry["method"] for path, entry in all_explainers(config)}
     named |= {
         f"classifiers.{k}.architecture": c["architecture"] for k, c in config["classifiers"].items()
     }
@@ -51,6 +55,22 @@ def check_files(config: dict[str, Any], source: str) -> None:
                 field=field,
                 remedy=suggestion(function, functions, "Functions there"),
             )
+
+
+def _check_second_masks(key: str, table: Path, config: dict[str, Any], source: str) -> None:
+    """See that a second reader has a column; cells may be empty where nobody read twice."""
+    asking = [
+        k for k, e in config["explainers"].items() if method_of(e["method"]).needs_second_reader
+    ]
+    wanted = [SECOND_PREFIX + cls for cls in config["datasets"][key]["annotated_classes"]]
+    if asking and not {*wanted} & {*read_header(table)}:
+        raise InputError(
+            f"explainers.{asking[0]} needs masks of a second reader; {str(table)!r} has no column "
+            + " or ".join(map(repr, wanted)),
+            file=source,
+            field=f"datasets.{key}.table",
+            remedy="Add the column, or leave the explainer out",
+        )
 
 
 def _plugin_functions(paths: list[str], source: str) -> list[str]:

@@ -48,6 +48,17 @@ def rule_for(config: dict[str, Any], binarization: str, explainer: str) -> dict[
     return {"postprocess": config["postprocess"], **found}
 
 
+def all_explainers(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """List every explainer with its path, those that another one runs (`of`) right after it."""
+    found = []
+    for key, entry in config["explainers"].items():
+        path, part = f"explainers.{key}", entry
+        while part is not None:
+            found.append((path, part))
+            path, part = f"{path}.of", part.get("of")
+    return found
+
+
 def sees_reference(rule: dict[str, Any]) -> bool:
     """Say whether a binarization looks at the reference mask for any explainer."""
     if rule["method"] == "per_explainer":

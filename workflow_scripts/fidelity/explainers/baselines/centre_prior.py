@@ -1,20 +1,24 @@
-"""Null baseline: the middle of the image."""
+"""Null baseline: the middle of the original image, whatever part of it is shown."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.maps import SaliencyMap
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
-    """Answer every case with the same Gaussian at the centre.
+    """Answer every case with the same Gaussian at the centre of its original image.
+
+    Of a crop it shows the part that the crop shows: centred on the crop, it would know where the
+    lung is.
 
     Args:
         context: not used.
-        settings: sigma, as a share of the image's side.
+        settings: sigma, as a share of the original image's side.
 
     Returns:
         A function from tasks to maps of kind `dense` at working size.
@@ -23,22 +27,31 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
         return [
-            Explanation(SaliencyMap("dense", gaussian(task.case.image.shape, settings["sigma"])))
+            Explanation(SaliencyMap("dense", gaussian(task.case, settings["sigma"])))
             for task in tasks
         ]
 
     return explain
 
 
-def gaussian(shape: tuple[int, int], sigma: float) -> np.ndarray:
-    """Evaluate exp(-r²/2σ²), r and σ as shares of the side.
+def gaussian(case: PreparedCase, sigma: float) -> np.ndarray:
+    """Evaluate exp(-r²/2σ²) at the pixels of a working image; r and σ are shares of the side.
 
     Args:
-        shape: (height, width).
-        sigma: standard deviation as a share of the side.
+        case: its working image shows the native pixels of its box.
+        sigma: standard deviation as a share of the native side.
 
     Returns:
-        float64 array in (0, 1], its peak at the centre.
+        float64 (H, W) of the working image, in (0, 1]; r is 0 at the centre of the native image,
+        which may lie outside the box.
     """
-    y, x = (((np.arange(n) + 0.5) / n - 0.5) ** 2 for n in shape)
+    y, x = (
+        (
+            case.box[axis] / side
+            + (np.arange(n) + 0.5) / n * ((case.box[axis + 2] - case.box[axis]) / side)
+            - 0.5
+        )
+        ** 2
+        for axis, (side, n) in enumerate(zip(case.native_size, case.image.shape, strict=True))
+    )
     return np.exp(-(y[:, None] + x[None, :]) / (2 * sigma**2))
