@@ -54,7 +54,9 @@ class Study:
         """Run Snakemake with the study's config; give what it printed."""
         command = [sys.executable, "-m", "snakemake", "--cores", "2"]
         command += ["--configfile", "study.yaml", "--nolock", *arguments]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        # Snakemake looks for jupyter-nbconvert on the PATH.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
         result = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=environment
         )

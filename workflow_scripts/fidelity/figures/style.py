@@ -1,5 +1,6 @@
 """One look for all figures: readable in print, safe for colour-blind readers, equal bytes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -7,6 +8,8 @@ from itertools import count
 import matplotlib as mpl
 
 mpl.use("Agg")
+# Fonts embedded in PDFs are told glyph by glyph otherwise.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen before)
 from matplotlib.figure import Figure  # noqa: E402
