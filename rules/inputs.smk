@@ -236,7 +236,7 @@ def val_shards(pattern):
 
 
 def binarize_seed(w):
-    """The seed, for the one rule that draws: its superpixels are LIME's own."""
+    """The seed where superpixels are drawn, so that they are LIME's own; else 0."""
     superpixels = rule_of(w)["binarization"]["method"] == "superpixels"
     return cfg["seed"] if superpixels else 0
 
