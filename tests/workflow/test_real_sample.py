@@ -25,7 +25,11 @@ def sample(tmp_path_factory) -> Study:
     config["classifiers"]["resnet18"]["training"] |= {"epochs": 1}
     config["explainers"]["lime"]["samples"] = 30
     config["statistics"] = {"replicates": 200}
-    config["binarizations"] = {"fixed50": config["binarizations"]["fixed50"]}
+    config["classifiers"]["resnet18"]["seeds"] = [1]
+    kept = ("lime", "gradcam", "lung_mask", "mean_mask_lung", "random_gradcam", "unet")
+    config["explainers"] = {name: config["explainers"][name] for name in kept}
+    config["explainers"]["unet"]["epochs"] = 2
+    config["binarizations"] = {name: config["binarizations"][name] for name in ("fixed50", "tuned")}
     study.write(config)
     study.snakemake("--config", f"data_root={SAMPLE}")
     study.snakemake("--config", f"data_root={SAMPLE}", "--report", "report.html")
