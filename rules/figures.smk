@@ -99,7 +99,7 @@ rule figure_distributions:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
         settings=DRAWING,
-        digest=digests.module_digest("figures.distributions"),
+        digest=digests.module_digest("figures.distributions", "figures.scores"),
     message:
         "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
     script:
@@ -268,7 +268,7 @@ rule figure_lesion_size:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
         settings={**INTERVALS, **DRAWING},
-        digest=digests.module_digest("figures.lesion_size"),
+        digest=digests.module_digest("figures.lesion_size", "figures.scores"),
     message:
         "Drawing score against lesion size of {wildcards.dataset}, {wildcards.classifier}"
     script:

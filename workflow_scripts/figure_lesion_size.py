@@ -3,12 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from fidelity.errors import InputError
 from fidelity.figures import lesion_size, style
+from fidelity.figures.scores import axis_title, read_scores
 from fidelity.joblog import job_log
-from fidelity.metrics.registry import METRICS
 
 
 def main(
@@ -30,17 +27,7 @@ def main(
     Raises:
         InputError: the metric was not computed.
     """
-    tables = {name: pd.read_parquet(path) for name, path in zip(explainers, scores, strict=True)}
-    for path, table in zip(scores, tables.values(), strict=True):
-        if metric not in table.columns:
-            raise InputError(
-                "the scores lack this metric",
-                file=path,
-                field=metric,
-                remedy="Add it to scores.metrics",
-            )
-    known = METRICS.get(metric)
-    title = metric if known is None else known.title + (" (px)" if known.unit == "px" else "")
+    tables, title = read_scores(scores, explainers, metric), axis_title(metric)
     keys = ("replicates", "alpha", "cluster", "seed", "families")
     options = {key: settings[key] for key in keys if key in settings}
     drawn = lesion_size.draw(tables, metric=metric, title=title, **options)

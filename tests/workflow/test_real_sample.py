@@ -48,8 +48,10 @@ def test_the_whole_lung_scores_what_the_files_say(sample):
     """The null baseline, recomputed from the data set's own PNGs."""
     path = "results/covid_qu_ex/none/lung_mask/fixed50/default/scores.parquet"
     scores = pd.read_parquet(sample.folder / path).set_index("case")
-    folder = SAMPLE / "Infection Segmentation Data" / "Test" / "COVID-19"
+    assert set(scores.split) == {"val", "test"}
     for case, row in scores.iterrows():
+        split = row.split.capitalize()
+        folder = SAMPLE / "Infection Segmentation Data" / split / "COVID-19"
         lung, infection = (
             cv2.imread(str(folder / kind / f"{case}.png"), cv2.IMREAD_GRAYSCALE) > 0
             for kind in ("lung masks", "infection masks")

@@ -1,0 +1,42 @@
+"""Reading the scores that a figure of several explainers shows."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fidelity.errors import InputError
+from fidelity.metrics.registry import METRICS
+
+
+def read_scores(
+    scores: Sequence[str], explainers: Sequence[str], metric: str
+) -> dict[str, pd.DataFrame]:
+    """Read one score file per explainer.
+
+    Args:
+        scores: scores.parquet files.
+        explainers: the explainer of each.
+        metric: column that each must have.
+
+    Returns:
+        {explainer: its scores}, in the given order.
+
+    Raises:
+        InputError: the metric was not computed.
+    """
+    tables = {name: pd.read_parquet(path) for name, path in zip(explainers, scores, strict=True)}
+    for path, table in zip(scores, tables.values(), strict=True):
+        if metric not in table.columns:
+            raise InputError(
+                "the scores lack this metric",
+                file=path,
+                field=metric,
+                remedy="Add it to scores.metrics",
+            )
+    return tables
+
+
+def axis_title(metric: str) -> str:
+    """Name a metric as an axis does, with its unit where it is pixels."""
+    known = METRICS.get(metric)
+    return metric if known is None else known.title + (" (px)" if known.unit == "px" else "")
