@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fidelity.errors import InputError
-from fidelity.maps import MapRecord, SaliencyMap, normalise, raw_map, read_maps, render, write_maps
+from fidelity.maps import (
+    MapRecord,
+    SaliencyMap,
+    normalise,
+    raw_map,
+    read_maps,
+    render,
+    render_relevance,
+    write_maps,
+)
 
 FLOATS = st.floats(-1e3, 1e3, width=32)
 
@@ -65,6 +74,15 @@ def test_outside_the_box_there_is_nothing():
     inside[2:4, 1:3] = True
     assert not rendered[~inside].any()
     assert rendered.max() == 1
+
+
+@pytest.mark.parametrize("sign", ["positive", "absolute", "signed"])
+def test_relevance_keeps_its_unit_and_place(sign):
+    values = np.array([[2.0, -4.0], [6.0, 8.0]])
+    found = render_relevance(SaliencyMap("dense", values), (2, 1, 4, 3), (5, 6), sign)
+    expected = np.zeros((5, 6), np.float32)
+    expected[2:4, 1:3] = [[2, 4 if sign == "absolute" else 0], [6, 8]]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_binary_maps_are_not_normalised():

@@ -107,6 +107,31 @@ def test_equals_quantus(name):
     assert _score("relevance_mass", map01, reference) == pytest.approx(mass, abs=1e-12)
 
 
+@given(FINE, REFERENCE, st.floats(0.125, 4, width=32), st.floats(0, 4, width=32))
+def test_shares_are_of_the_unscaled_relevance(map01, reference, factor, offset):
+    """Scaling takes a positive map's minimum for zero; the shares are of its own values."""
+    assume(reference.any() and map01.any())
+    raw = (map01 * np.float32(factor) + np.float32(offset)).astype(np.float32)
+    assume(raw.sum() > 1e-3)
+    expected = raw[reference].sum(dtype=float) / raw.sum(dtype=float)
+    mass = _score("relevance_mass", map01, reference, relevance=raw)
+    assert mass == pytest.approx(expected, abs=1e-12)
+    outside = _score("outside_lung_share", map01, ~reference, lung=reference, relevance=raw)
+    assert outside == pytest.approx(1 - expected, abs=1e-9)
+    if offset == 0:
+        assert mass == pytest.approx(_score("relevance_mass", map01, reference), abs=1e-5)
+
+
+def test_a_map_without_positive_relevance_has_no_mass():
+    nothing = np.zeros(SHAPE, np.float32)
+    mass = _score("relevance_mass", MAPS["dense"], MASKS["disc"], relevance=nothing)
+    assert mass == 0
+    share = _score(
+        "outside_lung_share", MAPS["dense"], MASKS["disc"], lung=MASKS["disc"], relevance=nothing
+    )
+    assert math.isnan(share)
+
+
 @given(TIED, REFERENCE)
 def test_the_pointing_games_are_in_order(map01, reference):
     assume(reference.any() and map01.any())

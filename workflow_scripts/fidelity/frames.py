@@ -7,7 +7,7 @@ import numpy as np
 
 from fidelity.datasets.prepared import Box, PreparedCase
 from fidelity.errors import InputError
-from fidelity.maps import SaliencyMap, Sign, render
+from fidelity.maps import SaliencyMap, Sign, render, render_relevance
 from fidelity.masks import at_size, decode
 
 ScoringSize = Literal["original", "working"]
@@ -50,6 +50,14 @@ def map_in_frame(
     """Render and normalise a map in the frame: float32 (H, W) in [0, 1]; see `maps.render`."""
     frame = frame_of(case, scoring_size)
     return render(saliency, frame.box, frame.size, sign)
+
+
+def relevance_in_frame(
+    saliency: SaliencyMap, case: PreparedCase, scoring_size: ScoringSize, sign: Sign
+) -> np.ndarray:
+    """Render the positive relevance in the frame, unscaled: float32 (H, W) ≥ 0."""
+    frame = frame_of(case, scoring_size)
+    return render_relevance(saliency, frame.box, frame.size, sign)
 
 
 def reference_in_frame(case: PreparedCase, cls: str, scoring_size: ScoringSize) -> np.ndarray:

@@ -10,7 +10,13 @@ import pandas as pd
 from fidelity.cohort import order_of
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.errors import InputError
-from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame, reference_in_frame
+from fidelity.frames import (
+    ScoringSize,
+    lung_in_frame,
+    map_in_frame,
+    reference_in_frame,
+    relevance_in_frame,
+)
 from fidelity.maps import MapRecord, Sign
 from fidelity.metrics.ranking import MapPair
 from fidelity.metrics.ranking_registry import RankingMetric
@@ -79,7 +85,9 @@ def score_maps(
         zero = False
         if record.map is not None:
             map01 = map_in_frame(record.map, case, scoring_size, sign)
-            pair = MapPair(map01, reference, lung_in_frame(case, scoring_size), tolerance)
+            relevance = relevance_in_frame(record.map, case, scoring_size, sign)
+            lung = lung_in_frame(case, scoring_size)
+            pair = MapPair(map01, reference, lung, tolerance, relevance)
             scores = {metric.name: metric.function(pair) for metric in metrics}
             zero = pair.zero
         rows.append(

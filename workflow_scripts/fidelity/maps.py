@@ -256,6 +256,27 @@ def render(
     y0, x0, y1, x1 = box
     inside = raw_map(saliency, (y1 - y0, x1 - x0))
     inside = inside if saliency.kind == "binary" else normalise(inside, sign)
+    return _placed(inside, box, size)
+
+
+def render_relevance(
+    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
+) -> np.ndarray:
+    """Render the positive relevance of a map in its own unit, at image size.
+
+    As `render`, but not scaled by minimum and maximum: shares of a sum depend on where zero is.
+
+    Returns:
+        float32 array (height, width), at least 0; 0 outside the box.
+    """
+    y0, x0, y1, x1 = box
+    inside = signed_part(raw_map(saliency, (y1 - y0, x1 - x0)), sign)
+    return _placed(np.maximum(inside, 0).astype(np.float32, copy=False), box, size)
+
+
+def _placed(inside: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """Put what the classifier saw in its place in the image; 0 around it."""
+    y0, x0, y1, x1 = box
     if (y0, x0, y1, x1) == (0, 0, *size):
         return inside
     canvas = np.zeros(size, np.float32)

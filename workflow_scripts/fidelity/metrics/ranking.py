@@ -1,6 +1,7 @@
 """Scores of a saliency map without any threshold: where it points, what share of it lies inside.
 
-All take a `MapPair` and are of the rendered map: upsampled, its part by sign, scaled to [0, 1].
+All take a `MapPair` and are of the rendered map: upsampled, its part by sign, scaled to [0, 1];
+shares of a sum are of its positive relevance, unscaled, for scaling moves its zero.
 Where the reference is empty there is nothing to point at: NaN, except `outside_lung_share`, which
 asks for no reference. A map that is all zero makes no claim and scores as an empty prediction does
 by default: 0 in the pointing game, relevance mass and rank. Metrics named after another system's
@@ -26,6 +27,7 @@ class MapPair:
         reference: np.ndarray,
         lung: np.ndarray | None = None,
         tolerance: float = 15,
+        relevance: np.ndarray | None = None,
     ) -> None:
         """Take the arrays.
 
@@ -34,8 +36,11 @@ class MapPair:
             reference: boolean (H, W).
             lung: boolean (H, W), None where there is no lung mask.
             tolerance: of the pointing game with tolerance, in pixels of the map.
+            relevance: float (H, W), at least 0: the map's positive part in its own unit; None
+                takes `map01`, which is the same up to a factor where the map is 0 or less somewhere.
         """
         self.map01, self.reference, self.lung, self.tolerance = map01, reference, lung, tolerance
+        self.relevance = map01 if relevance is None else relevance
 
     @cached_property
     def area(self) -> int:
@@ -111,16 +116,14 @@ def pointing_game_tolerance(pair: MapPair) -> float:
 def relevance_mass(pair: MapPair) -> float:
     """Share of the map's sum that lies inside the reference, in [0, 1] (Arras et al. 2022).
 
-    Quantus' RelevanceMassAccuracy, of the normalised map: its minimum counts as nothing, so a map
-    that is positive everywhere scores higher than by its raw values. All-zero map: 0.
+    Of the positive relevance before scaling, as Quantus' RelevanceMassAccuracy is on maps without
+    negative values (it sums signed ones otherwise). All-zero or constant map: 0.
     """
     if not pair.area:
         return math.nan
-    if pair.zero:
+    if pair.zero or not pair.relevance.any():
         return 0.0
-    return float(
-        pair.map01[pair.reference].sum(dtype=np.float64) / pair.map01.sum(dtype=np.float64)
-    )
+    return _share(pair.relevance, pair.reference)
 
 
 def relevance_rank(pair: MapPair) -> float:
@@ -186,8 +189,14 @@ def best_iou_threshold(pair: MapPair) -> float:
 def outside_lung_share(pair: MapPair) -> float:
     """Share of the map's sum that lies outside the lung, in [0, 1]: attention to shortcuts.
 
-    Needs no reference. NaN where there is no lung mask or the map is all zero.
+    Of the positive relevance before scaling, as `relevance_mass`. Needs no reference. NaN where there is no lung mask or the map is all zero.
     """
     if pair.lung is None or pair.zero:
         return math.nan
-    return float(pair.map01[~pair.lung].sum(dtype=np.float64) / pair.map01.sum(dtype=np.float64))
+    return _share(pair.relevance, ~pair.lung)
+
+
+def _share(relevance: np.ndarray, region: np.ndarray) -> float:
+    """Share of the sum that lies in a region; NaN if there is no positive relevance."""
+    total = relevance.sum(dtype=np.float64)
+    return float(relevance[region].sum(dtype=np.float64) / total) if total > 0 else math.nan

@@ -71,7 +71,7 @@ RANKING: dict[str, RankingMetric] = {
             "relevance_mass",
             "Relevance mass",
             "higher",
-            "Arras et al. 2022; Quantus 0.6.0, RelevanceMassAccuracy, on the normalised map",
+            "Arras et al. 2022; Quantus 0.6.0, RelevanceMassAccuracy, of positive relevance",
             ranking.relevance_mass,
         ),
         RankingMetric(
@@ -111,7 +111,7 @@ RANKING: dict[str, RankingMetric] = {
             "outside_lung_share",
             "Attribution outside the lung",
             "lower",
-            "share of the normalised map's sum outside the lung mask",
+            "share of the positive relevance outside the lung mask",
             ranking.outside_lung_share,
         ),
     )
