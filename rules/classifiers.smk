@@ -22,7 +22,7 @@ rule check_classifier:
         layers=layers_asked_for(),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
-        digest=digests.module_digest("classifiers.architectures"),
+        digest=digests.module_digest("classifiers.architectures", "classifiers.store"),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
     script:
@@ -124,7 +124,10 @@ rule predict:
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
         digest=digests.module_digest(
-            "classifiers.predict", "classifiers.store", "classifiers.labels"
+            "classifiers.predict",
+            "classifiers.store",
+            "classifiers.labels",
+            "datasets.prepared",
         ),
     message:
         "Applying {wildcards.classifier} to {wildcards.dataset}"

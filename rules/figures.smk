@@ -32,7 +32,9 @@ rule figure_gallery:
             "sign": cfg["postprocess"]["sign"],
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
         },
-        digest=digests.module_digest("figures.gallery"),
+        digest=digests.module_digest(
+            "figures.gallery", "datasets.prepared", "maps", "masks"
+        ),
     message:
         "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
     script:
@@ -67,7 +69,7 @@ rule figure_curves:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings={**INTERVALS, **DRAWING},
         thresholds=tuned_thresholds,
-        digest=digests.module_digest("figures.curves"),
+        digest=digests.module_digest("figures.curves", "tables.layout"),
     message:
         "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -164,7 +166,7 @@ rule figure_confusion:
     params:
         classifier=lambda w: w.classifier,
         settings={"dpi": cfg["figures"]["dpi"]},
-        digest=digests.module_digest("figures.confusion"),
+        digest=digests.module_digest("figures.confusion", "tables.layout"),
     message:
         "Drawing confusion matrix and calibration of {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -196,7 +198,7 @@ rule figure_ranks:
         binarization=PRIMARY_BINARIZATION,
         metric=cfg["statistics"]["primary"],
         settings=DRAWING,
-        digest=digests.module_digest("figures.critical_difference"),
+        digest=digests.module_digest("figures.critical_difference", "tables.layout"),
     message:
         "Drawing the critical differences of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -233,7 +235,7 @@ rule figure_sensitivity:
         },
         diagnostic=DIAGNOSTIC,
         settings=DRAWING,
-        digest=digests.module_digest("figures.sensitivity"),
+        digest=digests.module_digest("figures.sensitivity", "tables.layout"),
     message:
         "Drawing the sensitivity of the ranking of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -302,7 +304,7 @@ rule figure_agreement:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings=DRAWING,
-        digest=digests.module_digest("figures.agreement"),
+        digest=digests.module_digest("figures.agreement", "tables.layout"),
     message:
         "Drawing the agreement between explainers of {wildcards.dataset}, {wildcards.classifier}"
     script:

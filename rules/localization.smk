@@ -179,6 +179,8 @@ rule export_masks_png:
     resources:
         mem_mb=memory(1000),
         runtime=60,
+    params:
+        digest=digests.module_digest("datasets.cases", "masks"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) as PNG"
     script:

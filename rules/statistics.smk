@@ -20,7 +20,7 @@ rule summarize:
         statistics=INTERVALS,
         metrics=METRIC_NAMES,
         seed=cfg["seed"],
-        digest=digests.module_digest("summary"),
+        digest=digests.module_digest("summary", "tables.layout"),
     message:
         "Summarizing the scores of {wildcards.dataset}"
     script:
@@ -47,7 +47,7 @@ rule compare:
         metrics=METRIC_NAMES,
         seed=cfg["seed"],
         diagnostic=DIAGNOSTIC,
-        digest=digests.module_digest("comparisons"),
+        digest=digests.module_digest("comparisons", "tables.layout"),
     message:
         "Comparing the explainers on {wildcards.dataset}"
     script:
@@ -74,7 +74,7 @@ rule ranks:
         metrics=METRIC_NAMES,
         families=FAMILIES,
         diagnostic=DIAGNOSTIC,
-        digest=digests.module_digest("ranks"),
+        digest=digests.module_digest("ranks", "tables.layout"),
     message:
         "Ranking the explainers on {wildcards.dataset}"
     script:
@@ -97,7 +97,7 @@ rule seeds:
         runtime=20,
     params:
         bases=BASES,
-        digest=digests.module_digest("seeds"),
+        digest=digests.module_digest("seeds", "tables.layout"),
     message:
         "Measuring the spread between training seeds on {wildcards.dataset}"
     script:
@@ -123,7 +123,7 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest("mixed_model"),
+        digest=digests.module_digest("mixed_model", "tables.layout"),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:
@@ -148,7 +148,7 @@ rule strata:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
         seed=cfg["seed"],
-        digest=digests.module_digest("strata"),
+        digest=digests.module_digest("strata", "tables.layout"),
     message:
         "Summarizing the scores of {wildcards.dataset} by lesion size, prediction and confidence"
     script:
@@ -176,7 +176,7 @@ rule agreement:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         binarization=PRIMARY_BINARIZATION,
-        digest=digests.module_digest("agreement"),
+        digest=digests.module_digest("agreement", "datasets.cases", "tables.layout"),
     message:
         "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -217,7 +217,7 @@ rule verdict:
         families=FAMILIES,
         bases=BASES,
         statistics=cfg["statistics"],
-        digest=digests.module_digest("verdict.build", "verdict.pages"),
+        digest=digests.module_digest("verdict.build", "verdict.pages", "tables.layout"),
     message:
         "Writing the verdict on {wildcards.dataset}"
     script:

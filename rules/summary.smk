@@ -87,7 +87,9 @@ rule summary_over_datasets:
         metric=cfg["statistics"]["primary"],
         binarization=PRIMARY_BINARIZATION,
         dpi=cfg["figures"]["dpi"],
-        digest=digests.module_digest("figures.overview", "inputs", "tables.inputs"),
+        digest=digests.module_digest(
+            "figures.overview", "inputs", "summary", "tables", "tables.inputs"
+        ),
     message:
         "Joining the tables of all data sets"
     script:

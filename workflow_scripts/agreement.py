@@ -7,7 +7,7 @@ from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
-from fidelity.tables import escape_formulas
+from fidelity.tables.layout import escape_formulas
 
 
 def main(

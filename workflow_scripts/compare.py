@@ -7,7 +7,7 @@ from fidelity.comparisons import compare
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores
-from fidelity.tables import escape_formulas
+from fidelity.tables.layout import escape_formulas
 
 
 def main(

@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.figures import agreement as figure
 from fidelity.figures import style
 from fidelity.joblog import job_log
-from fidelity.tables import read_results
+from fidelity.tables.layout import read_results
 
 
 def main(

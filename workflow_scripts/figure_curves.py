@@ -8,7 +8,7 @@ import pandas as pd
 from fidelity.figures import curves as figure
 from fidelity.figures import style
 from fidelity.joblog import job_log
-from fidelity.tables import read_results
+from fidelity.tables.layout import read_results
 
 THRESHOLD_NUMBERS = ["threshold", "mean", "n"]
 

@@ -8,7 +8,7 @@ from fidelity.figures import style
 from fidelity.joblog import job_log
 from fidelity.ranks import RANKS
 from fidelity.summary import DEFAULT_PROTOCOL
-from fidelity.tables import read_results
+from fidelity.tables.layout import read_results
 
 
 def main(

@@ -7,7 +7,7 @@ from fidelity.figures import sensitivity as figure
 from fidelity.figures import style
 from fidelity.joblog import job_log
 from fidelity.summary import NO_CLASSIFIER
-from fidelity.tables import LOCALIZATION_NUMBERS, read_results
+from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 
 def main(

@@ -8,7 +8,7 @@ from fidelity.files import write_csv
 from fidelity.joblog import job_log
 from fidelity.mixed_model import mixed_model
 from fidelity.summary import load_scores
-from fidelity.tables import escape_formulas
+from fidelity.tables.layout import escape_formulas
 
 
 def main(

@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores, summarize
-from fidelity.tables import escape_formulas
+from fidelity.tables.layout import escape_formulas
 
 
 def main(

@@ -9,7 +9,11 @@ from fidelity.files import write_text
 from fidelity.joblog import job_log
 from fidelity.ranks import RANKS
 from fidelity.seeds import SEEDS
-from fidelity.tables import CLASSIFICATION_NUMBERS, LOCALIZATION_NUMBERS, read_results
+from fidelity.tables.layout import (
+    CLASSIFICATION_NUMBERS,
+    LOCALIZATION_NUMBERS,
+    read_results,
+)
 from fidelity.verdict import pages
 from fidelity.verdict.build import build, reading
 from fidelity.verdict.evidence import Study, Tables

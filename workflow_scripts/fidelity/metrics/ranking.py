@@ -37,7 +37,7 @@ class MapPair:
             lung: boolean (H, W), None where there is no lung mask.
             tolerance: of the pointing game with tolerance, in pixels of the map.
             relevance: float (H, W), at least 0: the map's positive part in its own unit; None
-                takes `map01`, which is the same up to a factor where the map is 0 or less somewhere.
+                takes `map01`, the same up to a factor where the map is 0 or less somewhere.
         """
         self.map01, self.reference, self.lung, self.tolerance = map01, reference, lung, tolerance
         self.relevance = map01 if relevance is None else relevance
@@ -189,7 +189,8 @@ def best_iou_threshold(pair: MapPair) -> float:
 def outside_lung_share(pair: MapPair) -> float:
     """Share of the map's sum that lies outside the lung, in [0, 1]: attention to shortcuts.
 
-    Of the positive relevance before scaling, as `relevance_mass`. Needs no reference. NaN where there is no lung mask or the map is all zero.
+    Of the positive relevance before scaling, as `relevance_mass`. Needs no reference. NaN where
+    there is no lung mask or the map is all zero.
     """
     if pair.lung is None or pair.zero:
         return math.nan
