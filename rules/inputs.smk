@@ -266,6 +266,10 @@ DIAGNOSTIC = [
 FAMILIES = {
     name: method_of(entry["method"]).family for name, entry in EXPLAINERS.items()
 }
+# Explainers that may lack cases by their nature.
+PARTIAL = [
+    name for name, entry in EXPLAINERS.items() if method_of(entry["method"]).partial
+]
 # Each classifier's key before its training seeds were expanded.
 BASES = {
     expanded: name

@@ -47,6 +47,7 @@ rule compare:
         metrics=METRIC_NAMES,
         seed=cfg["seed"],
         diagnostic=DIAGNOSTIC,
+        partial=PARTIAL,
         digest=digests.module_digest("comparisons", "tables.layout"),
     message:
         "Comparing the explainers on {wildcards.dataset}"

@@ -244,6 +244,30 @@ def test_mixed_model_finds_what_was_put_in():
     )
 
 
+@pytest.mark.parametrize("of_explainer", [0.0, 0.1])
+def test_mixed_model_keeps_its_level_where_nothing_differs(of_explainer):
+    """Also where a case suits one explainer under every classifier, which the model leaves out.
+
+    The explainer's term is of the reference classifier, so such an effect counts once in it.
+    """
+    rng = np.random.default_rng(4)
+    p_values = []
+    for _ in range(80):
+        cases, classifiers, explainers = (part.ravel() for part in np.indices((24, 2, 2)))
+        score = rng.normal(0, 0.2, 24)[cases] + rng.normal(0, 0.1, len(cases))
+        score += rng.normal(0, of_explainer, (24, 2))[cases, explainers]
+        names = [f"c{case}" for case in cases]
+        rows = pd.DataFrame({"score": score, "patient": names, "case": names})
+        rows["explainer"] = pd.Categorical.from_codes(explainers, ["lime", "gradcam"])
+        rows["classifier"] = pd.Categorical.from_codes(classifiers, ["a", "b"])
+        fit = mixed.fit_mixed_model(rows, alpha=0.05)
+        p_values += [t["p_value"] for t in fit.terms if t["term"] == "explainer[T.gradcam]"]
+    assert len(p_values) >= 60
+    # At a level of .05 more than 10 of 80 have a probability of .002.
+    assert sum(value < 0.05 for value in p_values) <= 10
+    assert max(p_values) > 0.5
+
+
 def test_a_singular_or_too_small_mixed_model_is_said_not_shown():
     rows = mixed_rows(0.1)
     # Without any difference between patients, their variance is zero.

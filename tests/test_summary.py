@@ -296,6 +296,23 @@ def test_missing_cases_are_an_error_beyond_one_percent():
         compare(pd.concat([whole, part]), STATISTICS, 1)
 
 
+def test_a_reader_of_some_cases_is_compared_on_those_and_ranks_without_it_are_of_all():
+    scores = combined({"lime": 0.36, "gradcam": 0.3, "reader": 0.6}, cases=30)
+    cases = sorted(scores["case"].unique())
+    part = scores[(scores["explainer"] != "reader") | scores["case"].isin(cases[:12])]
+    families = {"lime": "perturbation", "gradcam": "cam", "reader": "ceiling"}
+    table = compare(part, STATISTICS, 1, partial=["reader"])
+    chosen = table[(table["metric"] == "iou") & (table["class"] == "all")]
+    for a, b, count in (("lime", "reader", 12), ("gradcam", "reader", 12), ("lime", "gradcam", 29)):
+        assert set(chosen[(chosen.explainer_a == a) & (chosen.explainer_b == b)].n) == {count}
+    pd.testing.assert_frame_equal(
+        rank(part, STATISTICS, families),
+        rank(part[part["explainer"] != "reader"], STATISTICS, families),
+    )
+    with pytest.raises(InputError, match="reader"):
+        compare(part, STATISTICS, 1)
+
+
 def test_tables_do_not_depend_on_the_order_of_cases():
     scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=30)
     shuffled = scores.sample(frac=1, random_state=0).sort_values(COMBO, kind="stable")

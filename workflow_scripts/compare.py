@@ -16,6 +16,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
     diagnostic: Sequence[str],
+    partial: Sequence[str],
     comparisons: str,
 ) -> None:
     """Write the paired comparisons.
@@ -26,9 +27,10 @@ def main(
         statistics: the config's `statistics`, the primary binarization resolved.
         seed: the config's seed.
         diagnostic: binarizations that see the reference.
+        partial: explainers that may lack cases by their nature.
         comparisons: the CSV to write.
     """
-    table = compare(load_scores(scores, combos), statistics, seed, diagnostic)
+    table = compare(load_scores(scores, combos), statistics, seed, diagnostic, partial)
     write_csv(escape_formulas(table), comparisons)
 
 
@@ -40,5 +42,6 @@ if __name__ == "__main__":
             statistics=snakemake.params.statistics,
             seed=snakemake.params.seed,
             diagnostic=snakemake.params.diagnostic,
+            partial=snakemake.params.partial,
             comparisons=snakemake.output.comparisons,
         )

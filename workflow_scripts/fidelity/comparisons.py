@@ -48,6 +48,7 @@ def compare(
     statistics: Mapping[str, Any],
     seed: int,
     diagnostic: Collection[str] = (),
+    partial: Collection[str] = (),
 ) -> pd.DataFrame:
     """Compare every pair of explainers on the cases they share.
 
@@ -59,6 +60,7 @@ def compare(
             `primary` (metric) and `primary_binarization` say which comparisons are primary.
         seed: the config's seed.
         diagnostic: binarizations that see the reference.
+        partial: explainers that may lack cases: compared on those that they have.
 
     Returns:
         The table comparisons.csv. Differences are explainer_a − explainer_b in the metric's unit,
@@ -74,12 +76,12 @@ def compare(
         "none_shown".
 
     Raises:
-        InputError: over 1 % of an explainer's cases are missing from another.
+        InputError: over 1 % of an explainer's cases are missing from another that is not partial.
     """
     parts = [
         part
         for block in blocks(scores, statistics, sees_reference_too=True)
-        for part in _pairs(block, statistics, seed, diagnostic)
+        for part in _pairs(block, statistics, seed, diagnostic, partial)
     ]
     if not parts:
         return pd.DataFrame(columns=COMPARISONS)
@@ -95,14 +97,19 @@ def compare(
 
 
 def _pairs(
-    block: Block, statistics: Mapping[str, Any], seed: int, diagnostic: Collection[str]
+    block: Block,
+    statistics: Mapping[str, Any],
+    seed: int,
+    diagnostic: Collection[str],
+    partial: Collection[str],
 ) -> Iterator[pd.DataFrame]:
     """Give one table with all pairs and metrics of a block, if it has two explainers."""
     pairs = list(combinations(block.values, 2))
     if not pairs:
         return
     for a, b in pairs:
-        check_overlap(a, b, block.present[a], block.present[b])
+        if not {a, b} & set(partial):
+            check_overlap(a, b, block.present[a], block.present[b])
     per_case = [_difference(block.values[a], block.values[b]) for a, b in pairs]
     tests = paired_tests(
         np.concatenate([block.unit_means(values) for values in per_case], axis=1),

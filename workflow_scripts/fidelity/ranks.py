@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.blocks import blocks
+from fidelity.blocks import MISSING_SHARE, blocks
 from fidelity.metrics.registry import METRICS
 from fidelity.statistics.ranks import rank_methods
 from fidelity.summary import ON_EMPTY_REFERENCES
@@ -46,11 +46,16 @@ def rank(
     Returns:
         The table ranks.csv. Ranks are taken within patients (1 = best by the metric's direction,
         ties share), over the cases on which every explainer has a value; `n_patients` counts the
-        units of analysis.
+        units of analysis. An explainer that lacks over 1 % of the cases has no rank: it would
+        reduce everybody's to the cases it has.
     """
     rows: list[dict[str, Any]] = []
     for block in blocks(scores[~scores["binarization"].isin(diagnostic)], statistics):
-        explainers = list(block.values)
+        explainers = [
+            name for name, present in block.present.items() if present.mean() >= 1 - MISSING_SHARE
+        ]
+        if not explainers:
+            continue
         stacked = np.stack([block.values[name] for name in explainers])
         complete = ~np.isnan(stacked).any(axis=0)
         means = np.stack([block.unit_means(np.where(complete, part, np.nan)) for part in stacked])

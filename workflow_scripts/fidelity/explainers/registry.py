@@ -21,6 +21,8 @@ class Method:
         fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
             from the training split's reference masks; `make` reads the result.
         needs_second_reader: refused where a data set has no second reader's masks.
+        partial: may leave cases without an answer, as a reader does who read some of them: it is
+            compared on the cases it has, and ranked only if it has (nearly) all.
         own_network: runs a network that is not the classifier: gets threads and a device.
     """
 
@@ -32,6 +34,7 @@ class Method:
     needs_lung: bool = False
     fitted: bool = False
     needs_second_reader: bool = False
+    partial: bool = False
     own_network: bool = False
 
 
@@ -124,6 +127,7 @@ METHODS: dict[str, Method] = {
         "ceiling: another reader's masks",
         needs_classifier=False,
         needs_second_reader=True,
+        partial=True,
     ),
 }
 
