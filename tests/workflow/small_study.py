@@ -72,6 +72,15 @@ class Study:
         assert done or "Nothing to be done" in printed, printed[-3000:]
         return {rule: done.count(rule) for rule in set(done) - {"all", "tables", "figures"}}
 
+    def plan(self, *arguments: str) -> dict[str, int]:
+        """Plan a run without running it; count the jobs that would be done, by rule."""
+        printed = self.snakemake("--dry-run", *arguments)
+        table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", printed, re.M)
+        assert table or "Nothing to be done" in printed, printed[-3000:]
+        counts = re.findall(r"^(\w+) +(\d+)$", table[1], re.M) if table else []
+        left_out = {"all", "tables", "figures", "notebooks", "total"}
+        return {rule: int(count) for rule, count in counts if rule not in left_out}
+
     def read(self, path: str) -> bytes:
         """Read a result."""
         return (self.folder / "results" / path).read_bytes()

@@ -1,4 +1,4 @@
-"""A whole small study, and what a change re-runs. Every count is of jobs that ran."""
+"""A whole small study, and what a change re-runs: jobs that ran, or, for settings, that are planned."""
 
 import json
 import shutil
@@ -96,7 +96,7 @@ def test_adding_a_threshold(study, config):
 def test_adding_a_protocol_scores_masks_again_and_nothing_else(study, config):
     config["protocols"] = ["default", "monai"]
     study.write(config)
-    jobs = study.jobs()
+    jobs = study.plan()
     assert not (DEAR | {"binarize", "sweep", "rank"}) & set(jobs)
     assert jobs["score"] == 4
 
@@ -104,7 +104,7 @@ def test_adding_a_protocol_scores_masks_again_and_nothing_else(study, config):
 def test_changing_a_test_makes_no_score_again(study, config):
     config["statistics"]["margin"] = 0.1
     study.write(config)
-    jobs = study.jobs()
+    jobs = study.plan()
     assert not (DEAR | {"binarize", "score", "summarize"}) & set(jobs)
     assert jobs["compare"] == jobs["verdict"] == 1
 
@@ -112,7 +112,7 @@ def test_changing_a_test_makes_no_score_again(study, config):
 def test_changing_a_threshold(study, config):
     config["binarizations"]["half"]["threshold"] = 0.4
     study.write(config)
-    jobs = study.jobs()
+    jobs = study.plan()
     assert not DEAR & set(jobs)
     assert (jobs["binarize"], jobs["score"]) == (4, 4)
 
@@ -120,7 +120,7 @@ def test_changing_a_threshold(study, config):
 def test_changing_a_metric_setting(study, config):
     config["scores"] = {"empty": {"distance_prediction": "nan"}}
     study.write(config)
-    jobs = study.jobs()
+    jobs = study.plan()
     assert not (DEAR | {"binarize"}) & set(jobs)
     assert jobs["score"] == 4
 
@@ -128,7 +128,7 @@ def test_changing_a_metric_setting(study, config):
 def test_changing_a_figure_setting(study, config):
     config["figures"]["gallery_cases"] = 2
     study.write(config)
-    assert study.jobs() == {"figure_gallery": 1}
+    assert study.plan() == {"figure_gallery": 1}
 
 
 def test_editing_one_explainer_reruns_it_alone(study):
@@ -143,7 +143,7 @@ def test_editing_one_explainer_reruns_it_alone(study):
 def test_comments_and_docstrings_rerun_nothing(study):
     path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
     path.write_text(path.read_text() + "\n# a comment\n")
-    assert study.jobs() == {}
+    assert study.plan() == {}
 
 
 def _add_image(study, split, name, like):
