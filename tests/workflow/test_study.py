@@ -1,4 +1,7 @@
-"""A whole small study, and what a change re-runs: jobs that ran, or, for settings, that are planned."""
+"""A whole small study, and what a change re-runs.
+
+Jobs are counted that ran; where only a setting changed, jobs that are planned.
+"""
 
 import json
 import shutil
