@@ -83,7 +83,7 @@ def _scores(study: Study, path: str) -> pd.DataFrame:
     return pd.read_parquet(study.folder / "results/mine" / path / "half/default/scores.parquet")
 
 
-def test_table_with_seeds_one_logit_and_a_loaded_checkpoint(table_study):
+def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study):
     config = _config(
         classifiers={
             "net": {
@@ -94,12 +94,13 @@ def test_table_with_seeds_one_logit_and_a_loaded_checkpoint(table_study):
                 "architecture": "resnet18", "weights": "weights.pt", "training": None,
                 "classes": ["sick", "well"], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
             },
+            "tiny": {"architecture": "plugin:tiny", "training": {"epochs": 1}},
         }
     )  # fmt: skip
     table_study.write(config)
     table_study.snakemake()
     assert table_study.jobs() == {}
-    for classifier in ("net-s1", "net-s2", "loaded"):
+    for classifier in ("net-s1", "net-s2", "loaded", "tiny"):
         for explainer in ("gradcam", "gradient"):
             scores = _scores(table_study, f"{classifier}/{explainer}")
             assert set(scores.target_class) == {"sick"}
@@ -109,17 +110,7 @@ def test_table_with_seeds_one_logit_and_a_loaded_checkpoint(table_study):
     one, two = (table_study.read(f"mine/net-s{seed}/predictions.csv") for seed in (1, 2))
     assert one != two
     table = pd.read_csv(table_study.folder / "results/mine/tables/comparisons.csv")
-    assert set(table.classifier) == {"net-s1", "net-s2", "loaded"}
-
-
-def test_plugin_architecture(table_study):
-    config = _config(
-        classifiers={"tiny": {"architecture": "plugin:tiny", "training": {"epochs": 1}}}
-    )
-    config["explainers"]["gradcam"]["layer"] = "0"
-    table_study.write(config)
-    table_study.snakemake()
-    assert len(_scores(table_study, "tiny/gradcam")) == 12
+    assert set(table.classifier) == {"net-s1", "net-s2", "loaded", "tiny"}
 
 
 def test_null_baselines_alone(table_study):

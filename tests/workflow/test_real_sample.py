@@ -26,10 +26,12 @@ def sample(tmp_path_factory) -> Study:
     config["explainers"]["lime"]["samples"] = 30
     config["statistics"] = {"replicates": 200}
     config["classifiers"]["resnet18"]["seeds"] = [1]
-    kept = ("lime", "gradcam", "lung_mask", "mean_mask_lung", "random_gradcam", "unet")
+    kept = ("lime", "gradcam", "lung_mask", "unet")
     config["explainers"] = {name: config["explainers"][name] for name in kept}
     config["explainers"]["unet"]["epochs"] = 2
     config["binarizations"] = {name: config["binarizations"][name] for name in ("fixed50", "tuned")}
+    config["protocols"] = ["default", "seed"]
+    config["compute"]["threads"] = 1  # two networks at a time, beside other tests
     study.write(config)
     study.snakemake("--config", f"data_root={SAMPLE}")
     study.snakemake("--config", f"data_root={SAMPLE}", "--report", "report.html")
