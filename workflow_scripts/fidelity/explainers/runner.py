@@ -44,7 +44,7 @@ def explain_shard(
 ) -> None:
     """Make the maps of one shard.
 
-    A module may have a function `has_answer(task, settings)` beside `make`: tasks that it says no to
+    A module may have `has_answer(task, settings)` beside `make`: tasks that it says no to
     get no record at all, and count neither as explained nor as failed.
 
     Args:
