@@ -276,3 +276,32 @@ def test_contents_that_are_no_map(tmp_path):
     _refused(tmp_path / "text.npy", "npy", "sound")
     (tmp_path / "text.npz").write_text("no archive")
     _refused(tmp_path / "text.npz", "npz", "sound")
+
+
+def _study(**entry):
+    return {
+        "datasets": {"demo": {"source": "phantom", "annotated_classes": ["COVID-19"]}},
+        "classifiers": {},
+        "explainers": {"mine": {"method": "imported", **entry}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"folder": "nowhere", "format": "npy"}, r"explainers\.mine\.folder.*does not exist"),
+        ({"file": "nowhere.json"}, r"explainers\.mine\.file.*does not exist"),
+        (
+            {"folder": "maps/{dataset}", "format": "png"},
+            r"mine\.pattern.*\{case\}\.png",
+        ),
+        ({"folder": "maps", "pattern": "../{case}.npy"}, r"explainers\.mine\.pattern.*leaves"),
+    ],
+)
+def test_the_config_is_refused_before_anything_runs(tmp_path, monkeypatch, entry, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maps/demo").mkdir(parents=True)
+    np.save(tmp_path / "maps/demo/x.npy", np.eye(2))
+    config_settings.load(_study(folder="maps/{dataset}", format="npy"))
+    with pytest.raises(InputError, match=words):
+        config_settings.load(_study(**entry))
