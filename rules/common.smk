@@ -13,7 +13,8 @@ from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
 from fidelity.errors import InputError
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import family_of, method_of
+from fidelity.imported import locate
 
 try:
     cfg = settings.load(

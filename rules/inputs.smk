@@ -145,7 +145,12 @@ def modules_of(entry):
 
 
 def explainer_settings(w):
-    return with_plugins(EXPLAINERS[w.explainer])
+    entry = with_plugins(EXPLAINERS[w.explainer])
+    if entry["method"] != "imported":
+        return entry
+    entry = locate.for_dataset(entry, w.dataset)
+    # Names, sizes and times of the maps: one added, removed or changed is noticed.
+    return {**entry, "listing": listing.listing_digest(locate.root_of(entry))}
 
 
 def with_plugins(entry):
@@ -163,8 +168,13 @@ FITTED = [
 ]
 
 
+IMPORTED = [name for name, entry in EXPLAINERS.items() if entry["method"] == "imported"]
+
+
 def fitted_of(w):
-    """What an explainer has learnt from the training masks, if it is one that does."""
+    """What an explainer has learnt from the training masks, or the list of its own maps."""
+    if w.explainer in IMPORTED:
+        return f"results/{w.dataset}/none/{w.explainer}/imported.csv"
     return (
         f"results/{w.dataset}/none/{w.explainer}/fitted.safetensors"
         if w.explainer in FITTED
@@ -263,12 +273,12 @@ PRIMARY_BINARIZATION = cfg["statistics"]["primary_binarization"]
 DIAGNOSTIC = [
     name for name, rule in BINARIZATIONS.items() if settings.sees_reference(rule)
 ]
-FAMILIES = {
-    name: method_of(entry["method"]).family for name, entry in EXPLAINERS.items()
-}
-# Explainers that may lack cases by their nature.
+FAMILIES = {name: family_of(entry) for name, entry in EXPLAINERS.items()}
+# Explainers that may lack cases by their nature, or by the config.
 PARTIAL = [
-    name for name, entry in EXPLAINERS.items() if method_of(entry["method"]).partial
+    name
+    for name, entry in EXPLAINERS.items()
+    if method_of(entry["method"]).partial or entry.get("missing") == "skip"
 ]
 # Each classifier's key before its training seeds were expanded.
 BASES = {
@@ -385,7 +395,7 @@ def gallery_explainers(classifier):
     found = explainers_of(classifier)
     chosen = cfg["figures"]["gallery_explainers"]
     if chosen is None:
-        order = ["perturbation", "cam", "gradient", "null", "ceiling"]
+        order = ["perturbation", "cam", "gradient", "imported", "null", "ceiling"]
         ranked = sorted(found, key=lambda pair: order.index(FAMILIES[pair[1]]))
         chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
     return [(c, e) for c, e in found if e in chosen]

@@ -187,6 +187,30 @@ rule export_masks_png:
         "../workflow_scripts/masks_png.py"
 
 
+rule export_chexlocalize:
+    input:
+        masks=rules.binarize.output.masks,
+        cases="results/{dataset}/cases.csv",
+    output:
+        directory(f"{MAPS}/{{binarization}}/chexlocalize"),
+    log:
+        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=60,
+    params:
+        splits=cfg["explain"]["splits"],
+        digest=digests.module_digest("chexlocalize_export"),
+    message:
+        "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) for CheXlocalize"
+    script:
+        "../workflow_scripts/export_chexlocalize.py"
+
+
 rule masks_png:
     input:
         [

@@ -30,6 +30,35 @@ rule fit:
         "../workflow_scripts/fit.py"
 
 
+rule check_imported:
+    input:
+        cases="results/{dataset}/cases.csv",
+    output:
+        "results/{dataset}/none/{explainer}/imported.csv",
+    log:
+        "results/logs/{dataset}/none/{explainer}/check_imported.log",
+    benchmark:
+        "results/benchmarks/{dataset}/none/{explainer}/check_imported.tsv"
+    wildcard_constraints:
+        explainer=any_of(IMPORTED),
+    # Before anything is trained: a map that is missing or damaged is told in minutes.
+    priority: 100
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        settings=explainer_settings,
+        annotated=lambda w: DATASETS[w.dataset]["annotated_classes"],
+        splits=cfg["explain"]["splits"],
+        digest=digests.module_digest("explainers.imported"),
+    message:
+        "Checking the imported maps {wildcards.explainer} of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/check_imported.py"
+
+
 rule explain:
     input:
         prepared="results/{dataset}/prepared/{shard}.h5",

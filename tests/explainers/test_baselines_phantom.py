@@ -192,10 +192,10 @@ def test_the_second_reader_is_the_second_mask(phantom):
 def test_the_second_reader_answers_the_classes_it_has_marked(phantom):
     case = phantom["full"][0]
     (cls,) = case.second_references
-    assert second_reader.has_answer(Task(case, cls, None))
-    assert not second_reader.has_answer(Task(case, "another", None))
+    assert second_reader.has_answer(Task(case, cls, None), {})
+    assert not second_reader.has_answer(Task(case, "another", None), {})
     once = dataclasses.replace(case, second_references={})
-    assert not second_reader.has_answer(Task(once, cls, None))
+    assert not second_reader.has_answer(Task(once, cls, None), {})
 
 
 def test_grids_go_to_a_window_and_back():

@@ -17,6 +17,7 @@ import numpy as np
 from fidelity.errors import InputError
 
 REMEDY = "Use files from the data set's own publisher only; see rajpurkarlab/cheXlocalize"
+MAX_VALUES = 100_000_000
 KEYS = ("map", "prob", "task", "cxr_dims")
 
 
@@ -60,12 +61,25 @@ def read_map(path: str | Path) -> PublishedMap:
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if missing:
         raise InputError(f"has no {', '.join(missing)}", file=path, remedy=REMEDY)
-    values = np.asarray(content["map"].detach().cpu().numpy(), np.float32)
+    values = _values(content["map"], path)
     if values.ndim != 4 or values.shape[:2] != (1, 1):
         raise InputError(f"map has shape {values.shape}, not (1, 1, h, w)", file=path)
     width, height = (int(length) for length in content["cxr_dims"])
     probability = float(np.asarray(content["prob"]).reshape(-1)[0])
     return PublishedMap(values[0, 0], probability, str(content["task"]), (height, width))
+
+
+def _values(found: Any, path: str | Path) -> np.ndarray:
+    """Turn the tensor into an array; a view can claim more elements than the file has bytes."""
+    import torch
+
+    if not isinstance(found, torch.Tensor):
+        raise InputError(f"map is a {type(found).__name__}, no tensor", file=path, remedy=REMEDY)
+    if found.numel() > MAX_VALUES or not found.is_floating_point():
+        raise InputError(
+            f"map has shape {tuple(found.shape)} of {found.dtype}", file=path, remedy=REMEDY
+        )
+    return np.asarray(found.detach().cpu().numpy(), np.float32)
 
 
 class _Unpickler(pickle.Unpickler):

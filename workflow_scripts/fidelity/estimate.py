@@ -231,7 +231,8 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
                 costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))
     for key, explainer in config["explainers"].items():
         method = method_of(explainer["method"])
-        if method.needs_classifier:
+        # Reading maps that are there costs nothing beside making some.
+        if method.needs_classifier or explainer["method"] == "imported":
             continue
         cores = threads if method.own_network else 1
         with tempfile.TemporaryDirectory() as folder:

@@ -106,6 +106,31 @@ def decode_mask(data: bytes, path: str | Path) -> np.ndarray:
     return mask
 
 
+def decode_values(data: bytes, path: str | Path) -> np.ndarray:
+    """Decode a grey image to the numbers that are in the file, unscaled.
+
+    Args:
+        data: the bytes of a PNG or TIFF file of 8 or 16 bit or of floats.
+        path: named in errors.
+
+    Returns:
+        (H, W) of the file's own type.
+
+    Raises:
+        InputError: the file is unreadable, too large, or in colour: a colour map's values are lost.
+    """
+    pixels = _decode(data, path)
+    if pixels.ndim == 3:
+        if not (pixels == pixels[:, :, :1]).all():
+            raise InputError(
+                "the map is in colour, so its values cannot be read",
+                file=path,
+                remedy="Write the values themselves: grey PNG, TIFF or .npy",
+            )
+        pixels = pixels[:, :, 0]
+    return pixels
+
+
 class MaskValueError(InputError):
     """A mask that is not binary."""
 

@@ -1,9 +1,10 @@
 """The explainers by name. Importing this imports no torch: Snakemake reads it when it parses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-Family = Literal["perturbation", "cam", "gradient", "null", "ceiling"]
+Family = Literal["perturbation", "cam", "gradient", "imported", "null", "ceiling"]
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,9 @@ class Method:
     Attributes:
         module: module below `fidelity` with `make(context, settings)`.
         title: name in tables and figures.
-        family: perturbation-, CAM- or gradient-based, a null baseline (knows nothing of the
-            classifier), or a ceiling (knows what no explanation of the classifier can know).
+        family: perturbation-, CAM- or gradient-based, imported (made elsewhere), a null baseline
+            (knows nothing of the classifier), or a ceiling (knows what no explanation of the
+            classifier can know).
         needs_classifier: False puts its files under the reserved classifier `none`.
         needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
         source: the paper it comes from.
@@ -129,6 +131,13 @@ METHODS: dict[str, Method] = {
         needs_second_reader=True,
         partial=True,
     ),
+    "imported": Method(
+        "explainers.imported",
+        "Imported",
+        "imported",
+        "maps or masks made elsewhere",
+        needs_classifier=False,
+    ),
 }
 
 PLUGIN = Method("explainers.plugin", "Plugin", "perturbation", "the user's own code")
@@ -147,3 +156,8 @@ def method_of(name: str) -> Method:
         KeyError: unknown name.
     """
     return PLUGIN if name.startswith("plugin:") else METHODS[name]
+
+
+def family_of(entry: Mapping[str, Any]) -> Family:
+    """Give the family of a config entry: what it says itself (`imported` may), or its method's."""
+    return entry.get("family", method_of(entry["method"]).family)

@@ -44,8 +44,8 @@ def explain_shard(
 ) -> None:
     """Make the maps of one shard.
 
-    A module may have a function `has_answer(task)` beside `make`: tasks that it says no to get no
-    record at all, and count neither as explained nor as failed.
+    A module may have `has_answer(task, settings)` beside `make`: tasks that it says no to
+    get no record at all, and count neither as explained nor as failed.
 
     Args:
         prepared: the shard's prepared cases.
@@ -70,7 +70,7 @@ def explain_shard(
     with PreparedShard(prepared) as shard:
         tasks = make_tasks(list(shard), classifier, target, labels, batch, predict)
     module = importlib.import_module(f"fidelity.{method.module}")
-    tasks = _answered(tasks, getattr(module, "has_answer", None), settings["method"])
+    tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
     context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
     explain = module.make(context, settings)
     store = PartialStore(
@@ -149,14 +149,17 @@ def make_tasks(
 
 
 def _answered(
-    tasks: list[Task], has_answer: Callable[[Task], bool] | None, method: str
+    tasks: list[Task],
+    has_answer: Callable[[Task, dict[str, Any]], bool] | None,
+    settings: dict[str, Any],
 ) -> list[Task]:
     """Leave out the tasks that a method has nothing to say to, such as cases nobody read twice."""
     if has_answer is None:
         return tasks
-    kept = [task for task in tasks if has_answer(task)]
+    kept = [task for task in tasks if has_answer(task, settings)]
     if len(kept) < len(tasks):
-        log.info("%s has no answer to %d of %d", method, len(tasks) - len(kept), len(tasks))
+        missing = len(tasks) - len(kept)
+        log.info("%s has no answer to %d of %d", settings["method"], missing, len(tasks))
     return kept
 
 

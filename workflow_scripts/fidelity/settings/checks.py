@@ -4,6 +4,7 @@ from typing import Any
 
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
+from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
 from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
 from fidelity.settings.statistics import check_choice, check_statistics
@@ -90,6 +91,13 @@ def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: s
             field=path,
             remedy="Add one under 'classifiers'",
         )
+    if settings["method"] == "imported":
+        try:
+            check_entry(settings)
+        except InputError as error:
+            raise InputError(
+                error.problem, file=source, field=f"{path}.{error.field}", remedy=error.remedy
+            ) from None
     inner = settings.get("of")
     if inner is not None:
         method = method_of(inner["method"])

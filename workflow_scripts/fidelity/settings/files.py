@@ -7,6 +7,7 @@ from typing import Any
 from fidelity.datasets.cases import SECOND_PREFIX, read_header
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
+from fidelity.imported.locate import for_dataset, has_files, pattern_of, root_of
 from fidelity.near import suggestion
 from fidelity.settings.queries import all_explainers, data_root
 
@@ -41,6 +42,10 @@ def check_files(config: dict[str, Any], source: str) -> None:
                 remedy="Correct the path (relative to the folder you start from), "
                 "or use imagenet or null",
             )
+    for key, entry in config["explainers"].items():
+        if entry["method"] == "imported":
+            for dataset in config["datasets"]:
+                _check_imported(key, for_dataset(entry, dataset), source)
     functions = _plugin_functions(config["plugins"], source)
     named = {f"{path}.method": entry["method"] for path, entry in all_explainers(config)}
     named |= {
@@ -55,6 +60,25 @@ def check_files(config: dict[str, Any], source: str) -> None:
                 field=field,
                 remedy=suggestion(function, functions, "Functions there"),
             )
+
+
+def _check_imported(key: str, entry: dict[str, Any], source: str) -> None:
+    """See that there is something to import; case by case it is checked by `check_imported`."""
+    root, part = root_of(entry), "folder" if entry["folder"] else "file"
+    if not (root.is_dir() if entry["folder"] else root.is_file()):
+        raise InputError(
+            f"the {part} {str(root)!r} does not exist",
+            file=source,
+            field=f"explainers.{key}.{part}",
+            remedy="Correct the path (relative to the folder you start from)",
+        )
+    if entry["folder"] and not has_files(entry):
+        raise InputError(
+            f"no file in {str(root)!r} fits the pattern {pattern_of(entry)!r}",
+            file=source,
+            field=f"explainers.{key}.pattern",
+            remedy="Correct the pattern; {case} and {class} stand for their names",
+        )
 
 
 def _check_second_masks(key: str, table: Path, config: dict[str, Any], source: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.verdict.comparison import Comparison, read_rows
 
-REAL_FAMILIES = ("perturbation", "cam", "gradient")
+REAL_FAMILIES = ("perturbation", "cam", "gradient", "imported")
 
 
 @dataclass(frozen=True)

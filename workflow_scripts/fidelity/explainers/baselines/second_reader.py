@@ -8,8 +8,9 @@ from fidelity.explainers.baselines.geometry import shown
 from fidelity.masks import decode
 
 
-def has_answer(task: Task) -> bool:
+def has_answer(task: Task, settings: dict[str, Any]) -> bool:
     """Say whether a second reader has marked the class: a case read once is no failure."""
+    del settings
     return task.cls in task.case.second_references
 
 

@@ -1,0 +1,307 @@
+"""Maps from files: frames, sizes, missing ones; and files that mean harm."""
+
+import io
+import json
+import os
+import pickle
+import zipfile
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fidelity import settings as config_settings
+from fidelity.errors import InputError
+from fidelity.explainers import imported
+from fidelity.explainers.base import Context, Task
+from fidelity.frames import map_in_frame
+from fidelity.imported import formats, locate
+from fidelity.maps import render
+from fidelity.masks import encode, write_masks
+
+CONTEXT = Context(None, 4, 1, "imported")
+
+
+def _entry(**changes):
+    """An entry with the schema's defaults."""
+    rule = config_settings.schema()["$defs"]["explainer.imported"]["properties"]
+    defaults = {key: value["default"] for key, value in rule.items() if "default" in value}
+    return {"method": "imported", **defaults, **changes}
+
+
+@pytest.fixture
+def case(cases):
+    """A case that is no square, so that a transposed map shows."""
+    reference = np.zeros((60, 90), bool)
+    reference[10:30, 20:50] = True
+    return replace(
+        cases[0],
+        native_size=(60, 90),
+        box=(0, 0, 60, 90),
+        references={"a": encode(reference)},
+        lung_native=None,
+    )
+
+
+def _map(case, entry):
+    (explanation,) = imported.make(CONTEXT, entry)([Task(case, "a", None)])
+    return explanation.map
+
+
+def _ramp(height=60, width=90):
+    return np.arange(height * width, dtype=np.float32).reshape(height, width) - 100
+
+
+def test_every_format_gives_the_same_map(case, tmp_path):
+    values = np.random.default_rng(0).integers(0, 60000, (20, 30)).astype(np.uint16)
+    name = case.case
+    np.save(tmp_path / f"{name}.npy", values)
+    np.save(tmp_path / "batch.npy", np.asfortranarray(values[None, None].astype(">f8")))
+    np.savez_compressed(tmp_path / f"{name}.npz", a=values, b=values * 0)
+    for suffix in ("png", "tif"):
+        cv2.imwrite(str(tmp_path / f"{name}.{suffix}"), values)
+    content = {"map": torch.tensor(values.astype(np.float32))[None, None], "prob": 0.5}
+    content |= {"task": "a", "cxr_dims": (90, 60)}
+    (tmp_path / f"{name}_a_map.pkl").write_bytes(pickle.dumps(content))
+    patterns = [f"{{case}}.{end}" for end in ("npy", "npz", "png", "tif")]
+    for pattern in [*patterns, "{case}_{class}_map.pkl"]:
+        found = _map(case, _entry(folder=str(tmp_path), pattern=pattern))
+        assert found.kind == "grid"
+        assert np.array_equal(found.values, values), pattern
+    assert np.array_equal(formats.read(tmp_path / "batch.npy", "npy", "a", "", "map")[0], values)
+
+
+def test_masks_of_all_formats_are_binary(case, tmp_path):
+    mask = np.zeros((60, 90), bool)
+    mask[5:20, 30:80] = True
+    np.save(tmp_path / f"{case.case}.npy", mask)
+    cv2.imwrite(str(tmp_path / f"{case.case}.png"), mask.astype(np.uint8) * 255)
+    cv2.imwrite(str(tmp_path / f"{case.case}.tif"), mask.astype(np.uint16) * 65535)
+    write_masks(tmp_path / "masks.json", {case.case: {"A b": encode(mask)}})
+    entries = [
+        _entry(folder=str(tmp_path), pattern="{case}.npy"),
+        _entry(folder=str(tmp_path), pattern="{case}.png", kind="mask"),
+        _entry(folder=str(tmp_path), pattern="{case}.tif", kind="mask"),
+        _entry(file=str(tmp_path / "masks.json"), classes={"a": "A b"}),
+    ]
+    for entry in entries:
+        found = _map(case, entry)
+        assert found.kind == "binary"
+        assert np.array_equal(map_in_frame(found, case, "original", "positive") > 0, mask)
+
+
+def test_a_map_lies_over_the_original_image_under_a_crop(case, tmp_path):
+    box = (10, 20, 50, 80)
+    cropped = replace(case, box=box)
+    np.save(tmp_path / f"{case.case}.npy", _ramp(12, 18))
+    entry = _entry(folder=str(tmp_path), pattern="{case}.npy", sign="signed")
+    whole = render(_map(case, entry), case.box, case.native_size, "signed")
+    inside = render(_map(cropped, entry), box, case.native_size, "signed")
+    y0, x0, y1, x1 = box
+    assert not inside[:y0].any()
+    assert not inside[:, :x0].any()
+    # The same places in the image, scaled anew within the crop.
+    part = whole[y0:y1, x0:x1]
+    part = (part - part.min()) / (part.max() - part.min())
+    assert np.abs(inside[y0:y1, x0:x1] - part).max() < 2e-3  # float16
+    mask = np.zeros((60, 90), bool)
+    mask[0:30, 0:45] = True
+    write_masks(tmp_path / "m.json", {case.case: {"a": encode(mask)}})
+    found = _map(cropped, _entry(file=str(tmp_path / "m.json")))
+    shown = render(found, box, case.native_size) > 0
+    assert np.array_equal(shown[y0:y1, x0:x1], mask[y0:y1, x0:x1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((60, 90), "dense"), ((2, 3), "grid"), ((7, 7), "grid"), ((13, 20), "grid")]
+)
+def test_shapes_that_fit(case, tmp_path, shape, kind):
+    np.save(tmp_path / f"{case.case}.npy", _ramp(*shape))
+    assert _map(case, _entry(folder=str(tmp_path), format="npy")).kind == kind
+
+
+@pytest.mark.parametrize(("shape", "words"), [((90, 60), "transposed"), ((60, 80), "60 x 90")])
+def test_shapes_that_do_not(case, tmp_path, shape, words):
+    np.save(tmp_path / f"{case.case}.npy", _ramp(*shape))
+    with pytest.raises(InputError, match=words) as caught:
+        _map(case, _entry(folder=str(tmp_path), format="npy"))
+    assert f"{case.case}.npy" in str(caught.value)
+
+
+def test_signs(case, tmp_path):
+    values = np.array([[-3.0, 0, 1], [0, 0, 2]], np.float32)
+    np.save(tmp_path / f"{case.case}.npy", values)
+
+    def rendered(sign, study):
+        found = _map(case, _entry(folder=str(tmp_path), format="npy", sign=sign))
+        return map_in_frame(found, case, "original", study)
+
+    assert np.array_equal(rendered("absolute", "positive"), rendered("study", "absolute"))
+    assert np.allclose(rendered("signed", "positive"), rendered("study", "signed"), atol=1e-6)
+    assert rendered("study", "positive")[0, 0] == 0
+
+
+def test_a_missing_map_is_an_error_or_no_answer(case, tmp_path):
+    entry = _entry(folder=str(tmp_path), format="npy")
+    task = Task(case, "a", None)
+    assert imported.has_answer(task, entry)
+    with pytest.raises(InputError, match=f"{case.case}.npy.*no map of the case.*missing: skip"):
+        _map(case, entry)
+    assert not imported.has_answer(task, {**entry, "missing": "skip"})
+    np.save(tmp_path / f"{case.case}.npy", _ramp())
+    assert imported.has_answer(task, {**entry, "missing": "skip"})
+    (tmp_path / "m.json").write_text(json.dumps({case.case: {"b": encode(np.ones((2, 2), bool))}}))
+    other = _entry(file=str(tmp_path / "m.json"), missing="skip")
+    assert not imported.has_answer(task, other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, "folder"),
+        ({"folder": "x", "file": "m.json"}, "folder"),
+        ({"folder": "x", "pattern": "{case}.doc"}, "format"),
+        ({"folder": "x", "format": "masks_json"}, "format"),
+        ({"file": "m.npy"}, "format"),
+        ({"folder": "x", "pattern": "../{case}.npy"}, "pattern"),
+        ({"folder": "x", "pattern": "a/..\\{case}.npy"}, "pattern"),
+        ({"folder": "x", "pattern": "/etc/{case}.npy"}, "pattern"),
+        ({"folder": "x", "pattern": "{class}.npy"}, "pattern"),
+        ({"folder": "x", "pattern": "{case}{split}.npy"}, "pattern"),
+        ({"folder": "x", "pattern": "{case}{.npy"}, "pattern"),
+    ],
+)
+def test_entries_that_cannot_work(changes, field):
+    with pytest.raises(InputError) as caught:
+        locate.check_entry(_entry(**changes))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("name", ["..", "x\0y"])
+def test_a_case_cannot_lead_out_of_the_folder(tmp_path, name):
+    entry = _entry(folder=str(tmp_path), pattern="{case}/map.npy")
+    with pytest.raises(InputError, match="leaves the folder"):
+        locate.location(entry, name, "a")
+
+
+def test_slashes_of_a_case_make_no_folders(tmp_path):
+    entry = _entry(folder=str(tmp_path), pattern="{case}_{class}.npy")
+    found = locate.location(entry, "../../etc/{class}", "a/b")
+    assert found == tmp_path / ".._.._etc_{class}_a_b.npy"
+
+
+class _Shell:
+    def __reduce__(self):
+        return os.system, ("touch pwned",)
+
+
+def _refused(path, file_format, words, kind="auto"):
+    with pytest.raises(InputError, match=words) as caught:
+        formats.read(path, file_format, "a", "x", kind)
+    assert path.name in str(caught.value)
+
+
+def test_pickles_run_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    evil = tmp_path / "evil.pkl"
+    evil.write_bytes(pickle.dumps({"map": _Shell(), "prob": 0, "task": "a", "cxr_dims": (1, 1)}))
+    _refused(evil, "chexlocalize", "system")
+    # numpy pickles arrays of objects, and so does an npz.
+    array = np.array([[_Shell()]], dtype=object)
+    np.save(tmp_path / "evil.npy", array, allow_pickle=True)
+    np.savez(tmp_path / "evil.npz", a=array)
+    _refused(tmp_path / "evil.npy", "npy", "object")
+    _refused(tmp_path / "evil.npz", "npz", "object")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_tensor_may_not_claim_more_than_it_has(tmp_path):
+    huge = torch.zeros(1, 1, 1, 1).expand(1, 1, 200_000, 200_000)
+    content = {"map": huge, "prob": 0, "task": "a", "cxr_dims": (1, 1)}
+    (tmp_path / "huge.pkl").write_bytes(pickle.dumps(content))
+    _refused(tmp_path / "huge.pkl", "chexlocalize", "200000")
+
+
+def _header(shape):
+    file = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+def test_bombs_are_not_unpacked(tmp_path):
+    bomb = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", _header((60_000, 60_000)) + bytes(50_000_000))
+    assert bomb.stat().st_size < 100_000
+    _refused(bomb, "npz", "3600000000 values")
+    # A header that says little: the 50 MB behind it are never unpacked.
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", _header((2, 2)) + bytes(50_000_000))
+    values, _ = formats.read(bomb, "npz", "a", "x", "auto")
+    assert values.shape == (2, 2)
+    (tmp_path / "cut.npy").write_bytes(_header((2, 2)) + bytes(3))
+    _refused(tmp_path / "cut.npy", "npy", "cut off|sound")
+
+
+def test_huge_images_and_masks_are_refused(tmp_path):
+    data = bytearray(cv2.imencode(".png", np.zeros((2, 2), np.uint8))[1].tobytes())
+    data[16:24] = (60_000).to_bytes(4, "big") * 2  # the header's size
+    # Its checksum, or the reader stops before it looks at the size.
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    (tmp_path / "huge.png").write_bytes(data)
+    _refused(tmp_path / "huge.png", "png", "too large")
+    rle = {"size": [60_000, 60_000], "counts": "0"}
+    (tmp_path / "huge.json").write_text(json.dumps({"x": {"a": rle}}))
+    _refused(tmp_path / "huge.json", "masks_json", "60000 x 60000")
+
+
+def test_contents_that_are_no_map(tmp_path):
+    colour = np.random.default_rng(0).integers(0, 255, (4, 4, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "jet.png"), colour)
+    _refused(tmp_path / "jet.png", "png", "colour")
+    np.save(tmp_path / "nan.npy", np.full((2, 2), np.nan))
+    _refused(tmp_path / "nan.npy", "npy", "not finite")
+    np.save(tmp_path / "3d.npy", np.zeros((2, 3, 4)))
+    _refused(tmp_path / "3d.npy", "npy", "shape")
+    np.save(tmp_path / "grey.npy", np.arange(4).reshape(2, 2))
+    _refused(tmp_path / "grey.npy", "npy", "other values", kind="mask")
+    np.savez(tmp_path / "b.npz", b=np.zeros((2, 2)), c=np.zeros((2, 2)))
+    _refused(tmp_path / "b.npz", "npz", "no array 'a'")
+    (tmp_path / "text.npy").write_text("no array")
+    _refused(tmp_path / "text.npy", "npy", "sound")
+    (tmp_path / "text.npz").write_text("no archive")
+    _refused(tmp_path / "text.npz", "npz", "sound")
+
+
+def _study(**entry):
+    return {
+        "datasets": {"demo": {"source": "phantom", "annotated_classes": ["COVID-19"]}},
+        "classifiers": {},
+        "explainers": {"mine": {"method": "imported", **entry}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"folder": "nowhere", "format": "npy"}, r"explainers\.mine\.folder.*does not exist"),
+        ({"file": "nowhere.json"}, r"explainers\.mine\.file.*does not exist"),
+        (
+            {"folder": "maps/{dataset}", "format": "png"},
+            r"mine\.pattern.*\{case\}\.png",
+        ),
+        ({"folder": "maps", "pattern": "../{case}.npy"}, r"explainers\.mine\.pattern.*leaves"),
+    ],
+)
+def test_the_config_is_refused_before_anything_runs(tmp_path, monkeypatch, entry, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maps/demo").mkdir(parents=True)
+    np.save(tmp_path / "maps/demo/x.npy", np.eye(2))
+    config_settings.load(_study(folder="maps/{dataset}", format="npy"))
+    with pytest.raises(InputError, match=words):
+        config_settings.load(_study(**entry))

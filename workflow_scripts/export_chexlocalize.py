@@ -1,0 +1,34 @@
+"""Write predicted masks as the JSON files that CheXlocalize's evaluation reads."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from fidelity.chexlocalize_export import export
+from fidelity.datasets.cases import read_cases
+from fidelity.joblog import job_log
+from fidelity.masks import read_masks, write_masks
+
+
+def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> None:
+    """Write one file per split, {split}.json, with all ten pathologies of every image.
+
+    Args:
+        masks: masks.json.
+        cases: cases.csv.
+        splits: those that are explained.
+        output_dir: folder to write to.
+    """
+    found, table = read_masks(masks), read_cases(cases)
+    for split in splits:
+        chosen = [case for case in table if case.split == split]
+        write_masks(Path(output_dir) / f"{split}.json", export(found, chosen))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.masks,
+            snakemake.input.cases,
+            snakemake.params.splits,
+            snakemake.output[0],
+        )

@@ -1,0 +1,134 @@
+"""Maps and masks that somebody else made: read from files, in the frame of the original image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fidelity.datasets.prepared import Box
+from fidelity.errors import InputError
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.imported.formats import has_mask, read
+from fidelity.imported.locate import format_of, location
+from fidelity.maps import SaliencyMap, raw_map
+from fidelity.masks import at_size
+
+
+def has_answer(task: Task, settings: Mapping[str, Any]) -> bool:
+    """Say whether there is a map; with `missing: error` all are asked for, and reading fails."""
+    return settings["missing"] == "error" or is_there(task.case.case, task.cls, settings)
+
+
+def is_there(case: str, cls: str, settings: Mapping[str, Any]) -> bool:
+    """Look for the map of a case and class."""
+    path = location(settings, case, cls)
+    if format_of(settings) == "masks_json":
+        return has_mask(path, case, settings["classes"].get(cls, cls))
+    return path.is_file()
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Read the maps.
+
+    Args:
+        context: not used: no classifier takes part.
+        settings: the config entry, see the schema.
+
+    Returns:
+        A function from tasks to maps of kind `binary` for masks, `grid` (exact) for maps below the
+        size of the image, else `dense`.
+    """
+    del context
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [
+            Explanation(read_saliency(t.case.case, t.cls, t.case.native_size, t.case.box, settings))
+            for t in tasks
+        ]
+
+    return explain
+
+
+def read_saliency(
+    case: str, cls: str, size: tuple[int, int], box: Box, settings: Mapping[str, Any]
+) -> SaliencyMap:
+    """Read one map and bring it to what the working image shows.
+
+    A file lies over the whole original image, whatever its resolution. Where the data set's
+    `input` is a crop, the map is rendered at the original size and cut, as every other explainer
+    is scored inside the crop alone.
+
+    Args:
+        case: case id.
+        cls: source class.
+        size: (height, width) of the original image.
+        box: (y0, x0, y1, x1) of the working image in it.
+        settings: the config entry.
+
+    Returns:
+        The map.
+
+    Raises:
+        InputError: there is no such map, it cannot be read, or has another shape than the image.
+    """
+    path = location(settings, case, cls)
+    if not is_there(case, cls, settings):
+        raise InputError(
+            f"there is no map of the case {case!r}, class {cls!r}",
+            file=path,
+            field=case,
+            remedy="Add it, correct 'pattern' or 'classes', or set missing: skip",
+        )
+    name = settings["classes"].get(cls, cls)
+    values, is_mask = read(path, format_of(settings), name, case, settings["kind"])
+    if not fits(values.shape, size):
+        turned = " It seems to be transposed." if fits(values.shape[::-1], size) else ""
+        raise InputError(
+            f"the map has {values.shape[0]} x {values.shape[1]} pixels (height x width), which has "
+            f"not the shape of the image, {size[0]} x {size[1]}.{turned}",
+            file=path,
+            field=case,
+            remedy="Write maps of the whole original image, or of the image squeezed to a square",
+        )
+    y0, x0, y1, x1 = box
+    whole = box == (0, 0, *size)
+    if is_mask:
+        mask = values if whole else at_size(values, size)[y0:y1, x0:x1]
+        return SaliencyMap("binary", mask.astype(np.uint8))
+    values = signed(values, settings["sign"])
+    if whole:
+        smaller = values.shape[0] < size[0] or values.shape[1] < size[1]
+        return SaliencyMap("grid" if smaller else "dense", values)
+    return SaliencyMap("dense", raw_map(SaliencyMap("grid", values), size)[y0:y1, x0:x1])
+
+
+def fits(shape: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Say whether a map may be a whole image at another resolution.
+
+    Either it has the image's aspect ratio to one pixel's rounding, or it is a square: most networks
+    see images squeezed to one.
+    """
+    (height, width), (full_height, full_width) = shape, size
+    if height == width:
+        return True
+    return (
+        abs(height - width * full_height / full_width) <= 1
+        or abs(width - height * full_width / full_height) <= 1
+    )
+
+
+def signed(values: np.ndarray, sign: str) -> np.ndarray:
+    """Prepare the sign of a map.
+
+    Args:
+        values: float32 (h, w).
+        sign: `study` leaves it to the study's post-processing; `absolute` counts both signs;
+            `signed` shifts the minimum to 0, so that the whole range counts: min-max scaling
+            undoes the shift.
+
+    Returns:
+        float32 (h, w).
+    """
+    if sign == "absolute":
+        return np.abs(values)
+    return values - values.min() if sign == "signed" else values
