@@ -52,7 +52,7 @@ rule check_imported:
         settings=explainer_settings,
         annotated=lambda w: DATASETS[w.dataset]["annotated_classes"],
         splits=cfg["explain"]["splits"],
-        digest=digests.module_digest("explainers.imported"),
+        digest=digests.module_digest("datasets.cases", "explainers.imported"),
     message:
         "Checking the imported maps {wildcards.explainer} of {wildcards.dataset}"
     script:
