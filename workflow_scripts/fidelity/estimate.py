@@ -210,7 +210,7 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     maps = sum(cohort[split] for split in config["explain"]["splits"])
     costs = [Cost(f"{dataset}: prepare", total, total * 0.01 / 3600, total * side * side * 0.8e-6)]
     classifiers = settings.expand_classifiers(config)
-    device = configure(compute)
+    device, bases = configure(compute), settings.base_names(config)
     for name, chosen in classifiers.items():
         classifier = trial_classifier(chosen, side, config["plugins"]).to(device)
         if chosen["training"] is not None:
@@ -225,7 +225,11 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
         for key, explainer in config["explainers"].items():
             if method_of(explainer["method"]).needs_classifier:
                 seconds, size = time_explainer(
-                    explainer, classifier, side, compute, config["plugins"]
+                    settings.explainer_for(explainer, bases[name]),
+                    classifier,
+                    side,
+                    compute,
+                    config["plugins"],
                 )
                 step = f"{dataset}: explain {key}, {name}"
                 costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))
