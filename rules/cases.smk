@@ -47,7 +47,7 @@ rule index_cases:
         runtime=120,
     params:
         settings=lambda w: index_settings(w.dataset),
-        target=cfg["explain"]["target"],
+        targets=TARGETS,
         digest=lambda w: digests.module_digest(
             "datasets.index",
             READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity."),

@@ -19,7 +19,7 @@ rule check_classifier:
             key: CLASSIFIERS[w.classifier][key]
             for key in ("architecture", "weights", "trusted")
         },
-        layers=layers_asked_for(),
+        layers=layers_asked_for,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
         digest=digests.module_digest("classifiers.architectures", "classifiers.store"),

@@ -51,6 +51,13 @@ def index_settings(dataset):
     }
 
 
+# The target rules of the config by the key that says them; index_cases knows the classes.
+TARGETS = {"explain.target": cfg["explain"]["target"]} | {
+    f"explain.targets.{name}": target
+    for name, target in cfg["explain"]["targets"].items()
+}
+
+
 def raw_name(dataset):
     text = json.dumps(acquisition(dataset), sort_keys=True)
     fingerprint = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
@@ -88,9 +95,12 @@ def classifier_settings(name, *without):
     }
 
 
-def layers_asked_for():
+def layers_asked_for(w):
     """The layers that explainers name; they are looked for before anything is trained."""
-    nested = {key: entry.get("of", entry) for key, entry in EXPLAINERS.items()}
+    nested = {
+        key: settings.explainer_for(entry.get("of", entry), BASES[w.classifier])
+        for key, entry in EXPLAINERS.items()
+    }
     return {key: entry["layer"] for key, entry in nested.items() if "layer" in entry}
 
 
@@ -145,7 +155,8 @@ def modules_of(entry):
 
 
 def explainer_settings(w):
-    entry = with_plugins(EXPLAINERS[w.explainer])
+    base = BASES.get(getattr(w, "classifier", "none"), "none")
+    entry = with_plugins(settings.explainer_for(EXPLAINERS[w.explainer], base))
     if entry["method"] != "imported":
         return entry
     entry = locate.for_dataset(entry, w.dataset)
@@ -281,13 +292,7 @@ PARTIAL = [
     if method_of(entry["method"]).partial or entry.get("missing") == "skip"
 ]
 # Each classifier's key before its training seeds were expanded.
-BASES = {
-    expanded: name
-    for name in cfg["classifiers"]
-    for expanded in settings.expand_classifiers(
-        {"classifiers": {name: cfg["classifiers"][name]}}
-    )
-}
+BASES = settings.base_names(cfg)
 METRIC_NAMES = {key: cfg["scores"][key] for key in ("metrics", "ranking")}
 # What decides means and intervals, not tests.
 INTERVALS = {key: cfg["statistics"][key] for key in ("replicates", "alpha", "cluster")}

@@ -80,7 +80,9 @@ rule explain:
     params:
         settings=explainer_settings,
         target=lambda w: (
-            "reference" if w.classifier == "none" else cfg["explain"]["target"]
+            "reference"
+            if w.classifier == "none"
+            else settings.target_of(cfg, w.explainer)
         ),
         # A param that looks at `input` triggers no rerun: finished shards stay finished.
         max_failed_cases=lambda w, input: cfg["explain"]["max_failed_cases"],

@@ -217,6 +217,7 @@ rule verdict:
     params:
         families=FAMILIES,
         bases=BASES,
+        confounded=settings.confounded(cfg),
         statistics=cfg["statistics"],
         digest=digests.module_digest("verdict.build", "verdict.pages", "tables.layout"),
     message:

@@ -40,6 +40,7 @@ rule format_tables:
             "families": FAMILIES,
             "diagnostic": DIAGNOSTIC,
             "bases": BASES,
+            "confounded": settings.confounded(cfg),
         },
         digest=digests.module_digest("tables"),
     message:

@@ -64,6 +64,10 @@ MISTAKES = [
     (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
     (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
     (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
+    (("explain", "targets"), {"gradcm": "predicted"}, r"explain\.targets\.gradcm.*'gradcam'"),
+    (("explain", "targets"), {"lung_mask": "predicted"}, r"targets\.lung_mask.*no classifier"),
+    (("explain", "targets"), {"lime": "Covid"}, r"explain\.targets\.lime.*'COVID-19'"),
+    (("explainers", "gradcam", "layer"), {"resnet": "layer3"}, r"gradcam\.layer\.resnet.*Known"),
     (("statistics", "primary"), "jaccard", r"statistics\.primary"),
     (("statistics", "primary"), "iou_nan", r"statistics\.primary.*'iou'"),
     (("statistics", "primary"), "assd_mm", r"statistics\.primary.*datasets\.demo.*pixel_spacing"),
@@ -165,6 +169,61 @@ def test_a_second_reader_wants_a_column_of_its_masks(demo, tmp_path):
         settings.load(demo)
     del demo["explainers"]["second_reader"]
     settings.load(demo)
+
+
+def test_targets_and_layers_by_name_reach_their_explainer(demo):
+    cam = {"method": "gradcam", "layer": {"resnet18": "layer3"}}
+    demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
+    demo["explainers"]["gradcam"] = cam
+    demo["explainers"]["random_gradcam"] = {"method": "random_weights", "of": cam}
+    demo["explain"] = {"target": "COVID-19", "targets": {"lime": "predicted"}}
+    loaded = settings.load(demo)
+    assert settings.target_of(loaded, "lime") == "predicted"
+    assert settings.target_of(loaded, "gradcam") == "COVID-19"
+    assert settings.base_names(loaded)["resnet18-s2"] == "resnet18"
+    named = loaded["explainers"]["gradcam"]
+    assert settings.explainer_for(named, "resnet18")["layer"] == "layer3"
+    assert settings.explainer_for(named, "vgg16")["layer"] == "auto"
+    nested = settings.explainer_for(loaded["explainers"]["random_gradcam"], "resnet18")
+    assert nested["of"]["layer"] == "layer3"
+    assert named["layer"] == {"resnet18": "layer3"}
+
+
+def test_what_is_not_treated_alike_is_confounded(demo):
+    assert settings.confounded(settings.load(copy.deepcopy(demo))) == {}
+    demo["explain"] = {"target": "reference", "targets": {"lime": "predicted"}}
+    half = {"binarization": {"method": "fixed", "threshold": 0.5}}
+    demo["binarizations"]["own"] = {"method": "per_explainer", "otherwise": half}
+    found = settings.confounded(settings.load(copy.deepcopy(demo)))
+    assert set(found) == {"lime", "own"}
+    assert "'predicted'" in found["lime"]
+    demo["explain"]["targets"]["lime"] = "reference"
+    assert set(settings.confounded(settings.load(demo))) == {"own"}
+
+
+def test_the_seed_study_and_the_fair_one_keep_their_rules():
+    seed, fair = (
+        settings.load(yaml.safe_load((ROOT / "config" / name).read_text()), check_files=False)
+        for name in ("seed_study.yaml", "fair_study.yaml")
+    )
+    assert seed["explain"]["targets"] == {"lime": "predicted"}
+    assert set(settings.confounded(seed)) == {"lime", "seed_rule"}
+    assert settings.confounded(fair) == {}
+    for name, entry in seed["classifiers"].items():
+        assert fair["classifiers"][name]["training"] == entry["training"]
+        assert len(fair["classifiers"][name]["seeds"]) >= 3
+    assert {entry["input"] for entry in fair["datasets"].values()} == {
+        "full",
+        "lung_masked",
+        "lung_crop",
+    }
+    rule = settings.rule_for(seed, "seed_rule", "gradcam")
+    assert rule["binarization"] == {"method": "fixed", "threshold": 0.6}
+    assert (rule["postprocess"]["lung"], rule["postprocess"]["median"]) == (True, 5)
+    assert settings.rule_for(seed, "seed_rule", "lime")["binarization"]["threshold"] == 0.5
+    stages = seed["classifiers"]["convnext_base"]["training"]["stages"]
+    assert [stage["epochs"] for stage in stages] == [5, 10, 10]
+    assert [stage["learning_rate"] for stage in stages] == [1e-3, 5e-4, 1e-5]
 
 
 def test_seeds_expand(demo):

@@ -1,5 +1,8 @@
 """Formatted tables: contents, and names that try to be markup."""
 
+import re
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,7 +64,7 @@ def tabulated(folder, paths, combos):
     CLASSIFICATION.to_csv(folder / "classification.csv", index=False)
 
 
-def formatted(folder):
+def formatted(folder, confounded=MappingProxyType({})):
     names = ("localization", "comparisons", "seeds", "strata", "mixed_model", "classification")
     settings = {
         "statistics": STATISTICS,
@@ -70,6 +73,7 @@ def formatted(folder):
         "families": KINDS,
         "diagnostic": ["area"],
         "bases": BASES,
+        "confounded": confounded,
     }
     outputs = [str(folder / name) for name in ("t.md", "t.tex", "t.html")]
     format_tables.main(*(str(folder / f"{name}.csv") for name in names), settings, *outputs)
@@ -135,6 +139,33 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     for index in range(html.count("<h2")):
         assert f'href="#t{index}"' in html
         assert f'id="t{index}"' in html
+
+
+def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
+    extra = [
+        ("demo", "test", "net", "all", "balanced_accuracy", 0.41, 60),
+        ("demo", "test", "net", "all", "macro_auc", 0.77, 60),
+    ]
+    more = pd.DataFrame(extra, columns=CLASSIFICATION.columns)
+    pd.concat([CLASSIFICATION, more]).to_csv(results / "classification.csv", index=False)
+    told = "net accuracy 0.950, balanced 0.410, macro-AUC 0.770 (n = 60)"
+    markdown, latex, html = formatted(results)
+    assert markdown.count(told) == markdown.count("**Localization on") > 0
+    assert told in latex
+    assert told in html
+    first = html[html.index("<table>") : html.index("</table>")]
+    rows = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in first.split("<tr")[1:]]
+    column = rows[0].index("Test accuracy")
+    assert {row[1]: row[column] for row in rows[1:]} == {"net": "0.950", "–": "–"}
+
+
+def test_what_is_not_treated_alike_is_marked(results):
+    how = {"lung_mask": "explains another class", "fixed50": "has rules by explainer"}
+    markdown, _, html = formatted(results, how)
+    assert "lung_mask (confounded)" in html
+    assert "protocol default (a rule by explainer: confounded)" in html
+    assert "Confounded: lung_mask explains another class; differences" in html
+    assert "onfounded" not in formatted(results)[0]
 
 
 def test_a_fit_that_does_not_hold_is_said_without_numbers():

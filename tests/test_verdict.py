@@ -341,6 +341,41 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
 
 
+def test_a_classifier_that_only_names_the_commonest_class_is_weak():
+    quality = {**HEAD, "class": "all", "metric": "accuracy", "value": 0.8, "n": 90}
+    balanced = {**quality, "metric": "balanced_accuracy", "value": 0.34}
+    rows = [compared("lime", "gradcam", "a_higher")]
+    table = pd.DataFrame([quality, balanced])
+    (section,) = (
+        part
+        for part in chapter_of(rows, classification=table).sections
+        if part.title.startswith("What do")
+    )
+    (said,) = (s for g in section.groups for s in g.sentences if "accuracy is" in s.text)
+    assert "accuracy is 0.800, balanced over the classes 0.340 (test split, 90 images)" in said.text
+    assert "below 0.65" in said.text
+    assert said.outcome == "warning"
+    fine = pd.DataFrame([quality, {**balanced, "value": 0.7}])
+    said = " ".join(texts(chapter_of(rows, classification=fine), "What do"))
+    assert "balanced over the classes 0.700" in said
+    assert "below 0.65" not in said
+
+
+def test_what_is_not_treated_alike_is_warned_of_at_the_top():
+    rows = [compared("lime", "gradcam", "a_higher")]
+    explainers = [localized("lime"), localized("gradcam")]
+    families = {"lime": "perturbation", "gradcam": "cam"}
+    own = {"lime": "explains another class", "tuned": "has a rule by explainer", "x": "is absent"}
+    study = Study(STATISTICS, families, BASES, own)
+    (chapter,) = build(tables(rows, explainers), study)
+    (warning,) = (s for s in chapter.headline if s.text.startswith("Confounded"))
+    assert warning.outcome == "warning"
+    assert "lime explains another class and tuned has a rule by explainer" in warning.text
+    assert "absent" not in warning.text
+    (fair,) = build(tables(rows, explainers), Study(STATISTICS, families, BASES))
+    assert not any("onfounded" in sentence.text for sentence in fair.headline)
+
+
 def test_seeds_stand_beside_the_interval():
     row = {
         **HEAD,
@@ -447,6 +482,7 @@ def test_the_script_reads_csvs_and_writes_equal_bytes(tmp_path):
             dataset="demo",
             families=FAMILIES,
             bases=BASES,
+            confounded={},
             statistics=STATISTICS,
             **outputs,
         )

@@ -38,8 +38,10 @@ def main(
         )
         channels = network.channels
     else:
-        # The number of classes is not known yet, and no layer depends on it.
-        network = build(architecture, 2, image_size=image_size, plugins=plugins)
+        # The number of classes is not known yet, and no layer depends on it. ImageNet's weights are
+        # fetched now, so that a machine without a network says so before anything is computed.
+        pretrained = weights == "imagenet"
+        network = build(architecture, 2, pretrained, image_size=image_size, plugins=plugins)
         if weights not in (None, "imagenet"):
             store.initialise(network, weights, architecture)
     mean, std = (0.5,) * channels, (0.5,) * channels

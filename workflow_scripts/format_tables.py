@@ -33,7 +33,8 @@ def main(
         classification: classification.csv; empty without classifiers.
         settings: `statistics` (primary binarization resolved), `scoring_size`, `empty` (the
             config's `scores.empty`, defaults filled), `families` (explainer → family),
-            `diagnostic` (binarizations that see the reference), `bases` (classifier → config key).
+            `diagnostic` (binarizations that see the reference), `bases` (classifier → config key),
+            `confounded` (explainer or binarization → how it differs from the rule for all).
         markdown: output.
         latex: output.
         html: output, a standalone page.
@@ -42,6 +43,11 @@ def main(
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
     compared = tables.read_results(comparisons, tables.COMPARISON_NUMBERS)
     unit = _unit(scored, compared, statistics)
+    classified = (
+        tables.read_results(classification, tables.CLASSIFICATION_NUMBERS)
+        if classification
+        else None
+    )
     laid_out = tables.localization_tables(
         scored,
         statistics,
@@ -52,14 +58,15 @@ def main(
         diagnostic=settings["diagnostic"],
         seeds=tables.read_results(seeds, tables.SEED_NUMBERS),
         bases=settings["bases"],
+        quality=tables.quality_by_classifier(classified),
+        confounded=settings["confounded"],
     )
     laid_out += tables.comparison_tables(compared, statistics, families)
     stratified = tables.read_results(strata, tables.LOCALIZATION_NUMBERS)
     laid_out += tables.strata_tables(stratified, statistics, families, unit)
     modelled = tables.read_results(mixed_model, tables.MODEL_NUMBERS)
     laid_out += tables.model_tables(modelled, statistics, unit)
-    if classification:
-        classified = tables.read_results(classification, tables.CLASSIFICATION_NUMBERS)
+    if classified is not None:
         laid_out.append(tables.classification_table(classified))
     write_text(markdown, tables.to_markdown(laid_out))
     write_text(latex, tables.to_latex(laid_out))

@@ -16,7 +16,7 @@ def main(
     raw_dir: str | Path,
     settings: dict[str, Any],
     source: str,
-    target: str,
+    targets: dict[str, str],
     cases: str | Path,
     quarantine: str | Path,
     classes: str | Path,
@@ -27,7 +27,7 @@ def main(
         raw_dir: what `acquire` made; the data root is its `data`.
         settings: of the data set.
         source: name in the registry.
-        target: the target rule; a class name among them must be one of the classes.
+        targets: config key → target rule; a class name among them must be one of the classes.
         cases: cases.csv to write.
         quarantine: quarantine.csv to write.
         classes: classes.json to write.
@@ -36,12 +36,14 @@ def main(
         InputError: something is wrong with the data set.
     """
     found, left_out, names = index.index_cases(source, Path(raw_dir) / "data", settings)
-    if target not in ("reference", "predicted", *names["classes"]):
-        raise InputError(
-            f"{target!r} is no class of this data set",
-            field="explain.target",
-            remedy=suggestion(target, ["reference", "predicted", *names["classes"]]),
-        )
+    known = ["reference", "predicted", *names["classes"]]
+    for field, target in targets.items():
+        if target not in known:
+            raise InputError(
+                f"{target!r} is no class of this data set",
+                field=field,
+                remedy=suggestion(target, known),
+            )
     write_cases(cases, found)
     index.write_quarantine(quarantine, left_out)
     write_text(classes, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
@@ -53,7 +55,7 @@ if __name__ == "__main__":
             raw_dir=snakemake.input.raw,
             settings=snakemake.params.settings,
             source=snakemake.params.settings["source"],
-            target=snakemake.params.target,
+            targets=snakemake.params.targets,
             cases=snakemake.output.cases,
             quarantine=snakemake.output.quarantine,
             classes=snakemake.output.classes,

@@ -33,6 +33,7 @@ def main(
     dataset: str,
     families: Mapping[str, str],
     bases: Mapping[str, str],
+    confounded: Mapping[str, str],
     statistics: Mapping[str, Any],
     markdown: str,
     html: str,
@@ -49,6 +50,7 @@ def main(
         dataset: key of the data set, for the title.
         families: explainer → perturbation, cam, gradient, null or ceiling, in the config's order.
         bases: classifier → its key in the config, before seeds were expanded.
+        confounded: explainer or binarization → how it differs from the rule for all.
         statistics: the config's `statistics`, primary_binarization resolved.
         markdown: output.
         html: output, a standalone page.
@@ -61,7 +63,7 @@ def main(
         read_results(seeds, SEED_NUMBERS) if seeds else None,
         read_results(classification, CLASSIFICATION_NUMBERS) if classification else None,
     )
-    study = Study(statistics, families, bases)
+    study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
     title = f"Verdict on {dataset}"
     write_text(markdown, pages.to_markdown(chapters, title, reading(study)))
@@ -83,6 +85,7 @@ if __name__ == "__main__":
             dataset=snakemake.wildcards.dataset,
             families=snakemake.params.families,
             bases=snakemake.params.bases,
+            confounded=snakemake.params.confounded,
             statistics=snakemake.params.statistics,
             markdown=snakemake.output.markdown,
             html=snakemake.output.html,

@@ -1,9 +1,14 @@
+import re
+
 import pytest
 import torch
 import torchvision
+from torchvision.models import get_model_weights
 
-from fidelity.classifiers.architectures import build, cam_layer, cam_size
+from fidelity.classifiers import architectures
+from fidelity.classifiers.architectures import build, cam_layer, cam_size, current_names
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.store import initialise
 from fidelity.errors import InputError
 
 
@@ -114,3 +119,71 @@ def test_plugin(tmp_path):
         build("plugin:smal", 5, plugins=[path])
     with pytest.raises(InputError, match="does not exist"):
         build("plugin:small", 5, plugins=[tmp_path / "absent.py"])
+
+
+def old_names(state):
+    """Name a DenseNet's layers as torchvision's files do."""
+    return {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", k): v for k, v in state.items()
+    }
+
+
+def as_downloaded(monkeypatch, name, outputs, change):
+    """Let torchvision find a checkpoint of another network of this name; give its state."""
+    state = change(build(name, outputs).state_dict())
+    weights = get_model_weights(name).DEFAULT
+    monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: state)
+    return state
+
+
+def test_imagenet_weights_of_a_densenet_reach_every_layer(monkeypatch):
+    """Its files have older names than its code: read by name alone, most layers stayed random."""
+    torch.manual_seed(1)
+    state = as_downloaded(monkeypatch, "densenet121", 1000, old_names)
+    assert "features.denseblock1.denselayer1.norm.1.weight" in state
+    torch.manual_seed(2)
+    own = build("densenet121", 3, True).state_dict()
+    back = current_names(state)
+    same = [key for key in own if torch.equal(own[key], back[key])]
+    assert {key for key in own if key not in same} == {"classifier.weight", "classifier.bias"}
+
+
+def test_imagenet_weights_that_lack_layers_are_refused(monkeypatch):
+    as_downloaded(
+        monkeypatch,
+        "vgg16",
+        10,
+        lambda state: {key: value for key, value in state.items() if "features.2" not in key},
+    )
+    with pytest.raises(InputError, match=r"ImageNet weights of vgg16 lack features\.2"):
+        build("vgg16", 3, True)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "timm:resnet18"])
+def test_without_a_network_the_error_says_what_to_do(name, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    if name.startswith("timm:"):
+        monkeypatch.setattr(architectures.timm, "create_model", fail)
+        with pytest.raises(InputError, match=r"torch\.save of its state_dict.*weights: <path>"):
+            build(name, 3, True)
+        return
+    monkeypatch.setattr(type(get_model_weights(name).DEFAULT), "get_state_dict", fail)
+    with pytest.raises(InputError, match="cannot be downloaded") as caught:
+        build(name, 3, True)
+    for part in (get_model_weights(name).DEFAULT.url, str(tmp_path / "hub" / "checkpoints")):
+        assert part in str(caught.value)
+
+
+def test_a_torchvision_file_by_path_starts_a_densenet(tmp_path):
+    torch.manual_seed(1)
+    state = old_names(build("densenet121", 1000).state_dict())
+    torch.save(state, tmp_path / "densenet121.pth")
+    torch.manual_seed(2)
+    network = build("densenet121", 3)
+    fresh = initialise(network, tmp_path / "densenet121.pth", "densenet121")
+    assert fresh == ["classifier.bias", "classifier.weight"]
+    key = "features.denseblock4.denselayer16.conv2.weight"
+    assert torch.equal(network.state_dict()[key], current_names(state)[key])

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from classifiers.conftest import CLASSES, SIDE, squares
+from fidelity.classifiers import train as train_module
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.augment import augment
 from fidelity.classifiers.labels import head_of, label_matrix
@@ -84,6 +85,95 @@ def test_stages_train_what_they_say(held_out):
     table = train(fresh(), held_out, held_out, settings | {"stages": stages}, 1, COMPUTE)
     assert table["stage"].tolist() == [1, 2, 3]
     assert table["learning_rate"].tolist() == [0.01, 0.001, 0.001]
+
+
+def test_a_stage_overrides_every_setting_of_the_training(held_out, monkeypatch):
+    seen = []
+    original = train_module._Trainer.epoch
+
+    def epoch(trainer, examples, stage, optimizer, scheduler, generator):
+        seen.append(
+            {
+                "batch": stage["batch"],
+                "patience": stage["patience"],
+                "optimizer": type(optimizer).__name__,
+                "weights": trainer.stage_weights.tolist(),
+                "augmentation": trainer.augmentation,
+            }
+        )
+        return original(trainer, examples, stage, optimizer, scheduler, generator)
+
+    monkeypatch.setattr(train_module._Trainer, "epoch", epoch)
+    keep = np.r_[0:24:3, 0:24:3, 1:24:3, 2:24:3]
+    uneven = Examples(held_out.images[keep], held_out.labels[keep])
+    own = {
+        "epochs": 1,
+        "batch": 4,
+        "patience": 2,
+        "optimizer": "adam",
+        "class_weights": "none",
+        "augmentation": {"rotation": 0},
+    }
+    shared = {"epochs": 1, "batch": 8, "scheduler": "none", "patience": 9}
+    shared |= {"optimizer": "sgd", "augmentation": {"flip": 0.5, "rotation": 10}}
+    train(fresh(), uneven, held_out, shared | {"stages": [{}, own]}, 1, COMPUTE)
+    first, second = seen
+    assert (first["batch"], second["batch"]) == (8, 4)
+    assert (first["patience"], second["patience"]) == (9, 2)
+    assert (first["optimizer"], second["optimizer"]) == ("SGD", "Adam")
+    assert first["weights"] == pytest.approx([2 / 3, 4 / 3, 4 / 3])
+    assert second["weights"] == [1, 1, 1]
+    assert first["augmentation"] == {"flip": 0.5, "rotation": 10}
+    assert second["augmentation"] == {"flip": 0.5, "rotation": 0}
+
+
+def test_validation_losses_of_stages_with_other_class_weights_compare(held_out):
+    """The best epoch is chosen over all stages, so all are measured with one set of weights."""
+    keep = np.r_[0:24:3, 0:24:3, 1:24:3, 2:24:3]
+    uneven = Examples(held_out.images[keep], held_out.labels[keep])
+    still = {"epochs": 1, "trainable": "head", "learning_rate": 1e-12, "optimizer": "sgd"}
+    stages = [still, still | {"class_weights": "none"}]
+    settings = {"batch": 8, "scheduler": "none", "weight_decay": 0, "stages": stages}
+    table = train(fresh(), uneven, uneven, settings, 1, COMPUTE)
+    assert table["val_loss"][0] == pytest.approx(table["val_loss"][1], rel=1e-6)
+    assert table["train_loss"][0] != pytest.approx(table["train_loss"][1], rel=1e-3)
+
+
+def test_a_stage_stops_by_its_own_patience(held_out):
+    still = {"epochs": 20, "trainable": "head", "learning_rate": 1e-12, "optimizer": "sgd"}
+    settings = {"batch": 8, "scheduler": "none", "weight_decay": 0, "patience": 20}
+    stages = [still | {"epochs": 3}, still | {"patience": 2}]
+    table = train(fresh(), held_out, held_out, settings | {"stages": stages}, 1, COMPUTE)
+    assert (table["stage"] == 1).sum() == 3
+    assert (table["stage"] == 2).sum() < 20
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts"),
+    [
+        ({"Normal": "Other", "Non-COVID": "Other"}, [2, 4]),
+        ({"Non-COVID": None}, [2, 2]),
+    ],
+)
+def test_two_classes_are_learnt_from_three(labels, counts, held_out):
+    names = ["COVID-19", *dict.fromkeys(v for v in labels.values() if v)]
+    names += [] if "Other" in names else ["Normal"]
+    mapping = {name: labels.get(name, name) for name in ("COVID-19", "Non-COVID", "Normal")}
+    classes = {"classes": names, "task": "multiclass", "annotated": ["COVID-19"]}
+    classes["labels"] = {key: value for key, value in mapping.items() if value}
+    of_source = [("COVID-19",)] * 2 + [("Normal",)] * 2
+    of_source += [("Non-COVID",)] * 2 if mapping["Non-COVID"] else []
+    matrix = label_matrix(of_source, classes, names)
+    assert matrix.sum(axis=0).tolist() == counts
+    for head in ("softmax", "one_logit"):
+        order, activation = head_of({"head": head}, classes)
+        assert set(order) == set(names)
+        classifier = fresh(activation, order)
+        columns = [names.index(name) for name in order]
+        examples = Examples(held_out.images[: len(matrix)], matrix[:, columns])
+        settings = {"epochs": 1, "batch": 4, "class_weights": "balanced"}
+        table = train(classifier, examples, examples, settings, 1, COMPUTE)
+        assert np.isfinite(table["val_loss"]).all()
 
 
 def test_freeze_counts_from_the_end():

@@ -65,7 +65,11 @@ def count_cases(config: dict[str, Any], dataset: str) -> tuple[dict[str, int], d
         share = len(entry["annotated_classes"]) / 3
         return images, {split: round(n * share) for split, n in images.items()}
     root = settings.data_root(config, dataset)
-    cases = list(registry.reader(entry["source"]).find_cases(root, entry))
+    cases = [
+        case
+        for case in registry.reader(entry["source"]).find_cases(root, entry)
+        if any(entry["labels"].get(label, label) is not None for label in case.labels)
+    ]
     annotated = set(entry["annotated_classes"])
     images = {s: sum(c.split == s for c in cases) for s in ("train", "val", "test")}
     cohort = {
@@ -176,6 +180,25 @@ def time_explainer(
     return seconds, size
 
 
+def training_steps(training: dict[str, Any], images: int) -> tuple[int, dict[int, int]]:
+    """Count the epochs of a training at most, and its steps by batch size.
+
+    Args:
+        training: a classifier's `training`; its stages may have batches of their own.
+        images: in the training split.
+
+    Returns:
+        (epochs over all stages, {images per step: steps}).
+    """
+    epochs, steps = 0, {}
+    for stage in training["stages"] or [{}]:
+        stage = {**training, **stage}
+        epochs += stage["epochs"]
+        count = -(-images // stage["batch"]) * stage["epochs"]
+        steps[stage["batch"]] = steps.get(stage["batch"], 0) + count
+    return epochs, steps
+
+
 def time_training_step(classifier: Classifier, batch: int, compute: dict[str, Any]) -> float:
     """Time one step of training (forward, backward), the second of two; seconds."""
     device = configure(compute)
@@ -210,22 +233,26 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     maps = sum(cohort[split] for split in config["explain"]["splits"])
     costs = [Cost(f"{dataset}: prepare", total, total * 0.01 / 3600, total * side * side * 0.8e-6)]
     classifiers = settings.expand_classifiers(config)
-    device = configure(compute)
+    device, bases = configure(compute), settings.base_names(config)
     for name, chosen in classifiers.items():
         classifier = trial_classifier(chosen, side, config["plugins"]).to(device)
         if chosen["training"] is not None:
-            training = chosen["training"]
-            stages = training["stages"] or [{}]
-            epochs = sum(stage.get("epochs", training["epochs"]) for stage in stages)
-            steps = -(-images["train"] // training["batch"]) * epochs
-            seconds = time_training_step(classifier, training["batch"], compute) * steps
+            epochs, steps = training_steps(chosen["training"], images["train"])
+            seconds = sum(
+                time_training_step(classifier, batch, compute) * count
+                for batch, count in steps.items()
+            )
             size = sum(p.numel() for p in classifier.parameters()) * 4e-6
             step = f"{dataset}: train {name} ({epochs} epochs at most)"
             costs.append(Cost(step, 1, seconds * threads / 3600, size))
         for key, explainer in config["explainers"].items():
             if method_of(explainer["method"]).needs_classifier:
                 seconds, size = time_explainer(
-                    explainer, classifier, side, compute, config["plugins"]
+                    settings.explainer_for(explainer, bases[name]),
+                    classifier,
+                    side,
+                    compute,
+                    config["plugins"],
                 )
                 step = f"{dataset}: explain {key}, {name}"
                 costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))

@@ -42,6 +42,8 @@ CAM_LAYERS: dict[type[nn.Module], str] = {
     timm.models.densenet.DenseNet: "features",
     timm.models.convnext.ConvNeXt: "stages",
 }
+# A layer of torchvision's DenseNet as its files name it: denselayer1.norm.1.weight.
+OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 # With these the network returns one tensor in training too, as the trainer expects.
 BUILD_ARGUMENTS = {
     "googlenet": {"aux_logits": False, "init_weights": True},
@@ -138,14 +140,38 @@ def _build_torchvision(
     try:
         state = weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
-        raise _no_download(name) from error
+        raise _no_download(name, weights.url) from error
+    state = current_names(state)
     if name.startswith("vit_"):
         state = tv_vit.interpolate_embeddings(arguments["image_size"], patch, state)
     own = network.state_dict()
     body = {key: value for key, value in state.items() if key in own}
     head = {key for key, value in body.items() if own[key].shape != value.shape}
     network.load_state_dict({k: v for k, v in body.items() if k not in head}, strict=False)
+    # torch's own loading of less than the whole is silent, and a half random network still trains.
+    absent = [key for key in own if key not in body and not key.endswith("num_batches_tracked")]
+    layers = {key.rpartition(".")[0] for key in [*absent, *head]}
+    if len(layers) > 1:  # the head
+        raise InputError(
+            f"the ImageNet weights of {name} lack {absent[0] if absent else sorted(head)[0]}"
+            f" and others ({len(layers)} layers)",
+            field="weights",
+            remedy="Report it with the version of torchvision",
+        )
     return network
+
+
+def current_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rename the layers of torchvision's DenseNet files, which are older than its code.
+
+    Args:
+        state: of any network.
+
+    Returns:
+        The state with `denselayer1.norm.1.weight` written `denselayer1.norm1.weight`; unchanged
+        where there is no such name.
+    """
+    return {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
 
 
 def _build_timm(
@@ -182,11 +208,24 @@ def _check_patches(name: str, image_size: int, patch: int) -> None:
         )
 
 
-def _no_download(architecture: str) -> InputError:
+def _no_download(architecture: str, url: str | None = None) -> InputError:
+    """Say what to do without a network, as exactly as the library knows."""
+    if url is None:
+        remedy = (
+            "Download its checkpoint where there is a network (timm.create_model with "
+            "pretrained=True, then torch.save of its state_dict()) and name the file: "
+            "weights: <path>; or train from scratch: weights: null"
+        )
+    else:
+        remedy = (
+            f"Download {url} where there is a network, copy it into "
+            f"{Path(torch.hub.get_dir()) / 'checkpoints'} and run again, or name the copied file: "
+            f"weights: <path>/{url.rpartition('/')[2]}; or train from scratch: weights: null"
+        )
     return InputError(
         f"the ImageNet weights of {architecture} cannot be downloaded",
         field="weights",
-        remedy="Download a checkpoint elsewhere and name its path, or set weights: null",
+        remedy=remedy,
     )
 
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from fidelity.classifiers.architectures import build, normalisation
+from fidelity.classifiers.architectures import build, current_names, normalisation
 from fidelity.classifiers.model import Activation, Classifier
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
@@ -379,7 +379,7 @@ def _unwrap(state: Mapping[str, torch.Tensor], network: nn.Module) -> dict[str, 
         if prefix is None:
             break
         state = {key.removeprefix(prefix): value for key, value in state.items()}
-    return state
+    return state if own == state.keys() else current_names(state)
 
 
 def _fit(

@@ -96,8 +96,9 @@ def train(
         training: at least one example.
         validation: decides the best epoch (lowest loss) and early stopping; None or empty: the
             last epoch is kept, with a warning.
-        settings: the `training` section of a classifier's config; `stages` entries override
-            epochs, learning_rate, optimizer and scheduler, and say what is trainable.
+        settings: the `training` section of a classifier's config; a stage overrides any of them
+            (its augmentation key by key) and says what is trainable. Validation is weighed by the
+            classes' weights of the section itself, so that epochs of all stages compare.
         seed: of shuffling, augmentation and dropout. With equal seed, threads and machine type
             the result is equal to the bit.
         compute: threads, device, dtype.
@@ -129,6 +130,7 @@ def train(
         if best_state is not None:
             classifier.load_state_dict(best_state)
         count = freeze(classifier.network, stage["trainable"])
+        trainer.enter(stage)
         log.info("stage %d: %d parameters are trained", number, count)
         steps = _steps(len(training), stage["batch"])
         optimizer, scheduler = _optimizer(classifier, stage, steps)
@@ -265,11 +267,19 @@ class _Trainer:
         self.classifier = classifier
         self.multilabel = classifier.activation == "sigmoid"
         weights = class_weights(labels, settings["class_weights"], self.multilabel)
-        self.weights = torch.from_numpy(weights).to(classifier.device)
+        self.shared_weights = torch.from_numpy(weights).to(classifier.device)
+        self.weights = self.shared_weights
+        self.labels = labels
         self.dtype = dtype
         self.batch = int(settings["batch"])
         self.rate = math.nan
-        self.augmentation = {k: float(v) for k, v in (settings["augmentation"] or {}).items()}
+        self.augmentation: dict[str, float] = {}
+
+    def enter(self, stage: Mapping[str, Any]) -> None:
+        """Take over what a stage may have of its own beside the optimiser's settings."""
+        weights = class_weights(self.labels, stage["class_weights"], self.multilabel)
+        self.stage_weights = torch.from_numpy(weights).to(self.classifier.device)
+        self.augmentation = {k: float(v) for k, v in stage["augmentation"].items()}
 
     def losses(
         self, logits: torch.Tensor, labels: torch.Tensor
@@ -305,6 +315,7 @@ class _Trainer:
         generator: torch.Generator,
     ) -> _Result:
         """Learn from every example once."""
+        self.weights = self.stage_weights
         self.classifier.train()
         _frozen_norms_to_eval(self.classifier.network)
         order = torch.randperm(len(examples), generator=generator).numpy()
@@ -336,6 +347,7 @@ class _Trainer:
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> _Result:
         """Measure without learning."""
+        self.weights = self.shared_weights
         self.classifier.eval()
         order = np.arange(len(examples))
         parts = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
@@ -372,6 +384,11 @@ def _stages(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Fill each stage from the settings around it; without stages, everything is one stage."""
     shared = {key: value for key, value in settings.items() if key != "stages"}
     stages = [{"trainable": "all"} | shared | dict(stage) for stage in settings["stages"] or [{}]]
+    for stage, own in zip(stages, settings["stages"] or [{}], strict=True):
+        stage["augmentation"] = {
+            **(shared["augmentation"] or {}),
+            **(own.get("augmentation") or {}),
+        }
     for stage in stages:
         for field, known in (("optimizer", tuple(OPTIMIZERS)), ("scheduler", SCHEDULERS)):
             if stage[field] not in known:

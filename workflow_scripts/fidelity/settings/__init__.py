@@ -9,18 +9,31 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.files import check_files as _check_files
-from fidelity.settings.queries import data_root, expand_classifiers, rule_for, sees_reference
+from fidelity.settings.queries import (
+    base_names,
+    confounded,
+    data_root,
+    expand_classifiers,
+    explainer_for,
+    rule_for,
+    sees_reference,
+    target_of,
+)
 from fidelity.settings.schema import own_keys, resolve, schema
 
 __all__ = [
     "SUPERPIXEL_DEFAULTS",
+    "base_names",
+    "confounded",
     "data_root",
     "expand_classifiers",
+    "explainer_for",
     "load",
     "own_keys",
     "rule_for",
     "schema",
     "sees_reference",
+    "target_of",
 ]
 
 

@@ -35,6 +35,9 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
         _check_explainer(key, settings, config, source)
     for path, settings in all_explainers(config):
         _check_superpixels(settings, path, source)
+        if isinstance(settings.get("layer"), dict):
+            _check_names(settings["layer"], config["classifiers"], f"{path}.layer", source)
+    _check_targets(config, source)
     _check_binarizations(config, source)
     for key, settings in config["datasets"].items():
         _check_dataset(key, settings, config, source)
@@ -79,6 +82,33 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
                 file=source,
                 field=f"{path}.median",
                 remedy="Use an odd number",
+            )
+
+
+def _check_names(names: Any, known: Any, path: str, source: str) -> None:
+    """Check that the keys of a mapping are names of the config."""
+    for name in names:
+        if name not in known:
+            what = "classifier" if path.endswith("layer") else "explainer"
+            raise InputError(
+                f"is no {what} of this config",
+                file=source,
+                field=f"{path}.{name}",
+                remedy=suggestion(name, list(known), "Known"),
+            )
+
+
+def _check_targets(config: dict[str, Any], source: str) -> None:
+    """Check that targets of their own belong to explainers that explain a classifier."""
+    targets = config["explain"]["targets"]
+    _check_names(targets, config["explainers"], "explain.targets", source)
+    for name in targets:
+        if not method_of(config["explainers"][name]["method"]).needs_classifier:
+            raise InputError(
+                "explains no classifier, so it has no target",
+                file=source,
+                field=f"explain.targets.{name}",
+                remedy="Leave it out",
             )
 
 
@@ -209,14 +239,17 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                     remedy=suggestion(cls, classes, "Its classes"),
                 )
     model_classes = {settings["labels"].get(c, c) for c in settings["annotated_classes"]}
-    target = config["explain"]["target"]
-    if target not in {"reference", "predicted"} and settings["source"] == "phantom":
+    asked = {"explain.target": config["explain"]["target"]}
+    asked |= {f"explain.targets.{k}": v for k, v in config["explain"]["targets"].items()}
+    for field, target in asked.items():
+        if target in {"reference", "predicted"} or settings["source"] != "phantom":
+            continue
         model_classes |= {settings["labels"].get(c, c) for c in classes}
         if target not in model_classes:
             raise InputError(
                 f"{target!r} is no class of {path}",
                 file=source,
-                field="explain.target",
+                field=field,
                 remedy=suggestion(
                     target,
                     ["reference", "predicted", *sorted(filter(None, model_classes))],

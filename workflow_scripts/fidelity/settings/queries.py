@@ -30,6 +30,60 @@ def data_root(config: dict[str, Any], dataset: str) -> Path | None:
     return None if root is None else Path(config["data_root"]) / root
 
 
+def base_names(config: dict[str, Any]) -> dict[str, str]:
+    """Give each classifier, training seeds expanded, its key in the config."""
+    return {
+        expanded: name
+        for name, entry in config["classifiers"].items()
+        for expanded in expand_classifiers({"classifiers": {name: entry}})
+    }
+
+
+def explainer_for(entry: dict[str, Any], classifier: str) -> dict[str, Any]:
+    """Give an explainer's settings for one classifier.
+
+    Args:
+        entry: of `explainers`; its `layer` may be a mapping from classifier to layer.
+        classifier: a key of `classifiers`.
+
+    Returns:
+        The entry with one layer: the classifier's own, else `auto`.
+    """
+    entry = dict(entry)
+    if isinstance(entry.get("layer"), dict):
+        entry["layer"] = entry["layer"].get(classifier, "auto")
+    if "of" in entry:
+        entry["of"] = explainer_for(entry["of"], classifier)
+    return entry
+
+
+def target_of(config: dict[str, Any], explainer: str) -> str:
+    """Give the target rule of an explainer: its own under `explain.targets`, else that of all."""
+    return config["explain"]["targets"].get(explainer, config["explain"]["target"])
+
+
+def confounded(config: dict[str, Any]) -> dict[str, str]:
+    """Say where explainers of one config are not treated alike.
+
+    Args:
+        config: a loaded config.
+
+    Returns:
+        Explainer or binarization → what is different about it, as a predicate.
+    """
+    common = config["explain"]["target"]
+    found = {
+        name: f"explains the class by the rule {own!r}, the others by {common!r}"
+        for name, own in config["explain"]["targets"].items()
+        if own != common
+    }
+    return found | {
+        name: "has a rule and a post-processing by explainer"
+        for name, rule in config["binarizations"].items()
+        if rule["method"] == "per_explainer"
+    }
+
+
 def rule_for(config: dict[str, Any], binarization: str, explainer: str) -> dict[str, Any]:
     """Give the rule and post-processing by which one explainer's maps become masks.
 

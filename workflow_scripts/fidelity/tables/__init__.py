@@ -14,6 +14,7 @@ from fidelity.tables.layout import (
     read_results,
 )
 from fidelity.tables.localization import localization_tables
+from fidelity.tables.quality import quality_by_classifier
 
 __all__ = [
     "CLASSIFICATION_NUMBERS",
@@ -27,6 +28,7 @@ __all__ = [
     "escape_formulas",
     "localization_tables",
     "model_tables",
+    "quality_by_classifier",
     "read_results",
     "strata_tables",
     "to_html",

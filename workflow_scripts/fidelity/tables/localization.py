@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fidelity.metrics.registry import METRICS
@@ -25,6 +26,7 @@ from fidelity.tables.layout import (
     unit_note,
     with_interval,
 )
+from fidelity.tables.quality import quality_note
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
 MAIN = [
@@ -40,6 +42,8 @@ MAIN = [
     "false_positive_share",
 ]
 DIAGNOSTIC = "sees the reference: diagnostic"
+CONFOUNDED = "a rule by explainer: confounded"
+CONFOUNDED_MARK = " (confounded)"
 
 
 def localization_tables(
@@ -53,6 +57,8 @@ def localization_tables(
     diagnostic: Collection[str] = (),
     seeds: pd.DataFrame | None = None,
     bases: Mapping[str, str] | None = None,
+    quality: Mapping[tuple[str, str], Mapping[str, float]] | None = None,
+    confounded: Mapping[str, str] | None = None,
 ) -> list[Table]:
     """Lay out the test split's means: explainers by class and classifier.
 
@@ -66,27 +72,36 @@ def localization_tables(
         diagnostic: binarizations that see the reference.
         seeds: seeds.csv; its spread stands beside the primary metric where there are two seeds.
         bases: classifier → its key in seeds.csv.
+        quality: (dataset, classifier) → measures of the classifier, for a column and a note.
+        confounded: explainer or binarization → how it differs from the rule for all.
 
     Returns:
         Per binarization and protocol, in the order of the file, a table of the main metrics and,
         where there are others, a second one; the threshold-free metrics of the maps in one.
     """
     tables = []
+    quality, confounded = quality or {}, confounded or {}
     keys = ["dataset", "split", "binarization", "protocol"]
     for (dataset, split, binarization, protocol), block in keep_test_split(localization).groupby(
         keys, sort=False
     ):
         notes = _notes(statistics, scoring_size, empty, protocol, unit)
+        shown = {"families": families, "quality": quality, "confounded": confounded}
+        own = _confounds(block, confounded)
+        told = quality_note(quality, dataset, list(block["classifier"].unique()))
+        own += [told] if told else []
         where = f"{dataset}, {split} split"
         computed = [name for name in METRICS if (block["metric"] == name).any()]
         computed += [name for name in block["metric"].unique() if name not in computed]
         if binarization == NO_BINARIZATION:
             title = f"Maps without a threshold on {where}"
             # Maps are never empty masks.
-            tables.append(_table(title, block, computed, families, [*notes[:2], notes[-1]]))
+            tables.append(_table(title, block, computed, [*notes[:2], notes[-1], *own], **shown))
             continue
         title = f"on {where}: binarization {binarization}, protocol {protocol}"
         title += f" ({DIAGNOSTIC})" if binarization in diagnostic else ""
+        title += f" ({CONFOUNDED})" if binarization in confounded else ""
+        notes += own
         spread = _spread(seeds, block, statistics["primary"], bases or {})
         main = [name for name in MAIN if name in computed]
         more = [name for name in computed if name not in main]
@@ -96,14 +111,14 @@ def localization_tables(
                     f"Localization {title}",
                     block,
                     main,
-                    families,
                     notes,
+                    **shown,
                     spread=spread,
                     primary=statistics["primary"],
                 )
             )
         if more:
-            tables.append(_table(f"More metrics {title}", block, more, families, notes))
+            tables.append(_table(f"More metrics {title}", block, more, notes, **shown))
     return tables
 
 
@@ -111,9 +126,11 @@ def _table(
     title: str,
     block: pd.DataFrame,
     metrics: list[str],
-    families: Mapping[str, str],
     notes: list[str],
     *,
+    families: Mapping[str, str],
+    quality: Mapping[tuple[str, str], Mapping[str, float]],
+    confounded: Mapping[str, str],
     spread: Mapping[tuple[str, str, str], str] | None = None,
     primary: str = "",
 ) -> Table:
@@ -129,12 +146,29 @@ def _table(
                 cells = _cells(groups[explainer], metrics)
                 if spread:
                     cells.append(spread.get((classifier, explainer, name), ABSENT))
-                who = [name, classifier_title(classifier), explainer]
-                rows.append([*who, family_title(explainer, families), *cells])
-    header = ["Class", "Classifier", "Explainer", "Family", "n", "empty pred.", "empty ref."]
+                mark = CONFOUNDED_MARK if explainer in confounded else ""
+                who = [name, classifier_title(classifier), explainer + mark]
+                who.append(family_title(explainer, families))
+                if quality:
+                    values = quality.get((block["dataset"].iloc[0], classifier), {})
+                    cells.insert(0, number(values.get("accuracy", np.nan)))
+                rows.append([*who, *cells])
+    header = ["Class", "Classifier", "Explainer", "Family"]
+    header += ["Test accuracy"] if quality else []
+    header += ["n", "empty pred.", "empty ref."]
     header += [metric_title(metric) for metric in metrics]
     header += [f"{metric_title(primary)[:-2]}: SD over seeds"] if spread else []
     return Table(title, header, rows, len(header) - 4, frozenset(rules - {0}), notes)
+
+
+def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[str]:
+    """Say what in a table was not treated like the rest."""
+    names = {*block["explainer"], *block["binarization"]}
+    return [
+        f"Confounded: {name} {how}; differences from the rest are not of the explainers alone."
+        for name, how in confounded.items()
+        if name in names
+    ]
 
 
 def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Who beats whom, the null baselines and the ceilings: sentences from primary comparisons."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from fidelity.verdict.comparison import Comparison, facts, numbers, sentence
 from fidelity.verdict.evidence import Evidence
@@ -32,9 +32,19 @@ def headline(evidence: Evidence) -> list[Sentence]:
         for group, noun in ((others, "other explainer"), (nulls, "null baseline")):
             found.extend(_standing(name, group, noun, rows))
     found.extend(_unbeaten(evidence.real, nulls, rows))
+    if evidence.confounded:
+        found.append(_confounded(evidence.confounded))
     if ceilings:
         found.extend(_below(evidence, ceilings, rows))
     return found
+
+
+def _confounded(confounded: Mapping[str, str]) -> Sentence:
+    """Warn that explainers were not treated alike: their differences are not theirs alone."""
+    parts = [f"{name} {how}" for name, how in confounded.items()]
+    text = f"Confounded: {listed(parts)}. Where this enters a comparison, its result is of the "
+    text += "explainers and of these rules together, and says nothing of the explainers alone."
+    return Sentence(text, "warning", "", {"confounded": dict(confounded)})
 
 
 def beats_others(evidence: Evidence) -> Section:

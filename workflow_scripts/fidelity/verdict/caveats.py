@@ -11,7 +11,7 @@ from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Section, Sentence
 from fidelity.verdict.wording import counted, digits_of, listed, p_value, title_of
 
-# Below this accuracy a localization score says little about explanations.
+# Below this accuracy, plain or balanced, a localization score says little about explanations.
 WEAK_ACCURACY = 0.65
 
 
@@ -159,20 +159,26 @@ def _classifier(evidence: Evidence) -> Iterator[Sentence]:
         (rows["dataset"] == evidence.dataset)
         & (rows["classifier"] == evidence.classifier)
         & (rows["class"] == "all")
-        & (rows["metric"] == "accuracy")
-    ]
-    if rows.empty or np.isnan(rows["value"].iloc[0]):
+        & rows["metric"].isin(("accuracy", "balanced_accuracy"))
+    ].dropna(subset="value")
+    values = dict(zip(rows["metric"], rows["value"].astype(float), strict=True))
+    if "accuracy" not in values:
         return
-    accuracy, n, split = float(rows["value"].iloc[0]), int(rows["n"].iloc[0]), rows["split"].iloc[0]
-    text = f"The classifier's accuracy is {accuracy:.3f} ({split} split, {counted(n, 'image')})"
-    if accuracy < WEAK_ACCURACY:
+    n, split = int(rows["n"].iloc[0]), rows["split"].iloc[0]
+    text = f"The classifier's accuracy is {values['accuracy']:.3f}"
+    if "balanced_accuracy" in values:
+        text += f", balanced over the classes {values['balanced_accuracy']:.3f}"
+    text += f" ({split} split, {counted(n, 'image')})"
+    told = {**values, "n": n}
+    # Balanced too: naming the commonest class every time is accurate where it is common enough.
+    if min(values.values()) < WEAK_ACCURACY:
         text += (
             f", below {WEAK_ACCURACY:g}: a classifier that does not know the disease cannot be "
             "expected to look at it, whatever the explainer."
         )
-        yield Sentence(text, "warning", "", {"accuracy": accuracy, "n": n})
+        yield Sentence(text, "warning", "", told)
     else:
-        yield Sentence(f"{text}.", "note", "", {"accuracy": accuracy, "n": n})
+        yield Sentence(f"{text}.", "note", "", told)
 
 
 def _seeds(evidence: Evidence) -> Iterator[Sentence]:

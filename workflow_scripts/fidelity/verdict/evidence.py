@@ -1,7 +1,7 @@
 """The tables behind one chapter, and who plays which part in them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -39,11 +39,13 @@ class Study:
         statistics: primary, primary_binarization, alpha, margin.
         families: explainer → perturbation, cam, gradient, null or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
+        confounded: explainer or binarization → how it differs from the rule for all.
     """
 
     statistics: Mapping[str, Any]
     families: Mapping[str, str]
     bases: Mapping[str, str]
+    confounded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,12 @@ class Evidence:
     def real(self) -> list[str]:
         """The explainers that explain the classifier."""
         return self.of_family(*REAL_FAMILIES)
+
+    @property
+    def confounded(self) -> dict[str, str]:
+        """What of the primary setting is not treated alike: its rule, its real explainers."""
+        asked = {*self.real, self.study.statistics["primary_binarization"]}
+        return {name: how for name, how in self.study.confounded.items() if name in asked}
 
     def primary(self, cls: str) -> list[Comparison]:
         """Give the primary comparisons of a class."""
