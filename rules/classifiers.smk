@@ -22,7 +22,7 @@ rule check_classifier:
         layers=layers_asked_for,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
-        digest=digests.module_digest("classifiers.architectures", "classifiers.store"),
+        digest=digests.module_digest("classifiers.cam_layers", "classifiers.store"),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
     script:

@@ -25,7 +25,8 @@ def main(
     import torch
 
     from fidelity.classifiers import store
-    from fidelity.classifiers.architectures import build, cam_size
+    from fidelity.classifiers.architectures import build, normalisation
+    from fidelity.classifiers.cam_layers import cam_size
     from fidelity.classifiers.model import Classifier
     from fidelity.errors import InputError
     from fidelity.files import write_text
@@ -44,6 +45,7 @@ def main(
         network = build(architecture, 2, pretrained, image_size=image_size, plugins=plugins)
         if weights not in (None, "imagenet"):
             store.initialise(network, weights, architecture)
+        channels = len(normalisation(architecture, False, plugins)[0])
     mean, std = (0.5,) * channels, (0.5,) * channels
     classifier = Classifier(
         network, architecture, ("a", "b"), "softmax", channels, mean, std, image_size

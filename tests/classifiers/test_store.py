@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from fidelity.classifiers.architectures import build, cam_layer
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.cam_layers import cam_layer
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import initialise, load, load_foreign, read_metadata, save
 from fidelity.errors import InputError

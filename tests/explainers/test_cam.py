@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+from fidelity.classifiers.architectures import build, normalisation
+from fidelity.classifiers.model import Classifier
 from fidelity.errors import InputError
 from fidelity.explainers import cam
 from fidelity.explainers.base import Context, Task
@@ -57,3 +60,54 @@ def test_no_hooks_are_left(classifier, cases):
     _explain(classifier, cases[:1])
     gc.collect()
     assert not any(m._forward_hooks for m in classifier.modules())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layer", "reshape"),
+    [
+        ("vgg11", "features", None),
+        ("resnet18", "layer4", None),
+        ("densenet121", "features", None),
+        ("efficientnet_b0", "features", None),
+        ("convnext_tiny", "features", None),
+        ("swin_t", "features.7.1.norm1", lambda x: x.permute(0, 3, 1, 2)),
+        (
+            "timm:swin_tiny_patch4_window7_224",
+            "layers.3.blocks.1.norm1",
+            lambda x: x.permute(0, 3, 1, 2),
+        ),
+        (
+            "timm:vit_tiny_patch16_224",
+            "blocks.11.norm1",
+            lambda x: x[:, 1:].reshape(len(x), 4, 4, -1).permute(0, 3, 1, 2),
+        ),
+        ("xrv:densenet121", "features", None),
+    ],
+)
+def test_auto_is_the_package_s_cam_for_every_family(cases, architecture, layer, reshape):
+    """The package used directly, on a network whose hook clones: nothing overwrites its map."""
+    torch.manual_seed(0)
+    mean, std = normalisation(architecture, False)
+    classifier = Classifier(
+        build(architecture, 3, image_size=64),
+        architecture,
+        ("A", "B", "C"),
+        "softmax",
+        len(mean),
+        mean,
+        std,
+        64,
+    ).eval()
+    # The identity's clone is what the package hooks; what follows reads it unharmed.
+    images = classifier.preprocess(np.stack([case.image for case in cases[:2]]))
+    module = classifier.network.get_submodule(layer)
+    handle = module.register_forward_hook(lambda _m, _i, out: out.clone())
+    peer = GradCAM(classifier, [module], reshape_transform=reshape)(
+        images, [ClassifierOutputTarget(1)] * 2
+    )
+    handle.remove()
+    for explanation, expected in zip(_explain(classifier, cases[:2], batch=2), peer, strict=True):
+        assert explanation.extras["layer"] == layer
+        grid = np.maximum(explanation.map.values, 0)[None]
+        ours = scale_cam_image(scale_cam_image(grid, (64, 64)))[0]
+        np.testing.assert_allclose(ours, expected, atol=1e-4)

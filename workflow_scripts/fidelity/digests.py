@@ -42,6 +42,7 @@ COUNTED = {
     "timm",
     "torch",
     "torchvision",
+    "torchxrayvision",
 }
 
 

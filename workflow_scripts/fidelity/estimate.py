@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from fidelity import settings
-from fidelity.classifiers.architectures import build
+from fidelity.classifiers.architectures import build, normalisation
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import load_foreign
 from fidelity.compute import autocast, configure
@@ -113,8 +113,9 @@ def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Cl
     network = build(
         entry["architecture"], len(TRIAL_CLASSES), False, image_size=side, plugins=plugins
     )
+    mean, std = normalisation(entry["architecture"], False, plugins)
     return Classifier(
-        network, entry["architecture"], TRIAL_CLASSES, "softmax", image_size=side
+        network, entry["architecture"], TRIAL_CLASSES, "softmax", len(mean), mean, std, side
     ).eval()
 
 

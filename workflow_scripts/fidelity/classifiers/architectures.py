@@ -1,4 +1,4 @@
-"""Networks by name, made fit for explanation, and the layer whose activation a CAM reads.
+"""Networks by name, made fit for explanation.
 
 Two traps are removed at building (both measured, see docs): a ReLU that works in place overwrites
 activations that a hook has kept, and torchvision's DenseNet ends in such a ReLU as a function call,
@@ -6,11 +6,10 @@ so that CPU and GPU give different CAMs.
 """
 
 import difflib
+import inspect
 import re
 import types
-import warnings
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import timm
@@ -20,28 +19,11 @@ from torch import nn
 from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models import vision_transformer as tv_vit
 
-from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, Classifier
+from fidelity.classifiers import xrv
+from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
 from fidelity.errors import InputError
 from fidelity.plugins import PREFIX, load_plugin_function
 
-# Last convolutional block of the families whose choice is settled in the literature
-# (pytorch-grad-cam's list). For others the forward pass is traced.
-CAM_LAYERS: dict[type[nn.Module], str] = {
-    torchvision.models.AlexNet: "features",
-    torchvision.models.ResNet: "layer4",
-    torchvision.models.VGG: "features",
-    torchvision.models.DenseNet: "features",
-    torchvision.models.ConvNeXt: "features",
-    torchvision.models.EfficientNet: "features",
-    torchvision.models.MobileNetV2: "features",
-    torchvision.models.MobileNetV3: "features",
-    torchvision.models.RegNet: "trunk_output",
-    torchvision.models.SqueezeNet: "features",
-    timm.models.resnet.ResNet: "layer4",
-    timm.models.vgg.VGG: "features",
-    timm.models.densenet.DenseNet: "features",
-    timm.models.convnext.ConvNeXt: "stages",
-}
 # A layer of torchvision's DenseNet as its files name it: denselayer1.norm.1.weight.
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 # With these the network returns one tensor in training too, as the trainer expects.
@@ -63,7 +45,8 @@ def build(
 
     Args:
         architecture: a torchvision classification model ("resnet18"), "timm:<name>", a timm name
-            that torchvision lacks, or "plugin:<function>" (function(outputs) -> nn.Module).
+            that torchvision lacks, "xrv:<name>" (torchxrayvision), or "plugin:<function>"
+            (function(outputs) or function(outputs, pretrained) -> nn.Module; see docs/models.md).
         outputs: number of values per image that the head returns.
         pretrained: load ImageNet weights (downloaded) into all but the head.
         image_size: side of the input, for architectures whose parameters depend on it (ViT).
@@ -77,9 +60,11 @@ def build(
         InputError: unknown name, or the weights cannot be had.
     """
     if architecture.startswith(PREFIX):
-        network = load_plugin_function(architecture, plugins)(outputs)
+        network = _build_plugin(architecture, outputs, pretrained, plugins)
         if not isinstance(network, nn.Module):
             raise InputError("the plugin returns no torch.nn.Module", field=architecture)
+    elif architecture.startswith(xrv.PREFIX):
+        network = xrv.build_xrv(architecture, outputs)
     elif architecture in _torchvision_names():
         network = _build_torchvision(architecture, outputs, pretrained, image_size)
     else:
@@ -88,12 +73,35 @@ def build(
 
 
 def normalisation(
-    architecture: str, pretrained: bool
+    architecture: str, pretrained: bool, plugins: Sequence[str | Path] = ()
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and std per RGB channel: those of the pretrained weights, else ImageNet's."""
+    """Return mean and std per channel of what the network expects; their number is the channels'.
+
+    Args:
+        architecture: see `build`.
+        pretrained: weights made elsewhere are loaded, which timm's networks expect in their way;
+            otherwise ImageNet's. What torchxrayvision and a plugin say holds either way.
+        plugins: Python files for "plugin:<function>", whose attributes `mean` and `std` count.
+
+    Raises:
+        InputError: a plugin with one of the two, or with different numbers of values.
+    """
+    if architecture.startswith(xrv.PREFIX):
+        return xrv.MEAN, xrv.STD
+    if architecture.startswith(PREFIX):
+        function = load_plugin_function(architecture, plugins)
+        mean = tuple(getattr(function, "mean", IMAGENET_MEAN))
+        std = tuple(getattr(function, "std", IMAGENET_STD))
+        if len(mean) != len(std):
+            raise InputError(
+                f"its mean has {len(mean)} values and its std {len(std)}",
+                field=architecture,
+                remedy="Set function.mean and function.std, one value per channel",
+            )
+        return mean, std
     name = architecture.removeprefix("timm:")
-    from_timm = not architecture.startswith(PREFIX) and architecture not in _torchvision_names()
-    config = timm.get_pretrained_cfg(name) if pretrained and from_timm else None
+    from_timm = pretrained and architecture not in _torchvision_names()
+    config = timm.get_pretrained_cfg(name) if from_timm and timm.is_model(name) else None
     return (config.mean, config.std) if config else (IMAGENET_MEAN, IMAGENET_STD)
 
 
@@ -111,6 +119,7 @@ def without_inplace(network: nn.Module) -> nn.Module:
             module.inplace = False
         if isinstance(module, torchvision.models.DenseNet):
             module.forward = types.MethodType(_densenet_forward, module)
+        xrv.without_inplace_xrv(module)
     return network
 
 
@@ -119,6 +128,21 @@ def _densenet_forward(self: torchvision.models.DenseNet, x: torch.Tensor) -> tor
     features = torch.relu(self.features(x))
     pooled = nn.functional.adaptive_avg_pool2d(features, (1, 1))
     return self.classifier(torch.flatten(pooled, 1))
+
+
+def _build_plugin(
+    architecture: str, outputs: int, pretrained: bool, plugins: Sequence[str | Path]
+) -> nn.Module:
+    function = load_plugin_function(architecture, plugins)
+    network = (
+        function(outputs, pretrained=pretrained)
+        if "pretrained" in inspect.signature(function).parameters
+        else function(outputs)
+    )
+    cam = getattr(function, "cam_layer", None)
+    if cam is not None and isinstance(network, nn.Module):
+        network.cam_layer = cam  # where explainers look first
+    return network
 
 
 def _torchvision_names() -> list[str]:
@@ -239,145 +263,5 @@ def _unknown(architecture: str) -> InputError:
         field="architecture",
         remedy=f"Did you mean {' or '.join(near)}?"
         if near
-        else "Use a torchvision name, timm:<name> or plugin:<function>",
-    )
-
-
-def cam_layer(classifier: Classifier, name: str | None = "auto") -> tuple[str, nn.Module]:
-    """Find the layer whose activation a CAM reads.
-
-    Args:
-        classifier: on any device; its mode is restored.
-        name: "auto", or a dotted name below the network ("layer3", "features.denseblock4").
-
-    Returns:
-        (dotted name, module). Its output is (n, channels, h, w) with h and w above 1, and nothing
-        overwrites it afterwards.
-
-    Raises:
-        InputError: no such layer, or its output is not a feature map that a CAM can use.
-    """
-    name, module, _ = _checked_layer(classifier, name)
-    return name, module
-
-
-def cam_size(classifier: Classifier, name: str | None = "auto") -> tuple[str, tuple[int, int]]:
-    """Return the name and the spatial size (h, w) of the layer that `cam_layer` finds."""
-    found, _, size = _checked_layer(classifier, name)
-    return found, size
-
-
-def _checked_layer(
-    classifier: Classifier, name: str | None
-) -> tuple[str, nn.Module, tuple[int, int]]:
-    network = classifier.network
-    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
-        raise InputError(
-            "a TorchScript classifier has no layers that can be hooked",
-            field="layer",
-            remedy="Use an explainer that only calls the classifier, or load a state dict",
-        )
-    automatic = name in (None, "auto")
-    if automatic:
-        name = next(
-            (layer for kind, layer in CAM_LAYERS.items() if isinstance(network, kind)), None
-        )
-    elif name not in dict(network.named_modules()) or not name:
-        raise _unknown_layer(classifier, str(name))
-    traced = _trace(classifier, name)
-    if name is None:
-        name = _last_feature_map(classifier, traced)
-    module = network.get_submodule(name)
-    if name not in traced:
-        raise InputError(
-            f"layer {name!r} of {classifier.architecture} is not used or returns no feature map"
-            " (n, channels, h, w)",
-            field="layer",
-            remedy="Name a convolutional layer or block",
-        )
-    size, overwritten = traced[name]
-    if min(size) <= 1:
-        raise InputError(
-            f"layer {name!r} of {classifier.architecture} has {size[0]}×{size[1]} positions at"
-            f" {classifier.image_size} px: a map needs more than one each way",
-            field="layer",
-            remedy="Use a larger image_size or name an earlier layer",
-        )
-    if overwritten:
-        raise InputError(
-            f"the output of layer {name!r} of {classifier.architecture} is overwritten in place by"
-            " a later operation",
-            field="layer",
-            remedy="Name the block around it",
-        )
-    return name, module, size
-
-
-def _trace(classifier: Classifier, only: str | None) -> dict[str, tuple[tuple[int, int], bool]]:
-    """Run a zero image through the network; note every module that returns a feature map.
-
-    Returns:
-        {name: ((h, w), whether its output was overwritten later)} in the order of completion.
-    """
-    seen: dict[str, tuple[torch.Tensor, int]] = {}
-
-    def note(name: str, _module: nn.Module, _inputs: tuple, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4:
-            seen.pop(name, None)
-            seen[name] = (output, output._version)
-
-    modules = dict(classifier.network.named_modules())
-    chosen = modules if only is None else {only: modules[only]}
-    handles = [
-        module.register_forward_hook(partial(note, name)) for name, module in chosen.items() if name
-    ]
-    training = classifier.training
-    side = classifier.image_size
-    zeros = torch.zeros(1, classifier.channels, side, side, device=classifier.device)
-    try:
-        classifier.eval()
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            classifier(zeros)
-    finally:
-        for handle in handles:
-            handle.remove()
-        classifier.train(training)
-    return {
-        name: ((output.shape[2], output.shape[3]), output._version != version)
-        for name, (output, version) in seen.items()
-    }
-
-
-def _last_feature_map(
-    classifier: Classifier, traced: dict[str, tuple[tuple[int, int], bool]]
-) -> str:
-    """Choose the last completed module whose output has more than one position each way."""
-    # 4-D tensors inside attention are (n, heads, tokens, …), not feature maps.
-    fit = [
-        name
-        for name, (size, overwritten) in traced.items()
-        if min(size) > 1 and not overwritten and "attn" not in name
-    ]
-    # timm marks networks whose 4-D outputs are (n, h, w, channels); a ViT's only feature map is the
-    # patch embedding, before any of its layers.
-    token_model = getattr(classifier.network, "output_fmt", "NCHW") == "NHWC"
-    if not fit or token_model or re.search(r"patch_embed|conv_proj", fit[-1]):
-        raise InputError(
-            f"{classifier.architecture} has no convolutional feature map with more than one"
-            f" position each way at {classifier.image_size} px",
-            field="layer",
-            remedy="Name a layer, use a larger image_size, or an explainer without layers",
-        )
-    return fit[-1]
-
-
-def _unknown_layer(classifier: Classifier, name: str) -> InputError:
-    names = [key for key, _ in classifier.network.named_modules() if key]
-    near = difflib.get_close_matches(name, names, n=3)
-    top = [key for key, _ in classifier.network.named_children()]
-    return InputError(
-        f"{classifier.architecture} has no layer {name!r}",
-        field="layer",
-        remedy=f"Did you mean {', '.join(near)}?" if near else f"Its blocks: {', '.join(top)}",
+        else "Use a torchvision name, timm:<name>, xrv:<name> or plugin:<function>",
     )

@@ -69,6 +69,9 @@ def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tu
                 field="classes",
                 remedy="List the classes in the order of its outputs, or map labels differently",
             )
+    if settings.get("architecture", "").startswith("xrv:") and settings.get("training") is None:
+        # Its outputs were trained each for itself, whatever the data set's classes are.
+        return tuple(chosen or of_data), "sigmoid"
     one_logit = settings.get("head", "softmax") == "one_logit"
     if one_logit:
         names = chosen or of_data

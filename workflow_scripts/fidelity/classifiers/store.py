@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
+from fidelity.classifiers import xrv
 from fidelity.classifiers.architectures import build, current_names, normalisation
 from fidelity.classifiers.model import Activation, Classifier
 from fidelity.errors import InputError
@@ -32,6 +33,11 @@ NESTED = ("state_dict", "model_state_dict", "model")
 # What wrappers put before the names (DataParallel, torch.compile, Lightning).
 WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.")
 SHOWN = 4
+# The package's own files are pickled modules.
+EXPORT_XRV = (
+    "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
+    "torch.save(xrv.models.DenseNet(weights='densenet121-res224-all').state_dict(), 'xrv.pt')"
+)
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,7 @@ def load_foreign(
     std: Sequence[float] | None = None,
     trusted: bool = False,
     plugins: Sequence[str | Path] = (),
+    output_names: Mapping[str, str] | None = None,
 ) -> Classifier:
     """Read a checkpoint made elsewhere.
 
@@ -168,10 +175,11 @@ def load_foreign(
         classes: model classes in the order of the checkpoint's outputs.
         activation: how its outputs become probabilities.
         image_size: side of the input in pixels.
-        mean: per channel; ImageNet's by default.
-        std: per channel; ImageNet's by default.
+        mean: per channel; by default the architecture's (see `architectures.normalisation`).
+        std: the same.
         trusted: allow TorchScript, which is code.
         plugins: Python files, for an architecture "plugin:<function>".
+        output_names: class → output of a checkpoint of torchxrayvision, where names differ.
 
     Returns:
         The classifier on the CPU, in eval mode.
@@ -187,10 +195,13 @@ def load_foreign(
     else:
         state = read_state_dict(path)
         network = build(architecture, outputs, image_size=image_size, plugins=plugins)
+        if architecture.startswith(xrv.PREFIX):
+            state = xrv.choose_outputs(state, architecture, classes, output_names)
         _fit(network, state, path, architecture)
-        channels = 3
-    default_mean, default_std = normalisation(architecture, pretrained=False)
-    if channels == 1:
+        channels = 0
+    default_mean, default_std = normalisation(architecture, True, plugins)
+    channels = channels or len(default_mean)
+    if channels == 1 and len(default_mean) != 1:
         default_mean, default_std = (float(np.mean(default_mean)),), (float(np.mean(default_std)),)
     classifier = Classifier(
         network,
@@ -298,7 +309,9 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
         f"the checkpoint is a pickle that asks to run code ({found.group(1)}) and was refused",
         file=path,
         field="weights",
-        remedy="Save model.state_dict() alone, or convert it to safetensors",
+        remedy=EXPORT_XRV
+        if found.group(1).startswith("torchxrayvision.")
+        else "Save model.state_dict() alone, or convert it to safetensors",
     )
 
 
@@ -373,7 +386,8 @@ def _check_outputs(classifier: Classifier, path: str | Path, outputs: int) -> No
 def _unwrap(state: Mapping[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
     """Strip prefixes of wrappers that all names share and the network's own do not."""
     own = set(network.state_dict())
-    state = dict(state)
+    # Operating points that torchxrayvision keeps beside its weights; no part of the network.
+    state = {key: value for key, value in state.items() if key != "op_threshs"}
     while not own & state.keys():
         prefix = next((p for p in WRAPPERS if all(key.startswith(p) for key in state)), None)
         if prefix is None:

@@ -9,7 +9,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-from fidelity.classifiers.architectures import cam_layer
+from fidelity.classifiers.cam_layers import find_cam_layer
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.maps import SaliencyMap
 
@@ -56,9 +56,11 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         InputError: no such layer, or one without spatial extent.
     """
     classifier = context.classifier
-    layer, module = cam_layer(classifier, settings["layer"])
+    layer = find_cam_layer(classifier, settings["layer"])
     method = CAMS[settings["method"]]
-    cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(classifier, [module])
+    cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(
+        classifier, [layer.module], reshape_transform=layer.reshape
+    )
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
         images = np.stack([task.case.image for task in tasks])
@@ -68,6 +70,8 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         targets += [ClassifierOutputTarget(0)] * pad
         with torch.enable_grad():
             grids = cam(classifier.preprocess(images), targets)
-        return [Explanation(SaliencyMap("grid", g), {"layer": layer}) for g in grids[: len(tasks)]]
+        return [
+            Explanation(SaliencyMap("grid", g), {"layer": layer.name}) for g in grids[: len(tasks)]
+        ]
 
     return explain

@@ -9,6 +9,7 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.files import check_files as _check_files
+from fidelity.settings.layers import expand_layers
 from fidelity.settings.queries import (
     base_names,
     confounded,
@@ -56,6 +57,7 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
             "is empty or not a mapping", file=source, remedy="Start from config/config.yaml"
         )
     resolved = resolve(copy.deepcopy(dict(config)), schema(), "", source)
+    expand_layers(resolved, source)
     check_meaning(resolved, source)
     if check_files:
         _check_files(resolved, source)

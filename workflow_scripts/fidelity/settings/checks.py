@@ -43,6 +43,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
         _check_dataset(key, settings, config, source)
     for key, settings in config["classifiers"].items():
         _check_classifier(key, settings, source)
+    _check_hooks(config, source)
     names = list(expand_classifiers(config))
     if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
         raise InputError(
@@ -82,6 +83,19 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
                 file=source,
                 field=f"{path}.median",
                 remedy="Use an odd number",
+            )
+
+
+def _check_hooks(config: dict[str, Any], source: str) -> None:
+    """Refuse explainers that hook layers where a classifier's layers cannot be hooked."""
+    scripts = [k for k, c in config["classifiers"].items() if c["architecture"] == "torchscript"]
+    for path, entry in all_explainers(config):
+        if scripts and method_of(entry["method"]).family == "cam":
+            raise InputError(
+                f"hooks a layer, and classifiers.{scripts[0]} is TorchScript, which has none to hook",
+                file=source,
+                field=path,
+                remedy="Use explainers that only call the classifier, or load a state dict",
             )
 
 
@@ -279,6 +293,21 @@ def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
             file=source,
             field=f"{path}.weights",
             remedy="Give the path of a checkpoint, or a 'training' section",
+        )
+    of_xrv = settings["architecture"].startswith("xrv:")
+    if settings["outputs"] is not None and not (of_xrv and settings["training"] is None):
+        raise InputError(
+            "maps the outputs of a torchxrayvision checkpoint that is not trained here",
+            file=source,
+            field=f"{path}.outputs",
+            remedy="Leave it out; elsewhere `classes` gives the order of the outputs",
+        )
+    if of_xrv and settings["weights"] == "imagenet":
+        raise InputError(
+            "torchxrayvision's networks have no ImageNet weights",
+            file=source,
+            field=f"{path}.weights",
+            remedy="Give the path of an exported state dict (docs/models.md), or null",
         )
     if settings["architecture"] == "torchscript":
         if not settings["trusted"]:
