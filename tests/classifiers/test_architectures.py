@@ -184,6 +184,8 @@ def test_plugin(tmp_path):
     network = build("plugin:small", 5, plugins=[path])
     assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 5)
     assert network[1].inplace is False
+    with pytest.raises(InputError, match="no argument `pretrained`"):
+        build("plugin:small", 5, True, plugins=[path])
     with pytest.raises(InputError, match="Did you mean 'plugin:small'"):
         build("plugin:smal", 5, plugins=[path])
     with pytest.raises(InputError, match="does not exist"):

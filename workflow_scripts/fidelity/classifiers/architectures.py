@@ -134,11 +134,14 @@ def _build_plugin(
     architecture: str, outputs: int, pretrained: bool, plugins: Sequence[str | Path]
 ) -> nn.Module:
     function = load_plugin_function(architecture, plugins)
-    network = (
-        function(outputs, pretrained=pretrained)
-        if "pretrained" in inspect.signature(function).parameters
-        else function(outputs)
-    )
+    takes_pretrained = "pretrained" in inspect.signature(function).parameters
+    if pretrained and not takes_pretrained:
+        raise InputError(
+            f"{architecture} has no argument `pretrained`",
+            field="weights",
+            remedy="Add it to the function, or set weights: null",
+        )
+    network = function(outputs, pretrained=pretrained) if takes_pretrained else function(outputs)
     cam = getattr(function, "cam_layer", None)
     if cam is not None and isinstance(network, nn.Module):
         network.cam_layer = cam  # where explainers look first

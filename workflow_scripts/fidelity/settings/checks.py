@@ -92,7 +92,7 @@ def _check_hooks(config: dict[str, Any], source: str) -> None:
     for path, entry in all_explainers(config):
         if scripts and method_of(entry["method"]).family == "cam":
             raise InputError(
-                f"hooks a layer, and classifiers.{scripts[0]} is TorchScript, which has none to hook",
+                f"hooks a layer; classifiers.{scripts[0]} is TorchScript, which has none to hook",
                 file=source,
                 field=path,
                 remedy="Use explainers that only call the classifier, or load a state dict",
