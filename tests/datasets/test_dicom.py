@@ -80,7 +80,7 @@ def test_values_are_those_of_pydicom(pixels, elements):
         "MR_small.dcm",
         "MR_small_RLE.dcm",
         "MR_small_jp2klossless.dcm",
-        "ExplVR_BigEnd.dcm",
+        "MR_small_bigendian.dcm",
     ],
 )
 def test_files_of_others_are_those_of_pydicom(name):
@@ -333,7 +333,7 @@ out, keys = Path({str(out)!r}), {keys!r}
 (out / "raw").mkdir(parents=True)
 (out / "raw" / "data").symlink_to({str(root)!r})
 with job_log(out / "job.log"):
-    index_cases.main(out / "raw", keys, "table", "reference", out / "cases.csv",
+    index_cases.main(out / "raw", keys, "table", {{"explain.target": "reference"}}, out / "cases.csv",
                      out / "quarantine.csv", out / "classes.json")
     shard_cases.main(out / "cases.csv", out / "classes.json", {{}}, out / "shards")
     for shard in sorted((out / "shards").glob("*.csv")):
