@@ -278,7 +278,7 @@ def test_a_name_without_the_mark_is_refused():
         decode_image(b"hello" * 100, "x.dcm")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_damage_is_an_input_error_that_tells_no_patient(data):
     file = bytearray(SMALL_FILE)

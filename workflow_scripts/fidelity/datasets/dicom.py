@@ -154,7 +154,9 @@ def _read_header(data: bytes, path: str) -> Dataset:
         )
         syntax = meta.TransferSyntaxUID
         if syntax != DeflatedExplicitVRLittleEndian:
-            return pydicom.dcmread(io.BytesIO(data), specific_tags=list(ELEMENTS))
+            header = pydicom.dcmread(io.BytesIO(data), specific_tags=list(ELEMENTS))
+            list(header)  # pydicom decodes a value when it is first asked for; damage shows here
+            return header
     except Exception as error:
         raise _damaged(path, error) from None
     # Its size is not known before it is inflated: a small file may fill the memory.
@@ -175,7 +177,7 @@ def _check(header: Dataset, path: str, max_pixels: int) -> None:
         syntax = header.file_meta.TransferSyntaxUID
         int(header.PixelRepresentation)
         present = "PixelData" in header and rows > 0 and columns > 0
-    except (AttributeError, TypeError, ValueError):
+    except Exception:  # absent, or of a kind that it may not be
         present = False
     if not present:
         raise InputError(
