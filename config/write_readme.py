@@ -16,7 +16,15 @@ from fidelity import settings  # noqa: E402
 
 README = ROOT / "config" / "README.md"
 MARK = "<!-- keys: written by config/write_readme.py from the schema -->"
-TOP_HEADINGS = ("explain", "postprocess", "scores", "statistics", "figures", "compute")
+TOP_HEADINGS = (
+    "explain",
+    "postprocess",
+    "scores",
+    "statistics",
+    "figures",
+    "lung_model",
+    "compute",
+)
 
 
 def tables() -> str:

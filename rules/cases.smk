@@ -88,6 +88,7 @@ rule prepare:
         classes=classes_of,
         # The shard's own table says which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
+        lung_model=lung_file("model.safetensors"),
     output:
         "results/{dataset}/prepared/{shard}.h5",
     log:
@@ -96,13 +97,86 @@ rule prepare:
         "results/benchmarks/{dataset}/prepare/{shard}.tsv"
     conda:
         ENV
+    threads: lambda w: COMPUTE["threads"] if w.dataset in LUNGS_FROM else 1
     resources:
         mem_mb=memory(1500),
         runtime=60,
     params:
         settings=lambda w: subset(w.dataset, PREPARE_KEYS),
-        digest=digests.module_digest("datasets.prepare"),
+        lung=lung_settings,
+        digest=prepare_digest,
     message:
         "Preparing {wildcards.shard} of {wildcards.dataset}"
     script:
         "../workflow_scripts/prepare.py"
+
+
+rule fit_lung_model:
+    input:
+        cases=rules.index_cases.output.cases,
+        # The case table says which files changed (by digest); the folder's time does not.
+        raw=lambda w: ancient(raw_of(w)),
+    output:
+        model="results/{dataset}/lung_model/model.safetensors",
+    log:
+        "results/logs/{dataset}/lung_model/fit.log",
+    benchmark:
+        "results/benchmarks/{dataset}/lung_model/fit.tsv"
+    wildcard_constraints:
+        dataset=any_of(set(LUNGS_FROM.values())),
+    conda:
+        ENV
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=memory(4000, 3000),
+        runtime=240,
+    params:
+        # How predicted masks are cleaned up teaches the network nothing.
+        settings={k: v for k, v in cfg["lung_model"].items() if k != "components"},
+        intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),
+        seed=cfg["seed"],
+        compute=LUNG_COMPUTE,
+        digest=digests.module_digest("lung_model"),
+    message:
+        "Teaching a network the lungs of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/fit_lung_model.py"
+
+
+rule measure_lung_model:
+    input:
+        cases=rules.index_cases.output.cases,
+        raw=lambda w: ancient(raw_of(w)),
+        model=rules.fit_lung_model.output.model,
+    output:
+        scores="results/{dataset}/lung_model/scores.csv",
+        quality=report(
+            "results/{dataset}/lung_model/quality.csv",
+            caption="captions/lung_model.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"content": "Model of the lungs"},
+        ),
+    log:
+        "results/logs/{dataset}/lung_model/measure.log",
+    benchmark:
+        "results/benchmarks/{dataset}/lung_model/measure.tsv"
+    wildcard_constraints:
+        dataset=any_of(set(LUNGS_FROM.values())),
+    conda:
+        ENV
+    threads: COMPUTE["threads"]
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        components=cfg["lung_model"]["components"],
+        intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),
+        statistics={key: cfg["statistics"][key] for key in ("replicates", "alpha")},
+        seed=cfg["seed"],
+        compute=LUNG_COMPUTE,
+        digest=digests.module_digest("lung_model"),
+    message:
+        "Measuring the model of the lungs on the test split of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/measure_lung_model.py"

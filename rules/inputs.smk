@@ -10,6 +10,9 @@ INDEX_KEYS = (
     "annotated_classes",
     "labels",
     "lung_masks",
+    "lung_from",
+    "intensity",
+    "intensity_percentiles",
     "duplicates",
     "limit",
     "strict",
@@ -20,8 +23,46 @@ PREPARE_KEYS = (
     "input",
     "image_size",
     "lung_masks",
+    "intensity",
+    "intensity_percentiles",
     "annotated_classes",
 )
+
+
+# Data sets whose lungs are drawn by a model, and the data set that has taught it.
+LUNGS_FROM = {
+    name: entry["lung_from"]
+    for name, entry in DATASETS.items()
+    if entry["lung_masks"] == "predicted"
+}
+
+
+def lung_file(name):
+    """An input function: a file of the model that draws a data set's lungs, if one does."""
+    return lambda w: (
+        f"results/{LUNGS_FROM[w.dataset]}/lung_model/{name}"
+        if w.dataset in LUNGS_FROM
+        else []
+    )
+
+
+def lung_settings(w):
+    """What `prepare` must know to draw lungs."""
+    if w.dataset not in LUNGS_FROM:
+        return {}
+    return {
+        "lung_from": LUNGS_FROM[w.dataset],
+        "components": cfg["lung_model"]["components"],
+        "compute": LUNG_COMPUTE,
+    }
+
+
+def prepare_digest(w):
+    drawn = ["lung_model"] if w.dataset in LUNGS_FROM else []
+    return digests.module_digest("datasets.prepare", *drawn)
+
+
+LUNG_COMPUTE = {key: COMPUTE[key] for key in ("threads", "device")}
 
 
 def subset(dataset, keys):

@@ -195,6 +195,7 @@ rule verdict:
             then="results/{dataset}/tables/classification.csv",
             otherwise=[],
         ),
+        lung_quality=lung_file("quality.csv"),
     output:
         markdown="results/{dataset}/tables/verdict.md",
         html=report(
@@ -219,6 +220,7 @@ rule verdict:
         bases=BASES,
         confounded=settings.confounded(cfg),
         statistics=cfg["statistics"],
+        lung_from=lambda w: LUNGS_FROM.get(w.dataset, ""),
         digest=digests.module_digest("verdict.build", "verdict.pages", "tables.layout"),
     message:
         "Writing the verdict on {wildcards.dataset}"

@@ -13,6 +13,7 @@ rule format_tables:
             then="results/{dataset}/tables/classification.csv",
             otherwise=[],
         ),
+        lung_quality=lung_file("quality.csv"),
     output:
         markdown="results/{dataset}/tables/tables.md",
         latex="results/{dataset}/tables/tables.tex",

@@ -21,6 +21,8 @@ def main(
     markdown: str,
     latex: str,
     html: str,
+    lung_quality: str = "",
+    dataset: str = "",
 ) -> None:
     """Write all tables in three formats.
 
@@ -38,6 +40,8 @@ def main(
         markdown: output.
         latex: output.
         html: output, a standalone page.
+        lung_quality: quality.csv of the model that drew the lungs; empty where none did.
+        dataset: key of the data set, for the table of the lungs.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
@@ -68,6 +72,9 @@ def main(
     laid_out += tables.model_tables(modelled, statistics, unit)
     if classified is not None:
         laid_out.append(tables.classification_table(classified))
+    if lung_quality:
+        measured = tables.read_results(lung_quality, tables.LUNG_NUMBERS)
+        laid_out.append(tables.lung_table(measured, dataset))
     write_text(markdown, tables.to_markdown(laid_out))
     write_text(latex, tables.to_latex(laid_out))
     write_text(html, tables.to_html(laid_out, "Localization and classification"))
@@ -95,4 +102,6 @@ if __name__ == "__main__":
             markdown=snakemake.output.markdown,
             latex=snakemake.output.latex,
             html=snakemake.output.html,
+            lung_quality=snakemake.input.get("lung_quality", ""),
+            dataset=snakemake.wildcards.dataset,
         )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ def main(
     classes_json: str | Path,
     settings: dict[str, Any],
     output: str | Path,
+    lung_model: str = "",
+    lung: Mapping[str, Any] | None = None,
 ) -> None:
     """Prepare the cases of a shard.
 
@@ -26,6 +29,8 @@ def main(
         classes_json: classes.json of the data set.
         settings: of the data set.
         output: HDF5 file to write.
+        lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.
+        lung: then `lung_from` (data set that taught the model), `components` and `compute`.
 
     Raises:
         InputError: a file has become unusable since it was indexed.
@@ -36,8 +41,17 @@ def main(
         **classes,
         "image_size": settings["image_size"],
         "input": settings.get("input", "full"),
+        "lung_masks": settings.get("lung_masks", "provided"),
     }
-    write_prepared(output, prepare_cases(cases, Path(raw_dir) / "data", settings), attrs)
+    predict = None
+    if lung_model:
+        # Not at the top: it imports torch, which no other data set's shards need.
+        from fidelity.lung_model import predictor
+
+        predict = predictor(Path(lung_model), lung["components"], lung["compute"])
+        attrs["lung_from"] = lung["lung_from"]
+    prepared = prepare_cases(cases, Path(raw_dir) / "data", settings, predict)
+    write_prepared(output, prepared, attrs)
     logging.info("%d cases prepared", len(cases))
 
 
@@ -49,4 +63,6 @@ if __name__ == "__main__":
             classes_json=snakemake.input.classes,
             settings=snakemake.params.settings,
             output=snakemake.output[0],
+            lung_model=snakemake.input.get("lung_model", ""),
+            lung=snakemake.params.lung,
         )

@@ -12,6 +12,7 @@ from fidelity.seeds import SEEDS
 from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
     LOCALIZATION_NUMBERS,
+    LUNG_NUMBERS,
     read_results,
 )
 from fidelity.verdict import pages
@@ -38,6 +39,8 @@ def main(
     markdown: str,
     html: str,
     json: str,
+    lung_quality: str = "",
+    lung_from: str = "",
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
 
@@ -55,6 +58,8 @@ def main(
         markdown: output.
         html: output, a standalone page.
         json: output.
+        lung_quality: quality.csv of the model that drew the lungs; empty where none did.
+        lung_from: the data set that taught it.
     """
     tables = Tables(
         read_results(localization, LOCALIZATION_NUMBERS),
@@ -62,6 +67,8 @@ def main(
         read_results(ranks, RANK_NUMBERS),
         read_results(seeds, SEED_NUMBERS) if seeds else None,
         read_results(classification, CLASSIFICATION_NUMBERS) if classification else None,
+        read_results(lung_quality, LUNG_NUMBERS) if lung_quality else None,
+        lung_from,
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
@@ -90,4 +97,6 @@ if __name__ == "__main__":
             markdown=snakemake.output.markdown,
             html=snakemake.output.html,
             json=snakemake.output.json,
+            lung_quality=snakemake.input.get("lung_quality", ""),
+            lung_from=snakemake.params.lung_from,
         )

@@ -5,9 +5,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from small_data import write_image
 
-from fidelity.datasets.images import read_image, read_mask
+from fidelity.datasets import images
+from fidelity.datasets.images import (
+    Intensity,
+    IntensityError,
+    decode_image,
+    read_image,
+    read_mask,
+)
 from fidelity.errors import InputError
 
 GREY = np.random.default_rng(1).integers(0, 256, (12, 9), np.uint8)
@@ -25,12 +35,69 @@ def test_jpeg_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_16_bit_is_stretched_per_image(tmp_path, suffix):
-    deep = np.array([[1000, 2000], [3000, 5000]], np.uint16)
+def test_white_of_16_bit_is_the_end_of_the_range(tmp_path, suffix):
+    deep = np.array([[0, 257 * 3], [32768, 65535]], np.uint16)
     image = read_image(write_image(tmp_path / f"i.{suffix}", deep))
-    np.testing.assert_allclose(image, [[0, 63.75], [127.5, 255]])
-    flat = read_image(write_image(tmp_path / f"f.{suffix}", np.full((2, 2), 7, np.uint16)))
-    assert (flat == 0).all()
+    np.testing.assert_allclose(image, [[0, 3], [32768 / 257, 255]], rtol=1e-6)
+    flat = read_image(write_image(tmp_path / f"f.{suffix}", np.full((2, 2), 257 * 7, np.uint16)))
+    assert flat.dtype == np.uint8
+    assert (flat == 7).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_percentiles_become_black_and_white(tmp_path, suffix):
+    deep = np.array([[1000, 2000], [3000, 5000]], np.uint16)
+    path = write_image(tmp_path / f"i.{suffix}", deep)
+    whole = read_image(path, Intensity("percentile", 0, 100))
+    np.testing.assert_allclose(whole, [[0, 63.75], [127.5, 255]])
+    # Linear between order statistics: 25 % lies at 1750, 75 % at 3500; beyond them it is clipped.
+    cut = read_image(path, Intensity("percentile", 25, 75))
+    np.testing.assert_allclose(cut, [[0, 250 / 1750 * 255], [1250 / 1750 * 255, 255]], rtol=1e-6)
+    flat = write_image(tmp_path / f"f.{suffix}", np.full((2, 2), 7, np.uint16))
+    assert (read_image(flat, Intensity("percentile")) == 0).all()
+
+
+def test_12_bit_values_in_16_bits_are_refused_rather_than_nearly_black(tmp_path):
+    deep = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    path = write_image(tmp_path / "i.png", deep)
+    with pytest.raises(IntensityError, match=r"0 to 4095.*0 to 65535.*intensity: percentile"):
+        read_image(path)
+    image = read_image(path, Intensity("percentile", 0, 100))
+    assert len(np.unique(image)) == 4096  # nothing is cut to 8 bit on reading
+
+
+def test_floats_declare_no_white(tmp_path):
+    path = write_image(tmp_path / "i.tif", np.array([[0, 0.5], [0.75, 1]], np.float32))
+    with pytest.raises(IntensityError, match="float32.*intensity: percentile"):
+        read_image(path)
+    image = read_image(path, Intensity("percentile", 0, 100))
+    np.testing.assert_allclose(image, [[0, 127.5], [191.25, 255]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(np.uint16, (5, 6), elements=st.integers(0, 65535)),
+    st.sampled_from([Intensity(), Intensity("percentile"), Intensity("percentile", 10, 80)]),
+)
+def test_order_of_16_bit_values_is_kept(pixels, intensity):
+    data = cv2.imencode(".png", pixels)[1].tobytes()
+    try:
+        image = decode_image(data, "i.png", intensity)
+    except IntensityError:
+        assert np.ptp(pixels) < 65535 / 8
+        return
+    order = np.argsort(pixels.ravel(), kind="stable")
+    assert (np.diff(image.ravel()[order].astype(float)) >= 0).all()
+    assert image.min() >= 0
+    assert image.max() <= 255
+
+
+def test_files_of_more_than_the_limit_are_not_read(tmp_path, monkeypatch):
+    path = write_image(tmp_path / "i.png", GREY)
+    monkeypatch.setattr(images, "MAX_BYTES", 10)
+    monkeypatch.setattr(Path, "read_bytes", None)
+    with pytest.raises(InputError, match=r"i.png: the file has 0.0 GB, more than"):
+        read_image(path)
 
 
 def test_colour_and_alpha_become_grey(tmp_path):

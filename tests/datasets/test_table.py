@@ -36,6 +36,8 @@ SETTINGS = {
     "annotated_classes": ["Nodule"],
     "lung_masks": "none",
     "image_size": 12,
+    "intensity": "percentile",
+    "intensity_percentiles": [0, 100],
     "labels": {},
 }
 

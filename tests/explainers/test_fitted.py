@@ -14,14 +14,10 @@ from fidelity.explainers import runner
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import mean_mask, unet
 from fidelity.explainers.baselines.fitted import read_fitted
-from fidelity.explainers.baselines.unet_training import (
-    _own_channel,
-    _varied,
-    mean_dice,
-    read_examples,
-)
+from fidelity.explainers.baselines.unet import read_examples
 from fidelity.maps import read_maps, render
 from fidelity.masks import decode, encode
+from fidelity.segmentation import _own_channel, _varied, mean_dice
 
 SIDE = 32
 MEAN = {"method": "mean_mask", "align": "image"}

@@ -34,6 +34,7 @@ COUNTED = {
     "lime",
     "monai",
     "numpy",
+    "pydicom",
     "pytorch_grad_cam",
     "scipy",
     "skimage",

@@ -15,6 +15,8 @@ SPLIT_ALIASES = {"valid": "val", "validation": "val"}
 MASK_PREFIX = "mask:"
 SECOND_PREFIX = "second_mask:"
 SPACING = ("spacing_row", "spacing_column")
+SPACING_FROM = "spacing_from"
+LUNG_FROM = "lung_from"
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
@@ -37,6 +39,10 @@ class Case:
         digest: hash of the bytes of the image and its masks; empty before indexing.
         second_masks: path of a second reader's mask per source class, where there is one.
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
+        spacing_from: `table`, or the DICOM element that the spacing was read from; empty before
+            indexing or without a spacing.
+        lung_from: data set whose lung masks taught the model that predicts this case's; empty
+            where the lung mask is provided or absent.
     """
 
     case: str
@@ -51,6 +57,8 @@ class Case:
     digest: str = ""
     second_masks: dict[str, str] = field(default_factory=dict)
     spacing: tuple[float, float] | None = None
+    spacing_from: str = ""
+    lung_from: str = ""
 
 
 def sort_key(case: Case) -> tuple[int, str]:
@@ -94,8 +102,8 @@ def read_cases(path: str | Path) -> list[Case]:
     """Read a case table.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
-    second_mask:<class>…, spacing_row, spacing_column (mm), width, height, digest. Several labels
-    are joined by "|". An empty cell means "absent".
+    second_mask:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from, width, height,
+    digest. Several labels are joined by "|". An empty cell means "absent".
 
     Args:
         path: a CSV file in UTF-8.
@@ -158,6 +166,8 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
         *(MASK_PREFIX + name for name in classes),
         *(SECOND_PREFIX + name for name in second),
         *(SPACING if any(case.spacing for case in cases) else ()),
+        *([SPACING_FROM] if any(case.spacing_from for case in cases) else ()),
+        *([LUNG_FROM] if any(case.lung_from for case in cases) else ()),
         *TAIL,
     ]
     # The csv module rather than pandas: jobs that only need the table start half a second sooner.
@@ -185,6 +195,8 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
                     **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
                     **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
+                    **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
+                    **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
                 }
             )
 
@@ -248,6 +260,8 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         digest=row.get("digest") or "",
         second_masks=masks(SECOND_PREFIX),
         spacing=_spacing(row, path, where),
+        spacing_from=(row.get(SPACING_FROM) or "").strip(),
+        lung_from=(row.get(LUNG_FROM) or "").strip(),
     )
 
 

@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images import MaskValueError, decode_image, decode_mask, read_bytes
+from fidelity.datasets.images import (
+    FULL,
+    Intensity,
+    IntensityError,
+    MaskValueError,
+    decode_image,
+    decode_mask,
+    is_dicom,
+    read_bytes,
+)
 from fidelity.errors import InputError
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
@@ -17,6 +26,10 @@ ASPECT_TOLERANCE = 0.01
 
 class MisfitError(InputError):
     """A mask is missing or does not fit its image: a fault of the data set, not of one file."""
+
+
+# Faults of the data set or of its settings, which every file of a kind shares.
+FATAL = (MaskValueError, MisfitError, IntensityError)
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,13 @@ class Examined:
 
 
 def examine(
-    case: Case, root: Path, *, same_size: bool, lung_expected: bool, lung_needed: bool
+    case: Case,
+    root: Path,
+    *,
+    same_size: bool,
+    lung_expected: bool,
+    lung_needed: bool,
+    intensity: Intensity = FULL,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -50,16 +69,19 @@ def examine(
         same_size: the source declares image and masks to be of equal size.
         lung_expected: every case must have a lung mask.
         lung_needed: the lung mask decides the classifier's input, so it must not be empty.
+        intensity: the data set's.
 
     Returns:
-        The case with size and digest, or the first problem.
+        The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
+        first problem.
     """
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
     try:
         data = read_bytes(root / case.image)
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-        shape = decode_image(data, root / case.image).shape
+        shape = decode_image(data, root / case.image, intensity).shape
+        spacing, spacing_from = _spacing(case, data, root / case.image)
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(name: str, path: str) -> np.ndarray:
@@ -86,11 +108,16 @@ def examine(
                 )
             mask(f"second_mask:{name}", path)
     except InputError as error:
-        return Examined(
-            case, image_digest, error, file, isinstance(error, MaskValueError | MisfitError)
-        )
+        return Examined(case, image_digest, error, file, isinstance(error, FATAL))
     height, width = shape
-    done = replace(case, width=width, height=height, digest=digest.hexdigest())
+    done = replace(
+        case,
+        width=width,
+        height=height,
+        digest=digest.hexdigest(),
+        spacing=spacing,
+        spacing_from=spacing_from,
+    )
     return Examined(done, image_digest)
 
 
@@ -112,6 +139,17 @@ def _missing_second(case: Case, name: str, path: Path) -> InputError:
         field=f"second_mask:{name}",
         remedy="Add the file, or leave the cell empty where nobody read twice",
     )
+
+
+def _spacing(case: Case, data: bytes, path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Give the pixel spacing and where it is from; a table's goes before a DICOM header's."""
+    if case.spacing is not None:
+        return case.spacing, case.spacing_from or "table"
+    if not is_dicom(data):
+        return None, ""
+    from fidelity.datasets.dicom import dicom_spacing
+
+    return dicom_spacing(data, str(path)) or (None, "")
 
 
 def _check_lung(

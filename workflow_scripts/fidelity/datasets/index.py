@@ -14,6 +14,7 @@ from typing import Any
 from fidelity.datasets import registry
 from fidelity.datasets.cases import SPLITS, Case, sort_key
 from fidelity.datasets.examine import Examined, examine, missing_mask
+from fidelity.datasets.images import intensity_of
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.problems import raise_first
 from fidelity.errors import InputError
@@ -41,10 +42,11 @@ def index_cases(
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
-    Settings used: annotated_classes, labels, input, lung_masks, limit, strict, duplicates, and the
-    source's own. Damaged files put their case into quarantine (or are fatal under `strict`); what
-    is wrong with the data set as a whole is fatal: ambiguous ids, masks that are not binary or
-    missing, one image or patient in two splits (unless `duplicates` says otherwise).
+    Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
+    intensity_percentiles, limit, strict, duplicates, and the source's own. Damaged files put their
+    case into quarantine (or are fatal under `strict`); what is wrong with the data set as a whole
+    is fatal: ambiguous ids, masks that are not binary or missing, grey values that do not fit
+    `intensity`, one image or patient in two splits (unless `duplicates` says otherwise).
 
     Args:
         source: name in the registry.
@@ -136,7 +138,7 @@ def _check_settings(settings: dict[str, Any]) -> None:
     """Check the keys used here; the config's schema does so earlier, with the config's name."""
     for name, default, known in (
         ("input", "full", ("full", "lung_masked", "lung_crop")),
-        ("lung_masks", "provided", ("provided", "none")),
+        ("lung_masks", "provided", ("provided", "predicted", "none")),
         ("duplicates", "error", ("error", "exclude", "keep")),
     ):
         value = settings.get(name, default)
@@ -201,6 +203,7 @@ def _without_dropped_labels(cases: list[Case], settings: dict[str, Any]) -> list
 def _only_used_masks(case: Case, settings: dict[str, Any]) -> Case:
     """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
     annotated = settings["annotated_classes"]
+    lung_masks = settings.get("lung_masks", "provided")
     return replace(
         case,
         masks={c: case.masks[c] for c in annotated if c in case.labels and c in case.masks},
@@ -209,7 +212,8 @@ def _only_used_masks(case: Case, settings: dict[str, Any]) -> Case:
             for c in annotated
             if c in case.labels and c in case.second_masks
         },
-        lung_mask=None if settings.get("lung_masks") == "none" else case.lung_mask,
+        lung_mask=case.lung_mask if lung_masks == "provided" else None,
+        lung_from=settings["lung_from"] if lung_masks == "predicted" else "",
     )
 
 
@@ -241,6 +245,7 @@ def _examine_all(
         same_size=same_size,
         lung_expected=lung,
         lung_needed=settings.get("input", "full") != "full",
+        intensity=intensity_of(settings),
     )
     annotated = set(settings["annotated_classes"])
 
@@ -321,6 +326,11 @@ def _report(cases: list[Case], quarantine: list[Quarantined]) -> None:
     counts = Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
     for (split, label), count in counts.items():
         log.info("%s, %s: %d cases", split, label, count)
+    for origin, count in Counter(case.spacing_from for case in cases).items():
+        if origin == "ImagerPixelSpacing":
+            log.warning("%d cases: pixel spacing at the detector, not magnification-free", count)
+        elif origin:
+            log.info("%d cases: pixel spacing from %s", count, origin)
     if quarantine:
         log.warning("%d cases left out, see the quarantine table", len(quarantine))
         for entry in quarantine[:5]:

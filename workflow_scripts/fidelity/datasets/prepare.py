@@ -1,6 +1,6 @@
 """From the files of a case to what the classifier and the scores need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images import read_image, read_mask
+from fidelity.datasets.images import intensity_of, read_image, read_mask
 from fidelity.datasets.prepared import Box, PreparedCase
 from fidelity.errors import InputError
 from fidelity.masks import RLE, at_size, encode
@@ -20,16 +20,24 @@ CROP_MARGIN = 0.05
 READERS = 4
 BLOCK = 64
 
+# From grey values 0 … 255 (H, W) to a lung mask of that size.
+LungPredictor = Callable[[np.ndarray], np.ndarray]
+
 
 def prepare_cases(
-    cases: Iterable[Case], root: str | Path, settings: dict[str, Any]
+    cases: Iterable[Case],
+    root: str | Path,
+    settings: dict[str, Any],
+    predict_lung: LungPredictor | None = None,
 ) -> Iterator[PreparedCase]:
     """Prepare cases with several readers, keeping their order and little in memory.
 
     Args:
         cases: indexed cases.
         root: the data root.
-        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`.
+        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
+            `intensity`, `intensity_percentiles`.
+        predict_lung: gives the lung masks where `lung_masks` is `predicted`.
 
     Yields:
         The prepared cases in the given order.
@@ -40,10 +48,17 @@ def prepare_cases(
     stream = iter(cases)
     with ThreadPoolExecutor(READERS) as pool:
         while block := list(islice(stream, BLOCK)):
-            yield from pool.map(lambda case: prepare_case(case, Path(root), settings), block)
+            yield from pool.map(
+                lambda case: prepare_case(case, Path(root), settings, predict_lung), block
+            )
 
 
-def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCase:
+def prepare_case(
+    case: Case,
+    root: Path,
+    settings: dict[str, Any],
+    predict_lung: LungPredictor | None = None,
+) -> PreparedCase:
     """Read one case, apply the input setting and resize.
 
     `full` shows the image, `lung_masked` the image times its lung mask, `lung_crop` the bounding
@@ -53,6 +68,7 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
         case: an indexed case.
         root: the data root.
         settings: see `prepare_cases`.
+        predict_lung: see `prepare_cases`.
 
     Returns:
         The prepared case. Reference and lung masks are at the image's native size; a mask drawn at
@@ -62,16 +78,16 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
     Raises:
         InputError: a file is unreadable, or the input setting needs a lung mask that is not there.
     """
-    shown = read_image(root / case.image)
+    shown = read_image(root / case.image, intensity_of(settings))
     size = shown.shape
-    wants_lung = case.lung_mask is not None and settings.get("lung_masks") != "none"
-    lung = at_size(read_mask(root / case.lung_mask), size) if wants_lung else None
+    lung = _lung(case, root, settings, shown, predict_lung)
     mode = settings.get("input", "full")
     box: Box = (0, 0, *size)
     if mode != "full":
         if lung is None or not lung.any():
+            which = "predicted lung" if case.lung_from else "lung mask"
             raise InputError(
-                f"the case {case.case!r} has no lung mask, and input is {mode!r}",
+                f"the case {case.case!r} has no {which}, and input is {mode!r}",
                 file=root / (case.lung_mask or case.image),
                 field="input",
                 remedy="Set input: full, or index the cases again",
@@ -107,6 +123,24 @@ def prepare_case(case: Case, root: Path, settings: dict[str, Any]) -> PreparedCa
         second_references=marked(case.second_masks),
         spacing=case.spacing,
     )
+
+
+def _lung(
+    case: Case,
+    root: Path,
+    settings: dict[str, Any],
+    image: np.ndarray,
+    predict: LungPredictor | None,
+) -> np.ndarray | None:
+    """Read or predict the lung mask at the image's native size; None where there shall be none."""
+    kind = settings.get("lung_masks", "provided")
+    if kind == "predicted":
+        if predict is None:
+            raise ValueError("lung_masks is 'predicted', and no model was given")
+        return predict(image)
+    if case.lung_mask is None or kind == "none":
+        return None
+    return at_size(read_mask(root / case.lung_mask), image.shape)
 
 
 def lung_box(lung: np.ndarray) -> Box:

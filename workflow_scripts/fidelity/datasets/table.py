@@ -3,7 +3,7 @@
 Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
 `mask:<class>` per annotated class, one `second_mask:<class>` per class that a second reader has
 marked, spacing_row and spacing_column (mm per pixel of the image). Paths are relative to the data
-root; PNG, JPEG or TIFF.
+root; PNG, JPEG, TIFF or (images) DICOM. An indexed table (cases.csv) can be given again.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,11 @@ from pathlib import Path
 
 from fidelity.datasets.cases import (
     HEAD,
+    LUNG_FROM,
     MASK_PREFIX,
     SECOND_PREFIX,
     SPACING,
+    SPACING_FROM,
     TAIL,
     Case,
     read_cases,
@@ -72,7 +74,7 @@ def table_path(root: Path, settings: dict) -> Path:
 
 
 def _check_columns(path: Path) -> None:
-    known = [*HEAD, *TAIL, *SPACING]
+    known = [*HEAD, *TAIL, *SPACING, SPACING_FROM, LUNG_FROM]
     prefixes = (MASK_PREFIX, SECOND_PREFIX)
     columns = read_header(path)
     if len(columns) == 1 and ";" in columns[0]:

@@ -231,6 +231,15 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                 field=asking[0],
                 remedy="Leave it out, or use a data set with lung masks",
             )
+    _check_lung_source(key, settings, config, source)
+    low, high = settings["intensity_percentiles"]
+    if low >= high:
+        raise InputError(
+            f"{low:g} is not below {high:g}",
+            file=source,
+            field=f"{path}.intensity_percentiles",
+            remedy="Give the percentile of black, then that of white",
+        )
     _check_second_reader(key, settings, config, source)
     for cls in settings["annotated_classes"]:
         if settings["labels"].get(cls, cls) is None:
@@ -270,6 +279,31 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                     "Known",
                 ),
             )
+
+
+def _check_lung_source(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
+    """See that predicted lungs have a data set to learn from; it has provided ones: no cycles."""
+    path, origin = f"datasets.{key}", settings["lung_from"]
+    if settings["lung_masks"] != "predicted":
+        if origin is not None:
+            raise InputError(
+                f"is only read where lung_masks is predicted, not {settings['lung_masks']}",
+                file=source,
+                field=f"{path}.lung_from",
+                remedy="Leave it out, or set lung_masks: predicted",
+            )
+        return
+    able = [k for k, other in config["datasets"].items() if other["lung_masks"] == "provided"]
+    if origin not in able:
+        what = "is missing" if origin is None else f"{origin!r} is no data set with lung masks"
+        raise InputError(
+            what,
+            file=source,
+            field=f"{path}.lung_from",
+            remedy=suggestion(origin or "", able, "Those with lung_masks: provided")
+            if able
+            else "Add a data set with lung_masks: provided to the config",
+        )
 
 
 def _check_second_reader(key: str, settings: dict[str, Any], config: dict, source: str) -> None:

@@ -7,6 +7,7 @@ from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
     COMPARISON_NUMBERS,
     LOCALIZATION_NUMBERS,
+    LUNG_NUMBERS,
     MODEL_NUMBERS,
     SEED_NUMBERS,
     Table,
@@ -14,12 +15,14 @@ from fidelity.tables.layout import (
     read_results,
 )
 from fidelity.tables.localization import localization_tables
+from fidelity.tables.lungs import lung_table
 from fidelity.tables.quality import quality_by_classifier
 
 __all__ = [
     "CLASSIFICATION_NUMBERS",
     "COMPARISON_NUMBERS",
     "LOCALIZATION_NUMBERS",
+    "LUNG_NUMBERS",
     "MODEL_NUMBERS",
     "SEED_NUMBERS",
     "Table",
@@ -27,6 +30,7 @@ __all__ = [
     "comparison_tables",
     "escape_formulas",
     "localization_tables",
+    "lung_table",
     "model_tables",
     "quality_by_classifier",
     "read_results",

@@ -30,6 +30,7 @@ COMPARISON_NUMBERS = [
     "p_permutation_adjusted",
 ]
 SEED_NUMBERS = ["n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_half_width"]
+LUNG_NUMBERS = ["n", "n_patients", "mean", "ci_low", "ci_high", "median", "min"]
 MODEL_NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n", "n_patients"]
 FAMILIES = {"cam": "CAM", "null": "null baseline"}
 NOT_EXPLAINING = {"null": 1, "ceiling": 2}

@@ -13,6 +13,8 @@ from fidelity.verdict.wording import counted, digits_of, listed, p_value, title_
 
 # Below this accuracy, plain or balanced, a localization score says little about explanations.
 WEAK_ACCURACY = 0.65
+# Below this test Dice predicted lungs say little about lungs; published U-Nets reach .98.
+WEAK_LUNGS = 0.9
 
 
 def foundations(evidence: Evidence) -> Section:
@@ -20,6 +22,7 @@ def foundations(evidence: Evidence) -> Section:
     told = [
         *_unit(evidence),
         *_classifier(evidence),
+        *_lungs(evidence),
         *_seeds(evidence),
         *_empty_and_failed(evidence),
     ]
@@ -179,6 +182,30 @@ def _classifier(evidence: Evidence) -> Iterator[Sentence]:
         yield Sentence(text, "warning", "", told)
     else:
         yield Sentence(f"{text}.", "note", "", told)
+
+
+def _lungs(evidence: Evidence) -> Iterator[Sentence]:
+    """Say that the lung masks are predicted, and how well the model draws known ones."""
+    table, origin = evidence.tables.lungs, evidence.tables.lungs_from
+    if table is None:
+        return
+    text = (
+        f"The lung masks are predicted by a U-Net that those of {origin} have taught, not drawn "
+        "by readers"
+    )
+    rows = table[table["metric"] == "dice"]
+    if rows.empty:
+        yield Sentence(f"{text}; how well it draws was not measured.", "warning")
+        return
+    dice, n = float(rows["mean"].iloc[0]), int(rows["n"].iloc[0])
+    text += f": mean Dice {dice:.3f} on the test split there ({counted(n, 'image')})"
+    weak = dice < WEAK_LUNGS
+    text += (
+        f", below {WEAK_LUNGS:g}: what rests on the lung is not to be relied on."
+        if weak
+        else ("; here it was not measured.")
+    )
+    yield Sentence(text, "warning" if weak else "note", "", {"lung_dice": dice, "n": n})
 
 
 def _seeds(evidence: Evidence) -> Iterator[Sentence]:

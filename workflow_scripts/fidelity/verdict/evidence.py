@@ -22,6 +22,8 @@ class Tables:
         ranks: ranks.csv.
         seeds: seeds.csv; None without classifiers.
         classification: classification.csv; None without classifiers.
+        lungs: quality.csv of the model that drew the lung masks; None where none did.
+        lungs_from: the data set that taught it.
     """
 
     localization: pd.DataFrame
@@ -29,6 +31,8 @@ class Tables:
     ranks: pd.DataFrame
     seeds: pd.DataFrame | None = None
     classification: pd.DataFrame | None = None
+    lungs: pd.DataFrame | None = None
+    lungs_from: str = ""
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,12 @@ def write_fitted(
         temporary.write_bytes(save(dict(tensors), metadata={"fidelity": text}))
 
 
+def fitted_settings(path: Path) -> dict[str, Any]:
+    """Read the settings that a file was fitted with; `read_fitted` checks the file."""
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["fidelity"])["settings"]
+
+
 def read_fitted(path: Path, method: str) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read what `write_fitted` wrote.
 

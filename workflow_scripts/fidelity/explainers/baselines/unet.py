@@ -6,51 +6,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.networks.nets import UNet
-from torch.nn import functional
 
 from fidelity.compute import configure
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.explainers.baselines.fitted import no_training_masks, read_fitted, write_fitted
-from fidelity.explainers.baselines.unet_training import read_examples, train_network
+from fidelity.explainers.baselines.fitted import (
+    annotated_cases,
+    no_training_masks,
+    read_fitted,
+    write_fitted,
+)
+from fidelity.frames import reference_in_frame
 from fidelity.maps import SaliencyMap
-
-LEVELS = 5
-FACTOR = 2 ** (LEVELS - 1)  # sides that the network can halve and double without a remainder
-
-
-class Segmenter(torch.nn.Module):
-    """MONAI's U-Net with residual units, for images of any size.
-
-    MONAI's own last level has as many channels as there are classes, at full resolution; on one or
-    two classes that starves it. Here it keeps its features, and a 1×1 convolution reads them.
-    """
-
-    def __init__(self, outputs: int, channels: int) -> None:
-        """Build it.
-
-        Args:
-            outputs: number of classes.
-            channels: of the first level; each further level doubles them.
-        """
-        super().__init__()
-        self.network = UNet(
-            spatial_dims=2,
-            in_channels=1,
-            out_channels=channels,
-            channels=[channels * 2**level for level in range(LEVELS)],
-            strides=[2] * (LEVELS - 1),
-            num_res_units=2,
-            norm="batch",
-        )
-        self.head = torch.nn.Conv2d(channels, outputs, kernel_size=1)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn grey images (n, H, W) in 0 … 1 into logits (n, outputs, H, W)."""
-        height, width = images.shape[1:]
-        x = (images[:, None] - 0.5) / 0.25
-        x = functional.pad(x, (0, -width % FACTOR, 0, -height % FACTOR), mode="replicate")
-        return self.head(self.network(x))[..., :height, :width]
+from fidelity.segmentation import Examples, Segmenter, train_network
 
 
 def fit(
@@ -61,7 +28,7 @@ def fit(
     compute: dict[str, Any],
     output: Path,
 ) -> None:
-    """Train the U-Net on working images; see `unet_training.train_network`.
+    """Train the U-Net on working images; see `segmentation.train_network`.
 
     Args:
         train: prepared training shards.
@@ -84,6 +51,26 @@ def fit(
     train_network(network, training, validation.of_classes(classes), settings, seed)
     tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     write_fitted(output, tensors, classes, settings)
+
+
+def read_examples(shards: Sequence[Path]) -> Examples:
+    """Read the annotated cases of shards, sorted by case so that sharding changes nothing."""
+    found = [
+        (case.case, cls, case.image, reference_in_frame(case, cls, "working"))
+        for case in annotated_cases(shards)
+        for cls in case.references
+    ]
+    found.sort(key=lambda item: item[:2])
+    classes = sorted({cls for _, cls, _, _ in found})
+    if not found:
+        empty = np.zeros((0, 1, 1))
+        return Examples(empty.astype(np.uint8), empty.astype(bool), np.zeros(0, np.int64), [])
+    return Examples(
+        np.stack([image for _, _, image, _ in found]),
+        np.stack([mask for _, _, _, mask in found]),
+        np.array([classes.index(cls) for _, cls, _, _ in found]),
+        classes,
+    )
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

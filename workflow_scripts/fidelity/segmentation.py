@@ -1,27 +1,62 @@
-"""Training of the U-Net that is the ceiling."""
+"""A small U-Net and its training, for whatever has images with masks: lesions, lungs."""
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from monai.losses import DiceCELoss
+from monai.networks.nets import UNet
+from torch.nn import functional
 
 from fidelity.classifiers.augment import augment
 from fidelity.errors import InputError
-from fidelity.explainers.baselines.fitted import annotated_cases
-from fidelity.frames import reference_in_frame
 from fidelity.seeding import seed_for
 
 log = logging.getLogger(__name__)
 
+LEVELS = 5
+FACTOR = 2 ** (LEVELS - 1)  # sides that the network can halve and double without a remainder
 # The same movement for image and mask; grey values of the image alone.
 MOVEMENT = {"flip": 0.5, "rotation": 10.0, "translation": 0.05, "scale": 0.1}
 GREY = {"brightness": 0.1, "contrast": 0.1}
+
+
+class Segmenter(torch.nn.Module):
+    """MONAI's U-Net with residual units, for images of any size.
+
+    MONAI's own last level has as many channels as there are classes, at full resolution; on one or
+    two classes that starves it. Here it keeps its features, and a 1×1 convolution reads them.
+    """
+
+    def __init__(self, outputs: int, channels: int) -> None:
+        """Build it.
+
+        Args:
+            outputs: number of classes.
+            channels: of the first level; each further level doubles them.
+        """
+        super().__init__()
+        self.network = UNet(
+            spatial_dims=2,
+            in_channels=1,
+            out_channels=channels,
+            channels=[channels * 2**level for level in range(LEVELS)],
+            strides=[2] * (LEVELS - 1),
+            num_res_units=2,
+            norm="batch",
+        )
+        self.head = torch.nn.Conv2d(channels, outputs, kernel_size=1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn grey images (n, H, W) in 0 … 1 into logits (n, outputs, H, W)."""
+        height, width = images.shape[1:]
+        x = (images[:, None] - 0.5) / 0.25
+        x = functional.pad(x, (0, -width % FACTOR, 0, -height % FACTOR), mode="replicate")
+        return self.head(self.network(x))[..., :height, :width]
 
 
 @dataclass(frozen=True)
@@ -32,7 +67,7 @@ class Examples:
         images: (n, S, S) uint8.
         masks: (n, S, S) bool, at working size.
         index: (n,) which of `classes` the mask is of.
-        classes: source classes.
+        classes: names; source classes of the ceiling.
     """
 
     images: np.ndarray
@@ -49,26 +84,6 @@ class Examples:
         kept = [number for number, name in enumerate(names) if name in classes]
         index = np.array([classes.index(names[number]) for number in kept], dtype=np.int64)
         return Examples(self.images[kept], self.masks[kept], index, classes)
-
-
-def read_examples(shards: Sequence[Path]) -> Examples:
-    """Read the annotated cases of shards, sorted by case so that sharding changes nothing."""
-    found = [
-        (case.case, cls, case.image, reference_in_frame(case, cls, "working"))
-        for case in annotated_cases(shards)
-        for cls in case.references
-    ]
-    found.sort(key=lambda item: item[:2])
-    classes = sorted({cls for _, cls, _, _ in found})
-    if not found:
-        empty = np.zeros((0, 1, 1))
-        return Examples(empty.astype(np.uint8), empty.astype(bool), np.zeros(0, np.int64), [])
-    return Examples(
-        np.stack([image for _, _, image, _ in found]),
-        np.stack([mask for _, _, _, mask in found]),
-        np.array([classes.index(cls) for _, cls, _, _ in found]),
-        classes,
-    )
 
 
 def train_network(
@@ -115,7 +130,7 @@ def train_network(
             if not torch.isfinite(loss):
                 raise InputError(
                     "the U-Net's training loss is not finite",
-                    field="explainers.learning_rate",
+                    field="learning_rate",
                     remedy="Lower the learning rate",
                 )
             optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,56 @@
+"""Rule fit_lung_model: teach a small U-Net the lung masks of a data set."""
+
+from pathlib import Path
+from typing import Any
+
+from fidelity import lung_model
+from fidelity.datasets.cases import read_cases
+from fidelity.datasets.images import intensity_of
+from fidelity.joblog import job_log
+
+
+def main(
+    cases: str,
+    raw_dir: str,
+    settings: dict[str, Any],
+    intensity: dict[str, Any],
+    seed: int,
+    compute: dict[str, Any],
+    output: str,
+) -> None:
+    """Fit the model.
+
+    Args:
+        cases: cases.csv of a data set with lung masks.
+        raw_dir: what `acquire` made; the data root is its `data`.
+        settings: the config's `lung_model` without `components`.
+        intensity: the data set's keys `intensity` and `intensity_percentiles`.
+        seed: the config's.
+        compute: threads and device.
+        output: the .safetensors file.
+
+    Raises:
+        InputError: there is no lung mask to learn from.
+    """
+    lung_model.fit(
+        read_cases(cases),
+        Path(raw_dir) / "data",
+        settings,
+        intensity_of(intensity),
+        seed,
+        compute,
+        Path(output),
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            cases=snakemake.input.cases,
+            raw_dir=snakemake.input.raw,
+            settings=snakemake.params.settings,
+            intensity=snakemake.params.intensity,
+            seed=snakemake.params.seed,
+            compute=snakemake.params.compute,
+            output=snakemake.output.model,
+        )

@@ -1,0 +1,70 @@
+"""Rule measure_lung_model: compare predicted with provided lung masks on the test split."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fidelity import lung_model
+from fidelity.datasets.cases import read_cases
+from fidelity.datasets.images import intensity_of
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+
+
+def main(
+    cases: str,
+    raw_dir: str,
+    model: str,
+    dataset: str,
+    components: int,
+    intensity: dict[str, Any],
+    statistics: dict[str, Any],
+    seed: int,
+    compute: dict[str, Any],
+    scores: str,
+    quality: str,
+) -> None:
+    """Write one row per test case, and the summary.
+
+    Args:
+        cases: cases.csv of the data set that taught the model.
+        raw_dir: what `acquire` made; the data root is its `data`.
+        model: what `fit_lung_model` wrote.
+        dataset: key of the data set.
+        components: see `lung_model.largest_components`.
+        intensity: the data set's keys `intensity` and `intensity_percentiles`.
+        statistics: replicates and alpha.
+        seed: the config's.
+        compute: threads and device.
+        scores: output, one row per case.
+        quality: output, one row per metric.
+    """
+    predict = lung_model.predictor(Path(model), components, compute)
+    measured = lung_model.measure(
+        read_cases(cases), Path(raw_dir) / "data", intensity_of(intensity), predict
+    )
+    rows = lung_model.summary(
+        measured, dataset, seed, statistics["replicates"], statistics["alpha"]
+    )
+    table = pd.DataFrame([asdict(score) for score in measured], columns=lung_model.CASE_COLUMNS)
+    write_csv(table, scores)
+    write_csv(pd.DataFrame(rows, columns=lung_model.SUMMARY_COLUMNS), quality)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            cases=snakemake.input.cases,
+            raw_dir=snakemake.input.raw,
+            model=snakemake.input.model,
+            dataset=snakemake.wildcards.dataset,
+            components=snakemake.params.components,
+            intensity=snakemake.params.intensity,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            compute=snakemake.params.compute,
+            scores=snakemake.output.scores,
+            quality=snakemake.output.quality,
+        )
