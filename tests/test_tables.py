@@ -56,7 +56,7 @@ def tabulated(folder, paths, combos):
         return str(folder / f"{name}.csv")
 
     summarize_script.main(paths, combos, STATISTICS, 1, output("localization"))
-    compare_script.main(paths, combos, STATISTICS, 1, ["area"], output("comparisons"))
+    compare_script.main(paths, combos, STATISTICS, 1, ["area"], [], output("comparisons"))
     ranks_script.main(paths, combos, STATISTICS, KINDS, ["area"], output("ranks"))
     seeds_script.main(output("localization"), BASES, output("seeds"))
     strata_script.main(paths, combos, STATISTICS, 1, output("strata"))

@@ -201,7 +201,8 @@ def test_the_scripts_write_the_same_bytes_twice(covid, settings, tmp_path):
         out = tmp_path / run
         acquire.main("covid_qu_ex", {**settings, "root": str(covid)}, 1, out / "raw")
         paths = [out / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
-        rule.main(out / "raw", settings, "covid_qu_ex", "reference", *paths)
+        targets = {"explain.target": "reference"}
+        rule.main(out / "raw", settings, "covid_qu_ex", targets, *paths)
         written.append([p.read_bytes() for p in (*paths, out / "raw" / "manifest.json")])
     assert written[0] == written[1]
     assert len(read_cases(out / "cases.csv")) == 17
@@ -218,7 +219,8 @@ def test_a_target_that_is_no_class(covid, settings, tmp_path):
     acquire.main("covid_qu_ex", {**settings, "root": str(covid)}, 1, tmp_path / "raw")
     paths = [tmp_path / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
     with pytest.raises(InputError, match=r"explain\.target.*'covid-19'.*Did you mean 'COVID-19'"):
-        rule.main(tmp_path / "raw", settings, "covid_qu_ex", "covid-19", *paths)
+        targets = {"explain.target": "covid-19"}
+        rule.main(tmp_path / "raw", settings, "covid_qu_ex", targets, *paths)
 
 
 @pytest.mark.parametrize("root", [None, "nowhere"])
