@@ -218,8 +218,8 @@ def test_the_scripts_write_the_same_bytes_twice(covid, settings, tmp_path):
 def test_a_target_that_is_no_class(covid, settings, tmp_path):
     acquire.main("covid_qu_ex", {**settings, "root": str(covid)}, 1, tmp_path / "raw")
     paths = [tmp_path / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
+    targets = {"explain.target": "covid-19"}
     with pytest.raises(InputError, match=r"explain\.target.*'covid-19'.*Did you mean 'COVID-19'"):
-        targets = {"explain.target": "covid-19"}
         rule.main(tmp_path / "raw", settings, "covid_qu_ex", targets, *paths)
 
 
