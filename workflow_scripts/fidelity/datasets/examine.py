@@ -9,6 +9,7 @@ import numpy as np
 
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images import MaskValueError, decode_image, decode_mask, read_bytes
+from fidelity.datasets.likeness import Look, look_at
 from fidelity.errors import InputError
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
@@ -30,6 +31,7 @@ class Examined:
         file: that file, relative to the data root.
         fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
             out would bias the scores without a trace.
+        look: what the image looks like, to compare it with others; None if not asked for.
     """
 
     case: Case
@@ -37,10 +39,17 @@ class Examined:
     problem: InputError | None = None
     file: str = ""
     fatal: bool = False
+    look: Look | None = None
 
 
 def examine(
-    case: Case, root: Path, *, same_size: bool, lung_expected: bool, lung_needed: bool
+    case: Case,
+    root: Path,
+    *,
+    same_size: bool,
+    lung_expected: bool,
+    lung_needed: bool,
+    look: bool = False,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -50,6 +59,7 @@ def examine(
         same_size: the source declares image and masks to be of equal size.
         lung_expected: every case must have a lung mask.
         lung_needed: the lung mask decides the classifier's input, so it must not be empty.
+        look: also summarise what the image looks like.
 
     Returns:
         The case with size and digest, or the first problem.
@@ -59,7 +69,8 @@ def examine(
     try:
         data = read_bytes(root / case.image)
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-        shape = decode_image(data, root / case.image).shape
+        image = decode_image(data, root / case.image)
+        shape, seen = image.shape, look_at(image) if look else None
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(name: str, path: str) -> np.ndarray:
@@ -91,7 +102,7 @@ def examine(
         )
     height, width = shape
     done = replace(case, width=width, height=height, digest=digest.hexdigest())
-    return Examined(done, image_digest)
+    return Examined(done, image_digest, look=seen)
 
 
 def missing_mask(case: Case, name: str, path: Path) -> InputError:

@@ -14,8 +14,8 @@ def listing_digest(root: Path | None) -> str:
     """Hash names, sizes and modification times of all files below a folder.
 
     Args:
-        root: the folder; links are followed, PASSED_OVER is not looked into. None (generated
-            data) gives an empty text.
+        root: the folder; links are followed, PASSED_OVER is not looked into. A file (an archive)
+            is hashed alike. None (generated or downloaded data) gives an empty text.
 
     Returns:
         16 hexadecimal digits, or "".
@@ -23,6 +23,10 @@ def listing_digest(root: Path | None) -> str:
     if root is None:
         return ""
     digest = hashlib.blake2b(digest_size=8)
+    if root.is_file():
+        stat = root.stat()
+        digest.update(f"{root.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
     pending = [str(root)]
     while pending:
         folder = pending.pop()

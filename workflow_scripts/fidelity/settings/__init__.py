@@ -9,11 +9,18 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.files import check_files as _check_files
-from fidelity.settings.queries import data_root, expand_classifiers, rule_for, sees_reference
+from fidelity.settings.queries import (
+    data_origin,
+    data_root,
+    expand_classifiers,
+    rule_for,
+    sees_reference,
+)
 from fidelity.settings.schema import own_keys, resolve, schema
 
 __all__ = [
     "SUPERPIXEL_DEFAULTS",
+    "data_origin",
     "data_root",
     "expand_classifiers",
     "load",

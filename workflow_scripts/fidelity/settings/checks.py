@@ -5,6 +5,7 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.near import suggestion
+from fidelity.settings.origin import check_origin
 from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
 from fidelity.settings.statistics import check_choice, check_statistics
 
@@ -179,6 +180,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                 field=asking[0],
                 remedy="Leave it out, or use a data set with lung masks",
             )
+    check_origin(key, settings, source)
     _check_second_reader(key, settings, config, source)
     for cls in settings["annotated_classes"]:
         if settings["labels"].get(cls, cls) is None:
