@@ -18,9 +18,11 @@ rule acquire:
         settings=lambda w: acquisition(RAW[w.source]),
         seed=lambda w: acquisition(RAW[w.source]).get("seed", 0),
         # Names, sizes and times of the files: a file added or changed is noticed.
-        listing=lambda w: listing.listing_digest(settings.data_root(cfg, RAW[w.source])),
+        listing=lambda w: listing.listing_digest(
+            settings.data_origin(cfg, RAW[w.source])
+        ),
         digest=lambda w: digests.module_digest(
-            f"datasets.{DATASETS[RAW[w.source]]['source']}"
+            f"datasets.{DATASETS[RAW[w.source]]['source']}", "datasets.origin"
         ),
     message:
         "Acquiring the images of {wildcards.source}"
@@ -35,6 +37,7 @@ rule index_cases:
         cases="results/{dataset}/cases.csv",
         quarantine="results/{dataset}/quarantine.csv",
         classes="results/{dataset}/classes.json",
+        near_duplicates="results/{dataset}/near_duplicates.csv",
     log:
         "results/logs/{dataset}/index_cases.log",
     benchmark:

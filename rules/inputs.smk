@@ -14,9 +14,16 @@ INDEX_KEYS = (
     "intensity",
     "intensity_percentiles",
     "duplicates",
+    "near_duplicates",
+    "near_duplicate_distance",
+    "near_duplicate_correlation",
     "limit",
     "strict",
 )
+
+
+# Keys that say where the files come from, not which cases they hold.
+ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
 
 
 PREPARE_KEYS = (
@@ -74,17 +81,21 @@ def acquisition(dataset):
     """What a data set's files depend on; data sets that agree in it share one copy."""
     source = DATASETS[dataset]["source"]
     found = subset(dataset, {"source", *settings.own_keys(source)})
-    if "root" in found:
-        # However the root is written, and wherever the project is moved together with it.
-        found["root"] = os.path.relpath(settings.data_root(cfg, dataset).resolve())
-    else:
+    where = settings.data_origin(cfg, dataset)
+    if where is not None:
+        # However the path is written, and wherever the project is moved together with it.
+        key = "root" if found.get("root") is not None else "archive"
+        others = ORIGIN_KEYS - {key}
+        found = {k: v for k, v in found.items() if k not in others}
+        found[key] = os.path.relpath(where.resolve())
+    elif not found.get("download"):
         found["seed"] = cfg["seed"]
     return found
 
 
 def index_settings(dataset):
     """What the list of cases depends on beside the files."""
-    own = settings.own_keys(DATASETS[dataset]["source"]) - {"root"}
+    own = settings.own_keys(DATASETS[dataset]["source"]) - ORIGIN_KEYS
     return {
         **subset(dataset, {*INDEX_KEYS, *own}),
         "explained": cfg["explain"]["splits"],

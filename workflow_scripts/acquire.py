@@ -1,4 +1,4 @@
-"""Rule acquire: make or link the files of a data-set source, and count them."""
+"""Rule acquire: make, link, unpack or download the files of a data-set source; count them."""
 
 import json
 import logging
@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fidelity.datasets import registry
-from fidelity.errors import InputError
+from fidelity.datasets import origin, registry
 from fidelity.files import write_text
 from fidelity.joblog import job_log
+
+UNPACKED = ".unpacked"
 
 
 def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Path) -> None:
@@ -17,12 +18,12 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
 
     Args:
         source: name in the registry.
-        settings: of the data set; `root` for sources that lie in a folder.
+        settings: of the data set; `root`, `archive` or `download` for sources that have files.
         seed: of the config, for generated sources.
         output_dir: made if absent. `data` is a folder for generated sources, else a link.
 
     Raises:
-        InputError: the root does not exist or does not hold the source's layout.
+        InputError: the files cannot be had, or are not laid out as the source's.
     """
     reader, generator = registry.reader(source), registry.generator(source)
     output = Path(output_dir)
@@ -31,14 +32,8 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         output.mkdir(parents=True, exist_ok=True)
         generator.generate(data, settings, seed)
     else:
-        root = Path(settings.get("root") or "").resolve()
-        if not settings.get("root") or not root.is_dir():
-            raise InputError(
-                "the data root does not exist",
-                file=settings.get("root"),
-                field="root",
-                remedy=f"Set 'root' of the data set of source {source!r} to its folder",
-            )
+        # Beside the output, which Snakemake deletes when a job fails: unpacked once, kept.
+        root = origin.locate(source, settings, output.parent / UNPACKED)
         output.mkdir(parents=True, exist_ok=True)
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)

@@ -20,8 +20,9 @@ def main(
     cases: str | Path,
     quarantine: str | Path,
     classes: str | Path,
+    near_duplicates: str | Path | None = None,
 ) -> None:
-    """Write the case table, what was left out, and the classes.
+    """Write the case table, what was left out, the classes and the near-duplicates.
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
@@ -31,11 +32,14 @@ def main(
         cases: cases.csv to write.
         quarantine: quarantine.csv to write.
         classes: classes.json to write.
+        near_duplicates: near_duplicates.csv to write; None writes none.
 
     Raises:
         InputError: something is wrong with the data set.
     """
-    found, left_out, names = index.index_cases(source, Path(raw_dir) / "data", settings)
+    found, left_out, names = index.index_cases(
+        source, Path(raw_dir) / "data", settings, near_report=near_duplicates
+    )
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:
@@ -59,4 +63,5 @@ if __name__ == "__main__":
             cases=snakemake.output.cases,
             quarantine=snakemake.output.quarantine,
             classes=snakemake.output.classes,
+            near_duplicates=snakemake.output.near_duplicates,
         )

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from small_data import make_covid_layout
+from small_data import CLASSES, make_covid_layout
+
+from fidelity.datasets import covid_qu_ex
 
 SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "covid_qu_ex_sample"
 
@@ -11,6 +13,13 @@ SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "covid_qu_ex_sam
 @pytest.fixture
 def covid(tmp_path: Path) -> Path:
     return make_covid_layout(tmp_path / "data set")
+
+
+@pytest.fixture
+def small_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the numbers of the tiny data set be the published ones."""
+    counts = {cls: {"train": 2, "val": 2, "test": 2} for cls in CLASSES}
+    monkeypatch.setattr(covid_qu_ex, "INFECTION_COUNTS", counts)
 
 
 @pytest.fixture

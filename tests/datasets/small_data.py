@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fidelity.datasets.covid_qu_ex import TOPS
+
 CLASSES = ("COVID-19", "Non-COVID", "Normal")
 SIZE = 32
 
@@ -23,18 +25,20 @@ def lung_pixels(size: int = SIZE) -> np.ndarray:
     return mask
 
 
-def make_covid_layout(root: Path, per_class: int = 2) -> Path:
+def make_covid_layout(root: Path, per_class: int = 2, part: str = "infection") -> Path:
     """Write `per_class` cases per split and class; returns the root."""
     rng = np.random.default_rng(0)
+    top = TOPS[part]
     for split in ("Train", "Val", "Test"):
         for cls in CLASSES:
-            folder = root / "Infection Segmentation Data" / split / cls
+            folder = root / top / split / cls
             for number in range(per_class):
                 name = f"{split.lower()} {cls} ({number}).png"
                 write_image(folder / "images" / name, rng.integers(0, 256, (SIZE, SIZE), np.uint8))
                 infection = np.zeros((SIZE, SIZE), np.uint8)
                 if cls == "COVID-19":
                     infection[10:14, 6:10] = 255
-                write_image(folder / "infection masks" / name, infection)
+                if part == "infection":
+                    write_image(folder / "infection masks" / name, infection)
                 write_image(folder / "lung masks" / name, lung_pixels())
     return root

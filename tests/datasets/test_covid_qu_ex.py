@@ -3,8 +3,9 @@ import shutil
 import pytest
 from small_data import make_covid_layout
 
-from fidelity.datasets import registry
-from fidelity.datasets.covid_qu_ex import TOP, find_cases
+from fidelity.datasets import covid_qu_ex, registry
+from fidelity.datasets.cases import Case
+from fidelity.datasets.covid_qu_ex import TOP, TOPS, find_cases, unexpected_counts
 from fidelity.errors import InputError
 
 
@@ -67,3 +68,63 @@ def test_unknown_source_suggests_the_near_one():
 def test_the_phantom_is_read_as_the_real_data():
     assert registry.reader("phantom") is registry.reader("covid_qu_ex")
     assert registry.generator("covid_qu_ex") is None
+
+
+@pytest.fixture
+def both(covid):
+    """A data set with its two parts, the lung part larger."""
+    return make_covid_layout(covid, per_class=3, part="lung")
+
+
+def test_the_lung_part_has_lung_masks_alone(both):
+    cases = list(find_cases(both, {"part": "lung"}))
+    assert len(cases) == 27
+    assert all(case.image.startswith(TOPS["lung"]) for case in cases)
+    assert all((both / case.lung_mask).is_file() for case in cases)
+    assert not any(case.masks for case in cases)
+    assert len(list(find_cases(both, {}))) == 18
+
+
+@pytest.mark.parametrize(("here", "asked"), [("lung", "infection"), ("infection", "lung")])
+def test_the_folder_of_the_other_part_is_refused(both, here, asked):
+    with pytest.raises(
+        InputError, match=rf"'part': this is the folder of the other.*{TOPS[asked]}"
+    ):
+        list(find_cases(both / TOPS[here], {"part": asked}))
+
+
+def cases_of(counts):
+    return [
+        Case(f"{split} {name} {n}", "", split, (name,), "")
+        for name, by_split in counts.items()
+        for split, count in by_split.items()
+        for n in range(count)
+    ]
+
+
+def test_the_published_counts_are_accepted():
+    counts = covid_qu_ex.INFECTION_COUNTS
+    assert sum(sum(by_split.values()) for by_split in counts.values()) == 5826
+    assert (counts["Non-COVID"]["test"], counts["Normal"]["test"]) == (292, 291)
+    settings = {"source": "covid_qu_ex", "part": "infection"}
+    whole = cases_of(counts)
+    assert unexpected_counts(whole, settings) is None
+    said = unexpected_counts([*whole[1:], Case("x", "", "val", ("Other",), "")], settings)
+    assert said == (
+        "the infection part of COVID-QU-Ex has 5826 images, and 5826 are here"
+        " (train COVID-19 1863 of 1864, val Other 1 of 0)"
+    )
+
+
+def test_the_published_counts_of_the_lung_part_are_of_no_split():
+    settings = {"source": "covid_qu_ex", "part": "lung"}
+    counts = {name: {"train": n - 7, "test": 7} for name, n in covid_qu_ex.LUNG_COUNTS.items()}
+    whole = cases_of(counts)
+    assert len(whole) == 33_920
+    assert unexpected_counts(whole, settings) is None
+    said = unexpected_counts(whole[2:], settings)
+    assert "has 33920 images, and 33918 are here (COVID-19 11954 of 11956)" in said
+
+
+def test_the_phantom_may_have_any_number(covid):
+    assert unexpected_counts(find_cases(covid, {}), {"source": "phantom"}) is None

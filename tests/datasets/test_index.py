@@ -56,6 +56,7 @@ def test_the_digest_follows_the_masks_that_are_used(covid, settings):
     assert [name for name in after if after[name] != before[name]] == ["test COVID-19 (0)"]
 
 
+@pytest.mark.usefixtures("small_is_whole")
 @pytest.mark.parametrize("damage", ["zero", "text", "cut"])
 def test_unreadable_images_are_left_out_or_fatal(covid, settings, damage):
     path = covid / TOP / "Test" / "Normal" / "images" / "test Normal (1).png"
@@ -176,6 +177,7 @@ def test_an_annotated_class_whose_images_are_all_damaged(covid, settings):
         index(covid, settings)
 
 
+@pytest.mark.usefixtures("small_is_whole")
 def test_many_problems_are_quoted_and_counted(covid, settings):
     for path in covid.glob(f"{TOP}/*/*/images/*"):
         path.write_bytes(b"")
@@ -236,6 +238,14 @@ def test_the_real_sample(sample, settings):
     assert classes["task"] == "multiclass"
     assert {(case.width, case.height) for case in cases} == {(256, 256)}
     assert sum(bool(case.masks) for case in cases) == 450
+
+
+def test_the_real_sample_is_said_to_be_a_part(sample, settings, caplog):
+    index(sample, settings, limit=1)
+    (said,) = [r.getMessage() for r in caplog.records if "of COVID-QU-Ex" in r.getMessage()]
+    assert "has 5826 images, and 900 are here (train COVID-19 300 of 1864, val COVID-19 60" in said
+    with pytest.raises(InputError, match=r"900 are here.*Complete or restore.*strict: false"):
+        index(sample, settings, strict=True)
 
 
 def test_a_class_without_images_in_a_split_that_is_needed(covid, settings):

@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
 COUNTED = {
     "captum",
     "cv2",
+    "imagehash",
     "lime",
     "monai",
     "numpy",

@@ -1,6 +1,10 @@
-"""COVID-QU-Ex, infection segmentation part (Tahir et al. 2021), in its own folder layout.
+"""COVID-QU-Ex (Tahir et al. 2021) in its own folder layout.
 
     Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,lung masks}/*.png
+    Lung Segmentation Data/{Train,Val,Test}/{class}/{images,lung masks}/*.png
+
+The two parts hold one collection: the images of the first have infection masks, the second has all
+images, split differently, with lung masks alone.
 
 Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
 layout too, with an optional `patients.csv` (columns case,patient) at the root, and with a folder
@@ -8,7 +12,8 @@ layout too, with an optional `patients.csv` (columns case,patient) at the root, 
 """
 
 import csv
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fidelity.datasets.cases import Case
@@ -18,8 +23,19 @@ from fidelity.errors import InputError
 same_size = True
 
 TOP = "Infection Segmentation Data"
+TOPS = {"infection": TOP, "lung": "Lung Segmentation Data"}
 SECOND_FOLDER = "second reader masks"
 SPLIT_FOLDERS = {"Train": "train", "Val": "val", "Test": "test"}
+
+
+# Published numbers of images. Infection part: per split and class (the seed study's; the data set's
+# page gives the same sums). Lung part: the page gives classes, not splits.
+INFECTION_COUNTS = {
+    "COVID-19": {"train": 1864, "val": 466, "test": 583},
+    "Non-COVID": {"train": 932, "val": 233, "test": 292},
+    "Normal": {"train": 932, "val": 233, "test": 291},
+}
+LUNG_COUNTS = {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701}
 
 
 def find_cases(root: Path, settings: dict) -> Iterator[Case]:
@@ -27,7 +43,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
 
     Args:
         root: where the data set was unpacked.
-        settings: not used: the layout says everything.
+        settings: `part`, infection (if absent) or lung.
 
     Yields:
         One case per image, by split, class and file name. `masks` holds the infection mask of
@@ -39,7 +55,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
         InputError: the root does not exist or holds no such layout.
     """
     root = Path(root)
-    base = find_base(root)
+    base = find_base(root, settings.get("part", "infection"))
     patients = _patients(root, base)
     for folder, split in SPLIT_FOLDERS.items():
         for group in _folders(base / folder):
@@ -61,11 +77,49 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
                 )
 
 
-def find_base(root: Path) -> Path:
+def unexpected_counts(cases: Iterable[Case], settings: dict) -> str | None:
+    """Compare the numbers of images with those published.
+
+    Args:
+        cases: all cases of the part, before any is left out.
+        settings: `source` (the phantom has no published numbers) and `part`.
+
+    Returns:
+        What was found and expected where they differ; None if they agree.
+    """
+    if settings.get("source") != "covid_qu_ex":
+        return None
+    cases, part = list(cases), settings.get("part", "infection")
+    if part == "lung":
+        found = Counter((label,) for case in cases for label in case.labels)
+        expected = {(name,): count for name, count in LUNG_COUNTS.items()}
+    else:
+        found = Counter((case.split, label) for case in cases for label in case.labels)
+        expected = {
+            (split, name): count
+            for name, counts in INFECTION_COUNTS.items()
+            for split, count in counts.items()
+        }
+    differing = [
+        f"{' '.join(key)} {found[key]} of {expected.get(key, 0)}"
+        for key in [*expected, *sorted(set(found) - set(expected))]
+        if found[key] != expected.get(key, 0)
+    ]
+    if not differing:
+        return None
+    return (
+        f"the {part} part of COVID-QU-Ex has {sum(expected.values())} images, and"
+        f" {len(cases)} are here ({', '.join(differing)})"
+    )
+
+
+def find_base(root: Path, part: str = "infection") -> Path:
     """Find the folder that holds Train, Val and Test.
 
     Args:
-        root: that folder, `Infection Segmentation Data` above it, or up to two levels above.
+        root: that folder, the part's folder (`Infection Segmentation Data`, `Lung Segmentation
+            Data`) above it, or up to two levels above.
+        part: infection or lung.
 
     Returns:
         The folder, below `root` or equal to it.
@@ -73,7 +127,7 @@ def find_base(root: Path) -> Path:
     Raises:
         InputError: there is none, or more than one.
     """
-    root = Path(root)
+    root, top = Path(root), TOPS[part]
     if not root.is_dir():
         raise InputError(
             "the data root does not exist" if not root.exists() else "the data root is no folder",
@@ -82,15 +136,23 @@ def find_base(root: Path) -> Path:
             remedy="Unpack the data set and set 'root' of the data set in the config to its folder",
         )
     if _has_splits(root):
+        others = set(TOPS.values()) - {top}
+        if root.resolve().name in others:
+            raise InputError(
+                f"this is the folder of the other part of the data set, not {top!r}",
+                file=root,
+                field="part",
+                remedy=f"Set 'root' to the folder that contains {top!r}, or change 'part'",
+            )
         return root
-    patterns = (TOP, f"{TOP}/{TOP}", f"*/{TOP}", f"*/{TOP}/{TOP}", f"*/*/{TOP}/{TOP}")
+    patterns = (top, f"{top}/{top}", f"*/{top}", f"*/{top}/{top}", f"*/*/{top}/{top}")
     found = sorted({p for pattern in patterns for p in root.glob(pattern) if _has_splits(p)})
     if not found:
         raise InputError(
-            f"no folder '{TOP}' with Train, Val and Test was found below the data root",
+            f"no folder '{top}' with Train, Val and Test was found below the data root",
             file=root,
             field="root",
-            remedy=f"Set 'root' of the data set to the folder that contains '{TOP}'",
+            remedy=f"Set 'root' of the data set to the folder that contains '{top}'",
         )
     if len(found) > 1:
         listed = ", ".join(str(path.relative_to(root)) for path in found)

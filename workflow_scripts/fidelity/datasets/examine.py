@@ -18,6 +18,7 @@ from fidelity.datasets.images import (
     is_dicom,
     read_bytes,
 )
+from fidelity.datasets.likeness import Look, look_at
 from fidelity.errors import InputError
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
@@ -43,6 +44,7 @@ class Examined:
         file: that file, relative to the data root.
         fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
             out would bias the scores without a trace.
+        look: what the image looks like, to compare it with others; None if not asked for.
     """
 
     case: Case
@@ -50,6 +52,7 @@ class Examined:
     problem: InputError | None = None
     file: str = ""
     fatal: bool = False
+    look: Look | None = None
 
 
 def examine(
@@ -60,6 +63,7 @@ def examine(
     lung_expected: bool,
     lung_needed: bool,
     intensity: Intensity = FULL,
+    look: bool = False,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -70,6 +74,7 @@ def examine(
         lung_expected: every case must have a lung mask.
         lung_needed: the lung mask decides the classifier's input, so it must not be empty.
         intensity: the data set's.
+        look: also summarise what the image looks like.
 
     Returns:
         The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
@@ -80,7 +85,8 @@ def examine(
     try:
         data = read_bytes(root / case.image)
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-        shape = decode_image(data, root / case.image, intensity).shape
+        image = decode_image(data, root / case.image, intensity)
+        shape, seen = image.shape, look_at(image) if look else None
         spacing, spacing_from = _spacing(case, data, root / case.image)
         digest.update(f"image {len(data)}\n".encode() + data)
 
@@ -118,7 +124,7 @@ def examine(
         spacing=spacing,
         spacing_from=spacing_from,
     )
-    return Examined(done, image_digest)
+    return Examined(done, image_digest, look=seen)
 
 
 def missing_mask(case: Case, name: str, path: Path) -> InputError:

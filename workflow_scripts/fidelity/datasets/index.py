@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fidelity.datasets import registry
@@ -16,6 +17,12 @@ from fidelity.datasets.cases import SPLITS, Case, sort_key
 from fidelity.datasets.examine import Examined, examine, missing_mask
 from fidelity.datasets.images import intensity_of
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
+from fidelity.datasets.near_duplicates import (
+    NearDuplicate,
+    excluded,
+    find_near_duplicates,
+    write_near_duplicates,
+)
 from fidelity.datasets.problems import raise_first
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
@@ -23,6 +30,9 @@ from fidelity.near import suggestion
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
 READERS = 4
+# Of the schema, for callers that come without the config.
+NEAR_DISTANCE = 10
+NEAR_CORRELATION = 0.97
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +48,25 @@ class Quarantined:
 
 
 def index_cases(
-    source: str, root: str | Path, settings: dict[str, Any]
+    source: str,
+    root: str | Path,
+    settings: dict[str, Any],
+    near_report: str | Path | None = None,
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, limit, strict, duplicates, and the source's own. Damaged files put their
-    case into quarantine (or are fatal under `strict`); what is wrong with the data set as a whole
-    is fatal: ambiguous ids, masks that are not binary or missing, grey values that do not fit
-    `intensity`, one image or patient in two splits (unless `duplicates` says otherwise).
+    intensity_percentiles, limit, strict, duplicates, near_duplicates, near_duplicate_distance,
+    near_duplicate_correlation, and the source's own. Damaged files put their case into quarantine
+    (or are fatal under `strict`); what is wrong with the data set as a whole is fatal: ambiguous
+    ids, masks that are not binary or missing, grey values that do not fit `intensity`, one image or
+    patient in two splits (unless `duplicates` says otherwise).
 
     Args:
         source: name in the registry.
         root: the data root.
         settings: of the data set, as in the config.
+        near_report: CSV file for the near-duplicates across splits, if they are to be written.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
@@ -68,6 +83,7 @@ def index_cases(
     found = list(adapter.find_cases(root, settings))
     if not found:
         raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
+    _check_counts(adapter, found, root, settings)
     raise_first(_repeated_ids(found))
     raise_first(_unknown_classes(found, settings))
     cases, quarantine = _without_dropped_labels(found, settings), []
@@ -92,6 +108,10 @@ def index_cases(
     raise_first(_absent_in_split([one.case for one in good], settings))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = _separate(leaks, [one.case for one in good], settings, quarantine)
+    near = _near_duplicates(cases, good, settings)
+    cases = _without_near_duplicates(near, cases, quarantine)
+    if near_report is not None:
+        write_near_duplicates(near_report, near)
     raise_first(_empty_classes(cases, quarantine, settings))
     cases.sort(key=sort_key)
     quarantine.sort(key=lambda entry: (entry.split, entry.case))
@@ -140,6 +160,7 @@ def _check_settings(settings: dict[str, Any]) -> None:
         ("input", "full", ("full", "lung_masked", "lung_crop")),
         ("lung_masks", "provided", ("provided", "predicted", "none")),
         ("duplicates", "error", ("error", "exclude", "keep")),
+        ("near_duplicates", "report", ("report", "exclude", "off", False)),
     ):
         value = settings.get(name, default)
         if value not in known:
@@ -159,6 +180,27 @@ def _check_settings(settings: dict[str, Any]) -> None:
                 field="annotated_classes",
                 remedy="Drop it from one of the two",
             )
+
+
+def _check_counts(
+    adapter: ModuleType, cases: list[Case], root: Path, settings: dict[str, Any]
+) -> None:
+    """Compare the number of images with what the source is known to have, if it is known."""
+    difference = getattr(adapter, "unexpected_counts", lambda cases, settings: None)(
+        cases, settings
+    )
+    if difference is None:
+        return
+    problem = InputError(
+        difference,
+        file=root.resolve(),
+        field="strict",
+        remedy="Complete or restore the copy; if this part of it is what you want, set"
+        " strict: false",
+    )
+    if settings.get("strict"):
+        raise problem
+    log.warning("%s. Scores from it are not those of the whole data set", difference)
 
 
 def _repeated_ids(cases: list[Case]) -> list[InputError]:
@@ -236,6 +278,45 @@ def _separate(
     return [case for case in cases if case.case not in gone]
 
 
+def _compares_looks(settings: dict[str, Any]) -> bool:
+    # YAML 1.1 reads an unquoted `off` as false.
+    return settings.get("near_duplicates", "report") not in ("off", False)
+
+
+def _near_duplicates(
+    cases: list[Case], examined: list[Examined], settings: dict[str, Any]
+) -> list[NearDuplicate]:
+    """Find the near-duplicates among the remaining cases, marked as the settings say."""
+    if not _compares_looks(settings):
+        return []
+    by_id = {one.case.case: one for one in examined}
+    remaining = [by_id[case.case] for case in cases]
+    pairs = find_near_duplicates(
+        cases,
+        [one.look for one in remaining],
+        [one.image_digest for one in remaining],
+        distance=settings.get("near_duplicate_distance", NEAR_DISTANCE),
+        correlation=settings.get("near_duplicate_correlation", NEAR_CORRELATION),
+    )
+    if pairs:
+        log.warning("%d near-duplicates across splits, see near_duplicates.csv", len(pairs))
+    return excluded(pairs) if settings.get("near_duplicates") == "exclude" else pairs
+
+
+def _without_near_duplicates(
+    pairs: list[NearDuplicate], cases: list[Case], quarantine: list[Quarantined]
+) -> list[Case]:
+    """Leave out the marked cases; each enters the quarantine once, with its first twin."""
+    first: dict[str, NearDuplicate] = {}
+    for pair in pairs:
+        if pair.excluded:
+            first.setdefault(pair.case.case, pair)
+    quarantine += [
+        Quarantined(p.case.case, p.case.split, p.case.image, p.reason) for p in first.values()
+    ]
+    return [case for case in cases if case.case not in first]
+
+
 def _examine_all(
     cases: list[Case], root: Path, settings: dict[str, Any], same_size: bool, lung: bool
 ) -> list[Examined]:
@@ -246,6 +327,7 @@ def _examine_all(
         lung_expected=lung,
         lung_needed=settings.get("input", "full") != "full",
         intensity=intensity_of(settings),
+        look=_compares_looks(settings),
     )
     annotated = set(settings["annotated_classes"])
 

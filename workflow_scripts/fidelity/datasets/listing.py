@@ -14,8 +14,8 @@ def listing_digest(root: Path | None) -> str:
     """Hash names, sizes and modification times of all files below a folder.
 
     Args:
-        root: the folder, or one file; links are followed, PASSED_OVER is not looked into. None
-            (generated data) gives an empty text.
+        root: the folder, or one file such as an archive; links are followed, PASSED_OVER is not
+            looked into. None (generated or downloaded data) gives an empty text.
 
     Returns:
         16 hexadecimal digits, or "".
@@ -25,7 +25,7 @@ def listing_digest(root: Path | None) -> str:
     digest = hashlib.blake2b(digest_size=8)
     if root.is_file():
         stat = root.stat()
-        digest.update(f"{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        digest.update(f"{root.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return digest.hexdigest()
     pending = [str(root)]
     while pending:

@@ -13,6 +13,7 @@ from fidelity.settings.layers import expand_layers
 from fidelity.settings.queries import (
     base_names,
     confounded,
+    data_origin,
     data_root,
     expand_classifiers,
     explainer_for,
@@ -26,6 +27,7 @@ __all__ = [
     "SUPERPIXEL_DEFAULTS",
     "base_names",
     "confounded",
+    "data_origin",
     "data_root",
     "expand_classifiers",
     "explainer_for",

@@ -6,6 +6,7 @@ from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
+from fidelity.settings.origin import check_origin
 from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
 from fidelity.settings.statistics import check_choice, check_statistics
 
@@ -240,6 +241,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
             field=f"{path}.intensity_percentiles",
             remedy="Give the percentile of black, then that of white",
         )
+    check_origin(key, settings, source)
     _check_second_reader(key, settings, config, source)
     for cls in settings["annotated_classes"]:
         if settings["labels"].get(cls, cls) is None:

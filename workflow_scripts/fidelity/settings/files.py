@@ -9,13 +9,23 @@ from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.imported.locate import for_dataset, has_files, pattern_of, root_of
 from fidelity.near import suggestion
-from fidelity.settings.queries import all_explainers, data_root
+from fidelity.settings.origin import check_archive
+from fidelity.settings.queries import all_explainers, data_origin, data_root
 
 
 def check_files(config: dict[str, Any], source: str) -> None:
     for key in config["datasets"]:
         root = data_root(config, key)
-        if root is not None and not root.is_dir():
+        if root is None:
+            check_archive(key, data_origin(config, key), source)
+        elif root.is_file() and root.suffix.lower() == ".zip":
+            raise InputError(
+                f"{str(root)!r} is a zip archive",
+                file=source,
+                field=f"datasets.{key}.root",
+                remedy="Set archive: in place of root: (source covid_qu_ex), or unpack it",
+            )
+        elif not root.is_dir():
             raise InputError(
                 f"the folder {str(root)!r} does not exist",
                 file=source,

@@ -30,6 +30,13 @@ def data_root(config: dict[str, Any], dataset: str) -> Path | None:
     return None if root is None else Path(config["data_root"]) / root
 
 
+def data_origin(config: dict[str, Any], dataset: str) -> Path | None:
+    """Give the folder or archive of a data set's files; None if they are made or downloaded."""
+    archive = config["datasets"][dataset].get("archive")
+    found = data_root(config, dataset)
+    return found if found or not archive else Path(config["data_root"]) / archive
+
+
 def base_names(config: dict[str, Any]) -> dict[str, str]:
     """Give each classifier, training seeds expanded, its key in the config."""
     return {
