@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from fidelity import counting
 from fidelity.errors import InputError
 
 log = logging.getLogger(__name__)
 
 
 def configure(compute: dict[str, Any]) -> torch.device:
-    """Set torch's threads and determinism; choose the device.
+    """Set torch's threads and determinism; choose the device; count what goes through networks.
 
     Args:
         compute: `threads` (int) and `device` (`auto`, `cpu`, `cuda`, `cuda:1`, …).
@@ -24,6 +25,7 @@ def configure(compute: dict[str, Any]) -> torch.device:
     Raises:
         InputError: the device is unknown or absent.
     """
+    counting.install()
     # cuBLAS is deterministic only with this set before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(int(compute.get("threads", 2)))

@@ -16,7 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 # Modules about running, not about results: editing them re-runs nothing. Registries are lists of
 # names: registering a new method must not re-run the old ones.
-IGNORED = {"fidelity", "fidelity.joblog", "fidelity.errors", "fidelity.files"}
+IGNORED = {
+    "fidelity",
+    "fidelity.counting",
+    "fidelity.errors",
+    "fidelity.files",
+    "fidelity.joblog",
+}
 REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
 # Import name → name of the distribution, where they differ.
 DISTRIBUTIONS = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fidelity import counting
 from fidelity.errors import InputError
 
 
@@ -13,7 +14,8 @@ from fidelity.errors import InputError
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path` and stderr; end the process with status 1 on an error.
 
-    An InputError is shown as its one sentence, anything else with its traceback.
+    An InputError is shown as its one sentence, anything else with its traceback. The images that
+    went through networks are counted, and written beside the log (`fidelity.counting`).
 
     Args:
         path: the rule's log file.
@@ -29,8 +31,10 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     for handler in handlers:
         handler.setFormatter(formatter)
         root.addHandler(handler)
+    counting.begin(path)
     try:
         yield root
+        counting.finish(path)
     except InputError as error:
         root.error("%s", error)
         sys.exit(1)

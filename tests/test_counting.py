@@ -1,0 +1,161 @@
+"""Images are counted where they go through a network, whoever sends them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fidelity import counting, digests
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.predict import predict_logits
+from fidelity.classifiers.train import Examples, train
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.explainers import cam, lime, plugin
+from fidelity.explainers.base import Context, Task
+from fidelity.explainers.baselines import random_weights
+from fidelity.joblog import job_log
+from fidelity.settings import SUPERPIXEL_DEFAULTS
+
+SIDE = 32
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
+    )
+    return Classifier(network, "plugin:small", ("A", "B"), image_size=SIDE).eval()
+
+
+def _images(number):
+    return np.random.default_rng(0).integers(0, 255, (number, SIDE, SIDE)).astype(np.uint8)
+
+
+def _task(image):
+    case = PreparedCase(
+        "c", "c", "test", ("A",), image, None, (SIDE, SIDE), (0, 0, SIDE, SIDE), {}, None, ""
+    )
+    return Task(case, "A", 0)
+
+
+def test_prediction_counts_images_with_the_filling_of_the_last_batch(classifier):
+    with counting.counted() as passes:
+        predict_logits(classifier, _images(5), batch=4)
+    assert (passes.forward, passes.backward, passes.device) == (8, 0, "cpu")
+
+
+def test_training_counts_epochs_and_their_validation(classifier):
+    labels = np.eye(2, dtype=np.uint8)[np.arange(12) % 2]
+    training, validation = Examples(_images(12), labels), Examples(_images(6), labels[:6])
+    settings = {"epochs": 3, "batch": 4, "patience": 0}
+    with counting.counted() as passes:
+        train(classifier, training, validation, settings, 1, {"threads": 1, "device": "cpu"})
+    assert passes.forward == 3 * (12 + 6)
+    assert passes.backward == 3 * 12
+
+
+def test_gradcam_goes_forward_and_back(classifier):
+    context = Context(classifier, 4, 1, "gradcam")
+    explain = cam.make(context, {"method": "gradcam", "layer": "0"})
+    with counting.counted() as passes:
+        explain([_task(image) for image in _images(3)])
+    assert (passes.forward, passes.backward) == (4, 4)
+
+
+def test_lime_goes_forward_alone(classifier):
+    settings = {
+        "samples": 22,
+        "kernel_width": 0.25,
+        "alpha": 1.0,
+        "hide": "mean",
+        "output": "probability",
+        "precision": "float32",
+        "superpixels": {"algorithm": "slic", **SUPERPIXEL_DEFAULTS["slic"], "n_segments": 6},
+    }
+    explain = lime.make(Context(classifier, 8, 1, "lime"), settings)
+    with counting.counted() as passes:
+        explain([_task(_images(1)[0])])
+    # The package sends 10 images at a time or `batch_size` ones; each group is padded to 8.
+    assert passes.forward == 24
+    assert passes.backward == 0
+
+
+def test_a_plugin_that_goes_past_the_wrapper_counts(classifier, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def twice(classifier, image, target, seed):\n"
+        "    image.requires_grad_()\n"
+        "    classifier.network(image)[0, target].backward()\n"
+        "    classifier(image)[0, target].backward()\n"
+        "    return image.grad[0].sum(0).numpy()\n"
+    )
+    settings = {"method": "plugin:twice", "plugins": [str(tmp_path / "mine.py")], "params": {}}
+    with counting.counted() as passes:
+        plugin.make(Context(classifier, 4, 1, "plugin:twice"), settings)([_task(_images(1)[0])])
+    assert (passes.forward, passes.backward) == (2, 2)
+
+
+def test_a_randomised_copy_counts(classifier):
+    settings = {"method": "random_weights", "of": {"method": "gradcam", "layer": "0"}}
+    with counting.counted() as passes:
+        explain = random_weights.make(Context(classifier, 4, 1, "random_weights"), settings)
+        explain([_task(_images(1)[0])])
+    # The noise of the batch statistics, one image to look at the layer, the padded batch.
+    assert passes.forward == random_weights.NOISE_IMAGES + 1 + 4
+    assert passes.backward == 4
+
+
+def test_a_network_that_raises_spoils_no_later_count(classifier):
+    with counting.counted() as passes:
+        with pytest.raises(RuntimeError):
+            classifier(torch.zeros(2, 5, SIDE, SIDE))
+        predict_logits(classifier, _images(4), batch=4)
+    assert passes.forward == 4
+
+
+def test_losses_are_no_networks():
+    with counting.counted() as passes:
+        nn.CrossEntropyLoss()(torch.zeros(3, 2), torch.zeros(3, dtype=torch.long))
+    assert passes.forward == 0
+
+
+def test_counting_changes_no_number(classifier):
+    images = _images(6)
+    plain = predict_logits(classifier, images, 4)
+    with counting.counted():
+        assert np.array_equal(predict_logits(classifier, images, 4), plain)
+
+
+def test_a_job_leaves_its_counts_beside_its_log(classifier, tmp_path):
+    log = tmp_path / "logs" / "predict.log"
+    with job_log(log), counting.counted():
+        pass
+    assert not counting.beside(log).exists()
+    counting.install()
+    try:
+        with job_log(log):
+            predict_logits(classifier, _images(4), 4)
+        assert json.loads(counting.beside(log).read_text()) == {
+            "forward": 4,
+            "backward": 0,
+            "device": "cpu",
+        }
+        # A later run of the job without a network leaves no old number behind.
+        with job_log(log):
+            pass
+        assert not counting.beside(log).exists()
+    finally:
+        counting._counter.remove()
+
+
+def test_no_digest_depends_on_how_is_counted():
+    found = digests.dependencies("compute", "classifiers.train", "explainers.lime")
+    assert "fidelity.compute" in found
+    assert "fidelity.counting" not in found
