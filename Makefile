@@ -43,7 +43,7 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
-	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' | head -1)" ]; then \
+	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
 	  $(SNAKEMAKE) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)

@@ -19,6 +19,7 @@ include: "rules/statistics.smk"
 include: "rules/figures.smk"
 include: "rules/summary.smk"
 include: "rules/notebook.smk"
+include: "rules/provenance.smk"
 
 
 localrules:
@@ -35,4 +36,5 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.notebooks.input,
+        expand(rules.provenance.output, dataset=DATASETS),
         summary_files(),

@@ -131,7 +131,7 @@ def test_changing_a_metric_setting(study, config):
 def test_changing_a_figure_setting(study, config):
     config["figures"]["gallery_cases"] = 2
     study.write(config)
-    assert study.plan() == {"figure_gallery": 1}
+    assert study.plan() == {"figure_gallery": 1, "provenance": 1}  # which holds the config
 
 
 def test_editing_one_explainer_reruns_it_alone(study):

@@ -1,0 +1,73 @@
+# Where the results of a data set come from, and what they took.
+
+
+# Not needed for the tables, so there or not when the tables are finished.
+BESIDE_TABLES = (
+    "figure_",
+    "export_",
+    "agreement",
+    "explore",
+    "summary_over_datasets",
+    "provenance",
+)
+
+
+def benchmark_patterns():
+    """Each rule's benchmark files as a regular expression, names of this config alone in it."""
+    return {
+        step.name: step.benchmark.regex().pattern
+        for step in workflow.rules
+        if step.benchmark and not step.name.startswith(BESIDE_TABLES)
+    }
+
+
+rule provenance:
+    input:
+        tables=[
+            rules.summarize.output.localization,
+            rules.compare.output.comparisons,
+            rules.verdict.output.json,
+            rules.format_tables.output.markdown,
+        ],
+        cases=rules.index_cases.output.cases,
+        models=expand(
+            "results/{{dataset}}/{classifier}/model.safetensors",
+            classifier=CLASSIFIERS,
+        ),
+        raw=lambda w: ancient(raw_of(w)),
+    output:
+        json="results/{dataset}/provenance.json",
+        html=report(
+            "results/{dataset}/provenance.html",
+            caption="captions/provenance.rst",
+            category="{dataset}",
+            subcategory="Provenance",
+            labels={"content": "Code, inputs, machine, time and passes"},
+        ),
+    log:
+        "results/logs/{dataset}/provenance.log",
+    benchmark:
+        "results/benchmarks/{dataset}/provenance.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        models=lambda w: {
+            name: f"results/{w.dataset}/{name}/model.safetensors"
+            for name in CLASSIFIERS
+        },
+        config=lambda w: {**cfg, "datasets": {w.dataset: DATASETS[w.dataset]}},
+        plugins=lambda w: {path: digests.file_digest(path) for path in cfg["plugins"]},
+        patterns=lambda w: benchmark_patterns(),
+        wanted=lambda w: {
+            "dataset": [w.dataset],
+            "source": [raw_name(w.dataset)],
+            "shard": shard_names(w.dataset, SPLITS),
+        },
+        digest=digests.module_digest("provenance.build", "provenance.page"),
+    message:
+        "Writing down where the results of {wildcards.dataset} come from"
+    script:
+        "../workflow_scripts/provenance.py"

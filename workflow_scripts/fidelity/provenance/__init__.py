@@ -1,0 +1,1 @@
+"""Where results come from: code, config, inputs, machine, and what each step took."""

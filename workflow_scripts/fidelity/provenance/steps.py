@@ -1,0 +1,98 @@
+"""What each step took: time and memory by Snakemake's benchmarks, passes by the jobs' counts."""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.counting import beside
+from fidelity.errors import InputError
+
+BENCHMARKS, LOGS = Path("results/benchmarks"), Path("results/logs")
+# Fields of a step that may differ between two runs of one study.
+TIMES = ("seconds", "cpu_seconds", "peak_memory_mb")
+SUMMED = ("seconds", "cpu_seconds", "forward", "backward")
+
+
+def read_steps(
+    patterns: Mapping[str, str], wanted: Mapping[str, Sequence[str]], folder: Path
+) -> list[dict[str, Any]]:
+    """Read the account of all jobs of a data set.
+
+    Files that jobs of an earlier config left behind match no pattern and are passed over.
+
+    Args:
+        patterns: rule → regular expression of its benchmark files, wildcards as named groups.
+        wanted: wildcard → the values that belong to the data set; others are free.
+        folder: where `results` lies.
+
+    Returns:
+        One entry per job, by rule and wildcards: rule, wildcards, seconds (wall clock), cpu_seconds
+        and peak_memory_mb (sampled by Snakemake; None where a job was too short for that), forward
+        and backward (images through networks, in the job's last run), device ("" for none).
+    """
+    steps = []
+    files = sorted((folder / BENCHMARKS).rglob("*.tsv"))
+    for rule, pattern in sorted(patterns.items()):
+        compiled = re.compile(pattern)
+        for file in files:
+            match = compiled.fullmatch(file.relative_to(folder).as_posix())
+            if match is None:
+                continue
+            wildcards = {key: value for key, value in sorted(match.groupdict().items())}
+            if all(value in wanted.get(key, [value]) for key, value in wildcards.items()):
+                steps.append({"rule": rule, "wildcards": wildcards, **_account(file, folder)})
+    return sorted(steps, key=lambda step: (step["rule"], list(step["wildcards"].items())))
+
+
+def totals(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add up steps: jobs, seconds, cpu_seconds, forward, backward; the highest peak_memory_mb."""
+    found: dict[str, Any] = {"jobs": len(steps)}
+    for key in SUMMED:
+        found[key] = round(sum(step[key] or 0 for step in steps), 2)
+    peaks = [step["peak_memory_mb"] for step in steps if step["peak_memory_mb"] is not None]
+    found["peak_memory_mb"] = max(peaks, default=None)
+    return found
+
+
+def without_times(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what differs between two runs of one study on one machine."""
+    return {
+        **provenance,
+        "totals": {k: v for k, v in provenance["totals"].items() if k not in TIMES},
+        "steps": [
+            {k: v for k, v in step.items() if k not in TIMES} for step in provenance["steps"]
+        ],
+    }
+
+
+def _account(file: Path, folder: Path) -> dict[str, Any]:
+    with file.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    if not rows or "s" not in rows[-1]:
+        raise InputError(
+            "is no benchmark of Snakemake", file=file, remedy="Delete it and run its job again"
+        )
+    row = rows[-1]
+    passes = beside(folder / LOGS / file.relative_to(folder / BENCHMARKS).with_suffix(".log"))
+    counts = json.loads(passes.read_text(encoding="utf-8")) if passes.is_file() else {}
+    return {
+        "seconds": _number(row["s"]),
+        "cpu_seconds": _number(row.get("cpu_time")),
+        "peak_memory_mb": _number(row.get("max_rss")),
+        "forward": counts.get("forward", 0),
+        "backward": counts.get("backward", 0),
+        "device": counts.get("device", ""),
+    }
+
+
+def _number(text: str | None) -> float | None:
+    """Read a number; Snakemake writes NA or - for what it could not measure."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

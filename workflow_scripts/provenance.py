@@ -1,0 +1,72 @@
+"""Write down what the results of a data set come from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.files import write_text
+from fidelity.joblog import job_log
+from fidelity.provenance.build import build
+from fidelity.provenance.page import to_page
+
+
+def main(
+    dataset: str,
+    raw: str,
+    cases: str,
+    models: Mapping[str, str],
+    tables: Sequence[str],
+    config: Mapping[str, Any],
+    plugins: Mapping[str, str],
+    patterns: Mapping[str, str],
+    wanted: Mapping[str, Sequence[str]],
+    out_json: str,
+    out_html: str,
+) -> None:
+    """Write provenance.json and the page that the report shows.
+
+    Args:
+        dataset: its key.
+        raw: folder of the acquired source.
+        cases: cases.csv.
+        models: classifier → its file.
+        tables: finished tables to hash.
+        config: the checked config, of this data set alone.
+        plugins: file → digest.
+        patterns: rule → regular expression of its benchmark files.
+        wanted: wildcard → values of this data set.
+        out_json: provenance.json.
+        out_html: provenance.html.
+    """
+    found = build(
+        dataset,
+        config,
+        Path(cases),
+        Path(raw) / "manifest.json",
+        {name: Path(path) for name, path in models.items()},
+        list(map(Path, tables)),
+        plugins,
+        patterns,
+        wanted,
+        Path.cwd(),
+    )
+    write_text(out_json, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(out_html, to_page(found))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            dataset=snakemake.wildcards.dataset,
+            raw=snakemake.input.raw,
+            cases=snakemake.input.cases,
+            models=snakemake.params.models,
+            tables=snakemake.input.tables,
+            config=snakemake.params.config,
+            plugins=snakemake.params.plugins,
+            patterns=snakemake.params.patterns,
+            wanted=snakemake.params.wanted,
+            out_json=snakemake.output.json,
+            out_html=snakemake.output.html,
+        )
