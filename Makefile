@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run report test lint format estimate docs lock clean
+.PHONY: help run report explain test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 # SET overrides keys of the config: SET='data_root=/data/covid'
 SET ?=
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(if $(SET),--config $(SET))
+# An option of `make explain`, where it stands on the command line (not in the environment).
+option = $(if $(findstring command,$(origin $(1))),--$(2) "$($(1))")
 SOURCES := workflow_scripts tests envs config docs benchmarks
 
 help: ## show this list
@@ -45,6 +47,12 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
 	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
 	  $(SNAKEMAKE) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
+
+explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER= EXPLAINER= TARGET= LUNG=mask.png OUT=folder]
+	@[ -n "$(IMAGE)" ] || { echo "Say which image: make explain IMAGE=chest.png"; exit 1; }
+	@$(BIN)/python workflow_scripts/explain_one.py "$(IMAGE)" --configfile "$(CONFIG)" $(if $(SET),--config $(SET)) \
+	  $(call option,DATASET,dataset) $(call option,CLASSIFIER,classifier) $(call option,EXPLAINER,explainer) \
+	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

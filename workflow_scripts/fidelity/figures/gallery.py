@@ -158,7 +158,7 @@ def draw(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
             f"{row.group.capitalize()}\n{style.short(row.cls, 16)}\n{style.short(row.case, 16)}",
             fontsize=8,
         )
-        _outline(line[0], row.reference, REFERENCE)
+        outline(line[0], row.reference, REFERENCE)
         for axis, name in zip(line[1:], explainers, strict=True):
             _panel(axis, row.panels.get(name), row.reference)
     axes[0, 0].set_title("Image", fontsize=8.5)
@@ -200,9 +200,9 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
         alpha=np.clip(panel.heat * 0.75, 0, 0.6),
         interpolation="nearest",
     )
-    _outline(axis, reference, REFERENCE)
+    outline(axis, reference, REFERENCE)
     if panel.mask is not None:
-        _outline(axis, panel.mask, PREDICTED)
+        outline(axis, panel.mask, PREDICTED)
     text = "–" if np.isnan(panel.iou) else f"{panel.iou:.2f}"
     axis.text(
         0.97,
@@ -217,7 +217,8 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
     )
 
 
-def _outline(axis, mask: np.ndarray, colour: str) -> None:
+def outline(axis, mask: np.ndarray, colour: str) -> None:
+    """Draw the contour of a mask, dark-edged so that it shows on any image."""
     if not mask.any():
         return
     # A margin of nothing closes the contour of a mask that touches the image border.

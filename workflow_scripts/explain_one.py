@@ -1,0 +1,110 @@
+"""Explain one image with a trained classifier: `make explain IMAGE=chest.png`.
+
+Not a rule: it reads what a study has left under results/ and changes nothing there.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import yaml
+
+from fidelity import settings
+from fidelity.errors import InputError
+
+
+def main(
+    image: str,
+    config: str = "config/config.yaml",
+    overrides: list[str] | None = None,
+    dataset: str | None = None,
+    classifier: str | None = None,
+    explainer: str | None = None,
+    target: str | None = None,
+    lung: str | None = None,
+    out: str | None = None,
+    results: str = "results",
+) -> list[Path]:
+    """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
+
+    Args:
+        image: the image's file.
+        config: the study's.
+        overrides: key=value, as Snakemake's --config takes them.
+        dataset: a key of the config; None for the first.
+        classifier: a key of the config; None for the first.
+        explainer: a key of the config; None for all that can answer.
+        target: model class to explain; None for the most probable.
+        lung: mask of the lungs.
+        out: folder for the files; None for explained/<image>.
+        results: where the study's results lie.
+
+    Returns:
+        The files: <image>-<explainer>.png, and .npy with float32 (H, W) attributions in the
+        explainer's own unit and sign at the image's size.
+
+    Raises:
+        InputError: see `fidelity.one_image`.
+    """
+    given = Path(config)
+    if not given.is_file():
+        raise InputError("the config does not exist", file=config, remedy="Give CONFIG=…")
+    raw = yaml.safe_load(given.read_text(encoding="utf-8"))
+    if overrides:
+        raw |= {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in overrides)}
+    # The study's images may be gone; its results are what is needed.
+    loaded = settings.load(raw, config, check_files=False)
+    for path, field in ((image, "IMAGE"), (lung, "LUNG")):
+        if path is not None and not Path(path).is_file():
+            raise InputError("the file does not exist", file=path, field=field)
+    from fidelity.one_image.trained import choose
+
+    trained = choose(loaded, config, Path(results), dataset, classifier)
+    trained.model()  # before torch is imported: an untrained study is told at once
+
+    import numpy as np
+
+    from fidelity.figures import one_image, style
+    from fidelity.files import atomic_path
+    from fidelity.one_image.explain import explain_image
+
+    found = explain_image(
+        trained, Path(image), explainer, target, None if lung is None else Path(lung)
+    )
+    print(f"{image}: {trained.dataset}, {trained.classifier}")
+    for name, probability in found.probabilities.items():
+        explained = "  (explained)" if name == found.target else ""
+        print(f"  {name:<20} {probability:.4f}{explained}")
+    folder = Path("explained") / found.name if out is None else Path(out)
+    written = []
+    for answer in found.answers:
+        stem = folder / f"{found.name}-{answer.explainer}"
+        title = one_image.title_of(
+            found.name, answer.explainer, found.target, found.probabilities[found.target]
+        )
+        drawn = one_image.draw(found.image, answer.heat, answer.mask, title, answer.rule)
+        png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
+        style.save(drawn, [str(png)], loaded["figures"]["dpi"])
+        with atomic_path(npy) as temporary:
+            np.save(temporary, answer.raw, allow_pickle=False)
+        written += [png, npy]
+    for name, reason in found.left_out.items():
+        print(f"  left out: {name}: {reason}")
+    for path in written:
+        print(f"  {path}")
+    return written
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("image")
+    parser.add_argument("--configfile", dest="config", default="config/config.yaml")
+    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
+    for option in ("dataset", "classifier", "explainer", "target", "lung", "out"):
+        parser.add_argument(f"--{option}")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        main(**vars(parser.parse_args()))
+    except InputError as error:
+        sys.exit(str(error))

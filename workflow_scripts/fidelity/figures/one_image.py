@@ -1,0 +1,64 @@
+"""One image, one explainer's map over it, and the mask that the map becomes."""
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+
+from fidelity.figures import style
+from fidelity.figures.gallery import HEAT, PREDICTED, outline
+
+SHOWN = 28
+
+
+def draw(
+    image: np.ndarray,
+    heat: np.ndarray,
+    mask: np.ndarray,
+    title: str,
+    rule: str,
+) -> Figure:
+    """Draw image, map and mask side by side.
+
+    Args:
+        image: uint8 (H, W).
+        heat: (H, W) in [0, 1].
+        mask: bool (H, W).
+        title: class and probability, explainer and image.
+        rule: how the mask came about.
+
+    Returns:
+        The figure.
+    """
+    aspect = image.shape[0] / image.shape[1]
+    height = float(np.clip(2.15 * aspect, 1.2, 6.0)) + 1.15
+    fig, axes = style.figure(1, 3, height=height)
+    for axis in axes[0]:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+    plain, mapped, masked = axes[0]
+    # What is not salient stays visible as radiograph, as in the gallery.
+    mapped.imshow(
+        heat, cmap=HEAT, vmin=0, vmax=1, alpha=np.clip(heat * 0.75, 0, 0.6), interpolation="nearest"
+    )
+    outline(masked, mask, PREDICTED)
+    plain.set_title("Image")
+    mapped.set_title("Saliency map")
+    masked.set_title(f"Mask: {rule}")
+    if not heat.any():
+        mapped.set_xlabel("no positive saliency", fontsize=8)
+    masked.set_xlabel("contour: predicted mask" if mask.any() else "the mask is empty", fontsize=8)
+    mappable = ScalarMappable(cmap=HEAT)
+    mappable.set_clim(0, 1)
+    bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.02)
+    bar.set_label("Normalised saliency")
+    fig.suptitle(title, fontsize=9.5)
+    return fig
+
+
+def title_of(name: str, explainer: str, target: str, probability: float) -> str:
+    """Say what is explained: class, probability, explainer, image."""
+    return (
+        f"{style.short(target, SHOWN)} (probability {probability:.2f})  ·  "
+        f"{style.short(explainer, SHOWN)}  ·  {style.short(name, SHOWN)}"
+    )
