@@ -68,7 +68,7 @@ def build(
             "indexed_cases": _count(cases),
             "digest": cases_digest(cases),
             "start_weights": start_weights(config),
-            "plugins": dict(sorted(plugins.items())),
+            "plugins": [plugins[path] for path in config["plugins"]],
         },
         "classifiers": {name: _model(path) for name, path in sorted(models.items())},
         "tables": {path.name: file_hash(path) for path in sorted(tables)},
