@@ -1,0 +1,243 @@
+"""One image gets the map that the workflow would give it, an overlay, and clear refusals."""
+
+import importlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import explain_one
+from fidelity import settings
+from fidelity.classifiers import store
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.predict import predict_logits
+from fidelity.datasets import covid_qu_ex, phantom
+from fidelity.datasets.prepare import prepare_case
+from fidelity.datasets.prepared import write_prepared
+from fidelity.errors import InputError
+from fidelity.explainers.runner import explain_shard
+from fidelity.maps import raw_map, read_maps
+from fidelity.one_image.explain import explain_image
+from fidelity.one_image.trained import choose
+
+CLASSES = ["COVID-19", "Non-COVID", "Normal"]
+CONFIG = {
+    "datasets": {
+        "small": {
+            "source": "phantom",
+            "second_reader": True,
+            "image_size": 64,
+            "annotated_classes": ["COVID-19", "Non-COVID"],
+        }
+    },
+    "classifiers": {"net": {"architecture": "resnet18", "seeds": [1, 2]}},
+    "explainers": {
+        "lime": {"method": "lime", "samples": 20},
+        "cam": {"method": "gradcam"},
+        "lung": {"method": "lung_mask"},
+        "mean": {"method": "mean_mask"},
+        "reader": {"method": "second_reader"},
+    },
+    "binarizations": {"tuned": {"method": "tuned"}, "half": {"method": "fixed", "threshold": 0.5}},
+    "figures": {"dpi": 60},
+    "compute": {"threads": 1, "batch": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """What a finished study leaves behind, as far as one image needs it."""
+    folder = tmp_path_factory.mktemp("project")
+    shortcut = {"class": None, "probability": 0, "distractor": 0}
+    made = {"cases": dict.fromkeys(("train", "val", "test"), 3), "size": 96, "contrast": 1.0}
+    phantom.generate(folder / "data", {**made, "shortcut": shortcut}, 1)
+    torch.manual_seed(0)
+    classifier = Classifier(build("resnet18", 3), "resnet18", tuple(CLASSES), image_size=64)
+    small = folder / "results" / "small"
+    (small / "net-s1").mkdir(parents=True)
+    store.save(classifier.eval(), small / "net-s1" / "model.safetensors")
+    labels = {name: name for name in CLASSES}
+    (small / "classes.json").write_text(json.dumps({"classes": CLASSES, "labels": labels}))
+    (folder / "study.yaml").write_text(yaml.safe_dump(CONFIG))
+    return folder
+
+
+@pytest.fixture
+def case(project):
+    cases = covid_qu_ex.find_cases(project / "data", {})
+    return next(c for c in cases if c.split == "test" and c.labels == ("COVID-19",))
+
+
+@pytest.fixture
+def image(project, case):
+    return project / "data" / case.image
+
+
+@pytest.fixture
+def lung(project, case):
+    return project / "data" / case.lung_mask
+
+
+def _trained(project, **changes):
+    config = settings.load({**CONFIG, **changes}, "study.yaml", check_files=False)
+    return choose(config, "study.yaml", project / "results")
+
+
+def _with(explainers):
+    return {"explainers": {name: CONFIG["explainers"][name] for name in explainers}}
+
+
+@pytest.mark.parametrize("name", ["lime", "cam"])
+def test_the_map_is_the_workflows_own(project, case, image, name, tmp_path):
+    trained = _trained(project, **_with([name]))
+    found = explain_image(trained, image, name, "COVID-19")
+    prepared = prepare_case(case, project / "data", trained.entry)
+    write_prepared(tmp_path / "s.h5", [prepared], {"image_size": 64, "classes": CLASSES})
+    classifier = store.load(trained.model())
+    explain_shard(
+        tmp_path / "s.h5",
+        classifier,
+        trained.settings_of(name),
+        "reference",
+        0,
+        {c: c for c in CLASSES},
+        trained.config["seed"],
+        4,
+        "",
+        tmp_path / "m.h5",
+        predict=predict_logits,
+    )
+    (record,) = read_maps(tmp_path / "m.h5")
+    assert found.target == record.target == "COVID-19"
+    np.testing.assert_array_equal(found.answers[0].raw, raw_map(record.map, (96, 96)))
+    logits = predict_logits(classifier, prepared.image[None], 4)
+    expected = classifier.probabilities(torch.from_numpy(logits))[0].numpy()
+    np.testing.assert_allclose(list(found.probabilities.values()), expected, atol=1e-7)
+
+
+def test_the_most_probable_class_is_explained_unless_one_is_named(project, image):
+    trained = _trained(project, **_with(["cam"]))
+    found = explain_image(trained, image)
+    assert found.target == max(found.probabilities, key=found.probabilities.get)
+    other = next(name for name in CLASSES if name != found.target)
+    again = explain_image(trained, image, target=other)
+    assert again.target == other
+    assert not np.array_equal(found.answers[0].raw, again.answers[0].raw)
+    with pytest.raises(InputError, match="COVID-19"):
+        explain_image(trained, image, target="COVID")
+
+
+def test_what_has_no_answer_is_left_out_with_a_reason(project, image, lung):
+    fitted = project / "results/small/none/mean/fitted.safetensors"
+    module = importlib.import_module("fidelity.explainers.baselines.fitted")
+    fitted.parent.mkdir(parents=True, exist_ok=True)
+    mean = {"mean": np.ones((1, 256, 256), np.float32)}
+    module.write_fitted(fitted, mean, ["Non-COVID"], {"method": "mean_mask", "align": "image"})
+    found = explain_image(_trained(project), image, target="COVID-19")
+    assert [a.explainer for a in found.answers] == ["lime", "cam"]
+    assert set(found.left_out) == {"lung", "mean", "reader"}
+    assert "LUNG=" in found.left_out["lung"]
+    assert "COVID-19" in found.left_out["mean"]
+    with pytest.raises(InputError, match="needs a lung mask"):
+        explain_image(_trained(project), image, "lung")
+    found = explain_image(_trained(project), image, "lung", lung=lung)
+    drawn = cv2.imread(str(lung), cv2.IMREAD_GRAYSCALE) > 0
+    assert np.array_equal(found.answers[0].mask, drawn)
+
+
+def test_a_tuned_threshold_is_used_once_there_is_one(project, image):
+    trained = _trained(project, **_with(["cam"]))
+    answer = explain_image(trained, image, target="COVID-19").answers[0]
+    assert answer.rule == "half, above 0.50"
+    assert np.array_equal(answer.mask, answer.heat > 0.5)
+    path = project / "results/small/net-s1/cam/tuned/thresholds.csv"
+    path.parent.mkdir(parents=True)
+    try:
+        path.write_text("class,threshold\nNon-COVID,0.9\nCOVID-19,0.2\n")
+        answer = explain_image(trained, image, target="COVID-19").answers[0]
+    finally:
+        path.unlink()
+    assert answer.rule == "tuned, above 0.20"
+    assert np.array_equal(answer.mask, answer.heat > np.float32(0.2))
+
+
+def test_an_improbable_class_has_an_empty_mask_where_the_study_says_so(project, image):
+    changes = {**_with(["cam"]), "postprocess": {"min_probability": 0.999}}
+    answer = explain_image(_trained(project, **changes), image).answers[0]
+    assert answer.heat.any()
+    assert not answer.mask.any()
+
+
+def test_a_cropped_input_needs_a_lung_and_leaves_the_rest_at_zero(project, image, lung):
+    dataset = {**CONFIG["datasets"]["small"], "input": "lung_crop"}
+    trained = _trained(project, **_with(["cam"]), datasets={"small": dataset})
+    with pytest.raises(InputError, match="LUNG=mask.png"):
+        explain_image(trained, image)
+    found = explain_image(trained, image, lung=lung)
+    assert found.answers[0].raw.shape == found.image.shape == (96, 96)
+    assert not found.answers[0].raw[0].any()
+    assert found.image[0].any()  # what was cut off is still shown
+
+
+def test_the_shown_image_is_the_file(project, image):
+    found = explain_image(_trained(project, **_with(["cam"])), image)
+    assert np.array_equal(found.image, cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))
+
+
+def test_an_image_that_is_no_square(project, image, tmp_path):
+    wide = cv2.resize(cv2.imread(str(image), cv2.IMREAD_GRAYSCALE), (150, 100))
+    cv2.imwrite(str(tmp_path / "wide.png"), wide)
+    found = explain_image(_trained(project, **_with(["lime", "cam"])), tmp_path / "wide.png")
+    for answer in found.answers:
+        assert answer.raw.shape == answer.mask.shape == found.image.shape == (100, 150)
+
+
+def test_the_script_writes_and_prints(project, image, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    written = explain_one.main(str(image), "study.yaml", explainer="cam", target="COVID-19")
+    assert [p.as_posix() for p in written] == [
+        f"explained/{image.stem}/{image.stem}-cam.png",
+        f"explained/{image.stem}/{image.stem}-cam.npy",
+    ]
+    picture = cv2.imread(str(written[0]))
+    assert picture.shape[1] > 300
+    assert np.ptp(picture.astype(int) @ [1, -1, 0]) > 100  # the map is in colour
+    assert np.load(written[1], allow_pickle=False).shape == (96, 96)
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in CLASSES)
+    assert "small, net-s1" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classifier": "net-s2"}, "snakemake --cores all results/small/net-s2/model.safetensors"),
+        ({"classifier": "nets"}, "has no classifier 'nets'"),
+        ({"dataset": "smal"}, "small"),
+        ({"explainer": "lim"}, "lime"),
+        ({"lung": "nothing.png"}, "LUNG"),
+        ({"config": "nothing.yaml"}, "CONFIG="),
+        ({"image": "nothing.png"}, "does not exist"),
+        ({"image": "study.yaml"}, "not a readable image"),
+        ({"overrides": ["classifiers={}"], "explainer": "lung"}, "needs a classifier"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_mistakes_are_told_with_their_remedy(project, image, monkeypatch, arguments, message):
+    monkeypatch.chdir(project)
+    with pytest.raises(InputError) as error:
+        explain_one.main(**{"image": str(image), "config": "study.yaml", **arguments})
+    assert message in str(error.value)
+
+
+def test_what_is_not_fitted_names_its_command(project, image):
+    trained = _trained(project, **_with(["mean"]))
+    path = Path(project / "results/small/none/mean/fitted.safetensors")
+    path.unlink(missing_ok=True)
+    with pytest.raises(InputError, match="results/small/none/mean/fitted.safetensors --configfile"):
+        explain_image(trained, image)
