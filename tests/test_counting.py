@@ -1,6 +1,7 @@
 """Images are counted where they go through a network, whoever sends them."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,13 +104,16 @@ def test_a_plugin_that_goes_past_the_wrapper_counts(classifier, tmp_path):
 
 
 def test_a_randomised_copy_counts(classifier):
-    settings = {"method": "random_weights", "of": {"method": "gradcam", "layer": "0"}}
+    inner = {"method": "gradcam", "layer": "0"}
+    with counting.counted() as probing:  # what it takes to look at the layer
+        cam.make(Context(classifier, 4, 1, "gradcam"), inner)
+    settings = {"method": "random_weights", "of": inner}
     with counting.counted() as passes:
         explain = random_weights.make(Context(classifier, 4, 1, "random_weights"), settings)
         explain([_task(_images(1)[0])])
-    # The noise of the batch statistics, one image to look at the layer, the padded batch.
-    assert passes.forward == random_weights.NOISE_IMAGES + 1 + 4
-    assert passes.backward == 4
+    # The noise of the batch statistics, the layer, the padded batch.
+    assert passes.forward == random_weights.NOISE_IMAGES + probing.forward + 4
+    assert passes.backward == probing.backward + 4
 
 
 def test_a_network_that_raises_spoils_no_later_count(classifier):
@@ -159,3 +163,10 @@ def test_no_digest_depends_on_how_is_counted():
     found = digests.dependencies("compute", "classifiers.train", "explainers.lime")
     assert "fidelity.compute" in found
     assert "fidelity.counting" not in found
+
+
+def test_networks_in_several_threads_are_counted_each():
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    with counting.counted() as passes, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: network(torch.zeros(5, 3)), range(200)))
+    assert passes.forward == 1000

@@ -241,3 +241,33 @@ def test_what_is_not_fitted_names_its_command(project, image):
     path.unlink(missing_ok=True)
     with pytest.raises(InputError, match="results/small/none/mean/fitted.safetensors --configfile"):
         explain_image(trained, image)
+
+
+def test_lungs_are_drawn_by_the_model_where_the_study_has_them_so(project, image, monkeypatch):
+    dataset = {**CONFIG["datasets"]["small"], "lung_masks": "predicted", "lung_from": "other"}
+    datasets = {"small": {**dataset, "input": "lung_masked"}, "other": CONFIG["datasets"]["small"]}
+    trained = _trained(project, **_with(["cam", "lung"]), datasets=datasets)
+    with pytest.raises(InputError, match="results/other/lung_model/model.safetensors --configfile"):
+        explain_image(trained, image)
+    path = project / "results/other/lung_model/model.safetensors"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    drawn = np.zeros((96, 96), bool)
+    drawn[20:60, 30:70] = True
+    asked = []
+
+    def predictor(model, components, compute):
+        asked.append((model, components))
+        return lambda shown: drawn
+
+    monkeypatch.setattr("fidelity.one_image.explain.predictor", predictor)
+    found = explain_image(trained, image)
+    assert asked == [(path, trained.config["lung_model"]["components"])]
+    assert np.array_equal({a.explainer: a for a in found.answers}["lung"].mask, drawn)
+
+
+def test_a_layer_by_classifier(project, image):
+    layers = {"cam": {"method": "gradcam", "layer": {"net": "layer3"}}}
+    found = explain_image(_trained(project, explainers=layers), image, target="COVID-19")
+    plain = explain_image(_trained(project, **_with(["cam"])), image, target="COVID-19")
+    assert not np.array_equal(found.answers[0].raw, plain.answers[0].raw)

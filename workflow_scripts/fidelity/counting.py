@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock, local
 from typing import Any
 
 from fidelity.files import write_text
@@ -38,7 +39,15 @@ class _Counter:
     def __init__(self) -> None:
         self.passes = Passes()
         self.handles: list[Any] = []
-        self.open: list[Any] = []
+        self.lock = Lock()
+        self.thread = local()
+
+    @property
+    def open(self) -> list[Any]:
+        """The modules that this thread is inside of, the network first."""
+        if not hasattr(self.thread, "open"):
+            self.thread.open = []
+        return self.thread.open
 
     def install(self) -> None:
         if self.handles:
@@ -57,7 +66,7 @@ class _Counter:
     def remove(self) -> None:
         for handle in self.handles:
             handle.remove()
-        self.handles, self.open = [], []
+        self.handles, self.thread = [], local()
 
     def _enter(self, module: Any, args: tuple) -> None:
         # Losses are modules too; a network is what has weights.
@@ -71,13 +80,15 @@ class _Counter:
         if self.open or not args or not hasattr(args[0], "shape") or output is None:
             return
         count = int(args[0].shape[0])
-        self.passes.forward += count
-        self.passes.device = _name_of(args[0].device)
+        with self.lock:
+            self.passes.forward += count
+            self.passes.device = _name_of(args[0].device)
         if getattr(output, "requires_grad", False):
             output.register_hook(lambda gradient: self._back(count))
 
     def _back(self, count: int) -> None:
-        self.passes.backward += count
+        with self.lock:
+            self.passes.backward += count
 
 
 _counter = _Counter()

@@ -21,6 +21,7 @@ from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
 from fidelity.figures.gallery import place
 from fidelity.frames import lung_in_frame
+from fidelity.lung_model import predictor
 from fidelity.maps import SaliencyMap, raw_map, render
 from fidelity.near import suggestion
 from fidelity.one_image.trained import Trained
@@ -87,7 +88,8 @@ def explain_image(
         image: its file.
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable one.
-        lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image.
+        lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
+            unless its lungs are drawn by a model.
 
     Returns:
         Probabilities and answers.
@@ -148,14 +150,19 @@ def _classifier(trained: Trained) -> Classifier:
 def _prepare(trained: Trained, image: Path, lung: Path | None) -> PreparedCase:
     """Prepare the image as its data set is."""
     entry = trained.entry
-    if lung is None and entry["input"] != "full":
+    drawn_by = trained.lung_model() if lung is None else None
+    if lung is None and drawn_by is None and entry["input"] != "full":
         raise InputError(
             f"the classifier was trained on input: {entry['input']}, which needs a lung mask",
             file=image,
             remedy="Give one: LUNG=mask.png",
         )
     settings = {**entry, "lung_masks": "none" if lung is None else "provided"}
-    return prepare_case(_case(image, lung), Path("/"), settings)
+    if drawn_by is None:
+        return prepare_case(_case(image, lung), Path("/"), settings)
+    compute = {key: trained.config["compute"][key] for key in ("threads", "device")}
+    predict = predictor(drawn_by, trained.config["lung_model"]["components"], compute)
+    return prepare_case(_case(image, None), Path("/"), entry, predict)
 
 
 def _native(trained: Trained, image: Path, case: PreparedCase) -> np.ndarray:

@@ -60,9 +60,18 @@ class Trained:
             return None
         return self._made(f"none/{explainer}/fitted.safetensors", f"{explainer} is not fitted yet")
 
+    def lung_model(self) -> Path | None:
+        """Find the model that draws the data set's lungs; None where no model does."""
+        if self.entry["lung_masks"] != "predicted":
+            return None
+        name = "lung_model/model.safetensors"
+        return self._made(name, "no model of the lungs is there yet", self.entry["lung_from"])
+
     def settings_of(self, explainer: str) -> dict[str, Any]:
-        """Give an explainer's entry with the plugin files it may need."""
-        return _with_plugins(self.config["explainers"][explainer], self.config["plugins"])
+        """Give an explainer's entry for this classifier, with the plugin files it may need."""
+        base = config_settings.base_names(self.config)[self.classifier]
+        entry = config_settings.explainer_for(self.config["explainers"][explainer], base)
+        return _with_plugins(entry, self.config["plugins"])
 
     def rule_of(self, explainer: str, cls: str) -> tuple[dict[str, Any], str, dict[str, float]]:
         """Choose how a map becomes a mask: the primary rule, else the first that can be used.
@@ -106,10 +115,10 @@ class Trained:
         found = table.loc[table["class"] == cls, "threshold"]
         return float(found.iloc[0]) if len(found) else None
 
-    def _made(self, name: str, problem: str) -> Path:
-        path = self.results / self.dataset / name
+    def _made(self, name: str, problem: str, dataset: str | None = None) -> Path:
+        path = self.results / (dataset or self.dataset) / name
         if not path.is_file():
-            target = f"{self.results.name}/{self.dataset}/{name}"
+            target = f"{self.results.name}/{dataset or self.dataset}/{name}"
             raise InputError(
                 problem,
                 file=path,
