@@ -140,6 +140,7 @@ rule evaluate:
         predictions=expand(
             "results/{{dataset}}/{classifier}/predictions.csv", classifier=CLASSIFIERS
         ),
+        classes=classes_of,
     output:
         classification="results/{dataset}/tables/classification.csv",
         confusion="results/{dataset}/tables/confusion.csv",

@@ -345,6 +345,12 @@ PARTIAL = [
 ]
 # Each classifier's key before its training seeds were expanded.
 BASES = settings.base_names(cfg)
+# Data sets with points of other radiologists.
+WITH_POINTS = [
+    name
+    for name, entry in DATASETS.items()
+    if entry.get("human_benchmark", {}).get("points")
+]
 METRIC_NAMES = {key: cfg["scores"][key] for key in ("metrics", "ranking")}
 # What decides means and intervals, not tests.
 INTERVALS = {key: cfg["statistics"][key] for key in ("replicates", "alpha", "cluster")}

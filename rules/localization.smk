@@ -87,6 +87,7 @@ rule tune:
             "postprocess": rule_of(w)["postprocess"],
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "empty": cfg["scores"]["empty"],
+            "partial": w.explainer in PARTIAL,
         },
         digest=digests.module_digest(
             "tuning", "metrics.conventions", "frames", "cohort"

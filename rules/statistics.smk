@@ -226,3 +226,32 @@ rule verdict:
         "Writing the verdict on {wildcards.dataset}"
     script:
         "../workflow_scripts/verdict.py"
+
+
+rule human_benchmark:
+    input:
+        cases="results/{dataset}/cases.csv",
+        raw=raw_of,
+    output:
+        "results/{dataset}/tables/human_benchmark.csv",
+    log:
+        "results/logs/{dataset}/human_benchmark.log",
+    benchmark:
+        "results/benchmarks/{dataset}/human_benchmark.tsv"
+    wildcard_constraints:
+        dataset=any_of(WITH_POINTS),
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=30,
+    params:
+        points=lambda w: DATASETS[w.dataset]["human_benchmark"]["points"],
+        dataset=lambda w: w.dataset,
+        statistics=INTERVALS,
+        seed=cfg["seed"],
+        digest=digests.module_digest("human_benchmark"),
+    message:
+        "Counting the hits of the human benchmark on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/human_benchmark.py"

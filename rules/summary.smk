@@ -122,6 +122,7 @@ rule tables:
             "results/{dataset}/tables/classification.csv",
             dataset=DATASETS if CLASSIFIERS else [],
         ),
+        expand("results/{dataset}/tables/human_benchmark.csv", dataset=WITH_POINTS),
 
 
 rule figures:

@@ -13,7 +13,7 @@ from fidelity.errors import InputError
 from fidelity.metrics import overlap
 from fidelity.metrics.empty import EmptyPolicy
 from fidelity.postprocess import postprocess
-from fidelity.tuning import curve_of, grid_of
+from fidelity.tuning import COLUMNS, curve_of, grid_of
 
 PLAIN = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
 RULE = {"method": "tuned", "metric": "iou", "thresholds": None}
@@ -128,6 +128,14 @@ def test_each_class_has_its_own_threshold_and_empty_references_count_for_none(tm
 def test_without_validation_cases_it_is_said_what_to_do(tmp_path):
     with pytest.raises(InputError, match=r"explain\.splits"):
         _tuned(tmp_path, [], [])
+
+
+def test_a_reader_of_the_test_split_alone_has_nothing_to_tune(tmp_path):
+    settings = {"rule": RULE, "postprocess": PLAIN, "scoring_size": "original", "empty": {}}
+    tune.main([], [], {**settings, "partial": True}, str(tmp_path / "thresholds.csv"))
+    found = pd.read_csv(tmp_path / "thresholds.csv")
+    assert list(found.columns) == COLUMNS
+    assert found.empty
 
 
 def test_masks_that_are_never_predicted(tmp_path):

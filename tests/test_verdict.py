@@ -337,6 +337,13 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     said = " ".join(texts(fine, "What do"))
     assert "accuracy is 0.900 (test split, 90 images)." in said
     assert "No predicted mask is empty. Every case has a score." in said
+    several = pd.DataFrame(
+        {**quality, "metric": metric, "value": value}
+        for metric, value in (("accuracy", 0.9), ("subset_accuracy", 0.3), ("macro_auc", 0.55))
+    )
+    said = " ".join(texts(chapter_of(rows, families, classification=several), "What do"))
+    assert "mean AUC over classes is 0.550 (test split, 90 images), below 0.65" in said
+    assert "accuracy is" not in said
     few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
     assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
 

@@ -2,11 +2,12 @@
 
 import json
 import logging
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from fidelity.datasets import origin, registry
+from fidelity.datasets.index import count_labels
+from fidelity.datasets.mask_entries import file_of
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 
@@ -38,9 +39,9 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)
     cases = list(reader.find_cases(data, settings))
-    counts = Counter((case.split, "|".join(case.labels)) for case in cases)
+    counts = count_labels(cases, getattr(reader, "multilabel", False))
     files = {
-        path
+        file_of(path)
         for case in cases
         for path in (
             case.image,

@@ -1,12 +1,15 @@
 """Tables on how well the classifiers of a data set classify."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from fidelity.joblog import job_log
 
 
 def main(
     predictions: Sequence[str],
+    classes_json: str,
     classifiers: Sequence[str],
     dataset: str,
     out_classification: str,
@@ -17,6 +20,7 @@ def main(
 
     Args:
         predictions: one predictions.csv per classifier.
+        classes_json: classes.json of the data set, which says the task.
         classifiers: their names, in the same order.
         dataset: name of the data set.
         out_classification: CSV of metrics.
@@ -28,8 +32,9 @@ def main(
     from fidelity.classifiers.evaluate import evaluate, read_predictions
     from fidelity.files import write_csv
 
+    task = json.loads(Path(classes_json).read_text(encoding="utf-8"))["task"]
     tables = [
-        evaluate(read_predictions(path), dataset, name)
+        evaluate(read_predictions(path), dataset, name, task)
         for path, name in zip(predictions, classifiers, strict=True)
     ]
     outputs = (out_classification, out_confusion, out_calibration)
@@ -41,6 +46,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             snakemake.input.predictions,
+            snakemake.input.classes,
             snakemake.params.classifiers,
             snakemake.params.dataset,
             snakemake.output.classification,

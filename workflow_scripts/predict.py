@@ -34,7 +34,7 @@ def main(
 
     from fidelity.classifiers import store
     from fidelity.classifiers.evaluate import PREDICTION_COLUMNS
-    from fidelity.classifiers.labels import label_matrix
+    from fidelity.classifiers.labels import known_matrix, label_matrix
     from fidelity.classifiers.predict import predict_logits
     from fidelity.compute import configure
     from fidelity.datasets.prepared import PreparedShard
@@ -54,6 +54,9 @@ def main(
             cases = list(shard)
         probabilities = classifier.probabilities(torch.from_numpy(logits)).numpy()
         labels = label_matrix([case.labels for case in cases], classes)
+        known = known_matrix(
+            [case.labels for case in cases], [case.uncertain for case in cases], classes
+        )
         for index, case in enumerate(cases):
             for place, (name, column) in enumerate(zip(names, columns, strict=True)):
                 rows.append(
@@ -62,14 +65,16 @@ def main(
                         case.patient,
                         case.split,
                         name,
-                        int(labels[index, place]),
+                        int(labels[index, place]) if known[index, place] else None,
                         float(logits[index, column]),
                         float(probabilities[index, column]),
                     )
                 )
         log.info("%s: %d cases", Path(path).name, len(cases))
     rows.sort(key=lambda row: (row[2], row[0], names.index(row[3])))
-    write_csv(pd.DataFrame(rows, columns=PREDICTION_COLUMNS), output)
+    table = pd.DataFrame(rows, columns=PREDICTION_COLUMNS)
+    # Whole numbers with gaps: the label of an uncertain finding is an empty cell.
+    write_csv(table.astype({"label": "Int64"}), output)
 
 
 if __name__ == "__main__":

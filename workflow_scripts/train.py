@@ -43,7 +43,7 @@ def main(
     from fidelity.classifiers.architectures import build, normalisation
     from fidelity.classifiers.data import read_examples
     from fidelity.classifiers.labels import check_every_class, head_of
-    from fidelity.classifiers.model import Classifier
+    from fidelity.classifiers.model import Classifier, outputs_of
     from fidelity.classifiers.train import train as fit
     from fidelity.files import write_csv
     from fidelity.seeding import seed_for
@@ -59,7 +59,7 @@ def main(
     architecture, weights = settings["architecture"], settings.get("weights")
     pretrained = weights == "imagenet"
     torch.manual_seed(own_seed)
-    outputs = 1 if activation == "one_logit" else len(names)
+    outputs = outputs_of(activation, len(names))
     network = build(architecture, outputs, pretrained, image_size=image_size, plugins=plugins)
     if weights is not None and not pretrained:
         store.initialise(network, weights, architecture)

@@ -20,7 +20,8 @@ def main(
         maps: map files of the validation split, one per shard.
         prepared: prepared shards in the same order.
         settings: `rule` (the binarization's config entry), `postprocess` (the explainer's),
-            `scoring_size`, `empty` (the config's `scores.empty`).
+            `scoring_size`, `empty` (the config's `scores.empty`), `partial` (the explainer may lack
+            cases).
         output: thresholds.csv: class, metric, threshold, mean, n.
     """
     table = tune(
@@ -29,6 +30,7 @@ def main(
         settings["postprocess"],
         settings["scoring_size"],
         policy_for("default", settings["empty"]),
+        partial=settings.get("partial", False),
     )
     write_csv(table, output)
     for row in table.to_dict("records"):

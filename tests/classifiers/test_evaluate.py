@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics
 
 from fidelity.classifiers.evaluate import calibration_error, evaluate, read_predictions, reliability
 from fidelity.errors import InputError
@@ -24,7 +25,9 @@ def value(frame, cls, metric):
 def test_multiclass_by_hand():
     labels = [[1, 0], [1, 0], [1, 0], [0, 1]]
     scores = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]]
-    rated, confusion, calibration = evaluate(table(labels, scores, ["a", "b"]), "d", "net")
+    rated, confusion, calibration = evaluate(
+        table(labels, scores, ["a", "b"]), "d", "net", "multiclass"
+    )
     assert value(rated, "all", "accuracy") == 0.75
     assert value(rated, "all", "balanced_accuracy") == pytest.approx((2 / 3 + 1) / 2)
     assert value(rated, "a", "precision") == 1
@@ -40,7 +43,8 @@ def test_multiclass_by_hand():
 
 
 def test_one_class_leaves_auc_undefined():
-    rated, _, _ = evaluate(table([[1, 0]] * 3, [[0.9, 0.1]] * 3, ["a", "b"]), "d", "net")
+    only = table([[1, 0]] * 3, [[0.9, 0.1]] * 3, ["a", "b"])
+    rated, _, _ = evaluate(only, "d", "net", "multiclass")
     assert np.isnan(value(rated, "a", "auc"))
     assert np.isnan(value(rated, "all", "macro_auc"))
     assert np.isnan(value(rated, "b", "precision"))
@@ -50,13 +54,52 @@ def test_one_class_leaves_auc_undefined():
 def test_multilabel_by_hand():
     labels = [[1, 1], [0, 0], [1, 0]]
     scores = [[0.9, 0.4], [0.2, 0.1], [0.6, 0.7]]
-    rated, confusion, _ = evaluate(table(labels, scores, ["a", "b"]), "d", "net")
+    rated, confusion, _ = evaluate(table(labels, scores, ["a", "b"]), "d", "net", "multilabel")
     assert value(rated, "all", "accuracy") == pytest.approx(4 / 6)
     assert value(rated, "all", "subset_accuracy") == pytest.approx(1 / 3)
     assert value(rated, "a", "f1") == 1
     assert value(rated, "b", "recall") == 0
     assert value(rated, "b", "auc") == 0.5
     assert confusion[confusion["true"] == "not b"]["n"].tolist() == [1, 1]
+
+
+def test_the_task_is_told_not_guessed():
+    """Multi-label cases may all happen to have one label; thresholds stay those of each class."""
+    labels, scores = [[1, 0], [0, 1], [1, 0]], [[0.9, 0.6], [0.2, 0.3], [0.4, 0.3]]
+    found = table(labels, scores, ["a", "b"])
+    rated, confusion, _ = evaluate(found, "d", "net", "multilabel")
+    assert value(rated, "all", "accuracy") == pytest.approx(3 / 6)
+    assert value(rated, "a", "recall") == 0.5
+    assert "not a" in set(confusion["true"])
+    rated, confusion, _ = evaluate(found, "d", "net", "multiclass")
+    assert value(rated, "all", "accuracy") == 1
+    assert "not a" not in set(confusion["true"])
+    with pytest.raises(InputError, match="not exactly one class"):
+        evaluate(table([[1, 1]], [[0.5, 0.5]], ["a", "b"]), "d", "net", "multiclass")
+
+
+def test_uncertain_labels_count_for_no_metric_of_their_class(tmp_path):
+    nan = float("nan")
+    labels = [[1, 1], [0, nan], [1, 0], [nan, 1], [0, 0]]
+    scores = [[0.9, 0.4], [0.2, 0.9], [0.6, 0.7], [0.1, 0.8], [0.7, 0.1]]
+    path = tmp_path / "p.csv"
+    table(labels, scores, ["a", "b"]).to_csv(path, index=False)
+    rated, confusion, calibration = evaluate(read_predictions(path), "d", "net", "multilabel")
+    for column, cls in enumerate(("a", "b")):
+        kept = [i for i in range(5) if not np.isnan(labels[i][column])]
+        truth = [labels[i][column] for i in kept]
+        said = [scores[i][column] for i in kept]
+        assert value(rated, cls, "auc") == pytest.approx(metrics.roc_auc_score(truth, said))
+        hard = np.array(said) >= 0.5
+        assert value(rated, cls, "f1") == pytest.approx(metrics.f1_score(truth, hard))
+        assert value(rated, cls, "support") == 2
+        of_class = rated[rated["class"] == cls]
+        assert (of_class["n"] == 4).all()
+        pair = confusion[confusion["true"].isin([cls, f"not {cls}"])]
+        assert pair["n"].sum() == 4
+    assert value(rated, "all", "accuracy") == pytest.approx(5 / 8)
+    assert value(rated, "all", "subset_accuracy") == pytest.approx(2 / 5)
+    assert calibration["n"].sum() == 8
 
 
 def test_calibration_bins():
@@ -74,4 +117,4 @@ def test_broken_predictions(tmp_path):
         read_predictions(path)
     two = pd.concat([good, good.iloc[:1].assign(case="x")])
     with pytest.raises(InputError, match="lacks a prediction"):
-        evaluate(two, "d", "net")
+        evaluate(two, "d", "net", "multiclass")

@@ -9,10 +9,10 @@ from classifiers.conftest import CLASSES, SIDE, squares
 from fidelity.classifiers import train as train_module
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.augment import augment
-from fidelity.classifiers.labels import head_of, label_matrix
-from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.store import save
-from fidelity.classifiers.train import Examples, class_weights, freeze, train
+from fidelity.classifiers.labels import head_of, known_matrix, label_matrix
+from fidelity.classifiers.model import Classifier, outputs_of
+from fidelity.classifiers.store import load, save
+from fidelity.classifiers.train import Examples, _Trainer, class_weights, freeze, train
 from fidelity.errors import InputError
 
 COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
@@ -21,7 +21,7 @@ AUGMENTATION = {"rotation": 5, "translation": 0.03, "brightness": 0.1, "contrast
 
 def fresh(activation="softmax", classes=CLASSES) -> Classifier:
     torch.manual_seed(0)
-    outputs = 1 if activation == "one_logit" else len(classes)
+    outputs = outputs_of(activation, len(classes))
     return Classifier(build("resnet18", outputs), "resnet18", classes, activation, image_size=SIDE)
 
 
@@ -70,6 +70,76 @@ def test_multilabel_without_validation(caplog):
     assert "no validation case" in caplog.text
     assert table["best"].tolist() == [0, 1]
     assert table["val_loss"].isna().all()
+
+
+def doubtful(count: int, seed: int) -> Examples:
+    """Squares on the left or right, every fourth label of "left" unknown and written wrongly."""
+    examples = squares(count, seed)
+    known = np.ones((count, 2), bool)
+    known[::4, 0] = False
+    labels = examples.labels[:, :2].copy()
+    labels[::4, 0] = 1 - labels[::4, 0]
+    return Examples(examples.images, labels, known)
+
+
+def trainer_of(activation: str, examples: Examples, weights: str = "none") -> _Trainer:
+    settings = {"class_weights": weights, "batch": 4, "augmentation": {}}
+    return _Trainer(fresh(activation, ("left", "right")), examples, settings, "float32")
+
+
+def test_unknown_labels_have_no_part_in_the_loss():
+    examples = doubtful(6, 0)
+    trainer = trainer_of("sigmoid", examples)
+    logits = torch.randn(6, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    labels, known = torch.from_numpy(examples.labels), torch.from_numpy(examples.known)
+    each, weights = trainer.losses(logits, labels, known)
+    loss = (each * weights).sum() / weights.sum()
+    plain = nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known].float())
+    assert loss.item() == pytest.approx(plain.item())
+    loss.backward()
+    assert (logits.grad[~known] == 0).all()
+    assert (logits.grad[known] != 0).all()
+    flipped = trainer.losses(logits, torch.where(known, labels, 1 - labels), known)[0]
+    assert torch.equal(flipped, each)
+    right, asked = trainer.hits(logits, labels, known)
+    assert asked == known.sum()
+    assert right == ((logits > 0) == labels.bool())[known].sum()
+
+
+def test_three_states_are_a_softmax_of_each_class():
+    examples = doubtful(6, 0)
+    trainer = trainer_of("three_way", examples)
+    states = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0))
+    labels, known = torch.from_numpy(examples.labels), torch.from_numpy(examples.known)
+    each, weights = trainer.losses(states, labels, known)
+    assert (weights == 1).all()
+    chosen = states.softmax(2).numpy()
+    for index in range(6):
+        wanted = [2 * examples.labels[index, c] if examples.known[index, c] else 1 for c in (0, 1)]
+        by_hand = -np.mean([np.log(chosen[index, c, state]) for c, state in enumerate(wanted)])
+        assert each[index].item() == pytest.approx(by_hand, rel=1e-5)
+    # The logit's sigmoid is the softmax over positive and negative (Irvin et al. 2019).
+    classifier = trainer.classifier.eval()
+    x = classifier.preprocess(examples.images)
+    with torch.no_grad():
+        states, logits = classifier.states(x), classifier(x)
+    two = states[:, :, [0, 2]].softmax(2)[:, :, 1]
+    assert torch.allclose(classifier.probabilities(logits), two, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "three_way"])
+def test_wrong_but_unknown_labels_do_no_harm(activation, tmp_path, held_out):
+    classifier = fresh(activation, ("left", "right"))
+    checked = Examples(held_out.images, held_out.labels[:, :2])
+    settings = {"epochs": 5, "batch": 8}
+    table = train(classifier, doubtful(72, 2), checked, settings, 1, COMPUTE)
+    assert table["val_accuracy"].max() >= 0.9
+    save(classifier, tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    with torch.no_grad():
+        logits = again(again.preprocess(held_out.images))
+    assert logits.shape == (24, 2)
+    assert ((logits > 0).numpy() == checked.labels).mean() >= 0.9
 
 
 def test_stages_train_what_they_say(held_out):
@@ -210,6 +280,8 @@ def test_class_weights_by_hand():
     assert class_weights(labels, "balanced", False) == pytest.approx([4 / 6, 2, 0])
     assert class_weights(labels, "balanced", True) == pytest.approx([1 / 3, 3, 1])
     assert class_weights(labels, "none", False).tolist() == [1, 1, 1]
+    known = np.array([[1, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 1]], bool)
+    assert class_weights(labels, "balanced", True, known) == pytest.approx([1 / 2, 1, 1])
 
 
 def test_augmentation():
@@ -245,9 +317,20 @@ def test_heads_and_labels():
     assert head_of({"head": "one_logit"}, classes) == (("Other", "COVID-19"), "one_logit")
     assert head_of({"classes": ["Other", "COVID-19", "TB"]}, classes)[0][2] == "TB"
     assert head_of({}, classes | {"task": "multilabel"})[1] == "sigmoid"
+    uncertain = {"task": "multilabel", "uncertain": "multi-class"}
+    assert head_of({}, classes | uncertain)[1] == "three_way"
     with pytest.raises(InputError, match="COVID-19 is missing"):
         head_of({"classes": ["Other"]}, classes)
     matrix = label_matrix([("COVID-19",), ("Normal",)], json.loads(json.dumps(classes)))
     assert matrix.tolist() == [[1, 0], [0, 1]]
     with pytest.raises(InputError, match="'TB' belongs to no class"):
         label_matrix([("TB",)], classes)
+
+
+def test_known_labels():
+    classes = {"classes": ["A", "B"], "labels": {"A": "A", "a": "A", "B": "B"}}
+    labels = [("A",), (), ("B",), ("A",)]
+    uncertain = [(), ("a",), ("A", "never seen"), ("a",)]
+    known = known_matrix(labels, uncertain, classes)
+    # The last one: another source class of A is certain.
+    assert known.tolist() == [[True, True], [False, True], [False, True], [True, True]]

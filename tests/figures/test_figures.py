@@ -55,6 +55,29 @@ def test_text_is_readable_in_print():
     assert fig.get_figwidth() == pytest.approx(style.WIDTH)
 
 
+def test_several_labels_get_a_row_each(tmp_path):
+    """Fourteen findings in one matrix would be a field of zeros that nobody can read."""
+    rows = []
+    for index in range(14):
+        name = f"finding {index}"
+        for true, predicted, n in (
+            (name, name, 9 - index % 3),
+            (name, f"not {name}", index % 3 + 1),
+            (f"not {name}", name, 2),
+            (f"not {name}", f"not {name}", 28),
+        ):
+            rows.append({"split": "test", "true": true, "predicted": predicted, "n": n})
+    fig = confusion.draw(pd.DataFrame(rows), made_up.calibration())
+    style.save(fig, [str(tmp_path / "x.png"), str(tmp_path / "x.pdf")], dpi=60)
+    axis = fig.axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()][:2] == ["finding 0", "finding 1"]
+    shares = axis.images[0].get_array()
+    assert shares.shape == (14, 4)
+    assert shares[1].tolist() == pytest.approx([0.8, 0.2, 2 / 30, 28 / 30])
+    assert [text.get_text() for text in axis.texts][4:8] == ["8", "2", "2", "28"]
+    assert min(text.get_fontsize() for text in axis.texts) >= 8
+
+
 def test_the_axes_hold_what_is_drawn():
     fig = drawn("curves")
     for axis in fig.axes:

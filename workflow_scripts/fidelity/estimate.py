@@ -57,7 +57,7 @@ def count_cases(config: dict[str, Any], dataset: str) -> tuple[dict[str, int], d
         dataset: its key.
 
     Returns:
-        (images per split, images of the cohort per split).
+        (images per split, annotated classes of images per split: a map is made of each).
     """
     entry = config["datasets"][dataset]
     if entry["source"] == "phantom":
@@ -65,15 +65,19 @@ def count_cases(config: dict[str, Any], dataset: str) -> tuple[dict[str, int], d
         share = len(entry["annotated_classes"]) / 3
         return images, {split: round(n * share) for split, n in images.items()}
     root = settings.data_root(config, dataset)
+    reader = registry.reader(entry["source"])
+    follow = getattr(reader, "masks_follow_labels", True)
+    several = getattr(reader, "multilabel", False)
     cases = [
         case
-        for case in registry.reader(entry["source"]).find_cases(root, entry)
-        if any(entry["labels"].get(label, label) is not None for label in case.labels)
+        for case in reader.find_cases(root, entry)
+        if several or any(entry["labels"].get(name, name) is not None for name in case.labels)
     ]
     annotated = set(entry["annotated_classes"])
     images = {s: sum(c.split == s for c in cases) for s in ("train", "val", "test")}
     cohort = {
-        s: sum(c.split == s and bool(annotated & set(c.labels)) for c in cases) for s in images
+        s: sum(len(annotated & set(c.labels if follow else c.masks)) for c in cases if c.split == s)
+        for s in images
     }
     if entry["limit"]:
         labels = {label for case in cases for label in case.labels}

@@ -128,11 +128,11 @@ def read_masks(path: str | Path) -> Masks:
         raise InputError("masks are not {case: {class: encoding}}", file=path)
     for case, by_class in masks.items():
         for name, rle in by_class.items():
-            _check(rle, path, f"{case}/{name}")
+            check_encoding(rle, path, f"{case}/{name}")
     return masks
 
 
-def _check(rle: object, path: str | Path, field: str) -> None:
+def check_encoding(rle: object, path: str | Path, field: str) -> None:
     """Raise InputError unless `rle` has a size of two positive integers and counts as text."""
     size = rle.get("size") if isinstance(rle, dict) else None
     sides_fit = (

@@ -29,7 +29,8 @@ class Verdict:
     Attributes:
         target_is_predicted: whether the class is the predicted one (multilabel: is predicted).
         probability: of the class.
-        correct: whether the case is classified right (multilabel: as to this class).
+        correct: whether the case is classified right (multilabel: as to this class); None where
+            the label is uncertain.
     """
 
     target_is_predicted: bool | None
@@ -44,7 +45,7 @@ def verdicts(predictions: pd.DataFrame, task: str) -> dict[tuple[str, str], Verd
     """Read off the predictions what the classifier said of each case and model class.
 
     Args:
-        predictions: long form: case, class, label (0/1), probability.
+        predictions: long form: case, class, label (0/1, NaN where uncertain), probability.
         task: `multiclass` (the most probable class is predicted, the first one of equals) or
             `multilabel` (each class of probability at least 0.5 is).
 
@@ -55,7 +56,8 @@ def verdicts(predictions: pd.DataFrame, task: str) -> dict[tuple[str, str], Verd
     for case, rows in predictions.groupby("case", sort=False):
         classes = rows["class"].tolist()
         probability = rows["probability"].to_numpy(float)
-        truth = rows["label"].to_numpy(int) == 1
+        label = rows["label"].to_numpy(float)
+        truth = label == 1
         if task == "multilabel":
             predicted = probability >= MULTILABEL_CUTOFF
             correct = predicted == truth
@@ -64,7 +66,9 @@ def verdicts(predictions: pd.DataFrame, task: str) -> dict[tuple[str, str], Verd
             correct = np.full(len(classes), bool((predicted & truth).any()))
         for index, name in enumerate(classes):
             result[str(case), name] = Verdict(
-                bool(predicted[index]), float(probability[index]), bool(correct[index])
+                bool(predicted[index]),
+                float(probability[index]),
+                None if np.isnan(label[index]) else bool(correct[index]),
             )
     return result
 

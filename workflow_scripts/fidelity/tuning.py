@@ -37,6 +37,7 @@ def tune(
     postprocessing: Mapping[str, Any],
     scoring_size: ScoringSize,
     policy: EmptyPolicy,
+    partial: bool = False,
 ) -> pd.DataFrame:
     """Choose for each class the threshold of the highest mean score on the validation split.
 
@@ -52,6 +53,9 @@ def tune(
         postprocessing: the explainer's: `sign`, `lung` and further steps.
         scoring_size: frame of the comparison.
         policy: what empty masks are worth.
+
+        partial: the explainer may lack the whole split, as readers of the test split alone do:
+            then no threshold is chosen. Masks need none; a map without one is refused later.
 
     Returns:
         Columns class, metric, threshold, mean (of the score at it) and n (cases), by class.
@@ -78,7 +82,7 @@ def tune(
         curves[record.cls][case.case] = curve_of(
             map01, reference, lung, grid, rule["metric"], postprocessing, policy
         )
-    if not curves:
+    if not curves and not partial:
         raise InputError(
             "no case of the validation split can be tuned on",
             field="binarizations.method: tuned",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fidelity.classifiers.labels import label_matrix
+from fidelity.classifiers.labels import known_matrix, label_matrix
 from fidelity.classifiers.train import Examples
 from fidelity.datasets.prepared import PreparedShard
 
@@ -23,20 +23,24 @@ def read_examples(
         image_size: side of the images in pixels.
 
     Returns:
-        The images and labels of all cases.
+        The images and labels of all cases, and which labels are known.
 
     Raises:
         InputError: a label belongs to no class.
     """
-    images = [np.zeros((0, image_size, image_size), np.uint8)]
-    cases: list[tuple[str, tuple[str, ...]]] = []
+    cases: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
     for path in paths:
         with PreparedShard(path) as shard:
-            if len(shard) == 0:
-                continue
-            images.append(shard.images)
-            cases += [(case.case, tuple(case.labels)) for case in shard]
+            cases += [(case.case, tuple(case.labels), case.uncertain) for case in shard]
     order = sorted(range(len(cases)), key=lambda index: cases[index][0])
-    stacked = np.concatenate(images)
-    labels = label_matrix([cases[index][1] for index in order], classes, names)
-    return Examples(stacked[order], labels)
+    place = np.argsort(order)
+    # Read into its final place shard by shard: a training split can fill half of the memory.
+    images = np.empty((len(cases), image_size, image_size), np.uint8)
+    start = 0
+    for path in paths:
+        with PreparedShard(path) as shard:
+            images[place[start : start + len(shard)]] = shard.images
+            start += len(shard)
+    labels = [cases[index][1] for index in order]
+    known = known_matrix(labels, [cases[index][2] for index in order], classes, names)
+    return Examples(images, label_matrix(labels, classes, names), known)

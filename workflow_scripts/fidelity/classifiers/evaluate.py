@@ -29,36 +29,37 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read predictions.csv.
 
     Returns:
-        One row per case and class; label as int, logit and probability as float.
+        One row per case and class; label, logit and probability as float, the label NaN where it
+        is uncertain.
 
     Raises:
         InputError: missing file, missing columns or values that are not numbers.
     """
     text = {"case": str, "patient": str, "split": str, "class": str}
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False)
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""]})
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"the predictions cannot be read: {error}", file=path) from error
     absent = [name for name in PREDICTION_COLUMNS if name not in table]
     if absent:
         raise InputError(f"the predictions lack the columns {', '.join(absent)}", file=path)
     try:
-        return table.astype({"label": int, "logit": float, "probability": float})
+        return table.astype({"label": float, "logit": float, "probability": float})
     except ValueError as error:
         raise InputError(f"the predictions hold no numbers: {error}", file=path) from error
 
 
 def evaluate(
-    predictions: pd.DataFrame, dataset: str, classifier: str
+    predictions: pd.DataFrame, dataset: str, classifier: str, task: str
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Evaluate one classifier on every split.
-
-    The task counts as multi-label if any case has not exactly one class.
 
     Args:
         predictions: as `read_predictions` returns it.
         dataset: written into the first column.
         classifier: written into the third column.
+        task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that
+            are uncertain count in no metric; `n` is the number of cases that count.
 
     Returns:
         (classification, confusion, calibration), with the columns of this module. Undefined values
@@ -73,7 +74,13 @@ def evaluate(
     per_case = predictions.groupby("case", sort=False)
     if (per_case.size() != len(classes)).any():
         raise InputError("a case lacks a prediction for a class", field=classifier)
-    multilabel = bool((per_case["label"].sum() != 1).any())
+    multilabel = task == "multilabel"
+    if not multilabel and (per_case["label"].sum() != 1).any():
+        raise InputError(
+            "a case has not exactly one class, though the classes exclude each other",
+            field=classifier,
+            remedy="Delete the predictions and run again",
+        )
     classification, confusion, calibration = [], [], []
     for split in dict.fromkeys(predictions["split"]):
         part = predictions[predictions["split"] == split]
@@ -158,18 +165,23 @@ def _multiclass(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -
 
 
 def _multilabel(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> list[Row]:
-    """Rate each class at probability 0.5 or more; accuracy is over all case-class pairs."""
+    """Rate each class at probability 0.5 or more; accuracy is over all known case-class pairs.
+
+    A case is right as a whole (subset accuracy) if all its known labels are.
+    """
     predicted = (scores >= 0.5).astype(int)
     rows, means = _per_class(truth, predicted, scores, classes)
-    n = len(truth)
+    n, known = len(truth), ~np.isnan(truth)
+    right = truth == predicted
     balanced = [
         np.mean([np.mean(p[t == value] == value) for value in (0, 1)])
         for t, p in zip(truth.T, predicted.T, strict=True)
-        if 0 < t.sum() < n
+        if (t == 0).any() and (t == 1).any()
     ]
+    accuracy = float(right[known].mean()) if known.any() else float("nan")
     overall: list[Row] = [
-        ("all", "accuracy", float(np.mean(truth == predicted)), n),
-        ("all", "subset_accuracy", float(np.mean((truth == predicted).all(axis=1))), n),
+        ("all", "accuracy", accuracy, n),
+        ("all", "subset_accuracy", float(np.mean((right | ~known).all(axis=1))), n),
         ("all", "balanced_accuracy", float(np.mean(balanced)) if balanced else float("nan"), n),
         ("all", "macro_f1", means["f1"], n),
         ("all", "macro_auc", means["auc"], n),
@@ -181,19 +193,18 @@ def _multilabel(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -
 def _per_class(
     truth: np.ndarray, predicted: np.ndarray, scores: np.ndarray, classes: Sequence[str]
 ) -> tuple[list[Row], dict[str, float]]:
-    """Rate every class against the rest; also return means over the classes with a case."""
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        truth, predicted, average=None, zero_division=np.nan
-    )
-    n = len(truth)
-    auc = np.array(
-        [
-            metrics.roc_auc_score(t, s) if 0 < t.sum() < n else np.nan
-            for t, s in zip(truth.T, scores.T, strict=True)
-        ]
-    )
+    """Rate every class against the rest; also return means over the classes with a case.
+
+    NaN in `truth` is an uncertain label: the case does not count for that class.
+    """
+    known = ~np.isnan(truth)
+    counts = known.sum(axis=0)
+    columns = zip(truth.T, predicted.T, scores.T, known.T, strict=True)
+    quality = np.array([_binary(t[k], p[k], s[k]) for t, p, s, k in columns])
+    precision, recall, f1, support, auc = quality.T
     rows: list[Row] = []
     for index, cls in enumerate(classes):
+        n = counts[index]
         rows += [
             (cls, "precision", precision[index], n),
             (cls, "recall", recall[index], n),
@@ -209,16 +220,32 @@ def _per_class(
     return rows, means
 
 
+def _binary(
+    truth: np.ndarray, predicted: np.ndarray, scores: np.ndarray
+) -> tuple[float, float, float, float, float]:
+    """Rate one class: precision, recall, F1, number of positives, AUC; NaN where undefined."""
+    positives = float(truth.sum())
+    if len(truth) == 0:
+        return (*[float("nan")] * 3, 0.0, float("nan"))
+    rates = metrics.precision_recall_fscore_support(
+        truth, predicted, average=None, labels=[1], zero_division=np.nan
+    )[:3]
+    both = 0 < positives < len(truth)
+    auc = metrics.roc_auc_score(truth, scores) if both else float("nan")
+    return (*(float(rate[0]) for rate in rates), positives, float(auc))
+
+
 def _confidence(
     truth: np.ndarray, scores: np.ndarray, multilabel: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return confidences and whether they came true.
 
     Multi-class: probability of the top class (Guo et al. 2017). Multi-label: probability of each
-    class in each case, against its label.
+    class in each case, against its label where that is known.
     """
     if multilabel:
-        return scores.ravel(), truth.ravel()
+        known = ~np.isnan(truth)
+        return scores[known], truth[known]
     return scores.max(axis=1), (scores.argmax(axis=1) == truth.argmax(axis=1)).astype(int)
 
 
@@ -235,6 +262,13 @@ def _confusion(
     rows = []
     for cls, t, s in zip(classes, truth.T, scores.T, strict=True):
         names = (f"not {cls}", cls)
-        matrix = metrics.confusion_matrix(t, (s >= 0.5).astype(int), labels=[0, 1])
+        known = ~np.isnan(t)
+        matrix = _counts(t[known], s[known] >= 0.5)
         rows += [(names[i], names[j], matrix[i, j]) for i in (1, 0) for j in (1, 0)]
     return rows
+
+
+def _counts(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count (true, predicted) pairs of 0 and 1: (2, 2)."""
+    pairs = 2 * truth.astype(int) + predicted.astype(int)
+    return np.bincount(pairs, minlength=4).reshape(2, 2)

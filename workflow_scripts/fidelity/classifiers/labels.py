@@ -42,6 +42,34 @@ def label_matrix(
     return matrix
 
 
+def known_matrix(
+    labels: Sequence[Sequence[str]],
+    uncertain: Sequence[Sequence[str]],
+    classes: Mapping[str, Any],
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Say for which model classes it is known whether a case shows them.
+
+    Args:
+        labels: per case its source classes.
+        uncertain: per case the source classes with an uncertain label.
+        classes: content of classes.json.
+        names: model classes of the columns; those of classes.json by default.
+
+    Returns:
+        bool (cases, names). A class that one source class makes certain is known.
+
+    Raises:
+        InputError: a label belongs to no model class.
+    """
+    names = list(names or classes["classes"])
+    mapping = classes.get("labels") or {}
+    # A class that no case of the data set shows has no column.
+    asked = [[u for u in case if mapping.get(u, u) in names] for case in uncertain]
+    doubtful = label_matrix(asked, classes, names) == 1
+    return ~doubtful | (label_matrix(labels, classes, names) == 1)
+
+
 def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     """Decide the order of the classes and the activation of a classifier.
 
@@ -52,7 +80,8 @@ def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tu
     Returns:
         (classes, activation). `classes` of the config is the order of the outputs; without it that
         of the data set. One logit stands for (negative, positive): positive is the class that is
-        annotated.
+        annotated. `three_way` (uncertain: multi-class) has negative, uncertain and positive of each
+        class.
 
     Raises:
         InputError: the config's classes lack one of the data set, or a head does not go with the
@@ -88,6 +117,8 @@ def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tu
             names = names[::-1]
         return tuple(names), "one_logit"
     activation = "softmax" if classes["task"] == "multiclass" else "sigmoid"
+    if activation == "sigmoid" and classes.get("uncertain") == "multi-class":
+        activation = "three_way"
     return tuple(chosen or of_data), activation
 
 

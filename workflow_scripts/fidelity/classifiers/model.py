@@ -9,7 +9,9 @@ from torch import nn
 
 from fidelity.errors import InputError
 
-Activation = Literal["softmax", "sigmoid", "one_logit"]
+Activation = Literal["softmax", "sigmoid", "one_logit", "three_way"]
+# Outputs of a network per class, by activation; one_logit has one for both.
+STATES = {"softmax": 1, "sigmoid": 1, "three_way": 3}
 
 # Statistics of ImageNet, as torchvision and timm use them.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -24,7 +26,8 @@ class Classifier(nn.Module):
         architecture: name it was built by.
         classes: model classes in the order of the logits; for `one_logit` (negative, positive).
         activation: `softmax` (classes exclude each other), `sigmoid` (each class for itself) or
-            `one_logit` (two classes, one output z of the network).
+            `one_logit` (two classes, one output z of the network) or `three_way` (each class for
+            itself, with an output each for negative, uncertain and positive).
         channels: channels the network expects; a grey image is repeated.
         mean: per channel, subtracted from values in [0, 1].
         std: per channel, divided by.
@@ -49,7 +52,7 @@ class Classifier(nn.Module):
                 channels.
         """
         super().__init__()
-        if activation not in ("softmax", "sigmoid", "one_logit"):
+        if activation not in ("one_logit", *STATES):
             raise InputError(f"unknown activation {activation!r}", field="activation")
         if activation == "one_logit" and len(classes) != 2:
             raise InputError(
@@ -73,7 +76,7 @@ class Classifier(nn.Module):
     @property
     def outputs(self) -> int:
         """Number of values the network itself returns per image."""
-        return 1 if self.activation == "one_logit" else len(self.classes)
+        return outputs_of(self.activation, len(self.classes))
 
     @property
     def device(self) -> torch.device:
@@ -88,13 +91,28 @@ class Classifier(nn.Module):
 
         Returns:
             (n, classes). With one logit z the columns are (-z, z), so that explaining the negative
-            class explains −z.
+            class explains −z. `three_way` gives positive minus negative, whose sigmoid is the
+            softmax over these two: how Irvin et al. 2019 test their U-MultiClass models.
         """
+        if self.activation == "three_way":
+            states = self.states(x)
+            return states[:, :, 2] - states[:, :, 0]
         out = self.network(x)
         if self.activation != "one_logit":
             return out
         z = out.reshape(-1, 1)
         return torch.cat([-z, z], dim=1)
+
+    def states(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of a `three_way` network for each class.
+
+        Args:
+            x: as in `forward`.
+
+        Returns:
+            (n, classes, 3): negative, uncertain, positive.
+        """
+        return self.network(x).reshape(len(x), len(self.classes), STATES["three_way"])
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Turn logits (n, classes) into probabilities (n, classes) in [0, 1]."""
@@ -145,3 +163,8 @@ class Classifier(nn.Module):
             field="classes",
             remedy=f"{hint}It knows {', '.join(self.classes)}",
         )
+
+
+def outputs_of(activation: Activation, classes: int) -> int:
+    """Count the values that a network returns per image."""
+    return 1 if activation == "one_logit" else classes * STATES[activation]

@@ -19,7 +19,7 @@ from torch import nn
 
 from fidelity.classifiers import xrv
 from fidelity.classifiers.architectures import build, current_names, normalisation
-from fidelity.classifiers.model import Activation, Classifier
+from fidelity.classifiers.model import Activation, Classifier, outputs_of
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
 
@@ -104,7 +104,7 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
         # Reaches this file only through an import with trusted: true.
         network: nn.Module = ScriptedNetwork(content.tensors[_CODE].numpy().tobytes(), path)
     else:
-        outputs = 1 if meta["activation"] == "one_logit" else len(meta["classes"])
+        outputs = outputs_of(meta["activation"], len(meta["classes"]))
         network = build(
             meta["architecture"], outputs, image_size=meta["image_size"], plugins=plugins
         )
@@ -188,7 +188,7 @@ def load_foreign(
         InputError: missing or corrupt file, a pickle that runs code, TorchScript without trust,
             weights or a number of outputs that do not fit.
     """
-    outputs = 1 if activation == "one_logit" else len(classes)
+    outputs = outputs_of(activation, len(classes))
     if architecture == TORCHSCRIPT:
         network: nn.Module = trusted_torchscript(path, trusted)
         channels = network.channels

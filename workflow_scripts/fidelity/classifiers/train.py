@@ -60,14 +60,18 @@ class Examples:
     Attributes:
         images: uint8 (n, H, W).
         labels: uint8 (n, classes), 1 where the image has the class; columns as in the classifier.
+        known: bool (n, classes), False where a label is uncertain; None = all are known.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    known: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise ValueError(f"{len(self.images)} images but {len(self.labels)} labels")
+        if self.known is None:
+            object.__setattr__(self, "known", np.ones(self.labels.shape, bool))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -120,7 +124,7 @@ def train(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed_for(seed, "shuffle and augmentation"))
     classifier.to(device, memory_format=torch.channels_last)
-    trainer = _Trainer(classifier, training.labels, settings, str(compute.get("dtype", "auto")))
+    trainer = _Trainer(classifier, training, settings, str(compute.get("dtype", "auto")))
     if validation is None or len(validation) == 0:
         log.warning("no validation case: the last epoch is kept, nothing stops the training early")
         validation = None
@@ -224,13 +228,16 @@ def freeze(network: nn.Module, trainable: str | float) -> int:
     return count
 
 
-def class_weights(labels: np.ndarray, mode: str, multilabel: bool) -> np.ndarray:
+def class_weights(
+    labels: np.ndarray, mode: str, multilabel: bool, known: np.ndarray | None = None
+) -> np.ndarray:
     """Weigh classes against their frequency.
 
     Args:
         labels: (n, classes), 0 or 1.
         mode: `none` or `balanced`.
         multilabel: whether the classes are tasks of their own.
+        known: (n, classes), False for labels that do not count; None = all do.
 
     Returns:
         float32 (classes,). Balanced: n / (k · n_c) (scikit-learn's "balanced"), 0 for a class
@@ -247,12 +254,14 @@ def class_weights(labels: np.ndarray, mode: str, multilabel: bool) -> np.ndarray
             field="training.class_weights",
             remedy="Use none or balanced",
         )
-    counts = labels.sum(axis=0, dtype=np.float64)
+    counted = np.ones(labels.shape, bool) if known is None else known
+    counts = (labels * counted).sum(axis=0, dtype=np.float64)
     present = counts > 0
     weights = np.full(len(counts), 1.0 if multilabel else 0.0)
     if multilabel:
-        usable = present & (counts < len(labels))
-        weights[usable] = (len(labels) - counts[usable]) / counts[usable]
+        absent = counted.sum(axis=0) - counts
+        usable = present & (absent > 0)
+        weights[usable] = absent[usable] / counts[usable]
     else:
         weights[present] = len(labels) / (present.sum() * counts[present])
     return weights.astype(np.float32)
@@ -262,35 +271,50 @@ class _Trainer:
     """The loss of a classifier, and one pass over examples with or without learning."""
 
     def __init__(
-        self, classifier: Classifier, labels: np.ndarray, settings: Mapping[str, Any], dtype: str
+        self, classifier: Classifier, training: Examples, settings: Mapping[str, Any], dtype: str
     ) -> None:
         self.classifier = classifier
-        self.multilabel = classifier.activation == "sigmoid"
-        weights = class_weights(labels, settings["class_weights"], self.multilabel)
-        self.shared_weights = torch.from_numpy(weights).to(classifier.device)
+        self.three_way = classifier.activation == "three_way"
+        self.multilabel = self.three_way or classifier.activation == "sigmoid"
+        self.training = training
+        self.shared_weights = self.weights_of(settings["class_weights"])
         self.weights = self.shared_weights
-        self.labels = labels
         self.dtype = dtype
         self.batch = int(settings["batch"])
         self.rate = math.nan
         self.augmentation: dict[str, float] = {}
 
+    def weights_of(self, mode: str) -> torch.Tensor:
+        """Weigh the classes by the known training labels."""
+        weights = class_weights(self.training.labels, mode, self.multilabel, self.training.known)
+        return torch.from_numpy(weights).to(self.classifier.device)
+
     def enter(self, stage: Mapping[str, Any]) -> None:
         """Take over what a stage may have of its own beside the optimiser's settings."""
-        weights = class_weights(self.labels, stage["class_weights"], self.multilabel)
-        self.stage_weights = torch.from_numpy(weights).to(self.classifier.device)
+        self.stage_weights = self.weights_of(stage["class_weights"])
         self.augmentation = {k: float(v) for k, v in stage["augmentation"].items()}
 
     def losses(
-        self, logits: torch.Tensor, labels: torch.Tensor
+        self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the loss of each image and its weight: cross-entropy, or binary cross-entropy."""
+        """Return the loss of each image and its weight: cross-entropy, or binary cross-entropy.
+
+        Of several labels the unknown ones have no part: an image weighs as much as the share of
+        its labels that are known. `three_way` knows all: uncertain is a state of its own.
+        """
         logits = logits.float()
+        if self.three_way:
+            state = torch.where(known, 2 * labels.long(), 1)
+            each = functional.cross_entropy(logits.transpose(1, 2), state, reduction="none")
+            # As in binary cross-entropy, the weight is that of positives against the others.
+            each = each * torch.where(state == 2, self.weights, 1.0)
+            return each.mean(dim=1), torch.ones(len(logits), device=logits.device)
         if self.multilabel:
             each = functional.binary_cross_entropy_with_logits(
                 logits, labels.float(), reduction="none", pos_weight=self.weights
             )
-            return each.mean(dim=1), torch.ones(len(logits), device=logits.device)
+            count = known.sum(dim=1)
+            return (each * known).sum(dim=1) / count.clamp_min(1), count / known.shape[1]
         truth = labels.argmax(dim=1)
         if self.classifier.activation == "one_logit":
             each = functional.binary_cross_entropy_with_logits(
@@ -300,11 +324,16 @@ class _Trainer:
             each = functional.cross_entropy(logits, truth, reduction="none")
         return each, self.weights[truth]
 
-    def hits(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return per image 1 if the class is right; for multilabel the share of right classes."""
+    def hits(
+        self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
+    ) -> tuple[float, float]:
+        """Count right classes, and those asked for: one per image, or all known labels."""
+        if self.three_way:
+            logits = logits[:, :, 2] - logits[:, :, 0]
         if self.multilabel:
-            return ((logits > 0) == labels.bool()).float().mean(dim=1)
-        return (logits.argmax(dim=1) == labels.argmax(dim=1)).float()
+            right = ((logits > 0) == labels.bool()) & known
+            return float(right.sum()), float(known.sum())
+        return float((logits.argmax(dim=1) == labels.argmax(dim=1)).sum()), float(len(logits))
 
     def epoch(
         self,
@@ -361,23 +390,23 @@ class _Trainer:
         learn: Callable[[torch.Tensor], None] | None,
     ) -> _Result:
         device = self.classifier.device
-        total = weight = hits = 0.0
-        seen = 0
+        total = weight = hits = asked = 0.0
         for part in parts:
             images = torch.from_numpy(examples.images[part]).to(device).float() / 255
             labels = torch.from_numpy(examples.labels[part]).to(device)
+            known = torch.from_numpy(examples.known[part]).to(device)
             x = self.classifier.normalise(vary(images))
             with autocast(device, self.dtype):
-                logits = self.classifier(x)
-            each, weights = self.losses(logits, labels)
+                logits = self.classifier.states(x) if self.three_way else self.classifier(x)
+            each, weights = self.losses(logits, labels, known)
             weighed = (each * weights).sum()
             if learn is not None:
                 learn(weighed / weights.sum().clamp_min(1e-12))
             total += float(weighed.detach())
             weight += float(weights.sum())
-            hits += float(self.hits(logits.detach(), labels).sum())
-            seen += len(part)
-        return _Result(total / max(weight, 1e-12), hits / seen)
+            right, count = self.hits(logits.detach(), labels, known)
+            hits, asked = hits + right, asked + count
+        return _Result(total / max(weight, 1e-12), hits / max(asked, 1))
 
 
 def _stages(settings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ SECOND_PREFIX = "second_mask:"
 SPACING = ("spacing_row", "spacing_column")
 SPACING_FROM = "spacing_from"
 LUNG_FROM = "lung_from"
+UNCERTAIN = "uncertain"
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
@@ -43,6 +44,8 @@ class Case:
             indexing or without a spacing.
         lung_from: data set whose lung masks taught the model that predicts this case's; empty
             where the lung mask is provided or absent.
+        uncertain: source classes of which it is not known whether the image shows them; they are
+            not among the labels, and count neither as present nor as absent.
     """
 
     case: str
@@ -59,6 +62,7 @@ class Case:
     spacing: tuple[float, float] | None = None
     spacing_from: str = ""
     lung_from: str = ""
+    uncertain: tuple[str, ...] = ()
 
 
 def sort_key(case: Case) -> tuple[int, str]:
@@ -102,8 +106,8 @@ def read_cases(path: str | Path) -> list[Case]:
     """Read a case table.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
-    second_mask:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from, width, height,
-    digest. Several labels are joined by "|". An empty cell means "absent".
+    second_mask:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain,
+    width, height, digest. Several labels are joined by "|". An empty cell means "absent".
 
     Args:
         path: a CSV file in UTF-8.
@@ -168,6 +172,7 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
         *(SPACING if any(case.spacing for case in cases) else ()),
         *([SPACING_FROM] if any(case.spacing_from for case in cases) else ()),
         *([LUNG_FROM] if any(case.lung_from for case in cases) else ()),
+        *([UNCERTAIN] if any(case.uncertain for case in cases) else ()),
         *TAIL,
     ]
     # The csv module rather than pandas: jobs that only need the table start half a second sooner.
@@ -175,7 +180,7 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
         writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
         writer.writeheader()
         for case in cases:
-            if any("|" in label for label in case.labels):
+            if any("|" in label for label in (*case.labels, *case.uncertain)):
                 raise InputError(
                     f"the class name {'|'.join(case.labels)!r} contains the separator '|'",
                     field=case.case,
@@ -197,6 +202,7 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
                     **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
                     **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
+                    **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
                 }
             )
 
@@ -251,7 +257,7 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         case=row["case"].strip(),
         patient=(row.get("patient") or row["case"]).strip(),
         split=split,
-        labels=tuple(label.strip() for label in row["label"].split("|") if label.strip()),
+        labels=_names(row["label"]),
         image=cell("image"),
         lung_mask=cell("lung_mask"),
         masks=masks(MASK_PREFIX),
@@ -262,7 +268,12 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
         spacing=_spacing(row, path, where),
         spacing_from=(row.get(SPACING_FROM) or "").strip(),
         lung_from=(row.get(LUNG_FROM) or "").strip(),
+        uncertain=_names(row.get(UNCERTAIN) or ""),
     )
+
+
+def _names(cell: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in cell.split("|") if name.strip())
 
 
 def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int | None:

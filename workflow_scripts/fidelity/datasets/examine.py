@@ -14,11 +14,11 @@ from fidelity.datasets.images import (
     IntensityError,
     MaskValueError,
     decode_image,
-    decode_mask,
     is_dicom,
     read_bytes,
 )
 from fidelity.datasets.likeness import Look, look_at
+from fidelity.datasets.mask_entries import decode_reference, file_of, read_reference
 from fidelity.errors import InputError
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
@@ -64,6 +64,7 @@ def examine(
     lung_needed: bool,
     intensity: Intensity = FULL,
     look: bool = False,
+    native_is_mask: bool = False,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -75,6 +76,7 @@ def examine(
         lung_needed: the lung mask decides the classifier's input, so it must not be empty.
         intensity: the data set's.
         look: also summarise what the image looks like.
+        native_is_mask: the reference masks' size, where there are any, is the native one.
 
     Returns:
         The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
@@ -87,12 +89,13 @@ def examine(
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         image = decode_image(data, root / case.image, intensity)
         shape, seen = image.shape, look_at(image) if look else None
+        native = shape
         spacing, spacing_from = _spacing(case, data, root / case.image)
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(name: str, path: str) -> np.ndarray:
-            data = read_bytes(root / path)
-            values = decode_mask(data, root / path)
+            data = read_reference(root, path)
+            values = decode_reference(data, root, path)
             _check_size(values.shape, shape, root / path, same_size)
             digest.update(f"{name} {len(data)}\n".encode() + data)
             return values
@@ -101,21 +104,22 @@ def examine(
         _check_lung(case, root, mask, lung_expected, lung_needed)
         for name, path in sorted(case.masks.items()):
             file = path
-            if not (root / path).is_file():
+            if not (root / file_of(path)).is_file():
                 return Examined(
                     case, image_digest, missing_mask(case, name, root / path), path, fatal=True
                 )
-            mask(f"mask:{name}", path)
+            drawn = mask(f"mask:{name}", path)
+            native = drawn.shape if native_is_mask else native
         for name, path in sorted(case.second_masks.items()):
             file = path
-            if not (root / path).is_file():
+            if not (root / file_of(path)).is_file():
                 return Examined(
                     case, image_digest, _missing_second(case, name, root / path), path, fatal=True
                 )
             mask(f"second_mask:{name}", path)
     except InputError as error:
         return Examined(case, image_digest, error, file, isinstance(error, FATAL))
-    height, width = shape
+    height, width = native
     done = replace(
         case,
         width=width,

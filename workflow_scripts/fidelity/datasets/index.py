@@ -72,7 +72,8 @@ def index_cases(
         The cases by split and id, with size, digest and only the masks that are used; what was
         left out; and {"classes", "task", "annotated", "labels"}: model classes in order (those of
         annotated_classes first), `multiclass` or `multilabel`, annotated source classes, and the
-        model class of each source class.
+        model class of each source class; "uncertain": "multi-class" beside them where uncertain
+        labels are to be a third class of each task.
 
     Raises:
         InputError: names the first problems and counts them.
@@ -86,12 +87,15 @@ def index_cases(
     _check_counts(adapter, found, root, settings)
     raise_first(_repeated_ids(found))
     raise_first(_unknown_classes(found, settings))
-    cases, quarantine = _without_dropped_labels(found, settings), []
+    multilabel = getattr(adapter, "multilabel", False) or _any_of_several(found, settings)
+    cases, quarantine = _without_dropped_labels(found, settings, multilabel), []
     # Every case is its own patient where the source knows none, so this finds nothing then.
     cases = _separate(
         find_leaks(((c.patient, c) for c in cases), "patient"), cases, settings, quarantine
     )
-    cases = [_only_used_masks(case, settings) for case in limited(cases, settings.get("limit"))]
+    follow = getattr(adapter, "masks_follow_labels", True)
+    cases = limited(cases, settings.get("limit"))
+    cases = [_only_used_masks(case, settings, follow) for case in cases]
     lung = settings.get("lung_masks", "provided") == "provided"
     if lung and not any(case.lung_mask for case in cases):
         raise InputError(
@@ -100,12 +104,12 @@ def index_cases(
             field="lung_masks",
             remedy="Set lung_masks: none, or add the masks",
         )
-    examined = _examine_all(cases, root, settings, adapter.same_size, lung)
+    examined = _examine_all(cases, root, settings, adapter, lung)
     _raise_fatal(examined, bool(settings.get("strict")))
     bad = [one for one in examined if one.problem]
     quarantine += [Quarantined(e.case.case, e.case.split, e.file, _reason(e.problem)) for e in bad]
     good = [one for one in examined if not one.problem]
-    raise_first(_absent_in_split([one.case for one in good], settings))
+    raise_first(_absent_in_split([one.case for one in good], settings, follow))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = _separate(leaks, [one.case for one in good], settings, quarantine)
     near = _near_duplicates(cases, good, settings)
@@ -115,8 +119,8 @@ def index_cases(
     raise_first(_empty_classes(cases, quarantine, settings))
     cases.sort(key=sort_key)
     quarantine.sort(key=lambda entry: (entry.split, entry.case))
-    _report(cases, quarantine)
-    return cases, quarantine, _classes(cases, settings)
+    _report(cases, quarantine, multilabel)
+    return cases, quarantine, _classes(cases, settings, multilabel)
 
 
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
@@ -140,6 +144,17 @@ def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
             groups[case.split, label].append(case.case)
     kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
     return [case for case in cases if case.case in kept]
+
+
+def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, str]]:
+    """Count cases by split and label; of several labels each by itself, with "any" for all."""
+    if not multilabel:
+        return Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
+    counts: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        counts.update((case.split, label) for label in ("any", *case.labels))
+        counts.update((case.split, f"uncertain {label}") for label in case.uncertain)
+    return counts
 
 
 def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
@@ -236,24 +251,32 @@ def _model_class(label: str, settings: dict[str, Any]) -> str | None:
     return (settings.get("labels") or {}).get(label, label)
 
 
-def _without_dropped_labels(cases: list[Case], settings: dict[str, Any]) -> list[Case]:
-    return [
-        c for c in cases if all(_model_class(label, settings) is not None for label in c.labels)
-    ]
+def _any_of_several(cases: list[Case], settings: dict[str, Any]) -> bool:
+    """Say whether any case has several classes, among them those that 'labels' leaves out."""
+    return any(len({_model_class(label, settings) for label in case.labels}) > 1 for case in cases)
 
 
-def _only_used_masks(case: Case, settings: dict[str, Any]) -> Case:
+def _without_dropped_labels(
+    cases: list[Case], settings: dict[str, Any], multilabel: bool
+) -> list[Case]:
+    """Leave out what 'labels' maps to null: images of that class, or that one of several labels."""
+
+    def kept(labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(label for label in labels if _model_class(label, settings) is not None)
+
+    if multilabel:
+        return [replace(c, labels=kept(c.labels), uncertain=kept(c.uncertain)) for c in cases]
+    return [case for case in cases if kept(case.labels) == case.labels]
+
+
+def _only_used_masks(case: Case, settings: dict[str, Any], follow: bool) -> Case:
     """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
-    annotated = settings["annotated_classes"]
+    annotated = [c for c in settings["annotated_classes"] if c in case.labels or not follow]
     lung_masks = settings.get("lung_masks", "provided")
     return replace(
         case,
-        masks={c: case.masks[c] for c in annotated if c in case.labels and c in case.masks},
-        second_masks={
-            c: case.second_masks[c]
-            for c in annotated
-            if c in case.labels and c in case.second_masks
-        },
+        masks={c: case.masks[c] for c in annotated if c in case.masks},
+        second_masks={c: case.second_masks[c] for c in annotated if c in case.second_masks},
         lung_mask=case.lung_mask if lung_masks == "provided" else None,
         lung_from=settings["lung_from"] if lung_masks == "predicted" else "",
     )
@@ -318,18 +341,20 @@ def _without_near_duplicates(
 
 
 def _examine_all(
-    cases: list[Case], root: Path, settings: dict[str, Any], same_size: bool, lung: bool
+    cases: list[Case], root: Path, settings: dict[str, Any], adapter: ModuleType, lung: bool
 ) -> list[Examined]:
     check = partial(
         examine,
         root=root,
-        same_size=same_size,
+        same_size=adapter.same_size,
+        native_is_mask=getattr(adapter, "native_is_mask", False),
         lung_expected=lung,
         lung_needed=settings.get("input", "full") != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
     )
-    annotated = set(settings["annotated_classes"])
+    follow = getattr(adapter, "masks_follow_labels", True)
+    annotated = set(settings["annotated_classes"]) if follow else set()
 
     def one(case: Case) -> Examined:
         for name in sorted(annotated.intersection(case.labels) - set(case.masks)):
@@ -367,10 +392,16 @@ def _empty_classes(
     ]
 
 
-def _absent_in_split(cases: list[Case], settings: dict[str, Any]) -> list[InputError]:
+def _absent_in_split(cases: list[Case], settings: dict[str, Any], follow: bool) -> list[InputError]:
     """Find annotated classes without a case to explain, and classes without one to train on."""
     by_split = {
-        split: {label for case in cases if case.split == split for label in case.labels}
+        split: {
+            name
+            for case in cases
+            if case.split == split
+            # What is explained is what has a mask; where labels say which these are, labels.
+            for name in (case.labels if follow or split == "train" else case.masks)
+        }
         for split in SPLITS
     }
     labels = {label for case in cases for label in case.labels}
@@ -378,7 +409,8 @@ def _absent_in_split(cases: list[Case], settings: dict[str, Any]) -> list[InputE
     asked += [("train", label) for label in sorted(labels) if settings.get("trained")]
     return [
         InputError(
-            f"the class {label!r} has no image in the split {split!r}",
+            f"the class {label!r} has no image"
+            f"{'' if follow or split == 'train' else ' with a mask'} in the split {split!r}",
             field="datasets",
             remedy="Add cases, drop the class (labels: {class: null}) or the split",
         )
@@ -387,26 +419,29 @@ def _absent_in_split(cases: list[Case], settings: dict[str, Any]) -> list[InputE
     ]
 
 
-def _classes(cases: list[Case], settings: dict[str, Any]) -> dict[str, Any]:
+def _classes(cases: list[Case], settings: dict[str, Any], multilabel: bool) -> dict[str, Any]:
     labels = sorted({label for case in cases for label in case.labels})
     mapping = {label: _model_class(label, settings) for label in labels}
     first = [mapping[name] for name in settings["annotated_classes"]]
     rest = sorted(set(mapping.values()) - set(first))
-    several = any(len({mapping[label] for label in case.labels}) != 1 for case in cases)
+    several = multilabel or any(
+        len({mapping[label] for label in case.labels}) != 1 for case in cases
+    )
     unlabelled = sum(not case.labels for case in cases)
-    if several and unlabelled:
+    if several and unlabelled and not multilabel:
         log.warning("%d cases have no label, which makes this data set multi-label", unlabelled)
+    three_way = settings.get("uncertain") == "multi-class"
     return {
         "classes": [*dict.fromkeys(first), *rest],
         "task": "multilabel" if several else "multiclass",
         "annotated": list(settings["annotated_classes"]),
         "labels": mapping,
+        **({"uncertain": "multi-class"} if three_way else {}),
     }
 
 
-def _report(cases: list[Case], quarantine: list[Quarantined]) -> None:
-    counts = Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
-    for (split, label), count in counts.items():
+def _report(cases: list[Case], quarantine: list[Quarantined], multilabel: bool) -> None:
+    for (split, label), count in count_labels(cases, multilabel).items():
         log.info("%s, %s: %d cases", split, label, count)
     for origin, count in Counter(case.spacing_from for case in cases).items():
         if origin == "ImagerPixelSpacing":

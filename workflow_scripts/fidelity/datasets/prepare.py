@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images import intensity_of, read_image, read_mask
+from fidelity.datasets.images import intensity_of, read_image
+from fidelity.datasets.mask_entries import read_mask_at
 from fidelity.datasets.prepared import Box, PreparedCase
 from fidelity.errors import InputError
 from fidelity.masks import RLE, at_size, encode
@@ -71,16 +72,19 @@ def prepare_case(
         predict_lung: see `prepare_cases`.
 
     Returns:
-        The prepared case. Reference and lung masks are at the image's native size; a mask drawn at
-        another resolution is brought there by nearest neighbour. The case's own pixel spacing goes
-        before the data set's.
+        The prepared case. Reference and lung masks are at the case's native size, which is the
+        image's unless the index says that its masks were drawn on a larger original; a mask drawn
+        at another resolution is brought there by nearest neighbour. The case's own pixel spacing
+        goes before the data set's.
 
     Raises:
         InputError: a file is unreadable, or the input setting needs a lung mask that is not there.
     """
     shown = read_image(root / case.image, intensity_of(settings))
-    size = shown.shape
+    seen = shown.shape
+    size = seen if case.height is None or case.width is None else (case.height, case.width)
     lung = _lung(case, root, settings, shown, predict_lung)
+    lung = None if lung is None else at_size(lung, size)
     mode = settings.get("input", "full")
     box: Box = (0, 0, *size)
     if mode != "full":
@@ -93,19 +97,20 @@ def prepare_case(
                 remedy="Set input: full, or index the cases again",
             )
         if mode == "lung_masked":
-            shown = np.where(lung, shown, 0).astype(shown.dtype)
+            shown = np.where(at_size(lung, seen), shown, 0).astype(shown.dtype)
         elif mode == "lung_crop":
             box = lung_box(lung)
         else:
             raise InputError(f"unknown input setting {mode!r}", field="input")
     y0, x0, y1, x1 = box
+    top, left, bottom, right = _scaled(box, size, seen)
     side = int(settings["image_size"])
 
     def marked(masks: dict[str, str]) -> dict[str, RLE]:
         return {
-            name: encode(at_size(read_mask(root / masks[name]), size))
+            name: encode(at_size(read_mask_at(root, masks[name]), size))
             for name in settings["annotated_classes"]
-            if name in case.labels and name in masks
+            if name in masks
         }
 
     return PreparedCase(
@@ -113,7 +118,7 @@ def prepare_case(
         patient=case.patient,
         split=case.split,
         labels=case.labels,
-        image=resize_image(shown[y0:y1, x0:x1], side),
+        image=resize_image(shown[top:bottom, left:right], side),
         lung=None if lung is None else at_size(lung[y0:y1, x0:x1], (side, side)),
         native_size=size,
         box=box,
@@ -122,6 +127,7 @@ def prepare_case(
         digest=case.digest,
         second_references=marked(case.second_masks),
         spacing=case.spacing,
+        uncertain=case.uncertain,
     )
 
 
@@ -132,7 +138,7 @@ def _lung(
     image: np.ndarray,
     predict: LungPredictor | None,
 ) -> np.ndarray | None:
-    """Read or predict the lung mask at the image's native size; None where there shall be none."""
+    """Read or predict the lung mask, at the size it has; None where there shall be none."""
     kind = settings.get("lung_masks", "provided")
     if kind == "predicted":
         if predict is None:
@@ -140,7 +146,16 @@ def _lung(
         return predict(image)
     if case.lung_mask is None or kind == "none":
         return None
-    return at_size(read_mask(root / case.lung_mask), image.shape)
+    return read_mask_at(root, case.lung_mask)
+
+
+def _scaled(box: Box, size: tuple[int, int], seen: tuple[int, int]) -> Box:
+    """Find a box of the native image in the image file, which may be a smaller copy."""
+    if seen == size:
+        return box
+    rows, columns = seen[0] / size[0], seen[1] / size[1]
+    y0, x0 = int(box[0] * rows), int(box[1] * columns)
+    return y0, x0, max(y0 + 1, round(box[2] * rows)), max(x0 + 1, round(box[3] * columns))
 
 
 def lung_box(lung: np.ndarray) -> Box:

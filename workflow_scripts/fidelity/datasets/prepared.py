@@ -39,6 +39,7 @@ class PreparedCase:
         digest: hash of the bytes of the image and its masks.
         second_references: a second reader's mask per class, at native size, where there is one.
         spacing: (row, column) size of a native pixel in mm; None if unknown.
+        uncertain: source classes of which it is not known whether the case shows them.
     """
 
     case: str
@@ -54,6 +55,7 @@ class PreparedCase:
     digest: str
     second_references: dict[str, RLE] = field(default_factory=dict)
     spacing: tuple[float, float] | None = None
+    uncertain: tuple[str, ...] = ()
 
 
 def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[str, Any]) -> None:
@@ -175,6 +177,7 @@ def _record(case: PreparedCase) -> str:
             "digest": case.digest,
             "second_references": case.second_references,
             "spacing": case.spacing,
+            "uncertain": case.uncertain,
         },
         sort_keys=True,
         ensure_ascii=False,
@@ -183,8 +186,8 @@ def _record(case: PreparedCase) -> str:
 
 def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> PreparedCase:
     has_lung = record.pop("has_lung")
-    for name in ("labels", "native_size", "box"):
-        record[name] = tuple(record[name])
+    for name in ("labels", "native_size", "box", "uncertain"):
+        record[name] = tuple(record.get(name, ()))
     if record.get("spacing") is not None:
         record["spacing"] = tuple(record["spacing"])
     return PreparedCase(**record, image=image, lung=lung.astype(bool) if has_lung else None)

@@ -12,6 +12,7 @@ READERS = {
     "phantom": "fidelity.datasets.covid_qu_ex",
     "covid_qu_ex": "fidelity.datasets.covid_qu_ex",
     "table": "fidelity.datasets.table",
+    "chexlocalize": "fidelity.datasets.chexlocalize",
 }
 # Source → module that offers `generate(root, settings, seed)`, for sources made here.
 GENERATORS = {"phantom": "fidelity.datasets.phantom"}
@@ -22,7 +23,11 @@ def reader(source: str) -> ModuleType:
 
     Returns:
         A module with `find_cases(root: Path, settings: dict) -> Iterator[Case]` and
-        `same_size: bool` (whether the source declares image and masks to be of equal size).
+        `same_size: bool` (whether the source declares image and masks to be of equal size), and
+        where it differs from the default: `native_is_mask = True` (masks may be larger than the
+        image, and are scored at their own size), `multilabel = True` (whatever the labels look
+        like), `masks_follow_labels = False` (a case of an annotated class may lack a mask, and one
+        without the label may have it).
 
     Raises:
         InputError: no source has that name.

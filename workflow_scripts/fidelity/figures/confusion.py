@@ -20,10 +20,53 @@ def draw(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
         (Guo et al. 2017).
     """
     confusion, calibration = keep_test_split(confusion), keep_test_split(calibration)
-    fig, axes = style.figure(1, 2, height=3.3, width_ratios=[1.15, 1])
-    _matrix(fig, axes[0, 0], confusion)
+    classes = several(confusion)
+    height = 3.3 if classes is None else max(3.3, 0.9 + 0.28 * len(classes))
+    fig, axes = style.figure(1, 2, height=height, width_ratios=[1.15, 1])
+    if classes is None:
+        _matrix(fig, axes[0, 0], confusion)
+    else:
+        _findings(fig, axes[0, 0], confusion, classes)
     _reliability(axes[0, 1], calibration)
     return fig
+
+
+def several(confusion: pd.DataFrame) -> list[str] | None:
+    """Name the classes of a multi-label classifier, whose opposite is "not <class>"; else None."""
+    names = list(dict.fromkeys(confusion["true"]))
+    classes = [name for name in names if f"not {name}" in names]
+    return classes if classes and len(names) == 2 * len(classes) else None
+
+
+def _findings(fig: Figure, axis, confusion: pd.DataFrame, classes: list[str]) -> None:
+    """Draw one row per class: a matrix of all classes would be empty but for its diagonal."""
+    counts = confusion.set_index(["true", "predicted"])["n"]
+    kinds = [("", "", "found"), ("", "not ", "missed"), ("not ", "", "false\nalarm")]
+    kinds += [("not ", "not ", "rightly\nnot")]
+    numbers = np.array(
+        [[counts.get((t + name, p + name), 0) for t, p, _ in kinds] for name in classes], float
+    )
+    # Shares of the images that show the class, and of those that do not.
+    pairs = numbers.reshape(len(classes), 2, 2)
+    totals = pairs.sum(axis=2, keepdims=True)
+    shares = np.divide(pairs, totals, out=np.zeros_like(pairs), where=totals > 0)
+    image = axis.imshow(shares.reshape(numbers.shape), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares.reshape(numbers.shape)):
+        axis.text(
+            column,
+            row,
+            f"{numbers[row, column]:.0f}",
+            ha="center",
+            va="center",
+            color="white" if share > 0.55 else "black",
+            fontsize=8.5,
+        )
+    axis.set_xticks(range(len(kinds)), [kind for *_, kind in kinds])
+    axis.set_yticks(range(len(classes)), [style.short(name, 18) for name in classes])
+    axis.set(xlabel="At probability 0.5", ylabel="Class")
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    fig.colorbar(image, ax=axis, shrink=0.8, label="Share of those that show it, or do not")
 
 
 def _matrix(fig: Figure, axis, confusion: pd.DataFrame) -> None:

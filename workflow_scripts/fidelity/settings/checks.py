@@ -6,6 +6,7 @@ from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
+from fidelity.settings.chexpert import check_chexpert
 from fidelity.settings.origin import check_origin
 from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
 from fidelity.settings.statistics import check_choice, check_statistics
@@ -217,6 +218,8 @@ def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None
 
 def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
     path = f"datasets.{key}"
+    if settings["source"] == "chexlocalize":
+        check_chexpert(key, config, source)
     if settings["lung_masks"] == "none":
         asking = [f"{path}.input"] if settings["input"] != "full" else []
         asking += [f"{where}.lung" for where, part in all_postprocessing(config) if part["lung"]]
@@ -311,13 +314,14 @@ def _check_lung_source(key: str, settings: dict[str, Any], config: dict, source:
 def _check_second_reader(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
     asking = [k for k, e in config["explainers"].items() if e["method"] == "second_reader"]
     has_one = settings["source"] == "table" or settings.get("second_reader", False)
+    has_one = has_one or bool(settings.get("human_benchmark", {}).get("segmentations"))
     if asking and not has_one:
         raise InputError(
             f"needs the masks of a second reader, and datasets.{key} has none",
             file=source,
             field=f"explainers.{asking[0]}",
             remedy="Leave it out, or use a table with columns second_mask:<class> "
-            "(the phantom: second_reader: true)",
+            "(the phantom: second_reader: true; chexlocalize: human_benchmark.segmentations)",
         )
 
 

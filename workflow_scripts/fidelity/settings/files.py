@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.datasets.cases import SECOND_PREFIX, read_header
+from fidelity.datasets.chexpert_layout import find_layout
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.imported.locate import for_dataset, has_files, pattern_of, root_of
@@ -32,6 +33,8 @@ def check_files(config: dict[str, Any], source: str) -> None:
                 field=f"datasets.{key}.root",
                 remedy="Correct it, or set data_root: --config data_root=<folder>",
             )
+        if config["datasets"][key]["source"] == "chexlocalize":
+            _check_chexpert(key, root, config, source)
         table = config["datasets"][key].get("table")
         if table is not None and not (root / table).is_file():
             raise InputError(
@@ -89,6 +92,36 @@ def _check_imported(key: str, entry: dict[str, Any], source: str) -> None:
             field=f"explainers.{key}.pattern",
             remedy="Correct the pattern; {case} and {class} stand for their names",
         )
+
+
+def _check_chexpert(key: str, root: Path, config: dict[str, Any], source: str) -> None:
+    """See that the splits that are explained, or trained on, have labels and masks."""
+    settings = config["datasets"][key]
+    for name, path in settings["human_benchmark"].items():
+        if path is not None and not (root / path).is_file():
+            raise InputError(
+                f"the file {str(root / path)!r} does not exist",
+                file=source,
+                field=f"datasets.{key}.human_benchmark.{name}",
+                remedy="Give its path relative to root, or null",
+            )
+    layout = find_layout(root, settings)
+    trained = any(entry["training"] is not None for entry in config["classifiers"].values())
+    asked = [
+        (s, found) for s in config["explain"]["splits"] for found in (layout.tables, layout.masks)
+    ]
+    asked += [("train", layout.tables)] if trained else []
+    for split, found in asked:
+        if split not in found:
+            what = "label file" if found is layout.tables else f"file of {settings['references']}"
+            raise InputError(
+                f"there is no {what} of the split {split!r} below {str(root)!r}",
+                file=source,
+                field=f"datasets.{key}.root",
+                remedy="Add the file, or leave the split out of explain.splits"
+                if split != "train"
+                else "Add train.csv, or load classifiers (training: null)",
+            )
 
 
 def _check_second_masks(key: str, table: Path, config: dict[str, Any], source: str) -> None:

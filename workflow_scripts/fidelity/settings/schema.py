@@ -26,7 +26,9 @@ def schema() -> dict[str, Any]:
 
 def own_keys(source: str) -> set[str]:
     """Name the config keys that one source of data sets has and others may not."""
-    return set(schema()["$defs"][f"dataset.{source}"]["properties"]) - {"source"}
+    # A source may restate a common key with a default of its own; it stays a common key.
+    common = set(schema()["$defs"]["dataset_common"])
+    return set(schema()["$defs"][f"dataset.{source}"]["properties"]) - common
 
 
 def resolve(value: Any, rule: dict[str, Any], path: str, source: str) -> Any:

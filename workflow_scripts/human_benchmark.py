@@ -1,0 +1,49 @@
+"""Table of how often the human benchmark's points hit the reference."""
+
+from pathlib import Path
+from typing import Any
+
+from fidelity.datasets.cases import read_cases
+from fidelity.files import write_csv
+from fidelity.human_benchmark import hit_rates, read_points
+from fidelity.joblog import job_log
+
+
+def main(
+    cases: str,
+    raw_dir: str,
+    points: str,
+    dataset: str,
+    statistics: dict[str, Any],
+    seed: int,
+    output: str,
+) -> None:
+    """Write human_benchmark.csv.
+
+    Args:
+        cases: cases.csv of the data set.
+        raw_dir: what `acquire` made; the data root is its `data`.
+        points: JSON of points, relative to the data root.
+        dataset: name of the data set.
+        statistics: replicates, alpha and cluster.
+        seed: the config's seed.
+        output: the CSV to write.
+    """
+    root = Path(raw_dir) / "data"
+    table = hit_rates(
+        read_cases(cases), root, read_points(root / points), dataset, statistics, seed
+    )
+    write_csv(table, output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            cases=snakemake.input.cases,
+            raw_dir=snakemake.input.raw,
+            points=snakemake.params.points,
+            dataset=snakemake.params.dataset,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            output=snakemake.output[0],
+        )
