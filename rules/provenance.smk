@@ -1,34 +1,6 @@
 # Where the results of a data set come from, and what they took.
 
 
-# Not needed for the tables, so there or not when the tables are finished.
-BESIDE_TABLES = (
-    "figure_",
-    "export_",
-    "agreement",
-    "explore",
-    "fit_lung_model",
-    "measure_lung_model",
-    "summary_over_datasets",
-    "provenance",
-)
-
-
-def benchmark_patterns(dataset):
-    """Each rule's benchmark files as a regular expression, names of this config alone in it."""
-    found = {
-        step.name: step.benchmark.regex().pattern
-        for step in workflow.rules
-        if step.benchmark and not step.name.startswith(BESIDE_TABLES)
-    }
-    if dataset in LUNGS_FROM:
-        # Learnt on another data set, for the sake of this one.
-        taught = f"results/benchmarks/{LUNGS_FROM[dataset]}/lung_model"
-        found["fit_lung_model"] = re.escape(f"{taught}/fit.tsv")
-        found["measure_lung_model"] = re.escape(f"{taught}/measure.tsv")
-    return found
-
-
 rule provenance:
     input:
         tables=[
