@@ -506,6 +506,7 @@ BESIDE_TABLES = (
     "agreement",
     "explore",
     "fit_lung_model",
+    "human_benchmark",
     "measure_lung_model",
     "summary_over_datasets",
     "provenance",
