@@ -22,7 +22,10 @@ rule acquire:
             settings.data_origin(cfg, RAW[w.source])
         ),
         digest=lambda w: digests.module_digest(
-            f"datasets.{DATASETS[RAW[w.source]]['source']}", "datasets.origin"
+            f"datasets.{DATASETS[RAW[w.source]]['source']}",
+            "datasets.label_counts",
+            "datasets.mask_entries",
+            "datasets.origin",
         ),
     message:
         "Acquiring the images of {wildcards.source}"

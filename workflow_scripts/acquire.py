@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.datasets import origin, registry
-from fidelity.datasets.index import count_labels
+from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.mask_entries import file_of
 from fidelity.files import write_text
 from fidelity.joblog import job_log

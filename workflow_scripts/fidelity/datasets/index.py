@@ -16,6 +16,7 @@ from fidelity.datasets import registry
 from fidelity.datasets.cases import SPLITS, Case, sort_key
 from fidelity.datasets.examine import Examined, examine, missing_mask
 from fidelity.datasets.images import intensity_of
+from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.near_duplicates import (
     NearDuplicate,
@@ -144,17 +145,6 @@ def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
             groups[case.split, label].append(case.case)
     kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
     return [case for case in cases if case.case in kept]
-
-
-def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, str]]:
-    """Count cases by split and label; of several labels each by itself, with "any" for all."""
-    if not multilabel:
-        return Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
-    counts: Counter[tuple[str, str]] = Counter()
-    for case in cases:
-        counts.update((case.split, label) for label in ("any", *case.labels))
-        counts.update((case.split, f"uncertain {label}") for label in case.uncertain)
-    return counts
 
 
 def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
