@@ -278,6 +278,13 @@ def test_a_name_without_the_mark_is_refused():
         decode_image(b"hello" * 100, "x.dcm")
 
 
+def test_a_transfer_syntax_that_is_no_uid():
+    file = bytearray(SMALL_FILE)
+    file[272] = 92  # the tag of the transfer syntax's element, found by the fuzz test below
+    with pytest.raises(InputError, match="transfer syntax"):
+        decode_image(bytes(file), "x.dcm")
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_damage_is_an_input_error_that_tells_no_patient(data):

@@ -218,7 +218,7 @@ def _check(header: Dataset, path: str, max_pixels: int) -> None:
 def _check_decoder(syntax: pydicom.uid.UID, path: str) -> None:
     try:
         decoder = get_decoder(syntax)
-    except NotImplementedError:
+    except (NotImplementedError, TypeError, ValueError):  # unknown, or damaged: no UID at all
         raise InputError(
             "the DICOM file's transfer syntax is unknown",
             file=path,
