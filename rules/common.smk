@@ -26,6 +26,10 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 DATASETS = cfg["datasets"]
+# Those with reference masks to score; one without is classified, or teaches the lung model.
+STUDIES = {
+    name: entry for name, entry in DATASETS.items() if entry["annotated_classes"]
+}
 CLASSIFIERS = settings.expand_classifiers(cfg)
 EXPLAINERS = cfg["explainers"]
 BINARIZATIONS = cfg["binarizations"]

@@ -484,7 +484,7 @@ def gallery_files(w):
 
 
 def summary_files():
-    return [*rules.summary_over_datasets.output]
+    return [*rules.summary_over_datasets.output] if STUDIES else []
 
 
 def notebook_files(w):

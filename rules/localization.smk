@@ -216,7 +216,7 @@ rule masks_png:
     input:
         [
             f"results/{dataset}/{classifier}/{explainer}/{binarization}/png"
-            for dataset in DATASETS
+            for dataset in STUDIES
             for classifier, explainer in COMBINATIONS
             for binarization in BINARIZATIONS
         ],

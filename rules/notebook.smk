@@ -46,6 +46,6 @@ rule notebooks:
     input:
         expand(
             "results/{dataset}/notebooks/{classifier}/worst_cases.csv",
-            dataset=DATASETS,
+            dataset=STUDIES,
             classifier=list(CLASSIFIERS) or ["none"],
         ),

@@ -53,7 +53,7 @@ rule format_tables:
 rule summary_over_datasets:
     input:
         localization=expand(
-            "results/{dataset}/tables/localization.csv", dataset=DATASETS
+            "results/{dataset}/tables/localization.csv", dataset=STUDIES
         ),
         classification=branch(
             bool(CLASSIFIERS),
@@ -84,7 +84,7 @@ rule summary_over_datasets:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        datasets=DATASETS,
+        datasets=STUDIES,
         families=FAMILIES,
         metric=cfg["statistics"]["primary"],
         binarization=PRIMARY_BINARIZATION,
@@ -102,7 +102,7 @@ rule tables:
     input:
         expand(
             "results/{dataset}/tables/{table}",
-            dataset=DATASETS,
+            dataset=STUDIES,
             table=[
                 "localization.csv",
                 "comparisons.csv",
@@ -129,7 +129,7 @@ rule figures:
     input:
         expand(
             "results/{dataset}/figures/{classifier}/{figure}-{binarization}.{format}",
-            dataset=DATASETS,
+            dataset=STUDIES,
             classifier=list(CLASSIFIERS) or ["none"],
             figure=["gallery", "distributions"],
             binarization=BINARIZATIONS,
@@ -137,7 +137,7 @@ rule figures:
         ),
         expand(
             "results/{dataset}/figures/{classifier}/{figure}.{format}",
-            dataset=DATASETS,
+            dataset=STUDIES,
             classifier=list(CLASSIFIERS) or ["none"],
             figure=["curves", "ranks", "sensitivity", "lesion_size", "agreement"],
             format=["png", "pdf"],
