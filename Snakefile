@@ -36,5 +36,5 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.notebooks.input,
-        expand(rules.provenance.output, dataset=DATASETS),
+        expand(rules.provenance.output, dataset=STUDIES),
         summary_files(),
