@@ -66,6 +66,7 @@ def _config(**changes) -> dict:
     dataset = {
         "source": "table", "root": ".", "table": "cases.csv", "image_size": 64,
         "annotated_classes": ["opacity"], "labels": {"opacity": "sick", "clear": "well"},
+        "intensity": "percentile",
         "lung_masks": "none", "shards": {"train": 1, "val": 1, "test": 1},
     }  # fmt: skip
     explainers = {
