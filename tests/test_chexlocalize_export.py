@@ -10,8 +10,9 @@ from pycocotools import mask as coco
 
 from export_chexlocalize import main
 from fidelity.binarizations import chexlocalize_otsu, fixed
-from fidelity.chexlocalize_export import PATHOLOGIES, export, image_id
+from fidelity.chexlocalize_export import export, image_id
 from fidelity.datasets.cases import Case, write_cases
+from fidelity.datasets.chexpert_names import PATHOLOGIES
 from fidelity.errors import InputError
 from fidelity.explainers.imported import read_saliency
 from fidelity.maps import render

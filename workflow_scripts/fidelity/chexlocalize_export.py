@@ -7,23 +7,10 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from fidelity.datasets.cases import Case
+from fidelity.datasets.chexpert_names import PATHOLOGIES, canonical
 from fidelity.errors import InputError
 from fidelity.masks import Masks, encode
 
-PATHOLOGIES = (
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Lesion",
-    "Airspace Opacity",
-    "Edema",
-    "Consolidation",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Support Devices",
-)
-# CheXpert's CSV files call it otherwise.
-RENAMED = {"Lung Opacity": "Airspace Opacity"}
 # CheXpert-v1.0/valid/patient64541/study1/view1_frontal.jpg
 PARTS = re.compile(r"(patient[^/]+)/(study[^/]+)/(view[^/]+)$")
 
@@ -56,7 +43,7 @@ def export(masks: Masks, cases: Iterable[Case]) -> Masks:
     """
     found: Masks = {}
     for case in cases:
-        given = {RENAMED.get(cls, cls): rle for cls, rle in masks.get(case.case, {}).items()}
+        given = {canonical(cls): rle for cls, rle in masks.get(case.case, {}).items()}
         if unknown := sorted(set(given) - set(PATHOLOGIES)):
             raise InputError(
                 f"{unknown[0]!r} is none of CheXlocalize's pathologies",
