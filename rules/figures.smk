@@ -242,6 +242,43 @@ rule figure_sensitivity:
         "../workflow_scripts/figure_sensitivity.py"
 
 
+rule figure_layers:
+    input:
+        layers=rules.layers.output.layers,
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/layers.png",
+            caption="captions/layers.rst",
+            category="{dataset}",
+            subcategory="Ranks",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Score against the CAM's layer",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/layers.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_layers.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_layers.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        metrics=list(
+            dict.fromkeys([cfg["statistics"]["primary"], "roc_auc", "pointing_game"])
+        ),
+        binarization=PRIMARY_BINARIZATION,
+        settings=DRAWING,
+        digest=digests.module_digest("figures.layers", "tables.layout"),
+    message:
+        "Drawing score against layer of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_layers.py"
+
+
 rule figure_lesion_size:
     input:
         scores=primary_scores_of_classifier,

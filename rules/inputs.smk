@@ -345,6 +345,9 @@ PARTIAL = [
 ]
 # Each classifier's key before its training seeds were expanded.
 BASES = settings.base_names(cfg)
+
+# {sweep: its explainers by depth}, of `layer: all`.
+SWEEPS = settings.layer_sweeps(cfg)
 # Data sets with points of other radiologists.
 WITH_POINTS = [
     name
@@ -507,6 +510,7 @@ BESIDE_TABLES = (
     "explore",
     "fit_lung_model",
     "human_benchmark",
+    "layers",
     "measure_lung_model",
     "summary_over_datasets",
     "provenance",

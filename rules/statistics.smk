@@ -105,6 +105,34 @@ rule seeds:
         "../workflow_scripts/seeds.py"
 
 
+rule layers:
+    input:
+        localization=rules.summarize.output.localization,
+        architectures=expand(
+            "results/{{dataset}}/{classifier}/architecture.json",
+            classifier=CLASSIFIERS,
+        ),
+    output:
+        layers="results/{dataset}/tables/layers.csv",
+    log:
+        "results/logs/{dataset}/layers.log",
+    benchmark:
+        "results/benchmarks/{dataset}/layers.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=20,
+    params:
+        classifiers=list(CLASSIFIERS),
+        sweeps=SWEEPS,
+        digest=digests.module_digest("layer_depth", "tables.layout"),
+    message:
+        "Joining scores and layers on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/layers.py"
+
+
 rule mixed_model:
     input:
         scores=primary_scores,

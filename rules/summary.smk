@@ -123,6 +123,10 @@ rule tables:
             dataset=DATASETS if CLASSIFIERS else [],
         ),
         expand("results/{dataset}/tables/human_benchmark.csv", dataset=WITH_POINTS),
+        expand(
+            "results/{dataset}/tables/layers.csv",
+            dataset=STUDIES if SWEEPS and CLASSIFIERS else [],
+        ),
 
 
 rule figures:
@@ -140,6 +144,12 @@ rule figures:
             dataset=STUDIES,
             classifier=list(CLASSIFIERS) or ["none"],
             figure=["curves", "ranks", "sensitivity", "lesion_size", "agreement"],
+            format=["png", "pdf"],
+        ),
+        expand(
+            "results/{dataset}/figures/{classifier}/layers.{format}",
+            dataset=STUDIES if SWEEPS else [],
+            classifier=CLASSIFIERS,
             format=["png", "pdf"],
         ),
         expand(

@@ -70,3 +70,12 @@ def test_keys_of_torchxrayvision_that_do_not_fit(config, own, message):
     config["classifiers"] = {"net": own}
     with pytest.raises(InputError, match=message):
         settings.load(config, check_files=False)
+
+
+def test_sweeps_are_named_by_depth(config):
+    found = settings.load(config, check_files=False)
+    assert settings.layer_sweeps(found) == {
+        "cam": ["cam-depth1", "cam-depth2", "cam-depth3", "cam-depth4"]
+    }
+    config["explainers"]["cam"]["layer"] = "auto"
+    assert settings.layer_sweeps(settings.load(config, check_files=False)) == {}

@@ -122,3 +122,21 @@ def test_null_baselines_alone(table_study):
     table = pd.read_csv(table_study.folder / "results/mine/tables/localization.csv")
     assert set(table.classifier) == {"none"}
     assert (table_study.folder / "results/mine/figures/none/gallery-half.png").is_file()
+
+
+def test_a_layer_sweep_has_its_table_and_figure(table_study):
+    config = _config(classifiers={"net": {"architecture": "resnet18", "training": {"epochs": 1}}})
+    config["explainers"] = {"cam": {"method": "gradcam", "layer": "all"}}
+    config["explain"] = {"splits": ["test"]}
+    table_study.write(config)
+    figure = "results/mine/figures/net/layers.png"
+    planned = table_study.plan()
+    assert (planned["layers"], planned["figure_layers"]) == (1, 1)
+    table_study.snakemake("results/mine/tables/layers.csv", figure)
+    table = pd.read_csv(table_study.folder / "results/mine/tables/layers.csv")
+    named = table.drop_duplicates("depth")[["layer", "height", "width"]]
+    assert named.to_numpy().tolist() == [
+        ["layer1", 16, 16], ["layer2", 8, 8], ["layer3", 4, 4], ["layer4", 2, 2],
+    ]  # fmt: skip
+    assert set(table.metric) >= {"iou", "roc_auc"}
+    assert (table_study.folder / figure).with_suffix(".pdf").is_file()

@@ -9,7 +9,7 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.files import check_files as _check_files
-from fidelity.settings.layers import expand_layers
+from fidelity.settings.layers import expand_layers, layer_sweeps
 from fidelity.settings.queries import (
     base_names,
     confounded,
@@ -31,6 +31,7 @@ __all__ = [
     "data_root",
     "expand_classifiers",
     "explainer_for",
+    "layer_sweeps",
     "load",
     "own_keys",
     "rule_for",

@@ -1,0 +1,45 @@
+"""Join scores and layers of the layer sweeps into tables/layers.csv."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.layer_depth import by_depth
+from fidelity.tables.layout import LOCALIZATION_NUMBERS, escape_formulas, read_results
+
+
+def main(
+    localization: str,
+    architectures: Sequence[str],
+    classifiers: Sequence[str],
+    sweeps: Mapping[str, list[str]],
+    layers: str,
+) -> None:
+    """Write the means of the sweeps with the layer each comes from.
+
+    Args:
+        localization: localization.csv of the data set.
+        architectures: architecture.json of each classifier.
+        classifiers: their names, in that order.
+        sweeps: sweep → its explainers from the earliest layer to the last.
+        layers: the CSV to write.
+    """
+    known = {
+        name: json.loads(Path(path).read_text(encoding="utf-8"))
+        for name, path in zip(classifiers, architectures, strict=True)
+    }
+    table = by_depth(read_results(localization, LOCALIZATION_NUMBERS), sweeps, known)
+    write_csv(escape_formulas(table), layers)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            localization=snakemake.input.localization,
+            architectures=snakemake.input.architectures,
+            classifiers=snakemake.params.classifiers,
+            sweeps=snakemake.params.sweeps,
+            layers=snakemake.output.layers,
+        )
