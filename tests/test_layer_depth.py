@@ -60,7 +60,9 @@ def test_figure_draws_the_primary_rule_over_depth(localization):
     iou, auc = fig.axes
     line = iou.containers[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(orig=False), [0.6, 0.7, 0.8, 0.9])
-    np.testing.assert_allclose(auc.containers[0].lines[0].get_ydata(orig=False), [0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(
+        auc.containers[0].lines[0].get_ydata(orig=False), [0.1, 0.2, 0.3, 0.4]
+    )
     low, high = iou.containers[0].lines[2][0].get_segments()[0][:, 1]
     np.testing.assert_allclose([low, high], [0.58, 0.65])
     assert [label.get_text() for label in iou.get_xticklabels()][1] == "layer2\n16×8"
