@@ -500,6 +500,50 @@ def notebook_files(w):
     }
 
 
+# ---- faithfulness.smk ----
+
+FAITHFULNESS = cfg["faithfulness"]
+# Every explainer is asked of every classifier, those that need none as well.
+FAITHFULNESS_PAIRS = (
+    [(c, e) for c in CLASSIFIERS for _, e in explainers_of(c)]
+    if FAITHFULNESS["metrics"]
+    else []
+)
+FAITHFULNESS_SPLITS = (
+    ["test"] if "test" in cfg["explain"]["splits"] else cfg["explain"]["splits"]
+)
+MADE_UNDER = {(c, e): source for c in CLASSIFIERS for source, e in explainers_of(c)}
+
+
+def faithfulness_maps(w):
+    source = MADE_UNDER[w.classifier, w.explainer]
+    return [
+        f"results/{w.dataset}/{source}/{w.explainer}/maps/{shard}.h5"
+        for shard in shard_names(w.dataset, FAITHFULNESS_SPLITS)
+    ]
+
+
+def faithfulness_masks(w):
+    """The primary masks, where a metric is taken at them."""
+    if not any(
+        FAITHFULNESS_METRICS[name].needs_mask for name in FAITHFULNESS["metrics"]
+    ):
+        return []
+    source = MADE_UNDER[w.classifier, w.explainer]
+    return (
+        f"results/{w.dataset}/{source}/{w.explainer}/{PRIMARY_BINARIZATION}/masks.json"
+    )
+
+
+def faithfulness_scores(w, classifier, explainer):
+    """Where the primary metric of these maps stands."""
+    source = MADE_UNDER[classifier, explainer]
+    folder = f"results/{w.dataset}/{source}/{explainer}"
+    if cfg["statistics"]["primary"] in cfg["scores"]["ranking"]:
+        return f"{folder}/ranking.parquet"
+    return f"{folder}/{PRIMARY_BINARIZATION}/{PRIMARY_PROTOCOL}/scores.parquet"
+
+
 # ---- provenance.smk ----
 
 # Not needed for the tables, so there or not when the tables are finished.
@@ -507,6 +551,8 @@ BESIDE_TABLES = (
     "figure_",
     "export_",
     "agreement",
+    "faithfulness",
+    "summarize_faithfulness",
     "explore",
     "fit_lung_model",
     "human_benchmark",

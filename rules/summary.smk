@@ -127,6 +127,10 @@ rule tables:
             "results/{dataset}/tables/layers.csv",
             dataset=STUDIES if SWEEPS and CLASSIFIERS else [],
         ),
+        expand(
+            "results/{dataset}/tables/faithfulness.csv",
+            dataset=STUDIES if FAITHFULNESS_PAIRS else [],
+        ),
 
 
 rule figures:

@@ -37,15 +37,22 @@ def top_k(map01: np.ndarray, k: int) -> np.ndarray:
     tied = np.flatnonzero(flat == lowest)
     wanted = k - np.count_nonzero(chosen)
     if wanted < tied.size:
-        first = np.argpartition(_places(map01.shape)[tied], wanted - 1)[:wanted]
+        first = np.argpartition(places(map01.shape)[tied], wanted - 1)[:wanted]
         tied = tied[first]
     chosen[tied] = True
     return chosen.reshape(map01.shape)
 
 
 @lru_cache(maxsize=4)
-def _places(shape: tuple[int, ...]) -> np.ndarray:
-    """Give every pixel its place in the shuffled order of a shape; distinct integers."""
+def places(shape: tuple[int, ...]) -> np.ndarray:
+    """Give every pixel its place in the shuffled order of a shape.
+
+    Args:
+        shape: of a map.
+
+    Returns:
+        Distinct integers, one per pixel in the order of memory, the same in every run; read-only.
+    """
     rng = np.random.default_rng(seed_for("ties", *shape))
     places = rng.permutation(int(np.prod(shape)))
     places.flags.writeable = False

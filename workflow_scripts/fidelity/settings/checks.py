@@ -13,7 +13,7 @@ from fidelity.settings.statistics import check_choice, check_statistics
 
 RESERVED_CLASSIFIERS = {"none"}
 RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
-RESERVED_FOLDERS = {"prepared", "shards", "tables", "figures", "notebooks"}
+RESERVED_FOLDERS = {"prepared", "shards", "tables", "figures", "notebooks", "faithfulness"}
 RESERVED_BINARIZATIONS = {"none", "maps"}
 SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},

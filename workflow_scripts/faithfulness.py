@@ -1,0 +1,100 @@
+"""Measure the faithfulness of the maps of one explainer to one classifier."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    maps: Sequence[str],
+    prepared: Sequence[str],
+    model: str,
+    masks: str | None,
+    classes: str,
+    settings: dict[str, Any],
+    target: str,
+    seed: int,
+    compute: dict[str, Any],
+    plugins: Sequence[str],
+    output: str,
+) -> None:
+    """Write one row per map.
+
+    Args:
+        maps: map files, one per shard.
+        prepared: prepared shards in the same order.
+        model: the classifier's file.
+        masks: masks.json of the primary binarization; None where no metric needs it.
+        classes: classes.json of the data set.
+        settings: metrics, steps, fill, road_shares, sign.
+        target: rule of the class that is watched, for maps that were made without a classifier.
+        seed: the config's seed.
+        compute: threads, batch, device, dtype.
+        plugins: Python files that the classifier's architecture is in.
+        output: faithfulness.parquet.
+    """
+    import cv2
+
+    from fidelity.classifiers.predict import predict_logits
+    from fidelity.classifiers.store import load
+    from fidelity.cohort import explained_cases
+    from fidelity.compute import configure
+    from fidelity.datasets.prepared import PreparedShard
+    from fidelity.explainers.runner import make_tasks
+    from fidelity.faithfulness.answers import answers_of
+    from fidelity.faithfulness.cohort import measure_maps
+    from fidelity.faithfulness.measure import Options
+    from fidelity.files import atomic_path
+    from fidelity.masks import read_masks
+
+    cv2.setNumThreads(1)
+    classifier = load(model, plugins=list(plugins)).to(configure(compute))
+    labels = json.loads(Path(classes).read_text(encoding="utf-8"))["labels"]
+    # Without a classifier a map has no target: the one that the other explainers have.
+    targets: dict[tuple[str, str], int] = {}
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            cases = list(shard)
+        for task in make_tasks(cases, classifier, target, labels, compute["batch"], predict_logits):
+            targets[task.case.case, task.cls] = task.target
+    explained = list_targets(explained_cases(maps, prepared), classifier.classes, targets)
+    table = measure_maps(
+        explained,
+        targets,
+        classifier.classes,
+        answers_of(classifier, compute["batch"], compute["dtype"]),
+        None if masks is None else read_masks(masks),
+        Options(settings["metrics"], settings["steps"], settings["fill"], settings["road_shares"]),
+        sign=settings["sign"],
+        seed=seed,
+    )
+    with atomic_path(output) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def list_targets(explained, classes: Sequence[str], targets: dict[tuple[str, str], int]):
+    """Pass cases and maps on; a map that says which class it explains is watched on that one."""
+    for case, record in explained:
+        if record.target and (case.case, record.cls) in targets:
+            targets[case.case, record.cls] = classes.index(record.target)
+        yield case, record
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.maps),
+            list(snakemake.input.prepared),
+            snakemake.input.model,
+            snakemake.input.get("masks") or None,
+            snakemake.input.classes,
+            snakemake.params.settings,
+            snakemake.params.target,
+            snakemake.params.seed,
+            snakemake.params.compute,
+            snakemake.params.plugins,
+            snakemake.output[0],
+        )

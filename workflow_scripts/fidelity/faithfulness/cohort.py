@@ -1,0 +1,92 @@
+"""The faithfulness of all maps of an explainer to a classifier, one row per case and class."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from fidelity.cohort import order_of
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.faithfulness.measure import Options, Probabilities, measure
+from fidelity.maps import MapRecord, Sign, raw_map
+from fidelity.masks import Masks, at_size, decode
+from fidelity.seeding import seed_for
+
+HEAD = ["case", "patient", "split", "class", "target_class", "status", "mask_share", "probability"]
+
+
+def measure_maps(
+    explained: Iterable[tuple[PreparedCase, MapRecord]],
+    targets: Mapping[tuple[str, str], int],
+    classes: tuple[str, ...],
+    probabilities: Probabilities,
+    masks: Masks | None,
+    options: Options,
+    *,
+    sign: Sign,
+    seed: int,
+) -> pd.DataFrame:
+    """Measure all maps that were made.
+
+    Args:
+        explained: cases and their maps.
+        targets: (case, source class) → index of the class whose probability is watched.
+        classes: the classifier's.
+        probabilities: of the classifier.
+        masks: the binarized maps at native size; None where no metric needs them.
+        options: what to measure.
+        sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
+        seed: the config's seed.
+
+    Returns:
+        The table faithfulness.parquet: the columns of HEAD, then one per metric. `mask_share` is
+        the mask's share of what the classifier sees. NaN where the map failed. Sorted by split,
+        case and class.
+    """
+    rows = []
+    for case, record in explained:
+        key = (case.case, record.cls)
+        if key not in targets:
+            continue
+        found = dict.fromkeys(["probability", *options.metrics], np.nan)
+        mask = None if masks is None else _working_mask(masks, case, record.cls)
+        if record.map is not None:
+            values = raw_map(record.map, case.image.shape)
+            found = measure(
+                case.image / 255,
+                np.abs(values) if sign == "absolute" else values,
+                mask,
+                targets[key],
+                probabilities,
+                options,
+                seed_for(seed, case.case, "road"),
+            )
+        rows.append(
+            {
+                "case": case.case,
+                "patient": case.patient,
+                "split": case.split,
+                "class": record.cls,
+                "target_class": classes[targets[key]],
+                "status": record.status,
+                "mask_share": np.nan if mask is None else float(mask.mean()),
+                **found,
+            }
+        )
+    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    names = [*HEAD, *options.metrics]
+    numbers = dict.fromkeys(["mask_share", "probability", *options.metrics], "float64")
+    texts = dict.fromkeys(HEAD[:6], "str")
+    return pd.DataFrame(rows, columns=names).astype(texts | numbers)
+
+
+def _working_mask(masks: Masks, case: PreparedCase, cls: str) -> np.ndarray:
+    """Bring a mask of the native image to what the classifier sees; nothing where there is none."""
+    encoding = masks.get(case.case, {}).get(cls)
+    if encoding is None:
+        return np.zeros(case.image.shape, bool)
+    y0, x0, y1, x1 = case.box
+    mask = decode(encoding)
+    if mask.shape != tuple(case.native_size):  # masks of the working frame
+        return at_size(mask, case.image.shape)
+    return at_size(mask[y0:y1, x0:x1], case.image.shape)

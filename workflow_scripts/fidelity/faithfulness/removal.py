@@ -1,0 +1,90 @@
+"""Which pixels go first, and what stands in their place."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+
+from fidelity.ties import places
+
+Fill = Literal["black", "mean", "blur"]
+# As a share of the image's side: wide enough that no lesion stays visible (RISE: 11 of 224 px).
+BLUR = 0.05
+# Standard deviation of ROAD's noise in grey values of [0, 1]: the package's .01 is of normalised
+# values, whose unit is some .22 of these.
+ROAD_NOISE = 0.0022
+
+
+def ranked_pixels(values: np.ndarray) -> np.ndarray:
+    """Order the pixels of a map from the most relevant to the least.
+
+    Args:
+        values: signed attributions (H, W).
+
+    Returns:
+        Flat indices; pixels of equal value in the shuffled order that all metrics share, so that
+        the superpixels of LIME are not taken away from the top to the bottom of the image.
+    """
+    return np.lexsort((places(values.shape).reshape(-1), -values.reshape(-1).astype(np.float64)))
+
+
+def background(image: np.ndarray, fill: Fill) -> np.ndarray:
+    """Make the image that removed pixels are taken from.
+
+    Args:
+        image: grey (H, W) in [0, 1].
+        fill: `black`, `mean` (the image's own) or `blur` (Gaussian, a twentieth of the side).
+
+    Returns:
+        float32 (H, W) in [0, 1].
+
+    Raises:
+        ValueError: unknown fill.
+    """
+    image = image.astype(np.float32)
+    if fill == "black":
+        return np.zeros_like(image)
+    if fill == "mean":
+        return np.full_like(image, image.mean())
+    if fill == "blur":
+        sigma = BLUR * image.shape[0]
+        return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    raise ValueError(f"unknown fill {fill!r}")
+
+
+def replaced(image: np.ndarray, other: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Give the image with some pixels (flat indices or a mask) taken from another one."""
+    out = image.astype(np.float32).copy()
+    if pixels.dtype == np.bool_:
+        out[pixels] = other[pixels]
+    else:
+        out.reshape(-1)[pixels] = other.reshape(-1)[pixels]
+    return out
+
+
+def imputed(image: np.ndarray, pixels: np.ndarray, seed: int, noise: float) -> np.ndarray:
+    """Fill pixels from their neighbours (ROAD's noisy linear imputation, by pytorch-grad-cam).
+
+    Args:
+        image: grey (H, W) in [0, 1].
+        pixels: flat indices of what is removed.
+        seed: of the noise.
+        noise: its standard deviation in grey values.
+
+    Returns:
+        float32 (H, W).
+    """
+    if len(pixels) == 0:
+        return image.astype(np.float32)
+    kept = np.ones(image.size, np.float32)
+    kept[pixels] = 0
+    # The package draws from torch's global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        filled = NoisyLinearImputer(noise=noise)(
+            torch.from_numpy(image.astype(np.float32))[None],
+            torch.from_numpy(kept.reshape(image.shape)),
+        )
+    return filled[0].numpy()

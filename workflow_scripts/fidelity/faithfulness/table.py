@@ -1,0 +1,116 @@
+"""Means of faithfulness, and its rank correlation with localization: is what looks right used?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from fidelity.faithfulness.registry import METRICS
+from fidelity.statistics.resampling import mean_intervals
+from fidelity.summary import class_groups
+
+KEY = ["case", "class", "split"]
+NUMBERS = ["n", "n_patients", "n_undefined", "mean", "ci_low", "ci_high", "median"]
+CORRELATION = ["localization", "spearman", "p_value", "n_pairs"]
+FAITHFULNESS = [
+    "dataset",
+    "split",
+    "classifier",
+    "explainer",
+    "class",
+    "metric",
+    "direction",
+    *NUMBERS,
+    *CORRELATION,
+]
+# Fewer pairs say nothing of a correlation.
+SMALLEST = 4
+
+
+def join(faithfulness: pd.DataFrame, scores: pd.DataFrame, primary: str) -> pd.DataFrame:
+    """Put each case's localization beside its faithfulness.
+
+    Args:
+        faithfulness: as `cohort.measure_maps` returns it.
+        scores: scores.parquet or ranking.parquet of the same maps.
+        primary: the column to take; NaN where the reference is empty.
+
+    Returns:
+        The first table with the column `primary` more.
+    """
+    wanted = scores[[*KEY, primary, "empty_reference"]].copy()
+    wanted.loc[wanted["empty_reference"].astype(bool), primary] = np.nan
+    return faithfulness.merge(wanted.drop(columns="empty_reference"), on=KEY, how="left")
+
+
+def summarize(
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
+    metrics: Sequence[str],
+    primary: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Average over cases and correlate with localization.
+
+    Args:
+        parts: per classifier and explainer {dataset, classifier, explainer} and what `join` gives.
+        metrics: to summarize.
+        primary: the localization metric that is correlated.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table faithfulness.csv. `spearman` is Spearman's rank correlation over cases of the
+        metric, turned so that higher is better, with the localization metric; `p_value` is
+        scipy's, of no correlation, not adjusted and blind to patients. NaN where fewer than four
+        pairs are there or one of the two is constant.
+    """
+    rows = []
+    for head, table in parts:
+        for split, in_split in table.groupby("split", sort=True):
+            for cls, members in class_groups(in_split).items():
+                part = in_split[in_split["class"].isin(members)]
+                means = mean_intervals(
+                    part[list(metrics)].to_numpy(dtype=float),
+                    part[statistics["cluster"]].to_numpy(dtype=str),
+                    replicates=statistics["replicates"],
+                    alpha=statistics["alpha"],
+                    seed=seed,
+                )
+                for name, interval in zip(metrics, means, strict=True):
+                    known = part[name].dropna()
+                    rows.append(
+                        {
+                            **head,
+                            "split": split,
+                            "class": cls,
+                            "metric": name,
+                            "direction": METRICS[name].direction,
+                            "n": len(part),
+                            "n_patients": part["patient"].nunique(),
+                            "n_undefined": len(part) - len(known),
+                            "mean": interval.mean,
+                            "ci_low": interval.low,
+                            "ci_high": interval.high,
+                            "median": known.median(),
+                            "localization": primary,
+                            **_correlation(part, name, primary),
+                        }
+                    )
+    return pd.DataFrame(rows, columns=FAITHFULNESS)
+
+
+def _correlation(part: pd.DataFrame, name: str, primary: str) -> dict[str, float]:
+    pairs = part[[name, primary]].dropna().to_numpy(dtype=float)
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if len(pairs) < SMALLEST or (pairs == pairs[0]).all(axis=0).any():
+        return {"spearman": np.nan, "p_value": np.nan, "n_pairs": len(pairs)}
+    turned = pairs[:, 0] * (1 if METRICS[name].direction == "higher" else -1)
+    found = spearmanr(turned, pairs[:, 1])
+    return {
+        "spearman": float(found.statistic),
+        "p_value": float(found.pvalue),
+        "n_pairs": len(pairs),
+    }

@@ -1,0 +1,62 @@
+"""Summarize faithfulness into tables/faithfulness.csv and join it with localization per case."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fidelity.faithfulness.table import join, summarize
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.tables.layout import escape_formulas
+
+
+def main(
+    faithfulness: Sequence[str],
+    scores: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    metrics: Sequence[str],
+    primary: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+    summary: str,
+    cases: str,
+) -> None:
+    """Write both tables.
+
+    Args:
+        faithfulness: faithfulness.parquet per combination.
+        scores: the same maps' scores that hold the primary metric.
+        combos: {dataset, classifier, explainer} of each.
+        metrics: faithfulness metrics to summarize.
+        primary: localization metric to join and correlate with.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+        summary: faithfulness.csv.
+        cases: faithfulness_cases.csv.
+    """
+    parts = [
+        (combo, join(pd.read_parquet(one), pd.read_parquet(other), primary))
+        for combo, one, other in zip(combos, faithfulness, scores, strict=True)
+    ]
+    write_csv(escape_formulas(summarize(parts, metrics, primary, statistics, seed)), summary)
+    joined = [
+        table.assign(**combo)[[*combo, *(name for name in table.columns if name not in combo)]]
+        for combo, table in parts
+    ]
+    write_csv(escape_formulas(pd.concat(joined)), cases)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.faithfulness),
+            list(snakemake.input.scores),
+            snakemake.params.combos,
+            snakemake.params.metrics,
+            snakemake.params.primary,
+            snakemake.params.statistics,
+            snakemake.params.seed,
+            snakemake.output.summary,
+            snakemake.output.cases,
+        )
