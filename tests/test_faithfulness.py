@@ -51,7 +51,7 @@ def test_a_perfect_map_has_the_areas_of_its_known_curves(image):
     assert found["comprehensiveness"] == pytest.approx(whole)
     assert found["sufficiency"] == pytest.approx(0)
     assert found["probability"] == pytest.approx(whole)
-    inverted = measure(image, -PATCH * 1.0, ~PATCH, 0, brightness_of_the_patch, OPTIONS, seed=1)
+    inverted = measure(image, PATCH * -1.0, ~PATCH, 0, brightness_of_the_patch, OPTIONS, seed=1)
     assert inverted["deletion_auc"] > 0.9 * whole
     assert inverted["comprehensiveness"] == pytest.approx(0)
     assert inverted["sufficiency"] == pytest.approx(whole)
@@ -119,7 +119,7 @@ def test_road_equals_pytorch_grad_cam(image, classifier, monkeypatch):
     scores = []
     for share in (0.25, 0.6):
         for remove, percentile in (
-            (RemoveLeastRelevantFirst, 100 * share),
+            (RemoveLeastRelevantFirst, 100 - 100 * share),
             (RemoveMostRelevantFirst, 100 - 100 * share),
         ):
             metric = PerturbationConfidenceMetric(remove(percentile, NoisyLinearImputer(noise=0)))

@@ -140,3 +140,23 @@ def test_a_layer_sweep_has_its_table_and_figure(table_study):
     ]  # fmt: skip
     assert set(table.metric) >= {"iou", "roc_auc"}
     assert (table_study.folder / figure).with_suffix(".pdf").is_file()
+
+
+def test_faithfulness_is_measured_for_explainers_and_null_baselines(table_study):
+    config = _config(classifiers={"net": {"architecture": "resnet18", "training": {"epochs": 1}}})
+    metrics = ["deletion_auc", "insertion_auc", "road", "comprehensiveness", "sufficiency"]
+    config["faithfulness"] = {"metrics": metrics, "steps": 4, "road_shares": [0.5]}
+    del config["explainers"]["gradient"]
+    table_study.write(config)
+    assert table_study.plan()["faithfulness"] == 2
+    table_study.snakemake("results/mine/tables/faithfulness.csv")
+    folder = table_study.folder / "results/mine/tables"
+    table = pd.read_csv(folder / "faithfulness.csv")
+    assert set(table.explainer) == {"gradcam", "noise"}
+    assert set(table.metric) == set(metrics)
+    assert (table.n == 6).all()
+    assert (table.n_undefined == 0).all()
+    cases = pd.read_csv(folder / "faithfulness_cases.csv")
+    assert len(cases) == 12
+    assert set(cases.split) == {"test"}
+    assert cases.iou.notna().all()
