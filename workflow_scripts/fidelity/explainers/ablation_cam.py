@@ -107,7 +107,7 @@ def broadcasts(classifier: Classifier, layer: CamLayer, image: torch.Tensor) -> 
 
     Additions around the layer (residual blocks) do; concatenations (inside dense blocks) do not.
     """
-    channels = torch.tensor([0, 1])
+    channels = torch.zeros(2, dtype=torch.int64)
     try:
         one = ablated(classifier, layer, image, channels)
     except RuntimeError:
