@@ -62,7 +62,7 @@ class StableXGradCAM(XGradCAM):
         activations: np.ndarray,
         grads: np.ndarray,
     ) -> np.ndarray:
-        total = activations.sum(axis=(2, 3))
+        total = activations.sum(axis=(2, 3)) + 1e-7  # the package's
         used = np.abs(total) > ROUNDING * np.abs(activations).sum(axis=(2, 3))
         relevance = (grads * activations).sum(axis=(2, 3))
         return np.divide(relevance, total, out=np.zeros_like(relevance), where=used)
