@@ -121,25 +121,35 @@ def decompose(
             handle.remove()
     parts = [gradient * images.detach()]
     for bias, gradients in seen:
-        for found in gradients:  # none where the class does not depend on the layer
-            shape = (1, -1, *[1] * (found.ndim - 2))
-            parts.append(found.detach() * (bias.reshape(shape) if found.ndim == 4 else bias))
+        # None where the class does not depend on the layer; a bias of 3 axes is one per channel,
+        # that of a linear layer belongs to the last axis, whatever stands before it.
+        parts += [
+            found.detach() * bias if bias.ndim == 3 else (found.detach() * bias).flatten(1)
+            for found in gradients
+        ]
     return logits.detach(), parts
 
 
 def biases(classifier: Classifier) -> Iterable[tuple[nn.Module, torch.Tensor]]:
-    """Give the layers with a bias; batch normalisation has one of its means, too."""
+    """Give the layers with a bias; batch normalisation has one of its means, too.
+
+    Returns:
+        Layer and bias, shaped (k, 1, 1), of linear layers (k,).
+    """
     for module in classifier.network.modules():
         if type(module) not in BIASED:
             continue
-        if not isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.Linear):
             if module.bias is not None:
                 yield module, module.bias.detach()
+        elif isinstance(module, nn.Conv2d):
+            if module.bias is not None:
+                yield module, module.bias.detach()[:, None, None]
         elif module.running_mean is not None:
             bias = -module.running_mean / torch.sqrt(module.running_var + module.eps)
             if module.affine:
                 bias = bias * module.weight.detach() + module.bias.detach()
-            yield module, bias
+            yield module, bias[:, None, None]
 
 
 def saliency(parts: Sequence[torch.Tensor], side: int, scale: str) -> np.ndarray:
