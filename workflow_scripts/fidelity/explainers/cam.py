@@ -1,19 +1,17 @@
-"""Class activation maps by the package `grad-cam` (pytorch-grad-cam)."""
+"""Class activation maps by the package `grad-cam` (pytorch-grad-cam): one pass per batch."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.base_cam import BaseCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from fidelity.classifiers.cam_layers import find_cam_layer
+from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.cam_methods import METHODS, ClassTarget, FinerTarget
+from fidelity.explainers.layer_reader import LayerReader
 from fidelity.maps import SaliencyMap
-
-CAMS: dict[str, type[BaseCAM]] = {"gradcam": GradCAM}
 
 
 class NativeGrid:
@@ -26,14 +24,11 @@ class NativeGrid:
     def compute_cam_per_layer(
         self, input_tensor: torch.Tensor, targets: list, eigen_smooth: bool
     ) -> np.ndarray:
-        hooks = self.activations_and_grads
+        read = self.activations_and_grads
+        activations = read.activations.numpy()
+        gradients = read.gradients.numpy() if self.uses_gradients else None
         return self.get_cam_image(
-            input_tensor,
-            self.target_layers[0],
-            targets,
-            hooks.activations[0].numpy(),
-            hooks.gradients[0].numpy(),
-            eigen_smooth,
+            input_tensor, read.layer.module, targets, activations, gradients, eigen_smooth
         )
 
     def aggregate_multi_layers(self, cam: np.ndarray) -> np.ndarray:
@@ -45,31 +40,47 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     Args:
         context: classifier, batch size and seed.
-        settings: method (a key of `CAMS`) and layer (dotted name in the network, or `auto`: the
-            last layer with a spatial extent, chosen by the architecture).
+        settings: method (a key of `cam_methods.METHODS`) and layer (dotted name in the network, or
+            `auto`: the last layer with a spatial extent, chosen by the architecture); of
+            gradcam_plus_plus epsilon, of finercam alpha and comparisons.
 
     Returns:
-        A function from tasks to maps of kind `grid`: the weighted sum of the layer's activations,
-        signed, before ReLU. Extras: layer.
+        A function from tasks to maps of kind `grid`: the method's map at the layer's resolution,
+        signed, before the last ReLU. Extras: layer.
 
     Raises:
-        InputError: no such layer, or one without spatial extent.
+        InputError: no such layer, or one without spatial extent; no class to compare with.
     """
     classifier = context.classifier
+    if settings["method"] == "finercam" and len(classifier.classes) < 2:
+        raise InputError(
+            "finercam compares classes, and the classifier has one",
+            field="explainers.method",
+            remedy="Use gradcam",
+        )
     layer = find_cam_layer(classifier, settings["layer"])
-    method = CAMS[settings["method"]]
-    cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(
-        classifier, [layer.module], reshape_transform=layer.reshape
-    )
+    method = METHODS[settings["method"]]
+    # Without target layers the package sets no hooks of its own.
+    cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(classifier, [])
+    cam.activations_and_grads = LayerReader(classifier, layer, cam.uses_gradients)
+    if "epsilon" in settings:
+        cam.epsilon = settings["epsilon"]
+
+    def target(category: int) -> ClassTarget | FinerTarget:
+        if settings["method"] != "finercam":
+            return ClassTarget(category)
+        return FinerTarget(category, settings["comparisons"], settings["alpha"])
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
         images = np.stack([task.case.image for task in tasks])
-        targets = [ClassifierOutputTarget(task.target) for task in tasks]
+        targets = [target(task.target) for task in tasks]
         pad = context.batch - len(tasks)  # a fixed batch size: kernels round by batch size
         images = np.concatenate([images, np.zeros((pad, *images.shape[1:]), images.dtype)])
-        targets += [ClassifierOutputTarget(0)] * pad
-        with torch.enable_grad():
+        targets += [ClassTarget(0)] * pad
+        with torch.set_grad_enabled(cam.uses_gradients):
             grids = cam(classifier.preprocess(images), targets)
+        cam.outputs = None  # holds the graph
+        cam.activations_and_grads.release()
         return [
             Explanation(SaliencyMap("grid", g), {"layer": layer.name}) for g in grids[: len(tasks)]
         ]

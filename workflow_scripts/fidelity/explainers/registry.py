@@ -1,5 +1,6 @@
 """The explainers by name. Importing this imports no torch: Snakemake reads it when it parses."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,8 @@ class Method:
         partial: may leave cases without an answer, as a reader does who read some of them: it is
             compared on the cases it has, and ranked only if it has (nearly) all.
         own_network: runs a network that is not the classifier: gets threads and a device.
+        unsupported: pattern of architectures it cannot explain, and why; told when the config is
+            read. Others (a plugin's) are looked at when the network is there.
     """
 
     module: str
@@ -38,6 +41,7 @@ class Method:
     needs_second_reader: bool = False
     partial: bool = False
     own_network: bool = False
+    unsupported: tuple[str, str] | None = None
 
 
 METHODS: dict[str, Method] = {
@@ -46,6 +50,57 @@ METHODS: dict[str, Method] = {
     ),
     "gradcam": Method(
         "explainers.cam", "Grad-CAM", "cam", "Selvaraju et al. 2017, package pytorch-grad-cam"
+    ),
+    "gradcam_plus_plus": Method(
+        "explainers.cam", "Grad-CAM++", "cam", "Chattopadhyay et al. 2018, package pytorch-grad-cam"
+    ),
+    "xgradcam": Method(
+        "explainers.cam", "XGrad-CAM", "cam", "Fu et al. 2020, package pytorch-grad-cam"
+    ),
+    "hirescam": Method(
+        "explainers.cam", "HiResCAM", "cam", "Draelos & Carin 2020, package pytorch-grad-cam"
+    ),
+    "layercam": Method(
+        "explainers.cam", "LayerCAM", "cam", "Jiang et al. 2021, package pytorch-grad-cam"
+    ),
+    "eigencam": Method(
+        "explainers.cam",
+        "Eigen-CAM",
+        "cam",
+        "Muhammad & Yeasin 2020, package pytorch-grad-cam (no class, no gradients)",
+    ),
+    "eigengradcam": Method(
+        "explainers.cam",
+        "EigenGrad-CAM",
+        "cam",
+        "Eigen-CAM of gradient × activation, package pytorch-grad-cam",
+    ),
+    "finercam": Method(
+        "explainers.cam", "Finer-CAM", "cam", "Zhang et al. 2025, as package pytorch-grad-cam"
+    ),
+    "scorecam": Method(
+        "explainers.score_cam",
+        "Score-CAM",
+        "cam",
+        "Wang et al. 2020, as package pytorch-grad-cam (perturbs the input, no gradients)",
+    ),
+    "ablationcam": Method(
+        "explainers.ablation_cam",
+        "Ablation-CAM",
+        "cam",
+        "Desai & Ramaswamy 2020, as package pytorch-grad-cam (perturbs a layer, no gradients)",
+    ),
+    "fullgrad": Method(
+        "explainers.fullgrad",
+        "FullGrad",
+        "cam",
+        "Srinivas & Fleuret 2019, as package pytorch-grad-cam (gradients of all layers)",
+        unsupported=(
+            r"(?:timm:)?(?:vit|deit|beit|eva|swin|maxvit|coatnet|cait|xcit|mixer|convnext|convformer"
+            r"|efficientnet|tf_efficientnet|mobilenet_?v3|regnet_y|regnety)[\w.]*",
+            "its input and bias gradients do not add up to the logit: it has layers that are not"
+            " piecewise linear",
+        ),
     ),
     "lung_mask": Method(
         "explainers.baselines.lung_mask",
@@ -156,6 +211,14 @@ def method_of(name: str) -> Method:
         KeyError: unknown name.
     """
     return PLUGIN if name.startswith("plugin:") else METHODS[name]
+
+
+def refusal(method: str, architecture: str) -> str | None:
+    """Say why a method cannot explain an architecture; None if nothing is known against it."""
+    unsupported = method_of(method).unsupported
+    if unsupported is None or re.fullmatch(unsupported[0], architecture) is None:
+        return None
+    return unsupported[1]
 
 
 def family_of(entry: Mapping[str, Any]) -> Family:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fidelity.errors import InputError
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import method_of, refusal
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
 from fidelity.settings.chexpert import check_chexpert
@@ -46,6 +46,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
     for key, settings in config["classifiers"].items():
         _check_classifier(key, settings, source)
     _check_hooks(config, source)
+    _check_supported(config, source)
     names = list(expand_classifiers(config))
     if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
         raise InputError(
@@ -99,6 +100,21 @@ def _check_hooks(config: dict[str, Any], source: str) -> None:
                 field=path,
                 remedy="Use explainers that only call the classifier, or load a state dict",
             )
+
+
+def _check_supported(config: dict[str, Any], source: str) -> None:
+    """Refuse explainers that are known not to fit a classifier's architecture."""
+    for path, entry in all_explainers(config):
+        for name, classifier in config["classifiers"].items():
+            why = refusal(entry["method"], classifier["architecture"])
+            if why is not None:
+                raise InputError(
+                    f"{entry['method']} cannot explain classifiers.{name} "
+                    f"({classifier['architecture']}): {why}",
+                    file=source,
+                    field=path,
+                    remedy="Leave one of the two out of this config",
+                )
 
 
 def _check_names(names: Any, known: Any, path: str, source: str) -> None:
