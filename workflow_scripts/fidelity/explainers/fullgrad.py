@@ -4,9 +4,9 @@ As in pytorch-grad-cam, with these differences.
 
 - A gradient belongs to the layer it came from. The package pairs biases in the order of definition
   with gradients in the order of the pass, and exchanges them where the two differ.
-- Gradients are scaled per layer, as in the paper's code. The package scales each channel to
-  [0, 1], so that one whose gradients are nearly 0 counts as much as the strongest
-  (`scale: channel`).
+- The authors' code scales the gradients of a layer to [0, 1] together (`scale: layer`). The package
+  scales each channel, so that one whose gradients are nearly 0 counts as much as the strongest;
+  that is the default, as the package's settings are of all CAMs here.
 - Channels are summed before they are enlarged: the same map, and not all channels at image size.
 - A network that does not decompose (not piecewise linear, or with biases in other layers) is
   refused; the package gives a map of what it finds.
@@ -37,7 +37,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     Args:
         context: classifier and batch size.
-        settings: scale: `layer` (the paper's) or `channel` (the package's).
+        settings: scale: `channel` (the package's) or `layer` (the authors').
 
     Returns:
         A function from tasks to maps of kind `dense` at input size, at least 0. Linear layers have
