@@ -193,7 +193,8 @@ rule export_chexlocalize:
         masks=rules.binarize.output.masks,
         cases="results/{dataset}/cases.csv",
     output:
-        directory(f"{MAPS}/{{binarization}}/chexlocalize"),
+        # A name that no protocol has: their scores lie beside it.
+        directory(f"{MAPS}/{{binarization}}/export-chexlocalize"),
     log:
         "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize.log",
     benchmark:

@@ -143,6 +143,14 @@ def test_tables_and_verdict_name_every_class(chexpert):
     assert "gradcam" in verdict
 
 
+def test_the_export_lies_beside_the_scores_of_the_protocol(chexpert):
+    folder = "results/chexlocalize/none/centre_prior/fixed50"
+    chexpert.snakemake(f"{folder}/export-chexlocalize")
+    written = chexpert.folder / folder
+    assert len(read_masks(written / "export-chexlocalize/test.json")) > 0
+    assert (written / "chexlocalize/scores.parquet").is_file()
+
+
 def test_the_human_benchmark_is_beside_the_explainers(chexpert):
     rates = table(chexpert, "tables/human_benchmark.csv").set_index("class")
     assert (rates.split == "test").all()
