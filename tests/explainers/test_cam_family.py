@@ -193,3 +193,22 @@ def test_all_parameters_may_be_frozen(classifier, cases, method):
 
 def test_every_cam_of_the_registry_is_compared():
     assert {name for name, method in METHODS.items() if method.family == "cam"} == set(PEERS)
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny", "swin_t", "timm:vit_tiny_patch16_224"])
+@pytest.mark.parametrize("method", sorted({*PEERS} - {"fullgrad"}))
+def test_other_families_have_maps_too(cases, name, method):
+    """Channels-last and token outputs, GELU and LayerNorm."""
+    if method == "scorecam" and "vit" not in name:
+        pytest.skip("a pass for each of 768 channels")
+    torch.manual_seed(0)
+    network = build(name, 3, image_size=SIDE)
+    found = Classifier(network, name, ("A", "B", "C"), "softmax", image_size=SIDE).eval()
+    with torch.no_grad():
+        for parameter in found.parameters():  # layer scales and heads that start at 0
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    (made,) = explain(found, cases[:1], method, batch=32 if method in PER_CHANNEL else 2)
+    side = 4 if "vit" in name else 2
+    assert made.map.values.shape == (side, side)
+    assert np.isfinite(made.map.values).all()
+    assert np.ptp(made.map.values) > 0
