@@ -1,25 +1,40 @@
-"""LIME for images (Ribeiro, Singh & Guestrin 2016), by the package `lime`.
+"""LIME for images (Ribeiro, Singh & Guestrin 2016), in batches on the classifier's device.
 
-The package's algorithm is left as it is; segmentation and seeds are handed to it from outside,
-because its own seed does not reach scikit-image.
+With `sampling: package` it gives the coefficients of the package `lime` for the same superpixels
+and seed. Segmentation and seeds come from outside: the package's own seed does not reach
+scikit-image.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from lime import lime_image
-from sklearn.linear_model import Ridge
 
-from fidelity.compute import autocast
 from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.lime_forward import Perturbed
+from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.lime_sampling import PAIRED, design
+from fidelity.explainers.lime_stability import separated, stability, z_of
+from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import SaliencyMap
 
-# The package draws one progress bar per image and offers no switch.
-lime_image.tqdm = partial(lime_image.tqdm, disable=True)
+# α is meant for this many samples; designs other than the package's scale it with theirs.
+SAMPLES_OF_ALPHA = 1000
+LEVEL = 0.95
+# A map's record is an HDF5 attribute, which holds 64 KiB.
+MOST_ERRORS_KEPT = 4000
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The rows that were used, their outputs, and how many different images that took."""
+
+    rows: torch.Tensor
+    outputs: torch.Tensor
+    images: int
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
@@ -27,13 +42,18 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     Args:
         context: classifier, batch size and seed.
-        settings: samples, kernel_width, hide ("mean" or a grey value in [0, 1]), alpha (ridge),
-            output ("probability" or "logit"), precision (of the forward passes) and superpixels.
+        settings: samples, kernel_width, hide (see `lime_hide`), alpha (ridge), output
+            ("probability" or "logit"), precision (of the forward passes), superpixels, and:
+            sampling (see `lime_sampling.design`), repeats (seeds to explain with; the map is the
+            first one's), stability_top (superpixels in the masks that repeats are compared by),
+            adaptive (None, or budget, batch, level and top).
 
     Returns:
         A function from tasks to maps of kind `superpixels`: one signed ridge coefficient per
         superpixel. Extras: surrogate_r2 (weighted, of the local fit), intercept, superpixels
-        (their number).
+        (their number), samples (used), images (different ones, classified),
+        coefficient_half_width (of the 95 % interval, mean over superpixels),
+        coefficient_errors (standard errors), and with repeats stability_iou and stability_rank.
     """
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
@@ -43,61 +63,81 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
 
 def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:
+    seed = context.seed_of(task)
     image = rgb_image(task.case.image)
-    segments = segment(image, settings["superpixels"], context.seed_of(task))
-    explainer = lime_image.LimeImageExplainer(
-        kernel_width=settings["kernel_width"],
-        feature_selection="none",  # keeps every superpixel, as 'auto' does with num_features=100000
-        random_state=np.random.RandomState(context.seed_of(task)),
+    segments = segment(image, settings["superpixels"], seed, task.case.lung)
+    hidden = hidden_image(task.case.image, segments, settings, seed)
+    pictures = Perturbed(context.classifier, image[..., 0], hidden, segments, context.batch)
+    first = _draw(pictures, settings, task, seed)
+    samples = len(first.rows)
+    others = [
+        _draw_plain(pictures, settings, task, context.seed_of(task, repeat), samples)
+        for repeat in range(1, settings.get("repeats", 1))
+    ]
+    drawn = [first, *others]
+    fitted = _fit(
+        torch.stack([d.rows for d in drawn]), torch.stack([d.outputs for d in drawn]), settings
     )
-    explanation = explainer.explain_instance(
-        image,
-        lambda images: outputs(context, images, settings["output"], settings["precision"]),
-        labels=(task.target,),
-        top_labels=None,
-        hide_color=None if settings["hide"] == "mean" else float(settings["hide"]),
-        num_samples=settings["samples"],
-        batch_size=context.batch,
-        segmentation_fn=lambda _: segments,
-        model_regressor=Ridge(alpha=settings["alpha"], fit_intercept=True),
-    )
-    weights = np.zeros(segments.max() + 1)
-    for label, weight in explanation.local_exp[task.target]:
-        weights[label] = weight
-    return Explanation(
-        SaliencyMap("superpixels", weights, segments),
-        {
-            "surrogate_r2": float(explanation.score),
-            "intercept": float(np.ravel(explanation.intercept[task.target])[0]),
-            "superpixels": int(segments.max() + 1),
-        },
-    )
+    weights = fitted.coefficients.cpu().numpy()
+    errors = fitted.errors[0].cpu().numpy()
+    extras: dict[str, Any] = {
+        "surrogate_r2": float(fitted.r2[0]),
+        "intercept": float(fitted.intercept[0]),
+        "superpixels": len(errors),
+        "samples": samples,
+        "images": first.images,
+    }
+    if np.isfinite(errors).all():
+        extras["coefficient_half_width"] = float(z_of(LEVEL) * errors.mean())
+        if len(errors) <= MOST_ERRORS_KEPT:
+            extras["coefficient_errors"] = [float(f"{error:.4g}") for error in errors]
+    if len(drawn) > 1:
+        extras |= stability(weights, segments, settings.get("stability_top", 5))
+    return Explanation(SaliencyMap("superpixels", weights[0], segments), extras)
 
 
-@torch.inference_mode()
-def outputs(
-    context: Context, images: Sequence[np.ndarray], output: str, precision: str
-) -> np.ndarray:
-    """Classify perturbed images in batches of one fixed size.
+def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) -> _Drawn:
+    """Draw as many samples as the settings say, or as it takes to tell the top from the rest."""
+    adaptive = settings.get("adaptive")
+    if not adaptive:
+        return _draw_plain(pictures, settings, task, seed, settings["samples"])
+    rows = _rows(pictures, settings, seed, adaptive["budget"])
+    parts: list[torch.Tensor] = []
+    images = 0
+    for end in range(adaptive["batch"], adaptive["budget"] + adaptive["batch"], adaptive["batch"]):
+        end = min(end, adaptive["budget"])
+        values, new = _outputs(pictures, rows[sum(map(len, parts)) : end], settings, task)
+        parts.append(values)
+        images += new
+        fitted = _fit(rows[None, :end], torch.cat(parts)[None], settings)
+        half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
+        if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
+            break
+    return _Drawn(rows[:end], torch.cat(parts), images)
 
-    Args:
-        context: its classifier and batch size; a short last batch is padded, since the kernels
-            that a library picks for another batch size round differently.
-        images: float (H, W, 3) in [0, 1], the three channels equal.
-        output: `probability` or `logit`.
-        precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
 
-    Returns:
-        float64 (n, classes).
-    """
-    classifier = context.classifier
-    grey = np.stack([image[..., 0] for image in images])
-    pad = -len(grey) % context.batch
-    grey = np.concatenate([grey, np.zeros((pad, *grey.shape[1:]))])
-    results = []
-    for start in range(0, len(grey), context.batch):
-        chunk = torch.from_numpy(grey[start : start + context.batch]).float()
-        with autocast(classifier.device, precision):
-            logits = classifier(classifier.normalise(chunk.to(classifier.device))).float()
-        results.append(classifier.probabilities(logits) if output == "probability" else logits)
-    return torch.cat(results)[: len(images)].double().cpu().numpy()
+def _draw_plain(
+    pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int, samples: int
+) -> _Drawn:
+    rows = _rows(pictures, settings, seed, samples)
+    return _Drawn(rows, *_outputs(pictures, rows, settings, task))
+
+
+def _rows(pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int) -> torch.Tensor:
+    rows = design(settings.get("sampling", "package"), samples, len(pictures.live), seed)
+    return torch.from_numpy(rows).to(pictures.live.device)
+
+
+def _outputs(
+    pictures: Perturbed, rows: torch.Tensor, settings: dict[str, Any], task: Task
+) -> tuple[torch.Tensor, int]:
+    return pictures.outputs(rows, task.target, settings["output"], settings["precision"])
+
+
+def _fit(rows: torch.Tensor, outputs: torch.Tensor, settings: dict[str, Any]) -> Surrogate:
+    sampling, alpha = settings.get("sampling", "package"), float(settings["alpha"])
+    if sampling != "package":
+        alpha *= rows.shape[1] / SAMPLES_OF_ALPHA
+    bits = rows.double()
+    weights = kernel_weights(bits, settings["kernel_width"])
+    return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
+from fidelity.errors import InputError
+
 
 def rgb_image(image: np.ndarray) -> np.ndarray:
     """Give a grey working image the three channels that LIME works on.
@@ -18,19 +20,25 @@ def rgb_image(image: np.ndarray) -> np.ndarray:
     return np.repeat(image[..., None].astype(np.float64) / 255, 3, axis=2)
 
 
-def segment(image: np.ndarray, settings: dict[str, Any], seed: int) -> np.ndarray:
+def segment(
+    image: np.ndarray, settings: dict[str, Any], seed: int, lung: np.ndarray | None = None
+) -> np.ndarray:
     """Split an image into superpixels.
 
     Args:
         image: float (H, W, 3) in [0, 1].
-        settings: `algorithm` (quickshift, slic or felzenszwalb) and its parameters as
-            scikit-image names them.
+        settings: `algorithm` (quickshift, slic, felzenszwalb, slic_lung or grid) and its
+            parameters, where there are some as scikit-image names them.
         seed: for quickshift's tie-breaking noise. lime 0.2.0.1 hands its own seed on under a name
             that scikit-image no longer has, so there it is dropped without a word.
+        lung: boolean (H, W), for `slic_lung`: SLIC inside it, all around it one superpixel.
 
     Returns:
         Label image (H, W), int, labels 0 … k-1 without gaps: the lime package counts labels and
         then compares with 0 … k-1, so SLIC's default start at 1 would shift every superpixel.
+
+    Raises:
+        InputError: `slic_lung` without a lung.
     """
     parameters = dict(settings)
     algorithm = parameters.pop("algorithm")
@@ -40,6 +48,22 @@ def segment(image: np.ndarray, settings: dict[str, Any], seed: int) -> np.ndarra
         labels = slic(image, start_label=0, **parameters)
     elif algorithm == "felzenszwalb":
         labels = felzenszwalb(image, **parameters)
+    elif algorithm == "slic_lung":
+        if lung is None or not lung.any():
+            raise InputError(
+                "slic_lung needs a lung mask, and the case has none",
+                field="superpixels.algorithm",
+                remedy="Use slic, or give the data set lung masks",
+            )
+        labels = slic(image, start_label=1, mask=lung.astype(bool), **parameters)
+    elif algorithm == "grid":
+        labels = _grid(image.shape[:2], **parameters)
     else:
         raise ValueError(f"unknown segmentation algorithm {algorithm!r}")
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+
+
+def _grid(shape: tuple[int, int], cells: int) -> np.ndarray:
+    """Label the cells of a grid, `cells` per side."""
+    row, column = (np.arange(side) * cells // side for side in shape)
+    return row[:, None] * cells + column

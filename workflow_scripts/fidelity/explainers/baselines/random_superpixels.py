@@ -33,7 +33,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:
     # LIME's own seed: where an image is flat (masked to the lung), noise decides the superpixels.
     of_lime = seed_for(context.seed, task.case.case, "lime", 0)
-    segments = segment(rgb_image(task.case.image), settings["superpixels"], of_lime)
+    segments = segment(rgb_image(task.case.image), settings["superpixels"], of_lime, task.case.lung)
     rng = np.random.default_rng(context.seed_of(task))
     weights = rng.standard_normal(segments.max() + 1)
     return Explanation(

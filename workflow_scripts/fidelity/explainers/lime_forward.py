@@ -1,0 +1,70 @@
+"""The classifier's outputs for perturbed images that never leave the device."""
+
+import numpy as np
+import torch
+
+from fidelity.classifiers.model import Classifier
+from fidelity.compute import autocast
+
+
+class Perturbed:
+    """One image, its hidden twin and its superpixels on the device: rows of bits become outputs."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        image: np.ndarray,
+        hidden: np.ndarray,
+        segments: np.ndarray,
+        batch: int,
+    ) -> None:
+        """Put an image on the classifier's device.
+
+        Args:
+            classifier: in eval mode.
+            image: float (H, W) in [0, 1].
+            hidden: float (H, W), what a hidden superpixel shows.
+            segments: labels 0 … k-1 (H, W).
+            batch: images per forward pass; a short last batch is padded, since the kernels that a
+                library picks for another batch size round differently.
+        """
+        self.classifier, self.batch = classifier, batch
+        self.shown = torch.from_numpy(image).float().to(classifier.device)
+        self.hidden = torch.from_numpy(hidden).float().to(classifier.device)
+        self.segments = torch.from_numpy(segments.astype(np.int64)).to(classifier.device)
+        changed = torch.zeros(int(segments.max()) + 1, dtype=torch.bool, device=classifier.device)
+        changed[self.segments[self.shown != self.hidden]] = True
+        self.live = changed
+        """Which superpixels look different when hidden, (k,)."""
+
+    @torch.inference_mode()
+    def outputs(
+        self, rows: torch.Tensor, target: int, output: str, precision: str
+    ) -> tuple[torch.Tensor, int]:
+        """Classify the perturbed images, those that look equal once.
+
+        Args:
+            rows: uint8 (n, k) on the device, 1 = shown.
+            target: column of the output.
+            output: `probability` or `logit`.
+            precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
+
+        Returns:
+            float64 (n,), and the number of different images.
+        """
+        # Bits of dead superpixels are set to 1 for the picture alone: they stay in the regression.
+        pictures, index = torch.unique(rows | ~self.live.unsqueeze(0), dim=0, return_inverse=True)
+        pictures = pictures.bool()
+        results = []
+        for start in range(0, len(pictures), self.batch):
+            bits = pictures[start : start + self.batch]
+            pad = self.batch - len(bits)
+            bits = torch.cat([bits, bits[-1:].expand(pad, -1)]) if pad else bits
+            images = torch.where(bits[:, self.segments], self.shown, self.hidden)
+            with autocast(self.classifier.device, precision):
+                logits = self.classifier(self.classifier.normalise(images)).float()
+            if output == "probability":
+                logits = self.classifier.probabilities(logits)
+            results.append(logits[:, target])
+        values = torch.cat(results)[: len(pictures)].double()
+        return values[index], len(pictures)

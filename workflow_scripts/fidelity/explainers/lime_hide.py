@@ -1,0 +1,67 @@
+"""What stands in the place of a superpixel that LIME hides."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+
+def hidden_image(
+    image: np.ndarray, segments: np.ndarray, settings: dict[str, Any], seed: int
+) -> np.ndarray:
+    """Make the image in which every superpixel is hidden; perturbed images take parts of it.
+
+    Args:
+        image: uint8 (H, W).
+        segments: labels 0 … k-1 (H, W).
+        settings: `hide`: `mean` (of the superpixel), a grey value in [0, 1], `blur` (Gaussian,
+            `hide_sigma` pixels), `noise` (normal, with the image's mean and standard deviation) or
+            `inpaint` (each superpixel filled from what surrounds it, Telea 2004, within
+            `hide_radius` pixels).
+        seed: of the noise.
+
+    Returns:
+        float64 (H, W) in [0, 1].
+    """
+    grey = image.astype(np.float64) / 255
+    hide = settings["hide"]
+    if hide == "mean":
+        return _mean_of_superpixels(grey, segments)
+    if hide == "blur":
+        return cv2.GaussianBlur(grey, (0, 0), float(settings.get("hide_sigma", 8)))
+    if hide == "noise":
+        noise = np.random.default_rng(seed).normal(grey.mean(), grey.std(), grey.shape)
+        return np.clip(noise, 0, 1)
+    if hide == "inpaint":
+        return _inpainted(image, segments, int(settings.get("hide_radius", 3)))
+    return np.full(grey.shape, float(hide))
+
+
+def _mean_of_superpixels(grey: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    # One np.mean per superpixel, as in the package: sums in another order round differently, and
+    # a flat superpixel would no longer equal its mean exactly.
+    out = np.empty_like(grey)
+    for label in range(segments.max() + 1):
+        inside = segments == label
+        out[inside] = grey[inside].mean()
+    return out
+
+
+def _inpainted(image: np.ndarray, segments: np.ndarray, radius: int) -> np.ndarray:
+    """Fill each superpixel by itself, looking at a window around it."""
+    out = np.empty_like(image)
+    for label in range(segments.max() + 1):
+        y, x = np.nonzero(segments == label)
+        margin = 2 * radius + 1
+        window = np.s_[
+            max(0, y.min() - margin) : y.max() + margin + 1,
+            max(0, x.min() - margin) : x.max() + margin + 1,
+        ]
+        hole = segments[window] == label
+        if hole.all():  # one superpixel is the whole image: nothing to fill it from
+            out[y, x] = round(image.mean())
+            continue
+        patch = np.ascontiguousarray(image[window])
+        filled = cv2.inpaint(patch, hole.astype(np.uint8), radius, cv2.INPAINT_TELEA)
+        out[window][hole] = filled[hole]
+    return out.astype(np.float64) / 255

@@ -1,0 +1,78 @@
+"""How far explanations by other random numbers agree, and how sure one of them is."""
+
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+
+def top_mask(weights: np.ndarray, segments: np.ndarray, top: int) -> np.ndarray:
+    """Mask of the `top` superpixels of highest positive weight, as the binarization `superpixels`.
+
+    Args:
+        weights: (k,).
+        segments: labels 0 … k-1 (H, W).
+        top: superpixels kept at most; of equal weights the lower label comes first.
+
+    Returns:
+        Boolean (H, W).
+    """
+    keep = np.zeros(len(weights), bool)
+    keep[np.argsort(-weights, kind="stable")[:top]] = True
+    return (keep & (weights > 0))[segments]
+
+
+def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, float | None]:
+    """Compare the explanations of one image by several seeds, the superpixels being the same.
+
+    Args:
+        weights: (repeats, k).
+        segments: labels 0 … k-1 (H, W).
+        top: see `top_mask`.
+
+    Returns:
+        stability_iou: mean IoU over pairs of repeats of the masks of the top superpixels, in
+        pixels, two empty masks counting as 1; stability_rank: mean Spearman correlation of the
+        coefficients over pairs, None where one is constant.
+    """
+    masks = [top_mask(row, segments, top) for row in weights]
+    pairs = list(combinations(range(len(weights)), 2))
+    ious = [_iou(masks[a], masks[b]) for a, b in pairs]
+    ranks = [
+        stats.spearmanr(weights[a], weights[b]).statistic
+        for a, b in pairs
+        if np.ptp(weights[a]) > 0 and np.ptp(weights[b]) > 0
+    ]
+    complete = len(ranks) == len(pairs)
+    return {
+        "stability_iou": float(np.mean(ious)),
+        "stability_rank": float(np.mean(ranks)) if complete else None,
+    }
+
+
+def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
+    """Say whether intervals tell the `top` highest coefficients from the rest.
+
+    Args:
+        weights: (k,).
+        half_widths: (k,), half widths of the intervals; nan = not known yet.
+        top: size of the set.
+
+    Returns:
+        Whether the lowest lower end of the top lies above the highest upper end of the rest.
+    """
+    if len(weights) <= top:
+        return True
+    order = np.argsort(-weights, kind="stable")
+    low = (weights - half_widths)[order[:top]].min()
+    return bool(low > (weights + half_widths)[order[top:]].max())
+
+
+def z_of(level: float) -> float:
+    """Give the factor that makes standard errors half widths of intervals of a level."""
+    return float(stats.norm.ppf((1 + level) / 2))
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    union = int((a | b).sum())
+    return float((a & b).sum() / union) if union else 1.0
