@@ -29,6 +29,8 @@ class Method:
         own_network: runs a network that is not the classifier: gets threads and a device.
         unsupported: pattern of architectures it cannot explain, and why; told when the config is
             read. Others (a plugin's) are looked at when the network is there.
+        stability: its maps say how stable they are (extras such as surrogate_r2), which goes into
+            the table stability.csv.
     """
 
     module: str
@@ -42,11 +44,16 @@ class Method:
     partial: bool = False
     own_network: bool = False
     unsupported: tuple[str, str] | None = None
+    stability: bool = False
 
 
 METHODS: dict[str, Method] = {
     "lime": Method(
-        "explainers.lime", "LIME", "perturbation", "Ribeiro, Singh & Guestrin 2016, package lime"
+        "explainers.lime",
+        "LIME",
+        "perturbation",
+        "Ribeiro, Singh & Guestrin 2016, package lime",
+        stability=True,
     ),
     "gradcam": Method(
         "explainers.cam", "Grad-CAM", "cam", "Selvaraju et al. 2017, package pytorch-grad-cam"

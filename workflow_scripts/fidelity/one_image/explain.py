@@ -201,7 +201,12 @@ def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
         return "it has maps of the study's own cases alone"
     if method.needs_second_reader:
         return "nobody has read this image a second time"
-    if (method.needs_lung or entry.get("align") == "lung_box") and case.lung_native is None:
+    inside_lung = (
+        method.needs_lung
+        or entry.get("align") == "lung_box"
+        or entry.get("superpixels", {}).get("algorithm") == "slic_lung"
+    )
+    if inside_lung and case.lung_native is None:
         return "it needs a lung mask (LUNG=mask.png)"
     return None
 

@@ -19,7 +19,11 @@ SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},
     "slic": {"n_segments": 100, "compactness": 10, "sigma": 0},
     "felzenszwalb": {"scale": 100, "min_size": 20, "sigma": 0.8},
+    "slic_lung": {"n_segments": 50, "compactness": 10, "sigma": 0},
+    "grid": {"cells": 8},
 }
+# Designs of LIME whose rows come with their complements.
+PAIRED_SAMPLING = {"antithetic", "hadamard"}
 
 
 def check_meaning(config: dict[str, Any], source: str) -> None:
@@ -37,6 +41,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
         _check_explainer(key, settings, config, source)
     for path, settings in all_explainers(config):
         _check_superpixels(settings, path, source)
+        _check_sampling(settings, path, source)
         if isinstance(settings.get("layer"), dict):
             _check_names(settings["layer"], config["classifiers"], f"{path}.layer", source)
     _check_targets(config, source)
@@ -232,6 +237,41 @@ def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None
     settings["superpixels"] = {"algorithm": algorithm, **defaults, **given}
 
 
+def _check_sampling(settings: dict[str, Any], path: str, source: str) -> None:
+    """Refuse odd numbers of samples where a design consists of pairs."""
+    if settings.get("sampling") not in PAIRED_SAMPLING:
+        return
+    adaptive = settings.get("adaptive")
+    if adaptive:
+        counts = {f"adaptive.{key}": adaptive[key] for key in ("budget", "batch")}
+    else:
+        counts = {"samples": settings["samples"]}
+    for key, count in counts.items():
+        if count % 2:
+            raise InputError(
+                f"{count} is odd, and {settings['sampling']} samples come in pairs",
+                file=source,
+                field=f"{path}.{key}",
+                remedy=f"Use {count + 1}",
+            )
+
+
+def _inside_lung(config: dict[str, Any]) -> list[str]:
+    """Name the explainers and binarizations whose superpixels are made inside the lung."""
+    rules = {}
+    for key, entry in config["binarizations"].items():
+        rules[f"binarizations.{key}"] = entry
+        if entry["method"] == "per_explainer":
+            rules[f"binarizations.{key}.otherwise"] = entry["otherwise"]["binarization"]
+            for name, rule in entry["explainers"].items():
+                rules[f"binarizations.{key}.explainers.{name}"] = rule["binarization"]
+    return [
+        f"{path}.superpixels"
+        for path, entry in [*all_explainers(config), *rules.items()]
+        if entry.get("superpixels", {}).get("algorithm") == "slic_lung"
+    ]
+
+
 def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
     path = f"datasets.{key}"
     if settings["source"] == "chexlocalize":
@@ -244,6 +284,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
             for name, explainer in config["explainers"].items()
             if method_of(explainer["method"]).needs_lung or explainer.get("align") == "lung_box"
         ]
+        asking += _inside_lung(config)
         if asking:
             raise InputError(
                 f"needs lung masks, and {path}.lung_masks is none",
