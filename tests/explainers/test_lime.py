@@ -1,5 +1,7 @@
 """LIME is the lime package's LIME, with seeds that reach all of it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,15 @@ from lime.lime_image import LimeImageExplainer
 from fidelity import settings
 from fidelity.explainers import lime
 from fidelity.explainers.base import Context, Task
+from fidelity.explainers.lime_forward import Perturbed
+from fidelity.explainers.lime_sampling import design
+from fidelity.explainers.lime_stability import separated, z_of
 from fidelity.explainers.superpixels import rgb_image, segment
 
 SETTINGS = {
-    "method": "lime", "samples": 60, "kernel_width": 0.25, "alpha": 1.0, "hide": "mean",
+    "method": "lime", "samples": 60, "sampling": "package", "kernel_width": 0.25, "alpha": 1.0,
+    "hide": "mean", "hide_sigma": 8, "hide_radius": 3, "repeats": 1, "stability_top": 5,
+    "adaptive": None,
     "output": "probability", "precision": "float32",
     "superpixels": {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]},
 }  # fmt: skip
@@ -23,13 +30,8 @@ def _explain(classifier, case, target=1, batch=8, **changes):
     return explanation
 
 
-def test_coefficients_are_those_of_the_package(classifier, cases):
+def _package(classifier, case, segments, seed, hide=None):
     """The package called as its own documentation says, with its own defaults."""
-    case = cases[0]
-    task = Task(case, "a", 1)
-    seed = Context(classifier, 8, 1, "lime").seed_of(task)
-    image = rgb_image(case.image)
-    segments = segment(image, SETTINGS["superpixels"], seed)
 
     @torch.inference_mode()
     def probabilities(images):
@@ -37,14 +39,98 @@ def test_coefficients_are_those_of_the_package(classifier, cases):
         logits = classifier(classifier.normalise(grey))
         return torch.softmax(logits, 1).double().numpy()
 
-    peer = LimeImageExplainer(random_state=np.random.RandomState(seed)).explain_instance(
-        image, probabilities, top_labels=3, num_samples=60, segmentation_fn=lambda _: segments
-    )
+    explainer = LimeImageExplainer(random_state=np.random.RandomState(seed))
+    return explainer.explain_instance(
+        rgb_image(case.image), probabilities, top_labels=3, num_samples=60, hide_color=hide,
+        segmentation_fn=lambda _: segments,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("hide", ["mean", 0, 0.4])
+@pytest.mark.parametrize("masked", [False, True])
+def test_coefficients_are_those_of_the_package(classifier, cases, hide, masked):
+    """Masked to the lung, superpixels are black: equal pictures are classified once."""
+    case = cases[0]
+    if masked:
+        case = dataclasses.replace(case, image=case.image * case.lung)
+    seed = Context(classifier, 8, 1, "lime").seed_of(Task(case, "a", 1))
+    algorithm = {"algorithm": "grid", "cells": 6} if masked else SETTINGS["superpixels"]
+    segments = segment(rgb_image(case.image), algorithm, seed)
+    peer = _package(classifier, case, segments, seed, None if hide == "mean" else hide)
     expected = dict(peer.local_exp[1])
-    ours = _explain(classifier, case).map
-    assert len(expected) == len(ours.values) > 3
+    ours = _explain(classifier, case, hide=hide, superpixels=algorithm)
+    assert len(expected) == len(ours.map.values) > 3
+    np.testing.assert_array_equal(ours.map.segments, segments)
     for label, weight in expected.items():
-        assert ours.values[label] == pytest.approx(weight, abs=1e-6)
+        assert ours.map.values[label] == pytest.approx(weight, abs=1e-6)
+    assert ours.extras["surrogate_r2"] == pytest.approx(peer.score, abs=1e-5)
+    assert ours.extras["intercept"] == pytest.approx(peer.intercept[1], abs=1e-6)
+
+
+def test_pictures_that_look_equal_are_classified_once_and_nothing_changes(classifier):
+    """A live part of 2 x 2 cells in a black image: at most 16 pictures, whatever the samples."""
+    image = np.zeros((64, 64), np.uint8)
+    image[16:48, 16:48] = np.random.default_rng(0).integers(60, 200, (32, 32))
+    segments = segment(rgb_image(image), {"algorithm": "grid", "cells": 4}, 0)
+    pictures = Perturbed(classifier, image / 255, np.zeros((64, 64)), segments, 8)
+    assert pictures.live.sum() == 4
+    rows = torch.from_numpy(design("package", 60, 16, 3))
+    values, different = pictures.outputs(rows, 1, "logit", "float32")
+    assert different <= 16
+    pictures.live = torch.ones(16, dtype=torch.bool)
+    every, all_of_them = pictures.outputs(rows, 1, "logit", "float32")
+    assert all_of_them > 50
+    torch.testing.assert_close(values, every, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("sampling", ["random", "antithetic", "hadamard"])
+def test_every_sampling_agrees_with_the_package_s_and_scales_alpha(classifier, cases, sampling):
+    algorithm = {"algorithm": "grid", "cells": 3}
+    options = {"superpixels": algorithm, "output": "logit"}
+    reference = _explain(classifier, cases[0], samples=1000, **options).map.values
+    found = _explain(classifier, cases[0], samples=400, sampling=sampling, **options)
+    assert np.corrcoef(found.map.values, reference)[0, 1] > 0.98
+    same = _explain(classifier, cases[0], samples=400, sampling=sampling, alpha=0.0, **options)
+    shrunk = np.abs(found.map.values).sum() / np.abs(same.map.values).sum()
+    assert 0.98 < shrunk < 1
+    assert found.extras["samples"] == 400
+
+
+def test_repeats_say_how_stable_the_map_is_and_leave_it_as_it_is(classifier, cases):
+    alone = _explain(classifier, cases[0], samples=100)
+    assert "stability_iou" not in alone.extras
+    assert alone.extras["coefficient_half_width"] > 0
+    assert len(alone.extras["coefficient_errors"]) == alone.extras["superpixels"]
+    three = _explain(classifier, cases[0], samples=100, repeats=3)
+    np.testing.assert_allclose(three.map.values, alone.map.values, atol=1e-12)
+    assert 0 <= three.extras["stability_iou"] <= 1
+    more = _explain(classifier, cases[0], samples=1500, repeats=3)
+    assert more.extras["stability_rank"] > three.extras["stability_rank"]
+
+
+def test_adaptive_stops_within_the_budget_when_the_top_is_told_apart(classifier, cases):
+    options = {"superpixels": {"algorithm": "grid", "cells": 3}, "sampling": "hadamard"}
+    adaptive = {"budget": 2000, "batch": 64, "level": 0.95, "top": 1}
+    early = _explain(classifier, cases[0], adaptive=adaptive, **options)
+    assert early.extras["samples"] % 64 == 0
+    assert early.extras["samples"] < 2000
+    values = early.map.values
+    half = z_of(0.95) * np.array(early.extras["coefficient_errors"])
+    assert separated(values, half, 1)
+    never = {**adaptive, "budget": 150, "level": 0.999999999}
+    used = _explain(classifier, cases[0], adaptive=never, repeats=2, **options).extras
+    assert used["samples"] == 150
+    one_go = _explain(classifier, cases[0], samples=150, repeats=2, **options).extras
+    assert used["stability_iou"] == one_go["stability_iou"]
+
+
+@pytest.mark.parametrize("hide", ["blur", "noise", "inpaint"])
+def test_other_ways_to_hide(classifier, cases, hide):
+    base = _explain(classifier, cases[0]).map.values
+    found = _explain(classifier, cases[0], hide=hide).map.values
+    assert np.isfinite(found).all()
+    assert not np.allclose(base, found)
+    np.testing.assert_array_equal(found, _explain(classifier, cases[0], hide=hide).map.values)
 
 
 def test_seeds_make_it_repeatable_and_depend_on_the_case_alone(classifier, cases):
@@ -78,8 +164,6 @@ def test_hide_and_output_matter(classifier, cases):
 
 
 def test_a_single_superpixel_is_a_map_without_contrast(classifier, cases):
-    import dataclasses
-
     blank = dataclasses.replace(cases[0], image=np.full_like(cases[0].image, 128))
     explanation = _explain(classifier, blank)
     assert len(explanation.map.values) == explanation.map.segments.max() + 1

@@ -72,7 +72,7 @@ def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Expl
     samples = len(first.rows)
     others = [
         _draw_plain(pictures, settings, task, context.seed_of(task, repeat), samples)
-        for repeat in range(1, settings.get("repeats", 1))
+        for repeat in range(1, settings["repeats"])
     ]
     drawn = [first, *others]
     fitted = _fit(
@@ -92,21 +92,22 @@ def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Expl
         if len(errors) <= MOST_ERRORS_KEPT:
             extras["coefficient_errors"] = [float(f"{error:.4g}") for error in errors]
     if len(drawn) > 1:
-        extras |= stability(weights, segments, settings.get("stability_top", 5))
+        extras |= stability(weights, segments, settings["stability_top"])
     return Explanation(SaliencyMap("superpixels", weights[0], segments), extras)
 
 
 def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) -> _Drawn:
     """Draw as many samples as the settings say, or as it takes to tell the top from the rest."""
-    adaptive = settings.get("adaptive")
+    adaptive = settings["adaptive"]
     if not adaptive:
         return _draw_plain(pictures, settings, task, seed, settings["samples"])
     rows = _rows(pictures, settings, seed, adaptive["budget"])
     parts: list[torch.Tensor] = []
     images = 0
-    for end in range(adaptive["batch"], adaptive["budget"] + adaptive["batch"], adaptive["batch"]):
-        end = min(end, adaptive["budget"])
-        values, new = _outputs(pictures, rows[sum(map(len, parts)) : end], settings, task)
+    end = 0
+    while end < adaptive["budget"]:
+        start, end = end, min(end + adaptive["batch"], adaptive["budget"])
+        values, new = _outputs(pictures, rows[start:end], settings, task)
         parts.append(values)
         images += new
         fitted = _fit(rows[None, :end], torch.cat(parts)[None], settings)
@@ -124,7 +125,7 @@ def _draw_plain(
 
 
 def _rows(pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int) -> torch.Tensor:
-    rows = design(settings.get("sampling", "package"), samples, len(pictures.live), seed)
+    rows = design(settings["sampling"], samples, len(pictures.live), seed)
     return torch.from_numpy(rows).to(pictures.live.device)
 
 
@@ -135,7 +136,7 @@ def _outputs(
 
 
 def _fit(rows: torch.Tensor, outputs: torch.Tensor, settings: dict[str, Any]) -> Surrogate:
-    sampling, alpha = settings.get("sampling", "package"), float(settings["alpha"])
+    sampling, alpha = settings["sampling"], float(settings["alpha"])
     if sampling != "package":
         alpha *= rows.shape[1] / SAMPLES_OF_ALPHA
     bits = rows.double()

@@ -28,12 +28,12 @@ def hidden_image(
     if hide == "mean":
         return _mean_of_superpixels(grey, segments)
     if hide == "blur":
-        return cv2.GaussianBlur(grey, (0, 0), float(settings.get("hide_sigma", 8)))
+        return cv2.GaussianBlur(grey, (0, 0), float(settings["hide_sigma"]))
     if hide == "noise":
         noise = np.random.default_rng(seed).normal(grey.mean(), grey.std(), grey.shape)
         return np.clip(noise, 0, 1)
     if hide == "inpaint":
-        return _inpainted(image, segments, int(settings.get("hide_radius", 3)))
+        return _inpainted(image, segments, int(settings["hide_radius"]))
     return np.full(grey.shape, float(hide))
 
 

@@ -13,8 +13,8 @@ class Surrogate:
         coefficients: float64 (b, k), in the unit of the output.
         intercept: float64 (b,).
         r2: float64 (b,), weighted, as scikit-learn scores.
-        errors: float64 (b, k), standard errors of the coefficients; nan where there are no more
-            independent samples than effective parameters.
+        errors: float64 (b, k), standard errors of the coefficients; nan where there are not
+            at least one independent sample more than effective parameters.
     """
 
     coefficients: torch.Tensor
@@ -98,5 +98,5 @@ def _errors(
     parameters = 1 + (inverse @ gram).diagonal(dim1=-2, dim2=-1).sum(-1)
     variance = ((scores @ inverse) ** 2).sum(1)
     free = groups - parameters
-    factor = torch.where(free > 0, groups / free, torch.nan)
+    factor = torch.where(free >= 1, groups / free, torch.nan)
     return (variance * factor.unsqueeze(-1)).sqrt()
