@@ -31,7 +31,7 @@ def _explain(classifier, case, target=1, batch=8, **changes):
 
 
 def _package(classifier, case, segments, seed, hide=None):
-    """The package called as its own documentation says, with its own defaults."""
+    """The package with its own defaults, for one label: of several it scores the last one alone."""
 
     @torch.inference_mode()
     def probabilities(images):
@@ -41,8 +41,8 @@ def _package(classifier, case, segments, seed, hide=None):
 
     explainer = LimeImageExplainer(random_state=np.random.RandomState(seed))
     return explainer.explain_instance(
-        rgb_image(case.image), probabilities, top_labels=3, num_samples=60, hide_color=hide,
-        segmentation_fn=lambda _: segments,
+        rgb_image(case.image), probabilities, labels=(1,), top_labels=None, num_samples=60,
+        hide_color=hide, segmentation_fn=lambda _: segments,
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_coefficients_are_those_of_the_package(classifier, cases, hide, masked):
     np.testing.assert_array_equal(ours.map.segments, segments)
     for label, weight in expected.items():
         assert ours.map.values[label] == pytest.approx(weight, abs=1e-6)
-    assert ours.extras["surrogate_r2"] == pytest.approx(peer.score, abs=1e-5)
+    assert ours.extras["surrogate_r2"] == pytest.approx(peer.score, abs=1e-6)
     assert ours.extras["intercept"] == pytest.approx(peer.intercept[1], abs=1e-6)
 
 
@@ -110,13 +110,15 @@ def test_repeats_say_how_stable_the_map_is_and_leave_it_as_it_is(classifier, cas
 
 def test_adaptive_stops_within_the_budget_when_the_top_is_told_apart(classifier, cases):
     options = {"superpixels": {"algorithm": "grid", "cells": 3}, "sampling": "hadamard"}
-    adaptive = {"budget": 2000, "batch": 64, "level": 0.95, "top": 1}
+    known = np.sort(_explain(classifier, cases[0], samples=512, **options).map.values)[::-1]
+    top = int(np.argmax(known[:-1] - known[1:])) + 1  # the widest gap between neighbours
+    adaptive = {"budget": 2000, "batch": 64, "level": 0.95, "top": top}
     early = _explain(classifier, cases[0], adaptive=adaptive, **options)
     assert early.extras["samples"] % 64 == 0
     assert early.extras["samples"] < 2000
     values = early.map.values
     half = z_of(0.95) * np.array(early.extras["coefficient_errors"])
-    assert separated(values, half, 1)
+    assert separated(values, half, top)
     never = {**adaptive, "budget": 150, "level": 0.999999999}
     used = _explain(classifier, cases[0], adaptive=never, repeats=2, **options).extras
     assert used["samples"] == 150
