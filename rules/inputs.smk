@@ -409,6 +409,38 @@ def primary_scores(w):
     return [scores_file(block) for block in primary_combinations(w.dataset)]
 
 
+def reports_stability(entry):
+    """Whether an explainer's maps say how stable they are, itself or on other weights."""
+    return method_of(entry["method"]).stability or (
+        "of" in entry and reports_stability(entry["of"])
+    )
+
+
+def stability_blocks(dataset):
+    """Keys of the map files that go into stability.csv, in the order of `stability_maps`."""
+    return [
+        {
+            "dataset": dataset,
+            "split": split,
+            "classifier": classifier,
+            "explainer": explainer,
+        }
+        for classifier, explainer in COMBINATIONS
+        if reports_stability(EXPLAINERS[explainer])
+        for split in cfg["explain"]["splits"]
+        for _ in shard_names(dataset, [split])
+    ]
+
+
+def stability_maps(w):
+    return [
+        f"results/{w.dataset}/{classifier}/{explainer}/maps/{shard}.h5"
+        for classifier, explainer in COMBINATIONS
+        if reports_stability(EXPLAINERS[explainer])
+        for shard in explained_shards(w.dataset)
+    ]
+
+
 def explainers_of(classifier):
     """A classifier's explainers and the null baselines that stand beside them."""
     return [(c, e) for c, e in COMBINATIONS if c in (classifier, "none")]
@@ -560,6 +592,7 @@ BESIDE_TABLES = (
     "measure_lung_model",
     "summary_over_datasets",
     "provenance",
+    "stability",
 )
 
 

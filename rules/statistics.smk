@@ -133,6 +133,29 @@ rule layers:
         "../workflow_scripts/layers.py"
 
 
+rule stability:
+    input:
+        maps=stability_maps,
+    output:
+        stability="results/{dataset}/tables/stability.csv",
+    log:
+        "results/logs/{dataset}/stability.log",
+    benchmark:
+        "results/benchmarks/{dataset}/stability.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        blocks=lambda w: stability_blocks(w.dataset),
+        digest=digests.module_digest("stability", "maps", "tables.layout"),
+    message:
+        "Summarizing the stability of the maps of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/stability.py"
+
+
 rule mixed_model:
     input:
         scores=primary_scores,

@@ -108,6 +108,7 @@ rule tables:
                 "comparisons.csv",
                 "ranks.csv",
                 "seeds.csv",
+                "stability.csv",
                 "strata.csv",
                 "mixed_model.csv",
                 "verdict.md",

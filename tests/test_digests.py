@@ -63,7 +63,7 @@ def test_library_versions_count(monkeypatch):
     _forget()
     real = digests.metadata.version
     monkeypatch.setattr(
-        digests.metadata, "version", lambda name: "99" if name == "lime" else real(name)
+        digests.metadata, "version", lambda name: "99" if name == "scikit-image" else real(name)
     )
     assert digests.module_digest("explainers.lime") != before
     _forget()
