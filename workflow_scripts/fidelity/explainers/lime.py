@@ -63,17 +63,38 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
 
 def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:
-    seed = context.seed_of(task)
+    seeds = [context.seed_of(task, repeat) for repeat in range(settings["repeats"])]
     image = rgb_image(task.case.image)
-    segments = segment(image, settings["superpixels"], seed, task.case.lung)
-    hidden = hidden_image(task.case.image, segments, settings, seed)
-    pictures = Perturbed(context.classifier, image[..., 0], hidden, segments, context.batch)
-    first = _draw(pictures, settings, task, seed)
+    segments = segment(image, settings["superpixels"], seeds[0], task.case.lung)
+    weights, extras = explain_superpixels(context, settings, task, segments, seeds)
+    return Explanation(SaliencyMap("superpixels", weights, segments), extras)
+
+
+def explain_superpixels(
+    context: Context,
+    settings: dict[str, Any],
+    task: Task,
+    segments: np.ndarray,
+    seeds: Sequence[int],
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Weigh given superpixels.
+
+    Args:
+        context: classifier and batch size.
+        settings: as in `make`; superpixels and repeats are not read.
+        task: case and explained class.
+        segments: labels 0 … k-1 (H, W).
+        seeds: the first one's explanation is given, the others are compared with it.
+
+    Returns:
+        float64 (k,), and the extras that `make` names.
+    """
+    hidden = hidden_image(task.case.image, segments, settings, seeds[0])
+    grey = rgb_image(task.case.image)[..., 0]
+    pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
+    first = _draw(pictures, settings, task, seeds[0])
     samples = len(first.rows)
-    others = [
-        _draw_plain(pictures, settings, task, context.seed_of(task, repeat), samples)
-        for repeat in range(1, settings["repeats"])
-    ]
+    others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
     drawn = [first, *others]
     fitted = _fit(
         torch.stack([d.rows for d in drawn]), torch.stack([d.outputs for d in drawn]), settings
@@ -93,7 +114,7 @@ def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Expl
             extras["coefficient_errors"] = [float(f"{error:.4g}") for error in errors]
     if len(drawn) > 1:
         extras |= stability(weights, segments, settings["stability_top"])
-    return Explanation(SaliencyMap("superpixels", weights[0], segments), extras)
+    return weights[0], extras
 
 
 def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) -> _Drawn:
