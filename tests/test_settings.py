@@ -129,6 +129,34 @@ def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):
         settings.load(demo)
 
 
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"samples": 501}, r"explainers\.lime\.samples"),
+        ({"adaptive": {"budget": 301}}, r"explainers\.lime\.adaptive\.budget"),
+        ({"adaptive": {"batch": 33}}, r"explainers\.lime\.adaptive\.batch"),
+    ],
+)
+def test_designs_of_pairs_have_even_numbers_of_samples(demo, changes, field):
+    demo["explainers"]["lime"] = {"method": "lime", **changes}
+    settings.load(demo)
+    demo["explainers"]["lime"]["sampling"] = "hadamard"
+    with pytest.raises(InputError, match=field):
+        settings.load(demo)
+
+
+@pytest.mark.parametrize("part", ["explainers", "binarizations"])
+def test_superpixels_in_the_lung_need_lung_masks(demo, part):
+    method = "lime" if part == "explainers" else "superpixels"
+    for name in ("lung_mask", "mean_mask"):
+        demo["explainers"].pop(name)
+    demo["datasets"]["demo"] |= {"lung_masks": "none", "input": "full"}
+    settings.load(demo)
+    demo[part]["x"] = {"method": method, "superpixels": {"algorithm": "slic_lung"}}
+    with pytest.raises(InputError, match=rf"{part}\.x\.superpixels"):
+        settings.load(demo)
+
+
 def test_superpixels_of_an_explainer_that_another_one_runs_are_checked(demo):
     inner = {"method": "lime", "superpixels": {"algorithm": "slic"}}
     demo["explainers"]["x"] = {"method": "random_weights", "of": inner}
