@@ -20,9 +20,14 @@ rule check_classifier:
             for key in ("architecture", "weights", "trusted")
         },
         layers=layers_asked_for,
+        backward=BACKWARD,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
-        digest=digests.module_digest("classifiers.cam_layers", "classifiers.store"),
+        digest=digests.module_digest(
+            "classifiers.cam_layers",
+            "classifiers.store",
+            "explainers.gradients.operations",
+        ),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
     script:

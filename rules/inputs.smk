@@ -156,6 +156,14 @@ def layers_asked_for(w):
     return {key: entry["layer"] for key, entry in nested.items() if "layer" in entry}
 
 
+# Explainers that change the backward pass, and their methods (of random weights: the inner one's).
+BACKWARD = {
+    name: entry.get("of", entry)["method"]
+    for name, entry in EXPLAINERS.items()
+    if method_of(entry.get("of", entry)["method"]).own_backward
+}
+
+
 def start_weights(w):
     """The checkpoint that a training starts from, if it is a file."""
     weights = CLASSIFIERS[w.classifier]["weights"]

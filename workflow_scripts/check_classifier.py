@@ -9,6 +9,7 @@ from fidelity.joblog import job_log
 def main(
     settings: dict[str, Any],
     layers: dict[str, str | None],
+    backward: dict[str, str],
     image_size: int,
     plugins: list[str],
     output: str,
@@ -18,6 +19,8 @@ def main(
     Args:
         settings: `architecture`, `weights`, `trusted` of the classifier.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
+        backward: explainer → its method, of those that change the backward pass: each must have a
+            rule for all that the network computes.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
@@ -29,6 +32,7 @@ def main(
     from fidelity.classifiers.cam_layers import cam_size
     from fidelity.classifiers.model import Classifier
     from fidelity.errors import InputError
+    from fidelity.explainers.gradients.operations import with_known_operations
     from fidelity.files import write_text
 
     architecture, weights = settings["architecture"], settings.get("weights")
@@ -69,6 +73,14 @@ def main(
         if layer is not None:
             name, size = cam_size(classifier, layer)
             found[explainer] = {"layer": name, "size": list(size)}
+    for method in sorted(set(backward.values())):
+        try:
+            with_known_operations(classifier, method)
+        except InputError as error:
+            asking = sorted(name for name, each in backward.items() if each == method)
+            raise InputError(
+                error.problem, field=f"explainers.{asking[0]}", remedy=error.remedy
+            ) from error
     content = {
         "architecture": architecture,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -83,6 +95,7 @@ if __name__ == "__main__":
         main(
             snakemake.params.settings,
             snakemake.params.layers,
+            snakemake.params.backward,
             snakemake.params.image_size,
             snakemake.params.plugins,
             output=snakemake.output[0],

@@ -51,6 +51,7 @@ COUNTED = {
     "torch",
     "torchvision",
     "torchxrayvision",
+    "zennit",
 }
 
 

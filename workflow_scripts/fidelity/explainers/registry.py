@@ -31,6 +31,8 @@ class Method:
             read. Others (a plugin's) are looked at when the network is there.
         stability: its maps say how stable they are (extras such as surrogate_r2), which goes into
             the table stability.csv.
+        own_backward: changes the backward pass of the network's layers; `check_classifier` asks,
+            before any training, whether it has a rule for each.
     """
 
     module: str
@@ -45,7 +47,19 @@ class Method:
     own_network: bool = False
     unsupported: tuple[str, str] | None = None
     stability: bool = False
+    own_backward: bool = False
 
+
+# Networks of other activations or products of branches, by the names of torchvision and timm.
+_NO_RELU = (
+    "convnext|vit|deit|beit|eva|cait|xcit|swin|maxvit|coatnet|mixer|convformer|mobilevit|pvt|twins"
+    "|efficientnet|tf_efficientnet|mobilenet_?v[23]|lcnet|ghostnet|nfnet|dm_nfnet|efficientformer"
+    "|poolformer|metaformer"
+)
+_PRODUCTS = "regnet_?y"
+_RULES_OF_RELU = "its rules are those of ReLUs and linear layers; others get the plain gradient"
+GUIDED_UNSUPPORTED = (rf"torchscript|(?:timm:)?(?:{_NO_RELU})[\w.]*", _RULES_OF_RELU)
+RULES_UNSUPPORTED = (rf"torchscript|(?:timm:)?(?:{_NO_RELU}|{_PRODUCTS})[\w.]*", _RULES_OF_RELU)
 
 METHODS: dict[str, Method] = {
     "lime": Method(
@@ -57,6 +71,62 @@ METHODS: dict[str, Method] = {
     ),
     "gradcam": Method(
         "explainers.cam", "Grad-CAM", "cam", "Selvaraju et al. 2017, package pytorch-grad-cam"
+    ),
+    "gradient": Method(
+        "explainers.gradients.vanilla",
+        "Gradient",
+        "gradient",
+        "Simonyan, Vedaldi & Zisserman 2014",
+    ),
+    "input_x_gradient": Method(
+        "explainers.gradients.vanilla", "Input × gradient", "gradient", "Shrikumar et al. 2016"
+    ),
+    "integrated_gradients": Method(
+        "explainers.gradients.integrated",
+        "Integrated gradients",
+        "gradient",
+        "Sundararajan, Taly & Yan 2017, package captum",
+    ),
+    "smoothgrad": Method(
+        "explainers.gradients.smoothgrad", "SmoothGrad", "gradient", "Smilkov et al. 2017"
+    ),
+    "gradient_shap": Method(
+        "explainers.gradients.shap",
+        "GradientSHAP",
+        "gradient",
+        "Lundberg & Lee 2017, as package captum",
+    ),
+    "guided_backprop": Method(
+        "explainers.gradients.guided",
+        "Guided backprop",
+        "gradient",
+        "Springenberg et al. 2015, package captum",
+        unsupported=GUIDED_UNSUPPORTED,
+        own_backward=True,
+    ),
+    "guided_gradcam": Method(
+        "explainers.gradients.guided",
+        "Guided Grad-CAM",
+        "gradient",
+        "Selvaraju et al. 2017, guided backprop by package captum",
+        unsupported=GUIDED_UNSUPPORTED,
+        own_backward=True,
+    ),
+    "deeplift": Method(
+        "explainers.gradients.deeplift",
+        "DeepLift",
+        "gradient",
+        "Shrikumar, Greenside & Kundaje 2017 (rescale rule), package captum",
+        unsupported=RULES_UNSUPPORTED,
+        own_backward=True,
+    ),
+    "lrp": Method(
+        "explainers.gradients.lrp",
+        "LRP",
+        "gradient",
+        "Bach et al. 2015, package zennit",
+        unsupported=RULES_UNSUPPORTED,
+        own_backward=True,
     ),
     "gradcam_plus_plus": Method(
         "explainers.cam", "Grad-CAM++", "cam", "Chattopadhyay et al. 2018, package pytorch-grad-cam"

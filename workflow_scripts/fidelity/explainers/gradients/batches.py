@@ -1,0 +1,146 @@
+"""What all gradient methods share: batches of one size, and no gradients of parameters."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from fidelity.classifiers.model import Classifier
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.layer_reader import frozen
+from fidelity.maps import SaliencyMap
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images to explain in one go, filled up to the context's batch size.
+
+    Attributes:
+        grey: float32 (b, H, W) in [0, 1], on the classifier's device.
+        targets: int64 (b,), the explained columns of the logits.
+        seeds: one per image; that of an image does not depend on its neighbours.
+    """
+
+    grey: torch.Tensor
+    targets: torch.Tensor
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """What a method returns for a batch.
+
+    Attributes:
+        values: signed, (b, channels, H, W) or already summed over channels (b, H, W).
+        extras: name → one value per image (b,).
+    """
+
+    values: torch.Tensor
+    extras: dict[str, torch.Tensor]
+
+
+def explainer(
+    context: Context, settings: dict[str, Any], attribute: Callable[[Batch], Attributions]
+) -> Explain:
+    """Make an explainer of a function from batches to attributions.
+
+    Args:
+        context: classifier, batch size and seed.
+        settings: magnitude (take the absolute value of the sum over channels; False where a method
+            has no such key) and smoothing (standard deviation of a Gaussian in pixels of the
+            working image; 0 = none), in this order.
+        attribute: called with batches of one fixed size, since the kernels that a library picks for
+            another batch size round differently.
+
+    Returns:
+        A function from tasks to maps of kind `dense` at the working image's size.
+    """
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        with torch.enable_grad(), frozen(context.classifier):
+            found = attribute(batch_of(context, tasks))
+        values = found.values.detach()
+        values = (values.sum(1) if values.ndim == 4 else values).float().cpu().numpy()
+        extras = {name: each.detach().cpu().tolist() for name, each in found.extras.items()}
+        return [
+            Explanation(
+                SaliencyMap("dense", finished(values[i], settings)),
+                {name: each[i] for name, each in extras.items()},
+            )
+            for i in range(len(tasks))
+        ]
+
+    return explain
+
+
+def batch_of(context: Context, tasks: Sequence[Task]) -> Batch:
+    """Put tasks into a batch of the context's size; black images fill it up."""
+    images = np.stack([task.case.image for task in tasks])
+    pad = context.batch - len(tasks)
+    images = np.concatenate([images, np.zeros((pad, *images.shape[1:]), images.dtype)])
+    device = context.classifier.device
+    return Batch(
+        torch.from_numpy(images).to(device).float() / 255,
+        torch.tensor([task.target for task in tasks] + [0] * pad, device=device),
+        tuple([context.seed_of(task) for task in tasks] + [0] * pad),
+    )
+
+
+def finished(values: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Take the magnitude, then smooth, as the settings say; see `explainer`."""
+    if settings.get("magnitude", False):
+        values = np.abs(values)
+    if settings["smoothing"]:
+        # Mirrored at the border, so that a constant map stays constant.
+        values = cv2.GaussianBlur(
+            values, (0, 0), settings["smoothing"], borderType=cv2.BORDER_REFLECT
+        )
+    return values
+
+
+def gradient(
+    classifier: Classifier, x: torch.Tensor, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differentiate the targets' logits at the input.
+
+    Args:
+        classifier: in eval mode.
+        x: (b, channels, H, W), normalised.
+        targets: (b,).
+
+    Returns:
+        The gradient (b, channels, H, W) and the targets' logits (b,).
+    """
+    x = x.detach().requires_grad_()
+    chosen = logits_of(classifier, x, targets)
+    return torch.autograd.grad(chosen.sum(), x)[0], chosen.detach()
+
+
+def logits_of(classifier: Classifier, x: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Give the targets' logits (b,)."""
+    return classifier(x).gather(1, targets[:, None])[:, 0]
+
+
+@torch.no_grad()
+def completeness(
+    classifier: Classifier,
+    x: torch.Tensor,
+    baseline: torch.Tensor,
+    targets: torch.Tensor,
+    attributions: torch.Tensor,
+) -> dict[str, torch.Tensor]:
+    """Compare the sum of attributions with what they claim to explain.
+
+    Completeness (Sundararajan, Taly & Yan 2017), summation to delta (Shrikumar et al. 2017): the
+    attributions add up to the difference of the logit between image and baseline.
+
+    Returns:
+        logit_difference (b,), and completeness_error (b,): the sum of attributions minus it, both
+        in units of the logit.
+    """
+    difference = logits_of(classifier, x, targets) - logits_of(classifier, baseline, targets)
+    total = attributions.flatten(1).double().sum(1)
+    return {"logit_difference": difference, "completeness_error": total - difference}

@@ -1,0 +1,65 @@
+"""Guided backpropagation, by the package captum, and guided Grad-CAM."""
+
+import warnings
+from typing import Any
+
+import torch
+from captum.attr import GuidedBackprop
+
+from fidelity.classifiers.cam_layers import CamLayer, find_cam_layer
+from fidelity.classifiers.model import Classifier
+from fidelity.explainers.base import Context, Explain
+from fidelity.explainers.gradients.batches import (
+    Attributions,
+    Batch,
+    explainer,
+)
+from fidelity.explainers.gradients.operations import with_known_operations
+from fidelity.explainers.layer_reader import LayerReader
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set guided backprop (Springenberg et al. 2015) or guided Grad-CAM (Selvaraju et al. 2017) up.
+
+    Args:
+        context: classifier and batch size.
+        settings: method (`guided_backprop` or `guided_gradcam`), layer (guided_gradcam alone; as
+            Grad-CAM's), magnitude and smoothing.
+
+    Returns:
+        A function from tasks to maps of kind `dense`. Guided Grad-CAM is guided backprop times the
+        rectified Grad-CAM, enlarged bilinearly as in its paper (captum's own: nearest neighbour).
+
+    Raises:
+        InputError: a network without ReLU, or with operations that have no rule; see
+            `with_known_operations`. Of guided_gradcam also: no such layer.
+    """
+    twin = with_known_operations(context.classifier, settings["method"])
+    guided = GuidedBackprop(twin)
+    # Layers are named by blocks, which the rewritten network has lost.
+    plain = context.classifier
+    with_cam = settings["method"] == "guided_gradcam"
+    layer = find_cam_layer(plain, settings["layer"]) if with_cam else None
+
+    def attribute(batch: Batch) -> Attributions:
+        x = twin.normalise(batch.grey).requires_grad_()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Setting backward hooks")
+            values = guided.attribute(x, batch.targets).sum(1)
+        if layer is not None:
+            cam = torch.relu(grad_cam(plain, layer, x, batch.targets))
+            cam = torch.nn.functional.interpolate(cam[:, None], x.shape[2:], mode="bilinear")
+            values = values * cam[:, 0]
+        return Attributions(values, {})
+
+    return explainer(context, settings, attribute)
+
+
+def grad_cam(
+    classifier: Classifier, layer: CamLayer, x: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Compute Grad-CAM's grid before its ReLU, (b, h, w), for a batch."""
+    reader = LayerReader(classifier, layer, gradients=True)
+    reader(x).gather(1, targets[:, None]).sum().backward()
+    weights = reader.gradients.mean((2, 3), keepdim=True)
+    return (weights * reader.activations).sum(1).to(x.device)

@@ -1,0 +1,44 @@
+"""Integrated gradients, by the package captum."""
+
+from typing import Any
+
+from captum.attr import IntegratedGradients
+
+from fidelity.explainers.base import Context, Explain
+from fidelity.explainers.gradients.batches import (
+    Attributions,
+    Batch,
+    completeness,
+    explainer,
+)
+from fidelity.explainers.gradients.references import baseline
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set integrated gradients up (Sundararajan, Taly & Yan 2017).
+
+    Args:
+        context: classifier and batch size.
+        settings: steps (of the Gauss-Legendre rule), baseline (black, mean or blur), smoothing.
+
+    Returns:
+        A function from tasks to maps of kind `dense`. Extras: logit_difference between image and
+        baseline, and completeness_error, what the attributions' sum misses it by.
+    """
+    classifier = context.classifier
+    method = IntegratedGradients(classifier)
+
+    def attribute(batch: Batch) -> Attributions:
+        x = classifier.normalise(batch.grey)
+        start = classifier.normalise(baseline(batch.grey, settings["baseline"]))
+        values = method.attribute(
+            x,
+            start,
+            batch.targets,
+            n_steps=settings["steps"],
+            # One step of the whole batch at a time: memory and batch size stay fixed.
+            internal_batch_size=len(x),
+        )
+        return Attributions(values, completeness(classifier, x, start, batch.targets, values))
+
+    return explainer(context, settings, attribute)

@@ -1,0 +1,80 @@
+"""Layer-wise relevance propagation, by the package zennit."""
+
+from typing import Any
+
+import torch
+from zennit.attribution import Gradient
+from zennit.composites import COMPOSITES
+from zennit.core import Composite
+
+from fidelity.classifiers.model import Classifier
+from fidelity.explainers.base import Context, Explain
+from fidelity.explainers.gradients.batches import Attributions, Batch, explainer, logits_of
+from fidelity.explainers.gradients.modules import with_network
+from fidelity.explainers.gradients.relevance import canonised
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set layer-wise relevance propagation up (Bach et al. 2015; Montavon et al. 2019).
+
+    The target's logit is what is propagated (Bach et al. 2015), so that positive relevance speaks
+    for the class whatever the logit's sign.
+
+    Args:
+        context: classifier and batch size.
+        settings: composite (rules by layer, as zennit names them), epsilon (of the epsilon rule)
+            and smoothing.
+
+    Returns:
+        A function from tasks to maps of kind `dense`. Extras: logit, and conservation_error, the
+        sum of relevance minus the logit (what biases and stabilisers took or gave).
+
+    Raises:
+        InputError: an operation without a rule; see `canonised`.
+    """
+    twin = canonised(context.classifier)
+    head = with_network(twin, torch.nn.Identity())
+    rules = composite(twin, settings["composite"], settings["epsilon"])
+
+    def attribute(batch: Batch) -> Attributions:
+        x = twin.normalise(batch.grey)
+        _, relevance = Gradient(twin.network, rules)(
+            x, lambda outputs: start(head, outputs, batch.targets)
+        )
+        with torch.no_grad():
+            logits = logits_of(twin, x, batch.targets)
+        error = relevance.flatten(1).double().sum(1) - logits
+        return Attributions(relevance, {"logit": logits, "conservation_error": error})
+
+    return explainer(context, settings, attribute)
+
+
+def composite(classifier: Classifier, name: str, epsilon: float) -> Composite:
+    """Build zennit's composite; that with a box gets the range that grey values can take."""
+    given = {"epsilon": epsilon}
+    if name == "epsilon_gamma_box":
+        side = classifier.image_size
+        ends = torch.tensor([0.0, 1.0], device=classifier.device)
+        low, high = classifier.normalise(ends[:, None, None].expand(2, side, side)).split(1)
+        given |= {"low": low, "high": high}
+    return COMPOSITES[name](**given)
+
+
+def start(head: Classifier, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Share a target's logit out among the network's own outputs.
+
+    A logit is one output, its negative, or a difference of two (see `Classifier.forward`): the sum
+    of outputs times its gradient at them.
+
+    Args:
+        head: turns outputs into logits: the classifier around an identity.
+        outputs: of the network, (b, outputs).
+        targets: (b,).
+
+    Returns:
+        Relevance (b, outputs); a row's sum is the logit.
+    """
+    at = outputs.detach().requires_grad_()
+    with torch.enable_grad():
+        chosen = logits_of(head, at, targets).sum()
+    return at.detach() * torch.autograd.grad(chosen, at)[0]

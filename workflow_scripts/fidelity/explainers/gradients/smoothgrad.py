@@ -1,0 +1,42 @@
+"""SmoothGrad: the mean gradient around the image."""
+
+from typing import Any
+
+import torch
+
+from fidelity.explainers.base import Context, Explain
+from fidelity.explainers.gradients.batches import (
+    Attributions,
+    Batch,
+    explainer,
+    gradient,
+)
+from fidelity.explainers.gradients.references import CaseNoise, value_range
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set SmoothGrad up (Smilkov et al. 2017).
+
+    The noise is that of a grey image, the same in all channels, and drawn for each case alone.
+
+    Args:
+        context: classifier, batch size and seed.
+        settings: samples, noise (standard deviation as a share of the image's range of grey
+            values), magnitude (of the mean of signed gradients), smoothing.
+
+    Returns:
+        A function from tasks to maps of kind `dense`.
+    """
+    classifier = context.classifier
+
+    def attribute(batch: Batch) -> Attributions:
+        noise = CaseNoise(batch.seeds, batch.grey.device)
+        sigma = settings["noise"] * value_range(batch.grey)
+        total = torch.zeros_like(batch.grey)
+        for _ in range(settings["samples"]):
+            noisy = batch.grey + sigma * noise.normal(batch.grey.shape[1:])
+            values, _ = gradient(classifier, classifier.normalise(noisy), batch.targets)
+            total += values.sum(1)
+        return Attributions(total / settings["samples"], {})
+
+    return explainer(context, settings, attribute)

@@ -1,0 +1,35 @@
+"""The gradient of a logit at the input, alone and times the input."""
+
+from typing import Any
+
+from fidelity.explainers.base import Context, Explain
+from fidelity.explainers.gradients.batches import (
+    Attributions,
+    Batch,
+    explainer,
+    gradient,
+)
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set the gradient (Simonyan, Vedaldi & Zisserman 2014) or input × gradient up.
+
+    Input × gradient (Shrikumar et al. 2016) multiplies by the network's input, which is zero at the
+    grey value that normalisation subtracts, not at black.
+
+    Args:
+        context: classifier and batch size.
+        settings: method (`gradient` or `input_x_gradient`), magnitude (gradient alone), smoothing.
+
+    Returns:
+        A function from tasks to maps of kind `dense`. Extras: logit.
+    """
+    classifier = context.classifier
+    times_input = settings["method"] == "input_x_gradient"
+
+    def attribute(batch: Batch) -> Attributions:
+        x = classifier.normalise(batch.grey)
+        values, logits = gradient(classifier, x, batch.targets)
+        return Attributions(values * x if times_input else values, {"logit": logits})
+
+    return explainer(context, settings, attribute)
