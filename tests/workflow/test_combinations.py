@@ -10,6 +10,8 @@ import torch
 from small_study import CONFIG, Study, copy_project
 
 from fidelity.classifiers.architectures import build
+from fidelity.explainers.registry import METHODS
+from fidelity.maps import read_maps
 
 pytestmark = pytest.mark.slow
 PLUGINS = """
@@ -25,6 +27,13 @@ def gradient(classifier, image, target, seed, power):
 def tiny(outputs):
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3, 2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(8, outputs),
+    )
+
+
+def smooth(outputs):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.SiLU(), torch.nn.AdaptiveAvgPool2d(1),
         torch.nn.Flatten(), torch.nn.Linear(8, outputs),
     )
 """
@@ -160,3 +169,35 @@ def test_faithfulness_is_measured_for_explainers_and_null_baselines(table_study)
     assert len(cases) == 12
     assert set(cases.split) == {"test"}
     assert cases.iou.notna().all()
+
+
+def test_gradients_are_explained_and_networks_without_a_rule_stop_the_study(table_study):
+    """Through the DAG, on a ResNet; a network whose name tells nothing is refused untrained."""
+    config = _config(classifiers={"net": {"architecture": "resnet18", "training": {"epochs": 1}}})
+    few = {
+        "integrated_gradients": {"steps": 4},
+        "smoothgrad": {"samples": 2},
+        "gradient_shap": {"samples": 2},
+    }
+    methods = [name for name, method in METHODS.items() if method.family == "gradient"]
+    assert len(methods) == 9
+    config["explainers"] = {name: {"method": name, **few.get(name, {})} for name in methods}
+    config["explainers"]["random"] = {"method": "random_weights", "of": {"method": "deeplift"}}
+    config["explain"] = {"splits": ["test"]}
+    table_study.write(config)
+    files = [f"results/mine/net/{name}/maps/test-000.h5" for name in config["explainers"]]
+    table_study.snakemake(*files)
+    for file in files:
+        records = list(read_maps(table_study.folder / file))
+        assert [record.status for record in records] == ["ok"] * 6
+        assert all(record.map.values.shape == (64, 64) for record in records)
+        assert any(record.map.values.any() for record in records)
+        if "deeplift" in file or "random" in file:
+            errors = [abs(record.extras["completeness_error"]) for record in records]
+            assert max(errors) < 1e-3
+    smooth = {"architecture": "plugin:smooth", "training": {"epochs": 1}}
+    config["classifiers"] = {"smooth": smooth}
+    table_study.write(config)
+    asked = "results/mine/smooth/gradient/maps/test-000.h5"
+    assert "has no rule for SiLU" in table_study.snakemake(asked, expect=1)
+    assert not (table_study.folder / "results/mine/smooth/model.safetensors").exists()
