@@ -10,6 +10,7 @@ from captum.attr import DeepLift, GuidedBackprop
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from fidelity import counting
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.errors import InputError
@@ -172,6 +173,15 @@ def test_norms_are_merged_after_convolutions_and_kept_elsewhere(resnet, densenet
     # One at the start of each of 58 layers and 3 transitions, and one at the end, follow no
     # convolution of their own.
     assert norms(densenet) == 62
+
+
+def test_a_network_is_traced_while_a_job_counts_passes(resnet):
+    """Counting hooks every module, also where symbolic values go through it."""
+    plain = [node.name for node in with_own_modules(resnet).network.graph.nodes]
+    with counting.counted() as passes:
+        counted = [node.name for node in with_own_modules(resnet).network.graph.nodes]
+    assert counted == plain
+    assert passes.forward > 0
 
 
 def test_a_twin_whose_relus_cannot_be_hooked_is_refused(resnet, densenet):

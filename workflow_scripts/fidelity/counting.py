@@ -41,6 +41,7 @@ class _Counter:
         self.handles: list[Any] = []
         self.lock = Lock()
         self.thread = local()
+        self.is_tensor: Any = None  # torch's, once it is imported
 
     @property
     def open(self) -> list[Any]:
@@ -52,11 +53,13 @@ class _Counter:
     def install(self) -> None:
         if self.handles:
             return
+        from torch import is_tensor
         from torch.nn.modules.module import (
             register_module_forward_hook,
             register_module_forward_pre_hook,
         )
 
+        self.is_tensor = is_tensor
         self.handles = [
             register_module_forward_pre_hook(self._enter),
             # Also where forward raises: the depth would stay wrong for the rest of the job.
@@ -77,7 +80,8 @@ class _Counter:
         if not self.open or self.open[-1] is not module:
             return
         self.open.pop()
-        if self.open or not args or not hasattr(args[0], "shape") or output is None:
+        # Not a tensor: symbolic values, where torch.fx traces a network and nothing is computed.
+        if self.open or not args or not self.is_tensor(args[0]) or output is None:
             return
         count = int(args[0].shape[0])
         with self.lock:
