@@ -108,7 +108,8 @@ def test_what_hidden_pixels_look_like(cases):
     assert hidden_image(image, "mean")[0, 0] == pytest.approx(image.mean() / 255, rel=1e-6)
     assert (hidden_image(image, 0.25) == 0.25).all()
     blurred = hidden_image(image, "blur")
-    assert 0 < blurred.std() < unit_image(image).std() / 1.5
+    assert blurred.mean() == pytest.approx(image.mean() / 255, rel=0.05)
+    assert 0 < np.diff(blurred).std() < np.diff(unit_image(image)).std() / 3
 
 
 @pytest.mark.parametrize("grey", range(0, 256, 15))
@@ -164,7 +165,7 @@ def test_a_linear_classifier_gets_its_known_attribution(name, hide, linear, plan
 @pytest.mark.parametrize("output", ["probability", "logit"])
 @pytest.mark.parametrize("name", METHODS)
 def test_the_planted_patch_ranks_first(name, output, linear, planted):
-    changes = {"output": output, "samples": 400}
+    changes = {"output": output, "samples": 3000 if name == "rise" else 400}
     changes |= {"hide": 0} if "hide" in METHODS[name][1] else {"fill": 0}
     for case in planted:
         found = explain(name, linear, [case], **changes)[0].map
@@ -176,10 +177,9 @@ def test_the_planted_patch_ranks_first(name, output, linear, planted):
             assert highest[inside].sum() > inside.sum() / 2
         else:
             assert inside[highest].all()
-        # And last for the other class.
-        lowest = raw_map(explain(name, linear, [case], 0, **changes)[0].map, (SIZE, SIZE))
-        if name != "rise" or output == "logit":
-            assert (lowest.argmin() == values.argmax()) or inside.flat[lowest.argmin()]
+        if output == "logit":  # the other class has the negative logit
+            other = explain(name, linear, [case], 0, **changes)[0].map
+            np.testing.assert_allclose(other.values, -found.values, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["kernel_shap", "feature_ablation", "occlusion"])

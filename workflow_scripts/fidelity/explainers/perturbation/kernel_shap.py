@@ -32,38 +32,30 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         A function from tasks to maps of kind `superpixels`, in the unit of the output; their sum is
         f(image) - f(all hidden). Extras: superpixels (their number), players (those that hiding
         changes), exact (all coalitions were classified), surrogate_r2 (weighted by the Shapley
-        kernel, of the additive game), forward_passes (images classified for this case, all its
+        kernel, of the additive game; below 0 where it does worse than the mean, as it
+        must pass through both ends), forward_passes (images classified for this case, all its
         classes together, without those that fill a batch up).
     """
 
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
         game = Game(context, settings, case)
-        found, fit, extras = _attributions(game, settings["samples"], seed, targets)
-        extras = {"superpixels": game.superpixels, "players": len(game.players), **extras}
-        return [
-            Explanation(
-                SaliencyMap("superpixels", game.spread(values), game.segments),
-                {**extras, "surrogate_r2": float(of_target)},
-            )
-            for values, of_target in zip(found.T, fit, strict=True)
-        ]
+        players = len(game.players)
+        chosen = shapley.design(players, settings["samples"], np.random.default_rng(seed))
+        ends = np.repeat([[False], [True]], players, axis=1)
+        values = game.values(np.concatenate([ends, chosen.coalitions]))
+        extras = {
+            "superpixels": game.superpixels,
+            "players": players,
+            "exact": chosen.exact,
+            "forward_passes": len(values),
+        }
+        explanations = []
+        for target in targets:  # one by one: solved together they would round differently
+            nothing, everything, between = np.split(values[:, target], [1, 2])
+            found = shapley.solve(chosen, between, nothing[0], everything[0])
+            fit = shapley.r2(chosen, between, nothing[0], found)
+            saliency = SaliencyMap("superpixels", game.spread(found), game.segments)
+            explanations.append(Explanation(saliency, {**extras, "surrogate_r2": fit}))
+        return explanations
 
     return per_case(context, explain)
-
-
-def _attributions(
-    game: Game, budget: int, seed: int, targets: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Solve a game: attributions (players, targets), R² (targets,), and extras."""
-    players = len(game.players)
-    ends = np.repeat([[False], [True]], players, axis=1)
-    if players < 2:  # no coalition between the ends
-        values = game.values(ends)[:, targets]
-        found = np.tile(values[1] - values[0], (players, 1))
-        return found, np.ones(len(targets)), {"exact": True, "forward_passes": 2}
-    chosen = shapley.design(players, budget, np.random.default_rng(seed))
-    values = game.values(np.concatenate([ends, chosen.coalitions]))[:, targets]
-    nothing, everything, between = values[0], values[1], values[2:]
-    found = shapley.solve(chosen, between, nothing, everything)
-    fit = shapley.r2(chosen, between, nothing, found)
-    return found, fit, {"exact": chosen.exact, "forward_passes": len(values)}

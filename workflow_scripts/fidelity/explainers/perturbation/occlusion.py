@@ -66,9 +66,7 @@ def windows(shape: tuple[int, int], window: int, stride: int) -> list[Window]:
         [stride * step for step in range(-(-(side - window) // stride) + 1)] for side in shape
     )
     height, width = shape
-    return [
-        (y, x, min(y + window, height), min(x + window, width)) for y in rows for x in columns
-    ]
+    return [(y, x, min(y + window, height), min(x + window, width)) for y in rows for x in columns]
 
 
 def live_box(live: np.ndarray, window: Window) -> Window | None:

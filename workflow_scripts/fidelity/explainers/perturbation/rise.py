@@ -78,8 +78,9 @@ def weighted_sums(
     for run in chunks(len(masks), context.batch):
         shown = masks.make(run)
         seen = settings["fill"] + shown * (image - settings["fill"])
-        outputs = classify(context, seen, settings)[:, targets]
+        outputs = classify(context, seen, settings).float()
         flat = shown.flatten(1)
-        totals += (outputs.T.float() @ flat).view_as(totals)
+        for total, target in zip(totals, targets, strict=True):  # together they round differently
+            total += (outputs[:, target] @ flat).view_as(total)
         coverage += shown.sum(0)
     return totals.cpu().numpy(), coverage.cpu().numpy()

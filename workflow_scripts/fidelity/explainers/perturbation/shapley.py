@@ -42,13 +42,15 @@ def design(players: int, budget: int, rng: np.random.Generator) -> Design:
     over the kernel, not drawn one by one.
 
     Args:
-        players: n, at least 2.
+        players: n; fewer than 2 have no coalition between the empty and the full one.
         budget: evaluations at most, the empty and the full coalition among them.
         rng: of the sample.
 
     Returns:
         At most budget - 2 coalitions.
     """
+    if players < 2:
+        return Design(np.zeros((0, players), bool), np.zeros(0), True)
     left = budget - 2
     shares = kernel(players)
     exact = 2**players - 2 <= left
@@ -77,9 +79,7 @@ def design(players: int, budget: int, rng: np.random.Generator) -> Design:
     return Design(np.concatenate(coalitions), np.concatenate(weights), exact)
 
 
-def solve(
-    chosen: Design, values: np.ndarray, nothing: np.ndarray, everything: np.ndarray
-) -> np.ndarray:
+def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float) -> np.ndarray:
     """Fit the additive game that comes nearest, in closed form.
 
     Weighted least squares under the constraint that the attributions sum to f(all) - f(none). They
@@ -88,44 +88,43 @@ def solve(
 
     Args:
         chosen: the coalitions.
-        values: float64 (m, c), outputs of the coalitions.
-        nothing: float64 (c,), outputs of the empty coalition.
-        everything: float64 (c,), outputs of the full one.
+        values: float64 (m,), outputs of the coalitions.
+        nothing: output of the empty coalition.
+        everything: output of the full one.
 
     Returns:
-        float64 (n, c), attributions.
+        float64 (n,), attributions.
     """
+    players = chosen.coalitions.shape[1]
+    if players == 0:
+        return np.zeros(0)
     shown = chosen.coalitions.astype(np.float64)
-    players = shown.shape[1]
-    gain = everything - nothing
-    sizes = shown.sum(axis=1, keepdims=True)
-    centred = shown - sizes / players
-    residual = values - nothing - sizes * gain / players
-    root = np.sqrt(chosen.weights)[:, None]
-    deviation = np.linalg.lstsq(root * centred, root * residual, rcond=None)[0]
-    found = gain / players + deviation
-    return found + (gain - found.sum(axis=0)) / players  # the sum to the last digit
+    share = (everything - nothing) / players
+    sizes = shown.sum(axis=1)
+    root = np.sqrt(chosen.weights)
+    centred = root[:, None] * (shown - sizes[:, None] / players)
+    residual = root * (values - nothing - sizes * share)
+    found = share + np.linalg.lstsq(centred, residual, rcond=None)[0]
+    return found + (everything - nothing - found.sum()) / players  # the sum to the last digit
 
 
-def r2(
-    chosen: Design, values: np.ndarray, nothing: np.ndarray, attributions: np.ndarray
-) -> np.ndarray:
+def r2(chosen: Design, values: np.ndarray, nothing: float, attributions: np.ndarray) -> float:
     """Share of the outputs' weighted variance over the coalitions that the additive game explains.
 
     Args:
         chosen: the coalitions.
-        values: float64 (m, c), their outputs.
-        nothing: float64 (c,), outputs of the empty coalition.
-        attributions: float64 (n, c).
+        values: float64 (m,), their outputs.
+        nothing: output of the empty coalition.
+        attributions: float64 (n,).
 
     Returns:
-        float64 (c,), 1 where the outputs do not vary.
+        1 where the outputs do not vary, or there are no coalitions. May be below 0: the game passes
+        through the empty and the full coalition, whatever lies between.
     """
-    weights = chosen.weights / chosen.weights.sum()
-    fitted = nothing + chosen.coalitions @ attributions
-    unexplained = weights @ (values - fitted) ** 2
+    weights = chosen.weights
+    unexplained = weights @ (values - nothing - chosen.coalitions @ attributions) ** 2
     variance = weights @ (values - weights @ values) ** 2
-    return 1 - np.divide(unexplained, variance, where=variance > 0, out=np.zeros_like(variance))
+    return 1 - float(unexplained / variance) if variance > 0 else 1.0
 
 
 def _of_size(players: int, size: int) -> np.ndarray:
