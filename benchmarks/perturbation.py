@@ -3,14 +3,14 @@
     python benchmarks/perturbation.py                  # ResNet-18, 224 px, lung-masked and full
     python benchmarks/perturbation.py --side 64        # a quick look
 
-One process, one thread, CPU seconds, float32, random weights: time does not depend on what a network has learnt.
-The image is the estimate's trial case, whole and masked to its lung. captum is called as its
-documentation does (one perturbed image per pass) and with our batch size; RISE's reference is its
-authors' code, written out: masks of image size made by scikit-image and held together. Maps are
-checked before times are compared: RISE and occlusion must be equal, of KernelSHAP's two estimates
-the errors against exact Shapley values are printed on a game small enough to have them. Rows of
-`precision: auto` (bfloat16 where the hardware has it) are not the same work: they say what it buys,
-and its distance from the float32 map as a share of that map's range.
+One process, one thread, CPU seconds, float32, random weights: time does not depend on what a
+network has learnt. The image is the estimate's trial case, whole and masked to its lung. captum is
+called as its documentation does (one perturbed image per pass) and with our batch size; RISE's
+reference is its authors' code, written out: masks of image size made by scikit-image and held
+together. Maps are checked before times are compared: RISE and occlusion must be equal, of
+KernelSHAP's two estimates the errors against exact Shapley values are printed on a game small
+enough to have them. Rows of `precision: auto` (bfloat16 where the hardware has it) are not the same
+work: they say what it buys, and its distance from the float32 map as a share of that map's range.
 """
 
 import argparse
@@ -31,8 +31,7 @@ from skimage.transform import resize  # noqa: E402
 from fidelity.estimate import trial_case, trial_classifier  # noqa: E402
 from fidelity.explainers.base import Context, Explanation, Task  # noqa: E402
 from fidelity.explainers.perturbation import kernel_shap, occlusion, rise, shapley  # noqa: E402
-from fidelity.explainers.perturbation.coalitions import lime_segments  # noqa: E402
-from fidelity.explainers.perturbation.hiding import hidden_image  # noqa: E402
+from fidelity.explainers.perturbation.coalitions import lime_parts  # noqa: E402
 from fidelity.explainers.perturbation.rise_masks import Masks, draw  # noqa: E402
 
 BATCH, TARGET = 32, 0
@@ -107,7 +106,7 @@ def compare(label: str, side: int, samples: int, masked: bool) -> None:
     rounded(f"RISE, {label}", found, seconds, ours(rise, entry, "auto"))
 
     window, stride = side // 7, side // 28
-    entry = {"window": window, "stride": stride, "fill": 0}
+    entry = {"window": window, "stride": stride, "fill": 0, "fill_sigma": 8}
     found, seconds = timed(ours(occlusion, entry))
     passes = f"{found.extras['windows']} windows, {found.extras['forward_passes']} passes"
     black = classifier.normalise(torch.zeros(1, side, side))
@@ -125,8 +124,8 @@ def compare(label: str, side: int, samples: int, masked: bool) -> None:
     entry = {"samples": samples, "hide": 0, "superpixels": SLIC}
     found, seconds = timed(ours(kernel_shap, entry))
     passes = f"{found.extras['players']} of {found.extras['superpixels']} superpixels change"
-    labels = lime_segments(context, case, SLIC)
-    hidden = classifier.normalise(torch.from_numpy(hidden_image(case.image, 0, labels))[None])
+    labels, hidden = lime_parts(context, entry, case)
+    hidden = classifier.normalise(torch.from_numpy(hidden)[None])
     mask = torch.from_numpy(labels)[None, None].expand(1, 3, -1, -1)
     for each in (1, BATCH):
         _, theirs = timed(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import KernelShap, ShapleyValues
-from perturbation_settings import METHODS
+from perturbation_settings import HIDE, METHODS
 
 from fidelity.explainers.base import Context, Task
+from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.perturbation import coalitions, kernel_shap, shapley
-from fidelity.explainers.perturbation.hiding import hidden_image
 
 ENTRY = METHODS["kernel_shap"][1]
 
@@ -132,7 +132,8 @@ def strips(monkeypatch):
 def peer_inputs(classifier, case, hide="mean"):
     """The case as captum takes it: normalised image, normalised hidden image, feature mask."""
     labels = quarters(case.image)
-    hidden = torch.from_numpy(hidden_image(case.image, hide, labels))[None]
+    hidden = hidden_image(case.image, labels, {**HIDE, "hide": hide}, 0)
+    hidden = torch.from_numpy(hidden.astype(np.float32))[None]
     mask = torch.from_numpy(labels)[None, None].expand(1, 3, -1, -1)
     return classifier.preprocess(case.image[None]), classifier.normalise(hidden), mask
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import FeatureAblation, Occlusion
-from perturbation_settings import METHODS, SLIC
+from perturbation_settings import HIDE, METHODS, SLIC
+from skimage.filters import gaussian
 
 from fidelity.explainers.base import Context, Task
+from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.perturbation import feature_ablation, occlusion
-from fidelity.explainers.perturbation.hiding import hidden_image
 from fidelity.explainers.superpixels import rgb_image, segment
 
 
@@ -39,7 +40,8 @@ def test_occlusion_is_captum_s(classifier, cases, window, stride, fill):
     found = explain(
         occlusion, "occlusion", classifier, cases[0], window=window, stride=stride, fill=fill
     )
-    expected = captum_s(classifier, cases[0], window, stride, hidden_image(cases[0].image, fill))
+    hidden = occlusion.filling(cases[0].image, {"fill": fill, "fill_sigma": 4})
+    expected = captum_s(classifier, cases[0], window, stride, hidden)
     np.testing.assert_allclose(found.map.values, expected[1], atol=1e-5)
     np.testing.assert_array_equal(expected[0], expected[1])
 
@@ -54,6 +56,18 @@ def test_occlusion_of_a_masked_image_is_captum_s_at_a_fraction_of_its_passes(cla
     np.testing.assert_allclose(found.map.values, expected[0], atol=1e-5)
     assert found.extras["windows"] == 121
     assert found.extras["forward_passes"] < 60
+
+
+def test_windows_show_what_the_settings_say(cases):
+    image = cases[0].image
+    grey = image / 255
+
+    def filling(fill):
+        return occlusion.filling(image, {"fill": fill, "fill_sigma": 4})
+
+    np.testing.assert_allclose(filling("mean"), grey.mean(), rtol=1e-6)
+    np.testing.assert_allclose(filling(0.25), 0.25)
+    np.testing.assert_allclose(filling("blur"), gaussian(grey, 4, mode="mirror"), atol=2e-3)
 
 
 def test_equal_boxes_are_equal_images():
@@ -114,7 +128,8 @@ def test_feature_ablation_is_captum_s(classifier, cases, hide, output):
         feature_ablation, "feature_ablation", classifier, case, hide=hide, output=output
     )
     labels = segment(rgb_image(case.image), SLIC, 0)
-    hidden = torch.from_numpy(hidden_image(case.image, hide, labels))[None]
+    hidden = hidden_image(case.image, labels, {**HIDE, "hide": hide}, 0)
+    hidden = torch.from_numpy(hidden.astype(np.float32))[None]
     with torch.inference_mode():
         peer = FeatureAblation(
             classifier if output == "logit" else lambda x: classifier(x).softmax(1)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from perturbation_settings import METHODS, SLIC
+from perturbation_settings import HIDE, METHODS, SLIC
 
 from fidelity import counting, settings
 from fidelity.classifiers.model import Classifier
@@ -13,7 +13,8 @@ from fidelity.errors import InputError
 from fidelity.explainers import lime
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_superpixels
-from fidelity.explainers.perturbation.hiding import hidden_image, live_superpixels, unit_image
+from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
 from fidelity.explainers.registry import METHODS as REGISTRY
 from fidelity.maps import raw_map
 
@@ -88,8 +89,10 @@ def test_superpixels_are_lime_s_where_noise_decides_them(name, classifier, cases
     """On a flat image quickshift's superpixels are its noise: only LIME's own seed gives LIME's."""
     flat = dataclasses.replace(cases[0], image=np.where(cases[0].lung, cases[0].image, 0))
     superpixels = {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]}
-    entry = {"samples": 10, "kernel_width": 0.25, "alpha": 1.0, "hide": "mean"} | {
-        "output": "probability", "precision": "float32", "superpixels": superpixels,
+    entry = {
+        "samples": 10, "kernel_width": 0.25, "alpha": 1.0, "sampling": "package", "repeats": 1,
+        "stability_top": 5, "adaptive": None, **HIDE, "output": "probability",
+        "precision": "float32", "superpixels": superpixels,
     }  # fmt: skip
     task = Task(flat, "a", 1)
     of_lime = lime.make(Context(classifier, 8, 1, "lime"), entry)([task])[0].map.segments
@@ -99,26 +102,17 @@ def test_superpixels_are_lime_s_where_noise_decides_them(name, classifier, cases
     np.testing.assert_array_equal(ours, null.map.segments)
 
 
-def test_what_hidden_pixels_look_like(cases):
-    image = cases[0].image
-    labels = np.arange(64)[:, None] // 32 * np.ones((1, 64), int)
-    halves = hidden_image(image, "mean", labels)
-    assert halves[3, 3] == pytest.approx(image[:32].mean() / 255, rel=1e-6)
-    assert halves[60, 3] == pytest.approx(image[32:].mean() / 255, rel=1e-6)
-    assert hidden_image(image, "mean")[0, 0] == pytest.approx(image.mean() / 255, rel=1e-6)
-    assert (hidden_image(image, 0.25) == 0.25).all()
-    blurred = hidden_image(image, "blur")
-    assert blurred.mean() == pytest.approx(image.mean() / 255, rel=0.05)
-    assert 0 < np.diff(blurred).std() < np.diff(unit_image(image)).std() / 3
-
-
 @pytest.mark.parametrize("grey", range(0, 256, 15))
 def test_a_flat_superpixel_is_its_own_mean_whatever_its_grey(grey):
     """Means that round would make it differ from itself, and cost a forward pass."""
     image = np.full((31, 37), grey, np.uint8)
     labels = np.zeros(image.shape, int)
-    hidden = hidden_image(image, "mean", labels)
+    hidden = hidden_image(image, labels, HIDE, 0).astype(np.float32)
     assert len(live_superpixels(unit_image(image), hidden, labels)) == 0
+
+
+def lime_seed(case):
+    return Context(None, 8, 1, "lime").seed_of(Task(case, "a", None))
 
 
 class Linear(torch.nn.Module):
@@ -149,14 +143,16 @@ def planted(cases):
     return [dataclasses.replace(c, image=i) for c, i in zip(cases, images, strict=True)]
 
 
-@pytest.mark.parametrize("hide", [0, 0.3, "blur", "mean"])
+@pytest.mark.parametrize("hide", [0, 0.3, "blur", "mean", "noise", "inpaint"])
 @pytest.mark.parametrize("name", ["kernel_shap", "feature_ablation"])
 def test_a_linear_classifier_gets_its_known_attribution(name, hide, linear, planted):
     """Sampled or not: an additive game is its own regression."""
     for case in planted[:2]:
         explanation = explain(name, linear, [case], hide=hide, output="logit")[0]
         segments = explanation.map.segments
-        change = unit_image(case.image) - hidden_image(case.image, hide, segments)
+        change = unit_image(case.image) - hidden_image(
+            case.image, segments, {**HIDE, "hide": hide}, lime_seed(case)
+        )
         known = linear.network.weights.detach().numpy() * change
         expected = np.bincount(segments.ravel(), known.ravel())
         np.testing.assert_allclose(explanation.map.values, expected, atol=1e-6)
@@ -216,7 +212,7 @@ BAD = [
     ({"method": "occlusion", "windw": 8}, r"x\.windw.*'window'"),
     ({"method": "rise", "probability": 1}, r"x\.probability"),
     ({"method": "rise", "sampels": 100}, r"x\.sampels.*'samples'"),
-    ({"method": "kernel_shap", "hide": "noise"}, r"x\.hide"),
+    ({"method": "kernel_shap", "hide": "nois"}, r"x\.hide"),
     ({"method": "kernel_shap", "superpixels": {"algorithm": "slic", "ratio": 0.1}}, "ratio"),
     ({"method": "feature_ablation", "samples": 10}, r"x\.samples"),
     ({"method": "random_weights", "of": {"method": "occlusion", "stride": 40}}, r"x\.of\.stride"),

@@ -114,6 +114,7 @@ METHODS: dict[str, Method] = {
         "KernelSHAP",
         "perturbation",
         "Lundberg & Lee 2017, sampled in pairs as Covert & Lee 2021",
+        stability=True,
     ),
     "rise": Method(
         "explainers.perturbation.rise", "RISE", "perturbation", "Petsiuk, Das & Saenko 2018"

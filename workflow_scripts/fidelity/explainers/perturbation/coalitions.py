@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context
+from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.perturbation.forward import classify_all
-from fidelity.explainers.perturbation.hiding import hidden_image, live_superpixels, unit_image
+from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.seeding import seed_for
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
 
-def lime_segments(context: Context, case: "PreparedCase", superpixels: dict) -> np.ndarray:
-    """Split a case's image as LIME does.
+def lime_parts(
+    context: Context, settings: dict[str, Any], case: "PreparedCase"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split a case's image as LIME does, and hide its superpixels as LIME does.
 
     By LIME's own seed, since where an image is flat (masked to the lung) noise decides quickshift's
     superpixels: a method is then compared with LIME on the same ones, and differs by what it does
@@ -24,14 +27,16 @@ def lime_segments(context: Context, case: "PreparedCase", superpixels: dict) -> 
 
     Args:
         context: the config's seed.
-        case: its working image.
-        superpixels: algorithm and its parameters, as LIME's.
+        settings: superpixels, hide, hide_sigma and hide_radius, as LIME's.
+        case: its working image and lung.
 
     Returns:
-        Labels 0 … k-1, int (H, W).
+        Labels 0 … k-1, int (H, W), and the image in which all are hidden, float32 (H, W) in [0, 1].
     """
     of_lime = seed_for(context.seed, case.case, "lime", 0)
-    return segment(rgb_image(case.image), superpixels, of_lime)
+    segments = segment(rgb_image(case.image), settings["superpixels"], of_lime, case.lung)
+    hidden = hidden_image(case.image, segments, settings, of_lime)
+    return segments, hidden.astype(np.float32)
 
 
 class Game:
@@ -47,12 +52,11 @@ class Game:
 
         Args:
             context: classifier, batch size and the config's seed.
-            settings: superpixels, hide, output and precision.
+            settings: as for `lime_parts` and `forward.classify`.
             case: the case.
         """
-        self.segments = lime_segments(context, case, settings["superpixels"])
+        self.segments, hidden = lime_parts(context, settings, case)
         image = unit_image(case.image)
-        hidden = hidden_image(case.image, settings["hide"], self.segments)
         self.players = live_superpixels(image, hidden, self.segments)
         self._context, self._settings = context, settings
         device = context.classifier.device

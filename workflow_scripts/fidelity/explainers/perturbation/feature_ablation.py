@@ -22,8 +22,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     Args:
         context: classifier, batch size and seed.
-        settings: hide (`mean` of the superpixel, `blur`, or a grey value in [0, 1]), output,
-            precision (as LIME's) and superpixels.
+        settings: hide, hide_sigma, hide_radius, output, precision and superpixels (all as LIME's).
 
     Returns:
         A function from tasks to maps of kind `superpixels`, in the unit of the output. Extras:

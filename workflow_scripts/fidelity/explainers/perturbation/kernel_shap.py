@@ -24,9 +24,8 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     Args:
         context: classifier, batch size and seed.
         settings: samples (images classified at most, the whole and the hidden one among them;
-            where all coalitions of the players fit, the Shapley values are exact), hide (`mean` of
-            the superpixel, `blur`, or a grey value in [0, 1]), output, precision (as LIME's) and
-            superpixels.
+            where all coalitions of the players fit, the Shapley values are exact), hide,
+            hide_sigma, hide_radius, output, precision and superpixels (all as LIME's).
 
     Returns:
         A function from tasks to maps of kind `superpixels`, in the unit of the output; their sum is

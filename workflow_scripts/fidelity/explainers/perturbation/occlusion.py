@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Explain, Explanation
+from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.perturbation.forward import classify_all, per_case
-from fidelity.explainers.perturbation.hiding import hidden_image, unit_image
+from fidelity.explainers.perturbation.hiding import unit_image
 from fidelity.maps import SaliencyMap
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     Args:
         context: classifier and batch size.
         settings: window and stride (pixels of the working image), fill (`mean` of the image,
-            `blur`, or a grey value in [0, 1]), output and precision (as LIME's).
+            `blur`, or a grey value in [0, 1]), fill_sigma (of the blur, pixels), output and precision
+            (as LIME's).
 
     Returns:
         A function from tasks to maps of kind `dense`: f(image) - f(image with the window hidden),
@@ -34,7 +36,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
 
     def explain(case: "PreparedCase", _seed: int, targets: Sequence[int]) -> list[Explanation]:
-        image, hidden = unit_image(case.image), hidden_image(case.image, settings["fill"])
+        image, hidden = unit_image(case.image), filling(case.image, settings)
         places = windows(image.shape, settings["window"], settings["stride"])
         boxes = [live_box(image != hidden, place) for place in places]
         # The whole image comes first; None (nothing under the window changes) shares its output.
@@ -49,6 +51,20 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         ]
 
     return per_case(context, explain)
+
+
+def filling(image: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Make the image that windows show: LIME's hidden image with the whole as one superpixel.
+
+    Args:
+        image: uint8 (H, W).
+        settings: fill and fill_sigma.
+
+    Returns:
+        float32 (H, W) in [0, 1].
+    """
+    as_lime = {"hide": settings["fill"], "hide_sigma": settings["fill_sigma"]}
+    return hidden_image(image, np.zeros(image.shape, int), as_lime, 0).astype(np.float32)
 
 
 def windows(shape: tuple[int, int], window: int, stride: int) -> list[Window]:
