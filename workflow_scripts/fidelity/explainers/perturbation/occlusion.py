@@ -25,8 +25,8 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     Args:
         context: classifier and batch size.
         settings: window and stride (pixels of the working image), fill (`mean` of the image,
-            `blur`, or a grey value in [0, 1]), fill_sigma (of the blur, pixels), output and precision
-            (as LIME's).
+            `blur`, or a grey value in [0, 1]), fill_sigma (of the blur, pixels), output and
+            precision (as LIME's).
 
     Returns:
         A function from tasks to maps of kind `dense`: f(image) - f(image with the window hidden),
