@@ -176,7 +176,7 @@ def main() -> None:
     """Check the maps, time both sides, print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=224, help="pixels of the working image")
-    parser.add_argument("--samples", type=int, default=500, help="masks and coalitions")
+    parser.add_argument("--samples", type=int, default=256, help="masks and coalitions")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{'method':26}{'peer':30}{'peer s':>9}{'ours s':>9}{'ratio':>8}")
