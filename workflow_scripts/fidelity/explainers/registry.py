@@ -179,6 +179,28 @@ METHODS: dict[str, Method] = {
             " piecewise linear",
         ),
     ),
+    "kernel_shap": Method(
+        "explainers.perturbation.kernel_shap",
+        "KernelSHAP",
+        "perturbation",
+        "Lundberg & Lee 2017, sampled in pairs as Covert & Lee 2021",
+        stability=True,
+    ),
+    "rise": Method(
+        "explainers.perturbation.rise", "RISE", "perturbation", "Petsiuk, Das & Saenko 2018"
+    ),
+    "occlusion": Method(
+        "explainers.perturbation.occlusion",
+        "Occlusion",
+        "perturbation",
+        "Zeiler & Fergus 2014, windows as in package captum",
+    ),
+    "feature_ablation": Method(
+        "explainers.perturbation.feature_ablation",
+        "Feature ablation",
+        "perturbation",
+        "leaving one superpixel out, as in package captum",
+    ),
     "lung_mask": Method(
         "explainers.baselines.lung_mask",
         "Whole lung",

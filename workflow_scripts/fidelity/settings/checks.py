@@ -7,6 +7,7 @@ from fidelity.explainers.registry import method_of, refusal
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
 from fidelity.settings.chexpert import check_chexpert
+from fidelity.settings.occlusion import check_occlusion
 from fidelity.settings.origin import check_origin
 from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
 from fidelity.settings.statistics import check_choice, check_statistics
@@ -42,6 +43,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
     for path, settings in all_explainers(config):
         _check_superpixels(settings, path, source)
         _check_sampling(settings, path, source)
+        check_occlusion(settings, path, config["datasets"], source)
         if isinstance(settings.get("layer"), dict):
             _check_names(settings["layer"], config["classifiers"], f"{path}.layer", source)
     _check_targets(config, source)

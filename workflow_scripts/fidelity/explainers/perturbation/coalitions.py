@@ -1,0 +1,95 @@
+"""Images of which some superpixels are hidden, through the classifier."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from fidelity.explainers.base import Context
+from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.perturbation.forward import classify_all
+from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
+from fidelity.explainers.superpixels import rgb_image, segment
+from fidelity.seeding import seed_for
+
+if TYPE_CHECKING:
+    from fidelity.datasets.prepared import PreparedCase
+
+
+def lime_parts(
+    context: Context, settings: dict[str, Any], case: "PreparedCase"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split a case's image as LIME does, and hide its superpixels as LIME does.
+
+    By LIME's own seed, since where an image is flat (masked to the lung) noise decides quickshift's
+    superpixels: a method is then compared with LIME on the same ones, and differs by what it does
+    with them.
+
+    Args:
+        context: the config's seed.
+        settings: superpixels, hide, hide_sigma and hide_radius, as LIME's.
+        case: its working image and lung.
+
+    Returns:
+        Labels 0 … k-1, int (H, W), and the image in which all are hidden, float32 (H, W) in [0, 1].
+    """
+    of_lime = seed_for(context.seed, case.case, "lime", 0)
+    segments = segment(rgb_image(case.image), settings["superpixels"], of_lime, case.lung)
+    hidden = hidden_image(case.image, segments, settings, of_lime)
+    return segments, hidden.astype(np.float32)
+
+
+class Game:
+    """The classifier as a function of the set of superpixels that it is shown.
+
+    Attributes:
+        segments: labels 0 … k-1, int (H, W).
+        players: labels of the superpixels that hiding changes; the others take no part.
+    """
+
+    def __init__(self, context: Context, settings: dict[str, Any], case: "PreparedCase") -> None:
+        """Set up the game of a case.
+
+        Args:
+            context: classifier, batch size and the config's seed.
+            settings: as for `lime_parts` and `forward.classify`.
+            case: the case.
+        """
+        self.segments, hidden = lime_parts(context, settings, case)
+        image = unit_image(case.image)
+        self.players = live_superpixels(image, hidden, self.segments)
+        self._context, self._settings = context, settings
+        device = context.classifier.device
+        self._image, self._hidden = (torch.from_numpy(x).to(device) for x in (image, hidden))
+        # Pixels of no player are shown: hiding does not change them.
+        player_of = np.full(self.superpixels, len(self.players))
+        player_of[self.players] = np.arange(len(self.players))
+        self._player_of_pixel = torch.from_numpy(player_of[self.segments]).to(device)
+
+    @property
+    def superpixels(self) -> int:
+        """Number of superpixels, players or not."""
+        return int(self.segments.max()) + 1
+
+    def values(self, coalitions: np.ndarray) -> np.ndarray:
+        """Classify the image once per coalition.
+
+        Args:
+            coalitions: bool (n, players), True where a player is shown.
+
+        Returns:
+            float64 (n, classes).
+        """
+        shown = np.column_stack([coalitions, np.ones(len(coalitions), bool)])
+        shown = torch.from_numpy(shown).to(self._image.device)
+
+        def perturb(run: slice) -> torch.Tensor:
+            return torch.where(shown[run][:, self._player_of_pixel], self._image, self._hidden)
+
+        return classify_all(self._context, self._settings, len(coalitions), perturb)
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Give every superpixel its player's value; those without a player get 0."""
+        weights = np.zeros(self.superpixels)
+        weights[self.players] = values
+        return weights

@@ -1,0 +1,98 @@
+"""Perturbed images through the classifier, in batches of one fixed size."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from fidelity.compute import autocast
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+
+if TYPE_CHECKING:
+    from fidelity.datasets.prepared import PreparedCase
+
+ExplainCase = Callable[["PreparedCase", int, Sequence[int]], list[Explanation]]
+"""Explains a case for several targets: gets the case, its seed and the targets' indices."""
+
+
+def per_case(context: Context, explain: ExplainCase) -> Explain:
+    """Explain tasks that follow each other and share a case together.
+
+    One forward pass answers for all classes, and the seed is the case's: the maps are those that
+    the tasks would get one by one, and so do not depend on the grouping.
+
+    Args:
+        context: gives the seeds.
+        explain: explains one case.
+
+    Returns:
+        A function from tasks to explanations.
+    """
+
+    def explain_all(tasks: Sequence[Task]) -> list[Explanation]:
+        explanations: list[Explanation] = []
+        for _, group in groupby(tasks, key=lambda task: task.case.case):
+            of_case = list(group)
+            targets = list(dict.fromkeys(task.target for task in of_case))
+            first = of_case[0]
+            found = explain(first.case, context.seed_of(first), targets)
+            by_target = dict(zip(targets, found, strict=True))
+            explanations += [by_target[task.target] for task in of_case]
+        return explanations
+
+    return explain_all
+
+
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Split `count` images into runs of at most `size`."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+@torch.inference_mode()
+def classify(context: Context, images: torch.Tensor, settings: dict[str, Any]) -> torch.Tensor:
+    """Classify one batch of perturbed images.
+
+    Args:
+        context: its classifier and batch size; a short batch is padded, since the kernels that a
+            library picks for another batch size round differently.
+        images: float (n, H, W) in [0, 1] on the classifier's device, n at most the batch size.
+        settings: output (`probability` or `logit`) and precision (`float32`, `bfloat16`, or `auto`:
+            bfloat16 where the hardware has it).
+
+    Returns:
+        float64 (n, classes), on the classifier's device.
+    """
+    classifier = context.classifier
+    padded = torch.nn.functional.pad(images.float(), (0, 0, 0, 0, 0, context.batch - len(images)))
+    with autocast(classifier.device, settings["precision"]):
+        logits = classifier(classifier.normalise(padded)).float()
+    probability = settings["output"] == "probability"
+    results = classifier.probabilities(logits) if probability else logits
+    return results[: len(images)].double()
+
+
+def classify_all(
+    context: Context,
+    settings: dict[str, Any],
+    count: int,
+    perturb: Callable[[slice], torch.Tensor],
+) -> np.ndarray:
+    """Classify perturbed images that are made batch by batch: memory is one batch, not all images.
+
+    Args:
+        context: as for `classify`.
+        settings: as for `classify`.
+        count: number of images.
+        perturb: makes the images of a run, as `classify` takes them.
+
+    Returns:
+        float64 (count, classes).
+    """
+    results = [
+        classify(context, perturb(run), settings).cpu().numpy()
+        for run in chunks(count, context.batch)
+    ]
+    return np.concatenate(results)

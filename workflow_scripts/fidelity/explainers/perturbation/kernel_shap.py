@@ -1,0 +1,60 @@
+"""KernelSHAP on superpixels (Lundberg & Lee 2017), in closed form."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fidelity.explainers.base import Context, Explain, Explanation
+from fidelity.explainers.perturbation import shapley
+from fidelity.explainers.perturbation.coalitions import Game
+from fidelity.explainers.perturbation.forward import per_case
+from fidelity.maps import SaliencyMap
+
+if TYPE_CHECKING:
+    from fidelity.datasets.prepared import PreparedCase
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set KernelSHAP up.
+
+    The players are the superpixels that hiding changes: the others are null players, whose Shapley
+    value is 0 and who do not change that of the rest.
+
+    Args:
+        context: classifier, batch size and seed.
+        settings: samples (images classified at most, the whole and the hidden one among them;
+            where all coalitions of the players fit, the Shapley values are exact), hide,
+            hide_sigma, hide_radius, output, precision and superpixels (all as LIME's).
+
+    Returns:
+        A function from tasks to maps of kind `superpixels`, in the unit of the output; their sum is
+        f(image) - f(all hidden). Extras: superpixels (their number), players (those that hiding
+        changes), exact (all coalitions were classified), surrogate_r2 (weighted by the Shapley
+        kernel, of the additive game; below 0 where it does worse than the mean, as it
+        must pass through both ends), forward_passes (images classified for this case, all its
+        classes together, without those that fill a batch up).
+    """
+
+    def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
+        game = Game(context, settings, case)
+        players = len(game.players)
+        chosen = shapley.design(players, settings["samples"], np.random.default_rng(seed))
+        ends = np.repeat([[False], [True]], players, axis=1)
+        values = game.values(np.concatenate([ends, chosen.coalitions]))
+        extras = {
+            "superpixels": game.superpixels,
+            "players": players,
+            "exact": chosen.exact,
+            "forward_passes": len(values),
+        }
+        explanations = []
+        for target in targets:  # one by one: solved together they would round differently
+            nothing, everything, between = np.split(values[:, target], [1, 2])
+            found = shapley.solve(chosen, between, nothing[0], everything[0])
+            fit = shapley.r2(chosen, between, nothing[0], found)
+            saliency = SaliencyMap("superpixels", game.spread(found), game.segments)
+            explanations.append(Explanation(saliency, {**extras, "surrogate_r2": fit}))
+        return explanations
+
+    return per_case(context, explain)

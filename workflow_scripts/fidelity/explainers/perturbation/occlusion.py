@@ -1,0 +1,145 @@
+"""Occlusion (Zeiler & Fergus 2014): a square slides over the image and hides what is below it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from fidelity.explainers.base import Context, Explain, Explanation
+from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.perturbation.forward import classify_all, per_case
+from fidelity.explainers.perturbation.hiding import unit_image
+from fidelity.maps import SaliencyMap
+
+if TYPE_CHECKING:
+    from fidelity.datasets.prepared import PreparedCase
+
+# (y0, x0, y1, x1), half-open.
+Window = tuple[int, int, int, int]
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set occlusion up, with captum's windows and captum's mean over those that cover a pixel.
+
+    Args:
+        context: classifier and batch size.
+        settings: window and stride (pixels of the working image), fill (`mean` of the image,
+            `blur`, or a grey value in [0, 1]), fill_sigma (of the blur, pixels), output and
+            precision (as LIME's).
+
+    Returns:
+        A function from tasks to maps of kind `dense`: f(image) - f(image with the window hidden),
+        averaged over the windows that cover a pixel, in the unit of the output. Extras: windows,
+        forward_passes (images classified for this case, all its classes together, without those
+        that fill a batch up).
+    """
+
+    def explain(case: "PreparedCase", _seed: int, targets: Sequence[int]) -> list[Explanation]:
+        image, hidden = unit_image(case.image), filling(case.image, settings)
+        places = windows(image.shape, settings["window"], settings["stride"])
+        boxes = [live_box(image != hidden, place) for place in places]
+        # The whole image comes first; None (nothing under the window changes) shares its output.
+        distinct = list(dict.fromkeys([None, *boxes]))
+        values = _values(context, settings, image, hidden, distinct)[:, targets]
+        index = {box: number for number, box in enumerate(distinct)}
+        losses = values[0] - values[[index[box] for box in boxes]]
+        extras = {"windows": len(places), "forward_passes": len(distinct)}
+        return [
+            Explanation(SaliencyMap("dense", mean_over_windows(image.shape, places, loss)), extras)
+            for loss in losses.T
+        ]
+
+    return per_case(context, explain)
+
+
+def filling(image: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+    """Make the image that windows show: LIME's hidden image with the whole as one superpixel.
+
+    Args:
+        image: uint8 (H, W).
+        settings: fill and fill_sigma.
+
+    Returns:
+        float32 (H, W) in [0, 1].
+    """
+    as_lime = {"hide": settings["fill"], "hide_sigma": settings["fill_sigma"]}
+    return hidden_image(image, np.zeros(image.shape, int), as_lime, 0).astype(np.float32)
+
+
+def windows(shape: tuple[int, int], window: int, stride: int) -> list[Window]:
+    """Place the windows as captum does: from the upper left corner, the last ones cut off.
+
+    Args:
+        shape: (height, width) in pixels.
+        window: side in pixels, at most the image's.
+        stride: step in pixels, at most the window: every pixel is covered.
+
+    Returns:
+        The windows, row by row.
+    """
+    rows, columns = (
+        [stride * step for step in range(-(-(side - window) // stride) + 1)] for side in shape
+    )
+    height, width = shape
+    return [(y, x, min(y + window, height), min(x + window, width)) for y in rows for x in columns]
+
+
+def live_box(live: np.ndarray, window: Window) -> Window | None:
+    """Shrink a window to the box around the pixels that hiding changes.
+
+    Two windows give the same image if, and only if, their boxes are equal: a box lies in both
+    windows, so what lies in it is hidden by both, and what lies outside changes nothing.
+
+    Args:
+        live: bool (H, W), pixels that hiding changes.
+        window: a window.
+
+    Returns:
+        The box; None where hiding changes nothing.
+    """
+    y0, x0, y1, x1 = window
+    inside = live[y0:y1, x0:x1]
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        return None
+    return (
+        y0 + int(rows[0]),
+        x0 + int(columns[0]),
+        y0 + int(rows[-1]) + 1,
+        x0 + int(columns[-1]) + 1,
+    )
+
+
+def mean_over_windows(
+    shape: tuple[int, int], places: Sequence[Window], values: np.ndarray
+) -> np.ndarray:
+    """Average the values of the windows over each pixel; float64 of the shape."""
+    totals, counts = np.zeros(shape), np.zeros(shape)
+    for (y0, x0, y1, x1), value in zip(places, values, strict=True):
+        totals[y0:y1, x0:x1] += value
+        counts[y0:y1, x0:x1] += 1
+    return totals / counts
+
+
+def _values(
+    context: Context,
+    settings: dict[str, Any],
+    image: np.ndarray,
+    hidden: np.ndarray,
+    boxes: Sequence[Window | None],
+) -> np.ndarray:
+    """Classify the image once per box to hide; float64 (boxes, classes)."""
+    device = context.classifier.device
+    shown, under = torch.from_numpy(image).to(device), torch.from_numpy(hidden).to(device)
+
+    def perturb(run: slice) -> torch.Tensor:
+        part = boxes[run]
+        images = shown.repeat(len(part), 1, 1)
+        for copy, box in zip(images, part, strict=True):
+            if box is not None:
+                y0, x0, y1, x1 = box
+                copy[y0:y1, x0:x1] = under[y0:y1, x0:x1]
+        return images
+
+    return classify_all(context, settings, len(boxes), perturb)

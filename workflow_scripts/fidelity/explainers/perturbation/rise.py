@@ -1,0 +1,86 @@
+"""RISE: randomized input sampling for explanation (Petsiuk, Das & Saenko 2018)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from fidelity.explainers.base import Context, Explain, Explanation
+from fidelity.explainers.perturbation.forward import chunks, classify, per_case
+from fidelity.explainers.perturbation.hiding import unit_image
+from fidelity.explainers.perturbation.rise_masks import Masks, draw
+from fidelity.maps import SaliencyMap
+
+if TYPE_CHECKING:
+    from fidelity.datasets.prepared import PreparedCase
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set RISE up.
+
+    The map is the mean output over random masks, weighted by how much each mask shows of a pixel
+    (equation 6 of the paper). The paper hides by black; its authors' code multiplies the normalised
+    network input by the mask, which hides by the mean of the normalisation: `fill` says which.
+
+    Args:
+        context: classifier, batch size and seed.
+        settings: samples (masks), cells (per side of a mask's grid), probability (of a cell to be
+            shown), fill (grey value in [0, 1] that masks fade to), normalise (`expectation`: by
+            the share of a pixel that masks are expected to show, the paper's; `coverage`: by the
+            share that they did show, which removes the noise of uneven coverage), output and
+            precision (as LIME's).
+
+    Returns:
+        A function from tasks to maps of kind `dense`, in the unit of the output. Extras:
+        forward_passes (images classified for this case, all its classes together, without those
+        that fill a batch up).
+    """
+
+    def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
+        device = context.classifier.device
+        image = torch.from_numpy(unit_image(case.image)).to(device)
+        cells, probability = settings["cells"], settings["probability"]
+        masks = draw(settings["samples"], cells, probability, case.image.shape, seed, device)
+        totals, coverage = weighted_sums(context, settings, image, masks, targets)
+        if settings["normalise"] == "coverage":
+            # A pixel that no mask shows has a total of 0 too.
+            maps = totals / np.maximum(coverage, np.finfo(float).tiny)
+        else:
+            maps = totals / (len(masks) * probability)
+        extras = {"forward_passes": len(masks)}
+        return [Explanation(SaliencyMap("dense", values), extras) for values in maps]
+
+    return per_case(context, explain)
+
+
+def weighted_sums(
+    context: Context,
+    settings: dict[str, Any],
+    image: torch.Tensor,
+    masks: Masks,
+    targets: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the masks, weighted by the output of the image seen through them; and unweighted.
+
+    Args:
+        context: classifier and batch size.
+        settings: fill, output and precision.
+        image: float32 (H, W) in [0, 1], on the classifier's device.
+        masks: made and forgotten batch by batch.
+        targets: indices of classes.
+
+    Returns:
+        (float64 (targets, H, W), float64 (H, W)).
+    """
+    totals = torch.zeros(len(targets), *masks.size, dtype=torch.float64, device=image.device)
+    coverage = torch.zeros(masks.size, dtype=torch.float64, device=image.device)
+    for run in chunks(len(masks), context.batch):
+        shown = masks.make(run)
+        seen = settings["fill"] + shown * (image - settings["fill"])
+        outputs = classify(context, seen, settings).float()
+        flat = shown.flatten(1)
+        for total, target in zip(totals, targets, strict=True):  # together they round differently
+            total += (outputs[:, target] @ flat).view_as(total)
+        coverage += shown.sum(0)
+    return totals.cpu().numpy(), coverage.cpu().numpy()
