@@ -49,3 +49,27 @@ def predict_logits(
             out = classifier(classifier.preprocess(full))
         logits.append(out[: len(part)].float().cpu().numpy())
     return np.concatenate(logits)
+
+
+@torch.inference_mode()
+def classify_padded(
+    classifier: Classifier, images: torch.Tensor, batch: int, output: str, precision: str
+) -> torch.Tensor:
+    """Classify one batch of images that were changed.
+
+    Args:
+        classifier: in eval mode.
+        images: float (n, H, W) in [0, 1] on the classifier's device, n at most `batch`.
+        batch: images per forward pass; a short batch is padded, since the kernels that a library
+            picks for another batch size round differently.
+        output: `probability` or `logit`.
+        precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
+
+    Returns:
+        float32 (n, classes), on the classifier's device.
+    """
+    padded = torch.nn.functional.pad(images.float(), (0, 0, 0, 0, 0, batch - len(images)))
+    with autocast(classifier.device, precision):
+        logits = classifier(classifier.normalise(padded)).float()
+    results = classifier.probabilities(logits) if output == "probability" else logits
+    return results[: len(images)]

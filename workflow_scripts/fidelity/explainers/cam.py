@@ -11,6 +11,7 @@ from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.cam_methods import METHODS, ClassTarget, FinerTarget
 from fidelity.explainers.layer_reader import LayerReader
+from fidelity.explainers.padding import padded
 from fidelity.maps import SaliencyMap
 
 
@@ -72,13 +73,9 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         return FinerTarget(category, settings["comparisons"], settings["alpha"])
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        images = np.stack([task.case.image for task in tasks])
-        targets = [target(task.target) for task in tasks]
-        pad = context.batch - len(tasks)  # a fixed batch size: kernels round by batch size
-        images = np.concatenate([images, np.zeros((pad, *images.shape[1:]), images.dtype)])
-        targets += [ClassTarget(0)] * pad
+        images, categories = padded(tasks, context.batch)
         with torch.set_grad_enabled(cam.uses_gradients):
-            grids = cam(classifier.preprocess(images), targets)
+            grids = cam(classifier.preprocess(images), list(map(target, categories)))
         cam.outputs = None  # holds the graph
         cam.activations_and_grads.release()
         return [

@@ -24,6 +24,7 @@ from fidelity.classifiers.model import Classifier
 from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.layer_reader import frozen
+from fidelity.explainers.padding import padded
 from fidelity.maps import SaliencyMap
 
 # Exact types: a subclass (timm's BatchNormAct2d) does more than the linear step.
@@ -50,10 +51,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     check(classifier)
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        images = np.stack([task.case.image for task in tasks])
-        pad = context.batch - len(tasks)  # a fixed batch size: kernels round by batch size
-        images = np.concatenate([images, np.zeros((pad, *images.shape[1:]), images.dtype)])
-        targets = [task.target for task in tasks] + [0] * pad
+        images, targets = padded(tasks, context.batch)
         _, parts = decompose(classifier, classifier.preprocess(images), targets)
         maps = saliency(parts, classifier.image_size, settings["scale"])
         return [Explanation(SaliencyMap("dense", values)) for values in maps[: len(tasks)]]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from fidelity.classifiers.model import Classifier
-from fidelity.compute import autocast
+from fidelity.classifiers.predict import classify_padded
 
 
 class Perturbed:
@@ -25,8 +25,7 @@ class Perturbed:
             image: float (H, W) in [0, 1].
             hidden: float (H, W), what a hidden superpixel shows.
             segments: labels 0 … k-1 (H, W).
-            batch: images per forward pass; a short last batch is padded, since the kernels that a
-                library picks for another batch size round differently.
+            batch: images per forward pass; a short last batch is padded.
         """
         self.classifier, self.batch = classifier, batch
         self.shown = torch.from_numpy(image).float().to(classifier.device)
@@ -58,13 +57,8 @@ class Perturbed:
         results = []
         for start in range(0, len(pictures), self.batch):
             bits = pictures[start : start + self.batch]
-            pad = self.batch - len(bits)
-            bits = torch.cat([bits, bits[-1:].expand(pad, -1)]) if pad else bits
             images = torch.where(bits[:, self.segments], self.shown, self.hidden)
-            with autocast(self.classifier.device, precision):
-                logits = self.classifier(self.classifier.normalise(images)).float()
-            if output == "probability":
-                logits = self.classifier.probabilities(logits)
-            results.append(logits[:, target])
-        values = torch.cat(results)[: len(pictures)].double()
+            answers = classify_padded(self.classifier, images, self.batch, output, precision)
+            results.append(answers[:, target])
+        values = torch.cat(results).double()
         return values[index], len(pictures)

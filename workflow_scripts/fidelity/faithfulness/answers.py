@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from fidelity.classifiers.model import Classifier
-from fidelity.compute import autocast
+from fidelity.classifiers.predict import classify_padded
 from fidelity.faithfulness.measure import Probabilities
 
 
@@ -13,8 +13,7 @@ def answers_of(classifier: Classifier, batch: int, dtype: str) -> Probabilities:
 
     Args:
         classifier: in eval mode, on its device.
-        batch: images per forward pass; a short last batch is filled up, since kernels round by the
-            batch size.
+        batch: images per forward pass; a short last batch is padded.
         dtype: of the forward passes: `float32`, `bfloat16` or `auto`.
 
     Returns:
@@ -22,17 +21,12 @@ def answers_of(classifier: Classifier, batch: int, dtype: str) -> Probabilities:
         probabilities (n,) of that class.
     """
 
-    @torch.inference_mode()
     def probabilities(images: np.ndarray, target: int) -> np.ndarray:
-        full = np.concatenate(
-            [images, np.zeros((-len(images) % batch, *images.shape[1:]), images.dtype)]
-        )
         found = []
-        for start in range(0, len(full), batch):
-            chunk = torch.from_numpy(full[start : start + batch]).to(classifier.device).float()
-            with autocast(classifier.device, dtype):
-                logits = classifier(classifier.normalise(chunk)).float()
-            found.append(classifier.probabilities(logits)[:, target].cpu())
-        return torch.cat(found)[: len(images)].numpy()
+        for chunk in torch.from_numpy(images).split(batch):
+            shown = chunk.to(classifier.device)
+            answers = classify_padded(classifier, shown, batch, "probability", dtype)
+            found.append(answers[:, target].cpu())
+        return torch.cat(found).numpy()
 
     return probabilities

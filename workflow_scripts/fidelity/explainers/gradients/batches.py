@@ -11,6 +11,7 @@ import torch
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.layer_reader import frozen
+from fidelity.explainers.padding import padded
 from fidelity.maps import SaliencyMap
 
 
@@ -78,14 +79,13 @@ def explainer(
 
 def batch_of(context: Context, tasks: Sequence[Task]) -> Batch:
     """Put tasks into a batch of the context's size; black images fill it up."""
-    images = np.stack([task.case.image for task in tasks])
-    pad = context.batch - len(tasks)
-    images = np.concatenate([images, np.zeros((pad, *images.shape[1:]), images.dtype)])
+    images, targets = padded(tasks, context.batch)
     device = context.classifier.device
+    seeds = [context.seed_of(task) for task in tasks]
     return Batch(
         torch.from_numpy(images).to(device).float() / 255,
-        torch.tensor([task.target for task in tasks] + [0] * pad, device=device),
-        tuple([context.seed_of(task) for task in tasks] + [0] * pad),
+        torch.tensor(targets, device=device),
+        tuple(seeds + [0] * (len(targets) - len(tasks))),
     )
 
 

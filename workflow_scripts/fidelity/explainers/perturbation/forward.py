@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from fidelity.compute import autocast
+from fidelity.classifiers.predict import classify_padded
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 
 if TYPE_CHECKING:
@@ -51,27 +51,20 @@ def chunks(count: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, count))
 
 
-@torch.inference_mode()
 def classify(context: Context, images: torch.Tensor, settings: dict[str, Any]) -> torch.Tensor:
     """Classify one batch of perturbed images.
 
     Args:
-        context: its classifier and batch size; a short batch is padded, since the kernels that a
-            library picks for another batch size round differently.
+        context: its classifier and batch size.
         images: float (n, H, W) in [0, 1] on the classifier's device, n at most the batch size.
-        settings: output (`probability` or `logit`) and precision (`float32`, `bfloat16`, or `auto`:
-            bfloat16 where the hardware has it).
+        settings: output and precision, as `classify_padded` takes them.
 
     Returns:
         float64 (n, classes), on the classifier's device.
     """
-    classifier = context.classifier
-    padded = torch.nn.functional.pad(images.float(), (0, 0, 0, 0, 0, context.batch - len(images)))
-    with autocast(classifier.device, settings["precision"]):
-        logits = classifier(classifier.normalise(padded)).float()
-    probability = settings["output"] == "probability"
-    results = classifier.probabilities(logits) if probability else logits
-    return results[: len(images)].double()
+    return classify_padded(
+        context.classifier, images, context.batch, settings["output"], settings["precision"]
+    ).double()
 
 
 def classify_all(
