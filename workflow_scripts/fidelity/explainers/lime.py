@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.lime_designs import PAIRED
 from fidelity.explainers.lime_forward import Perturbed
 from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import PAIRED, design
+from fidelity.explainers.lime_sampling import design
 from fidelity.explainers.lime_stability import separated, stability, z_of
 from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image, segment

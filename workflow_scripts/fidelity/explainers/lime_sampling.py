@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.linalg import hadamard
 
-PAIRED = frozenset({"antithetic", "hadamard"})
-"""Designs whose rows 2i and 2i + 1 are complements: their number of samples is even."""
+from fidelity.explainers.lime_designs import PAIRED
 
 
 def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarray:

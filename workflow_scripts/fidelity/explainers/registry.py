@@ -50,12 +50,17 @@ class Method:
     own_backward: bool = False
 
 
-# Networks of other activations or products of branches, by the names of torchvision and timm.
+# By the names of torchvision and timm. Not piecewise linear: GELU, SiLU, attention, layer norms.
+_SMOOTH = (
+    "convnext|vit|deit|beit|eva|cait|xcit|swin|maxvit|coatnet|mixer|convformer"
+    "|efficientnet|tf_efficientnet"
+)
+# Nor of plain ReLUs.
 _NO_RELU = (
-    "convnext|vit|deit|beit|eva|cait|xcit|swin|maxvit|coatnet|mixer|convformer|mobilevit|pvt|twins"
-    "|efficientnet|tf_efficientnet|mobilenet_?v[23]|lcnet|ghostnet|nfnet|dm_nfnet|efficientformer"
+    f"{_SMOOTH}|mobilevit|pvt|twins|mobilenet_?v[23]|lcnet|ghostnet|nfnet|dm_nfnet|efficientformer"
     "|poolformer|metaformer"
 )
+# Products of branches.
 _PRODUCTS = "regnet_?y"
 _RULES_OF_RELU = "its rules are those of ReLUs and linear layers; others get the plain gradient"
 GUIDED_UNSUPPORTED = (rf"torchscript|(?:timm:)?(?:{_NO_RELU})[\w.]*", _RULES_OF_RELU)
@@ -173,8 +178,7 @@ METHODS: dict[str, Method] = {
         "cam",
         "Srinivas & Fleuret 2019, as package pytorch-grad-cam (gradients of all layers)",
         unsupported=(
-            r"(?:timm:)?(?:vit|deit|beit|eva|swin|maxvit|coatnet|cait|xcit|mixer|convnext|convformer"
-            r"|efficientnet|tf_efficientnet|mobilenet_?v3|regnet_y|regnety)[\w.]*",
+            rf"(?:timm:)?(?:{_SMOOTH}|mobilenet_?v3|{_PRODUCTS})[\w.]*",
             "its input and bias gradients do not add up to the logit: it has layers that are not"
             " piecewise linear",
         ),
@@ -310,6 +314,11 @@ def method_of(name: str) -> Method:
         KeyError: unknown name.
     """
     return PLUGIN if name.startswith("plugin:") else METHODS[name]
+
+
+def inside_lung(entry: Mapping[str, Any]) -> bool:
+    """Say whether the superpixels of an explainer or a binarization are made inside the lung."""
+    return entry.get("superpixels", {}).get("algorithm") == "slic_lung"
 
 
 def refusal(method: str, architecture: str) -> str | None:

@@ -18,7 +18,7 @@ from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import inside_lung, method_of
 from fidelity.figures.gallery import place
 from fidelity.frames import lung_in_frame
 from fidelity.lung_model import predictor
@@ -201,12 +201,8 @@ def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
         return "it has maps of the study's own cases alone"
     if method.needs_second_reader:
         return "nobody has read this image a second time"
-    inside_lung = (
-        method.needs_lung
-        or entry.get("align") == "lung_box"
-        or entry.get("superpixels", {}).get("algorithm") == "slic_lung"
-    )
-    if inside_lung and case.lung_native is None:
+    needs_lung = method.needs_lung or entry.get("align") == "lung_box" or inside_lung(entry)
+    if needs_lung and case.lung_native is None:
         return "it needs a lung mask (LUNG=mask.png)"
     return None
 

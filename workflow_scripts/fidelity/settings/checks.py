@@ -3,13 +3,19 @@
 from typing import Any
 
 from fidelity.errors import InputError
-from fidelity.explainers.registry import method_of, refusal
+from fidelity.explainers.lime_designs import PAIRED
+from fidelity.explainers.registry import inside_lung, method_of, refusal
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
 from fidelity.settings.chexpert import check_chexpert
 from fidelity.settings.occlusion import check_occlusion
 from fidelity.settings.origin import check_origin
-from fidelity.settings.queries import all_explainers, all_postprocessing, expand_classifiers
+from fidelity.settings.queries import (
+    all_explainers,
+    all_postprocessing,
+    expand_classifiers,
+    rules_of,
+)
 from fidelity.settings.statistics import check_choice, check_statistics
 
 RESERVED_CLASSIFIERS = {"none"}
@@ -23,8 +29,6 @@ SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "slic_lung": {"n_segments": 50, "compactness": 10, "sigma": 0},
     "grid": {"cells": 8},
 }
-# Designs of LIME whose rows come with their complements.
-PAIRED_SAMPLING = {"antithetic", "hadamard"}
 
 
 def check_meaning(config: dict[str, Any], source: str) -> None:
@@ -186,7 +190,6 @@ def _check_binarizations(config: dict[str, Any], source: str) -> None:
             raise InputError(
                 "is a reserved name", file=source, field=path, remedy="Choose another name"
             )
-        parts = {path: entry}
         if entry["method"] == "per_explainer":
             for name in entry["explainers"]:
                 if name not in config["explainers"]:
@@ -196,10 +199,7 @@ def _check_binarizations(config: dict[str, Any], source: str) -> None:
                         field=f"{path}.explainers.{name}",
                         remedy=suggestion(name, config["explainers"], "Known"),
                     )
-            parts = {f"{path}.otherwise": entry["otherwise"]["binarization"]}
-            for name, rule in entry["explainers"].items():
-                parts[f"{path}.explainers.{name}"] = rule["binarization"]
-        for where, rule in parts.items():
+        for where, rule in rules_of(config, key):
             _check_rule(rule, where, config, source)
 
 
@@ -241,7 +241,7 @@ def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None
 
 def _check_sampling(settings: dict[str, Any], path: str, source: str) -> None:
     """Refuse odd numbers of samples where a design consists of pairs."""
-    if settings.get("sampling") not in PAIRED_SAMPLING:
+    if settings.get("sampling") not in PAIRED:
         return
     adaptive = settings.get("adaptive")
     if adaptive:
@@ -260,17 +260,11 @@ def _check_sampling(settings: dict[str, Any], path: str, source: str) -> None:
 
 def _inside_lung(config: dict[str, Any]) -> list[str]:
     """Name the explainers and binarizations whose superpixels are made inside the lung."""
-    rules = {}
-    for key, entry in config["binarizations"].items():
-        rules[f"binarizations.{key}"] = entry
-        if entry["method"] == "per_explainer":
-            rules[f"binarizations.{key}.otherwise"] = entry["otherwise"]["binarization"]
-            for name, rule in entry["explainers"].items():
-                rules[f"binarizations.{key}.explainers.{name}"] = rule["binarization"]
+    rules = [rule for key in config["binarizations"] for rule in rules_of(config, key)]
     return [
         f"{path}.superpixels"
-        for path, entry in [*all_explainers(config), *rules.items()]
-        if entry.get("superpixels", {}).get("algorithm") == "slic_lung"
+        for path, entry in [*all_explainers(config), *rules]
+        if inside_lung(entry)
     ]
 
 

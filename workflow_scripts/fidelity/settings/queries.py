@@ -128,6 +128,17 @@ def sees_reference(rule: dict[str, Any]) -> bool:
     return RULES[rule["method"]].uses_reference
 
 
+def rules_of(config: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
+    """List the simple rules of a binarization with their paths: itself, or those it holds."""
+    path, entry = f"binarizations.{name}", config["binarizations"][name]
+    if entry["method"] != "per_explainer":
+        return [(path, entry)]
+    found = [(f"{path}.otherwise", entry["otherwise"]["binarization"])]
+    for explainer, rule in entry["explainers"].items():
+        found.append((f"{path}.explainers.{explainer}", rule["binarization"]))
+    return found
+
+
 def all_postprocessing(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """List every post-processing setting with its path."""
     found = [("postprocess", config["postprocess"])]
