@@ -14,7 +14,7 @@ from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
 from fidelity.errors import InputError
 from fidelity.explainers.registry import family_of, method_of
-from fidelity.faithfulness.registry import METRICS as FAITHFULNESS_METRICS
+from fidelity.faithfulness.registry import needs_masks
 from fidelity.imported import locate
 
 try:

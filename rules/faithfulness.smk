@@ -4,7 +4,7 @@
 rule faithfulness:
     input:
         maps=faithfulness_maps,
-        prepared=lambda w: prepared_of(FAITHFULNESS_SPLITS)(w),
+        prepared=prepared_of(FAITHFULNESS_SPLITS),
         model=model_of,
         masks=faithfulness_masks,
         classes=classes_of,

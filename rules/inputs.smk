@@ -424,28 +424,22 @@ def reports_stability(entry):
     )
 
 
-def stability_blocks(dataset):
-    """Keys of the map files that go into stability.csv, in the order of `stability_maps`."""
+def stability_files(dataset):
+    """Map files that go into stability.csv: their keys, and where they lie."""
     return [
-        {
-            "dataset": dataset,
-            "split": split,
-            "classifier": classifier,
-            "explainer": explainer,
-        }
+        (
+            {
+                "dataset": dataset,
+                "split": split,
+                "classifier": classifier,
+                "explainer": explainer,
+            },
+            f"results/{dataset}/{classifier}/{explainer}/maps/{shard}.h5",
+        )
         for classifier, explainer in COMBINATIONS
         if reports_stability(EXPLAINERS[explainer])
         for split in cfg["explain"]["splits"]
-        for _ in shard_names(dataset, [split])
-    ]
-
-
-def stability_maps(w):
-    return [
-        f"results/{w.dataset}/{classifier}/{explainer}/maps/{shard}.h5"
-        for classifier, explainer in COMBINATIONS
-        if reports_stability(EXPLAINERS[explainer])
-        for shard in explained_shards(w.dataset)
+        for shard in shard_names(dataset, [split])
     ]
 
 
@@ -565,9 +559,7 @@ def faithfulness_maps(w):
 
 def faithfulness_masks(w):
     """The primary masks, where a metric is taken at them."""
-    if not any(
-        FAITHFULNESS_METRICS[name].needs_mask for name in FAITHFULNESS["metrics"]
-    ):
+    if not needs_masks(FAITHFULNESS["metrics"]):
         return []
     source = MADE_UNDER[w.classifier, w.explainer]
     return (

@@ -135,7 +135,7 @@ rule layers:
 
 rule stability:
     input:
-        maps=stability_maps,
+        maps=lambda w: [path for _, path in stability_files(w.dataset)],
     output:
         stability="results/{dataset}/tables/stability.csv",
     log:
@@ -148,7 +148,7 @@ rule stability:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        blocks=lambda w: stability_blocks(w.dataset),
+        blocks=lambda w: [block for block, _ in stability_files(w.dataset)],
         digest=digests.module_digest("stability", "maps", "tables.layout"),
     message:
         "Summarizing the stability of the maps of {wildcards.dataset}"

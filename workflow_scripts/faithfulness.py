@@ -60,9 +60,8 @@ def main(
             cases = list(shard)
         for task in make_tasks(cases, classifier, target, labels, compute["batch"], predict_logits):
             targets[task.case.case, task.cls] = task.target
-    explained = list_targets(explained_cases(maps, prepared), classifier.classes, targets)
     table = measure_maps(
-        explained,
+        explained_cases(maps, prepared),
         targets,
         classifier.classes,
         answers_of(classifier, compute["batch"], compute["dtype"]),
@@ -73,14 +72,6 @@ def main(
     )
     with atomic_path(output) as temporary:
         table.to_parquet(temporary, index=False)
-
-
-def list_targets(explained, classes: Sequence[str], targets: dict[tuple[str, str], int]):
-    """Pass cases and maps on; a map that says which class it explains is watched on that one."""
-    for case, record in explained:
-        if record.target and (case.case, record.cls) in targets:
-            targets[case.case, record.cls] = classes.index(record.target)
-        yield case, record
 
 
 if __name__ == "__main__":

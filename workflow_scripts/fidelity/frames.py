@@ -66,18 +66,18 @@ def reference_in_frame(case: PreparedCase, cls: str, scoring_size: ScoringSize) 
     Raises:
         KeyError: the case has no reference of that class.
     """
-    return _in_frame(decode(case.references[cls]), case, scoring_size)
+    return in_frame(decode(case.references[cls]), case, scoring_size)
 
 
 def lung_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray | None:
     """Decode the lung mask; boolean (H, W) in the frame, None if the case has none."""
     if case.lung_native is None:
         return None
-    return _in_frame(decode(case.lung_native), case, scoring_size)
+    return in_frame(decode(case.lung_native), case, scoring_size)
 
 
-def _in_frame(mask: np.ndarray, case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray:
-    """Crop a native mask to what the frame shows and bring it to the frame's size."""
+def in_frame(mask: np.ndarray, case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray:
+    """Crop a native mask, boolean (H, W), to what the frame shows and bring it to its size."""
     frame = frame_of(case, scoring_size)
     if scoring_size == "original":
         return mask

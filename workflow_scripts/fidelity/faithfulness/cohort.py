@@ -8,6 +8,7 @@ import pandas as pd
 from fidelity.cohort import order_of
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.faithfulness.measure import Options, Probabilities, measure
+from fidelity.frames import in_frame
 from fidelity.maps import MapRecord, Sign, raw_map
 from fidelity.masks import Masks, at_size, decode
 from fidelity.seeding import seed_for
@@ -30,7 +31,8 @@ def measure_maps(
 
     Args:
         explained: cases and their maps.
-        targets: (case, source class) → index of the class whose probability is watched.
+        targets: (case, source class) → index of the class whose probability is watched where the
+            map does not say which class it explains (it had no classifier); others are left out.
         classes: the classifier's.
         probabilities: of the classifier.
         masks: the binarized maps at native size; None where no metric needs them.
@@ -48,6 +50,7 @@ def measure_maps(
         key = (case.case, record.cls)
         if key not in targets:
             continue
+        target = classes.index(record.target) if record.target else targets[key]
         found = dict.fromkeys(["probability", *options.metrics], np.nan)
         mask = None if masks is None else _working_mask(masks, case, record.cls)
         if record.map is not None:
@@ -56,7 +59,7 @@ def measure_maps(
                 case.image / 255,
                 np.abs(values) if sign == "absolute" else values,
                 mask,
-                targets[key],
+                target,
                 probabilities,
                 options,
                 seed_for(seed, case.case, "road"),
@@ -67,7 +70,7 @@ def measure_maps(
                 "patient": case.patient,
                 "split": case.split,
                 "class": record.cls,
-                "target_class": classes[targets[key]],
+                "target_class": classes[target],
                 "status": record.status,
                 "mask_share": np.nan if mask is None else float(mask.mean()),
                 **found,
@@ -85,8 +88,7 @@ def _working_mask(masks: Masks, case: PreparedCase, cls: str) -> np.ndarray:
     encoding = masks.get(case.case, {}).get(cls)
     if encoding is None:
         return np.zeros(case.image.shape, bool)
-    y0, x0, y1, x1 = case.box
     mask = decode(encoding)
     if mask.shape != tuple(case.native_size):  # masks of the working frame
         return at_size(mask, case.image.shape)
-    return at_size(mask[y0:y1, x0:x1], case.image.shape)
+    return in_frame(mask, case, "working")

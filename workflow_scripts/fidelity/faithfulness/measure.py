@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidelity.faithfulness.registry import METRICS
 from fidelity.faithfulness.removal import (
     ROAD_NOISE,
     Fill,
@@ -101,8 +100,3 @@ def measure(
         else:
             found[name] = whole - float(answer[0])
     return found
-
-
-def needs_masks(metrics: Sequence[str]) -> bool:
-    """Say whether any of these metrics is taken at the binarized mask."""
-    return any(METRICS[name].needs_mask for name in metrics)

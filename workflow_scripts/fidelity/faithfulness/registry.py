@@ -1,5 +1,6 @@
 """The faithfulness metrics by name. Imports nothing heavy: tables and figures ask too."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -35,3 +36,8 @@ METRICS: dict[str, FaithfulnessMetric] = {
     ),
     "sufficiency": FaithfulnessMetric("Sufficiency", "lower", True, "DeYoung et al. 2020, ERASER"),
 }
+
+
+def needs_masks(metrics: Iterable[str]) -> bool:
+    """Say whether any of these metrics is taken at the binarized mask."""
+    return any(METRICS[name].needs_mask for name in metrics)
