@@ -63,7 +63,7 @@ def draw(
                 label=sweep,
             )
         axis.set_title(METRICS[metric].title if metric in METRICS else metric, loc="left")
-        if metric in METRICS and METRICS[metric].unit == "":
+        if metric in METRICS and METRICS[metric].unit == "1":
             axis.set_ylim(bottom=0)
         _name_depths(axis, shown[shown["sweep"] == sweeps[0]])
     axes[0, 0].set_ylabel("Mean with interval")
