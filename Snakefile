@@ -27,8 +27,16 @@ localrules:
     all,
     tables,
     figures,
+    checks,
     masks_png,
     notebooks,
+
+
+# At the very end, below whatever the other jobs had to say.
+onerror:
+    told = failures.told(failures.failures_of(log), CONFIG_FILES)
+    if told:
+        print(told, file=sys.stderr, flush=True)
 
 
 rule all:

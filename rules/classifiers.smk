@@ -34,13 +34,23 @@ rule check_classifier:
         "../workflow_scripts/check_classifier.py"
 
 
+rule checks:
+    # A file of its own: jobs that wait for it keep their input when a classifier is added.
+    input:
+        checks_of,
+    output:
+        touch("results/{dataset}/checked"),
+    message:
+        "Classifiers and imported maps of {wildcards.dataset} are checked"
+
+
 rule train:
     input:
         train=prepared_of(["train"]),
         val=prepared_of(["val"]),
         classes=classes_of,
         weights=start_weights,
-        checked=ancient(rules.check_classifier.output[0]),
+        checked=ancient(rules.checks.output[0]),
     output:
         model="results/{dataset}/{classifier}/model.safetensors",
         training="results/{dataset}/{classifier}/training.csv",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from fidelity import digests, settings
+from fidelity import digests, failures, settings
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
@@ -17,12 +17,12 @@ from fidelity.explainers.registry import family_of, method_of
 from fidelity.faithfulness.registry import needs_masks
 from fidelity.imported import locate
 
+CONFIG_FILES = (
+    ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
+)
+
 try:
-    cfg = settings.load(
-        config,
-        ", ".join(map(str, workflow.config_settings.configfiles))
-        or "config/config.yaml",
-    )
+    cfg = settings.load(config, CONFIG_FILES)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

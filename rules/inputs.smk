@@ -135,6 +135,16 @@ def classes_of(w):
 
 # ---- classifiers.smk ----
 
+
+def checks_of(w):
+    """What can be known to be wrong before anything is prepared, trained or explained."""
+    maps = IMPORTED if w.dataset in STUDIES else []
+    return [
+        *(f"results/{w.dataset}/{name}/architecture.json" for name in CLASSIFIERS),
+        *(f"results/{w.dataset}/none/{name}/imported.csv" for name in maps),
+    ]
+
+
 TRAINED = [name for name, entry in CLASSIFIERS.items() if entry["training"] is not None]
 
 

@@ -231,9 +231,22 @@ def test_several_null_baselines_are_counted_and_named():
     ]
 
 
+def test_only_val_explained_is_said_and_baselines_are_not_denied():
+    rows = [compared("lime", "lung", "a_higher", split="val", family="secondary")]
+    families = {"lime": "perturbation", "gradcam": "cam", "lung": "null"}
+    chapter = chapter_of(
+        rows, families, explainers=[localized(name, split="val") for name in families]
+    )
+    (short,) = texts(chapter)
+    assert short.startswith("Nothing can be concluded: only the split val was explained")
+    for title in ("Does one", "Does an"):
+        assert texts(chapter, title)[0].startswith("This question cannot be answered: only the")
+    assert texts(chapter, "How far") == ["No ceiling (U-Net, second reader) was run."]
+
+
 def test_one_explainer_no_nulls_and_no_classifier_read_well():
     alone = chapter_of([], {"lime": "perturbation"})
-    assert texts(alone) == ["There is no primary comparison: nothing can be concluded."]
+    assert texts(alone) == ["Nothing can be concluded: there is no primary comparison."]
     assert texts(alone, "Does one")[0].startswith("There is one explainer only")
     assert texts(alone, "Does an")[0].startswith("No null baseline was run")
     assert texts(alone, "How far")[0].startswith("No ceiling")

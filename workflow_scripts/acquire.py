@@ -38,6 +38,7 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         output.mkdir(parents=True, exist_ok=True)
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)
+        data = root  # errors name the user's own folder
     cases = list(reader.find_cases(data, settings))
     counts = count_labels(cases, getattr(reader, "multilabel", False))
     files = {

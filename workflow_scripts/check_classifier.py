@@ -7,6 +7,8 @@ from fidelity.joblog import job_log
 
 
 def main(
+    name: str,
+    dataset: str,
     settings: dict[str, Any],
     layers: dict[str, str | None],
     backward: dict[str, str],
@@ -17,6 +19,8 @@ def main(
     """Build the network, pass a zero image through it, find every layer.
 
     Args:
+        name: the classifier's, in the config.
+        dataset: the data set's, in the config.
         settings: `architecture`, `weights`, `trusted` of the classifier.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
         backward: explainer → its method, of those that change the backward pass: each must have a
@@ -24,6 +28,9 @@ def main(
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
+
+    Raises:
+        InputError: something cannot be used; says the whole config key.
     """
     import torch
 
@@ -31,25 +38,26 @@ def main(
     from fidelity.classifiers.architectures import build, normalisation
     from fidelity.classifiers.cam_layers import cam_size
     from fidelity.classifiers.model import Classifier
-    from fidelity.errors import InputError
+    from fidelity.errors import InputError, under
     from fidelity.explainers.gradients.operations import with_known_operations
     from fidelity.files import write_text
 
     architecture, weights = settings["architecture"], settings.get("weights")
     channels = 3
-    if architecture == store.TORCHSCRIPT:
-        network: torch.nn.Module = store.trusted_torchscript(
-            weights, settings.get("trusted", False)
-        )
-        channels = network.channels
-    else:
-        # The number of classes is not known yet, and no layer depends on it. ImageNet's weights are
-        # fetched now, so that a machine without a network says so before anything is computed.
-        pretrained = weights == "imagenet"
-        network = build(architecture, 2, pretrained, image_size=image_size, plugins=plugins)
-        if weights not in (None, "imagenet"):
-            store.initialise(network, weights, architecture)
-        channels = len(normalisation(architecture, False, plugins)[0])
+    with under(f"classifiers.{name}"):
+        if architecture == store.TORCHSCRIPT:
+            network: torch.nn.Module = store.trusted_torchscript(
+                weights, settings.get("trusted", False)
+            )
+            channels = network.channels
+        else:
+            # The number of classes is not known yet, and no layer depends on it. ImageNet's weights
+            # are fetched now: a machine without a network says so before anything is computed.
+            pretrained = weights == "imagenet"
+            network = build(architecture, 2, pretrained, image_size=image_size, plugins=plugins)
+            if weights not in (None, "imagenet"):
+                store.initialise(network, weights, architecture)
+            channels = len(normalisation(architecture, False, plugins)[0])
     mean, std = (0.5,) * channels, (0.5,) * channels
     classifier = Classifier(
         network, architecture, ("a", "b"), "softmax", channels, mean, std, image_size
@@ -60,27 +68,24 @@ def main(
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"{architecture} cannot take an image of {image_size} px: {error}",
-            field="image_size",
+            field=f"datasets.{dataset}.image_size",
             remedy="Choose another image_size or architecture",
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
         raise InputError(
             "the network does not return one row of values per image",
-            field=f"architecture: {architecture}",
+            field=f"classifiers.{name}.architecture",
         )
     found = {}
     for explainer, layer in sorted(layers.items()):
         if layer is not None:
-            name, size = cam_size(classifier, layer)
-            found[explainer] = {"layer": name, "size": list(size)}
+            with under(f"explainers.{explainer}"):
+                found_layer, size = cam_size(classifier, layer)
+            found[explainer] = {"layer": found_layer, "size": list(size)}
     for method in sorted(set(backward.values())):
-        try:
+        asking = min(key for key, each in backward.items() if each == method)
+        with under(f"explainers.{asking}"):
             with_known_operations(classifier, method)
-        except InputError as error:
-            asking = sorted(name for name, each in backward.items() if each == method)
-            raise InputError(
-                error.problem, field=f"explainers.{asking[0]}", remedy=error.remedy
-            ) from error
     content = {
         "architecture": architecture,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -93,6 +98,8 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
+            snakemake.wildcards.classifier,
+            snakemake.wildcards.dataset,
             snakemake.params.settings,
             snakemake.params.layers,
             snakemake.params.backward,

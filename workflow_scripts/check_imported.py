@@ -18,6 +18,7 @@ SHOWN = 3  # errors named; the rest is counted
 
 def main(
     cases: str,
+    explainer: str,
     settings: dict[str, Any],
     annotated: Collection[str],
     splits: Collection[str],
@@ -27,7 +28,8 @@ def main(
 
     Args:
         cases: cases.csv.
-        settings: the explainer's config entry.
+        explainer: its name in the config.
+        settings: its entry there.
         annotated: classes whose reference masks are scored.
         splits: those that are explained.
         output: imported.csv: case, class, file, and whether it was found.
@@ -45,10 +47,14 @@ def main(
     found = sum(row[-1] for row in rows)
     if problems:
         shown = "; ".join(str(problem) for problem in problems[:SHOWN])
-        raise InputError(f"{len(problems)} of {len(rows)} imported maps cannot be used: {shown}")
+        raise InputError(
+            f"{len(problems)} of {len(rows)} imported maps cannot be used: {shown}",
+            field=f"explainers.{explainer}",
+        )
     if rows and not found:
         raise InputError(
             f"none of {len(rows)} maps was found, the first looked for being {rows[0][2]!r}",
+            field=f"explainers.{explainer}",
             remedy="Correct 'folder' and 'pattern'",
         )
     with atomic_path(output) as temporary, open(temporary, "w", encoding="utf-8") as handle:
@@ -77,6 +83,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             snakemake.input.cases,
+            snakemake.wildcards.explainer,
             snakemake.params.settings,
             snakemake.params.annotated,
             snakemake.params.splits,

@@ -6,7 +6,7 @@ from typing import Any
 
 from fidelity.datasets import index
 from fidelity.datasets.cases import write_cases
-from fidelity.errors import InputError
+from fidelity.errors import InputError, under
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 from fidelity.near import suggestion
@@ -14,6 +14,7 @@ from fidelity.near import suggestion
 
 def main(
     raw_dir: str | Path,
+    name: str,
     settings: dict[str, Any],
     source: str,
     targets: dict[str, str],
@@ -26,6 +27,7 @@ def main(
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
+        name: the data set's, in the config.
         settings: of the data set.
         source: name in the registry.
         targets: config key → target rule; a class name among them must be one of the classes.
@@ -37,9 +39,10 @@ def main(
     Raises:
         InputError: something is wrong with the data set.
     """
-    found, left_out, names = index.index_cases(
-        source, Path(raw_dir) / "data", settings, near_report=near_duplicates
-    )
+    # Through the link, so that errors name the user's own folder.
+    root = (Path(raw_dir) / "data").resolve()
+    with under(f"datasets.{name}"):
+        found, left_out, names = index.index_cases(source, root, settings, near_duplicates)
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:
@@ -57,6 +60,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             raw_dir=snakemake.input.raw,
+            name=snakemake.wildcards.dataset,
             settings=snakemake.params.settings,
             source=snakemake.params.settings["source"],
             targets=snakemake.params.targets,

@@ -340,7 +340,7 @@ out, keys = Path({str(out)!r}), {keys!r}
 (out / "raw").mkdir(parents=True)
 (out / "raw" / "data").symlink_to({str(root)!r})
 with job_log(out / "job.log"):
-    index_cases.main(out / "raw", keys, "table", {{"explain.target": "reference"}},
+    index_cases.main(out / "raw", "own", keys, "table", {{"explain.target": "reference"}},
                      out / "cases.csv", out / "quarantine.csv", out / "classes.json")
     shard_cases.main(out / "cases.csv", out / "classes.json", {{}}, out / "shards")
     for shard in sorted((out / "shards").glob("*.csv")):

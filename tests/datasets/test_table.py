@@ -103,3 +103,46 @@ def test_mask_of_another_aspect_ratio_is_fatal(root):
     write_image(root / "m.png", np.zeros((12, 19), np.uint8))
     with pytest.raises(InputError, match=r"m.png: the mask is 19 x 12.*ratios differ.*Check"):
         index_cases("table", root, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("case,split,class,image", "'label' is missing.*; rename 'class' if that is it"),
+        (
+            "case,split,label,image,mask:Nodul",
+            "t.csv, 'annotated_classes'.*no column 'mask:Nodule'. Did you mean 'mask:Nodul'",
+        ),
+        ("case,split,label,image,mask:Nodule,foto", r"'foto': unknown column\. (?!.*digest)"),
+    ],
+)
+def test_a_column_of_another_name_is_explained(root, header, said):
+    (root / "t.csv").write_text(header + "\n")
+    with pytest.raises(InputError, match=said):
+        index_cases("table", root, SETTINGS)
+
+
+def test_a_mask_file_that_is_absent_is_not_said_to_be_no_mask(root):
+    (root / "m.png").unlink()
+    with pytest.raises(InputError, match=r"m\.png, 'mask:Nodule': the reference mask .*not exist"):
+        index_cases("table", root, SETTINGS)
+
+
+def test_masks_of_another_size_are_told_and_refused_under_strict(root, caplog):
+    index_cases("table", root, SETTINGS)
+    (said,) = [r.getMessage() for r in caplog.records if "image's size" in r.getMessage()]
+    assert said.startswith("2 masks")
+    assert said.endswith("m.png")
+    with pytest.raises(InputError, match=r"m\.png, 'strict': 2 masks are not of their image's"):
+        index_cases("table", root, {**SETTINGS, "strict": True})
+    write_image(root / "m.png", np.zeros((24, 36), np.uint8))
+    caplog.clear()
+    index_cases("table", root, {**SETTINGS, "strict": True})
+    assert "image's size" not in caplog.text
+
+
+def test_the_only_case_of_a_split_left_out_is_named_with_its_file(root):
+    (root / "sub/c.tif").write_bytes(b"no picture")
+    said = r"split 'test'; 'c' was left out \(.*c\.tif: the file is not a readable image"
+    with pytest.raises(InputError, match=said):
+        index_cases("table", root, {**SETTINGS, "explained": ["test"]})

@@ -140,11 +140,12 @@ def test_a_plugin_is_refused_before_training(tmp_path):
     entry = {"architecture": "plugin:smooth", "weights": None, "trusted": False}
     output = tmp_path / "architecture.json"
     with pytest.raises(InputError, match=r"explainers\.mine.*DeepLift has no rule for SiLU"):
-        check_classifier(entry, {}, {"mine": "deeplift"}, 32, [str(plugin)], str(output))
+        check_classifier(
+            "net", "demo", entry, {}, {"mine": "deeplift"}, 32, [str(plugin)], str(output)
+        )
     assert not output.exists()
-    check_classifier(
-        {**entry, "architecture": "resnet18"}, {}, {"mine": "deeplift"}, 32, [], str(output)
-    )
+    known = {**entry, "architecture": "resnet18"}
+    check_classifier("net", "demo", known, {}, {"mine": "deeplift"}, 32, [], str(output))
     assert json.loads(output.read_text())["architecture"] == "resnet18"
 
 

@@ -1,6 +1,7 @@
 """Figures are made, labelled, saved in both formats, and with equal bytes each time."""
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -104,6 +105,21 @@ def test_gallery_chooses_best_median_and_worst_without_repeats():
     assert values[-1] == iou.min()
     assert [group for group, *_ in gallery.choose(table.head(2), 3)] == ["best", "worst"]
     assert gallery.choose(table.head(0), 3) == []
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(90, 60), (60, 90)])
+def test_gallery_titles_are_inside_the_page(rows, shape):
+    names = ["an_explainer_of_a_long_name", "integrated_gradients", "lime", "shap", "rise"]
+    mask = np.zeros(shape, bool)
+    mask[10:30, 20:40] = True
+    panel = gallery.Panel(np.zeros(shape), mask, 0.5)
+    image = np.zeros(shape, np.uint8)
+    row = gallery.Row("best", "c1", "A", image, mask, dict.fromkeys(names, panel))
+    fig = gallery.draw([row] * rows, names, "lime")
+    fig.canvas.draw()
+    tops = [axis.title.get_window_extent().y1 for axis in fig.axes[: len(names) + 1]]
+    assert max(tops) <= fig.bbox.y1 + 1  # pixel
 
 
 def test_scripts_write_both_formats(tmp_path):

@@ -255,8 +255,16 @@ def test_report(study):
     [
         (lambda c: c["explainers"]["lime"].update(sample=3), "'samples'"),
         (lambda c: c["datasets"]["small"].update(root="elsewhere"), "elsewhere"),
-        (lambda c: c["classifiers"]["net"].update(architecture="resnet81"), "resnet18"),
-        (lambda c: c["explainers"]["gradcam"].update(layer="layer5"), "layer4"),
+        (
+            lambda c: c["classifiers"].update(
+                other={**c["classifiers"]["net"], "architecture": "resnet81"}
+            ),
+            "'classifiers.other.architecture': unknown architecture 'resnet81'. Did you mean",
+        ),
+        (
+            lambda c: c["explainers"]["gradcam"].update(layer="layer5"),
+            "'explainers.gradcam.layer': resnet18 has no layer 'layer5'. Did you mean layer4",
+        ),
     ],
     ids=["key", "root", "architecture", "layer"],
 )
@@ -266,4 +274,11 @@ def test_mistakes_stop_before_the_work(study, config, change, message):
     study.write(config)
     printed = study.snakemake(expect=1)
     assert message in printed
+    # Neither is another classifier trained meanwhile.
+    assert not (study.folder / "results/small/prepared").exists()
     assert not (study.folder / "results/small/net/model.safetensors").exists()
+    if message.startswith("'classifiers") or message.startswith("'explainers."):
+        end = printed[printed.rindex("1 failed job, config") :]
+        assert message in end
+        assert "log: results/logs/small/" in end
+        assert "type the same command again" in end

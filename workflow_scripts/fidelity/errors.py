@@ -1,5 +1,7 @@
 """The one error a user's input can cause."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -28,3 +30,23 @@ class InputError(ValueError):
         )
         text = f"{where}: {problem}" if where else problem
         super().__init__(f"{text}. {remedy}" if remedy else text)
+
+
+@contextmanager
+def under(prefix: str) -> Iterator[None]:
+    """Name the fields of errors that are raised inside in full, as config keys.
+
+    Args:
+        prefix: what the fields lie under, such as "classifiers.resnet18".
+
+    Raises:
+        InputError: the one raised inside, its field after `prefix`; as it was where a file was at
+            fault, not the config.
+    """
+    try:
+        yield
+    except InputError as error:
+        if error.file:
+            raise
+        field = f"{prefix}.{error.field}" if error.field else prefix
+        raise InputError(error.problem, field=field, remedy=error.remedy) from error

@@ -3,7 +3,7 @@
 import csv
 import math
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
@@ -122,14 +122,7 @@ def read_cases(path: str | Path) -> list[Case]:
         try:
             rows = csv.DictReader(handle, strict=True)
             columns = list(rows.fieldnames or [])
-            missing = [name for name in REQUIRED if name not in columns]
-            if missing:
-                raise InputError(
-                    f"the column {missing[0]!r} is missing (found: {', '.join(columns) or 'none'})",
-                    file=path,
-                    field=missing[0],
-                    remedy=f"A case table has at least the columns {', '.join(REQUIRED)}",
-                )
+            check_required(columns, path)
             return [_case(row, path, rows.line_num) for row in rows]
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(
@@ -150,6 +143,27 @@ def read_header(path: str | Path) -> list[str]:
                 file=path,
                 remedy="Save the table as comma-separated text in UTF-8",
             ) from error
+
+
+def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> None:
+    """See that a case table has the columns it cannot do without.
+
+    Args:
+        columns: those it has.
+        path: the table, named in the error.
+        hint: added to the remedy.
+
+    Raises:
+        InputError: one is missing.
+    """
+    for name in REQUIRED:
+        if name not in columns:
+            raise InputError(
+                f"the column {name!r} is missing (found: {', '.join(columns) or 'none'})",
+                file=path,
+                field=name,
+                remedy=f"A case table has at least the columns {', '.join(REQUIRED)}{hint}",
+            )
 
 
 def write_cases(path: str | Path, cases: Iterable[Case]) -> None:

@@ -45,6 +45,8 @@ class Examined:
         fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
             out would bias the scores without a trace.
         look: what the image looks like, to compare it with others; None if not asked for.
+        other_size: masks, relative to the data root, that are not of their image's size although
+            that is the size they are scored at.
     """
 
     case: Case
@@ -53,6 +55,7 @@ class Examined:
     file: str = ""
     fatal: bool = False
     look: Look | None = None
+    other_size: tuple[str, ...] = ()
 
 
 def examine(
@@ -84,6 +87,7 @@ def examine(
     """
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
+    other_size: list[str] = []
     try:
         data = read_bytes(root / case.image)
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
@@ -97,6 +101,8 @@ def examine(
             data = read_reference(root, path)
             values = decode_reference(data, root, path)
             _check_size(values.shape, shape, root / path, same_size)
+            if values.shape != shape and not native_is_mask:
+                other_size.append(path)
             digest.update(f"{name} {len(data)}\n".encode() + data)
             return values
 
@@ -105,9 +111,8 @@ def examine(
         for name, path in sorted(case.masks.items()):
             file = path
             if not (root / file_of(path)).is_file():
-                return Examined(
-                    case, image_digest, missing_mask(case, name, root / path), path, fatal=True
-                )
+                problem = _absent_mask(case, name, root / path)
+                return Examined(case, image_digest, problem, path, fatal=True)
             drawn = mask(f"mask:{name}", path)
             native = drawn.shape if native_is_mask else native
         for name, path in sorted(case.second_masks.items()):
@@ -128,7 +133,7 @@ def examine(
         spacing=spacing,
         spacing_from=spacing_from,
     )
-    return Examined(done, image_digest, look=seen)
+    return Examined(done, image_digest, look=seen, other_size=tuple(other_size))
 
 
 def missing_mask(case: Case, name: str, path: Path) -> InputError:
@@ -139,6 +144,15 @@ def missing_mask(case: Case, name: str, path: Path) -> InputError:
         field="annotated_classes",
         remedy="Add the mask (all zeros if nothing is to be seen) or drop the class from"
         " annotated_classes",
+    )
+
+
+def _absent_mask(case: Case, name: str, path: Path) -> InputError:
+    return InputError(
+        f"the reference mask of the case {case.case!r}, class {name!r}, does not exist",
+        file=path,
+        field=f"mask:{name}",
+        remedy="Add the file (all zeros if nothing is to be seen), or correct its path",
     )
 
 

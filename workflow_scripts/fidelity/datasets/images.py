@@ -16,6 +16,7 @@ from fidelity.errors import InputError
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1_000_000_000
 FORMATS = ("PNG", "JPEG", "TIFF")
+JPEG_START = b"\xff\xd8"
 # Deeper images that span less of their range than this would be left with 32 grey values or fewer.
 USED_RANGE = 1 / 8
 # A DICOM file may lack its mark; its name then still says what it is meant to be.
@@ -207,7 +208,9 @@ def decode_mask(data: bytes, path: str | Path) -> np.ndarray:
             f"the mask has {values.size} values ({shown}{', …' if values.size > 4 else ''})"
             " instead of 0 and one other",
             file=path,
-            remedy="Threshold it, and save it as PNG: JPEG compression blurs masks",
+            remedy="Threshold it, and save it as PNG: JPEG compression blurs masks"
+            if data.startswith(JPEG_START)
+            else "Threshold it, so that it holds 0 and one other value alone",
         )
     return mask
 

@@ -107,10 +107,11 @@ def index_cases(
         )
     examined = _examine_all(cases, root, settings, adapter, lung)
     _raise_fatal(examined, bool(settings.get("strict")))
+    _tell_other_sizes(examined, root, bool(settings.get("strict")))
     bad = [one for one in examined if one.problem]
     quarantine += [Quarantined(e.case.case, e.case.split, e.file, _reason(e.problem)) for e in bad]
     good = [one for one in examined if not one.problem]
-    raise_first(_absent_in_split([one.case for one in good], settings, follow))
+    raise_first(_absent_in_split([one.case for one in good], bad, settings, follow))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = _separate(leaks, [one.case for one in good], settings, quarantine)
     near = _near_duplicates(cases, good, settings)
@@ -360,6 +361,25 @@ def _raise_fatal(examined: list[Examined], strict: bool) -> None:
     raise_first([one.problem for one in examined if one.problem and (one.fatal or strict)])
 
 
+def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> None:
+    """Warn of masks that are brought to their image's size; under `strict`, refuse them."""
+    masks = [path for one in examined for path in one.other_size]
+    if not masks:
+        return
+    problem = (
+        f"{len(masks)} masks are not of their image's size, though of its aspect ratio; they would"
+        " be resampled (nearest neighbour) and scored at the image's size"
+    )
+    if strict:
+        raise InputError(
+            problem,
+            file=root / masks[0],
+            field="strict",
+            remedy="Give the masks at their images' sizes, or set strict: false",
+        )
+    log.warning("%s. The first: %s", problem, root / masks[0])
+
+
 def _reason(problem: InputError) -> str:
     """Word a problem for the quarantine table, which has a column for the file."""
     return f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
@@ -382,7 +402,9 @@ def _empty_classes(
     ]
 
 
-def _absent_in_split(cases: list[Case], settings: dict[str, Any], follow: bool) -> list[InputError]:
+def _absent_in_split(
+    cases: list[Case], bad: list[Examined], settings: dict[str, Any], follow: bool
+) -> list[InputError]:
     """Find annotated classes without a case to explain, and classes without one to train on."""
     by_split = {
         split: {
@@ -395,18 +417,29 @@ def _absent_in_split(cases: list[Case], settings: dict[str, Any], follow: bool) 
         for split in SPLITS
     }
     labels = {label for case in cases for label in case.labels}
+    lost = {(one.case.split, label): one for one in bad for label in one.case.labels}
     asked = [(s, c) for s in settings.get("explained", ()) for c in settings["annotated_classes"]]
     asked += [("train", label) for label in sorted(labels) if settings.get("trained")]
     return [
         InputError(
             f"the class {label!r} has no image"
-            f"{'' if follow or split == 'train' else ' with a mask'} in the split {split!r}",
-            field="datasets",
+            f"{'' if follow or split == 'train' else ' with a mask'} in the split {split!r}"
+            f"{_left_out(lost.get((split, label)))}",
+            field="annotated_classes",
             remedy="Add cases, drop the class (labels: {class: null}) or the split",
         )
         for split, label in asked
         if label not in by_split[split]
     ]
+
+
+def _left_out(one: Examined | None) -> str:
+    """Say which case was left out for a file that cannot be used, if one was."""
+    if one is None or one.problem is None:
+        return ""
+    return (
+        f"; {one.case.case!r} was left out ({one.problem.file or one.file}: {one.problem.problem})"
+    )
 
 
 def _classes(cases: list[Case], settings: dict[str, Any], multilabel: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ marked, spacing_row and spacing_column (mm per pixel of the image). Paths are re
 root; PNG, JPEG, TIFF or (images) DICOM. An indexed table (cases.csv) can be given again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fidelity.datasets.cases import (
@@ -18,6 +18,7 @@ from fidelity.datasets.cases import (
     SPACING_FROM,
     TAIL,
     Case,
+    check_required,
     read_cases,
     read_header,
 )
@@ -42,7 +43,8 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
         InputError: the root or table is missing, a column is missing or unknown, or a cell is bad.
     """
     path = table_path(Path(root), settings)
-    _check_columns(path)
+    columns = _checked_columns(path)
+    _check_mask_columns(path, columns, settings.get("annotated_classes", ()))
     yield from read_cases(path)
 
 
@@ -73,8 +75,10 @@ def table_path(root: Path, settings: dict) -> Path:
     return path
 
 
-def _check_columns(path: Path) -> None:
-    known = [*HEAD, *TAIL, *SPACING, SPACING_FROM, LUNG_FROM]
+def _checked_columns(path: Path) -> list[str]:
+    """Read the names of the columns; refuse what no reader knows."""
+    own = [*HEAD, *SPACING]
+    known = [*own, *TAIL, SPACING_FROM, LUNG_FROM]
     prefixes = (MASK_PREFIX, SECOND_PREFIX)
     columns = read_header(path)
     if len(columns) == 1 and ";" in columns[0]:
@@ -83,6 +87,8 @@ def _check_columns(path: Path) -> None:
             file=path,
             remedy="Save the table with commas",
         )
+    strange = [n for n in columns if n not in known and not n.startswith(prefixes)]
+    check_required(columns, path, f"; rename {strange[0]!r} if that is it" if strange else "")
     for name in columns:
         if columns.count(name) > 1:
             raise InputError(
@@ -97,5 +103,19 @@ def _check_columns(path: Path) -> None:
             "unknown column",
             file=path,
             field=name,
-            remedy=suggestion(name, [*known, *(prefix + "<class>" for prefix in prefixes)]),
+            remedy=suggestion(name, [*own, *(prefix + "<class>" for prefix in prefixes)]),
         )
+    return columns
+
+
+def _check_mask_columns(path: Path, columns: list[str], annotated: Iterable[str]) -> None:
+    """See that each annotated class has a column of masks."""
+    for name in annotated:
+        if MASK_PREFIX + name not in columns:
+            masks = [column for column in columns if column.startswith(MASK_PREFIX)]
+            raise InputError(
+                f"the annotated class {name!r} has no column {MASK_PREFIX + name!r}",
+                file=path,
+                field="annotated_classes",
+                remedy=suggestion(MASK_PREFIX + name, masks, "Mask columns there"),
+            )

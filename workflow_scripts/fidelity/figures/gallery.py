@@ -146,7 +146,7 @@ def draw(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     side = (width - 0.6) / columns
     aspect = max(row.image.shape[0] / row.image.shape[1] for row in rows)
     fig, axes = style.figure(
-        len(rows), columns, height=len(rows) * (side * aspect + 0.06) + 1.0, width=width
+        len(rows), columns, height=len(rows) * (side * aspect + 0.06) + 1.5, width=width
     )
     fig.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
     for line, row in zip(axes, rows, strict=True):

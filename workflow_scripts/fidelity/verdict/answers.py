@@ -25,7 +25,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
         return [Sentence("No explainer of a classifier was scored.", "note")]
     rows = evidence.primary(evidence.pooled)
     if not rows:
-        return [Sentence("There is no primary comparison: nothing can be concluded.", "note")]
+        return [Sentence(f"Nothing can be concluded: {_without_primary(evidence)}.", "note")]
     nulls, ceilings = evidence.of_family("null"), evidence.of_family("ceiling")
     for name in evidence.real:
         others = [other for other in evidence.real if other != name]
@@ -37,6 +37,17 @@ def headline(evidence: Evidence) -> list[Sentence]:
     if ceilings:
         found.extend(_below(evidence, ceilings, rows))
     return found
+
+
+def _without_primary(evidence: Evidence) -> str:
+    """Say why there is no primary comparison, although explainers were scored."""
+    if "test" not in evidence.splits:
+        return (
+            f"only the split {listed(evidence.splits)} was explained, on which thresholds and "
+            "classifiers may have been chosen; primary comparisons are of the split test (add it "
+            "to explain.splits). What was compared stands in comparisons.csv as secondary"
+        )
+    return "there is no primary comparison"
 
 
 def _confounded(confounded: Mapping[str, str]) -> Sentence:
@@ -58,6 +69,8 @@ def beats_others(evidence: Evidence) -> Section:
     nothing = (
         "There is one explainer only: there is no pair to compare."
         if len(evidence.real) == 1
+        else f"This question cannot be answered: {_without_primary(evidence)}."
+        if evidence.real and not any(map(evidence.primary, evidence.classes))
         else "There is no pair of explainers to compare."
     )
     return Section("Does one explainer beat another?", _by_class(evidence, pairs, nothing))
@@ -95,6 +108,8 @@ def _by_class(evidence: Evidence, choose, nothing: str) -> list[Group]:
 
 def _against(evidence: Evidence, family: str, nothing: str) -> list[Group]:
     others = set(evidence.of_family(family))
+    if others and evidence.real and not any(map(evidence.primary, evidence.classes)):
+        nothing = f"This question cannot be answered: {_without_primary(evidence)}."
 
     def pairs(rows: Sequence[Comparison]) -> Iterator[Comparison]:
         for name in evidence.real:

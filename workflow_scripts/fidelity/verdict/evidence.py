@@ -77,6 +77,11 @@ class Evidence:
     tables: Tables
 
     @property
+    def splits(self) -> list[str]:
+        """The splits whose scores these are."""
+        return list(self.localization["split"].unique())
+
+    @property
     def pooled(self) -> str:
         """The class of the headline: all classes together, or the only one."""
         return ALL_CLASSES if ALL_CLASSES in self.classes else self.classes[0]

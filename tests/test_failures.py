@@ -1,0 +1,51 @@
+"""What `onerror` tells at the end of a run."""
+
+from fidelity.failures import NO_REASON, failures_of, told
+
+LOG = """[Tue] Job 3: Checking
+Error in rule check_classifier:
+    message: None
+    jobid: 14
+    output: results/mine/resnet18/architecture.json
+    log: {first} (check log file(s) for error details)
+Error in rule train:
+    jobid: 15
+    log: {second} (check log file(s) for error details)
+Error in rule train:
+    jobid: 15
+    log: {second} (check log file(s) for error details)
+Error in rule export:
+    jobid: 16
+    log: {third} (check log file(s) for error details)
+Error in rule tiny:
+    jobid: 17
+"""
+
+
+def test_each_failed_job_is_told_once_with_its_reason(tmp_path):
+    paths = {name: tmp_path / f"{name}.log" for name in ("first", "second", "third")}
+    paths["first"].write_text(
+        "10:00:00 INFO begun\n10:00:01 ERROR 'layer': no layer 'x'. Known: y\n"
+    )
+    paths["second"].write_text(
+        "10:00:00 ERROR the job failed\nTraceback (most recent call last):\n"
+        '  File "a.py", line 1, in main\n    boom()\nValueError: NaN loss\n'
+    )
+    log = tmp_path / "snakemake.log"
+    log.write_text(LOG.format(**paths))
+    found = failures_of(log)
+    assert [(one.rule, one.reason) for one in found] == [
+        ("check_classifier", "'layer': no layer 'x'. Known: y"),
+        ("train", "ValueError: NaN loss"),
+        ("export", NO_REASON),
+    ]
+    text = told(found, "mine.yaml")
+    assert text.startswith("3 failed jobs, config mine.yaml:\n  check_classifier: 'layer'")
+    assert f"log: {paths['second']}\n" in text
+    assert text.endswith("what is finished is kept.")
+
+
+def test_nothing_failed(tmp_path):
+    (tmp_path / "log").write_text("Finished.\n")
+    assert told(failures_of(tmp_path / "log"), "c.yaml") == ""
+    assert failures_of(tmp_path / "absent") == []

@@ -1,0 +1,83 @@
+"""What failed in a run of Snakemake, told once more where the user's eyes are: at the end."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_RULE = re.compile(r"^Error in (?:rule|group job|checkpoint) (?P<rule>[\w-]+):")
+_LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error details\))?$")
+# As `fidelity.joblog` writes a line.
+_ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
+NO_REASON = "no reason in its log; perhaps it was killed (memory, time limit)"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed job: its rule, its log file, and what it said."""
+
+    rule: str
+    log: str
+    reason: str
+
+
+def failures_of(snakemake_log: str | Path) -> list[Failure]:
+    """List the failed jobs of a run, each once, in the order in which they failed.
+
+    Args:
+        snakemake_log: the log file of the run, as `onerror` is given it.
+
+    Returns:
+        One per failed job that has a log file. A traceback is represented by its last line.
+    """
+    found: dict[str, Failure] = {}
+    for rule, log in _failed(_text_of(snakemake_log)):
+        # A job that was tried again failed with what its log says now.
+        found[log] = Failure(rule, log, _reason(_text_of(log)))
+    return list(found.values())
+
+
+def told(failures: list[Failure], config: str) -> str:
+    """Word the failures, and what to do next.
+
+    Args:
+        failures: of a run.
+        config: the config files of the run.
+
+    Returns:
+        Several lines without a newline at the end; empty without failures.
+    """
+    if not failures:
+        return ""
+    lines = [f"{len(failures)} failed job{'s' * (len(failures) > 1)}, config {config}:"]
+    for failure in failures:
+        lines += [f"  {failure.rule}: {failure.reason}", f"    log: {failure.log}"]
+    lines.append("Mend what is named and type the same command again: what is finished is kept.")
+    return "\n".join(lines)
+
+
+def _text_of(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _failed(text: str) -> Iterator[tuple[str, str]]:
+    rule = ""
+    for line in text.splitlines():
+        if head := _RULE.match(line):
+            rule = head["rule"]
+        elif rule and (log := _LOG.match(line)):
+            yield rule, log["log"].split(", ")[0]
+            rule = ""
+
+
+def _reason(text: str) -> str:
+    """Give the last error of a job's log; of a traceback, the exception's line."""
+    lines = text.rstrip().splitlines()
+    for place in range(len(lines) - 1, -1, -1):
+        if error := _ERROR.match(lines[place]):
+            trace = [line for line in lines[place + 1 :] if line and not line.startswith(" ")]
+            return trace[-1] if trace else error["text"]
+    return lines[-1] if lines else NO_REASON
