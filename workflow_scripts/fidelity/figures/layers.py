@@ -69,9 +69,19 @@ def draw(
     axes[0, 0].set_ylabel("Mean with interval")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(
-        handles, labels, loc="outside lower center", ncols=min(4, len(labels)), title="Layer sweep"
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(4, len(labels)),
+        title=f"Layer sweep ({_splits_of(shown)}; masks: {wanted})",
     )
     return fig
+
+
+def _splits_of(shown: pd.DataFrame) -> str:
+    """Name the split, or splits, that rows are of."""
+    names = list(dict.fromkeys(shown["split"]))
+    return f"split{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def _families_of_sweeps(

@@ -133,10 +133,10 @@ def digits_of(unit: str) -> int:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number with a true minus sign; "–" if it is missing."""
+    """Write a number with a true minus sign, zero without one; "–" if it is missing."""
     if np.isnan(value):
         return ABSENT
-    return f"{value:.{digits}f}".replace("-", "−").replace("inf", "∞")
+    return f"{value:z.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
 def with_interval(value: float, low: float, high: float, digits: int) -> str:
