@@ -33,7 +33,7 @@ def test_each_failed_job_is_told_once_with_its_reason(tmp_path):
     )
     log = tmp_path / "snakemake.log"
     log.write_text(LOG.format(**paths))
-    found = failures_of(log)
+    found = failures_of([log])
     assert [(one.rule, one.reason) for one in found] == [
         ("check_classifier", "'layer': no layer 'x'. Known: y"),
         ("train", "ValueError: NaN loss"),
@@ -47,5 +47,5 @@ def test_each_failed_job_is_told_once_with_its_reason(tmp_path):
 
 def test_nothing_failed(tmp_path):
     (tmp_path / "log").write_text("Finished.\n")
-    assert told(failures_of(tmp_path / "log"), "c.yaml") == ""
-    assert failures_of(tmp_path / "absent") == []
+    assert told(failures_of([tmp_path / "log"]), "c.yaml") == ""
+    assert failures_of([tmp_path / "absent"]) == []

@@ -1,7 +1,7 @@
 """What failed in a run of Snakemake, told once more where the user's eyes are: at the end."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,17 +21,17 @@ class Failure:
     reason: str
 
 
-def failures_of(snakemake_log: str | Path) -> list[Failure]:
+def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
     """List the failed jobs of a run, each once, in the order in which they failed.
 
     Args:
-        snakemake_log: the log file of the run, as `onerror` is given it.
+        snakemake_logs: the log files of the run, as `onerror` is given them.
 
     Returns:
         One per failed job that has a log file. A traceback is represented by its last line.
     """
     found: dict[str, Failure] = {}
-    for rule, log in _failed(_text_of(snakemake_log)):
+    for rule, log in _failed("\n".join(map(_text_of, snakemake_logs))):
         # A job that was tried again failed with what its log says now.
         found[log] = Failure(rule, log, _reason(_text_of(log)))
     return list(found.values())
