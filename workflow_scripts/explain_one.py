@@ -98,11 +98,30 @@ def main(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("image")
-    parser.add_argument("--configfile", dest="config", default="config/config.yaml")
-    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
-    for option in ("dataset", "classifier", "explainer", "target", "lung", "out"):
-        parser.add_argument(f"--{option}")
+    parser.add_argument("image", help="the image's file (PNG, JPEG, TIFF, DICOM)")
+    parser.add_argument(
+        "--configfile",
+        dest="config",
+        default="config/config.yaml",
+        help="config of a study that has been run (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config",
+        dest="overrides",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="as Snakemake takes them",
+    )
+    for option, meaning in {
+        "dataset": "data set of the config (default: the first)",
+        "classifier": "classifier of the config (default: the first)",
+        "explainer": "explainer of the config (default: all that can explain one image)",
+        "target": "class to explain (default: the most probable)",
+        "lung": "mask of the lungs, for explainers and inputs that need one",
+        "out": "folder of the overlays and maps (default: explained/<image>)",
+    }.items():
+        parser.add_argument(f"--{option}", help=meaning)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         main(**vars(parser.parse_args()))
