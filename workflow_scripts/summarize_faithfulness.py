@@ -21,6 +21,8 @@ def main(
     seed: int,
     summary: str,
     cases: str,
+    sensitivity: Sequence[str] = (),
+    given: Sequence[str] = (),
 ) -> None:
     """Write both tables.
 
@@ -34,12 +36,21 @@ def main(
         seed: the config's seed.
         summary: faithfulness.csv.
         cases: faithfulness_cases.csv.
+        sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
+            none where it is not asked for.
+        given: explainers whose maps are read.
     """
-    parts = [
-        (combo, join(pd.read_parquet(one), pd.read_parquet(other), primary))
-        for combo, one, other in zip(combos, faithfulness, scores, strict=True)
+    files = iter(sensitivity)
+    moved = [
+        None if not sensitivity or combo["explainer"] in given else pd.read_parquet(next(files))
+        for combo in combos
     ]
-    write_csv(escape_formulas(summarize(parts, metrics, primary, statistics, seed)), summary)
+    parts = [
+        (combo, join(pd.read_parquet(one), pd.read_parquet(other), primary, third))
+        for combo, one, other, third in zip(combos, faithfulness, scores, moved, strict=True)
+    ]
+    table = summarize(parts, metrics, primary, statistics, seed, given)
+    write_csv(escape_formulas(table), summary)
     joined = [
         table.assign(**combo)[[*combo, *(name for name in table.columns if name not in combo)]]
         for combo, table in parts
@@ -59,4 +70,6 @@ if __name__ == "__main__":
             snakemake.params.seed,
             snakemake.output.summary,
             snakemake.output.cases,
+            list(snakemake.input.sensitivity),
+            snakemake.params.given,
         )

@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+# Measured by watching the probability as pixels go; by comparing the map's forecast with the logit;
+# by explaining changed images.
+By = Literal["removal", "infidelity", "sensitivity"]
 
 
 @dataclass(frozen=True)
@@ -13,12 +18,14 @@ class FaithfulnessMetric:
         direction: `higher` or `lower` is better.
         needs_mask: taken at the binarized mask, not over shares of pixels.
         source: the paper it comes from.
+        by: what measures it.
     """
 
     title: str
     direction: str
     needs_mask: bool
     source: str
+    by: By = "removal"
 
 
 METRICS: dict[str, FaithfulnessMetric] = {
@@ -35,9 +42,27 @@ METRICS: dict[str, FaithfulnessMetric] = {
         "Comprehensiveness", "higher", True, "DeYoung et al. 2020, ERASER"
     ),
     "sufficiency": FaithfulnessMetric("Sufficiency", "lower", True, "DeYoung et al. 2020, ERASER"),
+    "infidelity": FaithfulnessMetric(
+        "Infidelity", "lower", False, "Yeh et al. 2019, scaled as in package captum", "infidelity"
+    ),
+    "infidelity_relative": FaithfulnessMetric(
+        "Relative infidelity",
+        "lower",
+        False,
+        "the same as a share of what a map of zeros gets",
+        "infidelity",
+    ),
+    "sensitivity_max": FaithfulnessMetric(
+        "Sensitivity-max", "lower", False, "Yeh et al. 2019, as in package captum", "sensitivity"
+    ),
 }
 
 
 def needs_masks(metrics: Iterable[str]) -> bool:
     """Say whether any of these metrics is taken at the binarized mask."""
     return any(METRICS[name].needs_mask for name in metrics)
+
+
+def names_by(by: By, metrics: Iterable[str]) -> list[str]:
+    """Keep the metrics that are measured in one way."""
+    return [name for name in metrics if METRICS[name].by == by]
