@@ -198,6 +198,17 @@ def runs_a_network(w):
     return own or w.classifier != "none"
 
 
+def target_of_explainer(w):
+    """The target rule; one word for all explainers without a classifier."""
+    return (
+        "reference" if w.classifier == "none" else settings.target_of(cfg, w.explainer)
+    )
+
+
+def plugins_of_classifier(w):
+    return plugins_for(CLASSIFIERS.get(w.classifier, {}).get("architecture", "none"))
+
+
 def explain_threads(w):
     return COMPUTE["threads"] if runs_a_network(w) else 1
 
@@ -557,6 +568,47 @@ FAITHFULNESS_SPLITS = (
     ["test"] if "test" in cfg["explain"]["splits"] else cfg["explain"]["splits"]
 )
 MADE_UNDER = {(c, e): source for c in CLASSIFIERS for source, e in explainers_of(c)}
+
+
+# Explainers whose maps are read: they cannot be asked about a changed image.
+GIVEN = [name for name, entry in EXPLAINERS.items() if method_of(entry["method"]).given]
+
+
+def faithfulness_settings(w):
+    """What decides the faithfulness of maps that are there; sensitivity makes its own."""
+    own = {key: value for key, value in FAITHFULNESS.items() if key != "sensitivity"}
+    metrics = FAITHFULNESS["metrics"]
+    return {
+        **own,
+        "metrics": [name for name in metrics if METRICS[name].by != "sensitivity"],
+        "sign": cfg["postprocess"]["sign"],
+        "derivative": is_derivative(EXPLAINERS[w.explainer]),
+    }
+
+
+def sensitivity_files(w):
+    """One per pair of classifier and explainer, but those whose maps are read."""
+    if not names_by("sensitivity", FAITHFULNESS["metrics"]):
+        return []
+    return [
+        f"results/{w.dataset}/{MADE_UNDER[c, e]}/{e}/sensitivity.parquet"
+        for c, e in FAITHFULNESS_PAIRS
+        if e not in GIVEN
+    ]
+
+
+def sensitivity_digest(w):
+    network = (
+        [] if w.classifier == "none" else ["classifiers.store", "classifiers.predict"]
+    )
+    return digests.module_digest(
+        *modules_of(EXPLAINERS[w.explainer]),
+        "explainers.again",
+        "explainers.base",
+        "explainers.runner",
+        "faithfulness.sensitivity",
+        *network,
+    )
 
 
 def faithfulness_maps(w):
