@@ -638,6 +638,50 @@ def faithfulness_scores(w, classifier, explainer):
     return f"{folder}/{PRIMARY_BINARIZATION}/{PRIMARY_PROTOCOL}/scores.parquet"
 
 
+# ---- sanity.smk ----
+
+# Explainers whose maps must change with the network; none where the checks are off.
+CHECKED = settings.checked_explainers(cfg)
+SANITY_PAIRS = [(c, e) for c in CLASSIFIERS for e in CHECKED]
+# {classifier's key: its training seeds}, where it is trained with several.
+REPEATED = {
+    base: names
+    for base in cfg["classifiers"]
+    if len(names := [name for name in TRAINED if BASES[name] == base]) > 1
+}
+REPEATED_PAIRS = [
+    (base, e)
+    for base in REPEATED
+    for e, entry in EXPLAINERS.items()
+    if method_of(entry["method"]).needs_classifier
+]
+
+
+def sanity_digest(w):
+    return digests.module_digest(
+        *modules_of(EXPLAINERS[w.explainer]),
+        "classifiers.predict",
+        "classifiers.store",
+        "explainers.again",
+        "explainers.base",
+        "explainers.runner",
+        "sanity.measure",
+    )
+
+
+# Tables of the maps themselves, as far as the config asks for them; each joins tables.md.
+CHECK_TABLES = [
+    "stability",
+    *(["faithfulness"] if FAITHFULNESS_PAIRS else []),
+    *(["sanity"] if SANITY_PAIRS else []),
+    *(["repeatability"] if REPEATED_PAIRS else []),
+]
+
+
+def check_tables(w):
+    return [f"results/{w.dataset}/tables/{name}.csv" for name in CHECK_TABLES]
+
+
 # ---- provenance.smk ----
 
 # Not needed for the tables, so there or not when the tables are finished.
@@ -645,8 +689,6 @@ BESIDE_TABLES = (
     "figure_",
     "export_",
     "agreement",
-    "faithfulness",
-    "summarize_faithfulness",
     "explore",
     "fit_lung_model",
     "human_benchmark",
@@ -654,7 +696,6 @@ BESIDE_TABLES = (
     "measure_lung_model",
     "summary_over_datasets",
     "provenance",
-    "stability",
 )
 
 

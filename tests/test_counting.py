@@ -11,8 +11,8 @@ from torch import nn
 from fidelity import counting, digests
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
-from fidelity.classifiers.train import Examples, train
 from fidelity.classifiers.randomised import NOISE_IMAGES
+from fidelity.classifiers.train import Examples, train
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers import cam, lime, plugin
 from fidelity.explainers.base import Context, Task

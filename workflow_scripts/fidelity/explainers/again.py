@@ -56,7 +56,9 @@ def with_image(task: Task, image: np.ndarray, number: int) -> Task:
     return replace(task, case=case)
 
 
-def attributions(explain: Explain, tasks: Iterable[Task], batch: int) -> Iterator[np.ndarray | None]:
+def attributions(
+    explain: Explain, tasks: Iterable[Task], batch: int
+) -> Iterator[np.ndarray | None]:
     """Explain tasks in batches, one batch in memory at a time.
 
     Args:
@@ -85,4 +87,3 @@ def _alone(explain: Explain, task: Task) -> Explanation | None:
     except Exception:  # noqa: BLE001
         log.exception("case %s failed", task.case.case)
         return None
-

@@ -50,7 +50,9 @@ def join(
         `sensitivity_max` and `primary` more.
     """
     if sensitivity is None:
-        sensitivity = pd.DataFrame(columns=[*KEY, "sensitivity_max"]).astype(dict.fromkeys(KEY, "str"))
+        sensitivity = pd.DataFrame(columns=[*KEY, "sensitivity_max"]).astype(
+            dict.fromkeys(KEY, "str")
+        )
     measured = sensitivity[[*KEY, "sensitivity_max"]].astype({"sensitivity_max": "float64"})
     faithfulness = faithfulness.merge(measured.assign(sensitivity_asked=True), on=KEY, how="left")
     faithfulness["sensitivity_asked"] = faithfulness["sensitivity_asked"].eq(True)

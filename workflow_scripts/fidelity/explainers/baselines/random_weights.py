@@ -43,4 +43,3 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     module = importlib.import_module(f"fidelity.{method.module}")
     inner_context = dataclasses.replace(context, classifier=network, method=inner["method"])
     return module.make(inner_context, inner)
-
