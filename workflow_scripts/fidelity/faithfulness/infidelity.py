@@ -91,12 +91,16 @@ def infidelity(foretold: np.ndarray, drops: np.ndarray) -> float:
 
 
 def square_masks(shape: tuple[int, int], squares: Squares, seed: int) -> np.ndarray:
-    """Draw squares that lie inside an image: boolean (samples, H, W)."""
+    """Draw squares: boolean (samples, H, W).
+
+    They may stick out of the image, so that each pixel is as likely to be removed as any other: of
+    squares that lie inside, the corners, where marks and labels are, would hardly be in one.
+    """
     height, width = shape
     side = max(1, round(squares.side * min(shape)))
     rng = np.random.default_rng(seed)
-    tops = rng.integers(0, height - side + 1, squares.samples)
-    lefts = rng.integers(0, width - side + 1, squares.samples)
+    tops = rng.integers(1 - side, height, squares.samples)
+    lefts = rng.integers(1 - side, width, squares.samples)
     rows, columns = np.arange(height), np.arange(width)
     inside_rows = (rows >= tops[:, None]) & (rows < tops[:, None] + side)
     inside_columns = (columns >= lefts[:, None]) & (columns < lefts[:, None] + side)
