@@ -114,7 +114,9 @@ rule summarize_faithfulness:
         primary=cfg["statistics"]["primary"],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("faithfulness.table", "tables.layout"),
+        digest=digests.module_digest(
+            "faithfulness.registry", "faithfulness.table", "tables.layout"
+        ),
     message:
         "Joining faithfulness and localization on {wildcards.dataset}"
     script:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.faithfulness.registry import names_by
 from fidelity.faithfulness.table import join, summarize
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
@@ -51,8 +52,11 @@ def main(
     ]
     table = summarize(parts, metrics, primary, statistics, seed, given)
     write_csv(escape_formulas(table), summary)
+    unasked = [] if names_by("sensitivity", metrics) else ["sensitivity_asked", "sensitivity_max"]
     joined = [
-        table.assign(**combo)[[*combo, *(name for name in table.columns if name not in combo)]]
+        table.assign(**combo)[
+            [*combo, *(name for name in table.columns if name not in {*combo, *unasked})]
+        ]
         for combo, table in parts
     ]
     write_csv(escape_formulas(pd.concat(joined)), cases)
