@@ -11,8 +11,8 @@ from fidelity.figures import style
 from fidelity.summary import keep_test_split
 
 TITLES = {
-    "spearman": "Spearman's correlation",
-    "abs_spearman": "Spearman's correlation of |map|",
+    "spearman": "Rank correlation",
+    "abs_spearman": "Rank correlation of |map|",
     "ssim": "SSIM",
 }
 # Points of several explainers at one depth stand side by side, in depths.
@@ -50,7 +50,10 @@ def draw(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Fig
         axis.axhline(0, color=style.GREY, linewidth=0.6, zorder=0)
         axis.set_title(TITLES[name], loc="left")
         _name_depths(axis, rows, last)
-    axes[0, 0].set_ylabel("Similarity to the map of the trained network")
+    axes[0, 0].set_ylabel("Similarity to the own map")
+    # One for all panels, which are narrower than it.
+    middle = axes[0, len(names) // 2]
+    middle.set_xlabel("First layer with random weights; all after it are random too")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)))
     return fig
@@ -89,4 +92,3 @@ def _name_depths(axis: Axes, rows: pd.DataFrame, last: int) -> None:
         if len(depths):
             axis.axvline(last + 0.5, color=style.GREY, linewidth=0.6, linestyle=":")
     axis.set_xticks(places, [style.short(label) for label in labels], rotation=60, ha="right")
-    axis.set_xlabel("Random from the last layer down to")
