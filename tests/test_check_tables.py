@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from fidelity.errors import InputError
+from fidelity.faithfulness.registry import METRICS
 from fidelity.faithfulness.table import FAITHFULNESS, GIVEN, join, summarize
 from fidelity.repeatability import REPEATABILITY
 from fidelity.sanity.table import SANITY
@@ -101,6 +102,15 @@ def test_all_four_are_laid_out(tmp_path):
     assert "0.625 [0.100, 0.900]" in by_title["Agreement between training seeds"].rows[0]
     for page in (to_markdown(tables), to_latex(tables), to_html(tables, "x")):
         assert "0.11" not in page.replace("0.111", "")  # one class, where all are pooled
+
+
+@pytest.mark.parametrize(
+    ("value", "digits"),
+    [(0.000043, 6), (0.52, 2), (43.2, 0), (4300.0, 0), (0.0, 3), (float("nan"), 3)],
+)
+def test_squared_logits_have_two_significant_digits(value, digits):
+    assert METRICS["infidelity"].digits(value) == digits
+    assert METRICS["road"].digits(value) == 3
 
 
 def test_a_table_without_rows_is_left_out_and_a_broken_one_refused(tmp_path):

@@ -1,5 +1,6 @@
 """The faithfulness metrics by name. Imports nothing heavy: tables and figures ask too."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,7 @@ class FaithfulnessMetric:
         needs_mask: taken at the binarized mask, not over shares of pixels.
         source: the paper it comes from.
         by: what measures it.
+        squared: in squared logits, which are anywhere between 1e-6 and 1e3.
     """
 
     title: str
@@ -26,6 +28,13 @@ class FaithfulnessMetric:
     needs_mask: bool
     source: str
     by: By = "removal"
+    squared: bool = False
+
+    def digits(self, value: float) -> int:
+        """Give the decimals of a value in tables: three, or two significant ones."""
+        if not self.squared or not math.isfinite(value) or value <= 0:
+            return 3
+        return max(0, 1 - math.floor(math.log10(value)))
 
 
 METRICS: dict[str, FaithfulnessMetric] = {
@@ -43,7 +52,12 @@ METRICS: dict[str, FaithfulnessMetric] = {
     ),
     "sufficiency": FaithfulnessMetric("Sufficiency", "lower", True, "DeYoung et al. 2020, ERASER"),
     "infidelity": FaithfulnessMetric(
-        "Infidelity", "lower", False, "Yeh et al. 2019, scaled as in package captum", "infidelity"
+        "Infidelity",
+        "lower",
+        False,
+        "Yeh et al. 2019, scaled as in package captum",
+        "infidelity",
+        squared=True,
     ),
     "infidelity_relative": FaithfulnessMetric(
         "Relative infidelity",

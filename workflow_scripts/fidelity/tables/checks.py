@@ -83,7 +83,8 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
 
     def mean(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
-        return with_interval(row["mean"], row["ci_low"], row["ci_high"], 3)
+        values = row["mean"], row["ci_low"], row["ci_high"]
+        return with_interval(*values, METRICS[metric].digits(values[0]))
 
     def correlation(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
