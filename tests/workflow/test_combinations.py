@@ -190,11 +190,6 @@ def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(table_stu
     }  # fmt: skip
     assert set(sanity.loc[sanity.depth == 1, "layer"]) == {"fc"}
     assert (table_study.folder / figure).with_suffix(".pdf").is_file()
-    # A wider radius asks for new maps of changed images, and for nothing else to be made again.
-    config["faithfulness"]["sensitivity"]["radius"] = 0.1
-    table_study.write(config)
-    plan = table_study.plan("results/mine/tables/faithfulness.csv", figure)
-    assert plan == {"sensitivity": 2, "summarize_faithfulness": 1}
 
 
 def test_gradients_are_explained_and_networks_without_a_rule_stop_the_study(table_study):
