@@ -1,4 +1,4 @@
-"""Write the tables of docs/measuring.md from the code: metrics, protocols, baselines.
+"""Write the tables of docs/measuring.md from the code: metrics, protocols, baselines, faithfulness.
 
 Run by `make docs`; a test fails when the file on disk is out of date.
 """
@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from fidelity.explainers.registry import METHODS  # noqa: E402
+from fidelity.faithfulness.registry import METRICS as FAITHFULNESS  # noqa: E402
 from fidelity.metrics.conventions import PROTOCOLS, Protocol, base_name  # noqa: E402
 from fidelity.metrics.metric import Metric  # noqa: E402
 from fidelity.metrics.ranking_registry import RANKING, RankingMetric  # noqa: E402
@@ -30,6 +31,7 @@ def render(text: str) -> str:
         "ranking": metric_rows(RANKING.values()),
         "protocols": protocol_rows(PROTOCOLS.values()),
         "baselines": baseline_rows(),
+        "faithfulness": faithfulness_rows(),
     }
     for name, lines in tables.items():
         table = "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
@@ -72,6 +74,14 @@ def baseline_rows() -> list[str]:
         if method.family in ("null", "ceiling"):
             what = re.sub(r"^(null baseline|ceiling): ", "", method.source)
             rows.append(f"| `{key}` | {method.title} | {method.family} | {what} |")
+    return rows
+
+
+def faithfulness_rows() -> list[str]:
+    """One row per faithfulness metric."""
+    rows = ["| metric | name | better | source |", "|---|---|---|---|"]
+    for key, metric in FAITHFULNESS.items():
+        rows.append(f"| `{key}` | {metric.title} | {metric.direction} | {metric.source} |")
     return rows
 
 

@@ -23,7 +23,7 @@ rule faithfulness:
         mem_mb=memory(3000, 2000),
         runtime=240,
     params:
-        settings={**FAITHFULNESS, "sign": cfg["postprocess"]["sign"]},
+        settings=faithfulness_settings,
         target=cfg["explain"]["target"],
         seed=cfg["seed"],
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
@@ -31,7 +31,9 @@ rule faithfulness:
         digest=digests.module_digest(
             "faithfulness.answers",
             "faithfulness.cohort",
+            "faithfulness.infidelity",
             "faithfulness.measure",
+            "faithfulness.registry",
             "classifiers.predict",
             "classifiers.store",
             "cohort",
@@ -45,6 +47,43 @@ rule faithfulness:
         "../workflow_scripts/faithfulness.py"
 
 
+rule sensitivity:
+    input:
+        prepared=prepared_of(FAITHFULNESS_SPLITS),
+        classes=classes_of,
+        model=model_of,
+        fitted=fitted_of,
+    output:
+        "results/{dataset}/{classifier}/{explainer}/sensitivity.parquet",
+    log:
+        "results/logs/{dataset}/{classifier}/{explainer}/sensitivity.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/{explainer}/sensitivity.tsv"
+    wildcard_constraints:
+        explainer=any_of(name for name in EXPLAINERS if name not in GIVEN),
+    conda:
+        ENV
+    threads: explain_threads
+    resources:
+        mem_mb=memory(3000, 2000),
+        runtime=480,
+    params:
+        explainer=explainer_settings,
+        settings={
+            **FAITHFULNESS["sensitivity"],
+            "sign": cfg["postprocess"]["sign"],
+        },
+        target=target_of_explainer,
+        seed=cfg["seed"],
+        compute=explain_compute,
+        plugins=plugins_of_classifier,
+        digest=sensitivity_digest,
+    message:
+        "Measuring how far changed images move the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
+    script:
+        "../workflow_scripts/sensitivity.py"
+
+
 rule summarize_faithfulness:
     input:
         faithfulness=lambda w: [
@@ -52,6 +91,7 @@ rule summarize_faithfulness:
             for c, e in FAITHFULNESS_PAIRS
         ],
         scores=lambda w: [faithfulness_scores(w, c, e) for c, e in FAITHFULNESS_PAIRS],
+        sensitivity=sensitivity_files,
     output:
         summary="results/{dataset}/tables/faithfulness.csv",
         cases="results/{dataset}/tables/faithfulness_cases.csv",
@@ -70,10 +110,13 @@ rule summarize_faithfulness:
             for c, e in FAITHFULNESS_PAIRS
         ],
         metrics=FAITHFULNESS["metrics"],
+        given=GIVEN,
         primary=cfg["statistics"]["primary"],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("faithfulness.table", "tables.layout"),
+        digest=digests.module_digest(
+            "faithfulness.registry", "faithfulness.table", "tables.layout"
+        ),
     message:
         "Joining faithfulness and localization on {wildcards.dataset}"
     script:

@@ -279,6 +279,39 @@ rule figure_layers:
         "../workflow_scripts/figure_layers.py"
 
 
+rule figure_sanity:
+    input:
+        sanity="results/{dataset}/tables/sanity.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/sanity.png",
+            caption="captions/sanity.rst",
+            category="{dataset}",
+            subcategory="Sanity",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Similarity against random weights and another class",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/sanity.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_sanity.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_sanity.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        settings=DRAWING,
+        digest=digests.module_digest("figures.sanity", "tables.layout"),
+    message:
+        "Drawing the sanity checks of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_sanity.py"
+
+
 rule figure_lesion_size:
     input:
         scores=primary_scores_of_classifier,

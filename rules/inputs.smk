@@ -198,6 +198,17 @@ def runs_a_network(w):
     return own or w.classifier != "none"
 
 
+def target_of_explainer(w):
+    """The target rule; one word for all explainers without a classifier."""
+    return (
+        "reference" if w.classifier == "none" else settings.target_of(cfg, w.explainer)
+    )
+
+
+def plugins_of_classifier(w):
+    return plugins_for(CLASSIFIERS.get(w.classifier, {}).get("architecture", "none"))
+
+
 def explain_threads(w):
     return COMPUTE["threads"] if runs_a_network(w) else 1
 
@@ -559,6 +570,47 @@ FAITHFULNESS_SPLITS = (
 MADE_UNDER = {(c, e): source for c in CLASSIFIERS for source, e in explainers_of(c)}
 
 
+# Explainers whose maps are read: they cannot be asked about a changed image.
+GIVEN = [name for name, entry in EXPLAINERS.items() if method_of(entry["method"]).given]
+
+
+def faithfulness_settings(w):
+    """What decides the faithfulness of maps that are there; sensitivity makes its own."""
+    own = {key: value for key, value in FAITHFULNESS.items() if key != "sensitivity"}
+    metrics = FAITHFULNESS["metrics"]
+    return {
+        **own,
+        "metrics": [name for name in metrics if METRICS[name].by != "sensitivity"],
+        "sign": cfg["postprocess"]["sign"],
+        "derivative": is_derivative(EXPLAINERS[w.explainer]),
+    }
+
+
+def sensitivity_files(w):
+    """One per pair of classifier and explainer, but those whose maps are read."""
+    if not names_by("sensitivity", FAITHFULNESS["metrics"]):
+        return []
+    return [
+        f"results/{w.dataset}/{MADE_UNDER[c, e]}/{e}/sensitivity.parquet"
+        for c, e in FAITHFULNESS_PAIRS
+        if e not in GIVEN
+    ]
+
+
+def sensitivity_digest(w):
+    network = (
+        [] if w.classifier == "none" else ["classifiers.store", "classifiers.predict"]
+    )
+    return digests.module_digest(
+        *modules_of(EXPLAINERS[w.explainer]),
+        "explainers.again",
+        "explainers.base",
+        "explainers.runner",
+        "faithfulness.sensitivity",
+        *network,
+    )
+
+
 def faithfulness_maps(w):
     source = MADE_UNDER[w.classifier, w.explainer]
     return [
@@ -586,6 +638,50 @@ def faithfulness_scores(w, classifier, explainer):
     return f"{folder}/{PRIMARY_BINARIZATION}/{PRIMARY_PROTOCOL}/scores.parquet"
 
 
+# ---- sanity.smk ----
+
+# Explainers whose maps must change with the network; none where the checks are off.
+CHECKED = settings.checked_explainers(cfg)
+SANITY_PAIRS = [(c, e) for c in CLASSIFIERS for e in CHECKED]
+# {classifier's key: its training seeds}, where it is trained with several.
+REPEATED = {
+    base: names
+    for base in cfg["classifiers"]
+    if len(names := [name for name in TRAINED if BASES[name] == base]) > 1
+}
+REPEATED_PAIRS = [
+    (base, e)
+    for base in REPEATED
+    for e, entry in EXPLAINERS.items()
+    if method_of(entry["method"]).needs_classifier
+]
+
+
+def sanity_digest(w):
+    return digests.module_digest(
+        *modules_of(EXPLAINERS[w.explainer]),
+        "classifiers.predict",
+        "classifiers.store",
+        "explainers.again",
+        "explainers.base",
+        "explainers.runner",
+        "sanity.measure",
+    )
+
+
+# Tables of the maps themselves, as far as the config asks for them; each joins tables.md.
+CHECK_TABLES = [
+    "stability",
+    *(["faithfulness"] if FAITHFULNESS_PAIRS else []),
+    *(["sanity"] if SANITY_PAIRS else []),
+    *(["repeatability"] if REPEATED_PAIRS else []),
+]
+
+
+def check_tables(w):
+    return [f"results/{w.dataset}/tables/{name}.csv" for name in CHECK_TABLES]
+
+
 # ---- provenance.smk ----
 
 # Not needed for the tables, so there or not when the tables are finished.
@@ -593,8 +689,6 @@ BESIDE_TABLES = (
     "figure_",
     "export_",
     "agreement",
-    "faithfulness",
-    "summarize_faithfulness",
     "explore",
     "fit_lung_model",
     "human_benchmark",
@@ -602,7 +696,6 @@ BESIDE_TABLES = (
     "measure_lung_model",
     "summary_over_datasets",
     "provenance",
-    "stability",
 )
 
 

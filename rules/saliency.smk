@@ -79,18 +79,12 @@ rule explain:
         runtime=240,
     params:
         settings=explainer_settings,
-        target=lambda w: (
-            "reference"
-            if w.classifier == "none"
-            else settings.target_of(cfg, w.explainer)
-        ),
+        target=target_of_explainer,
         # A param that looks at `input` triggers no rerun: finished shards stay finished.
         max_failed_cases=lambda w, input: cfg["explain"]["max_failed_cases"],
         seed=cfg["seed"],
         compute=explain_compute,
-        plugins=lambda w: plugins_for(
-            CLASSIFIERS.get(w.classifier, {}).get("architecture", "none")
-        ),
+        plugins=plugins_of_classifier,
         digest=explain_digest,
     message:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"

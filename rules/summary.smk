@@ -14,6 +14,7 @@ rule format_tables:
             otherwise=[],
         ),
         lung_quality=lung_file("quality.csv"),
+        checks=check_tables,
     output:
         markdown="results/{dataset}/tables/tables.md",
         latex="results/{dataset}/tables/tables.tex",
@@ -108,7 +109,6 @@ rule tables:
                 "comparisons.csv",
                 "ranks.csv",
                 "seeds.csv",
-                "stability.csv",
                 "strata.csv",
                 "mixed_model.csv",
                 "verdict.md",
@@ -129,8 +129,9 @@ rule tables:
             dataset=STUDIES if SWEEPS and CLASSIFIERS else [],
         ),
         expand(
-            "results/{dataset}/tables/faithfulness.csv",
-            dataset=STUDIES if FAITHFULNESS_PAIRS else [],
+            "results/{dataset}/tables/{table}.csv",
+            dataset=STUDIES,
+            table=CHECK_TABLES,
         ),
 
 
@@ -154,6 +155,12 @@ rule figures:
         expand(
             "results/{dataset}/figures/{classifier}/layers.{format}",
             dataset=STUDIES if SWEEPS else [],
+            classifier=CLASSIFIERS,
+            format=["png", "pdf"],
+        ),
+        expand(
+            "results/{dataset}/figures/{classifier}/sanity.{format}",
+            dataset=STUDIES if SANITY_PAIRS else [],
             classifier=CLASSIFIERS,
             format=["png", "pdf"],
         ),

@@ -11,6 +11,7 @@ from torch import nn
 from fidelity import counting, digests
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
+from fidelity.classifiers.randomised import NOISE_IMAGES
 from fidelity.classifiers.train import Examples, train
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers import cam, lime, plugin
@@ -118,7 +119,7 @@ def test_a_randomised_copy_counts(classifier):
         explain = random_weights.make(Context(classifier, 4, 1, "random_weights"), settings)
         explain([_task(_images(1)[0])])
     # The noise of the batch statistics, the layer, the padded batch.
-    assert passes.forward == random_weights.NOISE_IMAGES + probing.forward + 4
+    assert passes.forward == NOISE_IMAGES + probing.forward + 4
     assert passes.backward == probing.backward + 4
 
 

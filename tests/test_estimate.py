@@ -2,8 +2,9 @@
 
 from types import SimpleNamespace
 
+from fidelity import settings
 from fidelity.datasets import registry
-from fidelity.estimate import count_cases, training_steps
+from fidelity.estimate import count_cases, further_maps, training_steps
 
 
 def test_steps_of_stages_are_counted_by_their_batch():
@@ -23,3 +24,23 @@ def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
     images, cohort = count_cases(config, "two")
     assert images == {"train": 5, "val": 0, "test": 0}
     assert cohort["train"] == 3
+
+
+def test_maps_of_checks_are_counted():
+    config = {
+        "datasets": {"demo": {"source": "phantom", "annotated_classes": ["COVID-19", "Non-COVID"]}},
+        "classifiers": {"net": {"architecture": "resnet18"}},
+        "explainers": {"cam": {"method": "gradcam"}, "edges": {"method": "edge_map"}},
+    }
+    cohort = {"train": 99, "val": 50, "test": 30}
+    off = settings.load(config, check_files=False)
+    assert further_maps(off, "demo", "cam", cohort) == {}
+    config["faithfulness"] = {"metrics": ["sensitivity_max"], "sensitivity": {"cases": None}}
+    config["sanity"] = {"cases": 4, "layers": 3}
+    loaded = settings.load(config, check_files=False)
+    # All 30 test maps eleven times; 4 cases of 2 classes by 3 depths, another class and as is.
+    assert further_maps(loaded, "demo", "cam", cohort) == {"sensitivity": 330, "sanity": 40}
+    assert further_maps(loaded, "demo", "edges", cohort) == {"sensitivity": 330}
+    config["sanity"] |= {"tests": ["logit"], "cases": 50}
+    loaded = settings.load(config, check_files=False)
+    assert further_maps(loaded, "demo", "cam", cohort)["sanity"] == 60

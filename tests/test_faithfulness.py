@@ -20,7 +20,7 @@ from fidelity.faithfulness import measure as measuring
 from fidelity.faithfulness.answers import answers_of
 from fidelity.faithfulness.cohort import measure_maps
 from fidelity.faithfulness.measure import Options, measure
-from fidelity.faithfulness.registry import METRICS
+from fidelity.faithfulness.registry import METRICS, names_by
 from fidelity.faithfulness.removal import background, imputed, ranked_pixels
 from fidelity.faithfulness.table import FAITHFULNESS, join, summarize
 from fidelity.maps import MapRecord, SaliencyMap
@@ -29,7 +29,7 @@ from fidelity.masks import encode
 SIDE = 20
 PATCH = np.zeros((SIDE, SIDE), bool)
 PATCH[5:10, 5:10] = True
-OPTIONS = Options(list(METRICS), 16, "black", [0.2, 0.5, 0.8])
+OPTIONS = Options(names_by("removal", METRICS), 16, "black", [0.2, 0.5, 0.8])
 
 
 def brightness_of_the_patch(images, _target):

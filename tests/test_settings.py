@@ -46,6 +46,12 @@ def test_defaults_do_not_share_state(demo):
 
 
 MISTAKES = [
+    (("sanity",), {"cases": 4, "explainers": ["lim"]}, r"sanity\.explainers.*'lim'.*'lime'"),
+    (("sanity",), {"cases": 4, "explainers": ["random_gradcam"]}, r"nothing to randomise"),
+    (("sanity",), {"case": 4}, r"sanity\.case.*'cases'"),
+    (("faithfulness", "sensitivity"), {"radius": 0.001}, r"faithfulness\.sensitivity\.radius"),
+    (("faithfulness", "metrics"), ["infidelty"], r"faithfulness\.metrics.*'infidelity'"),
+    (("classifiers", "repeatability"), {"architecture": "resnet18"}, "reserved"),
     (("datasets", "demo", "imagesize"), 3, r"datasets\.demo\.imagesize.*'image_size'"),
     (("explainers", "x"), {"method": "grad_cam"}, r"explainers\.x\.method.*'gradcam'"),
     (("explainers", "lime", "samples"), "many", r"explainers\.lime\.samples.*'many'"),
@@ -252,6 +258,24 @@ def test_the_seed_study_and_the_fair_one_keep_their_rules():
     stages = seed["classifiers"]["convnext_base"]["training"]["stages"]
     assert [stage["epochs"] for stage in stages] == [5, 10, 10]
     assert [stage["learning_rate"] for stage in stages] == [1e-3, 5e-4, 1e-5]
+
+
+def test_checks_need_explainers_that_they_can_be_asked_of(demo):
+    assert settings.checked_explainers(settings.load(demo)) == []
+    demo["sanity"] = {"cases": 4}
+    # Neither baselines, nor what has random weights already.
+    assert settings.checked_explainers(settings.load(demo)) == ["lime", "gradcam"]
+    demo["sanity"]["explainers"] = ["gradcam"]
+    assert settings.checked_explainers(settings.load(demo)) == ["gradcam"]
+    read = copy.deepcopy(demo)
+    read["explainers"] = {"reader": {"method": "second_reader"}}
+    read["sanity"] = {"cases": 4}
+    with pytest.raises(InputError, match="nothing to randomise"):
+        settings.load(read)
+    read["sanity"] = {"cases": 0}
+    read["faithfulness"] = {"metrics": ["sensitivity_max"]}
+    with pytest.raises(InputError, match="read maps made elsewhere"):
+        settings.load(read)
 
 
 def test_seeds_expand(demo):

@@ -29,13 +29,16 @@ def main(
         model: the classifier's file.
         masks: masks.json of the primary binarization; None where no metric needs it.
         classes: classes.json of the data set.
-        settings: metrics, steps, fill, road_shares, sign.
+        settings: metrics, steps, fill, road_shares, infidelity (samples, side), sign, derivative
+            (whether the explainer's maps are derivatives).
         target: rule of the class that is watched, for maps that were made without a classifier.
         seed: the config's seed.
         compute: threads, batch, device, dtype.
         plugins: Python files that the classifier's architecture is in.
         output: faithfulness.parquet.
     """
+    from functools import partial
+
     import cv2
 
     from fidelity.classifiers.predict import predict_logits
@@ -46,7 +49,9 @@ def main(
     from fidelity.explainers.runner import make_tasks
     from fidelity.faithfulness.answers import answers_of
     from fidelity.faithfulness.cohort import measure_maps
+    from fidelity.faithfulness.infidelity import Squares, measure_infidelity
     from fidelity.faithfulness.measure import Options
+    from fidelity.faithfulness.registry import names_by
     from fidelity.files import atomic_path
     from fidelity.masks import read_masks
 
@@ -60,15 +65,29 @@ def main(
             cases = list(shard)
         for task in make_tasks(cases, classifier, target, labels, compute["batch"], predict_logits):
             targets[task.case.case, task.cls] = task.target
+    infidelities = names_by("infidelity", settings["metrics"])
+    infidelity = partial(
+        measure_infidelity,
+        logits=answers_of(classifier, compute["batch"], compute["dtype"], "logit"),
+        squares=Squares(**settings["infidelity"], fill=settings["fill"]),
+        derivative=settings["derivative"],
+    )
     table = measure_maps(
         explained_cases(maps, prepared),
         targets,
         classifier.classes,
         answers_of(classifier, compute["batch"], compute["dtype"]),
         None if masks is None else read_masks(masks),
-        Options(settings["metrics"], settings["steps"], settings["fill"], settings["road_shares"]),
+        Options(
+            names_by("removal", settings["metrics"]),
+            settings["steps"],
+            settings["fill"],
+            settings["road_shares"],
+        ),
         sign=settings["sign"],
         seed=seed,
+        infidelity=infidelity if infidelities else None,
+        infidelities=infidelities,
     )
     with atomic_path(output) as temporary:
         table.to_parquet(temporary, index=False)

@@ -23,6 +23,7 @@ def main(
     html: str,
     lung_quality: str = "",
     dataset: str = "",
+    checks: Sequence[str] = (),
 ) -> None:
     """Write all tables in three formats.
 
@@ -42,6 +43,8 @@ def main(
         html: output, a standalone page.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
         dataset: key of the data set, for the table of the lungs.
+        checks: stability.csv, faithfulness.csv, sanity.csv, repeatability.csv, as far as they are
+            computed.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
@@ -72,6 +75,7 @@ def main(
     laid_out += tables.model_tables(modelled, statistics, unit)
     if classified is not None:
         laid_out.append(tables.classification_table(classified))
+    laid_out += tables.check_tables(checks, families)
     if lung_quality:
         measured = tables.read_results(lung_quality, tables.LUNG_NUMBERS)
         laid_out.append(tables.lung_table(measured, dataset))
@@ -104,4 +108,5 @@ if __name__ == "__main__":
             html=snakemake.output.html,
             lung_quality=snakemake.input.get("lung_quality", ""),
             dataset=snakemake.wildcards.dataset,
+            checks=list(snakemake.input.checks),
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.faithfulness.registry import names_by
 from fidelity.faithfulness.table import join, summarize
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
@@ -21,6 +22,8 @@ def main(
     seed: int,
     summary: str,
     cases: str,
+    sensitivity: Sequence[str] = (),
+    given: Sequence[str] = (),
 ) -> None:
     """Write both tables.
 
@@ -34,14 +37,26 @@ def main(
         seed: the config's seed.
         summary: faithfulness.csv.
         cases: faithfulness_cases.csv.
+        sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
+            none where it is not asked for.
+        given: explainers whose maps are read.
     """
-    parts = [
-        (combo, join(pd.read_parquet(one), pd.read_parquet(other), primary))
-        for combo, one, other in zip(combos, faithfulness, scores, strict=True)
+    files = iter(sensitivity)
+    moved = [
+        None if not sensitivity or combo["explainer"] in given else pd.read_parquet(next(files))
+        for combo in combos
     ]
-    write_csv(escape_formulas(summarize(parts, metrics, primary, statistics, seed)), summary)
+    parts = [
+        (combo, join(pd.read_parquet(one), pd.read_parquet(other), primary, third))
+        for combo, one, other, third in zip(combos, faithfulness, scores, moved, strict=True)
+    ]
+    table = summarize(parts, metrics, primary, statistics, seed, given)
+    write_csv(escape_formulas(table), summary)
+    unasked = [] if names_by("sensitivity", metrics) else ["sensitivity_asked", "sensitivity_max"]
     joined = [
-        table.assign(**combo)[[*combo, *(name for name in table.columns if name not in combo)]]
+        table.assign(**combo)[
+            [*combo, *(name for name in table.columns if name not in {*combo, *unasked})]
+        ]
         for combo, table in parts
     ]
     write_csv(escape_formulas(pd.concat(joined)), cases)
@@ -59,4 +74,6 @@ if __name__ == "__main__":
             snakemake.params.seed,
             snakemake.output.summary,
             snakemake.output.cases,
+            list(snakemake.input.sensitivity),
+            snakemake.params.given,
         )

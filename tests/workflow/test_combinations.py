@@ -121,6 +121,13 @@ def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study
     assert one != two
     table = pd.read_csv(table_study.folder / "results/mine/tables/comparisons.csv")
     assert set(table.classifier) == {"net-s1", "net-s2", "loaded", "tiny"}
+    repeated = pd.read_csv(table_study.folder / "results/mine/tables/repeatability.csv")
+    assert set(repeated.classifier) == {"net"}
+    assert set(repeated.explainer) == {"gradcam", "gradient"}
+    assert set(repeated.quantity) == {"spearman", "abs_spearman", "ssim", "mask_iou"}
+    assert (repeated.n_seeds == 2).all()
+    page = (table_study.folder / "results/mine/tables/tables.md").read_text()
+    assert "Agreement between training seeds on mine, test split" in page
 
 
 def test_null_baselines_alone(table_study):
@@ -151,24 +158,38 @@ def test_a_layer_sweep_has_its_table_and_figure(table_study):
     assert (table_study.folder / figure).with_suffix(".pdf").is_file()
 
 
-def test_faithfulness_is_measured_for_explainers_and_null_baselines(table_study):
+def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(table_study):
     config = _config(classifiers={"net": {"architecture": "resnet18", "training": {"epochs": 1}}})
     metrics = ["deletion_auc", "insertion_auc", "road", "comprehensiveness", "sufficiency"]
+    metrics += ["infidelity", "infidelity_relative", "sensitivity_max"]
     config["faithfulness"] = {"metrics": metrics, "steps": 4, "road_shares": [0.5]}
+    config["faithfulness"]["sensitivity"] = {"samples": 2, "cases": 2}
+    config["sanity"] = {"cases": 2, "layers": 2}
     del config["explainers"]["gradient"]
     table_study.write(config)
-    assert table_study.plan()["faithfulness"] == 2
-    table_study.snakemake("results/mine/tables/faithfulness.csv")
+    plan = table_study.plan()
+    assert (plan["faithfulness"], plan["sensitivity"], plan["sanity"]) == (2, 2, 1)
+    figure = "results/mine/figures/net/sanity.png"
+    table_study.snakemake("results/mine/tables/faithfulness.csv", figure)
     folder = table_study.folder / "results/mine/tables"
     table = pd.read_csv(folder / "faithfulness.csv")
     assert set(table.explainer) == {"gradcam", "noise"}
     assert set(table.metric) == set(metrics)
-    assert (table.n == 6).all()
+    assert (table.n == np.where(table.metric == "sensitivity_max", 2, 6)).all()
     assert (table.n_undefined == 0).all()
+    assert (table.loc[table.metric == "sensitivity_max", "mean"] > 0).all()
+    assert table.loc[table.metric == "infidelity_relative", "mean"].between(0, 1).all()
     cases = pd.read_csv(folder / "faithfulness_cases.csv")
     assert len(cases) == 12
     assert set(cases.split) == {"test"}
     assert cases.iou.notna().all()
+    sanity = pd.read_csv(folder / "sanity.csv")
+    assert set(sanity.explainer) == {"gradcam"}
+    assert {*zip(sanity.test, sanity.depth, strict=True)} == {
+        ("parameters", 1), ("parameters", 2), ("logit", 0),
+    }  # fmt: skip
+    assert set(sanity.loc[sanity.depth == 1, "layer"]) == {"fc"}
+    assert (table_study.folder / figure).with_suffix(".pdf").is_file()
 
 
 def test_gradients_are_explained_and_networks_without_a_rule_stop_the_study(table_study):

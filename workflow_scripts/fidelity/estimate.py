@@ -222,6 +222,36 @@ def time_training_step(classifier: Classifier, batch: int, compute: dict[str, An
     return seconds
 
 
+def further_maps(
+    config: dict[str, Any], dataset: str, explainer: str, cohort: dict[str, int]
+) -> dict[str, int]:
+    """Count the maps that checks make beside those that are scored, for one classifier.
+
+    Args:
+        config: a loaded config.
+        dataset: its key.
+        explainer: its key.
+        cohort: annotated classes of images per split.
+
+    Returns:
+        {check: maps}, of the checks that are asked for.
+    """
+    classes = len(config["datasets"][dataset]["annotated_classes"])
+    splits = config["explain"]["splits"]
+    explained = sum(cohort[split] for split in (["test"] if "test" in splits else splits))
+    entry, found = config["explainers"][explainer], {}
+    asked = config["faithfulness"]["sensitivity"]
+    moved = "sensitivity_max" in config["faithfulness"]["metrics"]
+    if moved and not method_of(entry["method"]).given:
+        cases = explained if asked["cases"] is None else min(explained, asked["cases"] * classes)
+        found["sensitivity"] = cases * (asked["samples"] + 1)
+    if explainer in settings.checked_explainers(config):
+        sanity = config["sanity"]
+        checks = sanity["layers"] * ("parameters" in sanity["tests"]) + ("logit" in sanity["tests"])
+        found["sanity"] = min(explained, sanity["cases"] * classes) * (checks + 1)
+    return found
+
+
 def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     """Estimate the dear steps of one data set.
 
@@ -230,7 +260,8 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
         dataset: its key.
 
     Returns:
-        One entry per training and per explainer and classifier, and one for preparing.
+        One entry per training, per explainer and classifier, per check that makes maps of its own,
+        and one for preparing.
     """
     compute, entry = config["compute"], config["datasets"][dataset]
     side, threads = entry["image_size"], compute["threads"]
@@ -262,6 +293,9 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
                 )
                 step = f"{dataset}: explain {key}, {name}"
                 costs.append(Cost(step, maps, maps * seconds * threads / 3600, maps * size))
+                for check, count in further_maps(config, dataset, key, cohort).items():
+                    step = f"{dataset}: {check} of {key}, {name}"
+                    costs.append(Cost(step, count, count * seconds * threads / 3600, 0))
     for key, explainer in config["explainers"].items():
         method = method_of(explainer["method"])
         # Reading maps that are there costs nothing beside making some.
@@ -280,4 +314,7 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
             )
         step = f"{dataset}: explain {key}"
         costs.append(Cost(step, maps, maps * seconds * cores / 3600, maps * size))
+        for check, count in further_maps(config, dataset, key, cohort).items():
+            step = f"{dataset}: {check} of {key}"
+            costs.append(Cost(step, count, count * seconds * cores / 3600, 0))
     return costs

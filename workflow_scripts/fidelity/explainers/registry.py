@@ -33,6 +33,9 @@ class Method:
             the table stability.csv.
         own_backward: changes the backward pass of the network's layers; `check_classifier` asks,
             before any training, whether it has a rule for each.
+        given: its maps are read, not computed from the image: a changed image has none.
+        per_grey_value: its maps are derivatives (logit per grey value), not contributions to the
+            logit: infidelity multiplies them by how much a pixel changed, not by whether it did.
     """
 
     module: str
@@ -48,6 +51,8 @@ class Method:
     unsupported: tuple[str, str] | None = None
     stability: bool = False
     own_backward: bool = False
+    given: bool = False
+    per_grey_value: bool = False
 
 
 # By the names of torchvision and timm. Not piecewise linear: GELU, SiLU, attention, layer norms.
@@ -82,6 +87,7 @@ METHODS: dict[str, Method] = {
         "Gradient",
         "gradient",
         "Simonyan, Vedaldi & Zisserman 2014",
+        per_grey_value=True,
     ),
     "input_x_gradient": Method(
         "explainers.gradients.vanilla", "Input × gradient", "gradient", "Shrikumar et al. 2016"
@@ -93,7 +99,11 @@ METHODS: dict[str, Method] = {
         "Sundararajan, Taly & Yan 2017, package captum",
     ),
     "smoothgrad": Method(
-        "explainers.gradients.smoothgrad", "SmoothGrad", "gradient", "Smilkov et al. 2017"
+        "explainers.gradients.smoothgrad",
+        "SmoothGrad",
+        "gradient",
+        "Smilkov et al. 2017",
+        per_grey_value=True,
     ),
     "gradient_shap": Method(
         "explainers.gradients.shap",
@@ -108,6 +118,7 @@ METHODS: dict[str, Method] = {
         "Springenberg et al. 2015, package captum",
         unsupported=GUIDED_UNSUPPORTED,
         own_backward=True,
+        per_grey_value=True,
     ),
     "guided_gradcam": Method(
         "explainers.gradients.guided",
@@ -116,6 +127,7 @@ METHODS: dict[str, Method] = {
         "Selvaraju et al. 2017, guided backprop by package captum",
         unsupported=GUIDED_UNSUPPORTED,
         own_backward=True,
+        per_grey_value=True,
     ),
     "deeplift": Method(
         "explainers.gradients.deeplift",
@@ -288,6 +300,7 @@ METHODS: dict[str, Method] = {
         needs_classifier=False,
         needs_second_reader=True,
         partial=True,
+        given=True,
     ),
     "imported": Method(
         "explainers.imported",
@@ -295,6 +308,7 @@ METHODS: dict[str, Method] = {
         "imported",
         "maps or masks made elsewhere",
         needs_classifier=False,
+        given=True,
     ),
 }
 
@@ -327,6 +341,15 @@ def refusal(method: str, architecture: str) -> str | None:
     if unsupported is None or re.fullmatch(unsupported[0], architecture) is None:
         return None
     return unsupported[1]
+
+
+def is_derivative(entry: Mapping[str, Any]) -> bool:
+    """Say whether an explainer's maps are signed derivatives at the pixels' grey values.
+
+    Magnitudes of derivatives are not: without their sign nothing says where the logit would go.
+    """
+    inner = entry.get("of", entry)
+    return method_of(inner["method"]).per_grey_value and not inner.get("magnitude", False)
 
 
 def family_of(entry: Mapping[str, Any]) -> Family:

@@ -8,25 +8,28 @@ from fidelity.classifiers.predict import classify_padded
 from fidelity.faithfulness.measure import Probabilities
 
 
-def answers_of(classifier: Classifier, batch: int, dtype: str) -> Probabilities:
+def answers_of(
+    classifier: Classifier, batch: int, dtype: str, output: str = "probability"
+) -> Probabilities:
     """Give the function that faithfulness asks.
 
     Args:
         classifier: in eval mode, on its device.
         batch: images per forward pass; a short last batch is padded.
         dtype: of the forward passes: `float32`, `bfloat16` or `auto`.
+        output: `probability`, or `logit`.
 
     Returns:
         A function from grey images float32 (n, H, W) in [0, 1] and the index of a class to the
-        probabilities (n,) of that class.
+        probabilities (or logits) (n,) of that class.
     """
 
-    def probabilities(images: np.ndarray, target: int) -> np.ndarray:
+    def answers(images: np.ndarray, target: int) -> np.ndarray:
         found = []
         for chunk in torch.from_numpy(images).split(batch):
             shown = chunk.to(classifier.device)
-            answers = classify_padded(classifier, shown, batch, "probability", dtype)
-            found.append(answers[:, target].cpu())
+            said = classify_padded(classifier, shown, batch, output, dtype)
+            found.append(said[:, target].cpu())
         return torch.cat(found).numpy()
 
-    return probabilities
+    return answers

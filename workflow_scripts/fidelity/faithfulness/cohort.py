@@ -1,6 +1,6 @@
 """The faithfulness of all maps of an explainer to a classifier, one row per case and class."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from fidelity.frames import in_frame
 from fidelity.maps import MapRecord, Sign, raw_map
 from fidelity.masks import Masks, at_size, decode
 from fidelity.seeding import seed_for
+
+Infidelity = Callable[..., dict[str, float]]
+"""`infidelity.measure_infidelity` of a classifier: called with image, map, target and seed."""
 
 HEAD = ["case", "patient", "split", "class", "target_class", "status", "mask_share", "probability"]
 
@@ -26,6 +29,8 @@ def measure_maps(
     *,
     sign: Sign,
     seed: int,
+    infidelity: Infidelity | None = None,
+    infidelities: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Measure all maps that were made.
 
@@ -39,6 +44,8 @@ def measure_maps(
         options: what to measure.
         sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
         seed: the config's seed.
+        infidelity: measures it; None where it is not asked for.
+        infidelities: which of its numbers are wanted.
 
     Returns:
         The table faithfulness.parquet: the columns of HEAD, then one per metric. `mask_share` is
@@ -46,24 +53,23 @@ def measure_maps(
         case and class.
     """
     rows = []
+    metrics = [*options.metrics, *infidelities]
     for case, record in explained:
         key = (case.case, record.cls)
         if key not in targets:
             continue
         target = classes.index(record.target) if record.target else targets[key]
-        found = dict.fromkeys(["probability", *options.metrics], np.nan)
+        found = dict.fromkeys(["probability", *metrics], np.nan)
         mask = None if masks is None else _working_mask(masks, case, record.cls)
         if record.map is not None:
-            values = raw_map(record.map, case.image.shape)
-            found = measure(
-                case.image / 255,
-                np.abs(values) if sign == "absolute" else values,
-                mask,
-                target,
-                probabilities,
-                options,
-                seed_for(seed, case.case, "road"),
-            )
+            image, values = case.image / 255, raw_map(record.map, case.image.shape)
+            values = np.abs(values) if sign == "absolute" else values
+            noise = seed_for(seed, case.case, "road")
+            found |= measure(image, values, mask, target, probabilities, options, noise)
+            if infidelity is not None:
+                places = seed_for(seed, case.case, "infidelity")
+                of_map = infidelity(image, values, target, seed=places)
+                found |= {name: of_map[name] for name in infidelities}
         rows.append(
             {
                 "case": case.case,
@@ -77,8 +83,8 @@ def measure_maps(
             }
         )
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    names = [*HEAD, *options.metrics]
-    numbers = dict.fromkeys(["mask_share", "probability", *options.metrics], "float64")
+    names = [*HEAD, *metrics]
+    numbers = dict.fromkeys(["mask_share", "probability", *metrics], "float64")
     texts = dict.fromkeys(HEAD[:6], "str")
     return pd.DataFrame(rows, columns=names).astype(texts | numbers)
 

@@ -1,7 +1,13 @@
 """The faithfulness metrics by name. Imports nothing heavy: tables and figures ask too."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+# Measured by watching the probability as pixels go; by comparing the map's forecast with the logit;
+# by explaining changed images.
+By = Literal["removal", "infidelity", "sensitivity"]
 
 
 @dataclass(frozen=True)
@@ -13,12 +19,22 @@ class FaithfulnessMetric:
         direction: `higher` or `lower` is better.
         needs_mask: taken at the binarized mask, not over shares of pixels.
         source: the paper it comes from.
+        by: what measures it.
+        squared: in squared logits, which are anywhere between 1e-6 and 1e3.
     """
 
     title: str
     direction: str
     needs_mask: bool
     source: str
+    by: By = "removal"
+    squared: bool = False
+
+    def digits(self, value: float) -> int:
+        """Give the decimals of a value in tables: three, or two significant ones."""
+        if not self.squared or not math.isfinite(value) or value <= 0:
+            return 3
+        return max(0, 1 - math.floor(math.log10(value)))
 
 
 METRICS: dict[str, FaithfulnessMetric] = {
@@ -35,9 +51,32 @@ METRICS: dict[str, FaithfulnessMetric] = {
         "Comprehensiveness", "higher", True, "DeYoung et al. 2020, ERASER"
     ),
     "sufficiency": FaithfulnessMetric("Sufficiency", "lower", True, "DeYoung et al. 2020, ERASER"),
+    "infidelity": FaithfulnessMetric(
+        "Infidelity",
+        "lower",
+        False,
+        "Yeh et al. 2019, scaled as in package captum",
+        "infidelity",
+        squared=True,
+    ),
+    "infidelity_relative": FaithfulnessMetric(
+        "Relative infidelity",
+        "lower",
+        False,
+        "the same as a share of what a map of zeros gets",
+        "infidelity",
+    ),
+    "sensitivity_max": FaithfulnessMetric(
+        "Sensitivity-max", "lower", False, "Yeh et al. 2019, as in package captum", "sensitivity"
+    ),
 }
 
 
 def needs_masks(metrics: Iterable[str]) -> bool:
     """Say whether any of these metrics is taken at the binarized mask."""
     return any(METRICS[name].needs_mask for name in metrics)
+
+
+def names_by(by: By, metrics: Iterable[str]) -> list[str]:
+    """Keep the metrics that are measured in one way."""
+    return [name for name in metrics if METRICS[name].by == by]

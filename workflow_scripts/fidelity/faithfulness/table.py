@@ -1,6 +1,6 @@
 """Means of faithfulness, and its rank correlation with localization: is what looks right used?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fidelity.summary import class_groups
 KEY = ["case", "class", "split"]
 NUMBERS = ["n", "n_patients", "n_undefined", "mean", "ci_low", "ci_high", "median"]
 CORRELATION = ["localization", "spearman", "p_value", "n_pairs"]
+GIVEN = "its maps are read, not computed: a changed image has none"
 FAITHFULNESS = [
     "dataset",
     "split",
@@ -24,22 +25,37 @@ FAITHFULNESS = [
     "direction",
     *NUMBERS,
     *CORRELATION,
+    "note",
 ]
 # Fewer pairs say nothing of a correlation.
 SMALLEST = 4
 
 
-def join(faithfulness: pd.DataFrame, scores: pd.DataFrame, primary: str) -> pd.DataFrame:
+def join(
+    faithfulness: pd.DataFrame,
+    scores: pd.DataFrame,
+    primary: str,
+    sensitivity: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Put each case's localization beside its faithfulness.
 
     Args:
         faithfulness: as `cohort.measure_maps` returns it.
         scores: scores.parquet or ranking.parquet of the same maps.
         primary: the column to take; NaN where the reference is empty.
+        sensitivity: as `sensitivity.measure_sensitivity` returns it, of some of the cases.
 
     Returns:
-        The first table with the column `primary` more.
+        The first table with the columns `sensitivity_asked` (whether the case is one of those),
+        `sensitivity_max` and `primary` more.
     """
+    if sensitivity is None:
+        sensitivity = pd.DataFrame(columns=[*KEY, "sensitivity_max"]).astype(
+            dict.fromkeys(KEY, "str")
+        )
+    measured = sensitivity[[*KEY, "sensitivity_max"]].astype({"sensitivity_max": "float64"})
+    faithfulness = faithfulness.merge(measured.assign(sensitivity_asked=True), on=KEY, how="left")
+    faithfulness["sensitivity_asked"] = faithfulness["sensitivity_asked"].eq(True)
     wanted = scores[[*KEY, primary, "empty_reference"]].copy()
     wanted.loc[wanted["empty_reference"].astype(bool), primary] = np.nan
     return faithfulness.merge(wanted.drop(columns="empty_reference"), on=KEY, how="left")
@@ -51,6 +67,7 @@ def summarize(
     primary: str,
     statistics: Mapping[str, Any],
     seed: int,
+    given: Collection[str] = (),
 ) -> pd.DataFrame:
     """Average over cases and correlate with localization.
 
@@ -60,46 +77,64 @@ def summarize(
         primary: the localization metric that is correlated.
         statistics: replicates, alpha, cluster.
         seed: the config's seed.
+        given: explainers whose maps are read, which have no sensitivity: `note` says so.
 
     Returns:
         The table faithfulness.csv. `spearman` is Spearman's rank correlation over cases of the
         metric, turned so that higher is better, with the localization metric; `p_value` is
         scipy's, of no correlation, not adjusted and blind to patients. NaN where fewer than four
-        pairs are there or one of the two is constant.
+        pairs are there or one of the two is constant. Sensitivity is over the cases it was asked
+        of.
     """
     rows = []
     for head, table in parts:
         for split, in_split in table.groupby("split", sort=True):
             for cls, members in class_groups(in_split).items():
                 part = in_split[in_split["class"].isin(members)]
-                means = mean_intervals(
-                    part[list(metrics)].to_numpy(dtype=float),
-                    part[statistics["cluster"]].to_numpy(dtype=str),
-                    replicates=statistics["replicates"],
-                    alpha=statistics["alpha"],
-                    seed=seed,
-                )
-                for name, interval in zip(metrics, means, strict=True):
-                    known = part[name].dropna()
+                for name in metrics:
                     rows.append(
                         {
                             **head,
                             "split": split,
                             "class": cls,
-                            "metric": name,
-                            "direction": METRICS[name].direction,
-                            "n": len(part),
-                            "n_patients": part["patient"].nunique(),
-                            "n_undefined": len(part) - len(known),
-                            "mean": interval.mean,
-                            "ci_low": interval.low,
-                            "ci_high": interval.high,
-                            "median": known.median(),
-                            "localization": primary,
-                            **_correlation(part, name, primary),
+                            **_summary(part, name, primary, statistics, seed),
+                            "note": GIVEN if _has_none(name, head["explainer"], given) else "",
                         }
                     )
     return pd.DataFrame(rows, columns=FAITHFULNESS)
+
+
+def _has_none(name: str, explainer: str, given: Collection[str]) -> bool:
+    return METRICS[name].by == "sensitivity" and explainer in given
+
+
+def _summary(
+    part: pd.DataFrame, name: str, primary: str, statistics: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    """Give the columns of one metric, from `metric` on."""
+    if METRICS[name].by == "sensitivity":
+        part = part[part["sensitivity_asked"]]
+    known = part[name].dropna()
+    (interval,) = mean_intervals(
+        part[name].to_numpy(dtype=float),
+        part[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
+    return {
+        "metric": name,
+        "direction": METRICS[name].direction,
+        "n": len(part),
+        "n_patients": part["patient"].nunique(),
+        "n_undefined": len(part) - len(known),
+        "mean": interval.mean,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "median": known.median(),
+        "localization": primary,
+        **_correlation(part, name, primary),
+    }
 
 
 def _correlation(part: pd.DataFrame, name: str, primary: str) -> dict[str, float]:

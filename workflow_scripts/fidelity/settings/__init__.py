@@ -21,11 +21,13 @@ from fidelity.settings.queries import (
     sees_reference,
     target_of,
 )
+from fidelity.settings.sanity import checked_explainers
 from fidelity.settings.schema import own_keys, resolve, schema
 
 __all__ = [
     "SUPERPIXEL_DEFAULTS",
     "base_names",
+    "checked_explainers",
     "confounded",
     "data_origin",
     "data_root",

@@ -16,11 +16,20 @@ from fidelity.settings.queries import (
     expand_classifiers,
     rules_of,
 )
+from fidelity.settings.sanity import check_sanity
 from fidelity.settings.statistics import check_choice, check_statistics
 
 RESERVED_CLASSIFIERS = {"none"}
 RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
-RESERVED_FOLDERS = {"prepared", "shards", "tables", "figures", "notebooks", "faithfulness"}
+RESERVED_FOLDERS = {
+    "prepared",
+    "shards",
+    "tables",
+    "figures",
+    "notebooks",
+    "faithfulness",
+    "repeatability",
+}
 RESERVED_BINARIZATIONS = {"none", "maps"}
 SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},
@@ -58,6 +67,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
         _check_classifier(key, settings, source)
     _check_hooks(config, source)
     _check_supported(config, source)
+    check_sanity(config, source)
     names = list(expand_classifiers(config))
     if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
         raise InputError(

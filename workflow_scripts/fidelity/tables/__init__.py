@@ -1,5 +1,6 @@
 """Formatted tables of a study. A table is laid out once as text and written in three formats."""
 
+from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
 from fidelity.tables.formats import to_html, to_latex, to_markdown
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
@@ -26,6 +27,7 @@ __all__ = [
     "MODEL_NUMBERS",
     "SEED_NUMBERS",
     "Table",
+    "check_tables",
     "classification_table",
     "comparison_tables",
     "escape_formulas",

@@ -33,7 +33,8 @@ def per_case(context: Context, explain: ExplainCase) -> Explain:
 
     def explain_all(tasks: Sequence[Task]) -> list[Explanation]:
         explanations: list[Explanation] = []
-        for _, group in groupby(tasks, key=lambda task: task.case.case):
+        # By the digest too: a case whose image was changed keeps its name, and its random numbers.
+        for _, group in groupby(tasks, key=lambda task: (task.case.case, task.case.digest)):
             of_case = list(group)
             targets = list(dict.fromkeys(task.target for task in of_case))
             first = of_case[0]

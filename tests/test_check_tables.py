@@ -1,0 +1,120 @@
+"""Stability, faithfulness, sanity and repeatability in tables.md: contents, notes, gaps."""
+
+import pandas as pd
+import pytest
+
+from fidelity.errors import InputError
+from fidelity.faithfulness.registry import METRICS
+from fidelity.faithfulness.table import FAITHFULNESS, GIVEN, join, summarize
+from fidelity.repeatability import REPEATABILITY
+from fidelity.sanity.table import SANITY
+from fidelity.stability import STABILITY
+from fidelity.tables import check_tables, to_html, to_latex, to_markdown
+
+FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "null"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+
+
+def written(folder, name, rows, columns):
+    path = folder / f"{name}.csv"
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    return str(path)
+
+
+def faithfulness():
+    """The table of two explainers; the reader's maps are read, so they have no sensitivity."""
+    cases = [f"c{n}" for n in range(6)]
+    values = [0.1 * n for n in range(6)]
+    table = pd.DataFrame(
+        {"case": cases, "patient": cases, "split": "test", "class": "x", "status": "ok"}
+        | {"infidelity": values[::-1]}
+    )
+    scores = pd.DataFrame(
+        {"case": cases, "class": "x", "split": "test", "iou": values, "empty_reference": False}
+    )
+    moved = pd.DataFrame(
+        {"case": cases[:3], "class": "x", "split": "test", "sensitivity_max": [0.5, 1.0, None]}
+    )
+    parts = [
+        (
+            {"dataset": "d", "classifier": "net", "explainer": name},
+            join(table, scores, "iou", other),
+        )
+        for name, other in (("lime", moved), ("reader", None))
+    ]
+    names = ["infidelity", "sensitivity_max"]
+    return summarize(parts, names, "iou", STATISTICS, 1, ["reader"])
+
+
+def test_sensitivity_is_summarized_over_the_cases_it_was_asked_of():
+    table = faithfulness().set_index(["explainer", "metric"])
+    lime, reader = (table.loc[(name, "sensitivity_max")] for name in ("lime", "reader"))
+    assert (lime["n"], lime["n_undefined"], lime["mean"]) == (3, 1, 0.75)
+    assert lime["note"] == ""
+    assert (reader["n"], reader["note"]) == (0, GIVEN)
+    assert pd.isna(reader["mean"])
+    assert table.loc[("lime", "infidelity"), "spearman"] == pytest.approx(1)
+
+
+def test_all_four_are_laid_out(tmp_path):
+    sanity = [
+        ("d", "test", "net", "lime", test, depth, layer, 0.1, name, 8, 8, 0, mean, 0, 1, mean)
+        for test, depth, layer, mean in (
+            ("parameters", 1, "fc", 0.75),
+            ("parameters", 2, "layer1", 0.55),
+            ("parameters", 3, "conv1", -0.25),
+            ("logit", 0, "", 0.35),
+        )
+        for name in ("spearman", "ssim")
+    ]
+    repeat = [
+        ("d", "test", "net", "lime", "half", cls, name, 3, 9, 9, 0, mean, 0.1, 0.9, mean)
+        for cls, mean in (("x", 0.11), ("all", 0.625))
+        for name in ("spearman", "mask_iou")
+    ]
+    stability = [
+        ("d", split, "net", "lime", "surrogate_r2", 9, mean, mean, 0.5, 0.9)
+        for split, mean in (("val", 0.111), ("test", 0.777))
+    ]
+    paths = [
+        written(tmp_path, "stability", stability, STABILITY),
+        written(tmp_path, "faithfulness", faithfulness(), FAITHFULNESS),
+        written(tmp_path, "sanity", sanity, SANITY),
+        written(tmp_path, "repeatability", repeat, REPEATABILITY),
+    ]
+    tables = check_tables(paths, FAMILIES)
+    titles = [table.title for table in tables]
+    assert titles[0] == "Stability of the maps on d, test split"
+    assert titles[2].startswith("Rank correlation of faithfulness and localization (iou)")
+    by_title = {title.split(" on ")[0]: table for title, table in zip(titles, tables, strict=True)}
+    assert by_title["Stability of the maps"].rows[0][-1] == "0.777 (0.500 to 0.900)"
+    faithful = by_title["Faithfulness of the maps"]
+    assert [row[1:3] for row in faithful.rows] == [["lime", "perturbation"], ["reader", "ceiling"]]
+    assert faithful.header[-1] == "Sensitivity-max ↓"
+    assert faithful.rows[1][-1] == "–"
+    assert any("reader: Sensitivity-max is missing" in note for note in faithful.notes)
+    assert tables[2].rows[0][3] == "1.00 (n = 6)"
+    checks = by_title["Sanity checks"]
+    shown = dict(zip(checks.header, checks.rows[0], strict=True))
+    assert shown["last layer random: Spearman"] == "0.75"
+    assert shown["all layers random: SSIM"] == "−0.25"
+    assert shown["another class: Spearman"] == "0.35"
+    assert "0.625 [0.100, 0.900]" in by_title["Agreement between training seeds"].rows[0]
+    for page in (to_markdown(tables), to_latex(tables), to_html(tables, "x")):
+        assert "0.11" not in page.replace("0.111", "")  # one class, where all are pooled
+
+
+@pytest.mark.parametrize(
+    ("value", "digits"),
+    [(0.000043, 6), (0.52, 2), (43.2, 0), (4300.0, 0), (0.0, 3), (float("nan"), 3)],
+)
+def test_squared_logits_have_two_significant_digits(value, digits):
+    assert METRICS["infidelity"].digits(value) == digits
+    assert METRICS["road"].digits(value) == 3
+
+
+def test_a_table_without_rows_is_left_out_and_a_broken_one_refused(tmp_path):
+    assert check_tables([written(tmp_path, "stability", [], STABILITY)], FAMILIES) == []
+    broken = written(tmp_path, "sanity", [], SANITY[:-1])
+    with pytest.raises(InputError, match="median"):
+        check_tables([broken], FAMILIES)

@@ -1,0 +1,45 @@
+"""Means over cases with their intervals, as the tables of checks have them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fidelity.statistics.resampling import mean_intervals
+
+NUMBERS = ["n", "n_patients", "n_undefined", "mean", "ci_low", "ci_high", "median"]
+
+
+def case_means(
+    rows: pd.DataFrame, names: Sequence[str], statistics: Mapping[str, Any], seed: int
+) -> dict[str, dict[str, float]]:
+    """Give counts, mean with interval and median of some columns.
+
+    Args:
+        rows: one per map, with `case` and `patient`.
+        names: columns.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        Column → {n, n_patients, n_undefined, mean, ci_low, ci_high, median}.
+    """
+    intervals = mean_intervals(
+        rows[list(names)].to_numpy(dtype=float),
+        rows[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
+    return {
+        name: {
+            "n": len(rows),
+            "n_patients": rows["patient"].nunique(),
+            "n_undefined": int(rows[name].isna().sum()),
+            "mean": interval.mean,
+            "ci_low": interval.low,
+            "ci_high": interval.high,
+            "median": rows[name].median(),
+        }
+        for name, interval in zip(names, intervals, strict=True)
+    }

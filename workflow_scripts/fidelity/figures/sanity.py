@@ -1,0 +1,94 @@
+"""Similarity of maps to their own against how much of the network is random."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fidelity.figures import style
+from fidelity.summary import keep_test_split
+
+TITLES = {
+    "spearman": "Rank correlation",
+    "abs_spearman": "Rank correlation of |map|",
+    "ssim": "SSIM",
+}
+# Points of several explainers at one depth stand side by side, in depths.
+OFFSET = 0.05
+
+
+def draw(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
+    """Draw one panel per similarity: a line per explainer over the depths, and the other class.
+
+    Args:
+        sanity: sanity.csv, one classifier's rows.
+        families: explainer → family, which decides its look.
+
+    Returns:
+        The figure. Depth 0 is the trained network, where every map is its own; ticks name the first
+        layer that is random.
+    """
+    shown = keep_test_split(sanity)
+    names = [
+        name for name in TITLES if shown.loc[shown["similarity"] == name, "mean"].notna().any()
+    ]
+    if not names:
+        return style.message("No explainer was checked, or no check has a value.")
+    explainers = list(shown["explainer"].unique())
+    last = int(shown["depth"].max())
+    looks = style.looks(explainers, families)
+    fig, axes = style.figure(1, len(names), height=3.6, sharey=True)
+    for axis, name in zip(axes[0], names, strict=True):
+        rows = shown[shown["similarity"] == name]
+        for number, explainer in enumerate(explainers):
+            shift = OFFSET * (number - (len(explainers) - 1) / 2)
+            _draw_one(
+                axis, rows[rows["explainer"] == explainer], explainer, looks[explainer], shift, last
+            )
+        axis.axhline(0, color=style.GREY, linewidth=0.6, zorder=0)
+        axis.set_title(TITLES[name], loc="left")
+        _name_depths(axis, rows, last)
+    axes[0, 0].set_ylabel("Similarity to the own map")
+    # One for all panels, which are narrower than it.
+    middle = axes[0, len(names) // 2]
+    middle.set_xlabel("First layer with random weights; all after it are random too")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)))
+    return fig
+
+
+def _draw_one(
+    axis: Axes, rows: pd.DataFrame, explainer: str, look: style.Look, shift: float, last: int
+) -> None:
+    cascade = rows[rows["test"] == "parameters"].sort_values("depth")
+    points = {"color": look.colour, "marker": look.marker, "markersize": 4, "capsize": 2}
+    if len(cascade):
+        start = pd.DataFrame({"depth": [0], "mean": [1.0], "ci_low": [np.nan], "ci_high": [np.nan]})
+        cascade = pd.concat([start, cascade[list(start.columns)]])
+        places = cascade["depth"] + shift
+        axis.errorbar(places, cascade["mean"], yerr=_errors(cascade), linestyle=look.dash, **points)
+    other = rows[rows["test"] == "logit"]
+    if len(other):
+        place = [last + 1 + shift]
+        axis.errorbar(place, other["mean"], yerr=_errors(other), linestyle="none", **points)
+    # One entry in the legend, whichever of the two was drawn.
+    axis.plot([], [], color=look.colour, marker=look.marker, linestyle=look.dash, label=explainer)
+
+
+def _errors(rows: pd.DataFrame) -> np.ndarray:
+    return np.abs(rows[["ci_low", "ci_high"]].to_numpy(float).T - rows["mean"].to_numpy(float))
+
+
+def _name_depths(axis: Axes, rows: pd.DataFrame, last: int) -> None:
+    depths = rows[rows["test"] == "parameters"].drop_duplicates("depth").sort_values("depth")
+    places, labels = [], []
+    if len(depths):
+        places, labels = [0, *depths["depth"]], ["trained", *depths["layer"]]
+    if (rows["test"] == "logit").any():
+        places.append(last + 1)
+        labels.append("other class")
+        if len(depths):
+            axis.axvline(last + 0.5, color=style.GREY, linewidth=0.6, linestyle=":")
+    axis.set_xticks(places, [style.short(label) for label in labels], rotation=60, ha="right")

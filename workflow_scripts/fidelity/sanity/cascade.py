@@ -1,0 +1,114 @@
+"""Cascading randomisation: a network whose last layers have random weights, more and more of them.
+
+Adebayo et al. 2018, Sanity checks for saliency maps, section 3.1.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.randomised import (
+    draw_weights,
+    estimate_statistics,
+    noise,
+    weights_digest,
+)
+from fidelity.errors import InputError
+from fidelity.seeding import seed_for
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far down a network is randomised.
+
+    Attributes:
+        depth: 1 = the last layer alone; the largest = the whole network.
+        layer: dotted name of the first layer (seen from the input) that is randomised.
+        modules: dotted names of all that are.
+        share: of the network's parameters, in (0, 1].
+    """
+
+    depth: int
+    layer: str
+    modules: tuple[str, ...]
+    share: float
+
+
+def stages_of(network: nn.Module, count: int) -> list[Stage]:
+    """Divide a network into stages of randomisation.
+
+    Args:
+        network: its modules stand in the order in which they are registered, which is that of the
+            computation in the architectures of torchvision, timm and torchxrayvision.
+        count: stages, 2 or more; fewer where the network has fewer layers with parameters.
+
+    Returns:
+        Stages from the last layer alone to the whole network, spaced evenly by layers with
+        parameters (normalisations count as layers).
+
+    Raises:
+        InputError: the network has no parameters.
+    """
+    layers = [
+        (name, sum(parameter.numel() for parameter in module.parameters(recurse=False)))
+        for name, module in network.named_modules()
+        if any(True for _ in module.parameters(recurse=False))
+    ]
+    if not layers:
+        raise InputError("the network has no parameters that could be randomised", field="sanity")
+    total = sum(size for _, size in layers)
+    lengths = sorted({int(round(n)) for n in np.linspace(1, len(layers), min(count, len(layers)))})
+    found = []
+    for depth, length in enumerate(lengths, start=1):
+        part = layers[len(layers) - length :]
+        share = sum(size for _, size in part) / total
+        found.append(Stage(depth, part[0][0] or "whole network", tuple(n for n, _ in part), share))
+    return found
+
+
+def cascade(
+    classifier: Classifier, stages: Sequence[Stage], seed: int
+) -> Iterator[tuple[Stage, Classifier]]:
+    """Randomise a classifier stage by stage.
+
+    A layer has the same random weights at all depths, and each trained network (each training seed)
+    random weights of its own. Batch normalisations that are randomised get the statistics of smooth
+    noise through what stands below them, as those of the baseline `random_weights`: the trained
+    ones do not fit the new weights, and activations would explode or fade.
+
+    Args:
+        classifier: in eval mode; stays as it is.
+        stages: as `stages_of` gives them.
+        seed: the config's seed.
+
+    Yields:
+        Each stage and a randomised copy on the classifier's device, drawn on the CPU.
+
+    Raises:
+        InputError: the outputs of a randomised network are not finite.
+    """
+    own = weights_digest(classifier)
+    images = noise(classifier.image_size, seed_for(seed, "sanity", own))
+    for stage in stages:
+        twin = copy.deepcopy(classifier).cpu().eval()
+        modules = dict(twin.network.named_modules())
+        chosen = [modules[name] for name in stage.modules]
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            for name, module in zip(stage.modules, chosen, strict=True):
+                torch.manual_seed(seed_for(seed, "sanity", own, name))
+                draw_weights(module)
+            estimate_statistics(twin, chosen, images)
+            finite = torch.isfinite(twin(twin.preprocess(images))).all()
+        if not finite:
+            raise InputError(
+                f"with random weights down to {stage.layer!r} its outputs are not finite",
+                field=f"classifiers ({classifier.architecture})",
+                remedy="Give its layers an initialisation that keeps activations in range"
+                " (reset_parameters), or leave `parameters` out of sanity.tests",
+            )
+        yield stage, twin.to(classifier.device)

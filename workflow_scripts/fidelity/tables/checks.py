@@ -1,0 +1,217 @@
+"""Tables of the maps themselves: stability, faithfulness, sanity checks, repeatability."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fidelity.faithfulness.registry import METRICS
+from fidelity.summary import ALL_CLASSES, keep_test_split
+from fidelity.tables.layout import (
+    ABSENT,
+    Table,
+    by_family,
+    classifier_title,
+    family_title,
+    number,
+    read_results,
+    with_interval,
+)
+
+NUMBERS = ["n", "mean", "median"]
+INTERVAL = [*NUMBERS, "n_patients", "n_undefined", "ci_low", "ci_high"]
+STABILITY_TITLES = {
+    "surrogate_r2": "R² of the surrogate",
+    "stability_iou": "IoU between seeds",
+    "stability_rank": "rank correlation between seeds",
+    "coefficient_half_width": "half interval of a coefficient",
+    "samples": "samples",
+}
+SIMILARITY_TITLES = {
+    "spearman": "Spearman",
+    "abs_spearman": "Spearman of |map|",
+    "ssim": "SSIM",
+    "mask_iou": "IoU of masks",
+}
+Families = Mapping[str, str]
+
+
+def check_tables(paths: Iterable[str | Path], families: Families) -> list[Table]:
+    """Lay out what was computed beside localization.
+
+    Args:
+        paths: any of stability.csv, faithfulness.csv, sanity.csv, repeatability.csv.
+        families: explainer → family.
+
+    Returns:
+        The tables in the order of the paths; none of a file without rows.
+    """
+    laid_out: list[Table] = []
+    for path in paths:
+        numeric, lay_out = READERS[Path(path).stem]
+        shown = keep_test_split(read_results(path, numeric))
+        laid_out += lay_out(shown, families) if len(shown) else []
+    return laid_out
+
+
+def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]:
+    """Lay out what maps say of their own stability: one row per classifier and explainer."""
+    quantities = [name for name in STABILITY_TITLES if (stability["quantity"] == name).any()]
+
+    def cell(rows: pd.DataFrame, quantity: str) -> str:
+        found = rows[rows["quantity"] == quantity]
+        if found.empty:
+            return ABSENT
+        row = found.iloc[0]
+        digits = 0 if quantity == "samples" else 3
+        low, high = number(row["min"], digits), number(row["max"], digits)
+        return f"{number(row['mean'], digits)} ({low} to {high})"
+
+    notes = [
+        "Mean over maps (smallest to largest) of explainers that fit a surrogate; between seeds of "
+        "the explainer's random numbers, not of training (docs/measuring.md)."
+    ]
+    columns = {STABILITY_TITLES[name]: _bound(cell, name) for name in quantities}
+    return [_table("Stability of the maps", stability, columns, families, notes)]
+
+
+def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[Table]:
+    """Lay out faithfulness, and its rank correlation with localization."""
+    pooled = _pooled(faithfulness)
+    metrics = list(pooled["metric"].unique())
+
+    def mean(rows: pd.DataFrame, metric: str) -> str:
+        row = rows[rows["metric"] == metric].iloc[0]
+        values = row["mean"], row["ci_low"], row["ci_high"]
+        return with_interval(*values, METRICS[metric].digits(values[0]))
+
+    def correlation(rows: pd.DataFrame, metric: str) -> str:
+        row = rows[rows["metric"] == metric].iloc[0]
+        if np.isnan(row["spearman"]):
+            return ABSENT
+        return f"{number(row['spearman'], 2)} (n = {int(row['n_pairs'])})"
+
+    arrows = {"higher": "↑", "lower": "↓"}
+    titles = {name: f"{METRICS[name].title} {arrows[METRICS[name].direction]}" for name in metrics}
+    notes = ["Mean over cases [interval]: does the classifier use what the map shows."]
+    notes += [
+        f"{explainer}: {METRICS[metric].title} is missing: {note}."
+        for explainer, metric, note in pooled[["explainer", "metric", "note"]]
+        .drop_duplicates()
+        .itertuples(index=False)
+        if note
+    ]
+    primary = pooled["localization"].iloc[0]
+    means = {titles[name]: _bound(mean, name) for name in metrics}
+    correlations = {METRICS[name].title: _bound(correlation, name) for name in metrics}
+    return [
+        _table("Faithfulness of the maps", pooled, means, families, notes),
+        _table(
+            f"Rank correlation of faithfulness and localization ({primary})",
+            pooled,
+            correlations,
+            families,
+            [
+                "Spearman's correlation over cases, each metric turned so that higher is better: 1 "
+                "= the maps that look right are those that the classifier uses. p-values, not "
+                "adjusted, stand in faithfulness.csv."
+            ],
+        ),
+    ]
+
+
+def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
+    """Lay out the ends of the cascade and the other class; all depths stand in the figure."""
+    groups: dict[str, pd.DataFrame] = {}
+    cascade = sanity[sanity["test"] == "parameters"]
+    if len(cascade):
+        deepest = cascade.groupby("classifier")["depth"].transform("max")
+        groups["last layer random"] = cascade[cascade["depth"] == 1]
+        groups["all layers random"] = cascade[cascade["depth"] == deepest]
+    if (sanity["test"] == "logit").any():
+        groups["another class"] = sanity[sanity["test"] == "logit"]
+
+    def cell(rows: pd.DataFrame, name: str, similarity: str) -> str:
+        part = groups[name]
+        part = part[part.index.isin(rows.index) & (part["similarity"] == similarity)]
+        return number(part["mean"].iloc[0], 2) if len(part) else ABSENT
+
+    columns = {
+        f"{name}: {SIMILARITY_TITLES[similarity]}": _bound(cell, name, similarity)
+        for name in groups
+        for similarity in sanity["similarity"].unique()
+    }
+    count = int(sanity["n"].max())
+    notes = [
+        f"Mean similarity to the explainer's own map of {count} maps at most; 1 = it did not "
+        "change. A map that stays alike with random weights does not show what the network has "
+        "learnt; one that stays alike for another class does not show why this one. Intervals "
+        "and all depths: sanity.csv."
+    ]
+    return [_table("Sanity checks", sanity, columns, families, notes)]
+
+
+def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> list[Table]:
+    """Lay out the agreement between training seeds."""
+    pooled = _pooled(repeatability)
+
+    def cell(rows: pd.DataFrame, quantity: str) -> str:
+        row = rows[rows["quantity"] == quantity].iloc[0]
+        return with_interval(row["mean"], row["ci_low"], row["ci_high"], 3)
+
+    columns = {"seeds": lambda rows: str(int(rows["n_seeds"].iloc[0]))}
+    columns |= {"n": lambda rows: str(int(rows["n"].iloc[0]))}
+    columns |= {SIMILARITY_TITLES[name]: _bound(cell, name) for name in pooled["quantity"].unique()}
+    binarizations = ", ".join(pooled["binarization"].unique())
+    notes = [
+        "Mean over cases [interval] of the mean over all pairs of training seeds; masks by "
+        f"binarization {binarizations}. What differs between the maps of networks trained alike "
+        "is no property of the disease."
+    ]
+    return [_table("Agreement between training seeds", pooled, columns, families, notes)]
+
+
+def _pooled(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep all classes together where there are several: the classes stand in the CSV."""
+    pooled = table[table["class"] == ALL_CLASSES]
+    return pooled if len(pooled) else table
+
+
+def _bound(cell: Callable[..., str], *names: str) -> Callable[[pd.DataFrame], str]:
+    return lambda rows: cell(rows, *names)
+
+
+def _table(
+    title: str,
+    shown: pd.DataFrame,
+    columns: Mapping[str, Callable[[pd.DataFrame], str]],
+    families: Families,
+    notes: Sequence[str],
+) -> Table:
+    """Lay out one row per classifier and explainer, explainers before baselines and ceilings."""
+    rows: list[list[str]] = []
+    rules: set[int] = set()
+    for classifier, of_classifier in shown.groupby("classifier", sort=False):
+        rules.add(len(rows))
+        groups = dict(list(of_classifier.groupby("explainer", sort=False)))
+        for explainer in by_family(list(groups), families):
+            cells = [column(groups[explainer]) for column in columns.values()]
+            kind = family_title(explainer, families)
+            rows.append([classifier_title(classifier), explainer, kind, *cells])
+    where = f"{shown['dataset'].iloc[0]}, {shown['split'].iloc[0]} split"
+    if "class" in shown.columns:
+        where += f", class {', '.join(shown['class'].unique())}"
+    header = ["Classifier", "Explainer", "Family", *columns]
+    return Table(
+        f"{title} on {where}", header, rows, len(columns), frozenset(rules - {0}), list(notes)
+    )
+
+
+# File's stem → its columns of numbers, and what lays it out.
+READERS: dict[str, tuple[list[str], Callable[[pd.DataFrame, Families], list[Table]]]] = {
+    "stability": ([*NUMBERS, "min", "max"], stability_tables),
+    "faithfulness": ([*INTERVAL, "spearman", "p_value", "n_pairs"], faithfulness_tables),
+    "sanity": ([*INTERVAL, "depth", "parameters_share"], sanity_tables),
+    "repeatability": ([*INTERVAL, "n_seeds"], repeatability_tables),
+}

@@ -1,0 +1,39 @@
+"""Compare the maps of one explainer between the training seeds of one classifier."""
+
+from collections.abc import Sequence
+
+from fidelity.files import atomic_path
+from fidelity.joblog import job_log
+from fidelity.maps import Sign
+from fidelity.masks import read_masks
+from fidelity.repeatability import compare_seeds
+
+
+def main(
+    maps: Sequence[str], prepared: Sequence[str], masks: Sequence[str], sign: Sign, output: str
+) -> None:
+    """Write one row per case.
+
+    Args:
+        maps: map files: all shards of the first seed, then those of the next.
+        prepared: the prepared shards.
+        masks: masks.json of each seed.
+        sign: the part of a map that is scored.
+        output: the table to write.
+    """
+    shards = len(prepared)
+    per_seed = [maps[start : start + shards] for start in range(0, len(maps), shards)]
+    table = compare_seeds(per_seed, prepared, [read_masks(path) for path in masks], sign)
+    with atomic_path(output) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.maps),
+            list(snakemake.input.prepared),
+            list(snakemake.input.masks),
+            snakemake.params.sign,
+            snakemake.output[0],
+        )

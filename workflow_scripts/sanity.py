@@ -1,0 +1,79 @@
+"""Check one explainer of one classifier: randomise the weights, ask about another class."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    prepared: Sequence[str],
+    classes: str,
+    model: str,
+    explainer: dict[str, Any],
+    settings: dict[str, Any],
+    target: str,
+    seed: int,
+    compute: dict[str, Any],
+    plugins: Sequence[str],
+    output: str,
+) -> None:
+    """Write sanity.parquet.
+
+    Args:
+        prepared: prepared shards.
+        classes: classes.json of the data set.
+        model: the classifier's file.
+        explainer: the explainer's config entry.
+        settings: cases (per class), tests, layers, sign.
+        target: reference, predicted, or a model class.
+        seed: the config's seed.
+        compute: threads, batch, device.
+        plugins: Python files that the classifier's architecture is in.
+        output: the table to write.
+    """
+    from fidelity.classifiers.predict import predict_logits
+    from fidelity.classifiers.store import load
+    from fidelity.compute import configure
+    from fidelity.datasets.prepared import PreparedShard
+    from fidelity.explainers.again import some_tasks
+    from fidelity.explainers.base import Context
+    from fidelity.explainers.runner import make_tasks
+    from fidelity.files import atomic_path
+    from fidelity.sanity.measure import check
+
+    classifier = load(model, plugins=list(plugins)).to(configure(compute))
+    labels = json.loads(Path(classes).read_text(encoding="utf-8"))["labels"]
+    tasks = []
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            cases = list(shard)
+        tasks += make_tasks(cases, classifier, target, labels, compute["batch"], predict_logits)
+    table = check(
+        Context(classifier, compute["batch"], seed, explainer["method"], None, compute),
+        explainer,
+        some_tasks(tasks, settings["cases"], seed),
+        tests=settings["tests"],
+        layers=settings["layers"],
+        sign=settings["sign"],
+    )
+    with atomic_path(output) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.prepared),
+            snakemake.input.classes,
+            snakemake.input.model,
+            snakemake.params.explainer,
+            snakemake.params.settings,
+            snakemake.params.target,
+            snakemake.params.seed,
+            snakemake.params.compute,
+            snakemake.params.plugins,
+            snakemake.output[0],
+        )

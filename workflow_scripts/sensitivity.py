@@ -1,0 +1,94 @@
+"""Measure how far the maps of one explainer move when the images change a little."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    prepared: Sequence[str],
+    classes: str,
+    model: str | None,
+    fitted: str | None,
+    explainer: dict[str, Any],
+    settings: dict[str, Any],
+    target: str,
+    seed: int,
+    compute: dict[str, Any],
+    plugins: Sequence[str],
+    output: str,
+) -> None:
+    """Write sensitivity.parquet.
+
+    Args:
+        prepared: prepared shards.
+        classes: classes.json of the data set.
+        model: the classifier's file; None for explainers without one.
+        fitted: what the explainer learnt from the training split; None for most.
+        explainer: its config entry.
+        settings: samples, radius, cases (per class, None for all), sign.
+        target: reference, predicted, or a model class.
+        seed: the config's seed.
+        compute: threads, batch, device.
+        plugins: Python files that the classifier's architecture is in.
+        output: the table to write.
+    """
+    from fidelity.datasets.prepared import PreparedShard
+    from fidelity.explainers.again import explainer_of, some_tasks
+    from fidelity.explainers.base import Context
+    from fidelity.explainers.runner import make_tasks
+    from fidelity.faithfulness.sensitivity import measure_sensitivity
+    from fidelity.files import atomic_path
+
+    classifier, predict = None, None
+    if model is not None:
+        from fidelity.classifiers.predict import predict_logits as predict
+        from fidelity.classifiers.store import load
+        from fidelity.compute import configure
+
+        classifier = load(model, plugins=list(plugins)).to(configure(compute))
+    labels = json.loads(Path(classes).read_text(encoding="utf-8"))["labels"]
+    tasks = []
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            cases = list(shard)
+        tasks += make_tasks(cases, classifier, target, labels, compute["batch"], predict)
+    context = Context(
+        classifier,
+        compute["batch"],
+        seed,
+        explainer["method"],
+        None if fitted is None else Path(fitted),
+        compute,
+    )
+    table = measure_sensitivity(
+        explainer_of(context, explainer),
+        some_tasks(tasks, settings["cases"], seed),
+        samples=settings["samples"],
+        radius=settings["radius"],
+        absolute=settings["sign"] == "absolute",
+        batch=compute["batch"],
+        seed=seed,
+    )
+    with atomic_path(output) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.prepared),
+            snakemake.input.classes,
+            snakemake.input.get("model") or None,
+            snakemake.input.get("fitted") or None,
+            snakemake.params.explainer,
+            snakemake.params.settings,
+            snakemake.params.target,
+            snakemake.params.seed,
+            snakemake.params.compute,
+            snakemake.params.plugins,
+            snakemake.output[0],
+        )

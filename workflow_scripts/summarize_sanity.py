@@ -1,0 +1,42 @@
+"""Summarize the sanity checks into tables/sanity.csv."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.sanity.table import summarize
+from fidelity.tables.layout import escape_formulas
+
+
+def main(
+    checks: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    statistics: Mapping[str, Any],
+    seed: int,
+    output: str,
+) -> None:
+    """Write the means over cases.
+
+    Args:
+        checks: sanity.parquet files.
+        combos: {dataset, classifier, explainer} of each.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+        output: the CSV to write.
+    """
+    parts = [(combo, pd.read_parquet(path)) for combo, path in zip(combos, checks, strict=True)]
+    write_csv(escape_formulas(summarize(parts, statistics, seed)), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input),
+            snakemake.params.combos,
+            snakemake.params.statistics,
+            snakemake.params.seed,
+            snakemake.output[0],
+        )
