@@ -21,6 +21,7 @@ IGNORED = {
     "fidelity.counting",
     "fidelity.errors",
     "fidelity.files",
+    "fidelity.hdf5",
     "fidelity.joblog",
 }
 REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
