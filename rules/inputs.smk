@@ -413,6 +413,16 @@ def combinations(dataset):
     return [*masks, *(maps if cfg["scores"]["ranking"] else [])]
 
 
+def cohort_asked_for(w):
+    """What the scores of a data set must cover before they are averaged."""
+    return {
+        "annotated": DATASETS[w.dataset]["annotated_classes"],
+        "splits": cfg["explain"]["splits"],
+        "incomplete": PARTIAL,
+        "partial": cfg["explain"]["partial_cohort"],
+    }
+
+
 def scores_file(block):
     pattern = (
         rules.rank.output[0] if block["binarization"] == "none" else SCORES_PATTERN

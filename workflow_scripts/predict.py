@@ -1,6 +1,5 @@
 """Apply a classifier to prepared cases."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,9 +37,9 @@ def main(
     from fidelity.classifiers.predict import predict_logits
     from fidelity.compute import configure
     from fidelity.datasets.prepared import PreparedShard
-    from fidelity.files import write_csv
+    from fidelity.files import read_json, write_csv
 
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     names = classes["classes"]
     device = configure(compute)
     classifier = store.load(model, plugins=plugins).to(device)

@@ -24,6 +24,7 @@ LITTER_SECONDS = 86_400
 
 _looked_into: set[Path] = set()
 
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; rename it to `path` if the block succeeds.
@@ -72,7 +73,7 @@ def disk_error(error: OSError, path: str | Path) -> InputError | None:
         return InputError(
             f"cannot be written: {os.strerror(error.errno).lower()}",
             file=path,
-            remedy="Make room on the disk (or in the quota) and run again: what is finished is kept",
+            remedy="Make room on the disk (or in the quota), then run again: it goes on from there",
         )
     # Of a file that is read, EACCES is the reader's to word.
     if error.errno == errno.EROFS or (error.errno in LOCKED and _is_of(error, Path(path))):

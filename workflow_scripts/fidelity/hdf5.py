@@ -100,4 +100,4 @@ def reading(path: str | Path, remedy: str) -> Iterator[None]:
         raise
     except DAMAGE as error:
         line = (str(error).strip("'\"") or type(error).__name__).splitlines()[0][:160]
-        raise InputError(f"is damaged ({line})", file=path, remedy=remedy) from error
+        raise InputError(f"cannot be read as HDF5 ({line})", file=path, remedy=remedy) from error

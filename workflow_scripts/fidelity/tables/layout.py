@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.errors import InputError
+from fidelity.files import AGAIN, read_csv
 from fidelity.metrics.registry import METRICS
 from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, sees_reference
 
@@ -71,13 +72,16 @@ def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
         The table.
 
     Raises:
-        InputError: a column is absent.
+        InputError: the file is damaged, or a column is absent or holds no numbers.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_csv(path, numeric, dtype=str, keep_default_na=False)
     for name in numeric:
-        if name not in table.columns:
-            raise InputError("the table lacks this column", file=path, field=name)
-        table[name] = pd.to_numeric(table[name].replace("", np.nan))
+        try:
+            table[name] = pd.to_numeric(table[name].replace("", np.nan))
+        except ValueError as error:
+            raise InputError(
+                f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
+            ) from error
     return table
 
 
