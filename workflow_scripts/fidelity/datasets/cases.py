@@ -3,6 +3,7 @@
 import csv
 import math
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -18,6 +19,7 @@ SPACING = ("spacing_row", "spacing_column")
 SPACING_FROM = "spacing_from"
 LUNG_FROM = "lung_from"
 UNCERTAIN = "uncertain"
+MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
@@ -246,6 +248,8 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
             raise InputError(
                 f"{where} has an empty cell", file=path, field=name, remedy="Fill it in"
             )
+    for name in ("case", "patient"):
+        _check_id(row.get(name) or "", name, path, where)
     split = row["split"].strip().lower()
     split = SPLIT_ALIASES.get(split, split)
     if split not in SPLITS:
@@ -286,6 +290,17 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
     )
 
 
+def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
+    """Refuse ids that would break lines of logs, or that HDF5 could not hold."""
+    if len(text.strip()) > MAX_ID or any(unicodedata.category(sign) == "Cc" for sign in text):
+        raise InputError(
+            f"{where}: {text[:40]!r} has over {MAX_ID} signs or a control character",
+            file=path,
+            field=name,
+            remedy="Give it an id in one line of text",
+        )
+
+
 def _names(cell: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in cell.split("|") if name.strip())
 
@@ -294,7 +309,8 @@ def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int
     text = row.get(name) or ""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+    # Nine digits at most: Python itself refuses to read thousands of them.
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
         raise InputError(
             f"{where}: {text!r} is not a number of pixels",
             file=path,
