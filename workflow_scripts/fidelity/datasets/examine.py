@@ -30,8 +30,12 @@ class MisfitError(InputError):
     """A mask is missing or does not fit its image: a fault of the data set, not of one file."""
 
 
+class OutsideError(InputError):
+    """A file of the data set is a link to one elsewhere."""
+
+
 # Faults of the data set or of its settings, which every file of a kind shares.
-FATAL = (MaskValueError, MisfitError, IntensityError)
+FATAL = (MaskValueError, MisfitError, IntensityError, OutsideError)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def examine(
     intensity: Intensity = FULL,
     look: bool = False,
     native_is_mask: bool = False,
+    outside_links: bool = False,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -81,6 +86,7 @@ def examine(
         intensity: the data set's.
         look: also summarise what the image looks like.
         native_is_mask: the reference masks' size, where there are any, is the native one.
+        outside_links: files may be links that lead out of the data root.
 
     Returns:
         The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
@@ -90,6 +96,8 @@ def examine(
     file, image_digest = case.image, ""
     other_size: list[str] = []
     try:
+        if not outside_links:
+            check_inside(case, root)
         data = read_bytes(root / case.image)
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         image = decode_image(data, root / case.image, intensity)
@@ -135,6 +143,26 @@ def examine(
         spacing_from=spacing_from,
     )
     return Examined(done, image_digest, look=seen, other_size=tuple(other_size))
+
+
+def check_inside(case: Case, root: Path) -> None:
+    """See that no file of a case is a link out of the data root, or lies below such a link.
+
+    Raises:
+        InputError: names the link and where it leads.
+    """
+    home = os.path.realpath(root)
+    masks = (*case.masks.values(), *case.second_masks.values())
+    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
+        real = os.path.realpath(root / file_of(path))
+        if os.path.commonpath([home, real]) != home:
+            raise OutsideError(
+                f"is a link that leads out of the data root, to {real}",
+                file=root / file_of(path),
+                field="outside_links",
+                remedy="Copy the file, choose a root that contains it, or set outside_links: true"
+                " if you trust where the links lead",
+            )
 
 
 def missing_mask(case: Case, name: str, path: Path) -> InputError:

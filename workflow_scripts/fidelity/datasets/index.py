@@ -57,7 +57,7 @@ def index_cases(
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, limit, strict, duplicates, near_duplicates, near_duplicate_distance,
+    intensity_percentiles, limit, strict, outside_links, duplicates, near_duplicates, near_duplicate_distance,
     near_duplicate_correlation, and the source's own. Damaged files put their case into quarantine
     (or are fatal under `strict`); what is wrong with the data set as a whole is fatal: ambiguous
     ids, masks that are not binary or missing, grey values that do not fit `intensity`, one image or
@@ -343,6 +343,7 @@ def _examine_all(
         lung_needed=settings.get("input", "full") != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
+        outside_links=settings.get("outside_links", False),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings["annotated_classes"]) if follow else set()
