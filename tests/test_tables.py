@@ -20,7 +20,7 @@ from fidelity.inputs import input_table
 from fidelity.mixed_model import MIXED_MODEL
 from fidelity.summary import COMBO
 from fidelity.tables.inputs import input_tables
-from synthetic_results import FAMILIES, STATISTICS, scores, study
+from synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
 
 EVIL = "=1+1|<b>&_{%$#~^\\"
 EMPTY = {"overlap_both": "one", "distance_prediction": "diagonal"}
@@ -55,7 +55,10 @@ def tabulated(folder, paths, combos):
     def output(name):
         return str(folder / f"{name}.csv")
 
-    summarize_script.main(paths, combos, STATISTICS, 1, output("localization"))
+    cohort = written_cohort(paths, output("cases"))
+    summarize_script.main(
+        paths, combos, STATISTICS, 1, output("cases"), cohort, output("localization")
+    )
     compare_script.main(paths, combos, STATISTICS, 1, ["area"], [], output("comparisons"))
     ranks_script.main(paths, combos, STATISTICS, KINDS, ["area"], output("ranks"))
     seeds_script.main(output("localization"), BASES, output("seeds"))
@@ -82,9 +85,9 @@ def formatted(folder, confounded=MappingProxyType({})):
 
 def test_names_are_escaped_everywhere(results):
     markdown, latex, html = formatted(results)
-    assert r"'=1+1\|&lt;b&gt;&amp;\_{%$#\~^\\" in markdown
+    assert r" =1+1\|&lt;b&gt;&amp;\_{%$#\~^\\" in markdown
     assert (
-        r"'=1+1|\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
+        r"=1+1|\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
         r"\textbackslash{}"
     ) in latex
     assert "&lt;b&gt;" in html

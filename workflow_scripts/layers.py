@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from fidelity.files import read_json, write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.layer_depth import by_depth
-from fidelity.tables.layout import LOCALIZATION_NUMBERS, escape_formulas, read_results
+from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 
 def main(

@@ -6,9 +6,9 @@ from typing import Any
 from fidelity.coverage import check_coverage, cohort_of
 from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores, summarize
-from fidelity.tables.layout import escape_formulas
 
 
 def main(

@@ -8,8 +8,8 @@ import pandas as pd
 from fidelity.faithfulness.registry import names_by
 from fidelity.faithfulness.table import join, summarize
 from fidelity.files import read_parquet, write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
-from fidelity.tables.layout import escape_formulas
 
 
 def main(

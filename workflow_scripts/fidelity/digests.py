@@ -21,6 +21,7 @@ IGNORED = {
     "fidelity.counting",
     "fidelity.errors",
     "fidelity.files",
+    "fidelity.formulas",
     "fidelity.hdf5",
     "fidelity.joblog",
 }

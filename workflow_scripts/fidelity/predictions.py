@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fidelity.files import read_csv
+from fidelity.formulas import restore_formulas
 
 TEXT = ("case", "patient", "split", "class", "target_class", "status", "reason")
 NUMBERS = ("label", "logit", "probability", "threshold")
@@ -43,6 +44,7 @@ def read_status(path: str | Path) -> pd.DataFrame:
 
 def _read(path: str | Path, needed: Sequence[str]) -> pd.DataFrame:
     numbers = {name: [""] for name in NUMBERS}
-    return read_csv(
-        path, needed, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=numbers
+    text = dict.fromkeys(TEXT, str)
+    return restore_formulas(
+        read_csv(path, needed, dtype=text, keep_default_na=False, na_values=numbers)
     )

@@ -7,9 +7,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
+from fidelity.formulas import guard, unguard
 
 SPLITS = ("train", "val", "test")
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
@@ -125,7 +127,7 @@ def read_cases(path: str | Path) -> list[Case]:
             rows = csv.DictReader(handle, strict=True)
             columns = list(rows.fieldnames or [])
             check_required(columns, path)
-            return [_case(row, path, rows.line_num) for row in rows]
+            return [_case(_unguarded(row), path, rows.line_num) for row in rows]
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(
                 f"cannot be read as CSV ({error})",
@@ -202,23 +204,26 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     field=case.case,
                     remedy="Rename the class",
                 )
+            texts = {
+                "case": case.case,
+                "patient": case.patient,
+                "split": case.split,
+                "label": "|".join(case.labels),
+                "image": case.image,
+                "lung_mask": case.lung_mask or "",
+                **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
+                **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
+                **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
+                **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
+                **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
+            }
             writer.writerow(
                 {
-                    "case": case.case,
-                    "patient": case.patient,
-                    "split": case.split,
-                    "label": "|".join(case.labels),
-                    "image": case.image,
-                    "lung_mask": case.lung_mask or "",
+                    **{name: guard(text) for name, text in texts.items()},
                     "width": "" if case.width is None else case.width,
                     "height": "" if case.height is None else case.height,
                     "digest": case.digest,
-                    **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
-                    **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
                     **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
-                    **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
-                    **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
-                    **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
                 }
             )
 
@@ -232,6 +237,11 @@ def _open(path: str | Path):
             file=path,
             remedy="Check the path in the config",
         ) from error
+
+
+def _unguarded(row: dict[str | None, Any]) -> dict[str | None, Any]:
+    """Undo what keeps a spreadsheet from running cells as formulas; cells in excess stay as is."""
+    return {name: unguard(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line: int) -> Case:
@@ -291,13 +301,15 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
 
 
 def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
-    """Refuse ids that would break lines of logs, or that HDF5 could not hold."""
-    if len(text.strip()) > MAX_ID or any(unicodedata.category(sign) == "Cc" for sign in text):
+    """Refuse ids that no file name or HDF5 attribute could hold."""
+    if len(text.strip()) > MAX_ID or any(
+        unicodedata.category(sign) == "Cc" and sign not in "\n\t" for sign in text
+    ):
         raise InputError(
             f"{where}: {text[:40]!r} has over {MAX_ID} signs or a control character",
             file=path,
             field=name,
-            remedy="Give it an id in one line of text",
+            remedy="Give it a shorter id of printable signs",
         )
 
 

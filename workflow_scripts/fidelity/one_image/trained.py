@@ -10,6 +10,7 @@ from fidelity.binarizations.registry import RULES
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.files import read_csv, read_json
+from fidelity.formulas import restore_formulas
 from fidelity.near import suggestion
 
 # Rules that a new image can be given: without a reference, and without superpixels drawn anew.
@@ -110,7 +111,7 @@ class Trained:
         if not path.is_file():
             return None
         how = {"dtype": {"class": str}, "keep_default_na": False}
-        table = read_csv(path, ("class", "threshold"), **how)
+        table = restore_formulas(read_csv(path, ("class", "threshold"), **how))
         found = table.loc[table["class"] == cls, "threshold"]
         return float(found.iloc[0]) if len(found) else None
 

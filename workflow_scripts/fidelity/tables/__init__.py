@@ -4,6 +4,7 @@ from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
 from fidelity.tables.formats import to_html, to_latex, to_markdown
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
+from fidelity.formulas import escape_formulas
 from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
     COMPARISON_NUMBERS,
@@ -12,7 +13,6 @@ from fidelity.tables.layout import (
     MODEL_NUMBERS,
     SEED_NUMBERS,
     Table,
-    escape_formulas,
     read_results,
 )
 from fidelity.tables.localization import localization_tables

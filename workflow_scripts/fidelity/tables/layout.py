@@ -12,6 +12,7 @@ import pandas as pd
 
 from fidelity.errors import InputError
 from fidelity.files import AGAIN, read_csv
+from fidelity.formulas import restore_formulas
 from fidelity.metrics.registry import METRICS
 from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, sees_reference
 
@@ -37,7 +38,6 @@ FAMILIES = {"cam": "CAM", "null": "null baseline"}
 NOT_EXPLAINING = {"null": 1, "ceiling": 2}
 ABSENT = "–"
 SMALL_P = 0.001
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
     Raises:
         InputError: the file is damaged, or a column is absent or holds no numbers.
     """
-    table = read_csv(path, numeric, dtype=str, keep_default_na=False)
+    table = restore_formulas(read_csv(path, numeric, dtype=str, keep_default_na=False))
     for name in numeric:
         try:
             table[name] = pd.to_numeric(table[name].replace("", np.nan))
@@ -82,25 +82,6 @@ def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
             raise InputError(
                 f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
             ) from error
-    return table
-
-
-def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before text that a spreadsheet would run as a formula.
-
-    Args:
-        table: any table; only its text columns are touched.
-
-    Returns:
-        A copy in which no text cell starts with =, +, -, @, tab or carriage return.
-    """
-    table = table.copy()
-    for name in table.columns:
-        if not pd.api.types.is_numeric_dtype(table[name]):
-            table[name] = [
-                f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
-                for cell in table[name]
-            ]
     return table
 
 
