@@ -259,5 +259,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
         for n, c in [(EVIL, "net"), ("lung_mask", "none")]
     ]
     paths = [str(results / f"{number}.parquet") for number in range(2)]
-    summarize_script.main(paths, combos, STATISTICS, 1, str(results / "again.csv"))
+    cases, again = str(results / "cases.csv"), str(results / "again.csv")
+    cohort = written_cohort(paths, cases)
+    summarize_script.main(paths, combos, STATISTICS, 1, cases, cohort, again)
     assert (results / "again.csv").read_bytes() == first
