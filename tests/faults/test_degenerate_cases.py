@@ -40,7 +40,9 @@ def shard(path, images):
     mask[8:20, 8:20] = True
     size, box = (SIDE, SIDE), (0, 0, SIDE, SIDE)
     cases = [
-        PreparedCase(name, name, "test", ("a",), image, None, size, box, {"a": encode(mask)}, None, name)
+        PreparedCase(
+            name, name, "test", ("a",), image, None, size, box, {"a": encode(mask)}, None, name
+        )
         for name, image in images.items()
     ]  # fmt: skip
     write_prepared(path, cases, {"image_size": SIDE, "classes": ["A", "B"]})

@@ -137,7 +137,9 @@ def until(condition, seconds=240):
 
 def workers(study):
     """Processes that run this study's scripts."""
-    found = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True).stdout
+    found = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,stat,args"], capture_output=True, text=True
+    ).stdout
     lines = [line for line in found.splitlines() if f"{study.folder}/.snakemake/scripts" in line]
     return [line for line in lines if line.split()[1][0] != "Z"]
 
