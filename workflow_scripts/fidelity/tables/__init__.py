@@ -1,10 +1,10 @@
 """Formatted tables of a study. A table is laid out once as text and written in three formats."""
 
+from fidelity.formulas import escape_formulas
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
 from fidelity.tables.formats import to_html, to_latex, to_markdown
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
-from fidelity.formulas import escape_formulas
 from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
     COMPARISON_NUMBERS,
