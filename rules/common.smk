@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from fidelity import digests, failures, settings
+from fidelity import digests, failures, files, settings
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
@@ -46,6 +46,14 @@ COMBINATIONS = [
         CLASSIFIERS if method_of(entry["method"]).needs_classifier else ("none",)
     )
 ]
+
+
+# Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.
+onstart:
+    try:
+        files.check_writable("results")
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def any_of(names):

@@ -19,6 +19,7 @@ INDEX_KEYS = (
     "near_duplicate_correlation",
     "limit",
     "strict",
+    "outside_links",
 )
 
 
@@ -411,6 +412,16 @@ def combinations(dataset):
     ]
     maps = [combination(dataset, *names, "none", "default") for names in COMBINATIONS]
     return [*masks, *(maps if cfg["scores"]["ranking"] else [])]
+
+
+def cohort_asked_for(w):
+    """What the scores of a data set must cover before they are averaged."""
+    return {
+        "annotated": DATASETS[w.dataset]["annotated_classes"],
+        "splits": cfg["explain"]["splits"],
+        "incomplete": PARTIAL,
+        "partial": cfg["explain"]["partial_cohort"],
+    }
 
 
 def scores_file(block):

@@ -4,6 +4,7 @@
 rule summarize:
     input:
         scores=all_scores,
+        cases="results/{dataset}/cases.csv",
     output:
         localization="results/{dataset}/tables/localization.csv",
     log:
@@ -20,7 +21,10 @@ rule summarize:
         statistics=INTERVALS,
         metrics=METRIC_NAMES,
         seed=cfg["seed"],
-        digest=digests.module_digest("summary", "tables.layout"),
+        cohort=cohort_asked_for,
+        digest=digests.module_digest(
+            "summary", "coverage", "datasets.cases", "tables.layout"
+        ),
     message:
         "Summarizing the scores of {wildcards.dataset}"
     script:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from fidelity.datasets.cases import Case, write_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps import MapRecord, SaliencyMap, render, write_maps
 from fidelity.masks import encode, write_masks
@@ -94,6 +95,27 @@ def combined(explainers: dict[str, float] = EXPLAINERS, cases: int = 60) -> pd.D
             part.insert(4, "protocol", "default")
             parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def written_cohort(paths: list[str], cases_csv: str) -> dict:
+    """Write the case table that score files belong to; give what `summarize` is to expect."""
+    rows = pd.concat([pd.read_parquet(path) for path in paths])
+    found = {}
+    for row in rows.itertuples():
+        cls = row[rows.columns.get_loc("class") + 1]
+        masks = found.setdefault((row.split, row.case, row.patient), {})
+        masks[cls] = f"{row.case}.png"
+    cases = [
+        Case(case, patient, split, tuple(masks), f"{case}.png", masks=masks)
+        for (split, case, patient), masks in found.items()
+    ]
+    write_cases(cases_csv, cases)
+    return {
+        "annotated": sorted(rows["class"].unique()),
+        "splits": sorted(rows["split"].unique()),
+        "incomplete": [],
+        "partial": False,
+    }
 
 
 def ranking(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from fidelity.inputs import input_table
 from fidelity.mixed_model import MIXED_MODEL
 from fidelity.summary import COMBO
 from fidelity.tables.inputs import input_tables
-from synthetic_results import FAMILIES, STATISTICS, scores, study
+from synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
 
 EVIL = "=1+1|<b>&_{%$#~^\\"
 EMPTY = {"overlap_both": "one", "distance_prediction": "diagonal"}
@@ -55,7 +55,10 @@ def tabulated(folder, paths, combos):
     def output(name):
         return str(folder / f"{name}.csv")
 
-    summarize_script.main(paths, combos, STATISTICS, 1, output("localization"))
+    cohort = written_cohort(paths, output("cases"))
+    summarize_script.main(
+        paths, combos, STATISTICS, 1, output("cases"), cohort, output("localization")
+    )
     compare_script.main(paths, combos, STATISTICS, 1, ["area"], [], output("comparisons"))
     ranks_script.main(paths, combos, STATISTICS, KINDS, ["area"], output("ranks"))
     seeds_script.main(output("localization"), BASES, output("seeds"))
@@ -82,9 +85,9 @@ def formatted(folder, confounded=MappingProxyType({})):
 
 def test_names_are_escaped_everywhere(results):
     markdown, latex, html = formatted(results)
-    assert r"'=1+1\|&lt;b&gt;&amp;\_{%$#\~^\\" in markdown
+    assert r" =1+1\|&lt;b&gt;&amp;\_{%$#\~^\\" in markdown
     assert (
-        r"'=1+1|\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
+        r"=1+1|\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
         r"\textbackslash{}"
     ) in latex
     assert "&lt;b&gt;" in html
@@ -256,5 +259,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
         for n, c in [(EVIL, "net"), ("lung_mask", "none")]
     ]
     paths = [str(results / f"{number}.parquet") for number in range(2)]
-    summarize_script.main(paths, combos, STATISTICS, 1, str(results / "again.csv"))
+    cases, again = str(results / "cases.csv"), str(results / "again.csv")
+    cohort = written_cohort(paths, cases)
+    summarize_script.main(paths, combos, STATISTICS, 1, cases, cohort, again)
     assert (results / "again.csv").read_bytes() == first

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from fidelity.agreement import agree
 from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
-from fidelity.tables.layout import escape_formulas
 
 
 def main(

@@ -11,7 +11,8 @@ from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.inputs import inputs_of
 from fidelity.cohort import explained_cases
 from fidelity.errors import InputError
-from fidelity.files import write_csv
+from fidelity.files import read_csv, write_csv
+from fidelity.formulas import escape_formulas, restore_formulas
 from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.joblog import job_log
 from fidelity.maps import MapRecord
@@ -82,13 +83,14 @@ def main(
         )
     table = pd.DataFrame(rows, columns=COLUMNS).sort_values(["case", "class"], kind="stable")
     write_masks(masks, found)
-    write_csv(table, status)
+    write_csv(escape_formulas(table), status)
     logging.info("%d masks, %d failed explanations", len(table), (table["status"] != "ok").sum())
 
 
 def _tuned(path: str) -> dict[str, float]:
     """Read the tuned threshold of each class."""
-    table = pd.read_csv(path, dtype={"class": str}, keep_default_na=False)
+    how = {"dtype": {"class": str}, "keep_default_na": False}
+    table = restore_formulas(read_csv(path, ("class", "threshold"), **how))
     return dict(zip(table["class"], table["threshold"].astype(float), strict=True))
 
 

@@ -9,6 +9,7 @@ from fidelity.datasets.cases import Case, read_cases
 from fidelity.errors import InputError
 from fidelity.explainers.imported import is_there, read_saliency
 from fidelity.files import atomic_path
+from fidelity.formulas import guard
 from fidelity.imported.locate import location
 from fidelity.joblog import job_log
 
@@ -59,7 +60,8 @@ def main(
         )
     with atomic_path(output) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerows([COLUMNS, *rows])
+        writer.writerow(COLUMNS)
+        writer.writerows([*map(guard, row[:3]), row[3]] for row in rows)
     logging.info("%d of %d maps found and readable", found, len(rows))
 
 

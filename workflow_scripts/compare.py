@@ -5,9 +5,9 @@ from typing import Any
 
 from fidelity.comparisons import compare
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores
-from fidelity.tables.layout import escape_formulas
 
 
 def main(

@@ -1,8 +1,6 @@
 """Tables on how well the classifiers of a data set classify."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from fidelity.joblog import job_log
 
@@ -30,16 +28,17 @@ def main(
     import pandas as pd
 
     from fidelity.classifiers.evaluate import evaluate, read_predictions
-    from fidelity.files import write_csv
+    from fidelity.files import read_json, write_csv
+    from fidelity.formulas import escape_formulas
 
-    task = json.loads(Path(classes_json).read_text(encoding="utf-8"))["task"]
+    task = read_json(classes_json)["task"]
     tables = [
         evaluate(read_predictions(path), dataset, name, task)
         for path, name in zip(predictions, classifiers, strict=True)
     ]
     outputs = (out_classification, out_confusion, out_calibration)
     for parts, output in zip(zip(*tables, strict=True), outputs, strict=True):
-        write_csv(pd.concat(parts, ignore_index=True), output)
+        write_csv(escape_formulas(pd.concat(parts, ignore_index=True)), output)
 
 
 if __name__ == "__main__":

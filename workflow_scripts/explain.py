@@ -1,11 +1,11 @@
 """Make the saliency maps of one shard."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fidelity.files import read_json
 from fidelity.joblog import job_log
 
 
@@ -55,7 +55,7 @@ def main(
         settings,
         target,
         max_failed_cases,
-        json.loads(Path(classes).read_text(encoding="utf-8"))["labels"],
+        read_json(classes)["labels"],
         seed,
         compute["batch"],
         f"{digest} {weights}",

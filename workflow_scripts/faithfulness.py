@@ -1,8 +1,6 @@
 """Measure the faithfulness of the maps of one explainer to one classifier."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
@@ -52,12 +50,12 @@ def main(
     from fidelity.faithfulness.infidelity import Squares, measure_infidelity
     from fidelity.faithfulness.measure import Options
     from fidelity.faithfulness.registry import names_by
-    from fidelity.files import atomic_path
+    from fidelity.files import atomic_path, read_json
     from fidelity.masks import read_masks
 
     cv2.setNumThreads(1)
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
-    labels = json.loads(Path(classes).read_text(encoding="utf-8"))["labels"]
+    labels = read_json(classes)["labels"]
     # Without a classifier a map has no target: the one that the other explainers have.
     targets: dict[tuple[str, str], int] = {}
     for path in prepared:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from fidelity.figures import curves as figure
 from fidelity.figures import style
+from fidelity.files import read_parquet
 from fidelity.joblog import job_log
 from fidelity.tables.layout import read_results
 
@@ -29,7 +28,7 @@ def main(
         output: .png and .pdf to write.
         thresholds: {explainer: thresholds.csv} of one tuned binarization.
     """
-    tables = {name: pd.read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
+    tables = {name: read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
     keys = ("replicates", "alpha", "cluster", "seed", "families")
     options = {key: settings[key] for key in keys if key in settings}
     tuned = {

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.figures import gallery, style
+from fidelity.files import read_parquet
 from fidelity.joblog import job_log
 from fidelity.maps import SaliencyMap, read_maps
 from fidelity.masks import decode, read_masks
@@ -32,7 +32,7 @@ def main(
     by = settings.get("gallery_by")
     # An explainer that only exists for another classifier cannot order this gallery.
     by = by if by in names else names[0]
-    scores = {entry["explainer"]: pd.read_parquet(entry["scores"]) for entry in explainers}
+    scores = {entry["explainer"]: read_parquet(entry["scores"]) for entry in explainers}
     chosen = gallery.choose(scores[by], settings.get("gallery_cases", 2))
     wanted = {(case, cls) for _, case, cls in chosen}
     cases = _cases(prepared, {case for case, _ in wanted})

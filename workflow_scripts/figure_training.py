@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from fidelity.figures import style
 from fidelity.figures import training as figure
+from fidelity.files import read_csv
 from fidelity.joblog import job_log
 
 
@@ -18,7 +17,7 @@ def main(training: str, settings: Mapping[str, Any], output: Sequence[str]) -> N
         settings: dpi.
         output: .png and .pdf to write.
     """
-    drawn = figure.draw(pd.read_csv(training))
+    drawn = figure.draw(read_csv(training))
     style.save(drawn, output, settings.get("dpi", style.DPI))
 
 

@@ -1,7 +1,5 @@
 """Bring a checkpoint made elsewhere into the project's form."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
@@ -30,9 +28,9 @@ def main(
     from fidelity.classifiers import store
     from fidelity.classifiers.labels import head_of
     from fidelity.classifiers.train import COLUMNS
-    from fidelity.files import write_csv
+    from fidelity.files import read_json, write_csv
 
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     names, activation = head_of(settings, classes)
     classifier = store.load_foreign(
         settings["weights"],

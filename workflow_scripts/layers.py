@@ -1,13 +1,12 @@
 """Join scores and layers of the layer sweeps into tables/layers.csv."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from fidelity.files import write_csv
+from fidelity.files import read_json, write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.layer_depth import by_depth
-from fidelity.tables.layout import LOCALIZATION_NUMBERS, escape_formulas, read_results
+from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 
 def main(
@@ -26,10 +25,7 @@ def main(
         sweeps: sweep → its explainers from the earliest layer to the last.
         layers: the CSV to write.
     """
-    known = {
-        name: json.loads(Path(path).read_text(encoding="utf-8"))
-        for name, path in zip(classifiers, architectures, strict=True)
-    }
+    known = {name: read_json(path) for name, path in zip(classifiers, architectures, strict=True)}
     table = by_depth(read_results(localization, LOCALIZATION_NUMBERS), sweeps, known)
     write_csv(escape_formulas(table), layers)
 

@@ -1,5 +1,6 @@
 """Write predicted masks as PNG images in the data set's own layout."""
 
+import hashlib
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -11,6 +12,7 @@ from fidelity.joblog import job_log
 from fidelity.masks import decode, read_masks
 
 FOLDER = "predicted masks"
+LONGEST = 200  # bytes of a name without its ending
 
 
 def main(masks: str, cases_csv: str, output_dir: str) -> None:
@@ -22,17 +24,26 @@ def main(masks: str, cases_csv: str, output_dir: str) -> None:
         output_dir: folder to write to; see `target` for the paths below it.
 
     Raises:
-        InputError: a mask of an unknown case, or a table with paths that lead out of the data root.
+        InputError: a mask of an unknown case, a table with paths that lead out of the data root, or
+            two cases that would share a file.
     """
     cases = {case.case: case for case in read_cases(cases_csv)}
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    written: dict[PurePosixPath, str] = {}
     for name, by_class in read_masks(masks).items():
         if name not in cases:
             raise InputError("the case is not in the case table", file=masks, field=name)
         for cls, rle in by_class.items():
-            path = folder / target(cases[name], cls, alone=len(by_class) == 1)
-            with atomic_path(path) as temporary:
+            path = target(cases[name], cls, alone=len(by_class) == 1)
+            if written.setdefault(path, name) != name:
+                raise InputError(
+                    f"the masks of the cases {written[path]!r} and {name!r} would both be {path}",
+                    file=cases_csv,
+                    field="case",
+                    remedy='Rename one: "/" in an id becomes "_" in the name of its file',
+                )
+            with atomic_path(folder / path) as temporary:
                 Image.fromarray(decode(rle).astype("uint8") * 255).save(temporary)
 
 
@@ -51,7 +62,19 @@ def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
     image = PurePosixPath(case.image)
     if alone and image.parent.name == "images" and not image.is_absolute():
         return image.parent.parent / FOLDER / f"{image.stem}.png"
-    return PurePosixPath(case.split) / cls.replace("/", "_") / f"{case.case.replace('/', '_')}.png"
+    return PurePosixPath(case.split) / file_name(cls) / f"{file_name(case.case)}.png"
+
+
+def file_name(text: str) -> str:
+    """Make a file's name of an id or a class: "/" becomes "_"; a long one is cut, and told apart.
+
+    Names have 255 bytes at most, and one sign may take four of them.
+    """
+    name = text.replace("/", "_")
+    if len(name.encode()) > LONGEST:
+        digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+        return f"{name.encode()[: LONGEST - 16].decode(errors='ignore')}-{digest}"
+    return "_" * len(name) if name in {".", ".."} else name
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Apply a classifier to prepared cases."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,9 +37,10 @@ def main(
     from fidelity.classifiers.predict import predict_logits
     from fidelity.compute import configure
     from fidelity.datasets.prepared import PreparedShard
-    from fidelity.files import write_csv
+    from fidelity.files import read_json, write_csv
+    from fidelity.formulas import escape_formulas
 
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     names = classes["classes"]
     device = configure(compute)
     classifier = store.load(model, plugins=plugins).to(device)
@@ -74,7 +74,7 @@ def main(
     rows.sort(key=lambda row: (row[2], row[0], names.index(row[3])))
     table = pd.DataFrame(rows, columns=PREDICTION_COLUMNS)
     # Whole numbers with gaps: the label of an uncertain finding is an empty cell.
-    write_csv(table.astype({"label": "Int64"}), output)
+    write_csv(escape_formulas(table.astype({"label": "Int64"})), output)
 
 
 if __name__ == "__main__":

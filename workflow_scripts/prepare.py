@@ -1,6 +1,5 @@
 """Rule prepare: working images and masks of one shard."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
+from fidelity.files import read_json
 from fidelity.joblog import job_log
 
 
@@ -36,7 +36,7 @@ def main(
         InputError: a file has become unusable since it was indexed.
     """
     cases = read_cases(shard_csv)
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     attrs = {
         **classes,
         "image_size": settings["image_size"],

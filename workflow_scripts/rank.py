@@ -1,15 +1,13 @@
 """Score the saliency maps of one explainer without a threshold."""
 
-import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
 
 from fidelity.cohort import explained_cases
-from fidelity.files import atomic_path
+from fidelity.files import atomic_path, read_json
 from fidelity.joblog import job_log
 from fidelity.map_scoring import score_maps
 from fidelity.metrics.ranking_registry import select_ranking
@@ -36,7 +34,7 @@ def main(
         output: ranking.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     said = None
     if predictions is not None:
         said = verdicts(read_predictions(predictions), classes["task"])

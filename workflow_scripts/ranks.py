@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.ranks import rank
 from fidelity.summary import load_scores
-from fidelity.tables.layout import escape_formulas
 
 
 def main(

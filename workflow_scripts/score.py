@@ -3,17 +3,15 @@
 Starting a job takes longer than scoring its masks, so protocols share one.
 """
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
-from fidelity.files import atomic_path
+from fidelity.files import atomic_path, read_json
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
 from fidelity.metrics.conventions import protocol_for
@@ -46,7 +44,7 @@ def main(
         outputs: protocol → its scores.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     said = None
     if predictions is not None:
         said = verdicts(read_predictions(predictions), classes["task"])

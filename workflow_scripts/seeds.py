@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.seeds import between_seeds
-from fidelity.tables.layout import LOCALIZATION_NUMBERS, escape_formulas, read_results
+from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 
 def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.maps import read_maps
 from fidelity.stability import summarize_stability
-from fidelity.tables.layout import escape_formulas
 
 
 def main(maps: Sequence[str], blocks: Sequence[Mapping[str, str]], stability: str) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.coverage import check_coverage, cohort_of
+from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores, summarize
-from fidelity.tables.layout import escape_formulas
 
 
 def main(
@@ -14,6 +16,8 @@ def main(
     combos: Sequence[Mapping[str, str]],
     statistics: Mapping[str, Any],
     seed: int,
+    cases: str,
+    cohort: Mapping[str, Any],
     localization: str,
 ) -> None:
     """Write the means with their intervals.
@@ -23,10 +27,18 @@ def main(
         combos: per file dataset, classifier, explainer, binarization, protocol.
         statistics: the config's `statistics`.
         seed: the config's seed.
+        cases: cases.csv.
+        cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
+            may lack cases), `partial` (whether all may).
         localization: the CSV to write.
+
+    Raises:
+        InputError: a file is damaged, or the scores are those of a part of the cohort.
     """
-    table = summarize(load_scores(scores, combos), statistics, seed)
-    write_csv(escape_formulas(table), localization)
+    table = load_scores(scores, combos)
+    expected = cohort_of(read_cases(cases), cohort["annotated"], cohort["splits"])
+    check_coverage(table, expected, cohort["incomplete"], cohort["partial"])
+    write_csv(escape_formulas(summarize(table, statistics, seed)), localization)
 
 
 if __name__ == "__main__":
@@ -36,5 +48,7 @@ if __name__ == "__main__":
             combos=snakemake.params.combos,
             statistics=snakemake.params.statistics,
             seed=snakemake.params.seed,
+            cases=snakemake.input.cases,
+            cohort=snakemake.params.cohort,
             localization=snakemake.output.localization,
         )

@@ -7,9 +7,9 @@ import pandas as pd
 
 from fidelity.faithfulness.registry import names_by
 from fidelity.faithfulness.table import join, summarize
-from fidelity.files import write_csv
+from fidelity.files import read_parquet, write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
-from fidelity.tables.layout import escape_formulas
 
 
 def main(
@@ -43,11 +43,11 @@ def main(
     """
     files = iter(sensitivity)
     moved = [
-        None if not sensitivity or combo["explainer"] in given else pd.read_parquet(next(files))
+        None if not sensitivity or combo["explainer"] in given else read_parquet(next(files))
         for combo in combos
     ]
     parts = [
-        (combo, join(pd.read_parquet(one), pd.read_parquet(other), primary, third))
+        (combo, join(read_parquet(one), read_parquet(other), primary, third))
         for combo, one, other, third in zip(combos, faithfulness, scores, moved, strict=True)
     ]
     table = summarize(parts, metrics, primary, statistics, seed, given)

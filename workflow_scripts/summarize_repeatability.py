@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.repeatability import summarize
-from fidelity.tables.layout import escape_formulas
 
 
 def main(

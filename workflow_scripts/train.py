@@ -1,9 +1,7 @@
 """Train a classifier on the prepared training cases."""
 
-import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
@@ -45,10 +43,10 @@ def main(
     from fidelity.classifiers.labels import check_every_class, head_of
     from fidelity.classifiers.model import Classifier, outputs_of
     from fidelity.classifiers.train import train as fit
-    from fidelity.files import write_csv
+    from fidelity.files import read_json, write_csv
     from fidelity.seeding import seed_for
 
-    classes = json.loads(Path(classes_json).read_text(encoding="utf-8"))
+    classes = read_json(classes_json)
     names, activation = head_of(settings, classes)
     training = read_examples(train, classes, names, image_size)
     validation = read_examples(val, classes, names, image_size)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fidelity.cohort import explained_cases
 from fidelity.files import write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.metrics.conventions import policy_for
 from fidelity.tuning import tune
@@ -32,7 +33,7 @@ def main(
         policy_for("default", settings["empty"]),
         partial=settings.get("partial", False),
     )
-    write_csv(table, output)
+    write_csv(escape_formulas(table), output)
     for row in table.to_dict("records"):
         logging.info("%(class)s: threshold %(threshold)g, mean %(metric)s %(mean).4f, n %(n)d", row)
 

@@ -1,16 +1,18 @@
 """Reading the saliency maps that CheXlocalize publishes as pickles, without running their code.
 
 A pickle is a program: it may import any function and call it. The ones written by CheXlocalize need
-six names to rebuild tensors; every other name is refused before anything is called.
+three names to rebuild tensors; every other name is refused before anything is called. Opcodes
+that claim memory are looked at first, and a tensor may not be larger than its stored values.
 """
 
 import collections
 import io
 import pickle
+import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -53,9 +55,13 @@ def read_map(path: str | Path) -> PublishedMap:
     """
     try:
         with open(path, "rb") as file:
+            _check_memo(file)
+            file.seek(0)
             content = _Unpickler(file, path).load()
-    except InputError:
-        raise
+    except InputError as error:
+        raise (
+            error if error.file else InputError(error.problem, file=path, remedy=REMEDY)
+        ) from error
     except Exception as error:  # A damaged pickle may fail in any way.
         raise InputError(f"cannot be read as a pickle ({error})", file=path) from error
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
@@ -64,8 +70,13 @@ def read_map(path: str | Path) -> PublishedMap:
     values = _values(content["map"], path)
     if values.ndim != 4 or values.shape[:2] != (1, 1):
         raise InputError(f"map has shape {values.shape}, not (1, 1, h, w)", file=path)
-    width, height = (int(length) for length in content["cxr_dims"])
-    probability = float(np.asarray(content["prob"]).reshape(-1)[0])
+    try:
+        width, height = (int(length) for length in content["cxr_dims"])
+        probability = float(np.asarray(content["prob"]).reshape(-1)[0])
+    except (ValueError, TypeError, IndexError, OverflowError, RuntimeError) as error:
+        raise InputError(
+            f"prob or cxr_dims are no numbers ({error})", file=path, remedy=REMEDY
+        ) from error
     return PublishedMap(values[0, 0], probability, str(content["task"]), (height, width))
 
 
@@ -79,7 +90,16 @@ def _values(found: Any, path: str | Path) -> np.ndarray:
         raise InputError(
             f"map has shape {tuple(found.shape)} of {found.dtype}", file=path, remedy=REMEDY
         )
-    return np.asarray(found.detach().cpu().numpy(), np.float32)
+    return found.detach().cpu().float().numpy()
+
+
+def _check_memo(file: IO[bytes]) -> None:
+    """Refuse a memo larger than the file: its places are allocated up to the highest number."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"} and argument > size:
+            raise InputError(f"the pickle numbers {argument} objects and has {size} bytes")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -110,8 +130,17 @@ def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
         """torch.storage._load_from_bytes calls torch.load, which would unpickle anything."""
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
+    def rebuild(storage: Any, offset: int, size: Any, stride: Any, *rest: Any) -> Any:
+        """As torch does, but never beyond the storage, which torch would fill up with anything."""
+        needed = offset + 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if min(offset, *size, *stride, 0) < 0 or (0 not in size and needed > storage._size()):
+            raise InputError(
+                f"a tensor of shape {tuple(size)} does not fit its {storage._size()} stored values"
+            )
+        return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, *rest)
+
     return {
         ("collections", "OrderedDict"): collections.OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+        ("torch._utils", "_rebuild_tensor_v2"): rebuild,
         ("torch.storage", "_load_from_bytes"): load_storage,
     }

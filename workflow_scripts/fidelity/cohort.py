@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.errors import InputError
-from fidelity.maps import MapRecord, read_maps
+from fidelity.maps import REMEDY, MapRecord, read_maps, unanswered
 
 SPLITS = ("train", "val", "test")
 
@@ -23,21 +23,40 @@ def explained_cases(
         Case and map record, in the order of the files.
 
     Raises:
-        InputError: a map belongs to a case its shard does not have.
+        InputError: a file is damaged; maps belong to cases that their shard does not have, to
+            classes without a reference, or are there twice; or some of the shard's are missing.
         ValueError: maps and shards differ in number.
     """
     for map_file, shard_file in zip(maps, prepared, strict=True):
         with PreparedShard(shard_file) as shard:
             cases = {case.case: case for case in shard}
+        missing = {(name, cls) for name, case in cases.items() for cls in case.references}
+        seen: set[tuple[str, str]] = set()
         for record in read_maps(map_file):
+            key = (record.case, record.cls)
             if record.case not in cases:
                 raise InputError(
                     f"the case is not in {shard_file}",
                     file=map_file,
                     field=record.case,
-                    remedy="Delete the map file and run again",
+                    remedy=REMEDY,
                 )
+            if key in seen:
+                raise InputError(
+                    "has two maps of the case", file=map_file, field="/".join(key), remedy=REMEDY
+                )
+            seen.add(key)
+            missing.discard(key)
             yield cases[record.case], record
+        left_out = unanswered(map_file)
+        if left_out is not None and len(missing) != left_out:
+            raise InputError(
+                f"has maps of {len(seen)} cases and lacks {len(missing)} of those in {shard_file}"
+                f" ({left_out} were left out by intent)",
+                file=map_file,
+                field="/".join(min(missing)) if missing else None,
+                remedy=REMEDY,
+            )
 
 
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:

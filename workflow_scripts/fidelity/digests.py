@@ -21,6 +21,8 @@ IGNORED = {
     "fidelity.counting",
     "fidelity.errors",
     "fidelity.files",
+    "fidelity.formulas",
+    "fidelity.hdf5",
     "fidelity.joblog",
 }
 REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}

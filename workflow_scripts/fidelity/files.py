@@ -1,13 +1,28 @@
 """Writing files so that a killed job never leaves a half-written one under the final name."""
 
+import errno
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from fidelity.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Errors of a disk rather than of a program: what they are called, and what helps.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
+AGAIN = "Delete the file and run again"
+# In the name of temporary files; those of jobs that were killed are removed after a day.
+MARK = "unfinished"
+LITTER_SECONDS = 86_400
+
+_looked_into: set[Path] = set()
 
 
 @contextmanager
@@ -22,17 +37,72 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The path to write to.
+
+    Raises:
+        InputError: the disk is full, or the folder cannot be written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # Cut: a name may have 255 bytes, and case ids may be long.
+    temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}.{MARK}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_litter(path.parent)
         yield temporary
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        found = disk_error(error, path)
+        raise (found or error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that has just failed may fail again
+            temporary.unlink(missing_ok=True)
+
+
+def disk_error(error: OSError, path: str | Path) -> InputError | None:
+    """Word an error of the disk; None if it is another one.
+
+    Args:
+        error: what was raised.
+        path: the file that was to be written.
+
+    Returns:
+        "The disk is full" or "cannot be written to", with what to do.
+    """
+    if error.errno in FULL:
+        return InputError(
+            f"cannot be written: {os.strerror(error.errno).lower()}",
+            file=path,
+            remedy="Make room on the disk (or in the quota), then run again: it goes on from there",
+        )
+    # Of a file that is read, EACCES is the reader's to word.
+    if error.errno == errno.EROFS or (error.errno in LOCKED and _is_of(error, Path(path))):
+        return InputError(
+            f"cannot be written: {os.strerror(error.errno).lower()}",
+            file=path,
+            remedy="Run in a folder that you may write to, or mend its permissions",
+        )
+    return None
+
+
+def _is_of(error: OSError, path: Path) -> bool:
+    """Say whether an error names the path, its temporary file, or a folder that it lies in."""
+    name = Path(os.fsdecode(error.filename)) if error.filename else None
+    return name is not None and (name.parent == path.parent or path.is_relative_to(name))
+
+
+def _remove_litter(folder: Path) -> None:
+    """Remove the temporary files that jobs killed long ago have left.
+
+    Once per folder and process: folders may hold thousands of files.
+    """
+    if folder in _looked_into:
+        return
+    _looked_into.add(folder)
+    for path in folder.glob(f".*.{MARK}*"):
+        with suppress(OSError):  # another job may have been quicker
+            if time.time() - path.stat().st_mtime > LITTER_SECONDS:
+                path.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -50,3 +120,104 @@ def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     """
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file of this project.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | Path, error: Exception) -> InputError:
+    """Word that a result of this project cannot be read."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    return InputError(f"cannot be read ({line})", file=path, remedy=AGAIN)
+
+
+def check_columns(table: "pd.DataFrame", needed: Iterable[str], path: str | Path) -> None:
+    """Raise InputError if a table of this project lacks a column."""
+    absent = [name for name in needed if name not in table.columns]
+    if absent:
+        raise InputError("lacks this column", file=path, field=absent[0], remedy=AGAIN)
+
+
+def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame":
+    """Read a Parquet table of this project.
+
+    Args:
+        path: the file.
+        needed: columns that it must have.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: it is missing, damaged or of another kind.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's own are both
+        raise unreadable(path, error) from error
+    check_columns(table, needed, path)
+    return table
+
+
+def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.DataFrame":
+    """Read a CSV table of this project.
+
+    Args:
+        path: the file.
+        needed: columns that it must have.
+        **how: passed on to pandas.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: it is missing, damaged, cut off or of another kind.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, **how)
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise unreadable(path, error) from error
+    check_columns(table, needed, path)
+    return table
+
+
+def check_writable(folder: str | Path) -> None:
+    """See that files can be written to a folder and those in it, before anything runs.
+
+    Args:
+        folder: need not exist yet.
+
+    Raises:
+        InputError: it may not be written to, or is no folder.
+    """
+    folder = Path(folder)
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    inside = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    for path in (existing, *sorted(inside)):
+        if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+            raise InputError(
+                "the folder cannot be written to" if path.is_dir() else "is no folder",
+                file=path,
+                remedy="Mend its permissions, or run in another folder: --directory <folder>",
+            )

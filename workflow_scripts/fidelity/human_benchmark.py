@@ -47,7 +47,7 @@ def read_points(path: Path) -> Points:
     """
     try:
         content = json.loads(read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the file of points is not JSON ({error})", file=path) from error
     if not isinstance(content, dict):
         raise InputError("points are not {image: {class: [[x, y], …]}}", file=path)

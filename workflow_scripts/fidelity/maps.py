@@ -16,10 +16,11 @@ import h5py
 import numpy as np
 
 from fidelity.errors import InputError
-from fidelity.files import atomic_path
+from fidelity.hdf5 import atomic_hdf5, reading
 from fidelity.resize import bilinear
 
 SCHEMA = "fidelity-maps-1"
+REMEDY = "Delete the file and run again: only this shard is explained anew"
 
 Kind = Literal["grid", "superpixels", "dense", "binary"]
 Sign = Literal["positive", "absolute", "signed"]
@@ -74,21 +75,25 @@ class MapRecord:
     map: SaliencyMap | None = None
 
 
-def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, str]) -> None:
+def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, str | int]) -> None:
     """Write the records of one shard as HDF5, atomically.
 
     Args:
         path: the file.
         records: in the order to be read back.
-        attrs: what the maps were made of (dataset, explainer, fingerprint).
+        attrs: what the maps were made of (method, seed), and how many of the shard's cases and
+            classes have none by intent (`unanswered`).
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         for key, value in attrs.items():
             file.attrs[key] = value
-        for index, record in enumerate(records):
-            group = file.create_group(f"{index:06d}")
-            write_record(group, record)
+        count = 0
+        for record in records:
+            write_record(file.create_group(f"{count:06d}"), record)
+            file.check()
+            count += 1
+        file.attrs["records"] = count
 
 
 def write_record(group: h5py.Group, record: MapRecord) -> None:
@@ -138,25 +143,41 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
         The records in the order they were written.
 
     Raises:
-        InputError: the file is damaged or of another kind.
+        InputError: the file is damaged, of another kind, or has lost records.
     """
-    try:
+    with reading(path, REMEDY):
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(
-            f"cannot be read as HDF5 ({error})",
-            file=path,
-            remedy="Delete the file and run again: only this shard is explained anew",
-        ) from error
     with file:
-        if file.attrs.get("schema") != SCHEMA:
+        with reading(path, REMEDY):
+            schema, count = file.attrs.get("schema"), file.attrs.get("records")
+            names = sorted(file)
+        if schema != SCHEMA:
             raise InputError(
-                f"is not a map file of this version (schema {file.attrs.get('schema')!r})",
+                f"is not a map file of this version (schema {schema!r})",
                 file=path,
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
-        for name in sorted(file):
-            yield read_record(file[name])
+        # Files of older versions do not say how many there are.
+        if count is not None and int(count) != len(names):
+            raise InputError(f"has {len(names)} of {count} maps", file=path, remedy=REMEDY)
+        for name in names:
+            with reading(path, REMEDY):
+                record = read_record(file[name])
+            yield record
+
+
+def unanswered(path: str | Path) -> int | None:
+    """Say how many cases and classes of the shard a map file leaves out by intent.
+
+    Args:
+        path: a file written by `write_maps`.
+
+    Returns:
+        The attribute `unanswered`; None in a file that does not say.
+    """
+    with reading(path, REMEDY), h5py.File(path, "r") as file:
+        found = file.attrs.get("unanswered")
+        return None if found is None else int(found)
 
 
 def read_record(group: h5py.Group) -> MapRecord:

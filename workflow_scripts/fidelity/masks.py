@@ -6,7 +6,7 @@ encoding itself is pycocotools'.
 
 import json
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
@@ -24,6 +24,9 @@ class RLE(TypedDict):
 
 
 Masks = dict[str, dict[str, RLE]]
+
+# A few characters can claim any number of pixels; the largest radiographs have about 30 million.
+MAX_PIXELS = 100_000_000
 
 
 def encode(mask: np.ndarray) -> RLE:
@@ -54,14 +57,29 @@ def decode(rle: RLE) -> np.ndarray:
         Boolean (H, W).
 
     Raises:
-        InputError: if the encoding is broken or does not fill its size.
+        InputError: if the encoding is broken, too large or does not fill its size.
     """
     size, counts = rle["size"], rle["counts"].encode("utf-8", "replace")
+    _check_pixels(size)
     runs = _runs(counts)
     # pycocotools leaves what the runs do not cover uninitialised, so this is checked before.
     if runs.size == 0 or runs.min() < 0 or runs.sum() != size[0] * size[1]:
         raise InputError(f"a run-length encoding does not fill its size {size[0]} x {size[1]}")
     return coco.decode({"size": size, "counts": counts}).astype(bool, order="C")
+
+
+def is_filled(rle: RLE) -> bool:
+    """Say whether a mask has any foreground, without decoding it; a broken one counts as filled."""
+    runs = _runs(rle["counts"].encode("utf-8", "replace"))
+    return bool(runs.min() < 0 or runs[1::2].any())
+
+
+def _check_pixels(size: list[int], **where: Any) -> None:
+    if max(size) > MAX_PIXELS or size[0] * size[1] > MAX_PIXELS:
+        shown = f"{min(size[0], 10**12)} x {min(size[1], 10**12)}"
+        raise InputError(
+            f"a mask claims {shown} pixels; at most {MAX_PIXELS // 10**6} million are read", **where
+        )
 
 
 def _runs(counts: bytes) -> np.ndarray:
@@ -122,7 +140,9 @@ def read_masks(path: str | Path) -> Masks:
         masks = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("the mask file does not exist", file=path) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"the mask file cannot be read ({error.strerror})", file=path) from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the mask file is not JSON: {error}", file=path) from error
     if not isinstance(masks, dict) or not all(isinstance(part, dict) for part in masks.values()):
         raise InputError("masks are not {case: {class: encoding}}", file=path)
@@ -133,7 +153,7 @@ def read_masks(path: str | Path) -> Masks:
 
 
 def check_encoding(rle: object, path: str | Path, field: str) -> None:
-    """Raise InputError unless `rle` has a size of two positive integers and counts as text."""
+    """Raise InputError unless `rle` has a size (two positive integers, no bomb) and counts."""
     size = rle.get("size") if isinstance(rle, dict) else None
     sides_fit = (
         isinstance(size, list)
@@ -147,3 +167,4 @@ def check_encoding(rle: object, path: str | Path, field: str) -> None:
             field=field,
             remedy='Expected {"size": [height, width], "counts": "..."}',
         )
+    _check_pixels(size, file=path, field=field)

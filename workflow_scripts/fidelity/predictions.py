@@ -1,8 +1,12 @@
 """Reading per-case CSV files: what a classifier said, how a mask came about."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+
+from fidelity.files import read_csv
+from fidelity.formulas import restore_formulas
 
 TEXT = ("case", "patient", "split", "class", "target_class", "status", "reason")
 NUMBERS = ("label", "logit", "probability", "threshold")
@@ -16,8 +20,11 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
     Returns:
         case, patient, split, class, label, logit, probability; one row per case and model class.
+
+    Raises:
+        InputError: the file is missing, damaged or of another kind.
     """
-    return _read(path)
+    return _read(path, ("case", "class", "label", "probability"))
 
 
 def read_status(path: str | Path) -> pd.DataFrame:
@@ -28,12 +35,16 @@ def read_status(path: str | Path) -> pd.DataFrame:
 
     Returns:
         case, class, target_class, status, reason, threshold; one row per explanation.
+
+    Raises:
+        InputError: the file is missing, damaged or of another kind.
     """
-    return _read(path)
+    return _read(path, ("case", "class", "target_class", "status"))
 
 
-def _read(path: str | Path) -> pd.DataFrame:
+def _read(path: str | Path, needed: Sequence[str]) -> pd.DataFrame:
     numbers = {name: [""] for name in NUMBERS}
-    return pd.read_csv(
-        path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=numbers
+    text = dict.fromkeys(TEXT, str)
+    return restore_formulas(
+        read_csv(path, needed, dtype=text, keep_default_na=False, na_values=numbers)
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.errors import InputError
+from fidelity.files import read_parquet
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import METRICS
 from fidelity.statistics.resampling import mean_intervals, order_statistics_intervals
@@ -75,20 +75,12 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
         metrics of all files.
 
     Raises:
-        InputError: a file lacks a column.
+        InputError: a file is damaged or lacks a column.
         ValueError: paths and combos differ in number.
     """
     parts = []
     for path, combo in zip(paths, combos, strict=True):
-        part = pd.read_parquet(path)
-        absent = [name for name in CASE if name not in part.columns]
-        if absent:
-            raise InputError(
-                "the scores lack this column",
-                file=path,
-                field=absent[0],
-                remedy="Delete the file and run again",
-            )
+        part = read_parquet(path, CASE)
         names = [name for name in part.columns if name not in CASE]
         head = pd.DataFrame({name: combo[name] for name in COMBO}, index=part.index)
         head = head.join(part[CASE]).assign(**{MEASURED: " ".join(names)})

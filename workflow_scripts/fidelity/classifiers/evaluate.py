@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn import metrics
 
 from fidelity.errors import InputError
+from fidelity.formulas import restore_formulas
 
 BINS = 15
 PREDICTION_COLUMNS = ["case", "patient", "split", "class", "label", "logit", "probability"]
@@ -44,7 +45,9 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     if absent:
         raise InputError(f"the predictions lack the columns {', '.join(absent)}", file=path)
     try:
-        return table.astype({"label": float, "logit": float, "probability": float})
+        return restore_formulas(table).astype(
+            {"label": float, "logit": float, "probability": float}
+        )
     except ValueError as error:
         raise InputError(f"the predictions hold no numbers: {error}", file=path) from error
 

@@ -1,5 +1,6 @@
 """Classifiers on disk: safetensors with everything in the metadata; foreign checkpoints, safely."""
 
+import hashlib
 import io
 import json
 import logging
@@ -78,6 +79,7 @@ def save(
         "std": list(classifier.std),
         "image_size": classifier.image_size,
         "training": dict(training or {}),
+        "checksum": _checksum(tensors),
     }
     # One metadata entry alone: safetensors does not keep an order between several.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
@@ -137,11 +139,35 @@ def _read_saved(path: str | Path, tensors: bool = True) -> _Content:
                 file=path,
                 remedy="Import it: name it under the classifier's weights",
             )
-        meta = json.loads(text)
-        if meta.get("schema") != SCHEMA:
-            raise InputError(f"unknown schema {meta.get('schema')!r}", file=path)
+        try:
+            meta = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _corrupt(path, error) from error
+        if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
+            raise InputError(
+                f"is no classifier of this version (it says {text[:80]!r})",
+                file=path,
+                remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
+            )
         values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
+    # Files of older versions have no checksum.
+    if tensors and meta.get("checksum", found := _checksum(values)) != found:
+        raise InputError(
+            "the weights are not those that were saved (their checksum differs)",
+            file=path,
+            remedy="The file is damaged: delete it and run again",
+        )
     return _Content(meta, values)
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Hash names and values; safetensors itself would not notice changed weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _open_safetensors(path: str | Path) -> safe_open:
@@ -269,6 +295,7 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
             field="weights",
             remedy="Set architecture: torchscript and trusted: true if you trust its origin",
         )
+    _check_unpacked(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -328,8 +355,27 @@ def _corrupt(path: str | Path, error: Exception) -> InputError:
 def _is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise _corrupt(path, error) from error
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse compressed members: torch.save makes none, and a small file could fill the memory."""
+    if not zipfile.is_zipfile(path):
+        return
     with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+        packed = [entry for entry in archive.infolist() if entry.compress_type]
+    if packed:
+        raise InputError(
+            f"the checkpoint is a compressed archive ({packed[0].filename!r} unpacks from"
+            f" {packed[0].compress_size} to {packed[0].file_size} bytes)",
+            file=path,
+            field="weights",
+            remedy="Save it by torch.save, which does not compress, or as safetensors",
+        )
 
 
 class ScriptedNetwork(nn.Module):

@@ -3,12 +3,15 @@
 import csv
 import math
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
+from fidelity.formulas import guard, unguard
 
 SPLITS = ("train", "val", "test")
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
@@ -18,6 +21,7 @@ SPACING = ("spacing_row", "spacing_column")
 SPACING_FROM = "spacing_from"
 LUNG_FROM = "lung_from"
 UNCERTAIN = "uncertain"
+MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
@@ -123,7 +127,7 @@ def read_cases(path: str | Path) -> list[Case]:
             rows = csv.DictReader(handle, strict=True)
             columns = list(rows.fieldnames or [])
             check_required(columns, path)
-            return [_case(row, path, rows.line_num) for row in rows]
+            return [_case(_unguarded(row), path, rows.line_num) for row in rows]
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(
                 f"cannot be read as CSV ({error})",
@@ -200,23 +204,26 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     field=case.case,
                     remedy="Rename the class",
                 )
+            texts = {
+                "case": case.case,
+                "patient": case.patient,
+                "split": case.split,
+                "label": "|".join(case.labels),
+                "image": case.image,
+                "lung_mask": case.lung_mask or "",
+                **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
+                **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
+                **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
+                **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
+                **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
+            }
             writer.writerow(
                 {
-                    "case": case.case,
-                    "patient": case.patient,
-                    "split": case.split,
-                    "label": "|".join(case.labels),
-                    "image": case.image,
-                    "lung_mask": case.lung_mask or "",
+                    **{name: guard(text) for name, text in texts.items()},
                     "width": "" if case.width is None else case.width,
                     "height": "" if case.height is None else case.height,
                     "digest": case.digest,
-                    **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
-                    **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
                     **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
-                    **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
-                    **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
-                    **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
                 }
             )
 
@@ -230,6 +237,11 @@ def _open(path: str | Path):
             file=path,
             remedy="Check the path in the config",
         ) from error
+
+
+def _unguarded(row: dict[str | None, Any]) -> dict[str | None, Any]:
+    """Undo what keeps a spreadsheet from running cells as formulas; cells in excess stay as is."""
+    return {name: unguard(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line: int) -> Case:
@@ -246,6 +258,8 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
             raise InputError(
                 f"{where} has an empty cell", file=path, field=name, remedy="Fill it in"
             )
+    for name in ("case", "patient"):
+        _check_id(row.get(name) or "", name, path, where)
     split = row["split"].strip().lower()
     split = SPLIT_ALIASES.get(split, split)
     if split not in SPLITS:
@@ -286,6 +300,19 @@ def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line:
     )
 
 
+def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
+    """Refuse ids that no file name or HDF5 attribute could hold."""
+    if len(text.strip()) > MAX_ID or any(
+        unicodedata.category(sign) == "Cc" and sign not in "\n\t" for sign in text
+    ):
+        raise InputError(
+            f"{where}: {text[:40]!r} has over {MAX_ID} signs or a control character",
+            file=path,
+            field=name,
+            remedy="Give it a shorter id of printable signs",
+        )
+
+
 def _names(cell: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in cell.split("|") if name.strip())
 
@@ -294,7 +321,8 @@ def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int
     text = row.get(name) or ""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+    # Nine digits at most: Python itself refuses to read thousands of them.
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
         raise InputError(
             f"{where}: {text!r} is not a number of pixels",
             file=path,

@@ -1,6 +1,7 @@
 """Checking the files of one case before anything is computed from them."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +30,12 @@ class MisfitError(InputError):
     """A mask is missing or does not fit its image: a fault of the data set, not of one file."""
 
 
+class OutsideError(InputError):
+    """A file of the data set is a link to one elsewhere."""
+
+
 # Faults of the data set or of its settings, which every file of a kind shares.
-FATAL = (MaskValueError, MisfitError, IntensityError)
+FATAL = (MaskValueError, MisfitError, IntensityError, OutsideError)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ def examine(
     intensity: Intensity = FULL,
     look: bool = False,
     native_is_mask: bool = False,
+    outside_links: bool = False,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -80,6 +86,7 @@ def examine(
         intensity: the data set's.
         look: also summarise what the image looks like.
         native_is_mask: the reference masks' size, where there are any, is the native one.
+        outside_links: files may be links that lead out of the data root.
 
     Returns:
         The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
@@ -89,6 +96,8 @@ def examine(
     file, image_digest = case.image, ""
     other_size: list[str] = []
     try:
+        if not outside_links:
+            check_inside(case, root)
         data = read_bytes(root / case.image)
         image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         image = decode_image(data, root / case.image, intensity)
@@ -110,14 +119,14 @@ def examine(
         _check_lung(case, root, mask, lung_expected, lung_needed)
         for name, path in sorted(case.masks.items()):
             file = path
-            if not (root / file_of(path)).is_file():
+            if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
                 problem = _absent_mask(case, name, root / path)
                 return Examined(case, image_digest, problem, path, fatal=True)
             drawn = mask(f"mask:{name}", path)
             native = drawn.shape if native_is_mask else native
         for name, path in sorted(case.second_masks.items()):
             file = path
-            if not (root / file_of(path)).is_file():
+            if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
                 return Examined(
                     case, image_digest, _missing_second(case, name, root / path), path, fatal=True
                 )
@@ -134,6 +143,26 @@ def examine(
         spacing_from=spacing_from,
     )
     return Examined(done, image_digest, look=seen, other_size=tuple(other_size))
+
+
+def check_inside(case: Case, root: Path) -> None:
+    """See that no file of a case is a link out of the data root, or lies below such a link.
+
+    Raises:
+        InputError: names the link and where it leads.
+    """
+    home = os.path.realpath(root)
+    masks = (*case.masks.values(), *case.second_masks.values())
+    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
+        real = os.path.realpath(root / file_of(path))
+        if os.path.commonpath([home, real]) != home:
+            raise OutsideError(
+                f"is a link that leads out of the data root, to {real}",
+                file=root / file_of(path),
+                field="outside_links",
+                remedy="Copy the file, choose a root that contains it, or set outside_links: true"
+                " if you trust where the links lead",
+            )
 
 
 def missing_mask(case: Case, name: str, path: Path) -> InputError:

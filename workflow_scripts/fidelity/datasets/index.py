@@ -27,6 +27,7 @@ from fidelity.datasets.near_duplicates import (
 from fidelity.datasets.problems import raise_first
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
+from fidelity.formulas import guard
 from fidelity.near import suggestion
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
@@ -57,11 +58,12 @@ def index_cases(
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, limit, strict, duplicates, near_duplicates, near_duplicate_distance,
-    near_duplicate_correlation, and the source's own. Damaged files put their case into quarantine
-    (or are fatal under `strict`); what is wrong with the data set as a whole is fatal: ambiguous
-    ids, masks that are not binary or missing, grey values that do not fit `intensity`, one image or
-    patient in two splits (unless `duplicates` says otherwise).
+    intensity_percentiles, limit, strict, outside_links, duplicates, near_duplicates,
+    near_duplicate_distance, near_duplicate_correlation, and the source's own. Damaged files put
+    their case into quarantine (or are fatal under `strict`); what is wrong with the data set as a
+    whole is fatal: ambiguous ids, masks that are not binary or missing, grey values that do not fit
+    `intensity`, links out of the root, one image or patient in two splits (unless `duplicates`
+    says otherwise).
 
     Args:
         source: name in the registry.
@@ -153,7 +155,9 @@ def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["case", "split", "file", "reason"])
-        writer.writerows([e.case, e.split, e.file, e.reason] for e in entries)
+        writer.writerows(
+            [guard(cell) for cell in (e.case, e.split, e.file, e.reason)] for e in entries
+        )
 
 
 def _rank(case: str) -> bytes:
@@ -343,6 +347,7 @@ def _examine_all(
         lung_needed=settings.get("input", "full") != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
+        outside_links=settings.get("outside_links", False),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings["annotated_classes"]) if follow else set()

@@ -16,11 +16,10 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco
 
 from fidelity.datasets.images import decode_mask, read_bytes
 from fidelity.errors import InputError
-from fidelity.masks import check_encoding, decode
+from fidelity.masks import MAX_PIXELS, check_encoding, decode, is_filled
 from fidelity.polygons import rasterise
 
 MARK = ".json#"
@@ -110,7 +109,7 @@ def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
     """Say whether an image's entry has any pixel or polygon of a class, without decoding it."""
     entry = by_class.get(cls)
     if isinstance(entry, dict) and isinstance(entry.get("counts"), str):
-        return bool(coco.area({"size": entry["size"], "counts": entry["counts"].encode()}))
+        return is_filled(entry)
     return bool(entry)
 
 
@@ -142,7 +141,7 @@ def _entries(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
     del changed, size  # part of the cache's key alone
     try:
         content = json.loads(read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the file is not JSON ({error})", file=path, remedy=REMEDY) from error
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise InputError("masks are not {image: {class: mask}}", file=path, remedy=REMEDY)
@@ -157,5 +156,9 @@ def _checked_size(size: object, file: Path, field: str) -> tuple[int, int]:
             file=file,
             field=field,
             remedy=REMEDY,
+        )
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InputError(
+            f"{SIZE_KEY} claims over {MAX_PIXELS // 10**6} million pixels", file=file, field=field
         )
     return size[0], size[1]

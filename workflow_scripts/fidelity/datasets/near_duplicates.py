@@ -12,6 +12,7 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.leakage import PRIORITY
 from fidelity.datasets.likeness import Look, close_pairs, correlations
 from fidelity.files import atomic_path
+from fidelity.formulas import guard
 
 COLUMNS = (
     *("case", "split", "label", "twin", "twin_split", "twin_label"),
@@ -104,7 +105,7 @@ def write_near_duplicates(path: str | Path, pairs: Iterable[NearDuplicate]) -> N
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
         for p in pairs:
-            sides = [(s.case, s.split, "|".join(s.labels)) for s in (p.case, p.twin)]
+            sides = [(guard(s.case), s.split, guard("|".join(s.labels))) for s in (p.case, p.twin)]
             flag = "yes" if p.excluded else "no"
             writer.writerow([*sides[0], *sides[1], p.distance, f"{p.correlation:.4f}", flag])
 

@@ -11,12 +11,13 @@ import h5py
 import numpy as np
 
 from fidelity.errors import InputError
-from fidelity.files import atomic_path
+from fidelity.hdf5 import atomic_hdf5, reading
 from fidelity.masks import RLE
 
 SCHEMA = "fidelity-prepared-1"
 # Cases read or written at once: bounds memory, spares HDF5 calls.
 BLOCK = 64
+AGAIN = "Delete the file and run again"
 
 Box = tuple[int, int, int, int]
 
@@ -74,7 +75,7 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
     shape = {"shape": (0, side, side), "maxshape": (None, side, side), "chunks": (1, side, side)}
     packing = {"compression": "gzip", "compression_opts": 1}
     stream = iter(cases)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         for key, value in attrs.items():
             file.attrs[key] = json.dumps(value) if isinstance(value, list | tuple | dict) else value
@@ -91,6 +92,7 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
             blank = np.zeros((side, side), np.bool_)
             lungs[start:end] = np.stack([blank if c.lung is None else c.lung for c in block])
             records[start:end] = np.array([_record(case) for case in block], dtype=object)
+            file.check()
 
 
 class PreparedShard:
@@ -113,23 +115,26 @@ class PreparedShard:
         Raises:
             InputError: it is missing, damaged or of another kind.
         """
-        remedy = "Delete the file and run again"
-        try:
+        with reading(self.path, AGAIN):
             self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise InputError(
-                f"cannot be read as HDF5 ({error})", file=self.path, remedy=remedy
-            ) from error
-        if self._file.attrs.get("schema") != SCHEMA:
-            found = self._file.attrs.get("schema")
+        try:
+            with reading(self.path, AGAIN):
+                found = self._file.attrs.get("schema")
+                if found != SCHEMA:
+                    raise InputError(
+                        "is not a prepared shard of this version"
+                        f" (schema {found!r}, not {SCHEMA!r})",
+                        file=self.path,
+                        remedy=AGAIN,
+                    )
+                self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
+                self.classes: list[str] = self.attrs["classes"]
+                counts = {len(self._file[name]) for name in ("images", "lungs", "cases")}
+                if len(counts) != 1:
+                    raise ValueError("images and cases differ in number")
+        except InputError:
             self._file.close()
-            raise InputError(
-                f"is not a prepared shard of this version (schema {found!r}, not {SCHEMA!r})",
-                file=self.path,
-                remedy=remedy,
-            )
-        self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
-        self.classes: list[str] = self.attrs["classes"]
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -144,14 +149,19 @@ class PreparedShard:
         """Yield the cases in the order they were written."""
         for start in range(0, len(self), BLOCK):
             part = slice(start, start + BLOCK)
-            images, lungs = self._file["images"][part], self._file["lungs"][part]
-            records = self._file["cases"].asstr()[part]
-            for image, lung, record in zip(images, lungs, records, strict=True):
-                yield _case(json.loads(record), image, lung)
+            with reading(self.path, AGAIN):
+                images, lungs = self._file["images"][part], self._file["lungs"][part]
+                records = self._file["cases"].asstr()[part]
+                block = [
+                    _case(json.loads(record), image, lung)
+                    for image, lung, record in zip(images, lungs, records, strict=True)
+                ]
+            yield from block
 
     @property
     def images(self) -> np.ndarray:
-        return self._file["images"][()]
+        with reading(self.path, AGAIN):
+            return self._file["images"][()]
 
 
 def _checked(case: PreparedCase, side: int) -> np.ndarray:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import h5py
 
-from fidelity.files import atomic_path
+from fidelity.errors import InputError
+from fidelity.hdf5 import atomic_hdf5, reading
 from fidelity.maps import MapRecord, read_record, write_record
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class PartialStore:
 
     def save(self, index: int, records: Sequence[MapRecord]) -> None:
         """Store a batch under a temporary name, sync, rename."""
-        with atomic_path(self._path(index)) as temporary, h5py.File(temporary, "w") as file:
+        with atomic_hdf5(self._path(index)) as file:
             file.attrs["fingerprint"] = self.fingerprint
             file.attrs["records"] = len(records)
             for number, record in enumerate(records):
@@ -46,12 +47,15 @@ class PartialStore:
         if not path.exists():
             return None
         try:
-            with h5py.File(path, "r") as file:
+            with reading(path, "It is computed anew"), h5py.File(path, "r") as file:
                 if file.attrs.get("fingerprint") != self.fingerprint:
                     return None
-                return [read_record(file[name]) for name in sorted(file)]
-        except (OSError, KeyError, ValueError) as error:
-            log.warning("%s cannot be read and is computed anew: %s", path, error)
+                found = [read_record(file[name]) for name in sorted(file)]
+                if len(found) != file.attrs["records"]:
+                    raise ValueError(f"{len(found)} of {file.attrs['records']} maps")
+                return found
+        except InputError as error:
+            log.warning("%s", error)
             return None
 
     def clear(self) -> None:

@@ -70,6 +70,7 @@ def explain_shard(
     with PreparedShard(prepared) as shard:
         tasks = make_tasks(list(shard), classifier, target, labels, batch, predict)
     module = importlib.import_module(f"fidelity.{method.module}")
+    asked = len(tasks)
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
     context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
     explain = module.make(context, settings)
@@ -104,7 +105,8 @@ def explain_shard(
             remedy=f"Mend the cause, or allow at least {len(failed)}: "
             "the maps made so far are kept and not made again",
         )
-    write_maps(output, records, {"method": settings["method"], "seed": str(seed)})
+    attrs = {"method": settings["method"], "seed": str(seed), "unanswered": asked - len(tasks)}
+    write_maps(output, records, attrs)
     store.clear()
 
 

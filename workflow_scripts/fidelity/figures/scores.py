@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from fidelity.errors import InputError
+from fidelity.files import read_parquet
 from fidelity.metrics.registry import METRICS
 
 
@@ -24,7 +25,7 @@ def read_scores(
     Raises:
         InputError: the metric was not computed.
     """
-    tables = {name: pd.read_parquet(path) for name, path in zip(explainers, scores, strict=True)}
+    tables = {name: read_parquet(path) for name, path in zip(explainers, scores, strict=True)}
     for path, table in zip(scores, tables.values(), strict=True):
         if metric not in table.columns:
             raise InputError(

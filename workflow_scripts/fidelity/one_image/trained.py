@@ -1,17 +1,16 @@
 """What a finished study has left under results/ that one more image needs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from fidelity import settings as config_settings
 from fidelity.binarizations.registry import RULES
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
+from fidelity.files import read_csv, read_json
+from fidelity.formulas import restore_formulas
 from fidelity.near import suggestion
 
 # Rules that a new image can be given: without a reference, and without superpixels drawn anew.
@@ -52,7 +51,7 @@ class Trained:
     def labels(self) -> dict[str, str]:
         """Read the model class of each source class."""
         path = self._made("classes.json", "the data set has not been indexed yet")
-        return json.loads(path.read_text(encoding="utf-8"))["labels"]
+        return read_json(path)["labels"]
 
     def fitted(self, explainer: str) -> Path | None:
         """Find what an explainer learnt from the training masks; None for most."""
@@ -111,7 +110,8 @@ class Trained:
         path = folder / binarization / "thresholds.csv"
         if not path.is_file():
             return None
-        table = pd.read_csv(path, dtype={"class": str}, keep_default_na=False)
+        how = {"dtype": {"class": str}, "keep_default_na": False}
+        table = restore_formulas(read_csv(path, ("class", "threshold"), **how))
         found = table.loc[table["class"] == cls, "threshold"]
         return float(found.iloc[0]) if len(found) else None
 

@@ -131,11 +131,13 @@ def _dispatch(value: Any, name: str, path: str, source: str) -> dict[str, Any]:
 
 
 def _check_shallow(value: Any, rule: dict[str, Any], path: str, source: str) -> None:
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(rule).iter_errors(value)
-    )
-    if error is None:
+    errors = list(jsonschema.Draft202012Validator(rule).iter_errors(value))
+    if not errors:
         return
+    try:
+        error = jsonschema.exceptions.best_match(errors)
+    except TypeError:  # it sorts by keys, which YAML lets be numbers and text
+        error = errors[0]
     remedy = rule.get("description", "")
     if error.validator == "enum":
         remedy = suggestion(str(value), [str(v) for v in error.validator_value], "Allowed")

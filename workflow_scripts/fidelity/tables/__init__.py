@@ -1,5 +1,6 @@
 """Formatted tables of a study. A table is laid out once as text and written in three formats."""
 
+from fidelity.formulas import escape_formulas
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
 from fidelity.tables.formats import to_html, to_latex, to_markdown
@@ -12,7 +13,6 @@ from fidelity.tables.layout import (
     MODEL_NUMBERS,
     SEED_NUMBERS,
     Table,
-    escape_formulas,
     read_results,
 )
 from fidelity.tables.localization import localization_tables

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fidelity.errors import InputError
+from fidelity.files import AGAIN, read_csv
+from fidelity.formulas import restore_formulas
 from fidelity.metrics.registry import METRICS
 from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, sees_reference
 
@@ -36,7 +38,6 @@ FAMILIES = {"cam": "CAM", "null": "null baseline"}
 NOT_EXPLAINING = {"null": 1, "ceiling": 2}
 ABSENT = "–"
 SMALL_P = 0.001
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -71,32 +72,16 @@ def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
         The table.
 
     Raises:
-        InputError: a column is absent.
+        InputError: the file is damaged, or a column is absent or holds no numbers.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = restore_formulas(read_csv(path, numeric, dtype=str, keep_default_na=False))
     for name in numeric:
-        if name not in table.columns:
-            raise InputError("the table lacks this column", file=path, field=name)
-        table[name] = pd.to_numeric(table[name].replace("", np.nan))
-    return table
-
-
-def escape_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before text that a spreadsheet would run as a formula.
-
-    Args:
-        table: any table; only its text columns are touched.
-
-    Returns:
-        A copy in which no text cell starts with =, +, -, @, tab or carriage return.
-    """
-    table = table.copy()
-    for name in table.columns:
-        if not pd.api.types.is_numeric_dtype(table[name]):
-            table[name] = [
-                f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
-                for cell in table[name]
-            ]
+        try:
+            table[name] = pd.to_numeric(table[name].replace("", np.nan))
+        except ValueError as error:
+            raise InputError(
+                f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
+            ) from error
     return table
 
 

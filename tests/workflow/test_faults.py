@@ -1,0 +1,225 @@
+"""What a user's machine does to a run: full shared memory, Ctrl-C, kill -9, two runs, lost images.
+
+One tiny study (a network of two layers, nine test images) for all of it.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from small_study import Study, copy_project
+
+pytestmark = pytest.mark.slow
+
+MAPS = "results/tiny/net/gated/maps/test-000.h5"
+TABLE = "results/tiny/tables/localization.csv"
+BATCH = 2
+CONFIG = {
+    "seed": 1,
+    "datasets": {
+        "tiny": {
+            "source": "phantom",
+            "cases": {"train": 6, "val": 3, "test": 12},
+            "size": 64,
+            "image_size": 64,
+            "annotated_classes": ["COVID-19", "Non-COVID"],
+            "shards": {"train": 1, "val": 1, "test": 1},
+        }
+    },
+    "plugins": ["mine.py"],
+    "classifiers": {"net": {"architecture": "plugin:two_layers", "training": {"epochs": 1}}},
+    "explainers": {"gated": {"method": "plugin:gated"}},
+    "explain": {"splits": ["test"]},
+    "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
+    "statistics": {"replicates": 100},
+    "compute": {"threads": 1, "batch": BATCH},
+}
+# `gated` waits before the map whose number stands in the file `gate`, until that file is gone.
+PLUGIN = """
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def two_layers(outputs):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(4, outputs),
+    )
+
+
+def gated(classifier, image, target, seed):
+    made, gate = Path("made"), Path("gate")
+    count = len(made.read_text()) if made.exists() else 0
+    if gate.exists() and count == int(gate.read_text()):
+        Path("waiting").touch()
+        while gate.exists():
+            time.sleep(0.05)
+    with made.open("a") as handle:
+        handle.write("x")
+    return np.random.default_rng(seed).random((4, 4))
+"""
+SHM = "mount -t tmpfs -o size=4k tmpfs /dev/shm && ! cat /dev/zero > /dev/shm/full 2>/dev/null"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The study, run from nothing, with a full /dev/shm where the kernel permits that."""
+    folder = tmp_path_factory.mktemp("tiny") / "project"
+    copy_project(folder)
+    (folder / "mine.py").write_text(PLUGIN)
+    study = Study(folder)
+    study.write(CONFIG)
+    private = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    full = (
+        shutil.which("unshare")
+        and not subprocess.run([*private, SHM], capture_output=True).returncode
+    )
+    if full:
+        result = subprocess.run(
+            [*private, f'{SHM}; exec "$@"', "sh", *command(TABLE)],
+            cwd=folder, env=environment(), capture_output=True, text=True,
+        )  # fmt: skip
+        assert result.returncode == 0, (result.stdout + result.stderr)[-6000:]
+    else:
+        study.snakemake(TABLE)
+    return study, bool(full)
+
+
+@pytest.fixture
+def study(tiny, tmp_path):
+    """A copy that a test may harm; times of files are kept."""
+    folder = tmp_path / "project"
+    shutil.copytree(tiny[0].folder, folder, symlinks=True)
+    return Study(folder)
+
+
+def command(*arguments):
+    return [
+        sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--configfile", "study.yaml"
+    ]  # fmt: skip
+
+
+def environment():
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def started(study, gate):
+    """Start a run in a session of its own, as a terminal does; return when it waits at the gate."""
+    (study.folder / "gate").write_text(str(gate))
+    (study.folder / "waiting").unlink(missing_ok=True)
+    with (study.folder / "run.log").open("w") as out:
+        run = subprocess.Popen(
+            command(TABLE), cwd=study.folder, env=environment(), stdout=out, stderr=out,
+            start_new_session=True,
+            # Under pytest in the background of a shell, SIGINT would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+    until(lambda: (study.folder / "waiting").exists() or run.poll() is not None)
+    assert run.poll() is None, (study.folder / "run.log").read_text()[-6000:]
+    return run
+
+
+def until(condition, seconds=240):
+    """Wait for something that comes at once on an idle machine."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.05)
+
+
+def workers(study):
+    """Processes that run this study's scripts."""
+    found = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,stat,args"], capture_output=True, text=True
+    ).stdout
+    lines = [line for line in found.splitlines() if f"{study.folder}/.snakemake/scripts" in line]
+    return [line for line in lines if line.split()[1][0] != "Z"]
+
+
+def batches(study):
+    return sorted(p.name for p in (study.folder / MAPS).parent.glob(".partial/test-000/*"))
+
+
+def explain_log(study):
+    return (study.folder / "results/logs/tiny/net/gated/explain/test-000.log").read_text()
+
+
+def test_a_full_shared_memory_stops_nothing(tiny):
+    study, full = tiny
+    if not full:
+        pytest.skip("this kernel lets nobody mount a file system of their own (unshare --mount)")
+    assert (study.folder / TABLE).stat().st_size > 1000
+
+
+def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
+    """Ctrl-C while map 4 is made, `kill -9` of Snakemake while map 7 is made; batches hold two."""
+    expected, maps = (
+        study.read("tiny/tables/localization.csv"),
+        len((study.folder / "made").read_text()),
+    )
+    assert maps == 8
+    (study.folder / "made").unlink()
+    shutil.rmtree(study.folder / "results/tiny/net/gated")
+    (study.folder / TABLE).unlink()
+
+    run = started(study, 3)
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait(240) != 0
+    assert "interrupted; run again to go on" in explain_log(study)
+    assert "Traceback" not in explain_log(study)
+    assert batches(study) == ["000000.h5"]
+
+    run = started(study, 6)  # maps 3 and 4 are made again: 2 + 1 + 3 so far
+    second = subprocess.run(
+        command(TABLE), cwd=study.folder, env=environment(), capture_output=True, text=True
+    )
+    assert second.returncode != 0
+    assert "Directory cannot be locked" in second.stdout + second.stderr
+    run.kill()
+    run.wait()
+    until(lambda: not workers(study))  # a worker that lived on would work for nothing
+    assert "the process that started this job is gone" in explain_log(study)
+    assert batches(study) == ["000000.h5", "000001.h5"]
+    assert not (study.folder / MAPS).exists()
+    assert not list((study.folder / "results/tiny").rglob("*.unfinished.*"))
+
+    (study.folder / "gate").unlink()
+    unlocked = subprocess.run(
+        command("--unlock"), cwd=study.folder, env=environment(), capture_output=True
+    )
+    assert unlocked.returncode == 0
+    study.snakemake(TABLE)
+    assert "resumed: 4 of 8 maps" in explain_log(study)
+    made = len((study.folder / "made").read_text())
+    assert made <= maps + 2 * BATCH
+    assert study.read("tiny/tables/localization.csv") == expected
+
+
+def test_an_image_that_is_damaged_after_it_was_indexed_is_named(study):
+    (image,) = (study.folder / "results/raw").glob("*/data/*/Test/*/images/covid_test_00001.png")
+    image.write_bytes(image.read_bytes()[:100])
+    prepared = "results/tiny/prepared/test-000.h5"
+    (study.folder / prepared).unlink()
+    printed = study.snakemake(prepared, expect=1)
+    assert re.search(rf"ERROR .*{re.escape(image.name)}: the image is damaged or cut off", printed)
+    assert not (study.folder / prepared).exists()
+
+
+def test_maps_that_have_lost_a_case_are_refused_before_they_are_averaged(study):
+    import h5py
+
+    with h5py.File(study.folder / MAPS, "a") as file:
+        del file[sorted(file)[2]]
+    printed = study.snakemake(TABLE, expect=1)
+    assert f"{MAPS}: has 7 of 8 maps. Delete the file and run again" in printed
+    # What it says helps.
+    (study.folder / MAPS).unlink()
+    study.snakemake(TABLE)
