@@ -27,6 +27,8 @@ include: "rules/notebook.smk"
 include: "rules/provenance.smk"
 
 
+# Not worth a job of a cluster: seconds, whatever the number of cases. `acquire` and `check_classifier`
+# fetch data and weights, and compute nodes often reach no network.
 localrules:
     all,
     tables,
@@ -34,6 +36,18 @@ localrules:
     checks,
     masks_png,
     notebooks,
+    acquire,
+    shard_cases,
+    check_classifier,
+    evaluate,
+    seeds,
+    layers,
+    verdict,
+    format_tables,
+    figure_training,
+    figure_confusion,
+    summary_over_datasets,
+    provenance,
 
 
 # At the very end, below whatever the other jobs had to say.

@@ -21,7 +21,8 @@ rule faithfulness:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(3000, 2000),
-        runtime=240,
+        runtime=minutes(240),
+        gpu=GPUS,
     params:
         settings=faithfulness_settings,
         target=cfg["explain"]["target"],
@@ -103,7 +104,7 @@ rule summarize_faithfulness:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: [
             {"dataset": w.dataset, "classifier": c, "explainer": e}

@@ -14,7 +14,7 @@ rule summarize:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: combinations(w.dataset),
         statistics=INTERVALS,
@@ -40,7 +40,7 @@ rule compare:
         ENV
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         combos=lambda w: combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -68,7 +68,7 @@ rule ranks:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -95,7 +95,7 @@ rule seeds:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         bases=BASES,
         digest=digests.module_digest("seeds", "tables.layout"),
@@ -122,7 +122,7 @@ rule layers:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         classifiers=list(CLASSIFIERS),
         sweeps=SWEEPS,
@@ -146,7 +146,7 @@ rule stability:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         blocks=lambda w: [block for block, _ in stability_files(w.dataset)],
         digest=digests.module_digest("stability", "maps", "tables.layout"),
@@ -169,7 +169,7 @@ rule mixed_model:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -195,7 +195,7 @@ rule strata:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -224,7 +224,7 @@ rule agreement:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         binarization=PRIMARY_BINARIZATION,
@@ -265,7 +265,7 @@ rule verdict:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         families=FAMILIES,
         bases=BASES,
@@ -295,7 +295,7 @@ rule human_benchmark:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         points=lambda w: DATASETS[w.dataset]["human_benchmark"]["points"],
         dataset=lambda w: w.dataset,
