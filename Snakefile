@@ -27,8 +27,8 @@ include: "rules/notebook.smk"
 include: "rules/provenance.smk"
 
 
-# Not worth a job of a cluster: seconds, whatever the number of cases. `acquire` and `check_classifier`
-# fetch data and weights, and compute nodes often reach no network.
+# Not worth a job of a cluster, which starts Snakemake twice (10 s): seconds each on one core. `acquire`
+# and `check_classifier` fetch data and weights, and compute nodes often reach no network.
 localrules:
     all,
     tables,
@@ -39,13 +39,22 @@ localrules:
     acquire,
     shard_cases,
     check_classifier,
+    explain_without_network,
     evaluate,
     seeds,
     layers,
     verdict,
     format_tables,
+    figure_gallery,
+    figure_curves,
+    figure_distributions,
     figure_training,
     figure_confusion,
+    figure_ranks,
+    figure_sensitivity,
+    figure_layers,
+    figure_lesion_size,
+    figure_agreement,
     summary_over_datasets,
     provenance,
 

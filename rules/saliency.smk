@@ -96,7 +96,7 @@ rule explain:
         "../workflow_scripts/explain.py"
 
 
-# A rule of its own, because a SLURM array asks the same for all its jobs: a network's, or little.
+# A rule of its own: seconds per shard, and a SLURM array asks for all its jobs what one of them needs.
 use rule explain as explain_without_network with:
     wildcard_constraints:
         explainer=any_of(sorted(set(EXPLAINERS) - set(NETWORK_EXPLAINERS))),

@@ -136,7 +136,17 @@ def running(folder: Path) -> Iterator[Cluster]:
         memory=MEMORY,
     )
     (folder / "slurm.conf").write_text(text)
-    environment = {**os.environ, "PATH": PATH, "SLURM_CONF": str(folder / "slurm.conf")}
+    # The job step drops all SLURM_ variables before it calls srun.
+    srun = folder / "bin" / "srun"
+    srun.parent.mkdir()
+    real = shutil.which("srun", path=PATH)
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF="{folder}/slurm.conf" exec {real} "$@"\n')
+    srun.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{srun.parent}:{PATH}",
+        "SLURM_CONF": str(folder / "slurm.conf"),
+    }
     cluster = Cluster(folder, environment)
     try:
         # --force: the folder's parents may be writable by others (/tmp).
