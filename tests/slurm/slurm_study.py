@@ -1,4 +1,4 @@
-"""A small study run through sbatch, with an explainer that a test can stop where it wants."""
+"""The small study run through sbatch, in a copy that a test can stop where it wants."""
 
 import json
 import os
@@ -12,71 +12,47 @@ from pathlib import Path
 from typing import IO
 
 from cluster import Cluster
-from small_study import CONFIG, Study, copy_project
+from small_study import Study
 
-from fidelity.datasets import phantom
+# Put behind the project's own explainers/partial.py: each worker notes in `workers/` which SLURM
+# job it is and which batches it has saved. After one it waits: while `hold` is there, or as many
+# seconds as `slow` says.
+WATCHED = """
 
-# Each worker says in `workers/` which SLURM job it is and how many maps it has made. All but the
-# first wait before their third map while the file `hold` is there; `slow` makes each map take 6 s.
-PLUGIN = """
-import json
-import os
-import time
-from pathlib import Path
+def _watched(save):
+    import json
+    import os
+    import time
 
-import numpy as np
+    names = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")
+    task = "_".join(os.environ[name] for name in names if name in os.environ)
+    job = task or os.environ.get("SLURM_JOB_ID")
+    saved = []
 
-JOB = "_".join(
-    os.environ[name] for name in ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID") if name in os.environ
-) or os.environ.get("SLURM_JOB_ID", "local")
-MADE = []
+    def note(waits):
+        path = Path("workers") / f"{os.getpid()}.json"
+        path.parent.mkdir(exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps({"job": job, "saved": saved, "waits": waits}))
+        new.rename(path)
 
+    def watched(self, index, records):
+        save(self, index, records)
+        saved.append(f"{self.folder.name}/{index}")
+        while index == 0 and len(records) == 4 and Path("hold").exists():
+            note(waits=True)
+            time.sleep(0.1)
+        note(waits=False)
+        if Path("slow").exists():
+            time.sleep(float(Path("slow").read_text()))
 
-def note(waits):
-    folder = Path("workers")
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{os.getpid()}.json"
-    text = json.dumps({"job": JOB, "made": len(MADE), "waits": waits})
-    path.with_suffix(".new").write_text(text)
-    path.with_suffix(".new").rename(path)
-
-
-def first():
-    try:
-        os.close(os.open("first-worker", os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        return False
-    return True
-
-
-FIRST = first()
+    return watched
 
 
-def stopped(classifier, image, target, seed):
-    if Path("slow").exists():
-        time.sleep(6)
-    while len(MADE) == 2 and not FIRST and Path("hold").exists():
-        note(waits=True)
-        time.sleep(0.1)
-    MADE.append(seed)
-    note(waits=False)
-    return np.random.default_rng(seed).random((4, 4))
+PartialStore.save = _watched(PartialStore.save)
 """
-MAPS = "results/small/net/mine/maps"
-TABLE = "small/tables/localization.csv"
-
-
-def one_explainer(shards: int) -> dict:
-    """Give a config whose only explainer is the plugin: three maps or more in each shard."""
-    small = {**CONFIG["datasets"]["small"], "shards": {"train": 1, "val": 1, "test": shards}}
-    return {
-        **CONFIG,
-        "datasets": {"small": small},
-        "plugins": ["mine.py"],
-        "explainers": {"mine": {"method": "plugin:stopped"}},
-        "scores": {"ranking": []},
-        "compute": {"threads": 1, "batch": 2},
-    }
+GRADCAM = "small/net/gradcam"
+MAPS = f"results/{GRADCAM}/maps"
 
 
 @dataclass
@@ -90,7 +66,7 @@ class Head:
         """Give what it has printed so far."""
         return Path(self.log.name).read_text()
 
-    def finish(self, expect: int = 0, seconds: float = 600) -> str:
+    def finish(self, expect: int = 0, seconds: float = 900) -> str:
         """Wait for its end, and give what it has printed."""
         code = self.process.wait(seconds)
         assert code == expect, self.printed()[-6000:]
@@ -130,36 +106,28 @@ class SlurmStudy(Study):
         self.heads.append(Head(process, log))
         return self.heads[-1]
 
+    def watch(self) -> None:
+        """Make the workers of explainers stoppable, and forget Grad-CAM's maps."""
+        path = self.folder / "workflow_scripts/fidelity/explainers/partial.py"
+        path.write_text(path.read_text() + WATCHED)
+        shutil.rmtree(self.folder / "results" / GRADCAM)
+
+    def forget(self, part: str) -> None:
+        """Remove a folder of results."""
+        shutil.rmtree(self.folder / "results" / part)
+
     def workers(self) -> list[dict]:
-        """Read what the plugin's workers have noted."""
-        return [json.loads(p.read_text()) for p in sorted((self.folder / "workers").glob("*.json"))]
+        """Read what the workers have noted."""
+        return [json.loads(p.read_text()) for p in (self.folder / "workers").glob("*.json")]
 
-    def workers_in_order(self) -> list[dict]:
-        """Read the same by the time of the last note."""
-        paths = (self.folder / "workers").glob("*.json")
-        return [json.loads(p.read_text()) for p in sorted(paths, key=lambda p: p.stat().st_mtime)]
+    def saved(self) -> list[str]:
+        """List the batches that were made, all runs together, as shard/number."""
+        return sorted(batch for worker in self.workers() for batch in worker["saved"])
 
-    def made(self) -> int:
-        """Count the maps that were made, all runs together."""
-        return sum(worker["made"] for worker in self.workers())
-
-    def identity(self, path: str) -> tuple[int, int, int]:
-        """Say which file this is: a file made anew has another inode or time."""
-        stat = (self.folder / path).stat()
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-    def maps(self) -> dict[str, tuple[int, int, int]]:
-        """List the finished map files of the plugin."""
-        folder = self.folder / MAPS
-        return {p.name: self.identity(f"{MAPS}/{p.name}") for p in sorted(folder.glob("*.h5"))}
-
-    def forget_maps(self) -> None:
-        """Remove the maps and what was made of them; the trained classifier stays."""
-        for part in ("net/mine", "tables"):
-            shutil.rmtree(self.folder / "results/small" / part)
-        for left in ("workers", "first-worker"):
-            path = self.folder / left
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    def maps(self) -> dict[str, tuple[int, int]]:
+        """List Grad-CAM's finished map files; one made anew has another inode or time."""
+        found = sorted((self.folder / MAPS).glob("*.h5"))
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 
 
 def finished_jobs(printed: str) -> list[str]:
@@ -170,16 +138,3 @@ def finished_jobs(printed: str) -> list[str]:
 def run_id(printed: str) -> str:
     """Give the name that all SLURM jobs of a run carry."""
     return re.search(r"SLURM run ID: (\S+)", printed)[1]
-
-
-def new_study(folder: Path, config: dict, cluster: Cluster) -> SlurmStudy:
-    """Put the project, a phantom and a config into a folder."""
-    copy_project(folder)
-    (folder / "mine.py").write_text(PLUGIN)
-    shortcut = {"class": None, "probability": 0, "distractor": 0}
-    cases = {"train": 24, "val": 9, "test": 18}
-    settings = {"cases": cases, "size": 96, "contrast": 1.0, "shortcut": shortcut}
-    phantom.generate(folder / "data", settings, 1)
-    study = SlurmStudy(folder, cluster)
-    study.write(config)
-    return study
