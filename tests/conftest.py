@@ -9,6 +9,7 @@ from hypothesis import settings
 from small_study import CONFIG, Study, copy_project, phantom_settings
 
 from fidelity.datasets import phantom
+from skip_hooks import pytest_sessionfinish  # noqa: F401
 
 # No test fails because a machine is busy.
 settings.register_profile("project", deadline=None)
