@@ -21,6 +21,7 @@ PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "scancel", "sque
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 CPUS = 4
 MEMORY = 16000  # MB that the node claims; nothing reserves them
+DEVICES = ("null", "zero", "full", "random")  # what every Linux has, called GPUs
 WAIT = 20.0  # seconds in which a daemon must answer
 
 CONFIG = """
@@ -57,8 +58,10 @@ KillWait=2
 OverTimeLimit=0
 MaxArraySize=1001
 AccountingStorageType=accounting_storage/none
+# GPUs in name only: counted and given to jobs.
+GresTypes=gpu
 NodeName=localhost NodeHostname={host} NodeAddr=127.0.0.1 Port={node_port} CPUs={cpus} \
-RealMemory={memory} State=UNKNOWN
+RealMemory={memory} Gres=gpu:4 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=1-0 DefaultTime=10 State=UP
 """
 
@@ -136,6 +139,8 @@ def running(folder: Path) -> Iterator[Cluster]:
         memory=MEMORY,
     )
     (folder / "slurm.conf").write_text(text)
+    lines = [f"NodeName=localhost Name=gpu File=/dev/{name}\n" for name in DEVICES]
+    (folder / "gres.conf").write_text("".join(lines))
     # The job step drops all SLURM_ variables before it calls srun.
     srun = folder / "bin" / "srun"
     srun.parent.mkdir()
