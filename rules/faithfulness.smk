@@ -64,10 +64,11 @@ rule sensitivity:
         explainer=any_of(name for name in EXPLAINERS if name not in GIVEN),
     conda:
         ENV
-    threads: explain_threads
+    threads: lambda w: COMPUTE["threads"] if w.explainer in NETWORK_EXPLAINERS else 1
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=480,
+        mem_mb=memory(7000, 4000),
+        runtime=minutes(480),
+        gpu=lambda w: GPUS if w.explainer in NETWORK_EXPLAINERS else 0,
     params:
         explainer=explainer_settings,
         settings={

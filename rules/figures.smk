@@ -302,7 +302,7 @@ rule figure_sanity:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         settings=DRAWING,
         digest=digests.module_digest("figures.sanity", "tables.layout"),
