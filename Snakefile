@@ -27,6 +27,8 @@ include: "rules/notebook.smk"
 include: "rules/provenance.smk"
 
 
+# Not worth a job of a cluster, which starts Snakemake twice (10 s): seconds each on one core. `acquire`
+# and `check_classifier` fetch data and weights, and compute nodes often reach no network.
 localrules:
     all,
     tables,
@@ -34,6 +36,27 @@ localrules:
     checks,
     masks_png,
     notebooks,
+    acquire,
+    shard_cases,
+    check_classifier,
+    explain_without_network,
+    evaluate,
+    seeds,
+    layers,
+    verdict,
+    format_tables,
+    figure_gallery,
+    figure_curves,
+    figure_distributions,
+    figure_training,
+    figure_confusion,
+    figure_ranks,
+    figure_sensitivity,
+    figure_layers,
+    figure_lesion_size,
+    figure_agreement,
+    summary_over_datasets,
+    provenance,
 
 
 # At the very end, below whatever the other jobs had to say.

@@ -12,7 +12,7 @@ rule acquire:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=240,
+        runtime=minutes(240),
     params:
         source=lambda w: DATASETS[RAW[w.source]]["source"],
         settings=lambda w: acquisition(RAW[w.source]),
@@ -50,7 +50,7 @@ rule index_cases:
     threads: 2
     resources:
         mem_mb=memory(2000),
-        runtime=120,
+        runtime=minutes(120),
     params:
         settings=lambda w: index_settings(w.dataset),
         targets=TARGETS,
@@ -78,7 +78,7 @@ checkpoint shard_cases:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         counts=lambda w: DATASETS[w.dataset]["shards"],
         digest=digests.module_digest("datasets.shards"),
@@ -108,7 +108,8 @@ rule prepare:
     threads: lambda w: COMPUTE["threads"] if w.dataset in LUNGS_FROM else 1
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
+        gpu=lambda w: GPUS if w.dataset in LUNGS_FROM else 0,
     params:
         settings=lambda w: subset(w.dataset, PREPARE_KEYS),
         lung=lung_settings,
@@ -138,7 +139,8 @@ rule fit_lung_model:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(4000, 3000),
-        runtime=240,
+        runtime=minutes(240),
+        gpu=GPUS,
     params:
         # How predicted masks are cleaned up teaches the network nothing.
         settings={k: v for k, v in cfg["lung_model"].items() if k != "components"},
@@ -177,7 +179,8 @@ rule measure_lung_model:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
+        gpu=GPUS,
     params:
         components=cfg["lung_model"]["components"],
         intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),

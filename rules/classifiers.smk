@@ -13,7 +13,7 @@ rule check_classifier:
         ENV
     resources:
         mem_mb=memory(2000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=lambda w: {
             key: CLASSIFIERS[w.classifier][key]
@@ -65,8 +65,9 @@ rule train:
         ENV
     threads: COMPUTE["threads"]
     resources:
-        mem_mb=memory(4000, 4000),
-        runtime=480,
+        mem_mb=memory(7000, 6000),
+        runtime=minutes(480),
+        gpu=GPUS,
     params:
         settings=lambda w: CLASSIFIERS[w.classifier],
         seed=cfg["seed"],
@@ -104,7 +105,7 @@ rule import_classifier:
         ENV
     resources:
         mem_mb=memory(3000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
@@ -134,7 +135,8 @@ rule predict:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(3000, 2000),
-        runtime=120,
+        runtime=minutes(120),
+        gpu=GPUS,
     params:
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
@@ -168,7 +170,7 @@ rule evaluate:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         classifiers=list(CLASSIFIERS),
         dataset=lambda w: w.dataset,

@@ -102,3 +102,12 @@ def plugins_for(name):
 def memory(base, per_attempt=1000):
     """Megabytes, more on each retry."""
     return lambda w, attempt: base + per_attempt * (attempt - 1)
+
+
+def minutes(base):
+    """Minutes, once more on each retry."""
+    return lambda w, attempt: base * attempt
+
+
+# What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
+GPUS = int(COMPUTE["device"].startswith("cuda"))

@@ -21,7 +21,8 @@ rule faithfulness:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(3000, 2000),
-        runtime=240,
+        runtime=minutes(240),
+        gpu=GPUS,
     params:
         settings=faithfulness_settings,
         target=cfg["explain"]["target"],
@@ -63,10 +64,11 @@ rule sensitivity:
         explainer=any_of(name for name in EXPLAINERS if name not in GIVEN),
     conda:
         ENV
-    threads: explain_threads
+    threads: lambda w: COMPUTE["threads"] if w.explainer in NETWORK_EXPLAINERS else 1
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=480,
+        mem_mb=memory(7000, 4000),
+        runtime=minutes(480),
+        gpu=lambda w: GPUS if w.explainer in NETWORK_EXPLAINERS else 0,
     params:
         explainer=explainer_settings,
         settings={
@@ -103,7 +105,7 @@ rule summarize_faithfulness:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: [
             {"dataset": w.dataset, "classifier": c, "explainer": e}

@@ -24,7 +24,7 @@ rule figure_gallery:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(20),
     params:
         explainers=gallery_files,
         settings=lambda w: {
@@ -64,7 +64,7 @@ rule figure_curves:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(20),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings={**INTERVALS, **DRAWING},
@@ -96,7 +96,7 @@ rule figure_distributions:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(20),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
@@ -128,7 +128,7 @@ rule figure_training:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         settings={"dpi": cfg["figures"]["dpi"]},
         digest=digests.module_digest("figures.training"),
@@ -162,7 +162,7 @@ rule figure_confusion:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         classifier=lambda w: w.classifier,
         settings={"dpi": cfg["figures"]["dpi"]},
@@ -193,7 +193,7 @@ rule figure_ranks:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         binarization=PRIMARY_BINARIZATION,
         metric=cfg["statistics"]["primary"],
@@ -228,7 +228,7 @@ rule figure_sensitivity:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         statistics={
             key: cfg["statistics"][key] for key in ("primary", "primary_binarization")
@@ -265,7 +265,7 @@ rule figure_layers:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         metrics=list(
             dict.fromkeys([cfg["statistics"]["primary"], "roc_auc", "pointing_game"])
@@ -302,7 +302,7 @@ rule figure_sanity:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         settings=DRAWING,
         digest=digests.module_digest("figures.sanity", "tables.layout"),
@@ -335,7 +335,7 @@ rule figure_lesion_size:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
@@ -370,7 +370,7 @@ rule figure_agreement:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(20),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings=DRAWING,

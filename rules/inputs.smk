@@ -193,12 +193,6 @@ def model_of(w):
     )
 
 
-def runs_a_network(w):
-    """Whether a job has a network to run: the classifier's, or the explainer's own."""
-    own = method_of(EXPLAINERS[w.explainer]["method"]).own_network
-    return own or w.classifier != "none"
-
-
 def target_of_explainer(w):
     """The target rule; one word for all explainers without a classifier."""
     return (
@@ -210,13 +204,19 @@ def plugins_of_classifier(w):
     return plugins_for(CLASSIFIERS.get(w.classifier, {}).get("architecture", "none"))
 
 
-def explain_threads(w):
-    return COMPUTE["threads"] if runs_a_network(w) else 1
+# Explainers with a network to run: the classifier's, or their own.
+NETWORK_EXPLAINERS = [
+    name
+    for name, entry in EXPLAINERS.items()
+    if method_of(entry["method"]).needs_classifier
+    or method_of(entry["method"]).own_network
+]
 
 
 def explain_compute(w):
     """What decides how a network computes; most null baselines have none."""
-    keys = ("threads", "batch", "device") if runs_a_network(w) else ("batch",)
+    with_network = w.explainer in NETWORK_EXPLAINERS
+    keys = ("threads", "batch", "device") if with_network else ("batch",)
     return {key: COMPUTE[key] for key in keys}
 
 

@@ -15,7 +15,7 @@ rule sweep:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         settings=lambda w: {
             "thresholds": cfg["scores"]["thresholds"],
@@ -49,7 +49,7 @@ rule rank:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         settings=lambda w: {
             "metrics": cfg["scores"]["ranking"],
@@ -80,7 +80,7 @@ rule tune:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         settings=lambda w: {
             "rule": rule_of(w)["binarization"],
@@ -115,7 +115,7 @@ rule binarize:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         rule=lambda w: rule_of(w)["binarization"],
         postprocess=lambda w: rule_of(w)["postprocess"],
@@ -148,7 +148,7 @@ rule score:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=120,
+        runtime=minutes(120),
     params:
         settings=lambda w: {
             "metrics": cfg["scores"]["metrics"],
@@ -179,7 +179,7 @@ rule export_masks_png:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         digest=digests.module_digest("datasets.cases", "masks"),
     message:
@@ -203,7 +203,7 @@ rule export_chexlocalize:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         splits=cfg["explain"]["splits"],
         digest=digests.module_digest("chexlocalize_export"),

@@ -19,7 +19,7 @@ rule explore:
         ENV
     resources:
         mem_mb=memory(2000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         classifier=lambda w: w.classifier,
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],

@@ -32,7 +32,7 @@ rule provenance:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         models=lambda w: {
             name: f"results/{w.dataset}/{name}/model.safetensors"

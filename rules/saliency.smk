@@ -18,7 +18,8 @@ rule fit:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(3000, 2000),
-        runtime=240,
+        runtime=minutes(240),
+        gpu=GPUS,
     params:
         settings=explainer_settings,
         seed=cfg["seed"],
@@ -47,7 +48,7 @@ rule check_imported:
         ENV
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         settings=explainer_settings,
         annotated=lambda w: DATASETS[w.dataset]["annotated_classes"],
@@ -71,12 +72,15 @@ rule explain:
         "results/logs/{dataset}/{classifier}/{explainer}/explain/{shard}.log",
     benchmark:
         "results/benchmarks/{dataset}/{classifier}/{explainer}/explain/{shard}.tsv"
+    wildcard_constraints:
+        explainer=any_of(NETWORK_EXPLAINERS),
     conda:
         ENV
-    threads: explain_threads
+    threads: COMPUTE["threads"]
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=240,
+        mem_mb=memory(7000, 4000),
+        runtime=minutes(240),
+        gpu=GPUS,
     params:
         settings=explainer_settings,
         target=target_of_explainer,
@@ -90,3 +94,13 @@ rule explain:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"
     script:
         "../workflow_scripts/explain.py"
+
+
+# A rule of its own: seconds per shard, and a SLURM array asks for all its jobs what one of them needs.
+use rule explain as explain_without_network with:
+    wildcard_constraints:
+        explainer=any_of(sorted(set(EXPLAINERS) - set(NETWORK_EXPLAINERS))),
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(60),

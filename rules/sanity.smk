@@ -19,8 +19,9 @@ rule sanity:
         ENV
     threads: COMPUTE["threads"]
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=480,
+        mem_mb=memory(7000, 4000),
+        runtime=minutes(480),
+        gpu=GPUS,
     params:
         explainer=explainer_settings,
         settings={
@@ -53,7 +54,7 @@ rule summarize_sanity:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         combos=lambda w: [
             {"dataset": w.dataset, "classifier": c, "explainer": e}
@@ -92,7 +93,7 @@ rule repeatability:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         sign=cfg["postprocess"]["sign"],
         digest=digests.module_digest("repeatability"),
@@ -118,7 +119,7 @@ rule summarize_repeatability:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         combos=lambda w: [
             {

@@ -15,7 +15,7 @@ rule summarize:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: combinations(w.dataset),
         statistics=INTERVALS,
@@ -44,7 +44,7 @@ rule compare:
         ENV
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         combos=lambda w: combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -72,7 +72,7 @@ rule ranks:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -99,7 +99,7 @@ rule seeds:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         bases=BASES,
         digest=digests.module_digest("seeds", "tables.layout"),
@@ -126,7 +126,7 @@ rule layers:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         classifiers=list(CLASSIFIERS),
         sweeps=SWEEPS,
@@ -150,7 +150,7 @@ rule stability:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         blocks=lambda w: [block for block, _ in stability_files(w.dataset)],
         digest=digests.module_digest("stability", "maps", "tables.layout"),
@@ -173,7 +173,7 @@ rule mixed_model:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -199,7 +199,7 @@ rule strata:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
@@ -228,7 +228,7 @@ rule agreement:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         binarization=PRIMARY_BINARIZATION,
@@ -269,7 +269,7 @@ rule verdict:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         families=FAMILIES,
         bases=BASES,
@@ -299,7 +299,7 @@ rule human_benchmark:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=30,
+        runtime=minutes(30),
     params:
         points=lambda w: DATASETS[w.dataset]["human_benchmark"]["points"],
         dataset=lambda w: w.dataset,

@@ -33,7 +33,7 @@ rule format_tables:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=lambda w: {
             "statistics": cfg["statistics"],
@@ -83,7 +83,7 @@ rule summary_over_datasets:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         datasets=STUDIES,
         families=FAMILIES,

@@ -1,7 +1,50 @@
-"""Settings of all tests."""
+"""Settings of all tests; the small study, run once, of which each test gets a copy."""
 
+import copy
+import os
+import shutil
+
+import pytest
 from hypothesis import settings
+from small_study import CONFIG, Study, copy_project, phantom_settings
+
+from fidelity.datasets import phantom
+from skip_hooks import pytest_sessionfinish  # noqa: F401
 
 # No test fails because a machine is busy.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Study:
+    """The small study, run from nothing. Tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    copy_project(folder)
+    phantom.generate(folder / "data", phantom_settings(), 1)
+    study = Study(folder)
+    study.write(CONFIG)
+    study.snakemake()
+    return study
+
+
+@pytest.fixture
+def study(finished, tmp_path) -> Study:
+    """A copy of the finished study that a test may change; times of files are kept."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    for link in (folder / "results" / "raw").glob("*/data"):
+        target = folder / "data"
+        stat = link.lstat()
+        link.unlink()
+        link.symlink_to(target, target_is_directory=True)
+        os.utime(link, ns=(stat.st_atime_ns, stat.st_mtime_ns), follow_symlinks=False)
+        parent = finished.folder / link.parent.relative_to(folder)
+        shutil.copystat(parent, link.parent)
+    return Study(folder)
+
+
+@pytest.fixture
+def config() -> dict:
+    """The small study's config, to be changed."""
+    return copy.deepcopy(CONFIG)
