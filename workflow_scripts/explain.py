@@ -22,6 +22,7 @@ def main(
     digest: str,
     output: str,
     fitted: str | None = None,
+    name: str = "",
 ) -> None:
     """Explain the cases of a prepared shard with one explainer and classifier.
 
@@ -38,6 +39,7 @@ def main(
         digest: of the code involved.
         output: the map file.
         fitted: what the explainer learnt from the training split; None for most.
+        name: of the job, in lines of progress.
     """
     from fidelity.explainers.runner import explain_shard
 
@@ -63,6 +65,7 @@ def main(
         None if fitted is None else Path(fitted),
         compute,
         predict,
+        name,
     )
 
 
@@ -81,4 +84,5 @@ if __name__ == "__main__":
             snakemake.params.digest,
             snakemake.output[0],
             snakemake.input.get("fitted") or None,
+            "{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.errors import InputError
+from fidelity.joblog import working_on
 from fidelity.maps import MapRecord, read_maps
 
 SPLITS = ("train", "val", "test")
@@ -37,7 +38,9 @@ def explained_cases(
                     field=record.case,
                     remedy="Delete the map file and run again",
                 )
+            working_on(record.case)
             yield cases[record.case], record
+    working_on("")
 
 
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:

@@ -23,6 +23,7 @@ IGNORED = {
     "fidelity.errors",
     "fidelity.files",
     "fidelity.joblog",
+    "fidelity.progress",
 }
 REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
 # Import name → name of the distribution, where they differ.

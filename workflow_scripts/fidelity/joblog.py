@@ -9,12 +9,21 @@ from pathlib import Path
 from fidelity import counting
 from fidelity.errors import InputError
 
+_case = ""
+
+
+def working_on(case: str) -> None:
+    """Remember the case in hand, so that the log of a job that fails names it; "" for none."""
+    global _case
+    _case = case
+
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path` and stderr; end the process with status 1 on an error.
 
-    An InputError is shown as its one sentence, anything else with its traceback. The images that
+    An InputError is shown as its one sentence, anything else with its traceback and the case that
+    was in hand (`working_on`). The images that
     went through networks are counted, and written beside the log (`fidelity.counting`).
 
     Args:
@@ -32,14 +41,16 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
         handler.setFormatter(formatter)
         root.addHandler(handler)
     counting.begin(path)
+    working_on("")
     try:
         yield root
         counting.finish(path)
     except InputError as error:
-        root.error("%s", error)
+        notes = getattr(error, "__notes__", [])
+        root.error("%s%s", error, f" ({', '.join(notes)})" if notes else "")
         sys.exit(1)
     except Exception:
-        root.exception("the job failed")
+        root.exception("the job failed%s", f" at case {_case!r}" if _case else "")
         sys.exit(1)
     finally:
         for handler in handlers:
