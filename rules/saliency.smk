@@ -62,7 +62,6 @@ rule check_imported:
 rule explain:
     input:
         prepared="results/{dataset}/prepared/{shard}.h5",
-        classes=classes_of,
         model=model_of,
         fitted=fitted_of,
     output:

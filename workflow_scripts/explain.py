@@ -1,7 +1,6 @@
 """Make the saliency maps of one shard."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from fidelity.joblog import job_log
 
 def main(
     prepared: str,
-    classes: str,
     model: str | None,
     settings: dict[str, Any],
     target: str,
@@ -27,8 +25,7 @@ def main(
     """Explain the cases of a prepared shard with one explainer and classifier.
 
     Args:
-        prepared: HDF5 file of the shard's cases.
-        classes: classes.json of the data set.
+        prepared: HDF5 file of the shard's cases; it knows the data set's labels.
         model: the classifier's file; None for explainers without one.
         settings: the explainer's config entry.
         target: reference, predicted, or a model class.
@@ -41,6 +38,7 @@ def main(
         fitted: what the explainer learnt from the training split; None for most.
         name: of the job, in lines of progress.
     """
+    from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.runner import explain_shard
 
     classifier, weights, predict = None, "", None
@@ -51,13 +49,15 @@ def main(
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
         weights = hashlib.blake2b(Path(model).read_bytes(), digest_size=16).hexdigest()
+    with PreparedShard(prepared) as shard:
+        labels = shard.attrs["labels"]
     explain_shard(
         Path(prepared),
         classifier,
         settings,
         target,
         max_failed_cases,
-        json.loads(Path(classes).read_text(encoding="utf-8"))["labels"],
+        labels,
         seed,
         compute["batch"],
         f"{digest} {weights}",
@@ -73,7 +73,6 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             snakemake.input.prepared,
-            snakemake.input.classes,
             snakemake.input.get("model") or None,
             snakemake.params.settings,
             snakemake.params.target,
