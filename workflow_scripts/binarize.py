@@ -10,6 +10,7 @@ import pandas as pd
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.inputs import inputs_of
 from fidelity.cohort import explained_cases
+from fidelity.datasets.prepared_list import listed
 from fidelity.errors import InputError
 from fidelity.files import write_csv
 from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame
@@ -113,7 +114,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             list(snakemake.input.maps),
-            list(snakemake.input.prepared),
+            listed(snakemake.input.prepared),
             snakemake.params.rule,
             snakemake.params.postprocess,
             snakemake.params.scoring_size,

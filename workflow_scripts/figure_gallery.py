@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared_list import listed
 from fidelity.figures import gallery, style
 from fidelity.joblog import job_log
 from fidelity.maps import SaliencyMap, read_maps
@@ -111,7 +112,7 @@ def _fit(mask: np.ndarray, case: PreparedCase, settings: Mapping[str, Any]) -> n
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            prepared=snakemake.input.prepared,
+            prepared=listed(snakemake.input.prepared),
             explainers=snakemake.params.explainers,
             settings=snakemake.params.settings,
             output=[snakemake.output.png, snakemake.output.pdf],

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared_list import listed
 from fidelity.files import atomic_path
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
@@ -89,7 +90,7 @@ if __name__ == "__main__":
         main(
             snakemake.input.masks,
             snakemake.input.status,
-            list(snakemake.input.prepared),
+            listed(snakemake.input.prepared),
             snakemake.input.get("predictions") or None,
             snakemake.input.classes,
             snakemake.params.settings,
