@@ -1,17 +1,20 @@
-"""How long Snakemake plans a full-size study, and how much memory that takes.
+"""How long Snakemake plans a full-size study, and what share of the work planning and starting are.
 
-    python benchmarks/plan.py                        # 33,920 cases, 48 combinations, 256 a shard
-    python benchmarks/plan.py --cases-per-shard 128  # twice as many jobs
-    python benchmarks/plan.py --finished DEMO        # a no-change run of a finished study as well
+    python benchmarks/plan.py                        # 33,920 cases, 512 a shard
+    python benchmarks/plan.py --cases-per-shard 256  # twice as many jobs of `explain`
+    python benchmarks/plan.py --finished FOLDER      # a no-change run of that finished study, too
+    python benchmarks/plan.py --work                 # times maps, to say what share overhead is
 
 A study of the size of the whole COVID-QU-Ex is written to a temporary folder: a case table of
-33,920 cases, all annotated and all explained, empty files in place of images and masks (names
-are listed when Snakemake plans), four classifiers, twelve explainers that all need a classifier, six
-binarizations. The table is cut into shards by the checkpoint itself; nothing else is made, so every
-other job is planned. A dry run is then timed: wall clock, CPU seconds, peak memory, jobs by rule.
+33,920 cases, all annotated and all explained, empty files in place of images and masks (planning
+lists their names), four classifiers, twelve explainers that all need a classifier, six
+binarizations. The checkpoint itself cuts the table into shards; nothing else is made, so that every
+other job is planned. A dry run is timed: wall clock, CPU seconds, peak memory.
 
-From the number of jobs and what starting one costs (measured here: the imports of each kind of job
-in a process of its own) follows what share of the work is overhead, given seconds per map.
+Overhead is planning, Snakemake's handling of jobs, and starting Python with its imports in each.
+Work is understated, so that the share of overhead is overstated: only maps count (no training,
+preparing or scoring), all classifiers are taken to be as fast as DenseNet-121, and sampling methods
+are timed with 64 samples.
 """
 
 import argparse
@@ -37,7 +40,6 @@ from fidelity.datasets.cases import Case, write_cases  # noqa: E402
 SPLITS = {"train": 21715, "val": 5417, "test": 6788}
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
 CLASSIFIERS = ("vgg16", "densenet121", "densenet201", "convnext_base")
-# Method → seconds per map that the share of overhead is taken at (`--seconds` changes all).
 EXPLAINERS = {
     "lime": {"method": "lime", "samples": 1000},
     "rise": {"method": "rise"},
@@ -52,6 +54,13 @@ EXPLAINERS = {
     "random_gradcam": {"method": "random_weights", "of": {"method": "gradcam"}},
     "random_lime": {"method": "random_weights", "of": {"method": "lime", "samples": 1000}},
 }
+# Samples that sampling methods are timed with; they take 1000 and more.
+SAMPLES = 64
+# Rules that start PyTorch.
+TORCH = ("check_classifier", "train", "predict", "explain")
+# Seconds that Snakemake spends on a job beside planning it, with its greedy scheduler: 2000 jobs
+# that do nothing took 35 s.
+HANDLING = 0.0175
 BINARIZATIONS = {
     "tuned": {"method": "tuned"},
     "fixed50": {"method": "fixed", "threshold": 0.5},
@@ -164,21 +173,71 @@ def start_seconds(*modules: str) -> float:
     return min(found)
 
 
+def seconds_per_map() -> dict[str, float]:
+    """Time one map of each explainer on DenseNet-121 at 224 pixels, sampling with 64 samples."""
+    from fidelity import settings
+    from fidelity.estimate import time_explainer, trial_classifier
+
+    compute = {"threads": 1, "batch": 8, "device": "cpu", "dtype": "float32"}
+    classifier = trial_classifier({"architecture": "densenet121"}, 224, [])
+    loaded = settings.load(config(512), check_files=False)
+    found = {}
+    for name, entry in loaded["explainers"].items():
+        entry = settings.explainer_for(entry, "densenet121")
+        for part in (entry, entry.get("of", {})):
+            if part.get("samples", 0) > SAMPLES:
+                part["samples"] = SAMPLES
+        found[name] = time_explainer(entry, classifier, 224, compute, [])[0]
+        print(f"{name:22}{found[name]:8.2f} s per map", flush=True)
+    return found
+
+
+def share_of_overhead(jobs: Counter, planning: float, per_map: dict[str, float]) -> None:
+    """Print overhead beside work, for the study and for each explainer."""
+    heavy = start_seconds(
+        "fidelity.explainers.runner", "fidelity.classifiers.store", "fidelity.classifiers.predict"
+    )
+    light = start_seconds("figure_gallery")
+    with_torch = sum(jobs[name] for name in TORCH)
+    others = jobs.total() - with_torch
+    overhead = planning + jobs.total() * HANDLING + with_torch * heavy + others * light
+    cases = sum(SPLITS.values())
+    work = sum(per_map.values()) * cases * len(CLASSIFIERS)
+    print(f"\nstarting a job: {heavy:.2f} CPU-s with PyTorch, {light:.2f} without")
+    print(
+        f"overhead: {planning:.0f} s planning + {jobs.total()} jobs handled + {with_torch} started "
+        f"with and {others} without PyTorch = {overhead / 3600:.2f} CPU-hours; work: at least "
+        f"{work / 3600:.0f} CPU-hours; overhead: {overhead / (overhead + work):.2%} at most"
+    )
+    per_job = cases / (jobs["explain"] / len(CLASSIFIERS) / len(EXPLAINERS))
+    for name, seconds in per_map.items():
+        share = heavy / (heavy + per_job * seconds)
+        print(f"{name:22}{share:8.2%} of its jobs' time is starting")
+
+
 def main() -> None:
     """Plan, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases-per-shard", type=int, default=256)
-    parser.add_argument("--finished", type=Path, help="a finished study, run without a change")
+    parser.add_argument("--cases-per-shard", type=int, default=512)
+    parser.add_argument("--finished", type=Path, help="project folder of a finished study")
+    parser.add_argument("--work", action="store_true", help="time maps, say the share of overhead")
     parser.add_argument("--keep", type=Path, help="write the study here and leave it")
     arguments = parser.parse_args()
+    if arguments.finished:
+        printed, wall, cpu, memory = run(arguments.finished)
+        if "Nothing to be done" not in printed:
+            sys.exit(f"the study is not finished:\n{printed[-2000:]}")
+        print(f"nothing to be done: {wall:.1f} s, {cpu:.1f} CPU-s, {memory:.0f} MB at most")
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary) / "project"
         folder.mkdir(parents=True)
         write_study(folder, arguments.cases_per_shard)
-        printed, wall, cpu, memory = run(folder, "--dry-run", "--quiet", "rules")
+        printed, wall, planning, memory = run(folder, "--dry-run", "--quiet", "rules")
     jobs = jobs_by_rule(printed)
-    print(jobs)
-    print(f"{jobs.total()} jobs planned: {wall:.1f} s, {cpu:.1f} CPU-s, {memory:.0f} MB at most")
+    print(", ".join(f"{count} {rule}" for rule, count in jobs.most_common(8)), ", …", sep="")
+    print(f"{jobs.total()} jobs planned: {wall:.1f} s, {planning:.1f} CPU-s, {memory:.0f} MB")
+    if arguments.work:
+        share_of_overhead(jobs, planning, seconds_per_map())
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ rule provenance:
             "source": [raw_name(w.dataset)],
             "shard": shard_names(w.dataset, SPLITS),
         },
-        digest=digests.module_digest("provenance.build", "provenance.page", "provenance.cost"),
+        digest=digests.module_digest(
+            "provenance.build", "provenance.page", "provenance.cost"
+        ),
     message:
         "Writing down where the results of {wildcards.dataset} come from"
     script:
