@@ -42,7 +42,7 @@ rule rank:
         maps=maps_of,
         prepared=rules.list_prepared.output[0],
         predictions=predictions_of,
-        classes=rules.list_prepared.output[0],
+        classes=classes_of,
     output:
         f"{MAPS}/ranking.parquet",
     log:
@@ -140,7 +140,7 @@ rule score:
         status=rules.binarize.output.status,
         prepared=rules.list_prepared.output[0],
         predictions=predictions_of,
-        classes=rules.list_prepared.output[0],
+        classes=classes_of,
     output:
         [
             f"{MAPS}/{{binarization}}/{protocol}/scores.parquet"
