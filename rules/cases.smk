@@ -120,6 +120,29 @@ rule prepare:
         "../workflow_scripts/prepare.py"
 
 
+rule list_prepared:
+    input:
+        prepared=prepared_explained,
+        classes=classes_of,
+    output:
+        "results/{dataset}/prepared/explained.json",
+    log:
+        "results/logs/{dataset}/list_prepared.log",
+    benchmark:
+        "results/benchmarks/{dataset}/list_prepared.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        digest=digests.module_digest("datasets.prepared_list"),
+    message:
+        "Listing the prepared shards of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/list_prepared.py"
+
+
 rule fit_lung_model:
     input:
         cases=rules.index_cases.output.cases,

@@ -38,6 +38,11 @@ COMPUTE = cfg["compute"]
 SPLITS = ("train", "val", "test")
 ENV = "../envs/environment.yaml"
 
+
+# Of every rule; looked at under `--sdm apptainer` alone, as ENV is under `--sdm conda`.
+container: COMPUTE["container"]
+
+
 # Explainers without a classifier are run once, under the reserved classifier `none`.
 COMBINATIONS = [
     (classifier, explainer)

@@ -6,7 +6,7 @@ rule figure_gallery:
         maps=lambda w: [path for entry in gallery_files(w) for path in entry["maps"]],
         masks=lambda w: [entry["masks"] for entry in gallery_files(w)],
         scores=lambda w: [entry["scores"] for entry in gallery_files(w)],
-        prepared=prepared_explained,
+        prepared=rules.list_prepared.output[0],
     output:
         png=report(
             "results/{dataset}/figures/{classifier}/gallery-{binarization}.png",
@@ -33,7 +33,11 @@ rule figure_gallery:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
         },
         digest=digests.module_digest(
-            "figures.gallery", "datasets.prepared", "maps", "masks"
+            "figures.gallery",
+            "datasets.prepared",
+            "datasets.prepared_list",
+            "maps",
+            "masks",
         ),
     message:
         "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"

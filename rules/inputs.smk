@@ -350,6 +350,7 @@ def binarize_digest(w):
         RULES[method].module.removeprefix("fidelity."),
         "binarizations.apply",
         "binarizations.inputs",
+        "datasets.prepared_list",
         "predictions",
         "postprocess",
         "frames",

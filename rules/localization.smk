@@ -4,7 +4,7 @@
 rule sweep:
     input:
         maps=maps_of,
-        prepared=prepared_explained,
+        prepared=rules.list_prepared.output[0],
     output:
         f"{MAPS}/curves.parquet",
     log:
@@ -25,7 +25,11 @@ rule sweep:
             "empty": cfg["scores"]["empty"],
         },
         digest=digests.module_digest(
-            "metrics.curves", "metrics.conventions", "frames", "cohort"
+            "metrics.curves",
+            "metrics.conventions",
+            "frames",
+            "cohort",
+            "datasets.prepared_list",
         ),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) at every threshold"
@@ -36,7 +40,7 @@ rule sweep:
 rule rank:
     input:
         maps=maps_of,
-        prepared=prepared_explained,
+        prepared=rules.list_prepared.output[0],
         predictions=predictions_of,
         classes=classes_of,
     output:
@@ -57,7 +61,9 @@ rule rank:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "sign": cfg["postprocess"]["sign"],
         },
-        digest=digests.module_digest("map_scoring", "predictions", "frames", "cohort"),
+        digest=digests.module_digest(
+            "map_scoring", "predictions", "frames", "cohort", "datasets.prepared_list"
+        ),
     message:
         "Scoring the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) without a threshold"
     script:
@@ -101,7 +107,7 @@ rule tune:
 rule binarize:
     input:
         maps=maps_of,
-        prepared=prepared_explained,
+        prepared=rules.list_prepared.output[0],
         thresholds=thresholds_of,
         predictions=cutoff_predictions_of,
     output:
@@ -132,7 +138,7 @@ rule score:
     input:
         masks=rules.binarize.output.masks,
         status=rules.binarize.output.status,
-        prepared=prepared_explained,
+        prepared=rules.list_prepared.output[0],
         predictions=predictions_of,
         classes=classes_of,
     output:
@@ -158,7 +164,9 @@ rule score:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
         },
         protocols=cfg["protocols"],
-        digest=digests.module_digest("scoring", "metrics.registry", "predictions"),
+        digest=digests.module_digest(
+            "scoring", "metrics.registry", "predictions", "datasets.prepared_list"
+        ),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
     script:

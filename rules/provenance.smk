@@ -22,8 +22,10 @@ rule provenance:
             caption="captions/provenance.rst",
             category="{dataset}",
             subcategory="Provenance",
-            labels={"content": "Code, inputs, machine, time and passes"},
+            labels={"content": "Code, inputs, machine, time and passes; cost"},
         ),
+        # What each explainer took, from the benchmarks; differs between two runs, as times do.
+        cost="results/{dataset}/tables/cost.csv",
     log:
         "results/logs/{dataset}/provenance.log",
     benchmark:
@@ -46,7 +48,9 @@ rule provenance:
             "source": [raw_name(w.dataset)],
             "shard": shard_names(w.dataset, SPLITS),
         },
-        digest=digests.module_digest("provenance.build", "provenance.page"),
+        digest=digests.module_digest(
+            "provenance.build", "provenance.page", "provenance.cost"
+        ),
     message:
         "Writing down where the results of {wildcards.dataset} come from"
     script:

@@ -63,6 +63,7 @@ rule check_imported:
 rule explain:
     input:
         prepared="results/{dataset}/prepared/{shard}.h5",
+        # Not read: through the checkpoint, each shard's job is planned anew when shards are known.
         classes=classes_of,
         model=model_of,
         fitted=fitted_of,

@@ -22,6 +22,7 @@ def package(tmp_path, monkeypatch):
 def _forget():
     digests.module_digest.cache_clear()
     digests._parse.cache_clear()
+    digests._version.cache_clear()
 
 
 def _edited(path: Path, text: str, *modules: str) -> str:

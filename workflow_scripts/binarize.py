@@ -10,6 +10,7 @@ import pandas as pd
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.inputs import inputs_of
 from fidelity.cohort import explained_cases
+from fidelity.datasets.prepared_list import listed
 from fidelity.errors import InputError
 from fidelity.files import read_csv, write_csv
 from fidelity.formulas import escape_formulas, restore_formulas
@@ -115,7 +116,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             list(snakemake.input.maps),
-            list(snakemake.input.prepared),
+            listed(snakemake.input.prepared),
             snakemake.params.rule,
             snakemake.params.postprocess,
             snakemake.params.scoring_size,

@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fidelity.files import read_json
 from fidelity.joblog import job_log
 
 
 def main(
     prepared: str,
-    classes: str,
     model: str | None,
     settings: dict[str, Any],
     target: str,
@@ -22,12 +20,12 @@ def main(
     digest: str,
     output: str,
     fitted: str | None = None,
+    name: str = "",
 ) -> None:
     """Explain the cases of a prepared shard with one explainer and classifier.
 
     Args:
-        prepared: HDF5 file of the shard's cases.
-        classes: classes.json of the data set.
+        prepared: HDF5 file of the shard's cases; it knows the data set's labels.
         model: the classifier's file; None for explainers without one.
         settings: the explainer's config entry.
         target: reference, predicted, or a model class.
@@ -38,7 +36,9 @@ def main(
         digest: of the code involved.
         output: the map file.
         fitted: what the explainer learnt from the training split; None for most.
+        name: of the job, in lines of progress.
     """
+    from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.runner import explain_shard
 
     classifier, weights, predict = None, "", None
@@ -49,13 +49,15 @@ def main(
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
         weights = hashlib.blake2b(Path(model).read_bytes(), digest_size=16).hexdigest()
+    with PreparedShard(prepared) as shard:
+        labels = shard.attrs["labels"]
     explain_shard(
         Path(prepared),
         classifier,
         settings,
         target,
         max_failed_cases,
-        read_json(classes)["labels"],
+        labels,
         seed,
         compute["batch"],
         f"{digest} {weights}",
@@ -63,6 +65,7 @@ def main(
         None if fitted is None else Path(fitted),
         compute,
         predict,
+        name,
     )
 
 
@@ -70,7 +73,6 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             snakemake.input.prepared,
-            snakemake.input.classes,
             snakemake.input.get("model") or None,
             snakemake.params.settings,
             snakemake.params.target,
@@ -81,4 +83,5 @@ if __name__ == "__main__":
             snakemake.params.digest,
             snakemake.output[0],
             snakemake.input.get("fitted") or None,
+            "{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
         )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared_list import listed
 from fidelity.figures import gallery, style
 from fidelity.files import read_parquet
 from fidelity.joblog import job_log
@@ -111,7 +112,7 @@ def _fit(mask: np.ndarray, case: PreparedCase, settings: Mapping[str, Any]) -> n
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            prepared=snakemake.input.prepared,
+            prepared=listed(snakemake.input.prepared),
             explainers=snakemake.params.explainers,
             settings=snakemake.params.settings,
             output=[snakemake.output.png, snakemake.output.pdf],

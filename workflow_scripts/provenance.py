@@ -8,6 +8,7 @@ from typing import Any
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 from fidelity.provenance.build import build
+from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.provenance.page import to_page
 
 
@@ -23,8 +24,9 @@ def main(
     wanted: Mapping[str, Sequence[str]],
     out_json: str,
     out_html: str,
+    out_cost: str,
 ) -> None:
-    """Write provenance.json and the page that the report shows.
+    """Write provenance.json, the page that the report shows, and the table of costs.
 
     Args:
         dataset: its key.
@@ -38,6 +40,7 @@ def main(
         wanted: wildcard → values of this data set.
         out_json: provenance.json.
         out_html: provenance.html.
+        out_cost: cost.csv.
     """
     found = build(
         dataset,
@@ -53,6 +56,7 @@ def main(
     )
     write_text(out_json, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(out_html, to_page(found))
+    write_text(out_cost, cost_csv(cost_rows(found["steps"], dataset)))
 
 
 if __name__ == "__main__":
@@ -69,4 +73,5 @@ if __name__ == "__main__":
             wanted=snakemake.params.wanted,
             out_json=snakemake.output.json,
             out_html=snakemake.output.html,
+            out_cost=snakemake.output.cost,
         )

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 
 from fidelity.cohort import explained_cases
+from fidelity.datasets.prepared_list import listed
 from fidelity.files import atomic_path, read_json
 from fidelity.joblog import job_log
 from fidelity.map_scoring import score_maps
@@ -62,7 +63,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             list(snakemake.input.maps),
-            list(snakemake.input.prepared),
+            listed(snakemake.input.prepared),
             snakemake.input.get("predictions") or None,
             snakemake.input.classes,
             snakemake.params.settings,

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared_list import listed
 from fidelity.files import atomic_path, read_json
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
@@ -87,7 +88,7 @@ if __name__ == "__main__":
         main(
             snakemake.input.masks,
             snakemake.input.status,
-            list(snakemake.input.prepared),
+            listed(snakemake.input.prepared),
             snakemake.input.get("predictions") or None,
             snakemake.input.classes,
             snakemake.params.settings,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.cohort import explained_cases, order_of
+from fidelity.datasets.prepared_list import listed
 from fidelity.errors import InputError
 from fidelity.files import atomic_path
 from fidelity.frames import lung_in_frame, map_in_frame, reference_in_frame
@@ -84,7 +85,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             list(snakemake.input.maps),
-            list(snakemake.input.prepared),
+            listed(snakemake.input.prepared),
             snakemake.params.settings,
             snakemake.output[0],
         )

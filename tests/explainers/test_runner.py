@@ -1,16 +1,19 @@
 """Explaining a shard: targets, failures, resuming."""
 
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
 
 import binarize
+from fidelity import settings as config
 from fidelity.classifiers.predict import predict_logits
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.errors import InputError
 from fidelity.explainers import runner
 from fidelity.explainers.baselines import centre_prior
+from fidelity.explainers.registry import method_of
 from fidelity.maps import read_maps
 from fidelity.masks import read_masks
 from fidelity.metrics.conventions import protocol_for
@@ -190,6 +193,58 @@ def test_a_damaged_batch_is_made_again(shard, tmp_path, counted):
     (tmp_path / "maps" / ".partial" / "test-000" / "000001.h5").write_bytes(b"cut off")
     _run(shard, tmp_path, rule={**RULE, "max_failed_cases": 1})
     assert calls == ["case 2", "case 3", "case 4"]  # the failed one is tried once more
+
+
+EXPLAINERS = {
+    "lime": {"method": "lime", "samples": 10},
+    "rise": {"method": "rise", "samples": 16},
+    "smoothgrad": {"method": "smoothgrad", "samples": 3},
+    "gradcam": {"method": "gradcam"},
+    "random_gradcam": {"method": "random_weights", "of": {"method": "gradcam"}},
+    "random_superpixels": {"method": "random_superpixels"},
+}
+
+
+@pytest.fixture(scope="module")
+def entries():
+    """Explainers with all their defaults, as the workflow hands them on."""
+    dataset = {"source": "phantom", "annotated_classes": ["COVID-19"]}
+    loaded = config.load(
+        {
+            "datasets": {"d": dataset},
+            "classifiers": {"net": {"architecture": "resnet18"}},
+            "explainers": EXPLAINERS,
+            "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
+        }
+    )
+    return {name: config.explainer_for(loaded["explainers"][name], "net") for name in EXPLAINERS}
+
+
+def _stored(path):
+    """The maps as they lie on disk, bit by bit, without the times they took."""
+    return {record.case: pickle.dumps(record.map) for record in read_maps(path)}
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_shards_order_and_batches_that_are_not_full_change_no_bit(
+    tmp_path, cases, classifier, entries, name
+):
+    """Five cases in one shard against three and two of them, in another order; batches of two."""
+    found = []
+    needs = method_of(entries[name]["method"]).needs_classifier
+    for index, parts in enumerate([[[0, 1, 2, 3, 4]], [[4, 2, 0], [3, 1]]]):
+        stored = {}
+        for number, part in enumerate(parts):
+            folder = tmp_path / f"{index}-{number}"
+            shard = folder / "test-000.h5"
+            attrs = {"image_size": 64, "classes": ["A", "B", "C"]}
+            folder.mkdir()
+            write_prepared(shard, [cases[i] for i in part], attrs)
+            _run(shard, folder, classifier if needs else None, entries[name])
+            stored |= _stored(folder / "maps" / "test-000.h5")
+        found.append(stored)
+    assert len(found[0]) == 5
+    assert found[0] == found[1]
 
 
 def test_empty_shard(tmp_path):

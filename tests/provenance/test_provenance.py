@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from fidelity.errors import InputError
 from fidelity.provenance import machine
 from fidelity.provenance.build import build, cases_digest
+from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
 from fidelity.provenance.page import to_page
 from fidelity.provenance.privacy import OUTSIDE, without_places
 from fidelity.provenance.steps import read_steps, totals, without_times
@@ -258,3 +259,34 @@ def test_the_page_shows_steps_added_up(tmp_path):
     assert ">4,700<" in page
     assert "resnet18" in page
     assert "explainers.lime.samples" in page
+
+
+def test_costs_are_added_up_by_explainer(tmp_path):
+    _study(tmp_path)
+    rows = cost_rows(read_steps(PATTERNS, WANTED, tmp_path), "d")
+    keys = [(r["classifier"], r["explainer"], r["step"], r["jobs"]) for r in rows]
+    assert keys == [
+        ("net", "lime", "explain", 2),
+        ("net", "lime", "all", 2),
+        ("none", "cam", "explain", 1),
+        ("none", "cam", "all", 1),
+    ]
+    lime = rows[1]
+    assert lime["cpu_hours"] == pytest.approx(7.5 / 3600, abs=1e-6)
+    assert lime["wall_hours"] == pytest.approx(15 / 3600, abs=1e-6)
+    assert (lime["peak_memory_mb"], lime["forward"]) == (300.0, 1500)
+    text = cost_csv(rows)
+    assert text.splitlines()[0].startswith("dataset,classifier,explainer,step,jobs,wall_hours")
+    assert "d,none,cam,all,1," in text
+    assert ",,0,0" in text.splitlines()[-1]  # memory that was never sampled is an empty cell
+    table = cost_table(rows)
+    assert [row[:2] for row in table.rows] == [["lime", "net"], ["cam", "–"]]
+
+
+def test_a_job_too_short_to_be_sampled_counts_with_its_wall_clock():
+    step = {
+        "rule": "explain", "wildcards": {"classifier": "net", "explainer": "cam"},
+        "seconds": 3.6, "cpu_seconds": None, "peak_memory_mb": None, "forward": 0, "backward": 0,
+    }  # fmt: skip
+    (_, row) = cost_rows([step], "d")
+    assert row["cpu_hours"] == pytest.approx(0.001)

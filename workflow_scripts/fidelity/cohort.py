@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.errors import InputError
+from fidelity.joblog import working_on
 from fidelity.maps import REMEDY, MapRecord, read_maps, unanswered
 
 SPLITS = ("train", "val", "test")
@@ -47,6 +48,7 @@ def explained_cases(
                 )
             seen.add(key)
             missing.discard(key)
+            working_on(record.case)
             yield cases[record.case], record
         left_out = unanswered(map_file)
         if left_out is not None and len(missing) != left_out:
@@ -57,6 +59,7 @@ def explained_cases(
                 field="/".join(min(missing)) if missing else None,
                 remedy=REMEDY,
             )
+    working_on("")
 
 
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:

@@ -9,6 +9,7 @@ apart from Grad-CAM's.
 import ast
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,7 @@ IGNORED = {
     "fidelity.formulas",
     "fidelity.hdf5",
     "fidelity.joblog",
+    "fidelity.progress",
 }
 REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
 # Import name → name of the distribution, where they differ.
@@ -57,6 +59,21 @@ COUNTED = {
 }
 
 
+@dataclass(frozen=True)
+class _Module:
+    """What digests need of a module; trees are not kept, they are large.
+
+    Attributes:
+        dump: its name and syntax tree without docstrings, as bytes to hash.
+        libraries: top-level packages that it imports.
+        imports: `fidelity` modules that it imports when it runs.
+    """
+
+    dump: bytes
+    libraries: frozenset[str]
+    imports: tuple[str, ...]
+
+
 @cache
 def module_digest(*modules: str) -> str:
     """Hash what the given modules compute.
@@ -74,13 +91,11 @@ def module_digest(*modules: str) -> str:
     digest = hashlib.blake2b(digest_size=8)
     libraries: set[str] = set()
     for name in sorted(names):
-        tree, imported = _parse(name)
-        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
-        libraries |= imported & COUNTED
+        module = _parse(name)
+        digest.update(module.dump)
+        libraries |= module.libraries & COUNTED
     for library in sorted(libraries):
-        digest.update(
-            f"{library}=={metadata.version(DISTRIBUTIONS.get(library, library))}\n".encode()
-        )
+        digest.update(f"{library}=={_version(library)}\n".encode())
     return digest.hexdigest()
 
 
@@ -106,7 +121,7 @@ def dependencies(*modules: str) -> frozenset[str]:
         if name in seen or name in IGNORED or name in REGISTRIES:
             continue
         seen.add(name)
-        pending.extend(_package_imports(name))
+        pending.extend(_parse(name).imports)
     return frozenset(seen)
 
 
@@ -117,21 +132,27 @@ def _path(name: str) -> Path:
 
 
 @cache
-def _parse(name: str) -> tuple[ast.Module, frozenset[str]]:
-    """Parse a module; also name the top-level packages that it imports."""
+def _version(library: str) -> str:
+    return metadata.version(DISTRIBUTIONS.get(library, library))
+
+
+@cache
+def _parse(name: str) -> _Module:
+    """Read a module once per process: a study asks for its digest in many rules."""
     tree = _without_docstrings(ast.parse(_path(name).read_text(encoding="utf-8")))
-    found: set[str] = set()
+    libraries: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            libraries |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return tree, frozenset(found)
+            libraries.add(node.module.split(".")[0])
+    dump = f"{name}\n{ast.dump(tree)}\n".encode()
+    return _Module(dump, frozenset(libraries), tuple(_package_imports(tree)))
 
 
-def _package_imports(name: str) -> list[str]:
+def _package_imports(tree: ast.Module) -> list[str]:
     found = []
-    for node in _running_nodes(_parse(name)[0]):
+    for node in _running_nodes(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.startswith("fidelity.")]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -143,7 +164,7 @@ def _package_imports(name: str) -> list[str]:
     return found
 
 
-def _running_nodes(tree: ast.Module) -> Iterator[ast.AST]:
+def _running_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """Walk the tree without what stands under `if TYPE_CHECKING:`."""
     pending: list[ast.AST] = [tree]
     while pending:

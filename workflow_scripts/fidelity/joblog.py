@@ -28,15 +28,24 @@ class _Quiet(logging.FileHandler):
             super().close()
 
 
+_case = ""
+
+
+def working_on(case: str) -> None:
+    """Remember the case in hand, so that the log of a job that fails names it; "" for none."""
+    global _case
+    _case = case
+
+
 @contextmanager
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path` and stderr; end the process with status 1 on an error.
 
     An InputError and a full or read-only disk are shown as one sentence, anything else with its
-    traceback. Ctrl-C, SIGTERM (a cluster's time limit, `scancel`) and the death of the Snakemake
-    that started the job end it in good order: temporary files are removed, the status is 128 plus
-    the signal's number. The images that went through networks are counted, and written beside the
-    log (`fidelity.counting`).
+    traceback and the case that was in hand (`working_on`). Ctrl-C, SIGTERM (a cluster's time limit,
+    `scancel`) and the death of the Snakemake that started the job end it in good order: temporary
+    files are removed, the status is 128 plus the signal's number. The images that went through
+    networks are counted, and written beside the log (`fidelity.counting`).
 
     Args:
         path: the rule's log file.
@@ -52,13 +61,15 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     for handler in handlers:
         handler.setFormatter(formatter)
         root.addHandler(handler)
+    working_on("")
     try:
         with _ended_by_signals(root):
             counting.begin(path)
             yield root
             counting.finish(path)
     except InputError as error:
-        root.error("%s", error)
+        notes = getattr(error, "__notes__", [])
+        root.error("%s%s", error, f" ({', '.join(notes)})" if notes else "")
         sys.exit(1)
     except KeyboardInterrupt:
         root.error("interrupted; run again to go on")
@@ -66,7 +77,7 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     except Exception as error:
         found = disk_error(error, error.filename or path) if isinstance(error, OSError) else None
         if found is None:
-            root.exception("the job failed")
+            root.exception("the job failed%s", f" at case {_case!r}" if _case else "")
         else:
             root.error("%s", found)
         sys.exit(1)

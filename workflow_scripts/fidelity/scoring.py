@@ -13,6 +13,7 @@ from fidelity.cohort import order_of
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.errors import InputError
 from fidelity.frames import ScoringSize, frame_of, reference_in_frame
+from fidelity.joblog import working_on
 from fidelity.masks import RLE, decode
 from fidelity.metrics.conventions import Protocol
 from fidelity.metrics.distance import Spacing
@@ -214,6 +215,7 @@ def score_cohort(
         asked[row["case"]].append(row)
     rows = []
     for case in cases:
+        working_on(case.case)
         for row in asked.pop(case.case, []):
             cls = row["class"]
             if cls not in case.references:
@@ -236,6 +238,7 @@ def score_cohort(
             verdict = UNKNOWN if said is None else said[case.case, target]
             entry = {**row, "target_class": target}
             rows.append(score_case(case, entry, rle, verdict, metrics, protocol, scoring_size))
+    working_on("")
     if asked:
         raise InputError(f"{len(asked)} cases with masks are in no shard", field=min(asked))
     # A column of a unit that no case has would count every case as undefined.

@@ -50,8 +50,17 @@ def prepare_cases(
     with ThreadPoolExecutor(READERS) as pool:
         while block := list(islice(stream, BLOCK)):
             yield from pool.map(
-                lambda case: prepare_case(case, Path(root), settings, predict_lung), block
+                lambda case: _prepare_named(case, Path(root), settings, predict_lung), block
             )
+
+
+def _prepare_named(case: Case, *arguments: Any) -> PreparedCase:
+    """Prepare a case; an error says which, whatever thread it came from."""
+    try:
+        return prepare_case(case, *arguments)
+    except Exception as error:
+        error.add_note(f"case {case.case!r}")
+        raise
 
 
 def prepare_case(

@@ -17,6 +17,7 @@ from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.partial import PartialStore
 from fidelity.explainers.registry import method_of
 from fidelity.maps import MapRecord, write_maps
+from fidelity.progress import Progress
 
 if TYPE_CHECKING:  # null baselines do without torch and its four seconds
     from fidelity.classifiers.model import Classifier
@@ -41,6 +42,7 @@ def explain_shard(
     fitted: Path | None = None,
     compute: dict[str, Any] | None = None,
     predict: Predict | None = None,
+    name: str = "",
 ) -> None:
     """Make the maps of one shard.
 
@@ -62,6 +64,7 @@ def explain_shard(
         compute: threads and device, for methods with a network of their own.
         predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
             null baselines does not depend on how a classifier predicts.
+        name: what lines of progress call the job; the method's name if empty.
 
     Raises:
         InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
@@ -80,13 +83,14 @@ def explain_shard(
     )
     records: list[MapRecord] = []
     resumed = 0
+    progress = Progress(name or settings["method"], _cases(tasks))
     for index, start in enumerate(range(0, len(tasks), batch)):
         chunk = tasks[start : start + batch]
         done = store.load(index)
         if done is None:
             done = _explain_batch(explain, chunk, classifier)
             store.save(index, done)
-            log.info("%d of %d maps", start + len(chunk), len(tasks))
+            progress.update(_cases(tasks[: start + len(chunk)]), _cases(chunk))
         else:
             resumed += sum(record.status == "ok" for record in done)
             if any(record.status == "failed" for record in done):
@@ -108,6 +112,10 @@ def explain_shard(
     attrs = {"method": settings["method"], "seed": str(seed), "unanswered": asked - len(tasks)}
     write_maps(output, records, attrs)
     store.clear()
+
+
+def _cases(tasks: Sequence[Task]) -> int:
+    return len({task.case.case for task in tasks})
 
 
 def make_tasks(

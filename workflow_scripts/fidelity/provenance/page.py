@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
 from fidelity.tables.formats import to_html
 from fidelity.tables.layout import ABSENT, Table
@@ -33,6 +34,7 @@ def to_page(provenance: Mapping[str, Any]) -> str:
     """
     tables = [
         _facts("Code and inputs", provenance, ["code", "inputs", "classifiers", "tables", "seeds"]),
+        cost_table(cost_rows(provenance["steps"], provenance["dataset"])),
         _steps(provenance),
         _facts("Machine", provenance, ["hardware", "environment"]),
         _facts("Config", provenance["config"], list(provenance["config"])),

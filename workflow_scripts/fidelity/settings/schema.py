@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
 from fidelity.errors import InputError
 from fidelity.near import suggestion
+from fidelity.settings.validator import jsonschema
 
 SCHEMA_PATH = Path(__file__).resolve().parents[3] / "config" / "schemas" / "config.schema.yaml"
 # Config entries whose keys depend on one of them: definition → the key that says which.

@@ -1,0 +1,286 @@
+"""Time and memory of each step against the number of cases, and the size of stored maps by kind.
+
+    python benchmarks/scaling.py                       # 100, 1,000 and 10,000 phantoms (an hour)
+    python benchmarks/scaling.py --cases 100 400 1600  # a quick look
+
+Phantoms of 64 × 64 pixels (two thirds of them with a mask to score, one map each) go through the
+steps of the workflow: listed, cut into shards of 256, prepared, explained by Grad-CAM on a
+ResNet-18 with random weights, swept, binarized, scored, summarized. Each step is a process of its
+own that does all shards one after the other (in a study, a shard of `prepare` and `explain` is a
+job of its own), so that what one shard leaves behind in memory adds up and shows. Given are CPU
+seconds (others on the machine do not count) less those of the process's start, and peak memory.
+
+Sizes are those of the files of 32 maps at 224 pixels, divided by 32.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+from fidelity import settings  # noqa: E402
+
+SIDE, SHARD, SEED = 64, 256, 1
+COMPUTE = {"threads": 1, "batch": 32, "device": "cpu"}
+STUDY = {
+    "datasets": {
+        "d": {
+            "source": "phantom",
+            "size": SIDE,
+            "image_size": SIDE,
+            "annotated_classes": ["COVID-19", "Non-COVID"],
+        }
+    },
+    "classifiers": {"net": {"architecture": "resnet18"}},
+    "explainers": {"cam": {"method": "gradcam"}},
+    "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
+}
+CONFIG = settings.load(STUDY)
+DATASET, CAM = CONFIG["datasets"]["d"], CONFIG["explainers"]["cam"]
+STEPS: dict[str, Callable[[Path, int], None]] = {}
+
+
+def step(function: Callable[[Path, int], None]) -> Callable[[Path, int], None]:
+    """Register a step under its function's name."""
+    STEPS[function.__name__] = function
+    return function
+
+
+def shards(folder: Path) -> list[str]:
+    """Name the shards of the test split."""
+    return sorted(path.stem for path in (folder / "shards").glob("test-*.csv"))
+
+
+@step
+def generate(folder: Path, cases: int) -> None:
+    """Draw the phantoms."""
+    from fidelity.datasets import phantom
+
+    counts = {"train": 3, "val": 3, "test": cases}
+    phantom.generate(folder / "raw/data", {**DATASET, "cases": counts}, SEED)
+
+
+@step
+def index_cases(folder: Path, cases: int) -> None:
+    """List, check, look for near-duplicates."""
+    import index_cases
+
+    entry = {**DATASET, "explained": ["test"], "trained": False}
+    names = ("cases.csv", "quarantine.csv", "classes.json", "near_duplicates.csv")
+    index_cases.main(folder / "raw", entry, "phantom", {}, *(folder / name for name in names))
+
+
+@step
+def shard_cases(folder: Path, cases: int) -> None:
+    """Cut into shards."""
+    import shard_cases
+
+    counts = {"train": 1, "val": 1, "test": -(-cases // SHARD)}
+    shard_cases.main(folder / "cases.csv", folder / "classes.json", counts, folder / "shards")
+
+
+@step
+def prepare(folder: Path, cases: int) -> None:
+    """Prepare all shards."""
+    import prepare
+
+    for name in shards(folder):
+        table, output = folder / "shards" / f"{name}.csv", folder / "prepared" / f"{name}.h5"
+        prepare.main(table, folder / "raw", folder / "classes.json", DATASET, output)
+
+
+@step
+def explain(folder: Path, cases: int) -> None:
+    """Explain all shards."""
+    import torch
+
+    from fidelity.compute import configure
+    from fidelity.estimate import TRIAL_CLASSES, trial_classifier
+    from fidelity.explainers.runner import explain_shard
+
+    configure(COMPUTE)
+    torch.manual_seed(0)
+    classifier = trial_classifier({"architecture": "resnet18"}, SIDE, [])
+    labels = {"COVID-19": TRIAL_CLASSES[0], "Non-COVID": TRIAL_CLASSES[1]}
+    entry = settings.explainer_for(CAM, "net")
+    for name in shards(folder):
+        prepared, maps = (folder / part / f"{name}.h5" for part in ("prepared", "maps"))
+        rule = (entry, "reference", 0, labels, SEED, COMPUTE["batch"], "", maps)
+        explain_shard(prepared, classifier, *rule, compute=COMPUTE)
+
+
+def _files(folder: Path) -> tuple[list[str], list[str]]:
+    return tuple(
+        [str(folder / part / f"{name}.h5") for name in shards(folder)]
+        for part in ("maps", "prepared")
+    )
+
+
+@step
+def sweep(folder: Path, cases: int) -> None:
+    """Score at all thresholds."""
+    import sweep
+
+    rule = {"thresholds": CONFIG["scores"]["thresholds"], "scoring_size": "original"}
+    rule |= {"sign": "positive", "lung": False, "empty": {}}
+    sweep.main(*_files(folder), rule, str(folder / "curves.parquet"))
+
+
+@step
+def binarize(folder: Path, cases: int) -> None:
+    """Make masks."""
+    import binarize
+
+    outputs = (str(folder / name) for name in ("masks.json", "masks_status.csv"))
+    rule = CONFIG["binarizations"]["half"]
+    binarize.main(*_files(folder), rule, CONFIG["postprocess"], "original", *outputs)
+
+
+@step
+def score(folder: Path, cases: int) -> None:
+    """Score the masks by every metric."""
+    import score
+
+    score.main(
+        str(folder / "masks.json"),
+        str(folder / "masks_status.csv"),
+        _files(folder)[1],
+        None,
+        str(folder / "classes.json"),
+        {**CONFIG["scores"], "scoring_size": "original", "pixel_spacing": None},
+        {"default": str(folder / "scores.parquet")},
+    )
+
+
+@step
+def summarize(folder: Path, cases: int) -> None:
+    """Take means with bootstrap intervals."""
+    import summarize
+
+    names = ("dataset", "classifier", "explainer", "binarization", "protocol")
+    block = dict(zip(names, ("d", "net", "cam", "half", "default"), strict=True))
+    output = str(folder / "localization.csv")
+    scores = [str(folder / "scores.parquet")]
+    summarize.main(scores, [block], CONFIG["statistics"], SEED, output)
+
+
+@step
+def start(folder: Path, cases: int) -> None:
+    """Start and import, which is taken off the other steps."""
+    import fidelity.classifiers.store
+    import fidelity.explainers.runner  # noqa: F401
+
+
+def measure(name: str, folder: Path, cases: int) -> tuple[float, float, float]:
+    """Run a step in a process of its own.
+
+    Returns:
+        (CPU seconds, wall-clock seconds, peak memory in MB).
+    """
+    command = [sys.executable, __file__, "--step", name, "--folder", str(folder)]
+    command += ["--cases", str(cases)]
+    started = time.perf_counter()
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"the step {name} failed")
+    wall = time.perf_counter() - started
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
+
+
+def grow(numbers: list[int]) -> None:
+    """Measure all steps for all numbers of cases, and print a table."""
+    with tempfile.TemporaryDirectory() as temporary:
+        base, _, _ = measure("start", Path(temporary), 0)
+    print(f"starting a process with PyTorch: {base:.1f} CPU-s; taken off `explain` alone")
+    print("| step | cases | CPU-s | CPU-ms per case | wall-clock s | peak MB |")
+    print("|---|---:|---:|---:|---:|---:|", flush=True)
+    for cases in numbers:
+        with tempfile.TemporaryDirectory() as temporary:
+            for name in STEPS:
+                if name == "start":
+                    continue
+                cpu, wall, memory = measure(name, Path(temporary), cases)
+                cpu -= base if name == "explain" else 0
+                row = f"{cpu:.1f} | {1e3 * cpu / cases:.1f} | {wall:.1f} | {memory:.0f}"
+                print(f"| {name} | {cases} | {row} |", flush=True)
+
+
+def storage() -> None:
+    """Print bytes per stored map, by kind."""
+    import numpy as np
+
+    from fidelity.datasets.phantom import make_image, plan
+    from fidelity.estimate import trial_case, trial_classifier
+    from fidelity.explainers.base import Context, Task
+    from fidelity.explainers.registry import method_of
+    from fidelity.explainers.runner import _record
+    from fidelity.maps import write_maps
+
+    classifier = trial_classifier({"architecture": "resnet18"}, 224, [])
+    items = [item for item in plan({"train": 0, "val": 0, "test": 48}, SEED)]
+    images = [make_image(item, {**DATASET, "size": 224}, SEED) for item in items][:32]
+    print("\n| kind | explainer | bytes per map | against 224 × 224 float32 |")
+    print("|---|---|---:|---:|")
+    for kind, entry in (
+        ("grid (7 × 7)", {"method": "gradcam"}),
+        ("superpixels", {"method": "lime", "samples": 64}),
+        ("dense float16", {"method": "gradient"}),
+        ("binary", {"method": "lung_mask"}),
+    ):
+        loaded = settings.load({**STUDY, "explainers": {"one": entry}})["explainers"]["one"]
+        loaded = settings.explainer_for(loaded, "net")
+        chosen = classifier if method_of(entry["method"]).needs_classifier else None
+        tasks = [
+            Task(
+                _with_image(trial_case(224), str(number), made.image, made.lung),
+                "A",
+                0 if chosen else None,
+            )
+            for number, made in enumerate(images)
+        ]
+        module = __import__(
+            f"fidelity.{method_of(entry['method']).module}", fromlist=["make"]
+        ).make(Context(chosen, 32, SEED, entry["method"], None, COMPUTE), loaded)
+        records = [
+            _record(task, found, chosen, 0.0)
+            for task, found in zip(tasks, module(tasks), strict=True)
+        ]
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / "maps.h5"
+            write_maps(path, records, {"method": entry["method"], "seed": "1"})
+            size = path.stat().st_size / len(records)
+        times = 224 * 224 * np.dtype(np.float32).itemsize / size
+        print(f"| {kind} | {entry['method']} | {size:,.0f} | {times:.0f} times smaller |")
+
+
+def _with_image(case, name, image, lung):  # noqa: ANN001, ANN202
+    from dataclasses import replace
+
+    return replace(case, case=name, image=image, lung=lung > 0)
+
+
+def main() -> None:
+    """Measure and print, or run one step."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, nargs="+", default=[100, 1000, 10000])
+    parser.add_argument("--step", choices=sorted(STEPS), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step:
+        STEPS[arguments.step](arguments.folder, arguments.cases[0])
+        return
+    grow(arguments.cases)
+    storage()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What a failed job leaves in its log: one sentence for bad input, else traceback and case."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fidelity.cohort import explained_cases
+from fidelity.datasets.cases import Case
+from fidelity.datasets.prepare import prepare_cases
+from fidelity.datasets.prepared import write_prepared
+from fidelity.errors import InputError
+from fidelity.estimate import trial_case
+from fidelity.joblog import job_log, working_on
+from fidelity.maps import MapRecord, SaliencyMap, write_maps
+
+
+def _failed(path, raising) -> str:
+    with pytest.raises(SystemExit) as ended, job_log(path):
+        raising()
+    assert ended.value.code == 1
+    return path.read_text()
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    def raising():
+        raise InputError("is empty", file="cases.csv", remedy="Fill it in")
+
+    text = _failed(tmp_path / "a.log", raising)
+    assert "cases.csv: is empty. Fill it in" in text
+    assert "Traceback" not in text
+
+
+def test_anything_else_has_its_traceback_and_the_case_in_hand(tmp_path):
+    def raising():
+        working_on("patient 7/view 2")
+        return 1 / 0
+
+    text = _failed(tmp_path / "a.log", raising)
+    assert "the job failed at case 'patient 7/view 2'" in text
+    assert "Traceback" in text
+    assert "ZeroDivisionError" in text
+
+
+def test_the_next_job_of_a_process_forgets_the_case(tmp_path):
+    working_on("old")
+    text = _failed(tmp_path / "a.log", lambda: 1 / 0)
+    assert "old" not in text
+
+
+def test_whoever_reads_maps_names_the_case(tmp_path):
+    """A consumer of `explained_cases` fails at the second map: the log says which that is."""
+    cases = [dataclasses.replace(trial_case(8), case=name) for name in ("one", "two", "three")]
+    write_prepared(tmp_path / "p.h5", cases, {"image_size": 8, "classes": ["A"]})
+    values = SaliencyMap("dense", np.ones((8, 8), np.float32))
+    records = [MapRecord(case.case, "A", "A", "ok", "", 0.1, {}, values) for case in cases]
+    write_maps(tmp_path / "m.h5", records, {"method": "gradcam", "seed": "1"})
+
+    def raising():
+        for number, _ in enumerate(explained_cases([tmp_path / "m.h5"], [tmp_path / "p.h5"])):
+            assert number < 1
+
+    assert "the job failed at case 'two'" in _failed(tmp_path / "a.log", raising)
+
+
+def test_preparing_names_the_case_whatever_thread_it_failed_in(tmp_path):
+    settings = {"input": "full", "image_size": 8, "annotated_classes": [], "lung_masks": "none"}
+    case = Case("lost", "lost", "test", ("A",), "gone.png", width=8, height=8)
+    text = _failed(tmp_path / "a.log", lambda: list(prepare_cases([case], tmp_path, settings)))
+    assert "gone.png" in text
+    assert "case 'lost'" in text

@@ -1,0 +1,60 @@
+"""The list of a data set's prepared shards, which every job that scores maps reads.
+
+A full study has hundreds of such jobs and over a hundred shards. Were each shard an input of each
+job, Snakemake would spend more time on these than on anything else when it plans. With the digests
+in it, the list changes when a shard does, and those jobs are run again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from fidelity.errors import InputError
+from fidelity.files import write_text
+
+BLOCK = 1 << 20
+
+
+def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str | Path) -> None:
+    """Write the list: what classes.json says, and `shards`, {name: digest of the file's bytes}.
+
+    Args:
+        prepared: the shards, all in the folder of `output`; their order is kept.
+        classes: classes.json of the data set.
+        output: the list, byte-identical for equal shards and classes.
+    """
+    said = json.loads(Path(classes).read_text(encoding="utf-8"))
+    said["shards"] = {Path(path).stem: _digest(Path(path)) for path in prepared}
+    write_text(output, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
+
+
+def listed(path: str | Path) -> list[str]:
+    """Give the paths of the shards in a list.
+
+    Args:
+        path: as `write_list` wrote it.
+
+    Returns:
+        Paths of the prepared shards, in their order.
+
+    Raises:
+        InputError: the file is no such list.
+    """
+    try:
+        names = list(json.loads(Path(path).read_text(encoding="utf-8"))["shards"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"is no list of prepared shards ({error})",
+            file=path,
+            remedy="Delete it and run again",
+        ) from error
+    return [str(Path(path).with_name(f"{name}.h5")) for name in names]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as handle:
+        while block := handle.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,115 @@
+"""What each explainer cost: CPU-hours of its own jobs, by Snakemake's benchmarks.
+
+What explainers share (preparing images, training the classifier, tables) is in no explainer's row.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fidelity.provenance.steps import totals
+from fidelity.tables.layout import ABSENT, Table
+
+# Making maps, learning what some methods must learn first, and judging the maps.
+STEPS = ("fit", "explain", "sweep", "rank", "tune", "binarize", "score")
+COLUMNS = (
+    "dataset",
+    "classifier",
+    "explainer",
+    "step",
+    "jobs",
+    "wall_hours",
+    "cpu_hours",
+    "peak_memory_mb",
+    "forward",
+    "backward",
+)
+ALL = "all"
+NOTE = (
+    "CPU-hours of each explainer's own jobs, in their last run; what explainers share (images, "
+    "classifier, tables) is not in them. A job too short for its CPU time to be sampled counts "
+    "with its wall clock."
+)
+
+
+def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str, Any]]:
+    """Add up what each explainer cost.
+
+    Args:
+        steps: as `steps.read_steps` gives them.
+        dataset: its key.
+
+    Returns:
+        Per classifier and explainer one row per step and one for `all`, by name; hours are
+        rounded to a millionth, memory is the highest of any job in MB (None: never sampled).
+    """
+    groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    for step in steps:
+        names = step["wildcards"]
+        if step["rule"] in STEPS and "explainer" in names:
+            # Fitted methods have no classifier; their rule has no such wildcard.
+            key = (names.get("classifier", "none"), names["explainer"])
+            groups.setdefault(key, {}).setdefault(step["rule"], []).append(_sampled(step))
+    rows = []
+    for (classifier, explainer), by_step in sorted(groups.items()):
+        chosen = [(name, by_step[name]) for name in STEPS if name in by_step]
+        chosen.append((ALL, [step for _, part in chosen for step in part]))
+        for name, part in chosen:
+            found = totals(part)
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "classifier": classifier,
+                    "explainer": explainer,
+                    "step": name,
+                    "jobs": found["jobs"],
+                    "wall_hours": round(found["seconds"] / 3600, 6),
+                    "cpu_hours": round(found["cpu_seconds"] / 3600, 6),
+                    "peak_memory_mb": found["peak_memory_mb"],
+                    "forward": found["forward"],
+                    "backward": found["backward"],
+                }
+            )
+    return rows
+
+
+def cost_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write the rows as CSV; an empty cell stands for what was not measured."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Lay out the totals, the dearest explainer first."""
+    whole = sorted(
+        (row for row in rows if row["step"] == ALL),
+        key=lambda row: (-row["cpu_hours"], row["classifier"], row["explainer"]),
+    )
+    maps = {
+        (row["classifier"], row["explainer"]): row["cpu_hours"]
+        for row in rows
+        if row["step"] == "explain"
+    }
+    cells = [
+        [
+            row["explainer"],
+            ABSENT if row["classifier"] == "none" else row["classifier"],
+            str(row["jobs"]),
+            f"{row['cpu_hours']:.4f}",
+            f"{maps.get((row['classifier'], row['explainer']), 0):.4f}",
+            f"{row['wall_hours']:.4f}",
+            ABSENT if row["peak_memory_mb"] is None else f"{row['peak_memory_mb']:.0f}",
+        ]
+        for row in whole
+    ]
+    header = ["Explainer", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
+    header += ["Wall-clock hours", "Peak memory, MB"]
+    return Table("Cost of each explainer", header, cells, 5, notes=[NOTE])
+
+
+def _sampled(step: Mapping[str, Any]) -> dict[str, Any]:
+    return {**step, "cpu_seconds": step["cpu_seconds"] or step["seconds"]}

@@ -1,0 +1,22 @@
+"""Rule list_prepared: one small file that stands for all prepared shards of a data set."""
+
+from collections.abc import Sequence
+
+from fidelity.datasets.prepared_list import write_list
+from fidelity.joblog import job_log
+
+
+def main(prepared: Sequence[str], classes: str, output: str) -> None:
+    """List the shards with digests of their contents, beside what classes.json says.
+
+    Args:
+        prepared: prepared shards, in their order.
+        classes: classes.json of the data set.
+        output: the list, in the folder of the shards.
+    """
+    write_list(prepared, classes, output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(list(snakemake.input.prepared), snakemake.input.classes, snakemake.output[0])

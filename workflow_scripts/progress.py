@@ -1,0 +1,52 @@
+"""Say how far a running study is, one line per explainer: `make progress CONFIG=…`.
+
+Not a rule: it reads what lies in results/, in any terminal, while Snakemake works or after.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from fidelity import settings
+from fidelity.errors import InputError
+from fidelity.study_progress import combinations_of, states
+
+
+def main(config: str, overrides: list[str]) -> None:
+    """Print the lines.
+
+    Args:
+        config: path of the config file.
+        overrides: key=value, as Snakemake's --config takes them.
+    """
+    raw = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    raw |= {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in overrides)}
+    loaded = settings.load(raw, config, check_files=False)
+    combinations = combinations_of(loaded["explainers"], list(settings.expand_classifiers(loaded)))
+    for dataset, entry in loaded["datasets"].items():
+        if not entry["annotated_classes"]:
+            continue
+        found = states(
+            combinations,
+            dataset,
+            entry["annotated_classes"],
+            loaded["explain"]["splits"],
+            loaded["compute"]["batch"],
+            Path.cwd(),
+            time.time(),
+        )
+        print(*found or [f"{dataset}: its cases are not listed yet"], sep="\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    try:
+        main(arguments.config, arguments.overrides)
+    except InputError as error:
+        sys.exit(str(error))
