@@ -1,4 +1,4 @@
-"""Maps scored against two answers: the planted mark, the right one, and the lesion, the wrong one."""
+"""Maps scored against two masks: the planted mark, which is right, and the lesion, which is not."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
