@@ -94,7 +94,7 @@ class AlwaysNormal(nn.Module):
 def marked(tmp_path_factory):
     """A phantom with the mark: its root, prepared test split and classes.json."""
     folder = tmp_path_factory.mktemp("marked")
-    root = folder / "raw"
+    root = folder / "raw/data"
     own = {
         "cases": {"train": 0, "val": 0, "test": 18},
         "size": 96,
@@ -169,7 +169,7 @@ def test_scores_are_of_the_mark_on_disk(marked, tmp_path):
     records = []
     for case in prepared:
         if case.labels[0] == "COVID-19":
-            mark = read_mark(folder / "raw", "test", "COVID-19", case.case)
+            mark = read_mark(folder / "raw/data", "test", "COVID-19", case.case)
             values = SaliencyMap("dense", mark.astype(np.float32))
             records.append(MapRecord(case.case, "COVID-19", A, "ok", "", 0.1, {}, values))
     write_maps(tmp_path / "maps.h5", records, {})

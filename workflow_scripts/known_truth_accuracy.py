@@ -10,7 +10,7 @@ from fidelity.joblog import job_log
 
 def main(
     prepared: Sequence[str],
-    raw: str,
+    raw_dir: str,
     model: str,
     classes_json: str,
     mark_class: str,
@@ -22,7 +22,7 @@ def main(
 
     Args:
         prepared: prepared shards of the test split.
-        raw: the phantom's data root.
+        raw_dir: what `acquire` made; the phantom's data root is its `data`.
         model: the classifier's file.
         classes_json: classes.json of the data set.
         mark_class: source class that the mark goes with.
@@ -51,15 +51,16 @@ def main(
     for path in prepared:
         with PreparedShard(path) as shard:
             cases |= {case.case: case for case in shard}
+    root = Path(raw_dir) / "data"
     truth, marked, images = [], [], []
-    for made in retouch(raw, cases):
+    for made in retouch(root, cases):
         case = cases[made.case]
         kinds = (made.as_is, made.erased, made.planted)
         working = [resize_image(image, len(case.image)) for image in kinds]
         if not np.array_equal(working[0], case.image):
             raise InputError(
                 "the phantom draws another image than the one that is prepared",
-                file=raw,
+                file=root,
                 field=case.case,
                 remedy="Delete the folder and run again",
             )
@@ -67,7 +68,7 @@ def main(
         marked.append(made.marked)
         images.append(working)
     if not truth:
-        raise InputError("the test split has no images", file=raw, remedy="Raise cases.test")
+        raise InputError("the test split has no images", file=root, remedy="Raise cases.test")
     names = np.array(classifier.classes)
     said = [
         names[predict_logits(classifier, np.stack(kind), compute["batch"]).argmax(1)]

@@ -19,7 +19,7 @@ from fidelity.masks import RLE, encode
 def main(
     maps: Sequence[str],
     prepared: Sequence[str],
-    raw: str,
+    raw_dir: str,
     classes_json: str,
     mark_class: str,
     settings: dict[str, Any],
@@ -30,7 +30,7 @@ def main(
     Args:
         maps: map files of the test split, one per shard.
         prepared: prepared shards in the same order.
-        raw: the phantom's data root.
+        raw_dir: what `acquire` made; the phantom's data root is its `data`.
         classes_json: classes.json of the data set.
         mark_class: source class that the mark goes with.
         settings: scoring_size, sign.
@@ -39,8 +39,10 @@ def main(
     cv2.setNumThreads(1)
     labels = json.loads(Path(classes_json).read_text(encoding="utf-8"))["labels"]
 
+    root = Path(raw_dir) / "data"
+
     def mark_of(case: PreparedCase) -> RLE | None:
-        mark = read_mark(raw, case.split, case.labels[0], case.case)
+        mark = read_mark(root, case.split, case.labels[0], case.case)
         return encode(mark) if mark.any() else None
 
     table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, labels, **settings)
