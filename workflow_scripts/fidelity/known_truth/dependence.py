@@ -58,8 +58,9 @@ def refusal(found: dict[str, Any], least: float, level: float) -> str | None:
     """
     numbers = (
         f"accuracy {found['accuracy']:.3f} with the mark, {found['accuracy_erased']:.3f} with it "
-        f"erased, chance {found['chance']:.3f} (n = {found['n']}); {found['follows_mark']:.3f} of "
-        f"{found['n_planted']} images of other classes follow a planted mark"
+        f"erased, chance {found['chance']:.3f} (n = {found['n']:.0f}); "
+        f"{found['follows_mark']:.3f} of {found['n_planted']:.0f} images of other classes follow "
+        "a planted mark"
     )
     if found["accuracy"] < least:
         return f"it has not learnt the mark: {numbers}; asked for are {least:g} with it"
