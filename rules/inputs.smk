@@ -694,6 +694,16 @@ def check_tables(w):
     return [f"results/{w.dataset}/tables/{name}.csv" for name in CHECK_TABLES]
 
 
+# ---- known_truth.smk ----
+
+KNOWN_TRUTH = cfg["known_truth"]
+
+
+def mark_class_of(w):
+    """The source class that the phantom's planted mark goes with."""
+    return DATASETS[w.dataset]["shortcut"]["class"]
+
+
 # ---- provenance.smk ----
 
 # Not needed for the tables, so there or not when the tables are finished.
@@ -704,6 +714,7 @@ BESIDE_TABLES = (
     "explore",
     "fit_lung_model",
     "human_benchmark",
+    "known_truth",
     "layers",
     "measure_lung_model",
     "summary_over_datasets",

@@ -133,6 +133,10 @@ rule tables:
             dataset=STUDIES,
             table=CHECK_TABLES,
         ),
+        expand(
+            "results/{dataset}/tables/known_truth.csv",
+            dataset=KNOWN_TRUTH["datasets"],
+        ),
 
 
 rule figures:
@@ -161,6 +165,12 @@ rule figures:
         expand(
             "results/{dataset}/figures/{classifier}/sanity.{format}",
             dataset=STUDIES if SANITY_PAIRS else [],
+            classifier=CLASSIFIERS,
+            format=["png", "pdf"],
+        ),
+        expand(
+            "results/{dataset}/figures/{classifier}/known_truth.{format}",
+            dataset=KNOWN_TRUTH["datasets"],
             classifier=CLASSIFIERS,
             format=["png", "pdf"],
         ),

@@ -8,9 +8,11 @@ import torch
 from lime.lime_image import LimeImageExplainer
 
 from fidelity import settings
+from fidelity.classifiers.model import Classifier
 from fidelity.explainers import lime
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.lime_forward import Perturbed
+from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.lime_sampling import design
 from fidelity.explainers.lime_stability import separated, z_of
 from fidelity.explainers.superpixels import rgb_image, segment
@@ -176,3 +178,59 @@ def test_bfloat16_stays_close_to_float32(classifier, cases):
     rounded = _explain(classifier, cases[0], precision="bfloat16").map.values
     assert not np.array_equal(exact, rounded)
     assert np.corrcoef(exact, rounded)[0, 1] > 0.98
+
+
+PATCH = (slice(24, 40), slice(32, 48))
+
+
+class Linear(torch.nn.Module):
+    """Logit of class B: the mean over a patch; of class A its negative."""
+
+    def __init__(self, side):
+        super().__init__()
+        weights = torch.zeros(side, side)
+        weights[PATCH] = 1 / 256
+        self.weights = torch.nn.Parameter(weights)
+
+    def forward(self, x):
+        total = (x.mean(1) * self.weights).sum((1, 2))
+        return torch.stack([-total, total], 1)
+
+
+def _planted(case):
+    image = case.image // 2
+    image[PATCH] = image[PATCH] // 3 + 180
+    return dataclasses.replace(case, image=image)
+
+
+@pytest.fixture(scope="module")
+def linear():
+    network, plain = Linear(64), ((0.0,) * 3, (1.0,) * 3)
+    return Classifier(network, "linear", ("A", "B"), "softmax", 3, *plain, 64)
+
+
+@pytest.mark.parametrize("sampling", ["package", "random", "antithetic", "hadamard"])
+@pytest.mark.parametrize("hide", [0, "mean", "blur"])
+def test_a_linear_classifier_gets_its_known_attribution(linear, cases, sampling, hide):
+    """Without the ridge's shrinkage an additive game is its own regression."""
+    case = _planted(cases[0])
+    changes = {"sampling": sampling, "hide": hide, "alpha": 0.0, "output": "logit", "samples": 400}
+    found = _explain(linear, case, **changes).map
+    seed = Context(None, 8, 1, "lime").seed_of(Task(case, "a", None))
+    own = {**SETTINGS, "hide": hide}
+    change = case.image / 255.0 - hidden_image(case.image, found.segments, own, seed)
+    known = linear.network.weights.detach().numpy() * change
+    expected = np.bincount(found.segments.ravel(), known.ravel())
+    np.testing.assert_allclose(found.values, expected, atol=1e-5)
+    assert np.abs(expected).max() > 1e-2
+
+
+@pytest.mark.parametrize("output", ["probability", "logit"])
+def test_the_planted_patch_ranks_first(linear, cases, output):
+    for case in map(_planted, cases):
+        found = _explain(linear, case, output=output, hide=0, samples=200).map
+        best = found.segments == np.argmax(found.values)
+        # The superpixel that holds most of the patch.
+        held = np.bincount(found.segments[PATCH].ravel(), minlength=len(found.values))
+        assert np.argmax(held) == np.argmax(found.values)
+        assert best[PATCH].sum() > best[PATCH].size / 2

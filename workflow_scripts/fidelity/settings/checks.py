@@ -8,6 +8,7 @@ from fidelity.explainers.registry import inside_lung, method_of, refusal
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
 from fidelity.settings.chexpert import check_chexpert
+from fidelity.settings.known_truth import check_known_truth
 from fidelity.settings.occlusion import check_occlusion
 from fidelity.settings.origin import check_origin
 from fidelity.settings.queries import (
@@ -29,6 +30,7 @@ RESERVED_FOLDERS = {
     "notebooks",
     "faithfulness",
     "repeatability",
+    "known_truth",
 }
 RESERVED_BINARIZATIONS = {"none", "maps"}
 SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -68,6 +70,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
     _check_hooks(config, source)
     _check_supported(config, source)
     check_sanity(config, source)
+    check_known_truth(config, source)
     names = list(expand_classifiers(config))
     if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
         raise InputError(

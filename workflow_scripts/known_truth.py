@@ -1,0 +1,59 @@
+"""Summarize which explainers find the planted mark into tables/known_truth.csv."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.known_truth.table import check_known, summarize
+from fidelity.tables.layout import escape_formulas
+
+
+def main(
+    scores: Sequence[str],
+    accuracies: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    classifiers: Sequence[str],
+    settings: Mapping[str, Any],
+    families: Mapping[str, str],
+    statistics: Mapping[str, Any],
+    seed: int,
+    output: str,
+) -> None:
+    """Write the table, or refuse where a classifier does not live on the mark.
+
+    Args:
+        scores: of known_truth_scores.py, one per combination.
+        accuracies: of known_truth_accuracy.py, one per classifier.
+        combos: {dataset, classifier, explainer} of each.
+        classifiers: name of each.
+        settings: accuracy, level.
+        families: explainer → family.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+        output: known_truth.csv.
+    """
+    found = {
+        name: pd.read_csv(path).iloc[0].to_dict()
+        for name, path in zip(classifiers, accuracies, strict=True)
+    }
+    check_known(found, settings["accuracy"], settings["level"], combos[0]["dataset"])
+    parts = [(combo, pd.read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
+    write_csv(escape_formulas(summarize(parts, found, families, statistics, seed)), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.scores),
+            list(snakemake.input.accuracies),
+            snakemake.params.combos,
+            snakemake.params.classifiers,
+            snakemake.params.settings,
+            snakemake.params.families,
+            snakemake.params.statistics,
+            snakemake.params.seed,
+            snakemake.output[0],
+        )

@@ -1,0 +1,92 @@
+"""Ask a classifier about the phantom with its planted mark, with it erased, and with it planted."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.joblog import job_log
+
+
+def main(
+    prepared: Sequence[str],
+    raw_dir: str,
+    model: str,
+    classes_json: str,
+    mark_class: str,
+    compute: dict[str, Any],
+    plugins: Sequence[str],
+    output: str,
+) -> None:
+    """Write what the classifier lives on.
+
+    Args:
+        prepared: prepared shards of the test split.
+        raw_dir: what `acquire` made; the phantom's data root is its `data`.
+        model: the classifier's file.
+        classes_json: classes.json of the data set.
+        mark_class: source class that the mark goes with.
+        compute: threads, batch, device, dtype.
+        plugins: Python files that the classifier's architecture is in.
+        output: accuracy.csv, one row.
+    """
+    import cv2
+    import numpy as np
+    import pandas as pd
+
+    from fidelity.classifiers.predict import predict_logits
+    from fidelity.classifiers.store import load
+    from fidelity.compute import configure
+    from fidelity.datasets.phantom_retouch import retouch
+    from fidelity.datasets.prepare import resize_image
+    from fidelity.datasets.prepared import PreparedShard
+    from fidelity.errors import InputError
+    from fidelity.files import write_csv
+    from fidelity.known_truth.dependence import dependence
+
+    cv2.setNumThreads(1)
+    labels = json.loads(Path(classes_json).read_text(encoding="utf-8"))["labels"]
+    classifier = load(model, plugins=list(plugins)).to(configure(compute))
+    cases = {}
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            cases |= {case.case: case for case in shard}
+    root = Path(raw_dir) / "data"
+    truth, marked, images = [], [], []
+    for made in retouch(root, cases):
+        case = cases[made.case]
+        kinds = (made.as_is, made.erased, made.planted)
+        working = [resize_image(image, len(case.image)) for image in kinds]
+        if not np.array_equal(working[0], case.image):
+            raise InputError(
+                "the phantom draws another image than the one that is prepared",
+                file=root,
+                field=case.case,
+                remedy="Delete the folder and run again",
+            )
+        truth.append(labels[case.labels[0]])
+        marked.append(made.marked)
+        images.append(working)
+    if not truth:
+        raise InputError("the test split has no images", file=root, remedy="Raise cases.test")
+    names = np.array(classifier.classes)
+    said = [
+        names[predict_logits(classifier, np.stack(kind), compute["batch"]).argmax(1)]
+        for kind in zip(*images, strict=True)
+    ]
+    found = dependence(np.array(truth), np.array(marked), *said, labels[mark_class])
+    write_csv(pd.DataFrame([found]), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.prepared),
+            snakemake.input.raw,
+            snakemake.input.model,
+            snakemake.input.classes,
+            snakemake.params.mark_class,
+            snakemake.params.compute,
+            snakemake.params.plugins,
+            snakemake.output[0],
+        )

@@ -1,0 +1,63 @@
+"""Score the maps of one explainer against the planted mark and against the lesion."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from fidelity.cohort import explained_cases
+from fidelity.datasets.phantom_retouch import read_mark
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.files import atomic_path
+from fidelity.joblog import job_log
+from fidelity.known_truth.truths import score_truths
+from fidelity.masks import RLE, encode
+
+
+def main(
+    maps: Sequence[str],
+    prepared: Sequence[str],
+    raw_dir: str,
+    classes_json: str,
+    mark_class: str,
+    settings: dict[str, Any],
+    output: str,
+) -> None:
+    """Write two rows per map of an image with the mark.
+
+    Args:
+        maps: map files of the test split, one per shard.
+        prepared: prepared shards in the same order.
+        raw_dir: what `acquire` made; the phantom's data root is its `data`.
+        classes_json: classes.json of the data set.
+        mark_class: source class that the mark goes with.
+        settings: scoring_size, sign.
+        output: the scores, a Parquet file.
+    """
+    cv2.setNumThreads(1)
+    labels = json.loads(Path(classes_json).read_text(encoding="utf-8"))["labels"]
+
+    root = Path(raw_dir) / "data"
+
+    def mark_of(case: PreparedCase) -> RLE | None:
+        mark = read_mark(root, case.split, case.labels[0], case.case)
+        return encode(mark) if mark.any() else None
+
+    table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, labels, **settings)
+    with atomic_path(output) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            list(snakemake.input.maps),
+            list(snakemake.input.prepared),
+            snakemake.input.raw,
+            snakemake.input.classes,
+            snakemake.params.mark_class,
+            snakemake.params.settings,
+            snakemake.output[0],
+        )
