@@ -1,7 +1,7 @@
 """LIME for images (Ribeiro, Singh & Guestrin 2016), in batches on the classifier's device.
 
 With `sampling: package` it gives the coefficients of the package `lime` for the same superpixels
-and seed. Segmentation and seeds come from outside: the package's own seed does not reach
+and seed; `interpolated` estimates what these come to for ever more samples. Segmentation and seeds come from outside: the package's own seed does not reach
 scikit-image.
 """
 
@@ -16,9 +16,10 @@ from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.lime_designs import PAIRED
 from fidelity.explainers.lime_forward import Perturbed
 from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import design
+from fidelity.explainers.lime_interpolated import interpolate
+from fidelity.explainers.lime_sampling import all_subsets, design
 from fidelity.explainers.lime_stability import separated, stability, z_of
-from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights
+from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights, stack
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import SaliencyMap
 
@@ -93,12 +94,37 @@ def explain_superpixels(
     hidden = hidden_image(task.case.image, segments, settings, seeds[0])
     grey = rgb_image(task.case.image)[..., 0]
     pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
+    return explain_pictures(pictures, settings, task, segments, seeds)
+
+
+def explain_pictures(
+    pictures: Perturbed,
+    settings: dict[str, Any],
+    task: Task,
+    segments: np.ndarray,
+    seeds: Sequence[int],
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Weigh the superpixels of an image whose perturbed pictures are ready to be classified.
+
+    Args:
+        pictures: answer rows of bits.
+        settings: as in `make`; superpixels, hide and repeats are not read.
+        task: case and explained class.
+        segments: labels 0 … k-1 (H, W).
+        seeds: as of `explain_superpixels`.
+
+    Returns:
+        As `explain_superpixels`.
+    """
     first = _draw(pictures, settings, task, seeds[0])
     samples = len(first.rows)
     others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
     drawn = [first, *others]
     fitted = _fit(
-        torch.stack([d.rows for d in drawn]), torch.stack([d.outputs for d in drawn]), settings
+        pictures,
+        torch.stack([d.rows for d in drawn]),
+        torch.stack([d.outputs for d in drawn]),
+        settings,
     )
     weights = fitted.coefficients.cpu().numpy()
     errors = fitted.errors[0].cpu().numpy()
@@ -132,7 +158,7 @@ def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) 
         values, new = _outputs(pictures, rows[start:end], settings, task)
         parts.append(values)
         images += new
-        fitted = _fit(rows[None, :end], torch.cat(parts)[None], settings)
+        fitted = _fit(pictures, rows[None, :end], torch.cat(parts)[None], settings)
         half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
         if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
             break
@@ -147,7 +173,11 @@ def _draw_plain(
 
 
 def _rows(pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int) -> torch.Tensor:
-    rows = design(settings["sampling"], samples, len(pictures.live), seed)
+    live = pictures.live.cpu().numpy()
+    if settings["sampling"] == "interpolated" and 2 ** int(live.sum()) <= samples:
+        rows = all_subsets(live)
+    else:
+        rows = design(settings["sampling"], samples, len(live), seed)
     return torch.from_numpy(rows).to(pictures.live.device)
 
 
@@ -157,10 +187,19 @@ def _outputs(
     return pictures.outputs(rows, task.target, settings["output"], settings["precision"])
 
 
-def _fit(rows: torch.Tensor, outputs: torch.Tensor, settings: dict[str, Any]) -> Surrogate:
-    sampling, alpha = settings["sampling"], float(settings["alpha"])
+def _fit(
+    pictures: Perturbed, rows: torch.Tensor, outputs: torch.Tensor, settings: dict[str, Any]
+) -> Surrogate:
+    sampling, alpha, width = settings["sampling"], float(settings["alpha"]), settings["kernel_width"]
+    bits = rows.double()
+    if sampling == "interpolated":
+        per_sample = alpha / SAMPLES_OF_ALPHA
+        fits = [
+            interpolate(row, output, pictures.live, width, per_sample)
+            for row, output in zip(bits, outputs, strict=True)
+        ]
+        return stack(fits)
     if sampling != "package":
         alpha *= rows.shape[1] / SAMPLES_OF_ALPHA
-    bits = rows.double()
-    weights = kernel_weights(bits, settings["kernel_width"])
+    weights = kernel_weights(bits, width)
     return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)
