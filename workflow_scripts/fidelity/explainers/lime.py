@@ -149,12 +149,12 @@ def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) 
     adaptive = settings["adaptive"]
     if not adaptive:
         return _draw_plain(pictures, settings, task, seed, settings["samples"])
-    rows = _rows(pictures, settings, seed, adaptive["budget"])
+    rows = _rows(pictures, settings, seed, adaptive["budget"], adaptive["batch"])
     parts: list[torch.Tensor] = []
     images = 0
     end = 0
-    while end < adaptive["budget"]:
-        start, end = end, min(end + adaptive["batch"], adaptive["budget"])
+    while end < len(rows):
+        start, end = end, min(end + adaptive["batch"], len(rows))
         values, new = _outputs(pictures, rows[start:end], settings, task)
         parts.append(values)
         images += new
@@ -168,13 +168,16 @@ def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) 
 def _draw_plain(
     pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int, samples: int
 ) -> _Drawn:
-    rows = _rows(pictures, settings, seed, samples)
+    rows = _rows(pictures, settings, seed, samples, samples)
     return _Drawn(rows, *_outputs(pictures, rows, settings, task))
 
 
-def _rows(pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int) -> torch.Tensor:
+def _rows(
+    pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int, all_up_to: int
+) -> torch.Tensor:
+    """Draw the rows; `interpolated` takes all subsets where they are no more than `all_up_to`."""
     live = pictures.live.cpu().numpy()
-    if settings["sampling"] == "interpolated" and 2 ** int(live.sum()) <= samples:
+    if settings["sampling"] == "interpolated" and 2 ** int(live.sum()) <= all_up_to:
         rows = all_subsets(live)
     else:
         rows = design(settings["sampling"], samples, len(live), seed)
