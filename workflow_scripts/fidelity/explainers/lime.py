@@ -118,13 +118,17 @@ def explain_pictures(
     """
     first = _draw(pictures, settings, task, seeds[0])
     samples = len(first.rows)
-    others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
+    if settings["sampling"] == "interpolated" and samples == 2 ** int(pictures.live.sum()):
+        others = [first] * (len(seeds) - 1)  # every subset: nothing is drawn
+    else:
+        others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
     drawn = [first, *others]
     fitted = _fit(
         pictures,
         torch.stack([d.rows for d in drawn]),
         torch.stack([d.outputs for d in drawn]),
         settings,
+        seeds,
     )
     weights = fitted.coefficients.cpu().numpy()
     errors = fitted.errors[0].cpu().numpy()
@@ -158,7 +162,7 @@ def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) 
         values, new = _outputs(pictures, rows[start:end], settings, task)
         parts.append(values)
         images += new
-        fitted = _fit(pictures, rows[None, :end], torch.cat(parts)[None], settings)
+        fitted = _fit(pictures, rows[None, :end], torch.cat(parts)[None], settings, [seed])
         half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
         if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
             break
@@ -191,18 +195,23 @@ def _outputs(
 
 
 def _fit(
-    pictures: Perturbed, rows: torch.Tensor, outputs: torch.Tensor, settings: dict[str, Any]
+    pictures: Perturbed,
+    rows: torch.Tensor,
+    outputs: torch.Tensor,
+    settings: dict[str, Any],
+    seeds: Sequence[int],
 ) -> Surrogate:
-    sampling, alpha, width = settings["sampling"], float(settings["alpha"]), settings["kernel_width"]
+    sampling, alpha = settings["sampling"], float(settings["alpha"])
     bits = rows.double()
     if sampling == "interpolated":
         per_sample = alpha / SAMPLES_OF_ALPHA
-        fits = [
-            interpolate(row, output, pictures.live, width, per_sample)
-            for row, output in zip(bits, outputs, strict=True)
-        ]
-        return stack(fits)
+        return stack(
+            [
+                interpolate(part, values, pictures.live, settings, per_sample, seed)
+                for part, values, seed in zip(bits, outputs, seeds, strict=True)
+            ]
+        )
     if sampling != "package":
         alpha *= rows.shape[1] / SAMPLES_OF_ALPHA
-    weights = kernel_weights(bits, width)
+    weights = kernel_weights(bits, settings["kernel_width"])
     return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)

@@ -87,29 +87,6 @@ def stack(fits: Sequence[Surrogate]) -> Surrogate:
     return Surrogate(*(torch.cat([getattr(fit, name) for fit in fits]) for name in names))
 
 
-def score(
-    rows: torch.Tensor,
-    outputs: torch.Tensor,
-    weights: torch.Tensor,
-    coefficients: torch.Tensor,
-    intercept: torch.Tensor,
-) -> torch.Tensor:
-    """Weighted R² of a linear model, as scikit-learn scores.
-
-    Args:
-        rows: float64 (n, k).
-        outputs: float64 (n,).
-        weights: float64 (n,).
-        coefficients: float64 (k,).
-        intercept: a number.
-
-    Returns:
-        A number.
-    """
-    centred = outputs - (weights @ outputs) / weights.sum()
-    return _r2(outputs - rows @ coefficients - intercept, centred, weights)
-
-
 def _r2(residuals: torch.Tensor, centred: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """1 − residual / total sum of squares; of a constant output 1 if it is met, else 0."""
     left = (weights * residuals**2).sum(-1)
