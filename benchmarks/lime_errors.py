@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.lime import SAMPLES_OF_ALPHA, explain_pictures
+from fidelity.explainers.lime import explain_pictures
+from fidelity.explainers.lime_designs import SAMPLES
 from fidelity.explainers.lime_forward import Perturbed
 from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.lime_sampling import design
@@ -132,7 +133,7 @@ def _reference(
 ) -> np.ndarray:
     if exact:
         every = {**settings, "sampling": "interpolated", "samples": 2 ** int(pictures.live.sum())}
-        every["alpha"] = settings["alpha"] * SAMPLES_OF_ALPHA / settings["samples"]
+        every["alpha"] = settings["alpha"] * SAMPLES / settings["samples"]
         return explain_pictures(pictures, every, task, pictures.segments.numpy(), [0])[0]
     count = len(pictures.live)
     rows = np.concatenate([design(PACKAGE, settings["samples"], count, s) for s in range(seeds)])

@@ -1,8 +1,8 @@
 """LIME for images (Ribeiro, Singh & Guestrin 2016), in batches on the classifier's device.
 
 With `sampling: package` it gives the coefficients of the package `lime` for the same superpixels
-and seed; `interpolated` estimates what these come to for ever more samples. Segmentation and seeds come from outside: the package's own seed does not reach
-scikit-image.
+and seed; `interpolated` estimates what these come to for ever more samples, from fewer images.
+Segmentation and seeds come from outside: the package's own seed does not reach scikit-image.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.explainers.lime_designs import PAIRED
+from fidelity.explainers.lime_designs import PAIRED, SAMPLES
 from fidelity.explainers.lime_forward import Perturbed
 from fidelity.explainers.lime_hide import hidden_image
 from fidelity.explainers.lime_interpolated import interpolate
@@ -23,8 +23,6 @@ from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights, s
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import SaliencyMap
 
-# α is meant for this many samples; designs other than the package's scale it with theirs.
-SAMPLES_OF_ALPHA = 1000
 LEVEL = 0.95
 # A map's record is an HDF5 attribute, which holds 64 KiB.
 MOST_ERRORS_KEPT = 4000
@@ -204,14 +202,14 @@ def _fit(
     sampling, alpha = settings["sampling"], float(settings["alpha"])
     bits = rows.double()
     if sampling == "interpolated":
-        per_sample = alpha / SAMPLES_OF_ALPHA
+        per_sample = alpha / SAMPLES
         return stack(
             [
                 interpolate(part, values, pictures.live, settings, per_sample, seed)
                 for part, values, seed in zip(bits, outputs, seeds, strict=True)
             ]
         )
-    if sampling != "package":
-        alpha *= rows.shape[1] / SAMPLES_OF_ALPHA
+    if sampling != "package":  # α is meant for the package's number of samples
+        alpha *= rows.shape[1] / SAMPLES
     weights = kernel_weights(bits, settings["kernel_width"])
     return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)
