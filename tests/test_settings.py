@@ -157,7 +157,7 @@ def test_lime_s_number_of_samples_goes_with_the_sampling(demo):
     demo["explainers"]["x"] = {"method": "random_weights", "of": {"method": "lime", "samples": 33}}
     loaded = settings.load(demo)["explainers"]
     assert loaded["lime"]["sampling"] == loaded["x"]["of"]["sampling"] == "interpolated"
-    assert loaded["lime"]["samples"] == 256
+    assert loaded["lime"]["samples"] == 128
     assert loaded["peer"]["samples"] == 1000
     assert loaded["x"]["of"]["samples"] == 33
 
