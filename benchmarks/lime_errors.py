@@ -53,7 +53,8 @@ class Kept(Perturbed):
         if new:
             values = super().classify(pictures[new], target, output, precision)
             known.update(zip((keys[index] for index in new), values.tolist(), strict=True))
-        return torch.tensor([known[key] for key in keys], dtype=torch.float64)
+        values = [known[key] for key in keys]
+        return torch.tensor(values, dtype=torch.float64, device=pictures.device)
 
     def _read(self, precision: str) -> dict[bytes, float]:
         path = self.files / f"{precision}.npz"
@@ -134,14 +135,16 @@ def _reference(
     if exact:
         every = {**settings, "sampling": "interpolated", "samples": 2 ** int(pictures.live.sum())}
         every["alpha"] = settings["alpha"] * SAMPLES / settings["samples"]
-        return explain_pictures(pictures, every, task, pictures.segments.numpy(), [0])[0]
+        return explain_pictures(pictures, every, task, pictures.segments.cpu().numpy(), [0])[0]
     count = len(pictures.live)
     rows = np.concatenate([design(PACKAGE, settings["samples"], count, s) for s in range(seeds)])
-    bits = torch.from_numpy(rows)
+    bits = torch.from_numpy(rows).to(pictures.live.device)
     outputs, _ = pictures.outputs(bits, task.target, settings["output"], settings["precision"])
     alpha = settings["alpha"] * seeds
     weights = kernel_weights(bits.double(), settings["kernel_width"])
-    return fit(bits.double()[None], outputs[None], weights[None], alpha).coefficients[0].numpy()
+    return (
+        fit(bits.double()[None], outputs[None], weights[None], alpha).coefficients[0].cpu().numpy()
+    )
 
 
 def _split(

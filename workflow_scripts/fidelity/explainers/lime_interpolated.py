@@ -12,6 +12,7 @@ from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights
 
 MOST_LIVE = 13  # up to 2^13 subsets are predicted one and all, of more superpixels a sample
 PREDICTED, COMPARED = 32768, 4096
+MOST_BITS = 2**23  # of the predicted sample: fewer rows of more than 256 superpixels
 GROUPS = 8
 # Probabilities p become logits of MARGIN + (1 − 2 MARGIN) p: finite, and noise at 0 and 1 is small.
 MARGIN = 1e-4
@@ -77,7 +78,8 @@ class _Subsets:
         if self.every:
             rows = all_subsets(live.cpu().numpy())
         else:
-            rows = design("hadamard", PREDICTED, len(live), seed)
+            count = max(COMPARED, min(PREDICTED, MOST_BITS // len(live) // 2 * 2))
+            rows = design("hadamard", count, len(live), seed)
         self.rows = torch.from_numpy(rows).to(live.device).double()
         self.compared = len(rows) if self.every else COMPARED
 

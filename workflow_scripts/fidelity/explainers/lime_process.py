@@ -17,6 +17,7 @@ RATES, NOISES = (1e-3, 3.0), (1e-6, 0.1)
 START_NOISE = 1e-4
 ITERATIONS = 20
 MOST_ROWS = 512  # rates are learnt from the first so many
+AT_ONCE = 4096  # outputs predicted at a time
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ class Process:
             change = torch.linalg.solve(block, self.values[left_out])
             # At the rows left out this is 0, up to rounding.
             values.append(self.values - self.inverse[:, left_out] @ change)
-        return self.mean + torch.stack(values) @ _kernel(self.signs, 2 * rows - 1, self.rates)
+        weights = torch.stack(values)
+        parts = [
+            weights @ _kernel(self.signs, 2 * part - 1, self.rates) for part in rows.split(AT_ONCE)
+        ]
+        return self.mean + torch.cat(parts, 1)
 
 
 def fit_process(rows: torch.Tensor, outputs: torch.Tensor) -> Process:
