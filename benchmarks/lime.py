@@ -1,33 +1,39 @@
-"""This project's LIME against the package `lime`: error against seconds, in one run.
+"""This project's LIME against the package `lime`: error against seconds.
 
-    python benchmarks/lime.py --model results/demo/resnet18/model.safetensors \
-        --prepared results/demo/prepared/test-000.h5 --images 20 --seeds 10
-    python benchmarks/lime.py --images 2 --seeds 3 --side 128   # random weights: a quick look
+    python benchmarks/lime.py all --out results/lime --images 20 --seeds 10 \
+        --model results/demo/resnet18/model.safetensors --prepared results/demo/prepared/test-000.h5
 
-Both get the same superpixels. The reference is the package's sampling in float32 with many samples
-(`--reference`), its α the package's per sample (α·n / 1000), as is that of every setting here, the
-package's too: all estimate one thing. Error is |b − reference| / |reference| over the superpixels
-of an image, its square split into bias² (of the mean over seeds, less what its variance adds) and
-variance; what bfloat16 rounds counts. Errors of the package are those of this project's engine at
-`sampling: package` in float32, whose coefficients are checked against the package in each run that
-is timed; the package itself is run and timed for `--timed-seeds` of the seeds. Segmentation, the
-same for both, is timed by itself. One thread unless OMP_NUM_THREADS says otherwise.
+`errors` and `timing` write one JSON file per image as they go and pass over those that are there;
+`report` joins them to a table, the ratio and a figure; `all` does the three. Errors need many seeds
+and no clock (`lime_errors.py`), seconds few seeds and a clock.
+
+Both sides get the same superpixels and the same classifier, the package its pictures in batches of
+the same size. The reference is what the package's own sampling comes to in float32: the limit for
+ever more samples where it can be had (`--exact-bits`), else the regression over its samples of all
+seeds. α goes with the samples (α·n / 1000), the package's too: all estimate one thing. Error is
+|b − reference| / |reference| over the superpixels of an image; what bfloat16 rounds counts.
+Errors of the package are those of this project's engine at `sampling: package` in float32, whose
+coefficients are checked against the package for each image that it is timed on.
+
+With one thread on a CPU (the default) seconds are those of the process (`time.process_time`), so
+that other work on the machine hardly matters. Segmentation, the same for both, is not in them.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Behind what is installed: this folder has a lime.py as well, which is not the package.
-sys.path = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).resolve().parent]
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+HERE = Path(__file__).resolve().parent
+sys.path = [p for p in sys.path if Path(p or ".").resolve() != HERE] + [str(HERE)]
+sys.path.insert(0, str(HERE.parent / "workflow_scripts"))
 
 import matplotlib  # noqa: E402
 
@@ -36,64 +42,51 @@ matplotlib.use("agg")
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from lime import lime_image  # noqa: E402
+from lime_errors import PACKAGE, Kept, errors_of_image  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 from sklearn.linear_model import Ridge  # noqa: E402
 
 from fidelity.classifiers import store  # noqa: E402
-from fidelity.classifiers.model import Classifier  # noqa: E402
 from fidelity.compute import configure  # noqa: E402
 from fidelity.datasets.prepared import PreparedShard  # noqa: E402
-from fidelity.estimate import trial_case, trial_classifier  # noqa: E402
 from fidelity.explainers.base import Context, Task  # noqa: E402
-from fidelity.explainers.lime import SAMPLES_OF_ALPHA, explain_superpixels  # noqa: E402
+from fidelity.explainers.lime import explain_superpixels  # noqa: E402
+from fidelity.explainers.lime_designs import SAMPLES  # noqa: E402
 from fidelity.explainers.superpixels import rgb_image, segment  # noqa: E402
 from fidelity.settings import SUPERPIXEL_DEFAULTS  # noqa: E402
 
 GOAL, PROTOCOL, TOLERANCE = 6.0, 1000, 1e-6
-REFERENCE_SEED = 2**31 - 1
 SETTINGS: dict[str, Any] = {
-    "sampling": "package", "samples": PROTOCOL, "kernel_width": 0.25, "alpha": 1.0, "hide": "mean",
-    "hide_sigma": 8, "hide_radius": 3, "output": "probability", "precision": "float32",
-    "adaptive": None, "stability_top": 5,
+    "kernel_width": 0.25, "alpha": 1.0, "hide": "mean", "hide_sigma": 8, "hide_radius": 3,
+    "output": "probability", "adaptive": None, "stability_top": 5,
 }  # fmt: skip
+ENGINE = "The engine with the package's samples"
+PLAIN, FEW = (256, 512, 1000), (64, 96, 128, 256)
+WAYS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+    PACKAGE: ("package", "float32", (PROTOCOL,)),
+    "random bfloat16": ("random", "bfloat16", PLAIN),
+    "antithetic bfloat16": ("antithetic", "bfloat16", PLAIN),
+    "hadamard bfloat16": ("hadamard", "bfloat16", PLAIN),
+    "interpolated float32": ("interpolated", "float32", FEW),
+    "interpolated bfloat16": ("interpolated", "bfloat16", FEW),
+}
+"""Name, then sampling, precision and numbers of samples."""
 
 lime_image.tqdm = partial(lime_image.tqdm, disable=True)
 
 
-@dataclass
-class Setting:
-    """One way to explain; errors (relative, squared) and seconds are filled in, one per image."""
-
-    name: str
-    samples: int
-    settings: dict[str, Any]
-    bias: list[float]
-    variance: list[float]
-    error: list[float]
-    seconds: list[float]
-
-    @property
-    def root(self) -> float:
-        """Root mean square error over images and seeds."""
-        return float(np.sqrt(np.mean(self.error)))
-
-
-def settings_to_measure(samples: Sequence[int]) -> list[Setting]:
-    """List the ways to explain: the package first."""
-    found = []
-    for name, sampling, precision in (
-        ("package", "package", "float32"),
-        ("own, package float32", "package", "float32"),
-        ("own, random bfloat16", "random", "bfloat16"),
-        ("own, antithetic bfloat16", "antithetic", "bfloat16"),
-        ("own, hadamard float32", "hadamard", "float32"),
-        ("own, hadamard bfloat16", "hadamard", "bfloat16"),
-    ):
-        for n in sorted({*samples, PROTOCOL}):
-            own = {**SETTINGS, "sampling": sampling, "precision": precision, "samples": n}
+def ways_of(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """List the ways to explain, settings by "name, samples", the package first."""
+    found = {}
+    for name in dict.fromkeys([PACKAGE, *args.ways]):
+        sampling, precision, counts = WAYS[name]
+        if name != PACKAGE and args.samples:
+            counts = args.samples
+        for count in counts:
+            own = {**SETTINGS, "sampling": sampling, "precision": precision, "samples": count}
             if sampling == "package":
-                own["alpha"] = n / SAMPLES_OF_ALPHA  # the engine scales the others' by itself
-            found.append(Setting(name, n, own, [], [], [], []))
+                own["alpha"] = count / SAMPLES  # the engine scales the others' by itself
+            found[name if name == PACKAGE else f"{name}, {count}"] = own
     return found
 
 
@@ -127,141 +120,210 @@ def by_package(
     return np.array([weights[label] for label in range(len(weights))])
 
 
-def measure(
-    context: Context, task: Task, segments: np.ndarray, ways: list[Setting], args: Any
-) -> float:
-    """Add one image's errors and seconds to every setting.
-
-    Returns:
-        The reference's own standard error, relative.
-    """
-    alpha = args.reference / SAMPLES_OF_ALPHA
-    exact = {**SETTINGS, "samples": args.reference, "alpha": alpha}
-    reference, extras = explain_superpixels(context, exact, task, segments, [REFERENCE_SEED])
-    size = float((reference**2).sum())
-    for way in ways:
-        found, seconds = [], []
-        for seed in range(args.seeds):
-            started = time.perf_counter()
-            weights, _ = explain_superpixels(context, way.settings, task, segments, [seed])
-            elapsed = time.perf_counter() - started
-            if way.name == "package":
-                if seed < args.timed_seeds:
-                    started = time.perf_counter()
-                    peer = by_package(context, way.settings, task, segments, seed)
-                    seconds.append(time.perf_counter() - started)
-                    np.testing.assert_allclose(weights, peer, atol=TOLERANCE, rtol=0)
-            else:
-                seconds.append(elapsed)
-            found.append(weights)
-        variance = float(np.var(found, axis=0, ddof=1).sum())
-        off = float(((np.mean(found, axis=0) - reference) ** 2).sum())
-        way.variance.append(variance / size)
-        way.bias.append((off - variance / len(found)) / size)
-        way.error.append(float(((np.array(found) - reference) ** 2).sum(1).mean()) / size)
-        way.seconds.append(float(np.median(seconds)))
-    errors = np.array(extras.get("coefficient_errors", [np.nan]))
-    return float(np.sqrt((errors**2).sum() / size))
-
-
-def report(ways: list[Setting], figure: Path) -> None:
-    """Print the table and the ratio, draw error against seconds."""
-    print(f"\n{'setting':28}{'samples':>8}{'seconds':>9}{'error':>8}{'|bias|':>8}{'std':>8}")
-    for way in ways:
-        bias = np.sqrt(max(0.0, float(np.mean(way.bias))))
-        spread = np.sqrt(np.mean(way.variance))
-        print(
-            f"{way.name:28}{way.samples:8}{np.mean(way.seconds):9.2f}{way.root:8.3f}"
-            f"{bias:8.3f}{spread:8.3f}"
-        )
-    peer = next(w for w in ways if w.name == "package" and w.samples == PROTOCOL)
-    good = [w for w in ways if w.name != "package" and w.root <= peer.root]
-    if good:
-        best = min(good, key=lambda w: np.mean(w.seconds))
-        ratio = np.mean(peer.seconds) / np.mean(best.seconds)
-        print(
-            f"\n{ratio:.1f} times faster than the package at {PROTOCOL} samples, error "
-            f"{best.root:.3f} against {peer.root:.3f} ({best.name}, {best.samples} samples)."
-        )
-        print(f"At least {GOAL:g} times: {'met' if ratio >= GOAL else 'missed'}")
-    else:
-        print(f"\nNo setting reaches the package's error of {peer.root:.3f}: missed")
-    fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
-    for name in dict.fromkeys(way.name for way in ways):
-        part = [way for way in ways if way.name == name]
-        seconds = [np.mean(way.seconds) for way in part]
-        axis.plot(seconds, [way.root for way in part], "o-", label=name, markersize=4)
-    axis.set(xscale="log", yscale="log", xlabel="seconds per image", ylabel="relative error")
-    axis.legend(fontsize=7)
-    fig.savefig(figure, dpi=150)
-    print(f"Figure: {figure}")
-
-
-def inputs(args: argparse.Namespace, device: torch.device) -> tuple[Classifier, list[Task]]:
-    """Load the classifier and the first annotated cases, or make up both."""
-    if args.model is None:
-        print("Random weights and made-up images: the ratio says little about a trained classifier")
-        classifier = trial_classifier({"architecture": "resnet18"}, args.side, []).to(device)
-        case = trial_case(args.side)
-        rng = np.random.default_rng(0)
-        cases = []
-        for number in range(args.images):
-            noise = np.roll(case.image, rng.integers(0, args.side, 2), (0, 1))
-            masked = (noise * case.lung).astype(np.uint8)
-            cases.append(replace(case, case=f"trial-{number}", image=masked))
-        return classifier, [Task(case, "A", 0) for case in cases]
-    classifier = store.load(args.model).to(device).eval()
+def inputs(args: argparse.Namespace) -> tuple[Context, list[tuple[Task, np.ndarray]]]:
+    """Load the classifier and the first annotated cases with their superpixels."""
+    device = configure({"threads": int(os.environ["OMP_NUM_THREADS"]), "device": args.device})
+    classifier = store.load(args.model, plugins=args.plugins).to(device).eval()
+    context = Context(classifier, args.batch, 1, "lime")
+    algorithm = {"algorithm": "quickshift", **SUPERPIXEL_DEFAULTS["quickshift"]}
+    algorithm["kernel_size"] = args.kernel_size
     tasks = []
     for path in args.prepared:
         with PreparedShard(path) as shard:
             for case in shard:
                 cls = next((c for c in case.references if c in classifier.classes), None)
-                if cls is not None and len(tasks) < args.images:
-                    tasks.append(Task(case, cls, classifier.index_of(cls)))
+                if cls is None or len(tasks) == args.images:
+                    continue
+                task = Task(case, cls, classifier.index_of(cls))
+                segments = segment(rgb_image(case.image), algorithm, context.seed_of(task))
+                if not args.most_superpixels or segments.max() < args.most_superpixels:
+                    tasks.append((task, segments))
     if len(tasks) < args.images:
-        raise SystemExit(f"only {len(tasks)} annotated cases in the files of --prepared")
-    return classifier, tasks
+        print(f"only {len(tasks)} such annotated cases in the files of --prepared")
+    return context, tasks
+
+
+def study_errors(args: argparse.Namespace) -> None:
+    """Write errors/<case>.json for each image."""
+    context, tasks = inputs(args)
+    ways = ways_of(args)
+    for task, segments in tasks:
+        path = args.out / "errors" / f"{task.case.case}.json"
+        if _is_done(path, ways, args.seeds):
+            continue
+        pictures = Kept(context, SETTINGS, task, segments, args.out / "outputs")
+        try:
+            found = errors_of_image(pictures, task, segments, ways, args.seeds, args.exact_bits)
+        finally:
+            pictures.save()
+        _write(path, found)
+        print(f"{task.case.case}: {found['live']} of {found['superpixels']} superpixels, "
+              f"reference {found['reference']}", flush=True)  # fmt: skip
+
+
+def study_timing(args: argparse.Namespace) -> None:
+    """Write timing/<case>.json for each image: seconds of each way, once."""
+    context, tasks = inputs(args)
+    ways = ways_of(args)
+    clock = _clock(args)
+    for precision in dict.fromkeys(way["precision"] for way in ways.values()):
+        warm = {**SETTINGS, "sampling": "random", "samples": 2 * args.batch}
+        explain_superpixels(context, {**warm, "precision": precision}, *tasks[0], [0])
+    for number, (task, segments) in enumerate(tasks):
+        path = args.out / "timing" / f"{task.case.case}.json"
+        timed = {k: w for k, w in ways.items() if k != PACKAGE or number < args.package_images}
+        if _is_done(path, timed):
+            continue
+        seconds = {}
+        for name, way in timed.items():
+            own = partial(explain_superpixels, context, way, task, segments, [0])
+            (weights, _), seconds[name] = clock(own)
+            if name == PACKAGE:  # what was timed is this project's engine
+                seconds[ENGINE] = seconds[name]
+                theirs = partial(by_package, context, way, task, segments, 0)
+                peer, seconds[name] = clock(theirs)
+                np.testing.assert_allclose(weights, peer, atol=TOLERANCE, rtol=0)
+        _write(path, {"case": task.case.case, "ways": seconds})
+        print(f"{task.case.case}: timed", flush=True)
+
+
+def _clock(args: argparse.Namespace) -> Callable[[Callable[[], Any]], tuple[Any, float]]:
+    alone = args.device == "cpu" and torch.get_num_threads() == 1
+    now = time.process_time if alone else time.perf_counter
+    print("CPU seconds of one thread" if alone else "seconds on the wall: needs an idle machine")
+
+    def measure(work: Callable[[], Any]) -> tuple[Any, float]:
+        started = now()
+        found = work()  # ends with numbers on the host: nothing is left running on a device
+        return found, now() - started
+
+    return measure
+
+
+def _is_done(path: Path, ways: dict[str, Any], seeds: int | None = None) -> bool:
+    if not path.exists():
+        return False
+    found = json.loads(path.read_text())
+    return set(ways) <= set(found["ways"]) and found.get("seeds") == seeds
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".new").write_text(json.dumps(content, indent=1))
+    path.with_suffix(".new").replace(path)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Print the table and the ratio, draw error against seconds."""
+    images, times = _read(args.out / "errors"), _read(args.out / "timing")
+    seconds = [found["ways"] for found in times]
+    exact = sum(image["reference"] == "exact" for image in images)
+    print(
+        f"{len(images)} images × {images[0]['seeds']} seeds; superpixels "
+        f"{_range(images, 'superpixels')}, of which hiding changes {_range(images, 'live')}; "
+        f"reference exact for {exact}, else of {images[0]['seeds'] * PROTOCOL} samples; seconds of "
+        f"{len(times)} images, the package's of {sum(PACKAGE in found for found in seconds)}"
+    )
+    rows = {name: _row(name, images, seconds) for name in images[0]["ways"]}
+    peer = rows[PACKAGE]
+    print(f"{'setting':30}{'pictures':>9}{'seconds':>9}{'ratio':>7}{'error':>8}{'|bias|':>8}"
+          f"{'std':>8}{'coverage':>10}{'images no worse':>17}")  # fmt: skip
+    for name, row in rows.items():
+        row["ratio"] = peer["seconds"] / row["seconds"]
+        print(f"{name:30}{row['pictures']:9.0f}{row['seconds']:9.2f}{row['ratio']:7.1f}"
+              f"{row['error']:8.3f}{row['bias']:8.3f}{row['std']:8.3f}{row['coverage']:10.2f}"
+              f"{row['no worse']:17.0%}")  # fmt: skip
+    engine = [found[ENGINE] for found in seconds if ENGINE in found]
+    if engine:
+        print(f"{ENGINE} (the same coefficients): {np.mean(engine):.2f} s")
+    good = [n for n, row in rows.items() if n != PACKAGE and row["error"] <= peer["error"]]
+    timed = [name for name in good if np.isfinite(rows[name]["ratio"])]
+    if timed:
+        best = max(timed, key=lambda name: rows[name]["ratio"])
+        ratio = rows[best]["ratio"]
+        print(f"{ratio:.1f} times faster than the package at {PROTOCOL} samples, error "
+              f"{rows[best]['error']:.3f} against {peer['error']:.3f} ({best} samples); at least "
+              f"{GOAL:g} times: {'met' if ratio >= GOAL else 'missed'}")  # fmt: skip
+    else:
+        print(f"No timed setting reaches the package's error of {peer['error']:.3f}: missed")
+    _draw(rows, args.figure or args.out / "error_against_seconds.png")
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    if not found:
+        raise SystemExit(f"nothing was measured: {folder} is empty")
+    return found
+
+
+def _row(
+    name: str, images: list[dict[str, Any]], seconds: list[dict[str, float]]
+) -> dict[str, float]:
+    """Join what was measured of one way to explain."""
+    own = [image["ways"][name] for image in images]
+    peers = [image["ways"][PACKAGE] for image in images]
+    biases = [way["bias"] for way in own if way["bias"] is not None]
+    covered = [way["coverage"] for way in own if way["coverage"] is not None]
+    timed = [found[name] for found in seconds if name in found]
+    better = [way["error"] <= peer["error"] for way, peer in zip(own, peers, strict=True)]
+    return {
+        "error": _root([way["error"] for way in own]),
+        "bias": _root(biases) if biases else np.nan,
+        "std": _root([way["variance"] for way in own]),
+        "no worse": float(np.mean(better)),
+        "pictures": float(np.mean([way["pictures"] for way in own])),
+        "coverage": float(np.mean(covered)) if covered else np.nan,
+        "seconds": float(np.mean(timed)) if timed else np.nan,
+    }
+
+
+def _draw(rows: dict[str, dict[str, float]], path: Path) -> None:
+    fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+    for kind in dict.fromkeys(name.split(",")[0] for name in rows):
+        part = [row for name, row in rows.items() if name.split(",")[0] == kind]
+        axis.plot([r["seconds"] for r in part], [r["error"] for r in part], "o-", label=kind, ms=4)
+    axis.axhline(rows[PACKAGE]["error"], color="grey", linewidth=0.8, linestyle=":")
+    axis.set(xscale="log", yscale="log", xlabel="seconds per image", ylabel="relative error")
+    axis.legend(fontsize=7)
+    fig.savefig(path, dpi=150)
+    print(f"Figure: {path}")
+
+
+def _root(squares: list[float]) -> float:
+    return float(np.sqrt(max(0.0, np.mean(squares))))
+
+
+def _range(images: list[dict[str, Any]], key: str) -> str:
+    values = [image[key] for image in images]
+    return f"{min(values)} to {max(values)}"
 
 
 def main() -> None:
-    """Measure all settings on all images."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["errors", "timing", "report", "all"])
+    parser.add_argument("--out", type=Path, required=True, help="folder of what was measured")
     parser.add_argument("--model", type=Path, help="model.safetensors of a finished study")
     parser.add_argument("--prepared", type=Path, nargs="*", default=[], help="its prepared shards")
+    parser.add_argument("--plugins", nargs="*", default=[], help="files of own architectures")
     parser.add_argument("--images", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--timed-seeds", type=int, default=1, help="seeds the package is run for")
-    parser.add_argument("--samples", type=int, nargs="*", default=[128, 256, 384, 512, 2000])
-    parser.add_argument("--reference", type=int, default=8192, help="samples of the reference")
-    parser.add_argument("--side", type=int, default=224, help="of made-up images")
+    parser.add_argument("--most-superpixels", type=int, help="pass over images with more")
+    parser.add_argument("--seeds", type=int, default=10, help="of the errors")
+    parser.add_argument("--package-images", type=int, default=3, help="images it is timed on")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--samples", type=int, nargs="*", help="instead of each way's own numbers")
+    parser.add_argument("--exact-bits", type=int, default=12)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--kernel-size", type=float, default=4, help="of quickshift")
-    parser.add_argument("--figure", type=Path, default=Path("lime_error_against_seconds.png"))
+    parser.add_argument("--figure", type=Path)
     args = parser.parse_args()
-    threads = int(os.environ["OMP_NUM_THREADS"])
-    device = configure({"threads": threads, "device": args.device})
-    classifier, tasks = inputs(args, device)
-    context = Context(classifier, args.batch, 1, "lime")
-    ways = settings_to_measure(args.samples)
-    algorithm = {"algorithm": "quickshift", **SUPERPIXEL_DEFAULTS["quickshift"]}
-    algorithm["kernel_size"] = args.kernel_size
-    warm = {**SETTINGS, "samples": 2 * args.batch}
-    for number, task in enumerate(tasks):
-        started = time.perf_counter()
-        segments = segment(rgb_image(task.case.image), algorithm, context.seed_of(task))
-        seconds = time.perf_counter() - started
-        if number == 0:  # the first passes of a process are slow
-            for precision in ("float32", "bfloat16"):
-                settings = {**warm, "precision": precision}
-                explain_superpixels(context, settings, task, segments, [0])
-        known = measure(context, task, segments, ways, args)
-        print(
-            f"{task.case.case}: {segments.max() + 1} superpixels in {seconds:.2f} s, standard "
-            f"error of the reference {known:.3f}",
-            flush=True,
-        )
-    report(ways, args.figure)
+    if args.what in ("errors", "all"):
+        study_errors(args)
+    if args.what in ("timing", "all"):
+        study_timing(args)
+    if args.what in ("report", "all"):
+        report(args)
 
 
 if __name__ == "__main__":

@@ -151,6 +151,17 @@ def test_designs_of_pairs_have_even_numbers_of_samples(demo, changes, field):
         settings.load(demo)
 
 
+def test_lime_s_number_of_samples_goes_with_the_sampling(demo):
+    demo["explainers"]["lime"] = {"method": "lime"}
+    demo["explainers"]["peer"] = {"method": "lime", "sampling": "package"}
+    demo["explainers"]["x"] = {"method": "random_weights", "of": {"method": "lime", "samples": 33}}
+    loaded = settings.load(demo)["explainers"]
+    assert loaded["lime"]["sampling"] == loaded["x"]["of"]["sampling"] == "interpolated"
+    assert loaded["lime"]["samples"] == 128
+    assert loaded["peer"]["samples"] == 1000
+    assert loaded["x"]["of"]["samples"] == 33
+
+
 @pytest.mark.parametrize("part", ["explainers", "binarizations"])
 def test_superpixels_in_the_lung_need_lung_masks(demo, part):
     method = "lime" if part == "explainers" else "superpixels"

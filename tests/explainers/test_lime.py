@@ -85,7 +85,27 @@ def test_pictures_that_look_equal_are_classified_once_and_nothing_changes(classi
     torch.testing.assert_close(values, every, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("sampling", ["random", "antithetic", "hadamard"])
+def test_where_few_superpixels_are_live_all_subsets_are_classified(classifier, cases):
+    """Whatever the seed: what the package's samples come to, and a Gaussian process predicts."""
+    image = np.zeros((64, 64), np.uint8)
+    image[16:48, 16:48] = np.random.default_rng(0).integers(60, 200, (32, 32))
+    case = dataclasses.replace(cases[0], image=image)
+    options = {"superpixels": {"algorithm": "grid", "cells": 4}, "output": "logit"}
+    found = _explain(classifier, case, sampling="interpolated", samples=16, repeats=2, **options)
+    assert found.extras["samples"] == found.extras["images"] == 16
+    assert found.extras["stability_iou"] == found.extras["stability_rank"] == 1
+    assert found.extras["coefficient_half_width"] == 0
+    peer = _explain(classifier, case, samples=20_000, alpha=20.0, **options)
+    off = np.abs(found.map.values - peer.map.values)
+    assert (off < 5 * np.array(peer.extras["coefficient_errors"]) + 1e-7).all()
+    assert found.extras["surrogate_r2"] == pytest.approx(peer.extras["surrogate_r2"], abs=0.02)
+    fewer = _explain(classifier, case, sampling="interpolated", samples=13, **options)
+    assert fewer.extras["images"] <= 13
+    scale = np.abs(found.map.values).max()
+    np.testing.assert_allclose(fewer.map.values, found.map.values, atol=0.1 * scale)
+
+
+@pytest.mark.parametrize("sampling", ["random", "antithetic", "hadamard", "interpolated"])
 def test_every_sampling_agrees_with_the_package_s_and_scales_alpha(classifier, cases, sampling):
     algorithm = {"algorithm": "grid", "cells": 3}
     options = {"superpixels": algorithm, "output": "logit"}
@@ -110,8 +130,9 @@ def test_repeats_say_how_stable_the_map_is_and_leave_it_as_it_is(classifier, cas
     assert more.extras["stability_rank"] > three.extras["stability_rank"]
 
 
-def test_adaptive_stops_within_the_budget_when_the_top_is_told_apart(classifier, cases):
-    options = {"superpixels": {"algorithm": "grid", "cells": 3}, "sampling": "hadamard"}
+@pytest.mark.parametrize("sampling", ["hadamard", "interpolated"])
+def test_adaptive_stops_within_the_budget_when_the_top_is_told_apart(classifier, cases, sampling):
+    options = {"superpixels": {"algorithm": "grid", "cells": 3}, "sampling": sampling}
     known = np.sort(_explain(classifier, cases[0], samples=512, **options).map.values)[::-1]
     top = int(np.argmax(known[:-1] - known[1:])) + 1  # the widest gap between neighbours
     adaptive = {"budget": 2000, "batch": 64, "level": 0.95, "top": top}

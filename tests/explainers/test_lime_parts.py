@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 
 from fidelity.errors import InputError
 from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import design
+from fidelity.explainers.lime_sampling import all_subsets, design
 from fidelity.explainers.lime_stability import separated, stability, top_mask, z_of
 from fidelity.explainers.lime_surrogate import fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image, segment
@@ -55,6 +55,14 @@ def test_a_beginning_is_a_design_and_seeds_matter(sampling):
     if sampling in ("package", "random"):
         np.testing.assert_array_equal(rows[:60], design(sampling, 60, 30, 3))
     assert 0.4 < rows.mean() < 0.6
+
+
+def test_interpolated_rows_are_hadamard_s_and_may_be_odd_in_number():
+    rows = design("hadamard", 38, 12, 4)
+    np.testing.assert_array_equal(design("interpolated", 38, 12, 4), rows)
+    np.testing.assert_array_equal(design("interpolated", 37, 12, 4), rows[:37])
+    live = np.array([True, False, True])
+    np.testing.assert_array_equal(all_subsets(live), [[0, 1, 0], [1, 1, 0], [0, 1, 1], [1, 1, 1]])
 
 
 def test_odd_pairs_and_unknown_designs_are_refused():

@@ -1,8 +1,8 @@
 """LIME for images (Ribeiro, Singh & Guestrin 2016), in batches on the classifier's device.
 
 With `sampling: package` it gives the coefficients of the package `lime` for the same superpixels
-and seed. Segmentation and seeds come from outside: the package's own seed does not reach
-scikit-image.
+and seed; `interpolated` estimates what these come to for ever more samples, from fewer images.
+Segmentation and seeds come from outside: the package's own seed does not reach scikit-image.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,16 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.explainers.lime_designs import PAIRED
+from fidelity.explainers.lime_designs import PAIRED, SAMPLES
 from fidelity.explainers.lime_forward import Perturbed
 from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import design
+from fidelity.explainers.lime_interpolated import interpolate
+from fidelity.explainers.lime_sampling import all_subsets, design
 from fidelity.explainers.lime_stability import separated, stability, z_of
-from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights
+from fidelity.explainers.lime_surrogate import Surrogate, fit, kernel_weights, stack
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps import SaliencyMap
 
-# α is meant for this many samples; designs other than the package's scale it with theirs.
-SAMPLES_OF_ALPHA = 1000
 LEVEL = 0.95
 # A map's record is an HDF5 attribute, which holds 64 KiB.
 MOST_ERRORS_KEPT = 4000
@@ -93,12 +92,41 @@ def explain_superpixels(
     hidden = hidden_image(task.case.image, segments, settings, seeds[0])
     grey = rgb_image(task.case.image)[..., 0]
     pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
+    return explain_pictures(pictures, settings, task, segments, seeds)
+
+
+def explain_pictures(
+    pictures: Perturbed,
+    settings: dict[str, Any],
+    task: Task,
+    segments: np.ndarray,
+    seeds: Sequence[int],
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Weigh the superpixels of an image whose perturbed pictures are ready to be classified.
+
+    Args:
+        pictures: answer rows of bits.
+        settings: as in `make`; superpixels, hide and repeats are not read.
+        task: case and explained class.
+        segments: labels 0 … k-1 (H, W).
+        seeds: as of `explain_superpixels`.
+
+    Returns:
+        As `explain_superpixels`.
+    """
     first = _draw(pictures, settings, task, seeds[0])
     samples = len(first.rows)
-    others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
+    if settings["sampling"] == "interpolated" and samples == 2 ** int(pictures.live.sum()):
+        others = [first] * (len(seeds) - 1)  # every subset: nothing is drawn
+    else:
+        others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
     drawn = [first, *others]
     fitted = _fit(
-        torch.stack([d.rows for d in drawn]), torch.stack([d.outputs for d in drawn]), settings
+        pictures,
+        torch.stack([d.rows for d in drawn]),
+        torch.stack([d.outputs for d in drawn]),
+        settings,
+        seeds,
     )
     weights = fitted.coefficients.cpu().numpy()
     errors = fitted.errors[0].cpu().numpy()
@@ -123,16 +151,16 @@ def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) 
     adaptive = settings["adaptive"]
     if not adaptive:
         return _draw_plain(pictures, settings, task, seed, settings["samples"])
-    rows = _rows(pictures, settings, seed, adaptive["budget"])
+    rows = _rows(pictures, settings, seed, adaptive["budget"], adaptive["batch"])
     parts: list[torch.Tensor] = []
     images = 0
     end = 0
-    while end < adaptive["budget"]:
-        start, end = end, min(end + adaptive["batch"], adaptive["budget"])
+    while end < len(rows):
+        start, end = end, min(end + adaptive["batch"], len(rows))
         values, new = _outputs(pictures, rows[start:end], settings, task)
         parts.append(values)
         images += new
-        fitted = _fit(rows[None, :end], torch.cat(parts)[None], settings)
+        fitted = _fit(pictures, rows[None, :end], torch.cat(parts)[None], settings, [seed])
         half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
         if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
             break
@@ -142,12 +170,19 @@ def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) 
 def _draw_plain(
     pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int, samples: int
 ) -> _Drawn:
-    rows = _rows(pictures, settings, seed, samples)
+    rows = _rows(pictures, settings, seed, samples, samples)
     return _Drawn(rows, *_outputs(pictures, rows, settings, task))
 
 
-def _rows(pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int) -> torch.Tensor:
-    rows = design(settings["sampling"], samples, len(pictures.live), seed)
+def _rows(
+    pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int, all_up_to: int
+) -> torch.Tensor:
+    """Draw the rows; `interpolated` takes all subsets where they are no more than `all_up_to`."""
+    live = pictures.live.cpu().numpy()
+    if settings["sampling"] == "interpolated" and 2 ** int(live.sum()) <= all_up_to:
+        rows = all_subsets(live)
+    else:
+        rows = design(settings["sampling"], samples, len(live), seed)
     return torch.from_numpy(rows).to(pictures.live.device)
 
 
@@ -157,10 +192,24 @@ def _outputs(
     return pictures.outputs(rows, task.target, settings["output"], settings["precision"])
 
 
-def _fit(rows: torch.Tensor, outputs: torch.Tensor, settings: dict[str, Any]) -> Surrogate:
+def _fit(
+    pictures: Perturbed,
+    rows: torch.Tensor,
+    outputs: torch.Tensor,
+    settings: dict[str, Any],
+    seeds: Sequence[int],
+) -> Surrogate:
     sampling, alpha = settings["sampling"], float(settings["alpha"])
-    if sampling != "package":
-        alpha *= rows.shape[1] / SAMPLES_OF_ALPHA
     bits = rows.double()
+    if sampling == "interpolated":
+        per_sample = alpha / SAMPLES
+        return stack(
+            [
+                interpolate(part, values, pictures.live, settings, per_sample, seed)
+                for part, values, seed in zip(bits, outputs, seeds, strict=True)
+            ]
+        )
+    if sampling != "package":  # α is meant for the package's number of samples
+        alpha *= rows.shape[1] / SAMPLES
     weights = kernel_weights(bits, settings["kernel_width"])
     return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)

@@ -53,12 +53,28 @@ class Perturbed:
         """
         # Bits of dead superpixels are set to 1 for the picture alone: they stay in the regression.
         pictures, index = torch.unique(rows | ~self.live.unsqueeze(0), dim=0, return_inverse=True)
-        pictures = pictures.bool()
+        values = self.classify(pictures.bool(), target, output, precision)
+        return values[index], len(pictures)
+
+    @torch.inference_mode()
+    def classify(
+        self, pictures: torch.Tensor, target: int, output: str, precision: str
+    ) -> torch.Tensor:
+        """Classify perturbed images, in batches.
+
+        Args:
+            pictures: bool (n, k) on the device, true = shown.
+            target: column of the output.
+            output: `probability` or `logit`.
+            precision: as of `outputs`.
+
+        Returns:
+            float64 (n,).
+        """
         results = []
         for start in range(0, len(pictures), self.batch):
             bits = pictures[start : start + self.batch]
             images = torch.where(bits[:, self.segments], self.shown, self.hidden)
             answers = classify_padded(self.classifier, images, self.batch, output, precision)
             results.append(answers[:, target])
-        values = torch.cat(results).double()
-        return values[index], len(pictures)
+        return torch.cat(results).double()

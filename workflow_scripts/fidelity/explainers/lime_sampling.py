@@ -12,7 +12,8 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
     Args:
         sampling: `package` (the rows that lime 0.2.0.1 draws from `RandomState(seed)`: Bernoulli ½,
             the first all ones), `random` (Bernoulli ½), `antithetic` (Bernoulli ½ rows, each
-            followed by its complement) or `hadamard` (see `hadamard_rows`).
+            followed by its complement), `hadamard` (see `hadamard_rows`, with their complements) or
+            `interpolated` (the same).
         samples: number of rows, even for paired designs.
         superpixels: number of columns.
         seed: of the case.
@@ -32,6 +33,8 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
     rng = np.random.default_rng(seed)
     if sampling == "random":
         return rng.integers(0, 2, (samples, superpixels), np.uint8)
+    if sampling == "interpolated":  # rows need not come in pairs here
+        return design("hadamard", samples + samples % 2, superpixels, seed)[:samples]
     if sampling not in PAIRED:
         raise ValueError(f"unknown sampling {sampling!r}")
     if samples % 2:
@@ -42,6 +45,21 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
         half = hadamard_rows(samples // 2, superpixels, rng)
     rows = np.empty((samples, superpixels), np.uint8)
     rows[0::2], rows[1::2] = half, 1 - half
+    return rows
+
+
+def all_subsets(live: np.ndarray) -> np.ndarray:
+    """Give a row for each subset of the live superpixels, dead ones shown.
+
+    Args:
+        live: bool (k,), at most some 20 of them true.
+
+    Returns:
+        uint8 (2 ** live, k), 1 = shown.
+    """
+    count = int(live.sum())
+    rows = np.ones((2**count, len(live)), np.uint8)
+    rows[:, live] = np.arange(2**count)[:, None] >> np.arange(count) & 1
     return rows
 
 

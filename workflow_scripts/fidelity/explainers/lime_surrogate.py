@@ -1,6 +1,7 @@
 """LIME's surrogate: a weighted ridge regression in closed form, with standard errors, batched."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -78,6 +79,12 @@ def fit(
         _r2(residuals, y, weights),
         _errors(weighted * residuals.unsqueeze(-1), inverse, gram, cluster),
     )
+
+
+def stack(fits: Sequence[Surrogate]) -> Surrogate:
+    """Join batches of surrogates of equally many superpixels to one."""
+    names = [field.name for field in fields(Surrogate)]
+    return Surrogate(*(torch.cat([getattr(fit, name) for fit in fits]) for name in names))
 
 
 def _r2(residuals: torch.Tensor, centred: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

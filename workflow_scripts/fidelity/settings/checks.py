@@ -3,7 +3,7 @@
 from typing import Any
 
 from fidelity.errors import InputError
-from fidelity.explainers.lime_designs import PAIRED
+from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import inside_lung, method_of, refusal
 from fidelity.imported.locate import check_entry
 from fidelity.near import suggestion
@@ -253,7 +253,10 @@ def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None
 
 
 def _check_sampling(settings: dict[str, Any], path: str, source: str) -> None:
-    """Refuse odd numbers of samples where a design consists of pairs."""
+    """Fill in LIME's number of samples; refuse odd ones where a design consists of pairs."""
+    if settings["method"] == "lime" and settings["samples"] is None:
+        few = settings["sampling"] == "interpolated"
+        settings["samples"] = SAMPLES_INTERPOLATED if few else SAMPLES
     if settings.get("sampling") not in PAIRED:
         return
     adaptive = settings.get("adaptive")
