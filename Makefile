@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run report explain test lint format estimate docs lock clean
+.PHONY: help run report explain progress test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -53,6 +53,9 @@ explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER
 	@$(BIN)/python workflow_scripts/explain_one.py "$(IMAGE)" --configfile "$(CONFIG)" $(if $(SET),--config $(SET)) \
 	  $(call option,DATASET,dataset) $(call option,CLASSIFIER,classifier) $(call option,EXPLAINER,explainer) \
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
+
+progress: $(ENVIRONMENT) ## how far a running study is, one line per explainer
+	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(SET))
 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -39,6 +39,7 @@ localrules:
     notebooks,
     acquire,
     shard_cases,
+    list_prepared,
     check_classifier,
     explain_without_network,
     evaluate,

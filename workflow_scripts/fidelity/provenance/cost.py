@@ -12,7 +12,7 @@ from fidelity.provenance.steps import totals
 from fidelity.tables.layout import ABSENT, Table
 
 # Making maps, learning what some methods must learn first, and judging the maps.
-STEPS = ("fit", "explain", "sweep", "rank", "tune", "binarize", "score")
+STEPS = ("fit", "explain", "explain_without_network", "sweep", "rank", "tune", "binarize", "score")
 COLUMNS = (
     "dataset",
     "classifier",
