@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from fidelity.files import write_csv
+from fidelity.files import read_csv, read_parquet, write_csv
+from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.known_truth.table import check_known, summarize
-from fidelity.tables.layout import escape_formulas
 
 
 def main(
@@ -36,11 +34,11 @@ def main(
         output: known_truth.csv.
     """
     found = {
-        name: pd.read_csv(path).iloc[0].to_dict()
+        name: read_csv(path).iloc[0].to_dict()
         for name, path in zip(classifiers, accuracies, strict=True)
     }
     check_known(found, settings["accuracy"], settings["level"], combos[0]["dataset"])
-    parts = [(combo, pd.read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
+    parts = [(combo, read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
     write_csv(escape_formulas(summarize(parts, found, families, statistics, seed)), output)
 
 

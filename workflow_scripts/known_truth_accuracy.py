@@ -1,6 +1,5 @@
 """Ask a classifier about the phantom with its planted mark, with it erased, and with it planted."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,11 +40,11 @@ def main(
     from fidelity.datasets.prepare import resize_image
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.errors import InputError
-    from fidelity.files import write_csv
+    from fidelity.files import read_json, write_csv
     from fidelity.known_truth.dependence import dependence
 
     cv2.setNumThreads(1)
-    labels = json.loads(Path(classes_json).read_text(encoding="utf-8"))["labels"]
+    labels = read_json(classes_json)["labels"]
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     cases = {}
     for path in prepared:

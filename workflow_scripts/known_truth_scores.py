@@ -1,6 +1,5 @@
 """Score the maps of one explainer against the planted mark and against the lesion."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import cv2
 from fidelity.cohort import explained_cases
 from fidelity.datasets.phantom_retouch import read_mark
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.files import atomic_path
+from fidelity.files import atomic_path, read_json
 from fidelity.joblog import job_log
 from fidelity.known_truth.truths import score_truths
 from fidelity.masks import RLE, encode
@@ -37,7 +36,7 @@ def main(
         output: the scores, a Parquet file.
     """
     cv2.setNumThreads(1)
-    labels = json.loads(Path(classes_json).read_text(encoding="utf-8"))["labels"]
+    labels = read_json(classes_json)["labels"]
 
     root = Path(raw_dir) / "data"
 

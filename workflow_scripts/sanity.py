@@ -1,8 +1,6 @@
 """Check one explainer of one classifier: randomise the weights, ask about another class."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
@@ -41,11 +39,11 @@ def main(
     from fidelity.explainers.again import some_tasks
     from fidelity.explainers.base import Context
     from fidelity.explainers.runner import make_tasks
-    from fidelity.files import atomic_path
+    from fidelity.files import atomic_path, read_json
     from fidelity.sanity.measure import check
 
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
-    labels = json.loads(Path(classes).read_text(encoding="utf-8"))["labels"]
+    labels = read_json(classes)["labels"]
     tasks = []
     for path in prepared:
         with PreparedShard(path) as shard:

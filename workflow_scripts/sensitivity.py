@@ -1,6 +1,5 @@
 """Measure how far the maps of one explainer move when the images change a little."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ def main(
     from fidelity.explainers.base import Context
     from fidelity.explainers.runner import make_tasks
     from fidelity.faithfulness.sensitivity import measure_sensitivity
-    from fidelity.files import atomic_path
+    from fidelity.files import atomic_path, read_json
 
     classifier, predict = None, None
     if model is not None:
@@ -50,7 +49,7 @@ def main(
         from fidelity.compute import configure
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
-    labels = json.loads(Path(classes).read_text(encoding="utf-8"))["labels"]
+    labels = read_json(classes)["labels"]
     tasks = []
     for path in prepared:
         with PreparedShard(path) as shard:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
-from fidelity.files import write_csv
+from fidelity.files import read_parquet, write_csv
 from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.repeatability import summarize
@@ -27,7 +25,7 @@ def main(
         seed: the config's seed.
         output: the CSV to write.
     """
-    parts = [(combo, pd.read_parquet(path)) for combo, path in zip(combos, compared, strict=True)]
+    parts = [(combo, read_parquet(path)) for combo, path in zip(combos, compared, strict=True)]
     write_csv(escape_formulas(summarize(parts, statistics, seed)), output)
 
 
