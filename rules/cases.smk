@@ -8,6 +8,8 @@ rule acquire:
         "results/logs/acquire/{source}.log",
     benchmark:
         "results/benchmarks/acquire/{source}.tsv"
+    # What a look into the tables tells comes before all that takes longer.
+    priority: 110
     conda:
         ENV
     resources:
@@ -45,6 +47,8 @@ rule index_cases:
         "results/logs/{dataset}/index_cases.log",
     benchmark:
         "results/benchmarks/{dataset}/index_cases.tsv"
+    # What a look into the tables tells comes before all that takes longer.
+    priority: 110
     conda:
         ENV
     threads: 2
