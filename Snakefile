@@ -57,6 +57,9 @@ localrules:
     figure_layers,
     figure_lesion_size,
     figure_agreement,
+    figure_sanity,
+    figure_known_truth,
+    known_truth,
     summary_over_datasets,
     provenance,
 

@@ -138,7 +138,7 @@ rule list_prepared:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         digest=digests.module_digest("datasets.prepared_list"),
     message:

@@ -20,7 +20,8 @@ rule known_truth_accuracy:
     threads: COMPUTE["threads"]
     resources:
         mem_mb=memory(3000, 2000),
-        runtime=60,
+        runtime=minutes(60),
+        gpu=GPUS,
     params:
         mark_class=mark_class_of,
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
@@ -57,7 +58,7 @@ rule known_truth_scores:
         ENV
     resources:
         mem_mb=memory(1500),
-        runtime=60,
+        runtime=minutes(60),
     params:
         mark_class=mark_class_of,
         settings=lambda w: {
@@ -93,7 +94,7 @@ rule known_truth:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         combos=lambda w: [
             {"dataset": w.dataset, "classifier": c, "explainer": e}
@@ -134,7 +135,7 @@ rule figure_known_truth:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(

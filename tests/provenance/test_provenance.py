@@ -290,3 +290,13 @@ def test_a_job_too_short_to_be_sampled_counts_with_its_wall_clock():
     }  # fmt: skip
     (_, row) = cost_rows([step], "d")
     assert row["cpu_hours"] == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("rule", ["explain", "explain_without_network"])
+def test_both_rules_that_make_maps_count_as_making_maps(rule):
+    step = {
+        "rule": rule, "wildcards": {"classifier": "none", "explainer": "lung"}, "seconds": 1800,
+        "cpu_seconds": 1800, "peak_memory_mb": 9, "forward": 0, "backward": 0,
+    }  # fmt: skip
+    (row,) = cost_table(cost_rows([step], "d")).rows
+    assert row[3:5] == ["0.5000", "0.5000"]

@@ -200,11 +200,13 @@ def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.Da
     return table
 
 
-def check_writable(folder: str | Path) -> None:
-    """See that files can be written to a folder and those in it, before anything runs.
+def check_writable(folder: str | Path, inside: Iterable[str] = ()) -> None:
+    """See that files can be written to a folder and some of those in it, before anything runs.
 
     Args:
         folder: need not exist yet.
+        inside: names of folders in it that are written to, as far as they exist. Others may be
+            anyone's (lost+found of a disk of its own, another study of a colleague's).
 
     Raises:
         InputError: it may not be written to, or is no folder.
@@ -213,8 +215,8 @@ def check_writable(folder: str | Path) -> None:
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
-    inside = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    for path in (existing, *sorted(inside)):
+    within = [folder / name for name in sorted(inside) if (folder / name).exists()]
+    for path in (existing, *within):
         if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
             raise InputError(
                 "the folder cannot be written to" if path.is_dir() else "is no folder",

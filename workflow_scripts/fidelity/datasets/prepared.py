@@ -17,7 +17,7 @@ from fidelity.masks import RLE
 SCHEMA = "fidelity-prepared-1"
 # Cases read or written at once: bounds memory, spares HDF5 calls.
 BLOCK = 64
-AGAIN = "Delete the file and run again"
+AGAIN = "Delete it and explained.json beside it, and run again"
 
 Box = tuple[int, int, int, int]
 

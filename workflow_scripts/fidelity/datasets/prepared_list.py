@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fidelity.errors import InputError
-from fidelity.files import write_text
+from fidelity.files import read_json, write_text
 
 BLOCK = 1 << 20
 
@@ -24,7 +24,7 @@ def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str 
         classes: classes.json of the data set.
         output: the list, byte-identical for equal shards and classes.
     """
-    said = json.loads(Path(classes).read_text(encoding="utf-8"))
+    said = read_json(classes)
     said["shards"] = {Path(path).stem: _digest(Path(path)) for path in prepared}
     write_text(output, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
 
@@ -39,7 +39,7 @@ def listed(path: str | Path) -> list[str]:
         Paths of the prepared shards, in their order.
 
     Raises:
-        InputError: the file is no such list.
+        InputError: the file is no such list, or a shard is gone.
     """
     try:
         names = list(json.loads(Path(path).read_text(encoding="utf-8"))["shards"])
@@ -49,7 +49,16 @@ def listed(path: str | Path) -> list[str]:
             file=path,
             remedy="Delete it and run again",
         ) from error
-    return [str(Path(path).with_name(f"{name}.h5")) for name in names]
+    shards = [Path(path).with_name(f"{name}.h5") for name in names]
+    for shard in shards:
+        # The list is all that Snakemake sees of the shards: without it they are made again.
+        if not shard.is_file():
+            raise InputError(
+                f"the prepared shard {shard.name} is gone",
+                file=path,
+                remedy="Delete it and run again",
+            )
+    return [str(shard) for shard in shards]
 
 
 def _digest(path: Path) -> str:

@@ -116,7 +116,10 @@ def explain_pictures(
     """
     first = _draw(pictures, settings, task, seeds[0])
     samples = len(first.rows)
-    if settings["sampling"] == "interpolated" and samples == 2 ** int(pictures.live.sum()):
+    # More rows than a batch of `adaptive` are a draw, even if they happen to be as many.
+    drawn_at_once = not settings["adaptive"] or samples <= settings["adaptive"]["batch"]
+    every_subset = drawn_at_once and samples == 2 ** int(pictures.live.sum())
+    if settings["sampling"] == "interpolated" and every_subset:
         others = [first] * (len(seeds) - 1)  # every subset: nothing is drawn
     else:
         others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]

@@ -13,6 +13,8 @@ from fidelity.tables.layout import ABSENT, Table
 
 # Making maps, learning what some methods must learn first, and judging the maps.
 STEPS = ("fit", "explain", "explain_without_network", "sweep", "rank", "tune", "binarize", "score")
+# The rules that make maps: an explainer is in one of them.
+MAPPING = ("explain", "explain_without_network")
 COLUMNS = (
     "dataset",
     "classifier",
@@ -92,7 +94,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     maps = {
         (row["classifier"], row["explainer"]): row["cpu_hours"]
         for row in rows
-        if row["step"] == "explain"
+        if row["step"] in MAPPING
     }
     cells = [
         [
