@@ -99,8 +99,6 @@ rule prepare:
         # The shard's own table says which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
         lung_model=lung_file("model.safetensors"),
-        # By name, as rules that are defined later: nothing is computed with a wrong setting.
-        checked=ancient("results/{dataset}/checked"),
     output:
         "results/{dataset}/prepared/{shard}.h5",
     log:
@@ -152,7 +150,6 @@ rule fit_lung_model:
         cases=rules.index_cases.output.cases,
         # The case table says which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
-        checked=ancient("results/{dataset}/checked"),
     output:
         model="results/{dataset}/lung_model/model.safetensors",
     log:

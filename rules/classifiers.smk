@@ -35,7 +35,8 @@ rule check_classifier:
 
 
 rule checks:
-    # A file of its own: jobs that wait for it keep their input when a classifier is added.
+    # A file of its own: jobs that wait for it keep their input when a classifier is added. Not for
+    # `prepare`: Snakemake 9.27 forgets jobs behind such an input when a checkpoint ran in the same run.
     input:
         checks_of,
     output:
@@ -90,7 +91,7 @@ rule import_classifier:
     input:
         weights=lambda w: CLASSIFIERS[w.classifier]["weights"],
         classes=classes_of,
-        checked=ancient(rules.check_classifier.output[0]),
+        checked=ancient(rules.checks.output[0]),
     output:
         model="results/{dataset}/{classifier}/model.safetensors",
         training="results/{dataset}/{classifier}/training.csv",

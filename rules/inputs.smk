@@ -138,7 +138,7 @@ def classes_of(w):
 
 
 def checks_of(w):
-    """What can be known to be wrong before anything is prepared, trained or explained."""
+    """What can be known to be wrong before any classifier is trained or loaded."""
     maps = IMPORTED if w.dataset in STUDIES else []
     return [
         *(f"results/{w.dataset}/{name}/architecture.json" for name in CLASSIFIERS),
