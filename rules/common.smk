@@ -56,7 +56,9 @@ COMBINATIONS = [
 # Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.
 onstart:
     try:
-        files.check_writable("results", [*DATASETS, "summary", "logs", "benchmarks"])
+        files.check_writable(
+            "results", [*DATASETS, "summary", "logs", "benchmarks"]
+        )
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
