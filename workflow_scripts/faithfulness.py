@@ -43,8 +43,7 @@ def main(
     from fidelity.classifiers.store import load
     from fidelity.cohort import explained_cases
     from fidelity.compute import configure
-    from fidelity.datasets.prepared import PreparedShard
-    from fidelity.explainers.runner import make_tasks
+    from fidelity.explainers.runner import tasks_of
     from fidelity.faithfulness.answers import answers_of
     from fidelity.faithfulness.cohort import measure_maps
     from fidelity.faithfulness.infidelity import Squares, measure_infidelity
@@ -57,12 +56,8 @@ def main(
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]
     # Without a classifier a map has no target: the one that the other explainers have.
-    targets: dict[tuple[str, str], int] = {}
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            cases = list(shard)
-        for task in make_tasks(cases, classifier, target, labels, compute["batch"], predict_logits):
-            targets[task.case.case, task.cls] = task.target
+    tasks = tasks_of(prepared, classifier, target, labels, compute["batch"], predict_logits)
+    targets = {(task.case.case, task.cls): task.target for task in tasks}
     infidelities = names_by("infidelity", settings["metrics"])
     infidelity = partial(
         measure_infidelity,

@@ -35,20 +35,15 @@ def main(
     from fidelity.classifiers.predict import predict_logits
     from fidelity.classifiers.store import load
     from fidelity.compute import configure
-    from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.again import some_tasks
     from fidelity.explainers.base import Context
-    from fidelity.explainers.runner import make_tasks
+    from fidelity.explainers.runner import tasks_of
     from fidelity.files import atomic_path, read_json
     from fidelity.sanity.measure import check
 
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]
-    tasks = []
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            cases = list(shard)
-        tasks += make_tasks(cases, classifier, target, labels, compute["batch"], predict_logits)
+    tasks = list(tasks_of(prepared, classifier, target, labels, compute["batch"], predict_logits))
     table = check(
         Context(classifier, compute["batch"], seed, explainer["method"], None, compute),
         explainer,

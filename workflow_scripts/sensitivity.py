@@ -35,10 +35,9 @@ def main(
         plugins: Python files that the classifier's architecture is in.
         output: the table to write.
     """
-    from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.again import explainer_of, some_tasks
     from fidelity.explainers.base import Context
-    from fidelity.explainers.runner import make_tasks
+    from fidelity.explainers.runner import tasks_of
     from fidelity.faithfulness.sensitivity import measure_sensitivity
     from fidelity.files import atomic_path, read_json
 
@@ -50,11 +49,7 @@ def main(
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]
-    tasks = []
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            cases = list(shard)
-        tasks += make_tasks(cases, classifier, target, labels, compute["batch"], predict)
+    tasks = list(tasks_of(prepared, classifier, target, labels, compute["batch"], predict))
     context = Context(
         classifier,
         compute["batch"],

@@ -5,7 +5,7 @@ import importlib
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,7 @@ def explain_shard(
         InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
     """
     method = method_of(settings["method"])
-    with PreparedShard(prepared) as shard:
-        tasks = make_tasks(list(shard), classifier, target, labels, batch, predict)
+    tasks = list(tasks_of([prepared], classifier, target, labels, batch, predict))
     module = importlib.import_module(f"fidelity.{method.module}")
     asked = len(tasks)
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
@@ -116,6 +115,21 @@ def explain_shard(
 
 def _cases(tasks: Sequence[Task]) -> int:
     return len({task.case.case for task in tasks})
+
+
+def tasks_of(
+    prepared: Iterable[str | Path],
+    classifier: "Classifier | None",
+    target: str,
+    labels: dict[str, str],
+    batch: int,
+    predict: Predict | None = None,
+) -> Iterator[Task]:
+    """Give the maps to make of prepared shards, one shard in memory at a time; see `make_tasks`."""
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            cases = list(shard)
+        yield from make_tasks(cases, classifier, target, labels, batch, predict)
 
 
 def make_tasks(
