@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from fidelity.agreement import agree
 from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
 
@@ -33,7 +32,7 @@ def main(
     found = {name: read_masks(path) for name, path in zip(explainers, masks, strict=True)}
     splits = {case.case: case.split for case in read_cases(cases)}
     head = {"dataset": dataset, "classifier": classifier, "binarization": binarization}
-    write_csv(escape_formulas(agree(found, splits, head)), output)
+    write_csv(agree(found, splits, head), output)
 
 
 if __name__ == "__main__":

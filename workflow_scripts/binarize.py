@@ -13,7 +13,7 @@ from fidelity.cohort import explained_cases
 from fidelity.datasets.prepared_list import listed
 from fidelity.errors import InputError
 from fidelity.files import read_csv, write_csv
-from fidelity.formulas import escape_formulas, restore_formulas
+from fidelity.formulas import restore_formulas
 from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.joblog import job_log
 from fidelity.maps import MapRecord
@@ -84,7 +84,7 @@ def main(
         )
     table = pd.DataFrame(rows, columns=COLUMNS).sort_values(["case", "class"], kind="stable")
     write_masks(masks, found)
-    write_csv(escape_formulas(table), status)
+    write_csv(table, status)
     logging.info("%d masks, %d failed explanations", len(table), (table["status"] != "ok").sum())
 
 

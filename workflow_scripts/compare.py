@@ -5,7 +5,6 @@ from typing import Any
 
 from fidelity.comparisons import compare
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores
 
@@ -31,7 +30,7 @@ def main(
         comparisons: the CSV to write.
     """
     table = compare(load_scores(scores, combos), statistics, seed, diagnostic, partial)
-    write_csv(escape_formulas(table), comparisons)
+    write_csv(table, comparisons)
 
 
 if __name__ == "__main__":

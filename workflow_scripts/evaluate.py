@@ -29,7 +29,6 @@ def main(
 
     from fidelity.classifiers.evaluate import evaluate, read_predictions
     from fidelity.files import read_json, write_csv
-    from fidelity.formulas import escape_formulas
 
     task = read_json(classes_json)["task"]
     tables = [
@@ -38,7 +37,7 @@ def main(
     ]
     outputs = (out_classification, out_confusion, out_calibration)
     for parts, output in zip(zip(*tables, strict=True), outputs, strict=True):
-        write_csv(escape_formulas(pd.concat(parts, ignore_index=True)), output)
+        write_csv(pd.concat(parts, ignore_index=True), output)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Make the saliency maps of one shard."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ def main(
     """
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.runner import explain_shard
+    from fidelity.files import content_hash
 
     classifier, weights, predict = None, "", None
     if model is not None:
@@ -48,7 +48,7 @@ def main(
         from fidelity.compute import configure
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
-        weights = hashlib.blake2b(Path(model).read_bytes(), digest_size=16).hexdigest()
+        weights = content_hash(model)
     with PreparedShard(prepared) as shard:
         labels = shard.attrs["labels"]
     explain_shard(

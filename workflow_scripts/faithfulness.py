@@ -49,7 +49,7 @@ def main(
     from fidelity.faithfulness.infidelity import Squares, measure_infidelity
     from fidelity.faithfulness.measure import Options
     from fidelity.faithfulness.registry import names_by
-    from fidelity.files import atomic_path, read_json
+    from fidelity.files import read_json, write_parquet
     from fidelity.masks import read_masks
 
     cv2.setNumThreads(1)
@@ -82,8 +82,7 @@ def main(
         infidelity=infidelity if infidelities else None,
         infidelities=infidelities,
     )
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(table, output)
 
 
 if __name__ == "__main__":

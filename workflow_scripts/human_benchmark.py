@@ -5,7 +5,6 @@ from typing import Any
 
 from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.human_benchmark import hit_rates, read_points
 from fidelity.joblog import job_log
 
@@ -34,7 +33,7 @@ def main(
     table = hit_rates(
         read_cases(cases), root, read_points(root / points), dataset, statistics, seed
     )
-    write_csv(escape_formulas(table), output)
+    write_csv(table, output)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.files import read_csv, read_parquet, write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.known_truth.table import check_known, summarize
 
@@ -39,7 +38,7 @@ def main(
     }
     check_known(found, settings["accuracy"], settings["level"], combos[0]["dataset"])
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
-    write_csv(escape_formulas(summarize(parts, found, families, statistics, seed)), output)
+    write_csv(summarize(parts, found, families, statistics, seed), output)
 
 
 if __name__ == "__main__":

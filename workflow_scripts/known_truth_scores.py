@@ -9,7 +9,7 @@ import cv2
 from fidelity.cohort import explained_cases
 from fidelity.datasets.phantom_retouch import read_mark
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.files import atomic_path, read_json
+from fidelity.files import read_json, write_parquet
 from fidelity.joblog import job_log
 from fidelity.known_truth.truths import score_truths
 from fidelity.masks import RLE, encode
@@ -45,8 +45,7 @@ def main(
         return encode(mark) if mark.any() else None
 
     table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, labels, **settings)
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(table, output)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from fidelity.files import read_json, write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.layer_depth import by_depth
 from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
@@ -27,7 +26,7 @@ def main(
     """
     known = {name: read_json(path) for name, path in zip(classifiers, architectures, strict=True)}
     table = by_depth(read_results(localization, LOCALIZATION_NUMBERS), sweeps, known)
-    write_csv(escape_formulas(table), layers)
+    write_csv(table, layers)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from fidelity import lung_model
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images import intensity_of
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 
 
@@ -50,7 +49,7 @@ def main(
         measured, dataset, seed, statistics["replicates"], statistics["alpha"]
     )
     table = pd.DataFrame([asdict(score) for score in measured], columns=lung_model.CASE_COLUMNS)
-    write_csv(escape_formulas(table), scores)
+    write_csv(table, scores)
     write_csv(pd.DataFrame(rows, columns=lung_model.SUMMARY_COLUMNS), quality)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.mixed_model import mixed_model
 from fidelity.summary import load_scores
@@ -32,7 +31,7 @@ def main(
     table = mixed_model(load_scores(scores, combos), statistics, families, bases)
     for (split, name), part in table.groupby(["split", "class"], sort=False):
         logging.info("%s, %s: %s", split, name, part["status"].iloc[0])
-    write_csv(escape_formulas(table), output)
+    write_csv(table, output)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ def main(
     from fidelity.compute import configure
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.files import read_json, write_csv
-    from fidelity.formulas import escape_formulas
 
     classes = read_json(classes_json)
     names = classes["classes"]
@@ -74,7 +73,7 @@ def main(
     rows.sort(key=lambda row: (row[2], row[0], names.index(row[3])))
     table = pd.DataFrame(rows, columns=PREDICTION_COLUMNS)
     # Whole numbers with gaps: the label of an uncertain finding is an empty cell.
-    write_csv(escape_formulas(table.astype({"label": "Int64"})), output)
+    write_csv(table.astype({"label": "Int64"}), output)
 
 
 if __name__ == "__main__":

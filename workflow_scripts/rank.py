@@ -8,7 +8,7 @@ import cv2
 
 from fidelity.cohort import explained_cases
 from fidelity.datasets.prepared_list import listed
-from fidelity.files import atomic_path, read_json
+from fidelity.files import read_json, write_parquet
 from fidelity.joblog import job_log
 from fidelity.map_scoring import score_maps
 from fidelity.metrics.ranking_registry import select_ranking
@@ -48,8 +48,7 @@ def main(
         sign=settings["sign"],
         tolerance=settings["pointing_tolerance"],
     )
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(table, output)
     logging.info(
         "%d maps: %d all zero, %d empty references, %d failed",
         len(table),

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.ranks import rank
 from fidelity.summary import load_scores
@@ -29,7 +28,7 @@ def main(
         ranks: the CSV to write.
     """
     table = rank(load_scores(scores, combos), statistics, families, diagnostic)
-    write_csv(escape_formulas(table), ranks)
+    write_csv(table, ranks)
 
 
 if __name__ == "__main__":

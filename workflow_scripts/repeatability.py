@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fidelity.files import atomic_path
+from fidelity.files import write_parquet
 from fidelity.joblog import job_log
 from fidelity.maps import Sign
 from fidelity.masks import read_masks
@@ -24,8 +24,7 @@ def main(
     shards = len(prepared)
     per_seed = [maps[start : start + shards] for start in range(0, len(maps), shards)]
     table = compare_seeds(per_seed, prepared, [read_masks(path) for path in masks], sign)
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(table, output)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def main(
     from fidelity.explainers.again import some_tasks
     from fidelity.explainers.base import Context
     from fidelity.explainers.runner import tasks_of
-    from fidelity.files import atomic_path, read_json
+    from fidelity.files import read_json, write_parquet
     from fidelity.sanity.measure import check
 
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
@@ -52,8 +52,7 @@ def main(
         layers=settings["layers"],
         sign=settings["sign"],
     )
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(table, output)
 
 
 if __name__ == "__main__":

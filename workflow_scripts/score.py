@@ -12,7 +12,7 @@ import cv2
 
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
-from fidelity.files import atomic_path, read_json
+from fidelity.files import read_json, write_parquet
 from fidelity.joblog import job_log
 from fidelity.masks import read_masks
 from fidelity.metrics.conventions import protocol_for
@@ -64,8 +64,7 @@ def main(
             protocol,
             settings["scoring_size"],
         )
-        with atomic_path(output) as temporary:
-            table.to_parquet(temporary, index=False)
+        write_parquet(table, output)
         logging.info(
             "%s: %d scores, %d empty predictions, %d empty references, %d failed",
             name,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.seeds import between_seeds
 from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
@@ -18,7 +17,7 @@ def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
         seeds: the CSV to write.
     """
     table = between_seeds(read_results(localization, LOCALIZATION_NUMBERS), bases)
-    write_csv(escape_formulas(table), seeds)
+    write_csv(table, seeds)
 
 
 if __name__ == "__main__":

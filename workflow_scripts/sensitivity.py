@@ -39,7 +39,7 @@ def main(
     from fidelity.explainers.base import Context
     from fidelity.explainers.runner import tasks_of
     from fidelity.faithfulness.sensitivity import measure_sensitivity
-    from fidelity.files import atomic_path, read_json
+    from fidelity.files import read_json, write_parquet
 
     classifier, predict = None, None
     if model is not None:
@@ -67,8 +67,7 @@ def main(
         batch=compute["batch"],
         seed=seed,
     )
-    with atomic_path(output) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_parquet(table, output)
 
 
 if __name__ == "__main__":

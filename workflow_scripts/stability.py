@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.maps import read_maps
 from fidelity.stability import summarize_stability
@@ -18,7 +17,7 @@ def main(maps: Sequence[str], blocks: Sequence[Mapping[str, str]], stability: st
         stability: the CSV to write; only its header where there are no maps.
     """
     pairs = zip(blocks, map(read_maps, maps), strict=True)
-    write_csv(escape_formulas(summarize_stability(pairs)), stability)
+    write_csv(summarize_stability(pairs), stability)
 
 
 if __name__ == "__main__":

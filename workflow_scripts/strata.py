@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.strata import stratify
 from fidelity.summary import load_scores
@@ -27,7 +26,7 @@ def main(
         strata: the CSV to write.
     """
     table = stratify(load_scores(scores, combos), statistics, seed)
-    write_csv(escape_formulas(table), strata)
+    write_csv(table, strata)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from typing import Any
 from fidelity.coverage import check_coverage, cohort_of
 from fidelity.datasets.cases import read_cases
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.summary import load_scores, summarize
 
@@ -38,7 +37,7 @@ def main(
     table = load_scores(scores, combos)
     expected = cohort_of(read_cases(cases), cohort["annotated"], cohort["splits"])
     check_coverage(table, expected, cohort["incomplete"], cohort["partial"])
-    write_csv(escape_formulas(summarize(table, statistics, seed)), localization)
+    write_csv(summarize(table, statistics, seed), localization)
 
 
 if __name__ == "__main__":

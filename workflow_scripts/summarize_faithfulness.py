@@ -8,7 +8,6 @@ import pandas as pd
 from fidelity.faithfulness.registry import names_by
 from fidelity.faithfulness.table import join, summarize
 from fidelity.files import read_parquet, write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 
 
@@ -51,7 +50,7 @@ def main(
         for combo, one, other, third in zip(combos, faithfulness, scores, moved, strict=True)
     ]
     table = summarize(parts, metrics, primary, statistics, seed, given)
-    write_csv(escape_formulas(table), summary)
+    write_csv(table, summary)
     unasked = [] if names_by("sensitivity", metrics) else ["sensitivity_asked", "sensitivity_max"]
     joined = [
         table.assign(**combo)[
@@ -59,7 +58,7 @@ def main(
         ]
         for combo, table in parts
     ]
-    write_csv(escape_formulas(pd.concat(joined)), cases)
+    write_csv(pd.concat(joined), cases)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.files import read_parquet, write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.sanity.table import summarize
 
@@ -26,7 +25,7 @@ def main(
         output: the CSV to write.
     """
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, checks, strict=True)]
-    write_csv(escape_formulas(summarize(parts, statistics, seed)), output)
+    write_csv(summarize(parts, statistics, seed), output)
 
 
 if __name__ == "__main__":

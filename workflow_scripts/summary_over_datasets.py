@@ -47,16 +47,14 @@ def main(
     scored = _joined(localization, tables.LOCALIZATION_NUMBERS)
     classified = _joined(classification, tables.CLASSIFICATION_NUMBERS)
     beside = input_table(scored, datasets, metric, binarization)
-    write_csv(tables.escape_formulas(beside), inputs_table)
+    write_csv(beside, inputs_table)
     write_text(inputs_markdown, tables.to_markdown(input_tables(beside, datasets)))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *COMBO[1:], "class", "metric"]
-    write_csv(tables.escape_formulas(scored.sort_values(by, kind="stable")), localization_table)
+    write_csv(scored.sort_values(by, kind="stable"), localization_table)
     by = ["dataset", "split", "classifier", "class", "metric"]
-    write_csv(
-        tables.escape_formulas(classified.sort_values(by, kind="stable")), classification_table
-    )
+    write_csv(classified.sort_values(by, kind="stable"), classification_table)
     style.save(overview.draw(scored, metric, families), figure, dpi)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from fidelity.cohort import explained_cases
 from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas
 from fidelity.joblog import job_log
 from fidelity.metrics.conventions import policy_for
 from fidelity.tuning import tune
@@ -33,7 +32,7 @@ def main(
         policy_for("default", settings["empty"]),
         partial=settings.get("partial", False),
     )
-    write_csv(escape_formulas(table), output)
+    write_csv(table, output)
     for row in table.to_dict("records"):
         logging.info("%(class)s: threshold %(threshold)g, mean %(metric)s %(mean).4f, n %(n)d", row)
 

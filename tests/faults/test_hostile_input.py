@@ -26,6 +26,7 @@ from fidelity.datasets.cases import Case, read_cases, write_cases
 from fidelity.datasets.examine import check_inside
 from fidelity.datasets.listing import listing_digest
 from fidelity.errors import InputError
+from fidelity.files import write_csv
 from fidelity.formulas import escape_formulas, guard, restore_formulas, unguard
 from fidelity.masks import decode, encode, read_masks, write_masks
 from fidelity.settings.schema import schema
@@ -93,6 +94,13 @@ def test_negative_numbers_are_no_formulas():
     assert escaped["name"].tolist() == ["'=a", "''=b", "c"]
     assert escaped["value"].tolist() == [-1.5, -2.0, 3.0]
     assert restore_formulas(escaped).equals(frame)
+
+
+def test_every_csv_is_guarded_by_the_one_that_writes_it(tmp_path):
+    frame = pd.DataFrame({"name": ["=1+1", "plain"], "value": [-1.5, 2.0]})
+    write_csv(frame, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "name,value\n'=1+1,-1.5\nplain,2\n"
+    assert frame["name"].tolist() == ["=1+1", "plain"]
 
 
 def test_masks_as_png_under_names_of_any_kind(tmp_path):

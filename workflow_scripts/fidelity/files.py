@@ -1,6 +1,7 @@
 """Writing files so that a killed job never leaves a half-written one under the final name."""
 
 import errno
+import hashlib
 import json
 import os
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fidelity.errors import InputError
+from fidelity.formulas import escape_formulas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,11 +117,25 @@ def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a table as CSV, atomically and byte-identically for equal values.
 
     Args:
-        table: written without its index; floats with ten significant digits, missing as empty.
+        table: written without its index; floats with ten significant digits, missing as empty, text
+            that a spreadsheet would run as a formula guarded (`fidelity.formulas`).
         path: the CSV file.
     """
+    guarded = escape_formulas(table)
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+        guarded.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def write_parquet(table: "pd.DataFrame", path: str | Path) -> None:
+    """Write a table as Parquet, atomically, without its index."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def content_hash(path: str | Path) -> str:
+    """Hash a file's content: blake2b, 32 hexadecimal digits."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def read_json(path: str | Path) -> Any:

@@ -5,15 +5,12 @@ job, Snakemake would spend more time on these than on anything else when it plan
 in it, the list changes when a shard does, and those jobs are run again.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from fidelity.errors import InputError
-from fidelity.files import read_json, write_text
-
-BLOCK = 1 << 20
+from fidelity.files import content_hash, read_json, write_text
 
 
 def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str | Path) -> None:
@@ -25,7 +22,7 @@ def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str 
         output: the list, byte-identical for equal shards and classes.
     """
     said = read_json(classes)
-    said["shards"] = {Path(path).stem: _digest(Path(path)) for path in prepared}
+    said["shards"] = {Path(path).stem: content_hash(path) for path in prepared}
     write_text(output, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -59,11 +56,3 @@ def listed(path: str | Path) -> list[str]:
                 remedy="Delete it and run again",
             )
     return [str(shard) for shard in shards]
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as handle:
-        while block := handle.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -16,6 +16,7 @@ from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.partial import PartialStore
 from fidelity.explainers.registry import method_of
+from fidelity.files import content_hash
 from fidelity.maps import MapRecord, write_maps
 from fidelity.progress import Progress
 
@@ -76,9 +77,10 @@ def explain_shard(
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
     context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
     explain = module.make(context, settings)
+    learnt = "" if fitted is None else content_hash(fitted)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
-        _fingerprint(fingerprint, settings, target, seed, batch, _content(fitted), tasks),
+        _fingerprint(fingerprint, settings, target, seed, batch, learnt, tasks),
     )
     records: list[MapRecord] = []
     resumed = 0
@@ -237,10 +239,6 @@ def _record(
         reason = f"{type(explanation).__name__}: {explanation}"
         return MapRecord(*common, "failed", reason, seconds)
     return MapRecord(*common, "ok", "", seconds, explanation.extras, explanation.map)
-
-
-def _content(path: Path | None) -> str:
-    return "" if path is None else hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def _fingerprint(*parts: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from safetensors import safe_open
 
+from fidelity.files import content_hash
 from fidelity.provenance.machine import code_version, environment, hardware
 from fidelity.provenance.privacy import without_places
 from fidelity.provenance.steps import read_steps, totals
@@ -71,7 +72,7 @@ def build(
             "plugins": [plugins[path] for path in config["plugins"]],
         },
         "classifiers": {name: _model(path) for name, path in sorted(models.items())},
-        "tables": {path.name: file_hash(path) for path in sorted(tables)},
+        "tables": {path.name: content_hash(path) for path in sorted(tables)},
         "seeds": {
             "config": config["seed"],
             "training": {name: _training_seed(path) for name, path in sorted(models.items())},
@@ -83,15 +84,6 @@ def build(
         "notes": NOTES,
     }
     return without_places(found, folder.resolve())
-
-
-def file_hash(path: Path) -> str:
-    """Hash a file's content: blake2b, 32 hexadecimal digits."""
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def cases_digest(cases: Path) -> str:
@@ -107,7 +99,7 @@ def start_weights(config: Mapping[str, Any]) -> dict[str, str]:
     for name, entry in sorted(config["classifiers"].items()):
         weights = entry.get("weights")
         if weights is not None:
-            found[name] = file_hash(Path(weights)) if Path(weights).is_file() else str(weights)
+            found[name] = content_hash(weights) if Path(weights).is_file() else str(weights)
     return found
 
 
@@ -120,7 +112,7 @@ def _model(path: Path) -> dict[str, Any]:
     meta = _metadata(path)
     return {
         "architecture": meta["architecture"],
-        "digest": file_hash(path),
+        "digest": content_hash(path),
         "kept_epoch": meta["training"].get("epoch"),
     }
 
