@@ -44,13 +44,7 @@ container: COMPUTE["container"]
 
 
 # Explainers without a classifier are run once, under the reserved classifier `none`.
-COMBINATIONS = [
-    (classifier, explainer)
-    for explainer, entry in EXPLAINERS.items()
-    for classifier in (
-        CLASSIFIERS if method_of(entry["method"]).needs_classifier else ("none",)
-    )
-]
+COMBINATIONS = settings.combinations_of(EXPLAINERS, CLASSIFIERS)
 
 
 # Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.

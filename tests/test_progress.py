@@ -6,7 +6,8 @@ import pytest
 
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.progress import EVERY, Progress, duration, line
-from fidelity.study_progress import combinations_of, states
+from fidelity.settings import combinations_of
+from fidelity.study_progress import states
 
 NOW = 1_000_000.0
 

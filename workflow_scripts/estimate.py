@@ -7,13 +7,10 @@ import argparse
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import yaml
-
-from fidelity import settings
 from fidelity.errors import InputError
 from fidelity.estimate import START_SECONDS, Cost, estimate
+from fidelity.settings.reading import load_file
 
 
 def count_jobs(config: str, overrides: list[str]) -> int:
@@ -34,9 +31,7 @@ def main(config: str, overrides: list[str]) -> None:
         config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
     """
-    raw = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-    raw |= {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in overrides)}
-    loaded = settings.load(raw, config)
+    loaded = load_file(config, overrides)
     jobs = count_jobs(config, overrides)
     costs = [cost for dataset in loaded["datasets"] for cost in estimate(loaded, dataset)]
     costs.append(Cost("starting jobs and importing", jobs, jobs * START_SECONDS / 3600, 0))

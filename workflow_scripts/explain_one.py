@@ -8,10 +8,8 @@ import logging
 import sys
 from pathlib import Path
 
-import yaml
-
-from fidelity import settings
 from fidelity.errors import InputError
+from fidelity.settings.reading import load_file
 
 
 def main(
@@ -47,14 +45,8 @@ def main(
     Raises:
         InputError: see `fidelity.one_image`.
     """
-    given = Path(config)
-    if not given.is_file():
-        raise InputError("the config does not exist", file=config, remedy="Give CONFIG=…")
-    raw = yaml.safe_load(given.read_text(encoding="utf-8"))
-    if overrides:
-        raw |= {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in overrides)}
     # The study's images may be gone; its results are what is needed.
-    loaded = settings.load(raw, config, check_files=False)
+    loaded = load_file(config, overrides or (), check_files=False)
     for path, field in ((image, "IMAGE"), (lung, "LUNG")):
         if path is not None and not Path(path).is_file():
             raise InputError("the file does not exist", file=path, field=field)

@@ -8,11 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
-
 from fidelity import settings
 from fidelity.errors import InputError
-from fidelity.study_progress import combinations_of, states
+from fidelity.settings.reading import load_file
+from fidelity.study_progress import states
 
 
 def main(config: str, overrides: list[str]) -> None:
@@ -22,10 +21,10 @@ def main(config: str, overrides: list[str]) -> None:
         config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
     """
-    raw = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-    raw |= {key: yaml.safe_load(value) for key, value in (o.split("=", 1) for o in overrides)}
-    loaded = settings.load(raw, config, check_files=False)
-    combinations = combinations_of(loaded["explainers"], list(settings.expand_classifiers(loaded)))
+    loaded = load_file(config, overrides, check_files=False)
+    combinations = settings.combinations_of(
+        loaded["explainers"], settings.expand_classifiers(loaded)
+    )
     for dataset, entry in loaded["datasets"].items():
         if not entry["annotated_classes"]:
             continue

@@ -8,10 +8,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fidelity.datasets.cases import read_cases
-from fidelity.explainers.registry import method_of
 from fidelity.progress import line
 
 # A shard whose last batch is older has no job at work.
@@ -129,21 +127,3 @@ def _benchmark(path: Path) -> float | None:
             return float(list(csv.DictReader(handle, delimiter="\t"))[-1]["s"])
     except (OSError, IndexError, KeyError, ValueError):
         return None
-
-
-def combinations_of(
-    explainers: Mapping[str, Mapping[str, Any]], classifiers: Sequence[str]
-) -> list[tuple[str, str]]:
-    """List (classifier, explainer); explainers without one stand under `none`.
-
-    Args:
-        explainers: of the config.
-        classifiers: names, training seeds expanded.
-    """
-    return [
-        (classifier, name)
-        for name, entry in explainers.items()
-        for classifier in (
-            classifiers if method_of(entry["method"]).needs_classifier else ("none",)
-        )
-    ]

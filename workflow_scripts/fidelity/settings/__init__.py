@@ -12,6 +12,7 @@ from fidelity.settings.files import check_files as _check_files
 from fidelity.settings.layers import expand_layers, layer_sweeps
 from fidelity.settings.queries import (
     base_names,
+    combinations_of,
     confounded,
     data_origin,
     data_root,
@@ -28,6 +29,7 @@ __all__ = [
     "SUPERPIXEL_DEFAULTS",
     "base_names",
     "checked_explainers",
+    "combinations_of",
     "confounded",
     "data_origin",
     "data_root",

@@ -1,9 +1,11 @@
 """Questions that rules and checks ask of a loaded config."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from fidelity.binarizations.registry import RULES
+from fidelity.explainers.registry import method_of
 
 
 def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -22,6 +24,24 @@ def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
             key = name if len(settings["seeds"]) == 1 else f"{name}-s{seed}"
             expanded[key] = {**rest, "seed": seed}
     return expanded
+
+
+def combinations_of(
+    explainers: Mapping[str, Mapping[str, Any]], classifiers: Collection[str]
+) -> list[tuple[str, str]]:
+    """List (classifier, explainer); explainers without one stand under `none`.
+
+    Args:
+        explainers: of the config.
+        classifiers: names, training seeds expanded.
+    """
+    return [
+        (classifier, name)
+        for name, entry in explainers.items()
+        for classifier in (
+            classifiers if method_of(entry["method"]).needs_classifier else ("none",)
+        )
+    ]
 
 
 def data_root(config: dict[str, Any], dataset: str) -> Path | None:
