@@ -22,7 +22,7 @@ rule check_classifier:
         layers=layers_asked_for,
         backward=BACKWARD,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
-        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.cam_layers",
             "classifiers.store",
@@ -74,7 +74,7 @@ rule train:
         seed=cfg["seed"],
         compute={key: COMPUTE[key] for key in ("threads", "device", "dtype")},
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
-        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.train",
             "classifiers.store",
@@ -110,7 +110,7 @@ rule import_classifier:
     params:
         settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
-        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        plugins=plugins_of_classifier,
         digest=digests.module_digest("classifiers.store", "classifiers.labels"),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
@@ -140,7 +140,7 @@ rule predict:
         gpu=GPUS,
     params:
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
-        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.predict",
             "classifiers.store",

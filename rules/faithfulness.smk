@@ -28,7 +28,7 @@ rule faithfulness:
         target=cfg["explain"]["target"],
         seed=cfg["seed"],
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
-        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "faithfulness.answers",
             "faithfulness.cohort",

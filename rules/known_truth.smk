@@ -25,7 +25,7 @@ rule known_truth_accuracy:
     params:
         mark_class=mark_class_of,
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
-        plugins=lambda w: plugins_for(CLASSIFIERS[w.classifier]["architecture"]),
+        plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.predict",
             "classifiers.store",

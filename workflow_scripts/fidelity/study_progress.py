@@ -4,13 +4,13 @@ Nothing is opened but case tables and benchmarks: finished shards count whole, o
 the batches that their jobs have saved.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fidelity.datasets.cases import read_cases
 from fidelity.progress import line
+from fidelity.provenance.steps import benchmark_row
 
 # A shard whose last batch is older has no job at work.
 STALE_SECONDS = 1800.0
@@ -123,7 +123,7 @@ def _state(
 def _benchmark(path: Path) -> float | None:
     """Read the wall-clock seconds of a job; None if they were not written (yet)."""
     try:
-        with path.open(newline="", encoding="utf-8") as handle:
-            return float(list(csv.DictReader(handle, delimiter="\t"))[-1]["s"])
-    except (OSError, IndexError, KeyError, ValueError):
+        row = benchmark_row(path)
+        return None if row is None else float(row["s"])
+    except (OSError, ValueError):
         return None

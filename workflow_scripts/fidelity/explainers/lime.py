@@ -116,11 +116,9 @@ def explain_pictures(
     """
     first = _draw(pictures, settings, task, seeds[0])
     samples = len(first.rows)
-    # More rows than a batch of `adaptive` are a draw, even if they happen to be as many.
-    drawn_at_once = not settings["adaptive"] or samples <= settings["adaptive"]["batch"]
-    every_subset = drawn_at_once and samples == 2 ** int(pictures.live.sum())
-    if settings["sampling"] == "interpolated" and every_subset:
-        others = [first] * (len(seeds) - 1)  # every subset: nothing is drawn
+    adaptive = settings["adaptive"]
+    if _takes_all(pictures, settings, adaptive["batch"] if adaptive else settings["samples"]):
+        others = [first] * (len(seeds) - 1)  # nothing is drawn
     else:
         others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
     drawn = [first, *others]
@@ -180,13 +178,18 @@ def _draw_plain(
 def _rows(
     pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int, all_up_to: int
 ) -> torch.Tensor:
-    """Draw the rows; `interpolated` takes all subsets where they are no more than `all_up_to`."""
+    """Draw the rows, or list all subsets."""
     live = pictures.live.cpu().numpy()
-    if settings["sampling"] == "interpolated" and 2 ** int(live.sum()) <= all_up_to:
+    if _takes_all(pictures, settings, all_up_to):
         rows = all_subsets(live)
     else:
         rows = design(settings["sampling"], samples, len(live), seed)
     return torch.from_numpy(rows).to(pictures.live.device)
+
+
+def _takes_all(pictures: Perturbed, settings: dict[str, Any], all_up_to: int) -> bool:
+    """Whether the rows are all subsets, which `interpolated` takes if they are no more than so."""
+    return settings["sampling"] == "interpolated" and 2 ** int(pictures.live.sum()) <= all_up_to
 
 
 def _outputs(

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from fidelity.case_means import NUMBERS, case_means
 from fidelity.faithfulness.registry import METRICS
-from fidelity.statistics.resampling import mean_intervals
 from fidelity.summary import class_groups
 
 KEY = ["case", "class", "split"]
-NUMBERS = ["n", "n_patients", "n_undefined", "mean", "ci_low", "ci_high", "median"]
 CORRELATION = ["localization", "spearman", "p_value", "n_pairs"]
 GIVEN = "its maps are read, not computed: a changed image has none"
 FAITHFULNESS = [
@@ -114,24 +113,10 @@ def _summary(
     """Give the columns of one metric, from `metric` on."""
     if METRICS[name].by == "sensitivity":
         part = part[part["sensitivity_asked"]]
-    known = part[name].dropna()
-    (interval,) = mean_intervals(
-        part[name].to_numpy(dtype=float),
-        part[statistics["cluster"]].to_numpy(dtype=str),
-        replicates=statistics["replicates"],
-        alpha=statistics["alpha"],
-        seed=seed,
-    )
     return {
         "metric": name,
         "direction": METRICS[name].direction,
-        "n": len(part),
-        "n_patients": part["patient"].nunique(),
-        "n_undefined": len(part) - len(known),
-        "mean": interval.mean,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "median": known.median(),
+        **case_means(part, [name], statistics, seed)[name],
         "localization": primary,
         **_correlation(part, name, primary),
     }

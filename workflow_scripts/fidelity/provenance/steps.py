@@ -69,14 +69,19 @@ def without_times(provenance: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _account(file: Path, folder: Path) -> dict[str, Any]:
+def benchmark_row(file: Path) -> dict[str, str] | None:
+    """Read what Snakemake measured of a job, in its last repeat; None if it is not in the file."""
     with file.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
-    if not rows or "s" not in rows[-1]:
+    return rows[-1] if rows and "s" in rows[-1] else None
+
+
+def _account(file: Path, folder: Path) -> dict[str, Any]:
+    row = benchmark_row(file)
+    if row is None:
         raise InputError(
             "is no benchmark of Snakemake", file=file, remedy="Delete it and run its job again"
         )
-    row = rows[-1]
     passes = beside(folder / LOGS / file.relative_to(folder / BENCHMARKS).with_suffix(".log"))
     counts = json.loads(passes.read_text(encoding="utf-8")) if passes.is_file() else {}
     return {
