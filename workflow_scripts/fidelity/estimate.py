@@ -3,7 +3,6 @@
 The networks have random weights: time and size do not depend on what they have learnt.
 """
 
-import importlib
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -138,7 +137,7 @@ def time_fit(entry: dict[str, Any], side: int, compute: dict[str, Any], output: 
     shard = output.with_name("trial.h5")
     cases = [replace(trial_case(side), case=f"trial-{n}") for n in range(FIT_CASES)]
     write_prepared(shard, cases, {"image_size": side, "classes": list(TRIAL_CLASSES)})
-    module = importlib.import_module(f"fidelity.{method_of(entry['method']).module}")
+    module = method_of(entry["method"]).implementation()
     once = {**entry, "epochs": 1} if "epochs" in entry else entry
     started = time.perf_counter()
     module.fit([shard], [], once, 1, compute, output)
@@ -168,7 +167,7 @@ def time_explainer(
     """
     batch = compute["batch"]
     context = Context(classifier, batch, 1, entry["method"], fitted, compute)
-    module = importlib.import_module(f"fidelity.{method_of(entry['method']).module}")
+    module = method_of(entry["method"]).implementation()
     explain = module.make(context, {**entry, "plugins": plugins})
     task = Task(trial_case(side), "A", None if classifier is None else 0)
     started = time.perf_counter()

@@ -1,6 +1,5 @@
 """Calling an explainer again: on changed images, with changed weights, for another class."""
 
-import importlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,8 +18,7 @@ log = logging.getLogger(__name__)
 
 def explainer_of(context: Context, settings: dict[str, Any]) -> Explain:
     """Set up the explainer of a config entry, as the rule `explain` does."""
-    module = importlib.import_module(f"fidelity.{method_of(settings['method']).module}")
-    return module.make(context, settings)
+    return method_of(settings["method"]).implementation().make(context, settings)
 
 
 def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task]:

@@ -1,8 +1,10 @@
 """The explainers by name. Importing this imports no torch: Snakemake reads it when it parses."""
 
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 Family = Literal["perturbation", "cam", "gradient", "imported", "null", "ceiling"]
@@ -53,6 +55,10 @@ class Method:
     own_backward: bool = False
     given: bool = False
     per_grey_value: bool = False
+
+    def implementation(self) -> ModuleType:
+        """Import the module, which may import torch."""
+        return importlib.import_module(f"fidelity.{self.module}")
 
 
 # By the names of torchvision and timm. Not piecewise linear: GELU, SiLU, attention, layer norms.

@@ -1,7 +1,6 @@
 """Explain the cases of a shard: targets, batches, resuming, failures."""
 
 import hashlib
-import importlib
 import json
 import logging
 import time
@@ -72,7 +71,7 @@ def explain_shard(
     """
     method = method_of(settings["method"])
     tasks = list(tasks_of([prepared], classifier, target, labels, batch, predict))
-    module = importlib.import_module(f"fidelity.{method.module}")
+    module = method.implementation()
     asked = len(tasks)
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
     context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})

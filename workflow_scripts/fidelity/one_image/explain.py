@@ -1,6 +1,5 @@
 """Explaining one image as the workflow explains its cases: preprocessing, seeds and batches."""
 
-import importlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +219,7 @@ def _answer(
         trained.fitted(name),
         dict(config["compute"]),
     )
-    module = importlib.import_module(f"fidelity.{method.module}")
+    module = method.implementation()
     (explanation,) = module.make(context, settings)([task])
     case, saliency = task.case, explanation.map
     rule, binarization, given = trained.rule_of(name, task.cls)

@@ -1,7 +1,6 @@
 """Null baseline: another explainer on the classifier's architecture with random weights."""
 
 import dataclasses
-import importlib
 from typing import Any
 
 from fidelity.classifiers.randomised import randomised, weights_digest
@@ -40,6 +39,5 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     # Each trained network (each training seed) has a random twin of its own.
     trained = weights_digest(context.classifier)
     network = randomised(context.classifier, seed_for(context.seed, "random weights", trained))
-    module = importlib.import_module(f"fidelity.{method.module}")
     inner_context = dataclasses.replace(context, classifier=network, method=inner["method"])
-    return module.make(inner_context, inner)
+    return method.implementation().make(inner_context, inner)
