@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,12 +184,7 @@ def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame"
     """
     import pandas as pd
 
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's own are both
-        raise unreadable(path, error) from error
-    check_columns(table, needed, path)
-    return table
+    return _read_table(pd.read_parquet, path, needed)
 
 
 def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.DataFrame":
@@ -208,9 +203,15 @@ def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.Da
     """
     import pandas as pd
 
+    return _read_table(pd.read_csv, path, needed, **how)
+
+
+def _read_table(
+    read: Callable[..., "pd.DataFrame"], path: str | Path, needed: Iterable[str], **how: Any
+) -> "pd.DataFrame":
     try:
-        table = pd.read_csv(path, **how)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        table = read(path, **how)
+    except (OSError, ValueError) as error:  # pyarrow's errors are both, pandas' ValueErrors
         raise unreadable(path, error) from error
     check_columns(table, needed, path)
     return table
