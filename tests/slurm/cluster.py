@@ -20,7 +20,9 @@ PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "scancel", "sque
 # Where Debian puts daemons; not on everyone's PATH.
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 CPUS = 4
-MEMORY = 16000  # MB that the node claims; nothing reserves them
+# MB that the node claims; nothing reserves them. Four jobs of `explain` fit at once: else the order
+# of submission decides whether a test ends.
+MEMORY = 32000
 DEVICES = ("null", "zero", "full", "random")  # what every Linux has, called GPUs
 WAIT = 20.0  # seconds in which a daemon must answer
 
