@@ -75,7 +75,8 @@ def test_a_job_past_its_time_limit_goes_on_with_more(on_slurm, finished):
     study = on_slurm
     study.watch()
     (study.folder / "slow").write_text("60")
-    head = study.start("--set-resources", "explain:runtime=attempt", *SHARDS[:1])
+    # Targets first: `--set-resources` takes all that follows it.
+    head = study.start(*SHARDS[:1], "--set-resources", "explain:runtime=attempt")
     printed = head.finish()
     assert re.search("failed, SLURM status is: 'TIMEOUT'", printed)
     assert finished_jobs(printed) == ["explain"]
@@ -91,7 +92,7 @@ def test_a_job_past_its_memory_is_given_more(on_slurm, finished):
     """PyTorch does not fit beside two Snakemakes in 500 MB; the retry has eight times as much."""
     study = on_slurm
     study.watch()
-    printed = study.start("--set-resources", "explain:mem_mb=500*attempt**3", *SHARDS).finish()
+    printed = study.start(*SHARDS, "--set-resources", "explain:mem_mb=500*attempt**3").finish()
     # Without cgroups SLURM looks at the memory itself, and says FAILED.
     assert re.search("failed, SLURM status is: '(FAILED|OUT_OF_MEMORY)'", printed)
     assert finished_jobs(printed) == ["explain"] * 3
