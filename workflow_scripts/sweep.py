@@ -1,10 +1,13 @@
 """Score the maps of one explainer at every threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
 
 from fidelity.cohort import explained_cases, order_of
 from fidelity.datasets.prepared_list import listed
@@ -26,6 +29,21 @@ COLUMNS = {
     "dice": "float64",
     "reference_empty": "bool",
 }
+SCHEMA = pa.schema(
+    [(name, pa.string() if kind == "str" else kind.replace("float64", "double"))
+     for name, kind in COLUMNS.items()]
+)  # fmt: skip
+# Cases that are a table at a time; the curves alone of all cases lie in memory.
+GROUP = 512
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Scores of one map at all thresholds, and what is said of the case beside them."""
+
+    about: dict[str, str | bool]
+    iou: np.ndarray
+    dice: np.ndarray
 
 
 def main(
@@ -46,7 +64,7 @@ def main(
     thresholds = np.linspace(0, 1, settings["thresholds"])
     policy = policy_for(settings.get("protocol", "default"), settings.get("empty"))
     size = settings["scoring_size"]
-    parts: dict[tuple, pd.DataFrame] = {}
+    found: dict[tuple, Curves] = {}
     for case, record in explained_cases(maps, prepared):
         if record.map is None or record.cls not in case.references:
             continue
@@ -62,23 +80,30 @@ def main(
             map01 = map01 * lung
         reference = reference_in_frame(case, record.cls, size)
         iou, dice = overlap_curves(map01, reference, thresholds, policy)
-        parts[order_of(case.split, case.case, record.cls)] = pd.DataFrame(
-            {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
-                "target_class": record.target,
-                "threshold": thresholds,
-                "iou": iou,
-                "dice": dice,
-                "reference_empty": not reference.any(),
-            }
-        )
-    rows = [parts[key] for key in sorted(parts)]
-    table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(COLUMNS))
-    with atomic_path(output) as temporary:
-        table.astype(COLUMNS).to_parquet(temporary, index=False)
+        about = {
+            "case": case.case,
+            "patient": case.patient,
+            "split": case.split,
+            "class": record.cls,
+            "target_class": record.target,
+            "reference_empty": not reference.any(),
+        }
+        found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)
+    with atomic_path(output) as temporary, parquet.ParquetWriter(temporary, SCHEMA) as writer:
+        for table in _tables([found[key] for key in sorted(found)], thresholds):
+            writer.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
+
+
+def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFrame]:
+    """Give the rows of some cases at a time; one empty table if there are none."""
+    for start in range(0, max(len(curves), 1), GROUP):
+        part = curves[start : start + GROUP]
+        about = pd.DataFrame([one.about for one in part], columns=list(COLUMNS))
+        table = about.loc[about.index.repeat(len(thresholds))]
+        table["threshold"] = np.tile(thresholds, len(part))
+        for name in ("iou", "dice"):
+            table[name] = np.concatenate([getattr(one, name) for one in part] or [[]])
+        yield table.astype(COLUMNS)
 
 
 if __name__ == "__main__":
