@@ -108,8 +108,8 @@ def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study
         }
     )  # fmt: skip
     table_study.write(config)
-    table_study.snakemake()
-    assert table_study.jobs() == {}
+    table_study.snakemake("tables")
+    assert table_study.jobs("tables") == {}
     for classifier in ("net-s1", "net-s2", "loaded", "tiny"):
         for explainer in ("gradcam", "gradient"):
             scores = _scores(table_study, f"{classifier}/{explainer}")
@@ -135,6 +135,7 @@ def test_null_baselines_alone(table_study):
     config["explainers"] = {"noise": {"method": "random_superpixels"}}
     table_study.write(config)
     table_study.snakemake()
+    assert table_study.jobs() == {}
     table = pd.read_csv(table_study.folder / "results/mine/tables/localization.csv")
     assert set(table.classifier) == {"none"}
     assert (table_study.folder / "results/mine/figures/none/gallery-half.png").is_file()

@@ -58,11 +58,11 @@ PARTS = {name: "net" if name in ("gradcam", "chance") else "none" for name in EX
 
 @pytest.fixture(scope="module")
 def instrument(tmp_path_factory) -> Study:
-    """The study, run once from nothing; its tests change it in their order."""
+    """The study's tables, made once from nothing; its tests change it in their order."""
     study = Study(tmp_path_factory.mktemp("instrument") / "project")
     copy_project(study.folder)
     study.write(CONFIG)
-    study.snakemake()
+    study.snakemake("tables")
     return study
 
 
@@ -163,7 +163,7 @@ def test_a_changed_tuning_touches_the_tuned_masks_alone(instrument):
     config = copy.deepcopy(CONFIG)
     config["binarizations"]["tuned"]["metric"] = "dice"
     instrument.write(config)
-    jobs = instrument.jobs()
+    jobs = instrument.jobs("tables")
     assert jobs["tune"] == len(EXPLAINERS)
     assert not {"explain", "fit", "sweep", "rank", "train"} & set(jobs)
 
@@ -173,7 +173,7 @@ def test_a_changed_ceiling_is_fitted_again_alone(instrument):
     config["binarizations"]["tuned"]["metric"] = "dice"
     config["explainers"]["unet"]["channels"] = 8
     instrument.write(config)
-    jobs = instrument.jobs()
+    jobs = instrument.jobs("tables")
     assert jobs["fit"] == 1
     assert jobs["explain"] == 2
     assert "train" not in jobs

@@ -90,7 +90,7 @@ def test_nothing_is_done_twice(study):
 def test_adding_a_threshold(study, config):
     config["binarizations"]["high"] = {"method": "fixed", "threshold": 0.8}
     study.write(config)
-    jobs = study.jobs()
+    jobs = study.jobs("tables")
     assert not DEAR & set(jobs)
     assert (jobs["binarize"], jobs["score"]) == (4, 4)
     assert not {"sweep", "rank"} & set(jobs)
@@ -137,7 +137,7 @@ def test_changing_a_figure_setting(study, config):
 def test_editing_one_explainer_reruns_it_alone(study):
     path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
     path.write_text(path.read_text() + "\nEDITED = True\n")
-    jobs = study.jobs()
+    jobs = study.jobs("tables")
     assert jobs["explain"] == 3
     assert (jobs["sweep"], jobs["binarize"]) == (1, 1)
     assert not {"train", "prepare", "predict"} & set(jobs)
@@ -169,7 +169,7 @@ def _first(study, split):
 def test_adding_a_test_image_reexplains_its_shard_only(study):
     weights = study.read("small/net/model.safetensors")
     _add_image(study, "Test", "added", _first(study, "Test"))
-    jobs = study.jobs()
+    jobs = study.jobs("tables")
     assert jobs["prepare"] == 1
     assert jobs["explain"] == 4  # one shard of four explainers
     assert "train" not in jobs
@@ -180,7 +180,7 @@ def test_adding_a_test_image_reexplains_its_shard_only(study):
 
 def test_adding_a_training_image_retrains(study):
     _add_image(study, "Train", "added", _first(study, "Train"))
-    jobs = study.jobs()
+    jobs = study.jobs("results/small/net/model.safetensors")
     assert jobs["prepare"] == 1
     assert jobs["train"] == 1
 
