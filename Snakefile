@@ -58,6 +58,7 @@ localrules:
     figure_lesion_size,
     figure_agreement,
     figure_sanity,
+    figure_faithfulness,
     figure_known_truth,
     known_truth,
     summary_over_datasets,

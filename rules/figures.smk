@@ -316,6 +316,43 @@ rule figure_sanity:
         "../workflow_scripts/figure_sanity.py"
 
 
+rule figure_faithfulness:
+    input:
+        faithfulness="results/{dataset}/tables/faithfulness.csv",
+        localization="results/{dataset}/tables/localization.csv",
+    output:
+        png=report(
+            "results/{dataset}/figures/{classifier}/faithfulness.png",
+            caption="captions/faithfulness.rst",
+            category="{dataset}",
+            subcategory="Faithfulness",
+            labels={
+                "classifier": "{classifier}",
+                "content": "Faithfulness against localization",
+            },
+        ),
+        pdf="results/{dataset}/figures/{classifier}/faithfulness.pdf",
+    log:
+        "results/logs/{dataset}/{classifier}/figure_faithfulness.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/figure_faithfulness.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(20),
+    params:
+        binarization=PRIMARY_BINARIZATION,
+        settings=DRAWING,
+        digest=digests.module_digest(
+            "figures.faithfulness", "faithfulness.registry", "tables.layout"
+        ),
+    message:
+        "Drawing faithfulness against localization of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/figure_faithfulness.py"
+
+
 rule figure_lesion_size:
     input:
         scores=primary_scores_of_classifier,

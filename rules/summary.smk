@@ -163,6 +163,12 @@ rule figures:
             format=["png", "pdf"],
         ),
         expand(
+            "results/{dataset}/figures/{classifier}/faithfulness.{format}",
+            dataset=STUDIES if FAITHFULNESS_PAIRS else [],
+            classifier=CLASSIFIERS,
+            format=["png", "pdf"],
+        ),
+        expand(
             "results/{dataset}/figures/{classifier}/sanity.{format}",
             dataset=STUDIES if SANITY_PAIRS else [],
             classifier=CLASSIFIERS,

@@ -171,7 +171,8 @@ def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(table_stu
     plan = table_study.plan()
     assert (plan["faithfulness"], plan["sensitivity"], plan["sanity"]) == (2, 2, 1)
     figure = "results/mine/figures/net/sanity.png"
-    table_study.snakemake("results/mine/tables/faithfulness.csv", figure)
+    joined = "results/mine/figures/net/faithfulness.png"
+    table_study.snakemake("results/mine/tables/faithfulness.csv", figure, joined)
     folder = table_study.folder / "results/mine/tables"
     table = pd.read_csv(folder / "faithfulness.csv")
     assert set(table.explainer) == {"gradcam", "noise"}
@@ -191,6 +192,7 @@ def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(table_stu
     }  # fmt: skip
     assert set(sanity.loc[sanity.depth == 1, "layer"]) == {"fc"}
     assert (table_study.folder / figure).with_suffix(".pdf").is_file()
+    assert (table_study.folder / joined).with_suffix(".pdf").is_file()
 
 
 def test_gradients_are_explained_and_networks_without_a_rule_stop_the_study(table_study):

@@ -1,0 +1,103 @@
+"""Faithfulness against localization: do the maps that point at the disease show what is used?"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
+from fidelity.figures import style
+from fidelity.metrics.registry import METRICS
+from fidelity.summary import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
+
+COLUMNS = 3
+NUMBERS = ["mean", "ci_low", "ci_high"]
+
+
+def draw(
+    faithfulness: pd.DataFrame,
+    localization: pd.DataFrame,
+    binarization: str,
+    families: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw one panel per faithfulness metric: a point per explainer, with both intervals.
+
+    Args:
+        faithfulness: faithfulness.csv, one classifier's rows; `localization` names the metric that
+            it was correlated with.
+        localization: localization.csv, rows of the same explainers, null baselines included.
+        binarization: whose masks count; ignored by metrics that need no mask.
+        families: explainer → family, which decides its look.
+
+    Returns:
+        The figure: test split, all classes together where there are several, default protocol.
+        Triangles in the titles say which way is better.
+    """
+    measured = _pooled(keep_test_split(faithfulness))
+    found = _pooled(keep_test_split(localization))
+    names = [
+        name
+        for name in FAITHFULNESS
+        if measured.loc[measured["metric"] == name, "mean"].notna().any()
+    ]
+    if not names:
+        return style.message("No faithfulness was measured, or no map has a value.")
+    primary = measured["localization"].iloc[0]
+    found = found[
+        (found["metric"] == primary)
+        & (found["protocol"] == DEFAULT_PROTOCOL)
+        & found["binarization"].isin([binarization, "none"])
+    ].set_index("explainer")
+    explainers = [name for name in measured["explainer"].unique() if name in found.index]
+    if not explainers:
+        return style.message("Nothing was scored that faithfulness could stand beside.")
+    looks = style.looks(explainers, families)
+    rows = -(-len(names) // COLUMNS)
+    columns = min(len(names), COLUMNS)
+    fig, axes = style.figure(rows, columns, height=2.5 * rows + 0.6)
+    title = METRICS[primary].title if primary in METRICS else primary
+    for axis, name in zip(axes.flat, names, strict=False):
+        of_metric = measured[measured["metric"] == name].set_index("explainer")
+        for explainer in explainers:
+            if explainer in of_metric.index:
+                _point(axis, found.loc[explainer], of_metric.loc[explainer], looks[explainer])
+        metric = FAITHFULNESS[name]
+        sign = "▲ higher" if metric.direction == "higher" else "▼ lower"
+        axis.set_title(f"{metric.title} ({sign} is better)", loc="left", fontsize=8)
+        axis.set_xlabel(title)
+        if metric.squared:
+            axis.set_yscale("log")
+    for axis in axes.flat[len(names) :]:
+        axis.axis("off")
+    handles = [
+        axes[0, 0].plot([], [], linestyle="none", marker=look.marker, color=look.colour)[0]
+        for look in looks.values()
+    ]
+    fig.legend(handles, looks, loc="outside lower center", ncols=min(5, len(looks)))
+    return fig
+
+
+def _pooled(table: pd.DataFrame) -> pd.DataFrame:
+    pooled = table[table["class"] == ALL_CLASSES]
+    return pooled if len(pooled) else table
+
+
+def _point(axis: Axes, across: pd.Series, up: pd.Series, look: style.Look) -> None:
+    axis.errorbar(
+        across["mean"],
+        up["mean"],
+        xerr=_errors(across),
+        yerr=_errors(up),
+        color=look.colour,
+        marker=look.marker,
+        markersize=5,
+        elinewidth=0.7,
+        linestyle="none",
+    )
+
+
+def _errors(row: pd.Series) -> Sequence[Sequence[float]]:
+    mean, low, high = (float(row[name]) for name in NUMBERS)
+    return np.abs([[low - mean], [high - mean]])
