@@ -40,6 +40,8 @@ class Method:
             logit: infidelity multiplies them by how much a pixel changed, not by whether it did.
         case_by_case: gives each case forward passes of its own, so that grouping saves it nothing:
             every case is stored when it is done, not every batch.
+        takes_minutes: runs no network, and yet a shard of it may take minutes: on a cluster it is
+            submitted, where other null baselines run on the machine that Snakemake runs on.
     """
 
     module: str
@@ -58,6 +60,7 @@ class Method:
     given: bool = False
     per_grey_value: bool = False
     case_by_case: bool = False
+    takes_minutes: bool = False
 
     def implementation(self) -> ModuleType:
         """Import the module, which may import torch."""
@@ -257,6 +260,7 @@ METHODS: dict[str, Method] = {
         "null",
         "null baseline: LIME's superpixels with random weights",
         needs_classifier=False,
+        takes_minutes=True,  # quickshift: 0.2 s at 224 px, 5 s at 1024 px
     ),
     "lower_lung": Method(
         "explainers.baselines.lower_lung",
@@ -328,6 +332,7 @@ METHODS: dict[str, Method] = {
         "maps or masks made elsewhere",
         needs_classifier=False,
         given=True,
+        takes_minutes=True,  # 0.2 s to store one of 6.5 megapixels
     ),
 }
 
