@@ -25,10 +25,13 @@ def main(config: str, overrides: list[str]) -> None:
     loaded = load_file(config, overrides, check_files=False)
     classifiers = settings.expand_classifiers(loaded)
     combinations = settings.combinations_of(loaded["explainers"], classifiers)
+    folder, now, lines = Path.cwd(), time.time(), []
     for dataset, entry in loaded["datasets"].items():
-        for name, classifier in classifiers.items():
-            if classifier["training"] is not None:
-                print(training_line(name, classifier["training"], dataset, Path.cwd(), time.time()))
+        lines += [
+            training_line(name, classifier["training"], dataset, folder, now)
+            for name, classifier in classifiers.items()
+            if classifier["training"] is not None
+        ]
         if not entry["annotated_classes"]:
             continue
         found = states(
@@ -36,10 +39,11 @@ def main(config: str, overrides: list[str]) -> None:
             dataset,
             entry["annotated_classes"],
             loaded["explain"]["splits"],
-            Path.cwd(),
-            time.time(),
+            folder,
+            now,
         )
-        print(*found or [f"{dataset}: its cases are not listed yet"], sep="\n")
+        lines += map(str, found) if found else [f"{dataset}: its cases are not listed yet"]
+    sys.stdout.write("\n".join([*lines, ""]))
 
 
 if __name__ == "__main__":
