@@ -211,6 +211,13 @@ NETWORK_EXPLAINERS = [
     if method_of(entry["method"]).needs_classifier
     or method_of(entry["method"]).own_network
 ]
+# Those without, on one core: of seconds per shard, and those that may take minutes.
+CPU_EXPLAINERS = [
+    name
+    for name, entry in EXPLAINERS.items()
+    if method_of(entry["method"]).takes_minutes
+]
+LIGHT_EXPLAINERS = sorted(set(EXPLAINERS) - {*NETWORK_EXPLAINERS, *CPU_EXPLAINERS})
 
 
 def explain_compute(w):

@@ -100,8 +100,17 @@ rule explain:
 # A rule of its own: seconds per shard, and a SLURM array asks for all its jobs what one of them needs.
 use rule explain as explain_without_network with:
     wildcard_constraints:
-        explainer=any_of(sorted(set(EXPLAINERS) - set(NETWORK_EXPLAINERS))),
+        explainer=any_of(LIGHT_EXPLAINERS),
     threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(60),
+
+
+# The same where it is not seconds: no local rule, so that no cluster's head node does it.
+use rule explain_without_network as explain_on_cpu with:
+    wildcard_constraints:
+        explainer=any_of(CPU_EXPLAINERS),
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(240),

@@ -5,6 +5,8 @@ import os
 import pytest
 
 from fidelity.datasets.cases import Case, write_cases
+from fidelity.explainers.partial import PartialStore
+from fidelity.maps import MapRecord
 from fidelity.progress import EVERY, Progress, duration, line
 from fidelity.settings import combinations_of
 from fidelity.study_progress import states
@@ -75,6 +77,18 @@ def _shard(folder, name, sick, healthy):
     write_cases(folder / "results/d/shards" / f"{name}.csv", cases)
 
 
+def _save(maps, shard, cases, seconds, fingerprint="now", age=5.0):
+    """Store cases as their job does, one by one, all saved so long ago."""
+    store = PartialStore(maps / ".partial" / shard, fingerprint)
+    for index in cases:
+        store.save(index, [MapRecord(f"{shard}-{index}", "A", "", "ok", "", seconds)])
+        os.utime(store.folder / f"{index:06d}.h5", (NOW - age, NOW - age))
+
+
+def _progress(folder, pairs=(("net", "lime"),)):
+    return states(pairs, "d", ["A"], ["test"], folder, NOW)
+
+
 def test_a_study_is_read_from_disk(tmp_path):
     for name, sick in (("test-000", 10), ("test-001", 20), ("test-002", 30), ("train-000", 99)):
         _shard(tmp_path, name, sick, 5)
@@ -85,32 +99,41 @@ def test_a_study_is_read_from_disk(tmp_path):
     benchmark.parent.mkdir(parents=True)
     benchmark.write_text("s\th:m:s\n20.0\t0:00:20\n")
     # One shard at work, and one whose job was killed yesterday.
-    for shard, batches, age in (("test-001", 3, 5.0), ("test-002", 1, 86400.0)):
-        for index in range(batches):
-            path = maps / ".partial" / shard / f"{index:06d}.h5"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            os.utime(path, (NOW - age, NOW - age))
-    pairs = [("net", "lime"), ("none", "lung")]
-    lime, lung = states(pairs, "d", ["A"], ["test"], 4, tmp_path, NOW)
+    _save(maps, "test-001", range(12), 2.0)
+    _save(maps, "test-002", range(4), 2.0, age=86400.0)
+    lime, lung = _progress(tmp_path, [("net", "lime"), ("none", "lung")])
     assert (lime.done, lime.total, lime.seconds, lime.jobs) == (10 + 12 + 4, 60, 2.0, 1)
     assert str(lime) == "lime, net, d: 26 of 60 cases, 2.00 s per case, 1 min 8 s left"
     assert str(lung) == "lung, none, d: 0 of 60 cases"
 
 
-def test_an_unfinished_first_shard_is_timed_by_its_batches(tmp_path):
+def test_the_first_case_that_is_saved_times_a_shard(tmp_path):
     _shard(tmp_path, "test-000", 20, 0)
-    for index in range(3):
-        path = tmp_path / "results/d/net/lime/maps/.partial/test-000" / f"{index:06d}.h5"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        os.utime(path, (NOW - 24 + 12 * index,) * 2)
-    (state,) = states([("net", "lime")], "d", ["A"], ["test"], 4, tmp_path, NOW)
-    assert (state.done, state.seconds, state.jobs) == (12, 3.0, 1)
+    _save(tmp_path / "results/d/net/lime/maps", "test-000", [0], 3.0)
+    (state,) = _progress(tmp_path)
+    assert str(state) == "lime, net, d: 1 of 20 cases, 3.00 s per case, 57 s left"
+
+
+def test_cases_that_the_job_at_work_will_discard_do_not_count(tmp_path):
+    _shard(tmp_path, "test-000", 20, 0)
+    maps = tmp_path / "results/d/net/lime/maps"
+    _save(maps, "test-000", range(9), 8.0, "other settings", age=900.0)
+    _save(maps, "test-000", range(2), 3.0)
+    (state,) = _progress(tmp_path)
+    assert (state.done, state.seconds) == (2, 3.0)
+
+
+def test_a_damaged_batch_is_no_reason_to_fail(tmp_path):
+    _shard(tmp_path, "test-000", 20, 0)
+    maps = tmp_path / "results/d/net/lime/maps"
+    _save(maps, "test-000", range(2), 3.0)
+    (maps / ".partial/test-000/000002.h5").write_bytes(b"cut off")
+    (state,) = _progress(tmp_path)
+    assert str(state) == "lime, net, d: 0 of 20 cases"
 
 
 def test_nothing_is_said_of_cases_that_are_not_listed(tmp_path):
-    assert states([("net", "lime")], "d", ["A"], ["test"], 4, tmp_path, NOW) == []
+    assert _progress(tmp_path) == []
 
 
 def test_explainers_without_a_classifier_are_counted_once():

@@ -57,7 +57,12 @@ MISTAKES = [
     (("explainers", "lime", "samples"), "many", r"explainers\.lime\.samples.*'many'"),
     (("datasets", "demo", "source"), "phantm", r"datasets\.demo\.source.*'phantom'"),
     (("datasets", "demo", "input"), "lung_crp", r"datasets\.demo\.input.*'lung_crop'"),
-    (("datasets", "demo", "annotated_classes"), ["COVID"], r"no class 'COVID'.*'COVID-19'"),
+    (
+        ("datasets", "demo", "annotated_classes"),
+        ["COVID"],
+        r"demo\.annotated_classes.*no class 'COVID'.*'COVID-19'",
+    ),
+    (("datasets", "demo", "shortcut"), {"class": "Norml"}, r"demo\.shortcut\.class.*'Normal'"),
     (("datasets", "demo", "labels"), {"COVID-19": None}, r"annotated but left out"),
     (("datasets", "demo", "lung_masks"), "none", r"explainers\.lung_mask.*needs lung masks"),
     (("datasets", "summary"), {"source": "phantom", "annotated_classes": ["COVID-19"]}, "reserved"),
@@ -93,6 +98,12 @@ def test_mistakes_are_named(demo, path, value, message):
     with pytest.raises(InputError, match=message) as caught:
         settings.load(demo, "config/mine.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_drawn_chests_are_not_searched_for_duplicates_unless_asked(demo):
+    assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "off"
+    demo["datasets"]["demo"]["near_duplicates"] = "report"
+    assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "report"
 
 
 def test_missing_key_is_named(demo):

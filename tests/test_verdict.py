@@ -341,15 +341,19 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     )
     said = " ".join(texts(chapter, "What do"))
     assert "The unit of analysis is the image" in said
-    assert "accuracy is 0.600 (test split, 90 images), below 0.65" in said
+    assert (
+        "accuracy is 0.600, 95 % interval 0.50 to 0.70 (test split, 90 images), below 0.65" in said
+    )
     assert "one trained network (one seed)" in said
     assert "Empty predicted masks: lime 3 of 60." in said
     assert "Cases without a defined score: lime 1 of 60." in said
     assert "2 cases with an empty reference mask are counted, not averaged." in said
     fine = chapter_of(rows, families, classification=pd.DataFrame([{**quality, "value": 0.9}]))
     said = " ".join(texts(fine, "What do"))
-    assert "accuracy is 0.900 (test split, 90 images)." in said
+    assert "accuracy is 0.900, 95 % interval 0.82 to 0.95 (test split, 90 images)." in said
     assert "No predicted mask is empty. Every case has a score." in said
+    many = chapter_of(rows, families, classification=pd.DataFrame([{**quality, "n": 100}]))
+    assert "accuracy is 0.600 (test split, 100 images)" in " ".join(texts(many, "What do"))
     several = pd.DataFrame(
         {**quality, "metric": metric, "value": value}
         for metric, value in (("accuracy", 0.9), ("subset_accuracy", 0.3), ("macro_auc", 0.55))
@@ -372,7 +376,10 @@ def test_a_classifier_that_only_names_the_commonest_class_is_weak():
         if part.title.startswith("What do")
     )
     (said,) = (s for g in section.groups for s in g.sentences if "accuracy is" in s.text)
-    assert "accuracy is 0.800, balanced over the classes 0.340 (test split, 90 images)" in said.text
+    assert (
+        "accuracy is 0.800, 95 % interval 0.71 to 0.87, balanced over the classes 0.340"
+        " (test split, 90 images)" in said.text
+    )
     assert "below 0.65" in said.text
     assert said.outcome == "warning"
     fine = pd.DataFrame([quality, {**balanced, "value": 0.7}])

@@ -41,7 +41,7 @@ def main(
     """
     # Through the link, so that errors name the user's own folder.
     root = (Path(raw_dir) / "data").resolve()
-    with under(f"datasets.{name}"):
+    with under(f"datasets.{name}", settings):
         found, left_out, names = index.index_cases(source, root, settings, near_duplicates)
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():

@@ -1,4 +1,4 @@
-"""Say how far a running study is, one line per explainer: `make progress CONFIG=…`.
+"""Say how far a running study is, one line per training and explainer: `make progress CONFIG=…`.
 
 Not a rule: it reads what lies in results/, in any terminal, while Snakemake works or after.
 """
@@ -12,6 +12,7 @@ from fidelity import settings
 from fidelity.errors import InputError
 from fidelity.settings.reading import load_file
 from fidelity.study_progress import states
+from fidelity.training_progress import training_line
 
 
 def main(config: str, overrides: list[str]) -> None:
@@ -22,10 +23,15 @@ def main(config: str, overrides: list[str]) -> None:
         overrides: key=value, as Snakemake's --config takes them.
     """
     loaded = load_file(config, overrides, check_files=False)
-    combinations = settings.combinations_of(
-        loaded["explainers"], settings.expand_classifiers(loaded)
-    )
+    classifiers = settings.expand_classifiers(loaded)
+    combinations = settings.combinations_of(loaded["explainers"], classifiers)
+    folder, now, lines = Path.cwd(), time.time(), []
     for dataset, entry in loaded["datasets"].items():
+        lines += [
+            training_line(name, classifier["training"], dataset, folder, now)
+            for name, classifier in classifiers.items()
+            if classifier["training"] is not None
+        ]
         if not entry["annotated_classes"]:
             continue
         found = states(
@@ -33,11 +39,11 @@ def main(config: str, overrides: list[str]) -> None:
             dataset,
             entry["annotated_classes"],
             loaded["explain"]["splits"],
-            loaded["compute"]["batch"],
-            Path.cwd(),
-            time.time(),
+            folder,
+            now,
         )
-        print(*found or [f"{dataset}: its cases are not listed yet"], sep="\n")
+        lines += map(str, found) if found else [f"{dataset}: its cases are not listed yet"]
+    sys.stdout.write("\n".join([*lines, ""]))
 
 
 if __name__ == "__main__":

@@ -162,6 +162,9 @@ def test_unknown_names_suggest_near_ones():
         build("resnet_18", 3)
     with pytest.raises(InputError, match="Did you mean .*convnext_atto"):
         build("timm:convnext_ato", 3)
+    # As it is written in a config: torchvision has a resnet18 of its own.
+    with pytest.raises(InputError, match=r"Did you mean timm:resnet\w+ or timm:resnet"):
+        build("timm:resnet81", 3)
 
 
 def test_plugin(tmp_path):

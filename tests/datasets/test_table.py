@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small_data import write_image
 
+import index_cases as index_script
 from fidelity.datasets.index import index_cases
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.table import find_cases
@@ -120,6 +121,26 @@ def test_a_column_of_another_name_is_explained(root, header, said):
     (root / "t.csv").write_text(header + "\n")
     with pytest.raises(InputError, match=said):
         index_cases("table", root, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"annotated_classes": ["Nodul"]},
+            r"t\.csv, 'datasets\.mine\.annotated_classes'.*'mask:Nodule'",
+        ),
+        # Columns are none of the config's keys.
+        ({"header": "case,split,class,image"}, r"t\.csv, 'label': .*is missing"),
+    ],
+)
+def test_a_misspelt_class_is_told_with_the_key_of_the_config(root, change, said):
+    if header := change.pop("header", None):
+        (root / "t.csv").write_text(header + "\n")
+    (root / "data").symlink_to(root)
+    outputs = [root / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
+    with pytest.raises(InputError, match=said):
+        index_script.main(root, "mine", SETTINGS | change, "table", {}, *outputs)
 
 
 def test_a_mask_file_that_is_absent_is_not_said_to_be_no_mask(root):

@@ -13,6 +13,7 @@ from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.errors import InputError
 from fidelity.explainers import runner
 from fidelity.explainers.baselines import centre_prior
+from fidelity.explainers.partial import finished
 from fidelity.explainers.registry import method_of
 from fidelity.maps import read_maps
 from fidelity.masks import read_masks
@@ -21,7 +22,7 @@ from fidelity.metrics.registry import select
 from fidelity.predictions import read_status
 from fidelity.scoring import score_cohort
 
-LABELS = {"a": "B"}
+LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
 GRADCAM = {"method": "gradcam", "layer": "auto"}
 PRIOR = {"method": "centre_prior", "sigma": 0.25}
@@ -245,6 +246,37 @@ def test_shards_order_and_batches_that_are_not_full_change_no_bit(
         found.append(stored)
     assert len(found[0]) == 5
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("name", "saved"), [("lime", 3), ("rise", 3), ("smoothgrad", 2)])
+def test_what_takes_case_by_case_is_stored_case_by_case(
+    tmp_path, cases, classifier, entries, name, saved, monkeypatch
+):
+    """Killed after three cases, of which one has two classes; batches are of two."""
+    two = dataclasses.replace(
+        cases[1], references={**cases[1].references, "b": cases[1].lung_native}
+    )
+    shard = tmp_path / "test-000.h5"
+    attrs = {"image_size": 64, "classes": ["A", "B", "C"]}
+    write_prepared(shard, [cases[0], two, *cases[2:]], attrs)
+    save, kept = runner.PartialStore.save, 3 if saved == 3 else 1
+
+    def killed(self, index, records):
+        if index == kept:
+            raise KeyboardInterrupt
+        save(self, index, records)
+
+    monkeypatch.setattr(runner.PartialStore, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _run(shard, tmp_path, classifier, entries[name])
+    found = finished(tmp_path / "maps" / ".partial" / "test-000")
+    assert found.cases == saved
+    assert found.seconds > 0
+    monkeypatch.setattr(runner.PartialStore, "save", save)
+    records = _run(shard, tmp_path, classifier, entries[name])
+    assert [(r.case, r.cls) for r in records] == [
+        ("case 0", "a"), ("case 1", "a"), ("case 1", "b"), *((f"case {i}", "a") for i in (2, 3, 4)),
+    ]  # fmt: skip
 
 
 def test_empty_shard(tmp_path):

@@ -162,6 +162,23 @@ def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
     assert "No iou" in nothing.axes[0].texts[0].get_text()
 
 
+def _words(fig):
+    titles = [axis.get_title(loc="left") for axis in fig.axes]
+    return titles + [text.get_text() for legend in fig.legends for text in legend.get_texts()]
+
+
+def test_sensitivity_to_one_protocol_speaks_of_one():
+    one = pd.concat([localization({("default", "tuned"): LEVELS}), DISTANCE])
+    several = pd.concat([one, OTHER_DISTANCE])
+    for table, end, setting in (
+        (one, "", "tuned"),
+        (several, " of each protocol", "default · tuned"),
+    ):
+        words = _words(sensitivity.draw(table, families=FAMILIES, primary_binarization="tuned"))
+        assert f"Hausdorff distance{end}" in words
+        assert f"another one is best than under {setting}" in words
+
+
 def test_groups_are_maximal_runs_within_the_critical_difference():
     ranks = np.array([1.0, 1.4, 1.8, 3.0, 3.2])
     assert critical_difference.groups(ranks, 0.5) == [(0, 1), (1, 2), (3, 4)]

@@ -292,8 +292,8 @@ def test_a_job_too_short_to_be_sampled_counts_with_its_wall_clock():
     assert row["cpu_hours"] == pytest.approx(0.001)
 
 
-@pytest.mark.parametrize("rule", ["explain", "explain_without_network"])
-def test_both_rules_that_make_maps_count_as_making_maps(rule):
+@pytest.mark.parametrize("rule", ["explain", "explain_on_cpu", "explain_without_network"])
+def test_all_rules_that_make_maps_count_as_making_maps(rule):
     step = {
         "rule": rule, "wildcards": {"classifier": "none", "explainer": "lung"}, "seconds": 1800,
         "cpu_seconds": 1800, "peak_memory_mb": 9, "forward": 0, "backward": 0,

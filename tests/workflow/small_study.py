@@ -12,8 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
-# Both rules that explain count as one.
-RULE = r"(explain|\w+)(?:_without_network)?"
+# All rules that explain count as one.
+RULE = r"(explain|\w+)(?:_without_network|_on_cpu)?"
 CASES = {"train": 24, "val": 9, "test": 18}
 
 CONFIG = {

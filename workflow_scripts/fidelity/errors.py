@@ -1,6 +1,6 @@
 """The one error a user's input can cause."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,11 +33,13 @@ class InputError(ValueError):
 
 
 @contextmanager
-def under(prefix: str) -> Iterator[None]:
+def under(prefix: str, keys: Container[str] = ()) -> Iterator[None]:
     """Name the fields of errors that are raised inside in full, as config keys.
 
     Args:
         prefix: what the fields lie under, such as "classifiers.resnet18".
+        keys: fields that are config keys even where the error names a file, in which other fields
+            are columns.
 
     Raises:
         InputError: the one raised inside, its field after `prefix`; as it was where a file was at
@@ -46,7 +48,9 @@ def under(prefix: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if error.file:
+        if error.file and error.field not in keys:
             raise
         field = f"{prefix}.{error.field}" if error.field else prefix
-        raise InputError(error.problem, field=field, remedy=error.remedy) from error
+        raise InputError(
+            error.problem, file=error.file, field=field, remedy=error.remedy
+        ) from error

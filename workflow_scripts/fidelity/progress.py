@@ -42,20 +42,23 @@ class Progress:
             log.info("%s", line(self.what, done, self.total, (now - self.started) / self.fresh))
 
 
-def line(what: str, done: int, total: int, seconds: float, jobs: int = 1) -> str:
+def line(
+    what: str, done: int, total: int, seconds: float, jobs: int = 1, unit: str = "case"
+) -> str:
     """Write one line of progress.
 
     Args:
-        what: what is explained.
+        what: what is explained, or trained.
         done: cases finished.
         total: cases in all.
         seconds: seconds a case takes.
         jobs: that work at the same time.
+        unit: what is counted, in the singular.
 
     Returns:
         Such as "lime, resnet18: 64 of 128 cases, 1.2 s per case, 1 min 17 s left".
     """
-    text = f"{what}: {done:,} of {total:,} cases, {_digits(seconds)} s per case"
+    text = f"{what}: {done:,} of {total:,} {unit}s, {_digits(seconds)} s per {unit}"
     left = (total - done) * seconds / jobs
     return f"{text}, {duration(left)} left" if done < total else text
 

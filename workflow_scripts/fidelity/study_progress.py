@@ -1,7 +1,6 @@
 """How far a whole study is: cases explained by each explainer, read from what lies on disk.
 
-Nothing is opened but case tables and benchmarks: finished shards count whole, of unfinished ones
-the batches that their jobs have saved.
+Finished shards count whole, of unfinished ones the cases that their jobs have saved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fidelity.datasets.cases import read_cases
+from fidelity.explainers.partial import finished
 from fidelity.progress import line
-from fidelity.provenance.steps import benchmark_row
+from fidelity.provenance.steps import benchmark_seconds
 
 # A shard whose last batch is older has no job at work.
 STALE_SECONDS = 1800.0
@@ -45,7 +45,6 @@ def states(
     dataset: str,
     annotated: Sequence[str],
     splits: Sequence[str],
-    batch: int,
     folder: Path,
     now: float,
 ) -> list[State]:
@@ -56,7 +55,6 @@ def states(
         dataset: its key.
         annotated: its annotated classes.
         splits: that are explained.
-        batch: maps in a saved batch.
         folder: where `results` lies.
         now: seconds since the epoch.
 
@@ -66,64 +64,39 @@ def states(
     shards = _cohorts(folder / "results" / dataset / "shards", annotated, splits)
     if not shards:
         return []
-    return [_state(*pair, dataset, shards, batch, folder / "results", now) for pair in combinations]
+    return [_state(*pair, dataset, shards, folder / "results", now) for pair in combinations]
 
 
-@dataclass(frozen=True)
-class _Cohort:
-    """Cases of a shard that are explained, and the maps that is in all."""
-
-    cases: int
-    maps: int
-
-
-def _cohorts(folder: Path, annotated: Sequence[str], splits: Sequence[str]) -> dict[str, _Cohort]:
-    found = {}
-    for path in sorted(folder.glob("*.csv")):
-        if path.stem.rsplit("-", 1)[0] in splits:
-            maps = [len(set(annotated) & set(case.masks)) for case in read_cases(path)]
-            found[path.stem] = _Cohort(sum(count > 0 for count in maps), sum(maps))
-    return found
+def _cohorts(folder: Path, annotated: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
+    """Count the cases of each shard that are explained."""
+    return {
+        path.stem: sum(bool(set(annotated) & set(case.masks)) for case in read_cases(path))
+        for path in sorted(folder.glob("*.csv"))
+        if path.stem.rsplit("-", 1)[0] in splits
+    }
 
 
 def _state(
     classifier: str,
     explainer: str,
     dataset: str,
-    shards: Mapping[str, _Cohort],
-    batch: int,
+    shards: Mapping[str, int],
     results: Path,
     now: float,
 ) -> State:
     done, jobs, measured, seconds = 0, 0, 0, 0.0
-    running: list[float] = []
     maps = results / dataset / classifier / explainer / "maps"
     benchmarks = results / "benchmarks" / dataset / classifier / explainer / "explain"
-    for shard, cohort in shards.items():
+    for shard, cases in shards.items():
         if (maps / f"{shard}.h5").is_file():
-            done += cohort.cases
-            took = _benchmark(benchmarks / f"{shard}.tsv")
+            done += cases
+            took = benchmark_seconds(benchmarks / f"{shard}.tsv")
             if took is not None:
-                measured, seconds = measured + cohort.cases, seconds + took
-            continue
-        saved = sorted(path.stat().st_mtime for path in (maps / ".partial" / shard).glob("*.h5"))
-        if saved:
-            done += round(cohort.cases * min(len(saved) * batch / max(cohort.maps, 1), 1))
-            jobs += now - saved[-1] < STALE_SECONDS
-            if len(saved) > 1:
-                per_map = (saved[-1] - saved[0]) / ((len(saved) - 1) * batch)
-                running.append(per_map * cohort.maps / max(cohort.cases, 1))
-    total = sum(cohort.cases for cohort in shards.values())
+                measured, seconds = measured + cases, seconds + took
+        elif saved := finished(maps / ".partial" / shard):
+            done += saved.cases
+            measured, seconds = measured + saved.cases, seconds + saved.seconds
+            jobs += now - saved.latest < STALE_SECONDS
     per_case = seconds / measured if measured else None
-    if per_case is None and running:
-        per_case = sum(running) / len(running)
-    return State(f"{explainer}, {classifier}, {dataset}", done, total, per_case, jobs)
-
-
-def _benchmark(path: Path) -> float | None:
-    """Read the wall-clock seconds of a job; None if they were not written (yet)."""
-    try:
-        row = benchmark_row(path)
-        return None if row is None else float(row["s"])
-    except (OSError, ValueError):
-        return None
+    name = f"{explainer}, {classifier}, {dataset}"
+    return State(name, done, sum(shards.values()), per_case, jobs)

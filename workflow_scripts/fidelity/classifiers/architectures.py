@@ -258,9 +258,10 @@ def _no_download(architecture: str, url: str | None = None) -> InputError:
 
 def _unknown(architecture: str) -> InputError:
     name = architecture.removeprefix("timm:")
+    prefix = architecture.removesuffix(name)
     of_timm = timm.list_models()
-    names = of_timm if architecture.startswith("timm:") else _torchvision_names() + of_timm
-    near = list(dict.fromkeys(difflib.get_close_matches(name, names, n=3)))
+    names = of_timm if prefix else _torchvision_names() + of_timm
+    near = dict.fromkeys(prefix + one for one in difflib.get_close_matches(name, names, n=3))
     return InputError(
         f"unknown architecture {architecture!r}",
         field="architecture",

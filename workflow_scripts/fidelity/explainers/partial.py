@@ -1,12 +1,14 @@
-"""Finished batches of an unfinished shard, so that a killed job resumes where it was.
+"""Finished batches (or cases) of an unfinished shard, so that a killed job resumes where it was.
 
 Snakemake deletes the declared outputs of a failed job, and an HDF5 file killed in a write is
 unreadable; so each batch is a file of its own, in a folder that is no declared output.
 """
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -64,3 +66,45 @@ class PartialStore:
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.h5"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a job has done of its shard.
+
+    Attributes:
+        cases: with all that was saved of them.
+        seconds: that they took.
+        latest: when the last was saved, in seconds since the epoch.
+    """
+
+    cases: int
+    seconds: float
+    latest: float
+
+
+def finished(folder: Path) -> Finished | None:
+    """Look into the batches of a shard, while its job works or after.
+
+    Args:
+        folder: of its store.
+
+    Returns:
+        None if nothing readable is there. Batches that the job at work would discard do not count.
+    """
+    try:
+        paths = {path: path.stat().st_mtime for path in folder.glob("*.h5")}
+        newest_first = sorted(paths, key=paths.__getitem__, reverse=True)
+        fingerprint, cases, seconds = None, set(), 0.0
+        for path in newest_first:
+            with reading(path, "Look again"), h5py.File(path, "r") as file:
+                fingerprint = fingerprint or file.attrs["fingerprint"]
+                if file.attrs["fingerprint"] != fingerprint:
+                    continue
+                records = [json.loads(file[name].attrs["record"]) for name in file]
+            cases |= {record["case"] for record in records}
+            seconds += sum(record["seconds"] for record in records)
+    # The job has ended meanwhile and removed them, or a file is damaged: its job will say so.
+    except (FileNotFoundError, InputError):
+        return None
+    return Finished(len(cases), seconds, paths[newest_first[0]]) if cases else None

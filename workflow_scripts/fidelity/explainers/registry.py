@@ -38,6 +38,10 @@ class Method:
         given: its maps are read, not computed from the image: a changed image has none.
         per_grey_value: its maps are derivatives (logit per grey value), not contributions to the
             logit: infidelity multiplies them by how much a pixel changed, not by whether it did.
+        case_by_case: gives each case forward passes of its own, so that grouping saves it nothing:
+            every case is stored when it is done, not every batch.
+        takes_minutes: runs no network, and yet a shard of it may take minutes: on a cluster it is
+            submitted, where other null baselines run on the machine that Snakemake runs on.
     """
 
     module: str
@@ -55,6 +59,8 @@ class Method:
     own_backward: bool = False
     given: bool = False
     per_grey_value: bool = False
+    case_by_case: bool = False
+    takes_minutes: bool = False
 
     def implementation(self) -> ModuleType:
         """Import the module, which may import torch."""
@@ -84,6 +90,7 @@ METHODS: dict[str, Method] = {
         "perturbation",
         "Ribeiro, Singh & Guestrin 2016, package lime",
         stability=True,
+        case_by_case=True,
     ),
     "gradcam": Method(
         "explainers.cam", "Grad-CAM", "cam", "Selvaraju et al. 2017, package pytorch-grad-cam"
@@ -183,12 +190,14 @@ METHODS: dict[str, Method] = {
         "Score-CAM",
         "cam",
         "Wang et al. 2020, as package pytorch-grad-cam (perturbs the input, no gradients)",
+        case_by_case=True,
     ),
     "ablationcam": Method(
         "explainers.ablation_cam",
         "Ablation-CAM",
         "cam",
         "Desai & Ramaswamy 2020, as package pytorch-grad-cam (perturbs a layer, no gradients)",
+        case_by_case=True,
     ),
     "fullgrad": Method(
         "explainers.fullgrad",
@@ -207,21 +216,28 @@ METHODS: dict[str, Method] = {
         "perturbation",
         "Lundberg & Lee 2017, sampled in pairs as Covert & Lee 2021",
         stability=True,
+        case_by_case=True,
     ),
     "rise": Method(
-        "explainers.perturbation.rise", "RISE", "perturbation", "Petsiuk, Das & Saenko 2018"
+        "explainers.perturbation.rise",
+        "RISE",
+        "perturbation",
+        "Petsiuk, Das & Saenko 2018",
+        case_by_case=True,
     ),
     "occlusion": Method(
         "explainers.perturbation.occlusion",
         "Occlusion",
         "perturbation",
         "Zeiler & Fergus 2014, windows as in package captum",
+        case_by_case=True,
     ),
     "feature_ablation": Method(
         "explainers.perturbation.feature_ablation",
         "Feature ablation",
         "perturbation",
         "leaving one superpixel out, as in package captum",
+        case_by_case=True,
     ),
     "lung_mask": Method(
         "explainers.baselines.lung_mask",
@@ -244,6 +260,7 @@ METHODS: dict[str, Method] = {
         "null",
         "null baseline: LIME's superpixels with random weights",
         needs_classifier=False,
+        takes_minutes=True,  # quickshift: 0.2 s at 224 px, 5 s at 1024 px
     ),
     "lower_lung": Method(
         "explainers.baselines.lower_lung",
@@ -315,10 +332,13 @@ METHODS: dict[str, Method] = {
         "maps or masks made elsewhere",
         needs_classifier=False,
         given=True,
+        takes_minutes=True,  # 0.2 s to store one of 6.5 megapixels
     ),
 }
 
-PLUGIN = Method("explainers.plugin", "Plugin", "perturbation", "the user's own code")
+PLUGIN = Method(
+    "explainers.plugin", "Plugin", "perturbation", "the user's own code", case_by_case=True
+)
 
 
 def method_of(name: str) -> Method:
@@ -339,6 +359,11 @@ def method_of(name: str) -> Method:
 def inside_lung(entry: Mapping[str, Any]) -> bool:
     """Say whether the superpixels of an explainer or a binarization are made inside the lung."""
     return entry.get("superpixels", {}).get("algorithm") == "slic_lung"
+
+
+def is_case_by_case(entry: Mapping[str, Any]) -> bool:
+    """Say whether an explainer's finished cases are stored one by one (see `Method`)."""
+    return method_of(entry.get("of", entry)["method"]).case_by_case
 
 
 def refusal(method: str, architecture: str) -> str | None:

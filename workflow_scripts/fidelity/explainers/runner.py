@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from fidelity.datasets.prepared import PreparedShard
 from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.partial import PartialStore
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import is_case_by_case, method_of
 from fidelity.files import content_hash
 from fidelity.maps import MapRecord, write_maps
 from fidelity.progress import Progress
@@ -77,20 +78,20 @@ def explain_shard(
     context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
     explain = module.make(context, settings)
     learnt = "" if fitted is None else content_hash(fitted)
+    by_case = is_case_by_case(settings)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
-        _fingerprint(fingerprint, settings, target, seed, batch, learnt, tasks),
+        _fingerprint(fingerprint, settings, target, seed, batch, by_case, learnt, tasks),
     )
     records: list[MapRecord] = []
     resumed = 0
     progress = Progress(name or settings["method"], _cases(tasks))
-    for index, start in enumerate(range(0, len(tasks), batch)):
-        chunk = tasks[start : start + batch]
+    for index, chunk in enumerate(_chunks(tasks, batch, by_case)):
         done = store.load(index)
         if done is None:
             done = _explain_batch(explain, chunk, classifier)
             store.save(index, done)
-            progress.update(_cases(tasks[: start + len(chunk)]), _cases(chunk))
+            progress.update(_cases(tasks[: len(records) + len(chunk)]), _cases(chunk))
         else:
             resumed += sum(record.status == "ok" for record in done)
             if any(record.status == "failed" for record in done):
@@ -112,6 +113,13 @@ def explain_shard(
     attrs = {"method": settings["method"], "seed": str(seed), "unanswered": asked - len(tasks)}
     write_maps(output, records, attrs)
     store.clear()
+
+
+def _chunks(tasks: Sequence[Task], batch: int, by_case: bool) -> list[Sequence[Task]]:
+    """Cut the tasks into what is stored when it is done: cases, or batches."""
+    if by_case:
+        return [list(part) for _, part in groupby(tasks, key=lambda task: task.case.case)]
+    return [tasks[start : start + batch] for start in range(0, len(tasks), batch)]
 
 
 def _cases(tasks: Sequence[Task]) -> int:

@@ -66,9 +66,10 @@ def draw(
     shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]
     pooled = shown[shown["class"] == ALL_CLASSES]
     shown = pooled if len(pooled) else shown
+    several = shown["protocol"].nunique() > 1
     panels = [
         (METRICS[primary].title if primary in METRICS else primary, [primary]),
-        ("Hausdorff distance of each protocol", list(DISTANCES)),
+        (f"Hausdorff distance{' of each protocol' if several else ''}", list(DISTANCES)),
     ]
     ranked = [(title, ranks_of(shown, names, families)) for title, names in panels]
     ranked = [(title, ranks) for title, ranks in ranked if len(ranks.settings)]
@@ -83,7 +84,11 @@ def draw(
         _panel(axis, ranks, settings, reference, families)
         axis.set_title(title, loc="left", fontsize=8.5)
     _label_rows(axes[0, 0], settings)
-    fig.legend(handles=_legend(reference), loc="outside lower center", ncols=1)
+    fig.legend(
+        handles=_legend(reference if several else reference[1:]),
+        loc="outside lower center",
+        ncols=1,
+    )
     return fig
 
 
@@ -189,10 +194,10 @@ def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
     )
 
 
-def _legend(reference: tuple[str, str]) -> list[Line2D]:
+def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
     usual = "rank 1 = best; framed: the best explainer of the classifier"
-    changed = f"another one is best than under {reference[0]} · {reference[1]}"
+    changed = f"another one is best than under {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),
         Line2D([], [], markeredgecolor=CHANGED, markeredgewidth=1.8, label=changed, **frame),

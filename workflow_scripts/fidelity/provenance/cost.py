@@ -11,10 +11,10 @@ from typing import Any
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import ABSENT, Table
 
-# Making maps, learning what some methods must learn first, and judging the maps.
-STEPS = ("fit", "explain", "explain_without_network", "sweep", "rank", "tune", "binarize", "score")
 # The rules that make maps: an explainer is in one of them.
-MAPPING = ("explain", "explain_without_network")
+MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
+# Making maps, learning what some methods must learn first, and judging the maps.
+STEPS = ("fit", *MAPPING, "sweep", "rank", "tune", "binarize", "score")
 COLUMNS = (
     "dataset",
     "classifier",

@@ -76,6 +76,15 @@ def benchmark_row(file: Path) -> dict[str, str] | None:
     return rows[-1] if rows and "s" in rows[-1] else None
 
 
+def benchmark_seconds(file: Path) -> float | None:
+    """Read the wall-clock seconds of a job; None if they were not written (yet)."""
+    try:
+        row = benchmark_row(file)
+    except OSError:
+        return None
+    return None if row is None else _number(row["s"])
+
+
 def _account(file: Path, folder: Path) -> dict[str, Any]:
     row = benchmark_row(file)
     if row is None:

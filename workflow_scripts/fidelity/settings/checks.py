@@ -325,14 +325,15 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
             )
     if settings["source"] == "phantom":
         classes = ["COVID-19", "Non-COVID", "Normal"]
-        named = [*settings["annotated_classes"], *settings["labels"]]
-        named += [settings["shortcut"]["class"]] if settings["shortcut"]["class"] else []
-        for cls in named:
-            if cls not in classes:
+        named = [("annotated_classes", cls) for cls in settings["annotated_classes"]]
+        named += [("labels", cls) for cls in settings["labels"]]
+        named += [("shortcut.class", settings["shortcut"]["class"])]
+        for field, cls in named:
+            if cls is not None and cls not in classes:
                 raise InputError(
                     f"the phantom has no class {cls!r}",
                     file=source,
-                    field=path,
+                    field=f"{path}.{field}",
                     remedy=suggestion(cls, classes, "Its classes"),
                 )
     model_classes = {settings["labels"].get(c, c) for c in settings["annotated_classes"]}
