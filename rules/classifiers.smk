@@ -34,9 +34,9 @@ rule check_classifier:
         "../workflow_scripts/check_classifier.py"
 
 
-rule checks:
-    # A file of its own: jobs that wait for it keep their input when a classifier is added. Not for
-    # `prepare`: Snakemake 9.27 forgets jobs behind such an input when a checkpoint ran in the same run.
+# A checkpoint, not an input file: that would train anew at each check, and as `ancient` it hides, while
+# checks run, every other reason to train (Snakemake 9.27: exit code 0 with the old model).
+checkpoint checks:
     input:
         checks_of,
     output:
@@ -51,7 +51,7 @@ rule train:
         val=prepared_of(["val"]),
         classes=classes_of,
         weights=start_weights,
-        checked=ancient(rules.checks.output[0]),
+        checked=all_checked,
     output:
         model="results/{dataset}/{classifier}/model.safetensors",
         training="results/{dataset}/{classifier}/training.csv",
@@ -91,7 +91,7 @@ rule import_classifier:
     input:
         weights=lambda w: CLASSIFIERS[w.classifier]["weights"],
         classes=classes_of,
-        checked=ancient(rules.checks.output[0]),
+        checked=all_checked,
     output:
         model="results/{dataset}/{classifier}/model.safetensors",
         training="results/{dataset}/{classifier}/training.csv",

@@ -181,6 +181,17 @@ def start_weights(w):
     return [] if weights in (None, "imagenet") else weights
 
 
+def all_checked(w):
+    """No file: before a first training, waits for the checks of all classifiers and imported maps.
+
+    Once there is a model, checks and trainings are asked separately whether they must run: else each
+    check that is due would be a reason to train, or hide the reasons there are.
+    """
+    if not Path(f"results/{w.dataset}/{w.classifier}/model.safetensors").exists():
+        checkpoints.checks.get(dataset=w.dataset)
+    return []
+
+
 # ---- saliency.smk ----
 
 

@@ -143,6 +143,26 @@ def test_editing_one_explainer_reruns_it_alone(study):
     assert not {"train", "prepare", "predict"} & set(jobs)
 
 
+def test_checks_that_are_due_hide_no_other_reason_to_run(study, config):
+    """A layer to check and a training that changed, at once; a layer alone trains nothing."""
+    config["explainers"]["gradcam"]["layer"] = "layer3"
+    study.write(config)
+    jobs = study.plan()
+    assert (jobs["check_classifier"], jobs["explain"]) == (1, 3)
+    assert not {"train", "predict", "prepare"} & set(jobs)
+    config["classifiers"]["net"]["training"]["epochs"] = 2
+    study.write(config)
+    jobs = study.plan()
+    assert (jobs["check_classifier"], jobs["train"], jobs["predict"]) == (1, 1, 1)
+    assert jobs["explain"] == 6  # LIME's and Grad-CAM's
+    # Without a model the training waits for the checks, and is not forgotten.
+    model = "results/small/net/model.safetensors"
+    (study.folder / model).unlink()
+    jobs = study.jobs(model)
+    assert (jobs["check_classifier"], jobs["train"]) == (1, 1)
+    assert (study.folder / model).is_file()
+
+
 def test_comments_and_docstrings_rerun_nothing(study):
     path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
     path.write_text(path.read_text() + "\n# a comment\n")
