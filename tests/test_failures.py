@@ -1,6 +1,11 @@
 """What `onerror` tells at the end of a run."""
 
-from fidelity.failures import NO_REASON, failures_of, told
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from fidelity.failures import NO_REASON, NO_SPACE, failures_of, told
 
 LOG = """[Tue] Job 3: Checking
 Error in rule check_classifier:
@@ -49,3 +54,13 @@ def test_nothing_failed(tmp_path):
     (tmp_path / "log").write_text("Finished.\n")
     assert told(failures_of([tmp_path / "log"]), "c.yaml") == ""
     assert failures_of([tmp_path / "absent"]) == []
+
+
+@pytest.mark.parametrize(("left", "said"), [(0, NO_SPACE), (1, NO_REASON)])
+def test_a_log_that_stayed_empty_on_a_full_disk(tmp_path, monkeypatch, left, said):
+    """It was said to have been killed."""
+    own = tmp_path / "train.log"
+    own.touch()
+    (tmp_path / "log").write_text(f"Error in rule train:\n    log: {own}\n")
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=left))
+    assert [one.reason for one in failures_of([tmp_path / "log"])] == [said]

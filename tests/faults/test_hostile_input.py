@@ -16,6 +16,7 @@ import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 import masks_png
 from fidelity import settings as config_settings
@@ -28,6 +29,7 @@ from fidelity.datasets.listing import listing_digest
 from fidelity.errors import InputError
 from fidelity.files import write_csv
 from fidelity.formulas import escape_formulas, guard, restore_formulas, unguard
+from fidelity.imported import formats
 from fidelity.masks import decode, encode, read_masks, write_masks
 from fidelity.settings.schema import schema
 
@@ -244,14 +246,70 @@ def test_fields_of_another_kind(tmp_path, changes):
         read_map(tmp_path / "x.pkl")
 
 
+def damage(content, data):
+    """Cut bytes off, or change some."""
+    content = bytearray(content)
+    for _ in range(data.draw(st.integers(0, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    return bytes(content[: data.draw(st.integers(0, len(content)))]) if data.draw(CUT) else content
+
+
+CUT = st.sampled_from([False, False, False, True])
+
+
 @FUZZ
 @given(st.data())
 def test_pickles_with_changed_bytes(tmp_path, data):
-    content = bytearray(published())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    (tmp_path / "x.pkl").write_bytes(content)
+    (tmp_path / "x.pkl").write_bytes(damage(published(), data))
     only_input_errors(read_map, tmp_path / "x.pkl")
+
+
+STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
+VALUES = np.random.default_rng(0).random((6, 5))
+# Ending and writer of every kind of checkpoint and of array that is read.
+CHECKPOINTS = {
+    "zip.pt": lambda path: torch.save(STATE, path),
+    "legacy.pt": lambda path: torch.save(STATE, path, _use_new_zipfile_serialization=False),
+    "own.safetensors": lambda path: save_file(STATE, path),
+}
+ARRAYS = {
+    "one.npy": lambda path: np.save(path, VALUES),
+    "plain.npz": lambda path: np.savez(path, A=VALUES),
+    "packed.npz": lambda path: np.savez_compressed(path, A=VALUES),
+}
+
+
+def read_array(path):
+    return formats.read(path, path.suffix[1:], "A", "c", "map")
+
+
+@FUZZ
+@pytest.mark.parametrize("name", [*CHECKPOINTS, *ARRAYS])
+@given(data=st.data())
+def test_checkpoints_and_arrays_with_changed_bytes(tmp_path, name, data):
+    """Unpickler, zipfile, zlib and numpy's header reader raised a dozen kinds of errors."""
+    whole, damaged = tmp_path / name, tmp_path / f"damaged{Path(name).suffix}"
+    if not whole.exists():
+        (CHECKPOINTS | ARRAYS)[name](whole)
+    damaged.write_bytes(damage(whole.read_bytes(), data))
+    only_input_errors(read_state_dict if name in CHECKPOINTS else read_array, damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("packed.npz", lambda b: b[:80] + b"(" * 12 + b[92:], "is no sound npy array"),  # zlib
+        ("one.npy", lambda b: b[:50] + b"(" * 12 + b[62:], "is no sound npy array"),  # tokenizer
+        ("legacy.pt", lambda b: b[:18], "the checkpoint cannot be read"),  # struct
+        ("legacy.pt", lambda b: b[:49], "the checkpoint cannot be read"),  # an index
+    ],
+)
+def test_damage_that_had_a_traceback_for_an_answer(tmp_path, name, change, said):
+    path = tmp_path / name
+    (CHECKPOINTS | ARRAYS)[name](path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(InputError, match=rf"{name}.*{said}"):
+        (read_state_dict if name in CHECKPOINTS else read_array)(path)
 
 
 def test_a_checkpoint_that_unpacks_to_much_more(tmp_path):

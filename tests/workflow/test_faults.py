@@ -1,4 +1,4 @@
-"""What a user's machine does to a run: full shared memory, Ctrl-C, kill -9, two runs, lost images.
+"""What a user's machine does to a run: full or read-only disks, Ctrl-C, kill -9, lost images.
 
 One tiny study (a network of two layers, nine test images) for all of it.
 """
@@ -66,7 +66,21 @@ def gated(classifier, image, target, seed):
         handle.write("x")
     return np.random.default_rng(seed).random((4, 4))
 """
+PRIVATE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SHM = "mount -t tmpfs -o size=4k tmpfs /dev/shm && ! cat /dev/zero > /dev/shm/full 2>/dev/null"
+# The results on a disk with room for two batches of maps, then with more; what the first run left.
+SMALL_DISK = """
+mv results kept && mkdir results && mount -t tmpfs -o size=64m tmpfs results
+cp -a kept/. results/
+mount -o remount,size=$(($(df -k --output=used results | tail -1) + 24))k results
+"$@" > full.log 2>&1; echo $? > full.status
+cp -a results left
+mount -o remount,size=64m results
+"$@" > room.log 2>&1; echo $? > room.status
+cp -a results after
+"""
+READ_ONLY = "mount --bind results results && mount -o remount,ro,bind results"
+NO_MOUNT = "this kernel lets nobody mount a file system of their own (unshare --mount)"
 
 
 @pytest.fixture(scope="module")
@@ -77,20 +91,13 @@ def tiny(tmp_path_factory):
     (folder / "mine.py").write_text(PLUGIN)
     study = Study(folder)
     study.write(CONFIG)
-    private = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
-    full = (
-        shutil.which("unshare")
-        and not subprocess.run([*private, SHM], capture_output=True).returncode
-    )
+    full = mounts(SHM)
     if full:
-        result = subprocess.run(
-            [*private, f'{SHM}; exec "$@"', "sh", *command(TABLE)],
-            cwd=folder, env=environment(), capture_output=True, text=True,
-        )  # fmt: skip
+        result = privately(study, f'{SHM}; exec "$@"', *command(TABLE))
         assert result.returncode == 0, (result.stdout + result.stderr)[-6000:]
     else:
         study.snakemake(TABLE)
-    return study, bool(full)
+    return study, full
 
 
 @pytest.fixture
@@ -99,6 +106,36 @@ def study(tiny, tmp_path):
     folder = tmp_path / "project"
     shutil.copytree(tiny[0].folder, folder, symlinks=True)
     return Study(folder)
+
+
+def mounts(script):
+    """Tell whether a shell script that mounts may run here."""
+    if not shutil.which("unshare"):
+        return False
+    return subprocess.run([*PRIVATE, script], capture_output=True).returncode == 0
+
+
+def privately(study, script, *arguments):
+    """Run a shell script in the study's folder; what it mounts is gone when it ends."""
+    return subprocess.run(
+        [*PRIVATE, script, "sh", *arguments],
+        cwd=study.folder, env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def files_of(folder):
+    """Content of all files by their path, without logs and what Snakemake measured."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.relative_to(folder).parts[0] not in ("logs", "benchmarks")
+    }
+
+
+def forget_maps(study):
+    """Remove the maps and all that was made of them."""
+    shutil.rmtree(study.folder / "results/tiny/net/gated")
+    (study.folder / TABLE).unlink()
 
 
 def command(*arguments):
@@ -155,7 +192,7 @@ def explain_log(study):
 def test_a_full_shared_memory_stops_nothing(tiny):
     study, full = tiny
     if not full:
-        pytest.skip("this kernel lets nobody mount a file system of their own (unshare --mount)")
+        pytest.skip(NO_MOUNT)
     assert (study.folder / TABLE).stat().st_size > 1000
 
 
@@ -167,8 +204,7 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     )
     assert maps == 8
     (study.folder / "made").unlink()
-    shutil.rmtree(study.folder / "results/tiny/net/gated")
-    (study.folder / TABLE).unlink()
+    forget_maps(study)
 
     run = started(study, 3)
     os.killpg(run.pid, signal.SIGINT)
@@ -223,3 +259,61 @@ def test_maps_that_have_lost_a_case_are_refused_before_they_are_averaged(study):
     # What it says helps.
     (study.folder / MAPS).unlink()
     study.snakemake(TABLE)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(study):
+    """With more room the same command goes on, to tables of the same bytes."""
+    if not mounts(SHM):
+        pytest.skip(NO_MOUNT)
+    expected = study.read("tiny/tables/localization.csv")
+    forget_maps(study)
+    before = files_of(study.folder / "results")
+    result = privately(study, SMALL_DISK, *command(TABLE))
+    assert result.returncode == 0, result.stderr
+    said, then = ((study.folder / f"{name}.log").read_text() for name in ("full", "room"))
+    assert (study.folder / "full.status").read_text() == "1\n", said[-6000:]
+    # Which file, why, and what helps: at the end, where the eyes are.
+    assert re.search(
+        r"explain: results/tiny/net/gated/maps/\S+\.h5: cannot be written: no space left on device"
+        r"\. Make room on the disk",
+        said[said.index("1 failed job") :],
+    )
+    assert "Traceback" not in said
+    # Finished batches alone were added: nothing under a final name, nothing unfinished.
+    left = files_of(study.folder / "left")
+    batches = [f"tiny/net/gated/maps/.partial/test-000/00000{n}.h5" for n in (0, 1)]
+    assert sorted(set(left) - set(before)) == batches
+    assert all(left[path] == content for path, content in before.items())
+
+    assert (study.folder / "room.status").read_text() == "0\n", then[-6000:]
+    after = study.folder / "after"
+    assert (
+        "resumed: 4 of 8 maps" in (after / "logs/tiny/net/gated/explain/test-000.log").read_text()
+    )
+    assert (after / "tiny/tables/localization.csv").read_bytes() == expected
+
+
+def test_results_that_may_not_be_written_to_are_told_before_any_work(study):
+    """By permissions; root, whom they do not stop, gets a read-only file system."""
+    forget_maps(study)
+    results = study.folder / "results"
+    before = files_of(results)
+    if mounts(SHM):
+        result = privately(study, f'{READ_ONLY} && exec "$@"', *command(TABLE))
+    elif os.geteuid() == 0:
+        pytest.skip(NO_MOUNT)
+    else:
+        results.chmod(0o500)
+        try:
+            result = subprocess.run(
+                command(TABLE), cwd=study.folder, env=environment(), capture_output=True, text=True
+            )
+        finally:
+            results.chmod(0o700)
+    said = result.stdout + result.stderr
+    assert result.returncode == 1, said[-3000:]
+    assert said.count("results: the folder cannot be written to. Mend its permissions, or") == 1
+    assert "--directory <folder>" in said
+    assert "Traceback" not in said
+    assert "Reason:" not in said  # no job was begun
+    assert files_of(results) == before

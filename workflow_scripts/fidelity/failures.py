@@ -1,5 +1,6 @@
 """What failed in a run of Snakemake, told once more where the user's eyes are: at the end."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error det
 # As `fidelity.joblog` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 NO_REASON = "no reason in its log; perhaps it was killed (memory, time limit)"
+# The log could not take the reason either.
+NO_SPACE = "nothing in its log: no space left on device. Make room on the disk (or in the quota)"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
     found: dict[str, Failure] = {}
     for rule, log in _failed("\n".join(map(_text_of, snakemake_logs))):
         # A job that was tried again failed with what its log says now.
-        found[log] = Failure(rule, log, _reason(_text_of(log)))
+        text = _text_of(log)
+        full = not text and _is_full(Path(log).parent)
+        found[log] = Failure(rule, log, NO_SPACE if full else _reason(text))
     return list(found.values())
 
 
@@ -61,6 +66,14 @@ def _text_of(path: str | Path) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _is_full(folder: Path) -> bool:
+    """Say whether a folder's disk has not one block left."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _failed(text: str) -> Iterator[tuple[str, str]]:

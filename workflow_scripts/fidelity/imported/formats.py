@@ -93,8 +93,10 @@ def _read_npz(path: Path, cls: str) -> np.ndarray:
             name = archive.namelist()[names.index(cls) if cls in names else 0]
             with archive.open(name) as file:
                 return _read_array(file, path)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"is no sound npz archive ({error})", file=path) from error
+    except InputError:
+        raise
+    except Exception as error:  # zipfile lets errors of the decompressor and of seeking through
+        raise _unsound("npz archive", path, error) from error
 
 
 def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
@@ -135,11 +137,16 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
             values = values[0]
     except InputError:
         raise
-    except (ValueError, SyntaxError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"is no sound npy array ({error})", file=path) from error
+    except Exception as error:  # the header is Python source: its tokenizer's too
+        raise _unsound("npy array", path, error) from error
     if values.ndim != 2:
         raise InputError(f"has shape {shape}, not (h, w)", file=path)
     return values
+
+
+def _unsound(what: str, path: Path, error: Exception) -> InputError:
+    line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    return InputError(f"is no sound {what} ({line})", file=path, remedy="Copy or save it again")
 
 
 def _read_rle(path: Path, case: str, cls: str) -> np.ndarray:
