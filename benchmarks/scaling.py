@@ -75,7 +75,7 @@ def index_cases(folder: Path, cases: int) -> None:
 
     entry = {**DATASET, "explained": ["test"], "trained": False}
     names = ("cases.csv", "quarantine.csv", "classes.json", "near_duplicates.csv")
-    index_cases.main(folder / "raw", entry, "phantom", {}, *(folder / name for name in names))
+    index_cases.main(folder / "raw", "d", entry, "phantom", {}, *(folder / name for name in names))
 
 
 @step
@@ -169,7 +169,10 @@ def summarize(folder: Path, cases: int) -> None:
     block = dict(zip(names, ("d", "net", "cam", "half", "default"), strict=True))
     output = str(folder / "localization.csv")
     scores = [str(folder / "scores.parquet")]
-    summarize.main(scores, [block], CONFIG["statistics"], SEED, output)
+    cohort = {"annotated": DATASET["annotated_classes"], "splits": ["test"], "incomplete": []}
+    cohort["partial"] = False
+    table = str(folder / "cases.csv")
+    summarize.main(scores, [block], CONFIG["statistics"], SEED, table, cohort, output)
 
 
 @step
