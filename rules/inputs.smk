@@ -187,7 +187,9 @@ def all_checked(w):
     Once there is a model, checks and trainings are asked separately whether they must run: else each
     check that is due would be a reason to train, or hide the reasons there are.
     """
-    if not Path(f"results/{w.dataset}/{w.classifier}/model.safetensors").exists():
+    model = Path(f"results/{w.dataset}/{w.classifier}/model.safetensors")
+    # A job on a cluster was submitted because all is checked.
+    if workflow.is_main_process and not model.exists():
         checkpoints.checks.get(dataset=w.dataset)
     return []
 

@@ -210,3 +210,19 @@ def test_table_correlates_with_localization_and_turns_what_is_better_when_lower(
     assert (table["n"] == 8).all()
     assert table.loc["road", "mean"] == pytest.approx(rising.mean())
     assert table.loc["road", "ci_low"] < rising.mean() < table.loc["road", "ci_high"]
+
+
+def test_an_explainer_with_cases_of_one_class_alone_is_in_the_rows_of_all():
+    """As a second reader of some cases, or maps made elsewhere that are missing."""
+    cases = [f"c{number}" for number in range(8)]
+    both = pd.DataFrame(
+        {"case": cases, "patient": cases, "split": "test", "class": ["x", "y"] * 4, "road": 0.25}
+        | {"iou": 0.5, "sensitivity_asked": False}
+    )
+    heads = [{"dataset": "d", "classifier": "net", "explainer": name} for name in ("a", "b")]
+    parts = list(zip(heads, [both, both[both["class"] == "x"]], strict=True))
+    statistics = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+    table = summarize(parts, ["road"], "iou", statistics, seed=1)
+    numbers = table.set_index(["explainer", "class"])["n"]
+    found = {key: int(n) for key, n in numbers.items()}
+    assert found == {("a", "x"): 4, ("a", "y"): 4, ("a", "all"): 8, ("b", "x"): 4, ("b", "all"): 4}

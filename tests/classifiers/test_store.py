@@ -117,6 +117,29 @@ def test_missing_and_empty_checkpoints(tmp_path):
         load_foreign(tmp_path / "empty.pt", "resnet18", CLASSES)
 
 
+def test_checkpoints_without_names_end_in_an_error(tmp_path):
+    save_file({}, tmp_path / "none.safetensors")
+    with pytest.raises(InputError, match="no state dict"):
+        load_foreign(tmp_path / "none.safetensors", "resnet18", CLASSES)
+    torch.save({0: torch.zeros(2)}, tmp_path / "numbered.pt")
+    with pytest.raises(InputError, match="no state dict"):
+        load_foreign(tmp_path / "numbered.pt", "resnet18", CLASSES)
+    torch.save({"op_threshs": torch.zeros(2)}, tmp_path / "thresholds.pt")
+    with pytest.raises(InputError, match="does not fit"):
+        load_foreign(tmp_path / "thresholds.pt", "resnet18", CLASSES)
+
+
+def test_changed_metadata_are_refused(tmp_path, classifier):
+    """The mean is subtracted from every image: another one changes every result, silently."""
+    path = tmp_path / "net.safetensors"
+    save(classifier, path)
+    content = path.read_bytes()
+    assert content.count(b"0.485") == 1
+    path.write_bytes(content.replace(b"0.485", b"0.985"))
+    with pytest.raises(InputError, match="checksum"):
+        load(path)
+
+
 def test_torchscript_only_when_trusted(tmp_path):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())

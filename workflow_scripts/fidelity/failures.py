@@ -10,7 +10,9 @@ _RULE = re.compile(r"^Error in (?:rule|group job|checkpoint) (?P<rule>[\w-]+):")
 _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error details\))?$")
 # As `fidelity.joblog` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
-NO_REASON = "no reason in its log; perhaps it was killed (memory, time limit)"
+NO_REASON = (
+    "no reason in its log; perhaps it was killed (memory, time limit), or a disk or quota was full"
+)
 # The log could not take the reason either.
 NO_SPACE = "nothing in its log: no space left on device. Make room on the disk (or in the quota)"
 

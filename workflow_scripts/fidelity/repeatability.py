@@ -15,7 +15,7 @@ from fidelity.errors import InputError
 from fidelity.maps import MapRecord, Sign, raw_map
 from fidelity.masks import RLE, Masks, decode
 from fidelity.similarity import SIMILARITIES, similarities
-from fidelity.summary import class_groups
+from fidelity.summary import class_groups_of
 
 QUANTITIES = [*SIMILARITIES, "mask_iou"]
 CASES = ["case", "patient", "split", "class", "n_seeds", *QUANTITIES]
@@ -113,10 +113,13 @@ def summarize(
         The table repeatability.csv; `n_seeds` is the most that a case has.
     """
     rows = []
+    groups = class_groups_of(parts)
     for head, table in parts:
         for split, in_split in table.groupby("split", sort=True):
-            for cls, members in class_groups(in_split).items():
+            for cls, members in groups[head["dataset"]].items():
                 part = in_split[in_split["class"].isin(members)]
+                if part.empty:
+                    continue
                 common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
                 for name, numbers in case_means(part, QUANTITIES, statistics, seed).items():
                     rows.append({**common, "quantity": name, **numbers})

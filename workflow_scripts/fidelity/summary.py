@@ -1,6 +1,6 @@
 """From scores per case to means with intervals: the table localization.csv."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,27 @@ def class_groups(scores: pd.DataFrame) -> dict[str, list[str]]:
     names = sorted(scores["class"].unique())
     groups = {name: [name] for name in names}
     return {**groups, ALL_CLASSES: names} if len(names) > 1 else groups
+
+
+def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of all classes together where there are several, else all rows."""
+    pooled = table[table["class"] == ALL_CLASSES]
+    return pooled if len(pooled) else table
+
+
+def class_groups_of(parts: Iterable[tuple[Mapping[str, str], pd.DataFrame]]) -> dict[str, dict]:
+    """Name the classes to report per data set: an explainer may have cases of some alone.
+
+    Args:
+        parts: {dataset, …} and a table with the column `class`.
+
+    Returns:
+        {dataset: what `class_groups` gives for all its tables}.
+    """
+    classes: dict[str, list[pd.DataFrame]] = {}
+    for head, table in parts:
+        classes.setdefault(head["dataset"], []).append(table[["class"]])
+    return {name: class_groups(pd.concat(tables)) for name, tables in classes.items()}
 
 
 def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ from fidelity.provenance.steps import benchmark_seconds
 # What `classifiers.train` logs.
 STAGE = re.compile(r"INFO stage \d+: ")
 EPOCH = re.compile(r"INFO epoch \d+: .*; ([\d.]+) s$")
+ENDS = re.compile(r"INFO no better validation loss for \d+ epochs: the stage ends")
 # A log that has been silent for so many epochs, and at least so long, is of a job that is gone.
 SILENT_EPOCHS, SILENT_SECONDS = 5, 1800.0
 
@@ -48,6 +49,8 @@ def training_line(
     total = sum(map(len, epochs[:here])) + sum(planned[here:])
     timed = (epochs[here] or sum(epochs, [])) if epochs else []
     seconds = sum(timed) / len(timed) if timed else 0.0
+    if done and (done == total or _has_ended(text, len(planned))):
+        return f"{what}: {done} epochs are done, the model is not there yet"
     if " ERROR " in text or now - written > max(SILENT_SECONDS, SILENT_EPOCHS * seconds):
         return f"{what}: stopped in epoch {done + 1} of {total}; it will begin anew"
     if not timed:
@@ -66,3 +69,9 @@ def seconds_of_epochs(text: str) -> list[list[float]]:
         elif (epoch := EPOCH.search(entry)) and stages:
             stages[-1].append(float(epoch[1]))
     return stages
+
+
+def _has_ended(text: str, stages: int) -> bool:
+    """Say whether the last stage stopped early."""
+    begun = list(STAGE.finditer(text))
+    return len(begun) == stages and bool(ENDS.search(text, begun[-1].end()))

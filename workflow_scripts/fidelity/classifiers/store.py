@@ -26,7 +26,7 @@ from fidelity.files import atomic_path
 
 log = logging.getLogger(__name__)
 
-SCHEMA = "fidelity-classifier-1"
+SCHEMA = "fidelity-classifier-2"
 TORCHSCRIPT = "torchscript"
 _CODE = "torchscript_archive"
 # Where training scripts nest the state dict.
@@ -79,8 +79,8 @@ def save(
         "std": list(classifier.std),
         "image_size": classifier.image_size,
         "training": dict(training or {}),
-        "checksum": _checksum(tensors),
     }
+    meta["checksum"] = _checksum(tensors, meta)
     # One metadata entry alone: safetensors does not keep an order between several.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
@@ -150,19 +150,21 @@ def _read_saved(path: str | Path, tensors: bool = True) -> _Content:
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
         values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
-    # Files of older versions have no checksum.
-    if tensors and meta.get("checksum", found := _checksum(values)) != found:
+    if tensors and meta.get("checksum") != _checksum(values, meta):
         raise InputError(
-            "the weights are not those that were saved (their checksum differs)",
+            "the weights or what is noted beside them are not those that were saved (the checksum"
+            " differs)",
             file=path,
             remedy="The file is damaged: delete it and run again",
         )
     return _Content(meta, values)
 
 
-def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Hash names and values; safetensors itself would not notice changed weights."""
+def _checksum(tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> str:
+    """Hash names, values and metadata; safetensors itself would not notice that they changed."""
     digest = hashlib.blake2b(digest_size=16)
+    noted = {key: value for key, value in meta.items() if key != "checksum"}
+    digest.update(json.dumps(noted, sort_keys=True).encode())
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
@@ -285,7 +287,8 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
     path = Path(path)
     if path.suffix == ".safetensors":
         with _open_safetensors(path) as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return _state_dict_of(found, path)
     if not path.is_file():
         raise InputError("the checkpoint does not exist", file=path, field="weights")
     if _is_torchscript(path):
@@ -300,6 +303,8 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
+    except (MemoryError, PermissionError):
+        raise
     except Exception as error:  # damaged bytes make the unpickler raise almost anything
         raise _corrupt(path, error) from error
     return _state_dict_of(content, path)
@@ -312,7 +317,11 @@ def _state_dict_of(content: object, path: Path) -> dict[str, torch.Tensor]:
             content = content[key]
             break
     tensors = (
-        {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+        {
+            key: value
+            for key, value in content.items()
+            if isinstance(key, str) and isinstance(value, torch.Tensor)
+        }
         if isinstance(content, Mapping)
         else {}
     )
@@ -434,7 +443,7 @@ def _unwrap(state: Mapping[str, torch.Tensor], network: nn.Module) -> dict[str, 
     own = set(network.state_dict())
     # Operating points that torchxrayvision keeps beside its weights; no part of the network.
     state = {key: value for key, value in state.items() if key != "op_threshs"}
-    while not own & state.keys():
+    while state and not own & state.keys():
         prefix = next((p for p in WRAPPERS if all(key.startswith(p) for key in state)), None)
         if prefix is None:
             break

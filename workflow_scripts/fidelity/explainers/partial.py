@@ -73,7 +73,7 @@ class Finished:
     """What a job has done of its shard.
 
     Attributes:
-        cases: with all that was saved of them.
+        cases: of which something was saved, what failed included.
         seconds: that they took.
         latest: when the last was saved, in seconds since the epoch.
     """
@@ -93,18 +93,20 @@ def finished(folder: Path) -> Finished | None:
         None if nothing readable is there. Batches that the job at work would discard do not count.
     """
     try:
-        paths = {path: path.stat().st_mtime for path in folder.glob("*.h5")}
+        paths = {path: path.stat().st_mtime for path in folder.glob("[0-9]*.h5")}
         newest_first = sorted(paths, key=paths.__getitem__, reverse=True)
         fingerprint, cases, seconds = None, set(), 0.0
         for path in newest_first:
-            with reading(path, "Look again"), h5py.File(path, "r") as file:
-                fingerprint = fingerprint or file.attrs["fingerprint"]
-                if file.attrs["fingerprint"] != fingerprint:
-                    continue
-                records = [json.loads(file[name].attrs["record"]) for name in file]
+            try:
+                with reading(path, "Look again"), h5py.File(path, "r") as file:
+                    fingerprint = fingerprint or file.attrs["fingerprint"]
+                    if file.attrs["fingerprint"] != fingerprint:
+                        continue
+                    records = [json.loads(file[name].attrs["record"]) for name in file]
+            except InputError:  # damaged: its job will say so
+                continue
             cases |= {record["case"] for record in records}
             seconds += sum(record["seconds"] for record in records)
-    # The job has ended meanwhile and removed them, or a file is damaged: its job will say so.
-    except (FileNotFoundError, InputError):
+    except FileNotFoundError:  # the job has ended meanwhile and removed them
         return None
     return Finished(len(cases), seconds, paths[newest_first[0]]) if cases else None

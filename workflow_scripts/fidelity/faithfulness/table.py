@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from fidelity.case_means import NUMBERS, case_means
 from fidelity.faithfulness.registry import METRICS
-from fidelity.summary import class_groups
+from fidelity.summary import class_groups_of
 
 KEY = ["case", "class", "split"]
 CORRELATION = ["localization", "spearman", "p_value", "n_pairs"]
@@ -86,10 +86,13 @@ def summarize(
         of.
     """
     rows = []
+    groups = class_groups_of(parts)
     for head, table in parts:
         for split, in_split in table.groupby("split", sort=True):
-            for cls, members in class_groups(in_split).items():
+            for cls, members in groups[head["dataset"]].items():
                 part = in_split[in_split["class"].isin(members)]
+                if part.empty:
+                    continue
                 for name in metrics:
                     rows.append(
                         {

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.figures import style
 from fidelity.metrics.registry import METRICS
-from fidelity.summary import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
+from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 
 COLUMNS = 3
 NUMBERS = ["mean", "ci_low", "ci_high"]
@@ -35,8 +35,8 @@ def draw(
         The figure: test split, all classes together where there are several, default protocol.
         Triangles in the titles say which way is better.
     """
-    measured = _pooled(keep_test_split(faithfulness))
-    found = _pooled(keep_test_split(localization))
+    measured = pooled_classes(keep_test_split(faithfulness))
+    found = pooled_classes(keep_test_split(localization))
     names = [
         name
         for name in FAITHFULNESS
@@ -66,6 +66,16 @@ def draw(
         metric = FAITHFULNESS[name]
         sign = "▲ higher" if metric.direction == "higher" else "▼ lower"
         axis.set_title(f"{metric.title} ({sign} is better)", loc="left", fontsize=8)
+        if metric.by == "sensitivity":  # of some of the cases, which localization is not
+            counted = int(of_metric["n"].max())
+            axis.annotate(
+                f"n = {counted}",
+                (0.98, 0.98),
+                xycoords="axes fraction",
+                ha="right",
+                va="top",
+                fontsize=7,
+            )
         axis.set_xlabel(title)
         if metric.squared:
             axis.set_yscale("log")
@@ -77,11 +87,6 @@ def draw(
     ]
     fig.legend(handles, looks, loc="outside lower center", ncols=min(5, len(looks)))
     return fig
-
-
-def _pooled(table: pd.DataFrame) -> pd.DataFrame:
-    pooled = table[table["class"] == ALL_CLASSES]
-    return pooled if len(pooled) else table
 
 
 def _point(axis: Axes, across: pd.Series, up: pd.Series, look: style.Look) -> None:

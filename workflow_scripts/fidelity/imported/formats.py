@@ -93,7 +93,7 @@ def _read_npz(path: Path, cls: str) -> np.ndarray:
             name = archive.namelist()[names.index(cls) if cls in names else 0]
             with archive.open(name) as file:
                 return _read_array(file, path)
-    except InputError:
+    except (InputError, MemoryError, PermissionError):
         raise
     except Exception as error:  # zipfile lets errors of the decompressor and of seeking through
         raise _unsound("npz archive", path, error) from error
@@ -135,7 +135,7 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
         values = flat.reshape(shape, order="F" if by_columns else "C")
         while values.ndim > 2 and values.shape[0] == 1:
             values = values[0]
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # the header is Python source: its tokenizer's too
         raise _unsound("npy array", path, error) from error

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.faithfulness.registry import METRICS
-from fidelity.summary import ALL_CLASSES, keep_test_split
+from fidelity.summary import keep_test_split, pooled_classes
 from fidelity.tables.layout import (
     ABSENT,
     Table,
@@ -78,7 +78,7 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
 
 def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[Table]:
     """Lay out faithfulness, and its rank correlation with localization."""
-    pooled = _pooled(faithfulness)
+    pooled = pooled_classes(faithfulness)
     metrics = list(pooled["metric"].unique())
 
     def mean(rows: pd.DataFrame, metric: str) -> str:
@@ -154,7 +154,7 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
 
 def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> list[Table]:
     """Lay out the agreement between training seeds."""
-    pooled = _pooled(repeatability)
+    pooled = pooled_classes(repeatability)
 
     def cell(rows: pd.DataFrame, quantity: str) -> str:
         row = rows[rows["quantity"] == quantity].iloc[0]
@@ -170,12 +170,6 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
         "is no property of the disease."
     ]
     return [_table("Agreement between training seeds", pooled, columns, families, notes)]
-
-
-def _pooled(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep all classes together where there are several: the classes stand in the CSV."""
-    pooled = table[table["class"] == ALL_CLASSES]
-    return pooled if len(pooled) else table
 
 
 def _bound(cell: Callable[..., str], *names: str) -> Callable[[pd.DataFrame], str]:

@@ -180,7 +180,7 @@ def _classifier(evidence: Evidence) -> Iterator[Sentence]:
     if not several and n < FEW_IMAGES:
         right = binomtest(round(values["accuracy"] * n), n)
         low, high = map(float, right.proportion_ci(method="wilson"))
-        text += f", 95 % interval {low:.2f} to {high:.2f}"
+        text += f", 95 % interval {low:.2f} to {high:.2f} as if images were independent"
         told |= {"accuracy_low": low, "accuracy_high": high}
     if "balanced_accuracy" in values:
         text += f", balanced over the classes {values['balanced_accuracy']:.3f}"
