@@ -29,7 +29,8 @@ def tables():
     head = {"dataset": "demo", "split": "test", "class": "all"}
     measured = [
         {**head, "classifier": net, "explainer": name, "metric": metric, "mean": mean,
-         "ci_low": mean * 0.9, "ci_high": mean * 1.2, "direction": "lower", "localization": "iou", "n": 8}
+         "ci_low": mean * 0.9, "ci_high": mean * 1.2, "direction": "lower", "localization": "iou",
+         "n": 8}
         for net in ("net", "other")
         for metric, of in FAITHFUL.items()
         for name, mean in of.items()
