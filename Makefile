@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run report explain progress test lint format estimate docs lock clean
+.PHONY: help setup run report explain progress test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -39,7 +39,10 @@ $(DEV_ENVIRONMENT): $(ENVIRONMENT)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock --requirement envs/requirements-dev.lock
 	@touch $@
 
+setup: $(ENVIRONMENT) ## only the environment (a cluster's login node)
+
 run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its report
+	@[ -f "$(CONFIG)" ] || { echo "There is no config $(CONFIG): give CONFIG=config/….yaml"; exit 1; }
 	@$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory report
 	@$(BIN)/python workflow_scripts/where.py $(CONFIG)

@@ -16,12 +16,14 @@ from fidelity.errors import InputError
 from fidelity.explainers.registry import family_of, is_derivative, method_of
 from fidelity.faithfulness.registry import METRICS, names_by, needs_masks
 from fidelity.imported import locate
+from fidelity.settings import reading
 
 CONFIG_FILES = (
     ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
 )
 
 try:
+    reading.check_yaml(workflow.config_settings.configfiles)
     cfg = settings.load(config, CONFIG_FILES)
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -9,6 +9,7 @@ import yaml
 
 from fidelity import settings
 from fidelity.errors import InputError
+from fidelity.settings.reading import check_yaml, read_yaml
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -24,6 +25,25 @@ def _set(config, path, value):
     for key in parents:
         config = config.setdefault(key, {})
     config[last] = value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", r"the key 'c' stands twice \(line 5\)"),
+        ("a: [1\nb: 2\n", r"cannot be read: .*\(line 2\)"),
+    ],
+)
+def test_yaml_that_readers_would_take_silently_or_not_at_all_is_told_with_its_line(
+    tmp_path, text, message
+):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"mine\.yaml.*" + message):
+        read_yaml(tmp_path / "mine.yaml")
+
+
+def test_yaml_may_merge_and_override():
+    check_yaml([ROOT / "config" / "fair_study_sample.yaml"])
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)

@@ -342,7 +342,8 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     said = " ".join(texts(chapter, "What do"))
     assert "The unit of analysis is the image" in said
     assert (
-        "accuracy is 0.600, 95 % interval 0.50 to 0.70 (test split, 90 images), below 0.65" in said
+        "accuracy is 0.600, 95 % interval 0.50 to 0.70 as if images were independent (test split, "
+        "90 images), below 0.65" in said
     )
     assert "one trained network (one seed)" in said
     assert "Empty predicted masks: lime 3 of 60." in said
@@ -350,7 +351,7 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "2 cases with an empty reference mask are counted, not averaged." in said
     fine = chapter_of(rows, families, classification=pd.DataFrame([{**quality, "value": 0.9}]))
     said = " ".join(texts(fine, "What do"))
-    assert "accuracy is 0.900, 95 % interval 0.82 to 0.95 (test split, 90 images)." in said
+    assert "accuracy is 0.900, 95 % interval 0.82 to 0.95 as if images were independent" in said
     assert "No predicted mask is empty. Every case has a score." in said
     many = chapter_of(rows, families, classification=pd.DataFrame([{**quality, "n": 100}]))
     assert "accuracy is 0.600 (test split, 100 images)" in " ".join(texts(many, "What do"))
@@ -361,6 +362,10 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     said = " ".join(texts(chapter_of(rows, families, classification=several), "What do"))
     assert "mean AUC over classes is 0.550 (test split, 90 images), below 0.65" in said
     assert "accuracy is" not in said
+    assert "margin" not in said
+    low = [localized("lime", mean=0.031), localized("gradcam", mean=0.02)]
+    said = " ".join(texts(chapter_of(rows, families, explainers=low), "What do"))
+    assert "The means of lime 0.031 and gradcam 0.020 lie below the margin of ±0.05" in said
     few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
     assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
 
@@ -377,7 +382,8 @@ def test_a_classifier_that_only_names_the_commonest_class_is_weak():
     )
     (said,) = (s for g in section.groups for s in g.sentences if "accuracy is" in s.text)
     assert (
-        "accuracy is 0.800, 95 % interval 0.71 to 0.87, balanced over the classes 0.340"
+        "accuracy is 0.800, 95 % interval 0.71 to 0.87 as if images were independent, "
+        "balanced over the classes 0.340"
         " (test split, 90 images)" in said.text
     )
     assert "below 0.65" in said.text

@@ -14,6 +14,8 @@ from fidelity.settings.reading import load_file
 from fidelity.study_progress import states
 from fidelity.training_progress import training_line
 
+NOTE = "(Counted is what is there: maps that a changed config will make anew count until it does.)"
+
 
 def main(config: str, overrides: list[str]) -> None:
     """Print the lines.
@@ -43,6 +45,7 @@ def main(config: str, overrides: list[str]) -> None:
             now,
         )
         lines += map(str, found) if found else [f"{dataset}: its cases are not listed yet"]
+    lines.append(NOTE)
     sys.stdout.write("\n".join([*lines, ""]))
 
 

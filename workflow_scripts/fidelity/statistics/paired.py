@@ -202,10 +202,12 @@ def _intervals(
 
 def _as_extreme(signs: np.ndarray, filled: np.ndarray) -> np.ndarray:
     """Count, per column, the sign patterns whose sum is at least as far from zero."""
-    limit = np.abs(filled.sum(axis=0)) - TOLERANCE * np.abs(filled).sum(axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        limit = np.abs(filled.sum(axis=0)) - TOLERANCE * np.abs(filled).sum(axis=0)
     extreme = np.zeros(filled.shape[1], dtype=np.int64)
     for start in range(0, len(signs), ROWS):
-        sums = signs[start : start + ROWS].astype(float) @ filled
+        with np.errstate(invalid="ignore", over="ignore"):  # differences of infinite distances
+            sums = signs[start : start + ROWS].astype(float) @ filled
         extreme += np.count_nonzero(np.abs(sums) >= limit, axis=0)
     return extreme
 

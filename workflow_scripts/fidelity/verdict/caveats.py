@@ -28,6 +28,7 @@ def foundations(evidence: Evidence) -> Section:
         *_lungs(evidence),
         *_seeds(evidence),
         *_empty_and_failed(evidence),
+        *_at_the_floor(evidence),
     ]
     return Section("What do the answers rest on?", [Group("", told)])
 
@@ -269,7 +270,27 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         )
 
 
-def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
+def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
+    """Say where equivalence means little: two means below the margin differ by less than it."""
+    rows, statistics = _primary_means(evidence), evidence.study.statistics
+    margin = statistics["margin"]
+    low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
+    if len(low) < 2 or not set(low) & set(evidence.real):
+        return
+    parts = [
+        f"{name} {mean:.{digits_of(statistics['primary'], mean)}f}" for name, mean in low.items()
+    ]
+    yield Sentence(
+        f"The means of {listed(parts)} lie below the margin of ±{margin:g}: that such explainers "
+        "are equivalent says no more than that none finds the reference.",
+        "warning",
+        "",
+        {"margin": margin, "means": low},
+    )
+
+
+def _primary_means(evidence: Evidence) -> pd.DataFrame:
+    """Give the rows of the primary comparison's means, by explainer."""
     rows = evidence.localization
     statistics = evidence.study.statistics
     rows = rows[
@@ -278,7 +299,11 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         & (rows["metric"] == statistics["primary"])
         & (rows["class"] == evidence.pooled)
     ].set_index("explainer")
-    rows = rows.loc[[name for name in evidence.explainers if name in rows.index]]
+    return rows.loc[[name for name in evidence.explainers if name in rows.index]]
+
+
+def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
+    rows = _primary_means(evidence)
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
         ("n_undefined", "Cases without a defined score", "Every case has a score."),
