@@ -48,7 +48,7 @@ def test_a_training_under_way(said):
     assert said() == "0 of 12 epochs"
     assert said([[]]) == "epoch 1 of 12 is under way"
     assert said([[13.0, 15.0, 14.0]]) == "3 of 12 epochs, 14 s per epoch, 2 min 6 s left"
-    assert said([[14.0] * 12]) == "12 of 12 epochs, 14 s per epoch"
+    assert said([[14.0] * 12]) == "12 epochs are done, the model is not there yet"
 
 
 def test_what_an_early_stop_may_save_and_has_saved(said):

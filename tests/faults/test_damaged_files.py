@@ -173,7 +173,7 @@ def test_one_changed_bit_of_the_weights(model):
     content = bytearray(model.read_bytes())
     content[-5] ^= 1
     model.write_bytes(content)
-    with pytest.raises(InputError, match=r"model.safetensors: the weights are not those"):
+    with pytest.raises(InputError, match=r"model.safetensors: the weights .* are not those"):
         store.load(model)
 
 
@@ -185,13 +185,13 @@ def test_a_model_cut_off_or_of_another_kind(model):
             store.load(model)
 
 
-def test_weights_without_a_checksum_are_those_of_older_versions(model):
+def test_weights_without_a_checksum_are_refused(model):
     content = store._read_saved(model)
     tensors = {name: value.clone() for name, value in content.tensors.items()}
     text = json.dumps({k: v for k, v in content.meta.items() if k != "checksum"})
     model.write_bytes(store.to_bytes(tensors, metadata={"fidelity": text}))
-    weight = store.load(model).network[1].weight
-    assert torch.equal(weight, tensors["1.weight"])
+    with pytest.raises(InputError, match="checksum"):
+        store.load(model)
 
 
 READERS = {

@@ -34,6 +34,7 @@ NESTED = ("state_dict", "model_state_dict", "model")
 # What wrappers put before the names (DataParallel, torch.compile, Lightning).
 WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.")
 SHOWN = 4
+MORE_MEMORY = "Give the job more memory; where the file is small, it is damaged: fetch it again"
 # The package's own files are pickled modules.
 EXPORT_XRV = (
     "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
@@ -303,8 +304,6 @@ def read_state_dict(path: str | Path) -> dict[str, torch.Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
-    except (MemoryError, PermissionError):
-        raise
     except Exception as error:  # damaged bytes make the unpickler raise almost anything
         raise _corrupt(path, error) from error
     return _state_dict_of(content, path)
@@ -357,7 +356,9 @@ def _corrupt(path: str | Path, error: Exception) -> InputError:
         f"the checkpoint cannot be read ({line})",
         file=path,
         field="weights",
-        remedy="The file is damaged or no checkpoint; fetch or train it again",
+        remedy=MORE_MEMORY
+        if isinstance(error, MemoryError)
+        else "The file is damaged or no checkpoint; fetch or train it again",
     )
 
 

@@ -92,8 +92,8 @@ def draw(
 def _label(fig: Figure, axes: np.ndarray, panels: int, title: str) -> None:
     first = axes[0, 0]
     first.set_xscale("log")
-    # 1, 2 and 5 of each decade: sizes often span less than one.
-    first.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    # Several of each decade: sizes often span less than one.
+    first.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     first.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     first.xaxis.set_minor_formatter(NullFormatter())
     columns = axes.shape[1]

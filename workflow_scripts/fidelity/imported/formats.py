@@ -93,7 +93,7 @@ def _read_npz(path: Path, cls: str) -> np.ndarray:
             name = archive.namelist()[names.index(cls) if cls in names else 0]
             with archive.open(name) as file:
                 return _read_array(file, path)
-    except (InputError, MemoryError, PermissionError):
+    except InputError:
         raise
     except Exception as error:  # zipfile lets errors of the decompressor and of seeking through
         raise _unsound("npz archive", path, error) from error
@@ -135,7 +135,7 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
         values = flat.reshape(shape, order="F" if by_columns else "C")
         while values.ndim > 2 and values.shape[0] == 1:
             values = values[0]
-    except (InputError, MemoryError):
+    except InputError:
         raise
     except Exception as error:  # the header is Python source: its tokenizer's too
         raise _unsound("npy array", path, error) from error
@@ -146,7 +146,10 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
 
 def _unsound(what: str, path: Path, error: Exception) -> InputError:
     line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-    return InputError(f"is no sound {what} ({line})", file=path, remedy="Copy or save it again")
+    remedy = "Copy or save it again"
+    if isinstance(error, MemoryError):
+        remedy += ", or give the job more memory"
+    return InputError(f"is no sound {what} ({line})", file=path, remedy=remedy)
 
 
 def _read_rle(path: Path, case: str, cls: str) -> np.ndarray:
