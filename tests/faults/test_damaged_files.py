@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from torch import nn
 
 from fidelity import files
