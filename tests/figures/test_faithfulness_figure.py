@@ -73,8 +73,8 @@ def test_each_point_is_an_explainer_s_two_means():
         expected = [(IOU[name], mean) for name, mean in FAITHFUL[metric].items()]
         np.testing.assert_allclose(points(axis), expected)
         assert ("higher" in title) == (metric == "insertion_auc")
-    assert panels["Infidelity (▼ lower is better)"].get_yscale() == "log"
-    assert panels["Deletion AUC (▼ lower is better)"].get_yscale() == "linear"
+    assert panels["Infidelity\n(▼ lower is better)"].get_yscale() == "log"
+    assert panels["Deletion AUC\n(▼ lower is better)"].get_yscale() == "linear"
     (legend,) = fig.legends
     assert [text.get_text() for text in legend.get_texts()] == list(IOU)
 

@@ -56,7 +56,7 @@ def draw(
     looks = style.looks(explainers, families)
     rows = -(-len(names) // COLUMNS)
     columns = min(len(names), COLUMNS)
-    fig, axes = style.figure(rows, columns, height=2.5 * rows + 0.6)
+    fig, axes = style.figure(rows, columns, height=2.6 * rows + 0.8)
     title = METRICS[primary].title if primary in METRICS else primary
     for axis, name in zip(axes.flat, names, strict=False):
         of_metric = measured[measured["metric"] == name].set_index("explainer")
@@ -65,7 +65,7 @@ def draw(
                 _point(axis, found.loc[explainer], of_metric.loc[explainer], looks[explainer])
         metric = FAITHFULNESS[name]
         sign = "▲ higher" if metric.direction == "higher" else "▼ lower"
-        axis.set_title(f"{metric.title} ({sign} is better)", loc="left", fontsize=8)
+        axis.set_title(f"{metric.title}\n({sign} is better)", loc="left", fontsize=8)
         if metric.by == "sensitivity":  # of some of the cases, which localization is not
             counted = int(of_metric["n"].max())
             axis.annotate(
@@ -85,7 +85,7 @@ def draw(
         axes[0, 0].plot([], [], linestyle="none", marker=look.marker, color=look.colour)[0]
         for look in looks.values()
     ]
-    fig.legend(handles, looks, loc="outside lower center", ncols=min(5, len(looks)))
+    fig.legend(handles, looks, loc="outside lower center", ncols=min(4, len(looks)))
     return fig
 
 
