@@ -79,5 +79,4 @@ rule all:
         rules.figures.input,
         rules.notebooks.input,
         expand(rules.provenance.output, dataset=STUDIES),
-        expand(rules.checks.output, dataset=DATASETS),
         summary_files(),

@@ -23,7 +23,7 @@ CONFIG_FILES = (
 )
 
 try:
-    reading.check_yaml(workflow.config_settings.configfiles)
+    reading.check_yaml(workflow.configfiles)
     cfg = settings.load(config, CONFIG_FILES)
 except InputError as error:
     raise WorkflowError(str(error)) from None

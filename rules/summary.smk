@@ -123,7 +123,7 @@ rule tables:
             "results/{dataset}/tables/classification.csv",
             dataset=DATASETS if CLASSIFIERS else [],
         ),
-        expand(rules.checks.output, dataset=STUDIES),
+        expand(rules.checks.output, dataset=DATASETS),
         expand("results/{dataset}/tables/human_benchmark.csv", dataset=WITH_POINTS),
         expand(
             "results/{dataset}/tables/layers.csv",
