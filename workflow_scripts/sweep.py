@@ -29,10 +29,7 @@ COLUMNS = {
     "dice": "float64",
     "reference_empty": "bool",
 }
-SCHEMA = pa.schema(
-    [(name, pa.string() if kind == "str" else kind.replace("float64", "double"))
-     for name, kind in COLUMNS.items()]
-)  # fmt: skip
+SCHEMA = pa.schema(list(COLUMNS.items()))
 # Cases that are a table at a time; the curves alone of all cases lie in memory.
 GROUP = 512
 

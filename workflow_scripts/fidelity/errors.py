@@ -32,6 +32,11 @@ class InputError(ValueError):
         super().__init__(f"{text}. {remedy}" if remedy else text)
 
 
+def first_line(error: Exception) -> str:
+    """Give what an error says first, at most 160 characters; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+
+
 @contextmanager
 def under(prefix: str, keys: Container[str] = ()) -> Iterator[None]:
     """Name the fields of errors that are raised inside in full, as config keys.

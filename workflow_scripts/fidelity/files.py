@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fidelity.errors import InputError
+from fidelity.errors import InputError, first_line
 from fidelity.formulas import escape_formulas
 
 if TYPE_CHECKING:
@@ -158,8 +158,7 @@ def read_json(path: str | Path) -> Any:
 
 def unreadable(path: str | Path, error: Exception) -> InputError:
     """Word that a result of this project cannot be read."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-    return InputError(f"cannot be read ({line})", file=path, remedy=AGAIN)
+    return InputError(f"cannot be read ({first_line(error)})", file=path, remedy=AGAIN)
 
 
 def check_columns(table: "pd.DataFrame", needed: Iterable[str], path: str | Path) -> None:

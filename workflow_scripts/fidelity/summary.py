@@ -186,7 +186,9 @@ def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
     return pooled if len(pooled) else table
 
 
-def class_groups_of(parts: Iterable[tuple[Mapping[str, str], pd.DataFrame]]) -> dict[str, dict]:
+def class_groups_of(
+    parts: Iterable[tuple[Mapping[str, str], pd.DataFrame]],
+) -> dict[str, dict[str, list[str]]]:
     """Name the classes to report per data set: an explainer may have cases of some alone.
 
     Args:

@@ -55,7 +55,7 @@ def training_line(
         return f"{what}: stopped in epoch {done + 1} of {total}; it will begin anew"
     if not timed:
         return f"{what}: epoch 1 of {total} is under way"
-    early = done < total and any(stage["patience"] < stage["epochs"] for stage in stages[here:])
+    early = any(stage["patience"] < stage["epochs"] for stage in stages[here:])
     left = line(what, done, total, seconds, unit="epoch")
     return f"{left}, or less if it stops early" if early else left
 

@@ -21,7 +21,7 @@ from torch import nn
 from fidelity.classifiers import xrv
 from fidelity.classifiers.architectures import build, current_names, normalisation
 from fidelity.classifiers.model import Activation, Classifier, outputs_of
-from fidelity.errors import InputError
+from fidelity.errors import InputError, first_line
 from fidelity.files import atomic_path
 
 log = logging.getLogger(__name__)
@@ -351,9 +351,8 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
 
 
 def _corrupt(path: str | Path, error: Exception) -> InputError:
-    line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
     return InputError(
-        f"the checkpoint cannot be read ({line})",
+        f"the checkpoint cannot be read ({first_line(error)})",
         file=path,
         field="weights",
         remedy=MORE_MEMORY

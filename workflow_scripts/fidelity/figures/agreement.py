@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fidelity.figures import style
-from fidelity.summary import ALL_CLASSES, keep_test_split
+from fidelity.summary import keep_test_split, pooled_classes
 
 
 def draw(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
@@ -23,8 +23,7 @@ def draw(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     shown = keep_test_split(agreement)
     if shown.empty:
         return style.message("There are no two explainers whose masks could agree.")
-    pooled = shown[shown["class"] == ALL_CLASSES]
-    shown = pooled if len(pooled) else shown
+    shown = pooled_classes(shown)
     names = [name for name in explainers if name in {*shown["explainer_a"], *shown["explainer_b"]}]
     values = np.full((len(names), len(names)), np.nan)
     for row in shown.itertuples():

@@ -1,19 +1,17 @@
 """Faithfulness against localization: do the maps that point at the disease show what is used?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.figures import style
-from fidelity.metrics.registry import METRICS
+from fidelity.metrics.registry import title_of
 from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 
 COLUMNS = 3
-NUMBERS = ["mean", "ci_low", "ci_high"]
 
 
 def draw(
@@ -57,12 +55,12 @@ def draw(
     rows = -(-len(names) // COLUMNS)
     columns = min(len(names), COLUMNS)
     fig, axes = style.figure(rows, columns, height=2.6 * rows + 0.8)
-    title = METRICS[primary].title if primary in METRICS else primary
+    title = title_of(primary)
     for axis, name in zip(axes.flat, names, strict=False):
         of_metric = measured[measured["metric"] == name].set_index("explainer")
         for explainer in explainers:
             if explainer in of_metric.index:
-                _point(axis, found.loc[explainer], of_metric.loc[explainer], looks[explainer])
+                _point(axis, found.loc[[explainer]], of_metric.loc[[explainer]], looks[explainer])
         metric = FAITHFULNESS[name]
         sign = "▲ higher" if metric.direction == "higher" else "▼ lower"
         axis.set_title(f"{metric.title}\n({sign} is better)", loc="left", fontsize=8)
@@ -89,20 +87,15 @@ def draw(
     return fig
 
 
-def _point(axis: Axes, across: pd.Series, up: pd.Series, look: style.Look) -> None:
+def _point(axis: Axes, across: pd.DataFrame, up: pd.DataFrame, look: style.Look) -> None:
     axis.errorbar(
         across["mean"],
         up["mean"],
-        xerr=_errors(across),
-        yerr=_errors(up),
+        xerr=style.interval_errors(across),
+        yerr=style.interval_errors(up),
         color=look.colour,
         marker=look.marker,
         markersize=5,
         elinewidth=0.7,
         linestyle="none",
     )
-
-
-def _errors(row: pd.Series) -> Sequence[Sequence[float]]:
-    mean, low, high = (float(row[name]) for name in NUMBERS)
-    return np.abs([[low - mean], [high - mean]])

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from fidelity.figures import style
-from fidelity.metrics.registry import METRICS
-from fidelity.summary import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
+from fidelity.metrics.registry import METRICS, title_of
+from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 
 # Points of several sweeps at one depth stand side by side, in depths.
 OFFSET = 0.06
@@ -32,9 +31,7 @@ def draw(
         The figure: test split, all classes together where there are several, default protocol.
         Ticks name the layer of the first sweep and its positions.
     """
-    shown = keep_test_split(layers)
-    pooled = shown[shown["class"] == ALL_CLASSES]
-    shown = pooled if len(pooled) else shown
+    shown = pooled_classes(keep_test_split(layers))
     shown = shown[shown["protocol"] == DEFAULT_PROTOCOL]
     named = shown["binarization"][shown["binarization"] != "none"]
     wanted = binarization or (named.iloc[0] if len(named) else "none")
@@ -50,11 +47,10 @@ def draw(
             rows = shown[(shown["metric"] == metric) & (shown["sweep"] == sweep)]
             rows = rows.sort_values("depth")
             look = looks[sweep]
-            errors = np.abs(rows[["ci_low", "ci_high"]].to_numpy().T - rows["mean"].to_numpy())
             axis.errorbar(
                 rows["depth"] + OFFSET * (number - (len(sweeps) - 1) / 2),
                 rows["mean"],
-                yerr=errors,
+                yerr=style.interval_errors(rows),
                 color=look.colour,
                 marker=look.marker,
                 linestyle=look.dash,
@@ -62,7 +58,7 @@ def draw(
                 capsize=2,
                 label=sweep,
             )
-        axis.set_title(METRICS[metric].title if metric in METRICS else metric, loc="left")
+        axis.set_title(title_of(metric), loc="left")
         if metric in METRICS and METRICS[metric].unit == "1":
             axis.set_ylim(bottom=0)
         _name_depths(axis, shown[shown["sweep"] == sweeps[0]])

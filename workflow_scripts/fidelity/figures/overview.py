@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fidelity.figures import style
-from fidelity.metrics.registry import METRICS
+from fidelity.metrics.registry import title_of
 from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 
 BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
@@ -53,7 +53,7 @@ def draw(
     for axis in axes.flat[len(datasets) :]:
         axis.axis("off")
     for axis in axes.flat[: len(datasets)][-per_row:]:
-        title = METRICS[metric].title if metric in METRICS else metric
+        title = title_of(metric)
         axis.set_xlabel(f"Mean {title} with interval")
         axis.xaxis.set_tick_params(labelbottom=True)
     handles = [

@@ -68,17 +68,21 @@ def _draw_one(
         start = pd.DataFrame({"depth": [0], "mean": [1.0], "ci_low": [np.nan], "ci_high": [np.nan]})
         cascade = pd.concat([start, cascade[list(start.columns)]])
         places = cascade["depth"] + shift
-        axis.errorbar(places, cascade["mean"], yerr=_errors(cascade), linestyle=look.dash, **points)
+        axis.errorbar(
+            places,
+            cascade["mean"],
+            yerr=style.interval_errors(cascade),
+            linestyle=look.dash,
+            **points,
+        )
     other = rows[rows["test"] == "logit"]
     if len(other):
         place = [last + 1 + shift]
-        axis.errorbar(place, other["mean"], yerr=_errors(other), linestyle="none", **points)
+        axis.errorbar(
+            place, other["mean"], yerr=style.interval_errors(other), linestyle="none", **points
+        )
     # One entry in the legend, whichever of the two was drawn.
     axis.plot([], [], color=look.colour, marker=look.marker, linestyle=look.dash, label=explainer)
-
-
-def _errors(rows: pd.DataFrame) -> np.ndarray:
-    return np.abs(rows[["ci_low", "ci_high"]].to_numpy(float).T - rows["mean"].to_numpy(float))
 
 
 def _name_depths(axis: Axes, rows: pd.DataFrame, last: int) -> None:

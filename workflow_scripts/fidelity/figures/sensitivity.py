@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from fidelity.figures import style
-from fidelity.metrics.registry import METRICS
-from fidelity.summary import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
+from fidelity.metrics.registry import METRICS, title_of
+from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 
 # The distance of a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
@@ -64,11 +64,10 @@ def draw(
     """
     shown = keep_test_split(localization)
     shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]
-    pooled = shown[shown["class"] == ALL_CLASSES]
-    shown = pooled if len(pooled) else shown
+    shown = pooled_classes(shown)
     several = shown["protocol"].nunique() > 1
     panels = [
-        (METRICS[primary].title if primary in METRICS else primary, [primary]),
+        (title_of(primary), [primary]),
         (f"Hausdorff distance{' of each protocol' if several else ''}", list(DISTANCES)),
     ]
     ranked = [(title, ranks_of(shown, names, families)) for title, names in panels]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 
 mpl.use("Agg")
 # Fonts embedded in PDFs are told glyph by glyph otherwise.
@@ -146,6 +148,11 @@ def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> t
         squeeze=False,
         **options,
     )
+
+
+def interval_errors(rows: pd.DataFrame) -> np.ndarray:
+    """Give the lengths of error bars from `mean` to `ci_low` and `ci_high`: (2, rows)."""
+    return np.abs(rows[["ci_low", "ci_high"]].to_numpy(float).T - rows["mean"].to_numpy(float))
 
 
 def message(text: str) -> Figure:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fidelity.chexlocalize_maps import read_map
 from fidelity.datasets.images import MAX_PIXELS, decode_mask, decode_values, read_bytes
-from fidelity.errors import InputError
+from fidelity.errors import InputError, first_line
 from fidelity.masks import Masks, decode, read_masks
 
 # A published CheXlocalize pickle has about 0.5 MB, the copy of its image included.
@@ -145,11 +145,10 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
 
 
 def _unsound(what: str, path: Path, error: Exception) -> InputError:
-    line = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
     remedy = "Copy or save it again"
     if isinstance(error, MemoryError):
         remedy += ", or give the job more memory"
-    return InputError(f"is no sound {what} ({line})", file=path, remedy=remedy)
+    return InputError(f"is no sound {what} ({first_line(error)})", file=path, remedy=remedy)
 
 
 def _read_rle(path: Path, case: str, cls: str) -> np.ndarray:

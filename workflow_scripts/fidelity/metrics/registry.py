@@ -147,3 +147,8 @@ def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
     beside = [COMPANIONS[name] for name in names if name in COMPANIONS]
     asked = dict.fromkeys([*names, *beside, "false_positive_share"])
     return [MASK_METRICS[name] for name in asked if protocol is None or protocol.defines(name)]
+
+
+def title_of(name: str) -> str:
+    """Name a metric as tables do; a name that is none of the metrics' stays."""
+    return METRICS[name].title if name in METRICS else name

@@ -15,16 +15,15 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Raise a ConstructorError with the line of a key that stands twice."""
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
+            if key.tag != "tag:yaml.org,2002:str":
                 continue
-            name = self.construct_object(key, deep=True)
-            if isinstance(name, str) and name in seen:
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} stands twice", key.start_mark
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
                 )
-            seen.add(name if isinstance(name, str) else id(key))
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

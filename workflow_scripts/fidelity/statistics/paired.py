@@ -200,14 +200,14 @@ def _intervals(
     return bounds[0], bounds[1]
 
 
+# Differences of infinite distances are infinite, or undefined.
+@np.errstate(invalid="ignore", over="ignore")
 def _as_extreme(signs: np.ndarray, filled: np.ndarray) -> np.ndarray:
     """Count, per column, the sign patterns whose sum is at least as far from zero."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        limit = np.abs(filled.sum(axis=0)) - TOLERANCE * np.abs(filled).sum(axis=0)
+    limit = np.abs(filled.sum(axis=0)) - TOLERANCE * np.abs(filled).sum(axis=0)
     extreme = np.zeros(filled.shape[1], dtype=np.int64)
     for start in range(0, len(signs), ROWS):
-        with np.errstate(invalid="ignore", over="ignore"):  # differences of infinite distances
-            sums = signs[start : start + ROWS].astype(float) @ filled
+        sums = signs[start : start + ROWS].astype(float) @ filled
         extreme += np.count_nonzero(np.abs(sums) >= limit, axis=0)
     return extreme
 

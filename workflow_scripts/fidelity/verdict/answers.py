@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from fidelity.metrics.registry import title_of
 from fidelity.verdict.comparison import Comparison, facts, numbers, sentence
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
-from fidelity.verdict.wording import amount, counted, listed, title_of
+from fidelity.verdict.wording import amount, counted, listed
 
 # How the outcomes against several others are told, in this order.
 _TOLD: dict[Outcome, str] = {

@@ -1,11 +1,11 @@
 """From the tables of a study to the chapters of its verdict."""
 
+from fidelity.metrics.registry import title_of
 from fidelity.verdict.answers import beats_nulls, beats_others, below_ceilings, headline
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.flips import ranking_flips
 from fidelity.verdict.model import Chapter
-from fidelity.verdict.wording import title_of
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from fidelity.metrics.registry import title_of
 from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split
 from fidelity.verdict.comparison import Comparison, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Section, Sentence
-from fidelity.verdict.wording import counted, digits_of, listed, p_value, title_of
+from fidelity.verdict.wording import counted, digits_of, listed, p_value
 
 # With fewer images an accuracy is told with its interval (Wilson 1927), some 0.2 wide.
 FEW_IMAGES = 100

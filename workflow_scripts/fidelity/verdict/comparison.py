@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from fidelity.metrics.registry import METRICS
+from fidelity.metrics.registry import METRICS, title_of
 from fidelity.verdict.model import Outcome, Sentence
 from fidelity.verdict.wording import amount, counted, digits_of, p_value, signed
 
@@ -145,7 +145,7 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
     """
     first, second, metric = comparison.first, comparison.second, comparison.metric
     outcome = comparison.outcome
-    title = METRICS[metric].title if metric in METRICS else metric
+    title = title_of(metric)
     if outcome == "absent":
         text = f"{first} and {second} could not be compared: no case has a {title} of both."
         return Sentence(text, outcome, comparison.family, facts(comparison))

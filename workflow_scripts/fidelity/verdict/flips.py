@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
+from fidelity.metrics.registry import title_of
 from fidelity.verdict.comparison import Comparison
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
-from fidelity.verdict.wording import counted, listed, title_of
+from fidelity.verdict.wording import counted, listed
 
 # Longer lists are cut in the text; verdict.json has them whole.
 SHOWN_SETTINGS = 12

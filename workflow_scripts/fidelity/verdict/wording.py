@@ -50,8 +50,3 @@ def amount(metric: str, value: float, *beside: float) -> str:
 def p_value(value: float) -> str:
     """Write "= 0.012" or "< 0.001"."""
     return "< 0.001" if value < 0.001 else f"= {value:.3f}"
-
-
-def title_of(metric: str) -> str:
-    """Name a metric as tables do."""
-    return METRICS[metric].title if metric in METRICS else metric
