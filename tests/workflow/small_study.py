@@ -41,6 +41,18 @@ CONFIG = {
     "compute": {"threads": 1, "batch": 4},
 }
 
+# The least network there is, in a user's own file.
+TWO_LAYERS = """
+import torch
+
+
+def two_layers(outputs):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(4, outputs),
+    )
+"""
+
 
 @dataclass
 class Study:

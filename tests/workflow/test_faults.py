@@ -12,7 +12,7 @@ import sys
 import time
 
 import pytest
-from small_study import Study, copy_project
+from small_study import TWO_LAYERS, Study, copy_project
 
 pytestmark = pytest.mark.slow
 
@@ -45,14 +45,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
-
-
-def two_layers(outputs):
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 3, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(), torch.nn.Linear(4, outputs),
-    )
 
 
 def gated(classifier, image, target, seed):
@@ -68,7 +60,7 @@ def gated(classifier, image, target, seed):
 """
 PRIVATE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SHM = "mount -t tmpfs -o size=4k tmpfs /dev/shm && ! cat /dev/zero > /dev/shm/full 2>/dev/null"
-# The results on a disk with room for two batches of maps, then with more; what the first run left.
+# The results on a disk with room for some of the maps, then with more; what the first run left.
 SMALL_DISK = """
 mv results kept && mkdir results && mount -t tmpfs -o size=64m tmpfs results
 cp -a kept/. results/
@@ -88,7 +80,7 @@ def tiny(tmp_path_factory):
     """The study, run from nothing, with a full /dev/shm where the kernel permits that."""
     folder = tmp_path_factory.mktemp("tiny") / "project"
     copy_project(folder)
-    (folder / "mine.py").write_text(PLUGIN)
+    (folder / "mine.py").write_text(TWO_LAYERS + PLUGIN)
     study = Study(folder)
     study.write(CONFIG)
     full = mounts(SHM)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import Study, copy_project
+from small_study import TWO_LAYERS, Study, copy_project
 
 from fidelity.formulas import guard, unguard
 
@@ -50,14 +50,6 @@ CONFIG = {
 }
 PLUGIN = """
 import numpy as np
-import torch
-
-
-def two_layers(outputs):
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 3, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(), torch.nn.Linear(4, outputs),
-    )
 
 
 def noise(classifier, image, target, seed):
@@ -103,7 +95,7 @@ def new_study(folder: Path) -> Study:
     """Lay out a study that was not run."""
     study = Study(folder)
     copy_project(folder)
-    (folder / "mine.py").write_text(PLUGIN)
+    (folder / "mine.py").write_text(TWO_LAYERS + PLUGIN)
     (folder / "data").mkdir()
     write_data(folder / "data")
     study.write(CONFIG)
