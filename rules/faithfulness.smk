@@ -123,3 +123,28 @@ rule summarize_faithfulness:
         "Joining faithfulness and localization on {wildcards.dataset}"
     script:
         "../workflow_scripts/summarize_faithfulness.py"
+
+
+rule compare_faithfulness:
+    input:
+        cases=rules.summarize_faithfulness.output.cases,
+    output:
+        comparisons="results/{dataset}/tables/faithfulness_comparisons.csv",
+    log:
+        "results/logs/{dataset}/compare_faithfulness.log",
+    benchmark:
+        "results/benchmarks/{dataset}/compare_faithfulness.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(30),
+    params:
+        metrics=FAITHFULNESS["metrics"],
+        statistics=TESTS,
+        seed=cfg["seed"],
+        digest=digests.module_digest("faithfulness.comparisons", "tables.layout"),
+    message:
+        "Comparing the faithfulness of the explainers on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/compare_faithfulness.py"

@@ -408,6 +408,7 @@ WITH_POINTS = [
 METRIC_NAMES = {key: cfg["scores"][key] for key in ("metrics", "ranking")}
 # What decides means and intervals, not tests.
 INTERVALS = {key: cfg["statistics"][key] for key in ("replicates", "alpha", "cluster")}
+TESTS = {**INTERVALS, "permutations": cfg["statistics"]["permutations"]}
 
 
 def combination(dataset, classifier, explainer, binarization, protocol):
@@ -704,7 +705,7 @@ def sanity_digest(w):
 # Tables of the maps themselves, as far as the config asks for them; each joins tables.md.
 CHECK_TABLES = [
     "stability",
-    *(["faithfulness"] if FAITHFULNESS_PAIRS else []),
+    *(["faithfulness", "faithfulness_comparisons"] if FAITHFULNESS_PAIRS else []),
     *(["sanity"] if SANITY_PAIRS else []),
     *(["repeatability"] if REPEATED_PAIRS else []),
 ]

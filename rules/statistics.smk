@@ -251,6 +251,11 @@ rule verdict:
             otherwise=[],
         ),
         lung_quality=lung_file("quality.csv"),
+        faithfulness=branch(
+            bool(FAITHFULNESS_PAIRS),
+            then="results/{dataset}/tables/faithfulness_comparisons.csv",
+            otherwise=[],
+        ),
     output:
         markdown="results/{dataset}/tables/verdict.md",
         html=report(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fidelity.comparisons import COMPARISONS
+from fidelity.faithfulness.comparisons import TESTS as FAITHFULNESS_NUMBERS
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 from fidelity.ranks import RANKS
@@ -41,6 +42,7 @@ def main(
     json: str,
     lung_quality: str = "",
     lung_from: str = "",
+    faithfulness: str = "",
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
 
@@ -60,6 +62,7 @@ def main(
         json: output.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
         lung_from: the data set that taught it.
+        faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
     """
     tables = Tables(
         read_results(localization, LOCALIZATION_NUMBERS),
@@ -69,6 +72,7 @@ def main(
         read_results(classification, CLASSIFICATION_NUMBERS) if classification else None,
         read_results(lung_quality, LUNG_NUMBERS) if lung_quality else None,
         lung_from,
+        read_results(faithfulness, FAITHFULNESS_NUMBERS) if faithfulness else None,
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
@@ -99,4 +103,5 @@ if __name__ == "__main__":
             json=snakemake.output.json,
             lung_quality=snakemake.input.get("lung_quality", ""),
             lung_from=snakemake.params.lung_from,
+            faithfulness=snakemake.input.get("faithfulness", ""),
         )

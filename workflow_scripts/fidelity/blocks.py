@@ -92,7 +92,14 @@ def blocks(
                     head = {"dataset": dataset, **dict(zip(keys, key, strict=True))}
                     head |= {"classifier": classifier, "class": name}
                     if len(part):
-                        yield _block(part, head, metrics, statistics["cluster"], units[key[0]])
+                        yield align(
+                            part,
+                            head,
+                            metrics,
+                            localization_values(part, metrics),
+                            statistics["cluster"],
+                            units[key[0]],
+                        )
 
 
 def compared_metrics(names: Sequence[str], statistics: Mapping[str, Any]) -> list[str]:
@@ -132,23 +139,46 @@ def check_overlap(a: str, b: str, in_a: np.ndarray, in_b: np.ndarray) -> None:
             )
 
 
-def _block(
-    rows: pd.DataFrame, head: dict[str, str], metrics: list[str], cluster: str, unit: str
+def align(
+    rows: pd.DataFrame,
+    head: dict[str, str],
+    metrics: list[str],
+    values: np.ndarray,
+    cluster: str,
+    unit: str,
 ) -> Block:
+    """Put the values of several explainers side by side, case by case.
+
+    Args:
+        rows: with `explainer`, `case`, `class` and the cluster.
+        head: what the block is of.
+        metrics: names of the values' columns.
+        values: (rows, metrics), nan where undefined.
+        cluster: column of the units.
+        unit: `patient` or `image`.
+
+    Returns:
+        The block.
+
+    Raises:
+        InputError: a case is listed twice.
+    """
     order = list(dict.fromkeys([cluster, "case", "class"]))
     known = rows[order].drop_duplicates().sort_values(order, kind="stable")
     cases = pd.MultiIndex.from_frame(known[["case", "class"]])
     clusters = known[cluster].to_numpy(dtype=str)
     starts = np.flatnonzero(np.r_[True, clusters[1:] != clusters[:-1]])
-    values, present = {}, {}
-    for explainer, part in rows.groupby("explainer", sort=False):
-        index = pd.MultiIndex.from_frame(part[["case", "class"]])
+    explainers = rows["explainer"].to_numpy(dtype=object)
+    aligned, present = {}, {}
+    for explainer in rows["explainer"].unique():
+        own = explainers == explainer
+        index = pd.MultiIndex.from_frame(rows.loc[own, ["case", "class"]])
         if index.has_duplicates:
             case = index[index.duplicated()][0]
             raise InputError(f"the scores of {explainer!r} list {case[0]!r}, {case[1]!r} twice")
         where = cases.get_indexer(index)
-        values[explainer] = np.full((len(cases), len(metrics)), np.nan)
-        values[explainer][where] = localization_values(part, metrics)
+        aligned[explainer] = np.full((len(cases), len(metrics)), np.nan)
+        aligned[explainer][where] = values[own]
         present[explainer] = np.zeros(len(cases), dtype=bool)
         present[explainer][where] = True
-    return Block(head, metrics, values, present, starts, unit)
+    return Block(head, metrics, aligned, present, starts, unit)

@@ -1,6 +1,6 @@
 """Paired comparisons of every two explainers: the table comparisons.csv."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -85,15 +85,62 @@ def compare(
     ]
     if not parts:
         return pd.DataFrame(columns=COMPARISONS)
-    table = pd.concat(parts, ignore_index=True)
+    table = adjust(pd.concat(parts, ignore_index=True), HOLM_WITHIN)
+    share = table["metric"].map(unit_of) == "1"
+    inside = share & (table["ci_low"] > -statistics["margin"])
+    inside &= table["ci_high"] < statistics["margin"]
+    inside &= table["n_patients"] >= EQUIVALENCE_UNITS
+    table["conclusion"] = conclusions(table, statistics["alpha"], inside)
+    return table[COMPARISONS]
+
+
+def adjust(table: pd.DataFrame, within: Sequence[str]) -> pd.DataFrame:
+    """Add both p values with Holm's correction over the rows that share the columns `within`."""
     for p_value, adjusted in (
         ("p_value", "p_adjusted"),
         ("p_permutation", "p_permutation_adjusted"),
     ):
-        grouped = table.groupby(HOLM_WITHIN, sort=False)[p_value]
+        grouped = table.groupby(list(within), sort=False)[p_value]
         table[adjusted] = grouped.transform(lambda part: holm(part.to_numpy(dtype=float)))
-    table["conclusion"] = _conclusions(table, statistics["alpha"], statistics["margin"])
-    return table[COMPARISONS]
+    return table
+
+
+def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
+    """Compare every two explainers of a block by every metric.
+
+    Args:
+        block: the aligned values.
+        statistics: replicates, permutations, alpha.
+        seed: the config's seed.
+
+    Returns:
+        One row per pair and metric: the block's head, metric, explainer_a, explainer_b, n,
+        n_patients, mean_difference to p_permutation as in comparisons.csv, unit_of_analysis.
+    """
+    pairs = list(combinations(block.values, 2))
+    per_case = [_difference(block.values[a], block.values[b]) for a, b in pairs]
+    tests = paired_tests(
+        np.concatenate([block.unit_means(values) for values in per_case], axis=1),
+        replicates=statistics["replicates"],
+        permutations=statistics["permutations"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
+    return pd.DataFrame(
+        {
+            "metric": block.metrics * len(pairs),
+            "explainer_a": np.repeat([a for a, _ in pairs], len(block.metrics)),
+            "explainer_b": np.repeat([b for _, b in pairs], len(block.metrics)),
+            "n": np.concatenate([(~np.isnan(values)).sum(axis=0) for values in per_case]),
+            "n_patients": tests.n,
+            "mean_difference": tests.mean,
+            "ci_low": tests.low,
+            "ci_high": tests.high,
+            "effect_size": tests.effect_size,
+            "p_value": tests.p_wilcoxon,
+            "p_permutation": tests.p_permutation,
+        }
+    ).assign(**block.head, unit_of_analysis=block.unit)
 
 
 def _pairs(
@@ -110,29 +157,7 @@ def _pairs(
     for a, b in pairs:
         if not {a, b} & set(partial):
             check_overlap(a, b, block.present[a], block.present[b])
-    per_case = [_difference(block.values[a], block.values[b]) for a, b in pairs]
-    tests = paired_tests(
-        np.concatenate([block.unit_means(values) for values in per_case], axis=1),
-        replicates=statistics["replicates"],
-        permutations=statistics["permutations"],
-        alpha=statistics["alpha"],
-        seed=seed,
-    )
-    table = pd.DataFrame(
-        {
-            "metric": block.metrics * len(pairs),
-            "explainer_a": np.repeat([a for a, _ in pairs], len(block.metrics)),
-            "explainer_b": np.repeat([b for _, b in pairs], len(block.metrics)),
-            "n": np.concatenate([(~np.isnan(values)).sum(axis=0) for values in per_case]),
-            "n_patients": tests.n,
-            "mean_difference": tests.mean,
-            "ci_low": tests.low,
-            "ci_high": tests.high,
-            "effect_size": tests.effect_size,
-            "p_value": tests.p_wilcoxon,
-            "p_permutation": tests.p_permutation,
-        }
-    ).assign(**block.head, unit_of_analysis=block.unit)
+    table = compare_pairs(block, statistics, seed)
     table["family"] = [
         _family(block.head, metric, statistics, diagnostic) for metric in table["metric"]
     ]
@@ -159,11 +184,18 @@ def _family(
     return "primary" if primary else "secondary"
 
 
-def _conclusions(table: pd.DataFrame, alpha: float, margin: float) -> np.ndarray:
+def conclusions(table: pd.DataFrame, alpha: float, inside: pd.Series | bool = False) -> np.ndarray:
+    """Say of each row what its tests allow.
+
+    Args:
+        table: with p_adjusted, ci_low, ci_high, effect_size.
+        alpha: level.
+        inside: rows whose interval lies inside the margin of equivalence.
+
+    Returns:
+        "a_higher", "b_higher", "equivalent" or "none_shown" per row.
+    """
     significant = table["p_adjusted"] < alpha
-    share = table["metric"].map(unit_of) == "1"
-    inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
-    inside &= table["n_patients"] >= EQUIVALENCE_UNITS
     # The rank test has no direction of its own: a few large differences may pull the mean one way
     # while most units differ the other way, and then nothing is claimed.
     upwards, downwards = table["effect_size"] > 0, table["effect_size"] < 0
@@ -171,7 +203,7 @@ def _conclusions(table: pd.DataFrame, alpha: float, margin: float) -> np.ndarray
         [
             significant & (table["ci_low"] > 0) & upwards,
             significant & (table["ci_high"] < 0) & downwards,
-            inside,
+            np.broadcast_to(inside, len(table)),
         ],
         ["a_higher", "b_higher", "equivalent"],
         "none_shown",

@@ -8,8 +8,10 @@ import pandas as pd
 
 from fidelity.faithfulness.registry import METRICS
 from fidelity.summary import keep_test_split, pooled_classes
+from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import (
     ABSENT,
+    COMPARISON_NUMBERS,
     Table,
     by_family,
     classifier_title,
@@ -41,7 +43,8 @@ def check_tables(paths: Iterable[str | Path], families: Families) -> list[Table]
     """Lay out what was computed beside localization.
 
     Args:
-        paths: any of stability.csv, faithfulness.csv, sanity.csv, repeatability.csv.
+        paths: any of stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
+            repeatability.csv.
         families: explainer → family.
 
     Returns:
@@ -206,6 +209,7 @@ def _table(
 READERS: dict[str, tuple[list[str], Callable[[pd.DataFrame, Families], list[Table]]]] = {
     "stability": ([*NUMBERS, "min", "max"], stability_tables),
     "faithfulness": ([*INTERVAL, "spearman", "p_value", "n_pairs"], faithfulness_tables),
+    "faithfulness_comparisons": (COMPARISON_NUMBERS, faithfulness_comparison_tables),
     "sanity": ([*INTERVAL, "depth", "parameters_share"], sanity_tables),
     "repeatability": ([*INTERVAL, "n_seeds"], repeatability_tables),
 }

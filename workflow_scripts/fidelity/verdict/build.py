@@ -4,6 +4,7 @@ from fidelity.metrics.registry import title_of
 from fidelity.verdict.answers import beats_nulls, beats_others, below_ceilings, headline
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
+from fidelity.verdict.faithfulness import uses_what_they_show
 from fidelity.verdict.flips import ranking_flips
 from fidelity.verdict.model import Chapter
 
@@ -54,5 +55,6 @@ def _chapter(evidence: Evidence) -> Chapter:
             mean_ranks(evidence),
             ranking_flips(evidence),
             secondary(evidence),
+            uses_what_they_show(evidence),
         ],
     )

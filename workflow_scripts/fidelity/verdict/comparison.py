@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.summary import DEFAULT_PROTOCOL, NO_BINARIZATION
 from fidelity.verdict.model import Outcome, Sentence
 from fidelity.verdict.wording import amount, counted, digits_of, p_value, signed
 
@@ -43,6 +44,7 @@ class Comparison:
         p_adjusted: Wilcoxon's signed rank, after Holm.
         p_permutation_adjusted: sign flips, after Holm.
         conclusion: what the tests allow to say of the values.
+        higher_is_better: the direction of the metric.
     """
 
     binarization: str
@@ -62,6 +64,7 @@ class Comparison:
     p_adjusted: float
     p_permutation_adjusted: float
     conclusion: Conclusion
+    higher_is_better: bool = True
 
     def turned(self) -> "Comparison":
         """Look at it from the other explainer."""
@@ -81,11 +84,6 @@ class Comparison:
         return self if self.first == explainer else self.turned()
 
     @property
-    def higher_is_better(self) -> bool:
-        """The direction of the metric."""
-        return self.metric not in METRICS or METRICS[self.metric].direction == "higher"
-
-    @property
     def outcome(self) -> Outcome:
         """What the tests say of the first explainer, by the metric's direction."""
         if np.isnan(self.difference):
@@ -103,21 +101,22 @@ class Comparison:
 
 
 def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
-    """Turn rows of comparisons.csv into records.
+    """Turn rows of comparisons.csv, or faithfulness_comparisons.csv, into records.
 
     Args:
-        table: with the columns of `comparisons.COMPARISONS`.
+        table: with the columns of `comparisons.COMPARISONS`, or of `faithfulness.comparisons`,
+            which names no binarization, protocol and family, but the direction.
 
     Yields:
         One per row, explainer_a first.
     """
     for row in table.to_dict("records"):
         yield Comparison(
-            binarization=row["binarization"],
-            protocol=row["protocol"],
+            binarization=row.get("binarization", NO_BINARIZATION),
+            protocol=row.get("protocol", DEFAULT_PROTOCOL),
             cls=row["class"],
             metric=row["metric"],
-            family=row["family"],
+            family=row.get("family", "secondary"),
             first=row["explainer_a"],
             second=row["explainer_b"],
             n=int(row["n"]),
@@ -130,7 +129,12 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
             p_adjusted=float(row["p_adjusted"]),
             p_permutation_adjusted=float(row["p_permutation_adjusted"]),
             conclusion=_READ.get(row["conclusion"], row["conclusion"]),
+            higher_is_better=row.get("direction", _direction(row["metric"])) == "higher",
         )
+
+
+def _direction(metric: str) -> str:
+    return METRICS[metric].direction if metric in METRICS else "higher"
 
 
 def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:

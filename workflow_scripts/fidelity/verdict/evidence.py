@@ -24,6 +24,7 @@ class Tables:
         classification: classification.csv; None without classifiers.
         lungs: quality.csv of the model that drew the lung masks; None where none did.
         lungs_from: the data set that taught it.
+        faithfulness: faithfulness_comparisons.csv; None where it was not measured.
     """
 
     localization: pd.DataFrame
@@ -33,6 +34,7 @@ class Tables:
     classification: pd.DataFrame | None = None
     lungs: pd.DataFrame | None = None
     lungs_from: str = ""
+    faithfulness: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Evidence:
         comparisons: all of them, diagnostic ones left out.
         localization: rows of localization.csv of these explainers.
         tables: everything.
+        faithfulness: comparisons of faithfulness, none where it was not measured.
     """
 
     dataset: str
@@ -75,6 +78,7 @@ class Evidence:
     comparisons: list[Comparison]
     localization: pd.DataFrame
     tables: Tables
+    faithfulness: list[Comparison] = field(default_factory=list)
 
     @property
     def splits(self) -> list[str]:
@@ -119,15 +123,13 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
     found = []
     shown = keep_test_split(tables.localization)
     compared = keep_test_split(tables.comparisons)
+    faithful = None if tables.faithfulness is None else keep_test_split(tables.faithfulness)
     for dataset, of_dataset in shown.groupby("dataset", sort=False):
         names = list(of_dataset["classifier"].unique())
         for classifier in [name for name in names if name != NO_CLASSIFIER] or names:
             rows = of_dataset[of_dataset["classifier"].isin([classifier, NO_CLASSIFIER])]
-            pairs = compared[
-                (compared["dataset"] == dataset)
-                & (compared["classifier"] == classifier)
-                & (compared["family"] != "diagnostic")
-            ]
+            pairs = _of(compared, dataset, classifier)
+            pairs = pairs[pairs["family"] != "diagnostic"]
             found.append(
                 Evidence(
                     dataset,
@@ -139,6 +141,11 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
                     list(read_rows(pairs)),
                     rows,
                     tables,
+                    [] if faithful is None else list(read_rows(_of(faithful, dataset, classifier))),
                 )
             )
     return found
+
+
+def _of(table: pd.DataFrame, dataset: str, classifier: str) -> pd.DataFrame:
+    return table[(table["dataset"] == dataset) & (table["classifier"] == classifier)]

@@ -1,0 +1,174 @@
+"""Paired tests of faithfulness: against scipy, by direction, in tables and in the verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
+
+import compare_faithfulness as script
+from fidelity.faithfulness.comparisons import COLUMNS, compare
+from fidelity.tables import check_tables, to_markdown
+from fidelity.verdict.evidence import Evidence, Study, Tables, collect
+from fidelity.verdict.faithfulness import uses_what_they_show
+
+STATISTICS = {
+    "replicates": 500,
+    "permutations": 2000,
+    "alpha": 0.05,
+    "cluster": "patient",
+    "margin": 0.05,
+    "primary": "iou",
+    "primary_binarization": "tuned",
+}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam", "chance": "null", "lung": "null"}
+METRICS = ["deletion_auc", "insertion_auc"]
+# Deletion: low is good. LIME is best by it, Grad-CAM like chance, the lung worst.
+LEVELS = {"lime": (0.3, 0.6), "gradcam": (0.5, 0.6), "chance": (0.5, 0.6), "lung": (0.7, 0.6)}
+
+
+def cases(patients=24, seed=0, **changes):
+    """Rows of faithfulness_cases.csv; the last patient has two images."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(0, 0.1, (patients + 1, 2))
+    rows = []
+    for explainer, level in {**LEVELS, **changes}.items():
+        values = np.array(level) + shared + rng.normal(0, 0.02, shared.shape)
+        rows += [
+            {
+                "dataset": "d",
+                "classifier": "net",
+                "explainer": explainer,
+                "case": f"c{n:02d}",
+                "patient": f"p{min(n, patients - 1):02d}",
+                "split": "test",
+                "class": "x",
+                **dict(zip(METRICS, values[n], strict=True)),
+            }
+            for n in range(patients + 1)
+        ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def compared():
+    return compare(cases(), METRICS, STATISTICS, 1)
+
+
+def test_the_tests_are_scipys_on_patients_means(compared):
+    wide = cases().pivot_table(index="patient", columns="explainer", values="deletion_auc")
+    row = compared.set_index(["metric", "explainer_a", "explainer_b"]).loc[
+        ("deletion_auc", "lime", "gradcam")
+    ]
+    difference = wide["lime"] - wide["gradcam"]
+    assert row["mean_difference"] == pytest.approx(difference.mean())
+    assert row["p_value"] == pytest.approx(wilcoxon(difference).pvalue)
+    assert (row["n"], row["n_patients"], row["unit_of_analysis"]) == (25, 24, "patient")
+    # Six pairs of one metric are corrected for, not the twelve of both.
+    of_metric = compared[compared["metric"] == "deletion_auc"]
+    assert of_metric["p_adjusted"].to_numpy() == pytest.approx(
+        multipletests(of_metric["p_value"], method="holm")[1]
+    )
+
+
+def test_low_deletion_is_more_faithful_and_nothing_is_called_equivalent(compared):
+    found = compared.set_index(["metric", "explainer_a", "explainer_b"])
+    best = found.loc[("deletion_auc", "lime", "gradcam")]
+    assert (best["direction"], best["conclusion"]) == ("lower", "b_higher")
+    assert best["more_faithful"] == "lime"
+    assert found.loc[("deletion_auc", "gradcam", "lung"), "more_faithful"] == "gradcam"
+    alike = found.loc[("deletion_auc", "gradcam", "chance")]
+    assert (alike["conclusion"], alike["more_faithful"]) == ("none_shown", "")
+    # Tiny differences lie well inside ±.05, and yet no margin was agreed on.
+    assert set(compared["conclusion"]) == {"b_higher", "none_shown"}
+
+
+def test_high_insertion_is_more_faithful():
+    table = compare(cases(lime=(0.3, 0.8)), METRICS, STATISTICS, 1)
+    rows = table[(table["metric"] == "insertion_auc") & (table["explainer_a"] == "lime")]
+    assert list(rows["more_faithful"]) == ["lime"] * 3
+    assert list(rows["conclusion"]) == ["a_higher"] * 3
+
+
+def test_pairs_without_a_case_in_common_are_left_out():
+    table = cases()
+    table.loc[table["explainer"] == "lung", "insertion_auc"] = np.nan
+    found = compare(table, METRICS, STATISTICS, 1)
+    pairs = found[found["metric"] == "insertion_auc"]
+    assert "lung" not in {*pairs["explainer_a"], *pairs["explainer_b"]}
+    assert len(pairs) == 3
+    assert (found["metric"] == "deletion_auc").sum() == 6
+
+
+def test_one_explainer_has_no_pair(tmp_path):
+    alone = cases()
+    alone[alone["explainer"] == "lime"].to_csv(tmp_path / "cases.csv", index=False)
+    script.main(str(tmp_path / "cases.csv"), METRICS, STATISTICS, 1, str(tmp_path / "out.csv"))
+    assert (tmp_path / "out.csv").read_text().strip() == ",".join(COLUMNS)
+    assert check_tables([_named(tmp_path, alone[:0], [])], FAMILIES) == []
+
+
+def _named(folder, table, metrics):
+    path = folder / "faithfulness_comparisons.csv"
+    table.to_csv(folder / "cases.csv", index=False)
+    script.main(str(folder / "cases.csv"), metrics, STATISTICS, 1, str(path))
+    return str(path)
+
+
+def test_tables_say_who_is_shown_to_be_more_faithful(tmp_path):
+    laid_out = check_tables([_named(tmp_path, cases(), METRICS)], FAMILIES)
+    nulls, pairs = laid_out
+    assert nulls.header == ["Classifier", "Explainer", "Deletion AUC", "Insertion AUC"]
+    assert [row[1:] for row in nulls.rows] == [
+        ["lime", "2 of 2", "0 of 2"],
+        ["gradcam", "1 of 2", "0 of 2"],
+    ]
+    assert pairs.header == ["Classifier", "A", "B", "Deletion AUC", "Insertion AUC"]
+    (row,) = pairs.rows
+    assert row[1:3] == ["lime", "gradcam"]
+    assert row[3].startswith("−0.19")
+    assert row[3].endswith(" A")
+    assert row[4].endswith(" –")
+    assert "−0.19" in to_markdown(laid_out)
+    worse = check_tables([_named(tmp_path, cases(lime=(0.9, 0.6)), METRICS)], FAMILIES)
+    assert worse[0].rows[0][2] == "0 of 2, less than 2"
+    assert worse[1].rows[0][3].endswith(" B")
+
+
+def _evidence(faithfulness) -> Evidence:
+    localization = pd.DataFrame(
+        {"dataset": "d", "split": "test", "classifier": "net", "class": "x", "explainer": FAMILIES}
+    )
+    localization["explainer"] = list(FAMILIES)
+    none = pd.DataFrame(columns=["dataset", "split", "classifier", "family"])
+    tables = Tables(localization, none, none, faithfulness=faithfulness)
+    (found,) = collect(tables, Study(STATISTICS, FAMILIES, {"net": "net"}))
+    return found
+
+
+def test_the_verdict_tells_what_was_shown(compared):
+    section = uses_what_they_show(_evidence(compared))
+    nulls, between = section.groups
+    assert [sentence.text for sentence in nulls.sentences] == [
+        "lime was shown to be more faithful than 2 of 2 null baselines by Deletion AUC and 0 of 2 "
+        "by Insertion AUC.",
+        "gradcam was shown to be more faithful than 1 of 2 null baselines by Deletion AUC and 0 of "
+        "2 by Insertion AUC.",
+    ]
+    (pair,) = between.sentences
+    assert pair.text.startswith("lime − gradcam: lime is more faithful by Deletion AUC −0.19")
+    assert "no difference was shown by Insertion AUC" in pair.text
+    assert (pair.outcome, pair.family) == ("note", "secondary")
+    assert pair.numbers["comparisons"][0]["metric"] == "deletion_auc"
+
+
+def test_the_verdict_says_where_a_null_is_more_faithful():
+    table = compare(cases(lime=(0.9, 0.6)), METRICS, STATISTICS, 1)
+    nulls, between = uses_what_they_show(_evidence(table)).groups
+    assert nulls.sentences[0].text.endswith("; less faithful than chance and lung by Deletion AUC.")
+    assert "gradcam is more faithful by Deletion AUC" in between.sentences[0].text
+
+
+def test_the_verdict_says_that_faithfulness_was_not_measured():
+    section = uses_what_they_show(_evidence(None))
+    assert "was not measured" in section.groups[0].sentences[0].text

@@ -1,0 +1,35 @@
+"""Compare the explainers' faithfulness pairwise into tables/faithfulness_comparisons.csv."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.faithfulness.comparisons import compare
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.tables.layout import read_results
+
+
+def main(
+    cases: str, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int, comparisons: str
+) -> None:
+    """Write the paired comparisons.
+
+    Args:
+        cases: faithfulness_cases.csv.
+        metrics: faithfulness metrics to compare.
+        statistics: replicates, permutations, alpha, cluster.
+        seed: the config's seed.
+        comparisons: the CSV to write.
+    """
+    write_csv(compare(read_results(cases, metrics), metrics, statistics, seed), comparisons)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            snakemake.input.cases,
+            snakemake.params.metrics,
+            snakemake.params.statistics,
+            snakemake.params.seed,
+            snakemake.output.comparisons,
+        )

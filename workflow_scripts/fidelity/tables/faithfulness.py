@@ -1,0 +1,98 @@
+"""Tables of who was shown to be more faithful: than the null baselines, than one another."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from fidelity.faithfulness.registry import METRICS
+from fidelity.summary import pooled_classes
+from fidelity.tables.layout import ABSENT, NOT_EXPLAINING, Table, classifier_title, number
+
+Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
+
+
+def faithfulness_comparison_tables(
+    comparisons: pd.DataFrame, families: Mapping[str, str]
+) -> list[Table]:
+    """Lay out who was shown to be more faithful: than null baselines, than one another."""
+    pooled = pooled_classes(comparisons)
+    named = {name for part in ("explainer_a", "explainer_b") for name in pooled[part]}
+    names = [name for name in families if name in named]
+    real = [name for name in names if families[name] not in NOT_EXPLAINING]
+    nulls = [name for name in names if families[name] == "null"]
+    metrics = list(pooled["metric"].unique())
+    titles = [METRICS[name].title for name in metrics]
+    where = f"{pooled['dataset'].iloc[0]}, {pooled['split'].iloc[0]} split"
+    where += f", class {', '.join(pooled['class'].unique())}"
+    against: list[list[str]] = []
+    between: list[list[str]] = []
+    for classifier, rows in pooled.groupby("classifier", sort=False):
+        found = {
+            (row["explainer_a"], row["explainer_b"], row["metric"]): row
+            for row in rows.to_dict("records")
+        }
+        against += [
+            [classifier_title(classifier), name]
+            + [_beaten(found, name, nulls, metric) for metric in metrics]
+            for name in real
+            if nulls
+        ]
+        between += [
+            [classifier_title(classifier), a, b] + [_shown(found, a, b, name) for name in metrics]
+            for a, b in combinations(real, 2)
+        ]
+    tests = (
+        "Only what the paired tests show: Holm-adjusted p of Wilcoxon's signed rank below alpha "
+        "and an interval of the mean difference without 0. "
+    )
+    notes = [
+        f"{tests}“5 of 8, less than 1”: shown to be more faithful than five of eight null "
+        "baselines, less faithful than one. All pairs: faithfulness_comparisons.csv."
+    ]
+    pair_notes = [
+        f"{tests}Mean difference A − B, of the value, whether high is good or not; behind it the "
+        f"letter of the one shown to be more faithful, {ABSENT} where none was. Intervals and p: "
+        "faithfulness_comparisons.csv."
+    ]
+    return [
+        Table(title, header, cells, len(metrics), notes=lines)
+        for title, header, cells, lines in (
+            (
+                f"Faithfulness against the null baselines on {where}",
+                ["Classifier", "Explainer", *titles],
+                against,
+                notes,
+            ),
+            (
+                f"Faithfulness of explainers compared on {where}",
+                ["Classifier", "A", "B", *titles],
+                between,
+                pair_notes,
+            ),
+        )
+        if cells
+    ]
+
+
+def _row(found: Pairs, a: str, b: str, metric: str) -> Mapping[str, Any] | None:
+    return found.get((a, b, metric)) or found.get((b, a, metric))
+
+
+def _beaten(found: Pairs, name: str, nulls: Sequence[str], metric: str) -> str:
+    rows = [row for null in nulls if (row := _row(found, name, null, metric)) is not None]
+    if not rows:
+        return ABSENT
+    better = sum(row["more_faithful"] == name for row in rows)
+    worse = sum(row["more_faithful"] not in ("", name) for row in rows)
+    return f"{better} of {len(rows)}" + (f", less than {worse}" if worse else "")
+
+
+def _shown(found: Pairs, a: str, b: str, metric: str) -> str:
+    row = _row(found, a, b, metric)
+    if row is None:
+        return ABSENT
+    difference = row["mean_difference"] * (1 if row["explainer_a"] == a else -1)
+    letter = {a: "A", b: "B"}.get(row["more_faithful"], ABSENT)
+    return f"{number(difference, METRICS[metric].digits(abs(difference)))} {letter}"
