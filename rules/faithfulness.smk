@@ -34,6 +34,7 @@ rule faithfulness:
             "faithfulness.cohort",
             "faithfulness.infidelity",
             "faithfulness.measure",
+            "faithfulness.measures",
             "faithfulness.registry",
             "classifiers.predict",
             "classifiers.store",

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from fidelity import settings
 from fidelity.datasets import registry
-from fidelity.estimate import count_cases, further_maps, training_steps
+from fidelity.estimate import count_cases, estimate, further_maps, training_steps
 
 
 def test_steps_of_stages_are_counted_by_their_batch():
@@ -44,3 +44,29 @@ def test_maps_of_checks_are_counted():
     config["sanity"] |= {"tests": ["logit"], "cases": 50}
     loaded = settings.load(config, check_files=False)
     assert further_maps(loaded, "demo", "cam", cohort)["sanity"] == 60
+
+
+def test_faithfulness_of_all_explainers_is_counted():
+    config = {
+        "datasets": {
+            "demo": {
+                "source": "phantom",
+                "cases": {"train": 9, "val": 9, "test": 9},
+                "image_size": 64,
+                "annotated_classes": ["COVID-19"],
+            }
+        },
+        "classifiers": {"net": {"architecture": "resnet18"}},
+        "explainers": {"cam": {"method": "gradcam"}, "edges": {"method": "edge_map"}},
+        "faithfulness": {"metrics": ["deletion_auc", "infidelity", "sensitivity_max"], "steps": 4},
+    }
+    loaded = settings.load(config, check_files=False)
+    costs = {cost.step: cost for cost in estimate(loaded, "demo")}
+    # 3 annotated test images, 2 explainers; sensitivity has rows of its own.
+    told = costs["demo: faithfulness of all explainers, net"]
+    assert told.units == 6
+    assert told.core_hours > 0
+    assert "demo: sensitivity of edges" in costs
+    config["faithfulness"] = {"metrics": ["sensitivity_max"]}
+    loaded = settings.load(config, check_files=False)
+    assert not any("faithfulness" in cost.step for cost in estimate(loaded, "demo"))

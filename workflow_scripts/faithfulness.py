@@ -35,8 +35,6 @@ def main(
         plugins: Python files that the classifier's architecture is in.
         output: faithfulness.parquet.
     """
-    from functools import partial
-
     import cv2
 
     from fidelity.classifiers.predict import predict_logits
@@ -44,11 +42,8 @@ def main(
     from fidelity.cohort import explained_cases
     from fidelity.compute import configure
     from fidelity.explainers.runner import tasks_of
-    from fidelity.faithfulness.answers import answers_of
     from fidelity.faithfulness.cohort import measure_maps
-    from fidelity.faithfulness.infidelity import Squares, measure_infidelity
-    from fidelity.faithfulness.measure import Options
-    from fidelity.faithfulness.registry import names_by
+    from fidelity.faithfulness.measures import measures_of
     from fidelity.files import read_json, write_parquet
     from fidelity.masks import read_masks
 
@@ -58,29 +53,13 @@ def main(
     # Without a classifier a map has no target: the one that the other explainers have.
     tasks = tasks_of(prepared, classifier, target, labels, compute["batch"], predict_logits)
     targets = {(task.case.case, task.cls): task.target for task in tasks}
-    infidelities = names_by("infidelity", settings["metrics"])
-    infidelity = partial(
-        measure_infidelity,
-        logits=answers_of(classifier, compute["batch"], compute["dtype"], "logit"),
-        squares=Squares(**settings["infidelity"], fill=settings["fill"]),
-        derivative=settings["derivative"],
-    )
     table = measure_maps(
         explained_cases(maps, prepared),
         targets,
-        classifier.classes,
-        answers_of(classifier, compute["batch"], compute["dtype"]),
-        None if masks is None else read_masks(masks),
-        Options(
-            names_by("removal", settings["metrics"]),
-            settings["steps"],
-            settings["fill"],
-            settings["road_shares"],
-        ),
+        masks=None if masks is None else read_masks(masks),
         sign=settings["sign"],
         seed=seed,
-        infidelity=infidelity if infidelities else None,
-        infidelities=infidelities,
+        **measures_of(classifier, settings, compute, derivative=settings["derivative"]),
     )
     write_parquet(table, output)
 

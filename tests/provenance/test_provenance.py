@@ -292,6 +292,21 @@ def test_a_job_too_short_to_be_sampled_counts_with_its_wall_clock():
     assert row["cpu_hours"] == pytest.approx(0.001)
 
 
+def test_checks_of_the_maps_are_costs_of_their_explainer():
+    def step(rule, seconds):
+        return {
+            "rule": rule, "wildcards": {"classifier": "net", "explainer": "cam"}, "passes": 0,
+            "seconds": seconds, "cpu_seconds": seconds, "peak_memory_mb": 9, "forward": 0,
+            "backward": 0,
+        }  # fmt: skip
+
+    done = [("explain", 360), ("faithfulness", 720), ("sensitivity", 360), ("sanity", 720)]
+    rows = cost_rows([step(*one) for one in done], "d")
+    assert [row["step"] for row in rows] == [name for name, _ in done] + ["all"]
+    (row,) = cost_table(rows).rows
+    assert row[3:6] == ["0.6000", "0.1000", "0.5000"]
+
+
 @pytest.mark.parametrize("rule", ["explain", "explain_on_cpu", "explain_without_network"])
 def test_all_rules_that_make_maps_count_as_making_maps(rule):
     step = {

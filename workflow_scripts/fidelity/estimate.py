@@ -22,7 +22,10 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
 from fidelity.explainers.runner import _record
-from fidelity.maps import write_maps
+from fidelity.faithfulness.cohort import measure_maps
+from fidelity.faithfulness.measures import measures_of
+from fidelity.faithfulness.registry import METRICS
+from fidelity.maps import MapRecord, SaliencyMap, write_maps
 from fidelity.masks import encode
 
 # Seconds to start a job and import what it needs, measured on 2 cores.
@@ -221,6 +224,12 @@ def time_training_step(classifier: Classifier, batch: int, compute: dict[str, An
     return seconds
 
 
+def explained_maps(config: dict[str, Any], cohort: dict[str, int]) -> int:
+    """Count the maps of one explainer that checks look at: those of the test split if there is."""
+    splits = config["explain"]["splits"]
+    return sum(cohort[split] for split in (["test"] if "test" in splits else splits))
+
+
 def further_maps(
     config: dict[str, Any], dataset: str, explainer: str, cohort: dict[str, int]
 ) -> dict[str, int]:
@@ -236,8 +245,7 @@ def further_maps(
         {check: maps}, of the checks that are asked for.
     """
     classes = len(config["datasets"][dataset]["annotated_classes"])
-    splits = config["explain"]["splits"]
-    explained = sum(cohort[split] for split in (["test"] if "test" in splits else splits))
+    explained = explained_maps(config, cohort)
     entry, found = config["explainers"][explainer], {}
     asked = config["faithfulness"]["sensitivity"]
     moved = "sensitivity_max" in config["faithfulness"]["metrics"]
@@ -251,6 +259,21 @@ def further_maps(
     return found
 
 
+def time_faithfulness(
+    classifier: Classifier, settings: dict[str, Any], compute: dict[str, Any]
+) -> float:
+    """Measure the faithfulness of a trial map; seconds. Sensitivity counts as maps, not here."""
+    case = trial_case(classifier.image_size)
+    trial = SaliencyMap("dense", case.image / 255)
+    record = MapRecord(case.case, "A", classifier.classes[0], "ok", "", 0.0, map=trial)
+    masks = {case.case: case.references}
+    measures = measures_of(classifier, settings, compute, derivative=False)
+    started = time.perf_counter()
+    targets = {(case.case, "A"): 0}
+    measure_maps([(case, record)], targets, masks=masks, sign="positive", seed=1, **measures)
+    return time.perf_counter() - started
+
+
 def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     """Estimate the dear steps of one data set.
 
@@ -260,7 +283,7 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
 
     Returns:
         One entry per training, per explainer and classifier, per check that makes maps of its own,
-        and one for preparing.
+        per classifier whose maps' faithfulness is measured, and one for preparing.
     """
     compute, entry = config["compute"], config["datasets"][dataset]
     side, threads = entry["image_size"], compute["threads"]
@@ -270,6 +293,8 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     costs = [Cost(f"{dataset}: prepare", total, total * 0.01 / 3600, total * side * side * 0.8e-6)]
     classifiers = settings.expand_classifiers(config)
     device, bases = configure(compute), settings.base_names(config)
+    faithful = config["faithfulness"]
+    removed = [name for name in faithful["metrics"] if METRICS[name].by != "sensitivity"]
     for name, chosen in classifiers.items():
         classifier = trial_classifier(chosen, side, config["plugins"]).to(device)
         if chosen["training"] is not None:
@@ -281,6 +306,11 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
             size = sum(p.numel() for p in classifier.parameters()) * 4e-6
             step = f"{dataset}: train {name} ({epochs} epochs at most)"
             costs.append(Cost(step, 1, seconds * threads / 3600, size))
+        if removed:
+            seconds = time_faithfulness(classifier, {**faithful, "metrics": removed}, compute)
+            asked = explained_maps(config, cohort) * len(config["explainers"])
+            step = f"{dataset}: faithfulness of all explainers, {name}"
+            costs.append(Cost(step, asked, asked * seconds * threads / 3600, 0))
         for key, explainer in config["explainers"].items():
             if method_of(explainer["method"]).needs_classifier:
                 seconds, size = time_explainer(

@@ -5,7 +5,7 @@ What explainers share (preparing images, training the classifier, tables) is in 
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fidelity.provenance.steps import totals
@@ -13,8 +13,10 @@ from fidelity.tables.layout import ABSENT, Table
 
 # The rules that make maps: an explainer is in one of them.
 MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
-# Making maps, learning what some methods must learn first, and judging the maps.
-STEPS = ("fit", *MAPPING, "sweep", "rank", "tune", "binarize", "score")
+# Asking the network about maps that are there, and making more of them.
+CHECKING = ("faithfulness", "sensitivity", "sanity")
+# Making maps, learning what some methods must learn first, judging the maps, and checking them.
+STEPS = ("fit", *MAPPING, "sweep", "rank", "tune", "binarize", "score", *CHECKING)
 COLUMNS = (
     "dataset",
     "classifier",
@@ -30,7 +32,8 @@ COLUMNS = (
 ALL = "all"
 NOTE = (
     "CPU-hours of each explainer's own jobs, in their last run; what explainers share (images, "
-    "classifier, tables) is not in them. A job too short for its CPU time to be sampled counts "
+    "classifier, tables) is not in them. The faithfulness of null baselines and ceilings counts "
+    "with the classifier that was asked. A job too short for its CPU time to be sampled counts "
     "with its wall clock."
 )
 
@@ -91,11 +94,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         (row for row in rows if row["step"] == ALL),
         key=lambda row: (-row["cpu_hours"], row["classifier"], row["explainer"]),
     )
-    maps = {
-        (row["classifier"], row["explainer"]): row["cpu_hours"]
-        for row in rows
-        if row["step"] in MAPPING
-    }
+    maps, checks = _hours_of(rows, MAPPING), _hours_of(rows, CHECKING)
     cells = [
         [
             row["explainer"],
@@ -103,14 +102,27 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             str(row["jobs"]),
             f"{row['cpu_hours']:.4f}",
             f"{maps.get((row['classifier'], row['explainer']), 0):.4f}",
+            f"{checks.get((row['classifier'], row['explainer']), 0):.4f}",
             f"{row['wall_hours']:.4f}",
             ABSENT if row["peak_memory_mb"] is None else f"{row['peak_memory_mb']:.0f}",
         ]
         for row in whole
     ]
     header = ["Explainer", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
-    header += ["Wall-clock hours", "Peak memory, MB"]
-    return Table("Cost of each explainer", header, cells, 5, notes=[NOTE])
+    header += ["of these, faithfulness and sanity", "Wall-clock hours", "Peak memory, MB"]
+    return Table("Cost of each explainer", header, cells, 6, notes=[NOTE])
+
+
+def _hours_of(
+    rows: Iterable[Mapping[str, Any]], steps: Collection[str]
+) -> dict[tuple[str, str], float]:
+    """Add up the CPU-hours of some steps per classifier and explainer."""
+    found: dict[tuple[str, str], float] = {}
+    for row in rows:
+        if row["step"] in steps:
+            key = (row["classifier"], row["explainer"])
+            found[key] = found.get(key, 0.0) + row["cpu_hours"]
+    return found
 
 
 def _sampled(step: Mapping[str, Any]) -> dict[str, Any]:
