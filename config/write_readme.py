@@ -95,7 +95,7 @@ def _values(entry: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in entry["enum"])
     if entry.get("type") == "array" and "enum" in entry.get("items", {}):
         return "list of " + _values(entry["items"])
-    kind = entry.get("type", "")
+    kind = "object" if "$ref" in entry else entry.get("type", "")
     text = " or ".join(kind) if isinstance(kind, list) else kind
     low = entry.get("minimum", entry.get("exclusiveMinimum"))
     high = entry.get("maximum", entry.get("exclusiveMaximum"))

@@ -385,3 +385,33 @@ def test_docs_of_metrics_and_protocols_are_up_to_date():
 
     text = write_measuring.MEASURING.read_text()
     assert write_measuring.render(text) == text, "run `make docs`"
+
+
+def test_an_explainer_named_by_another_is_followed(demo):
+    config = demo
+    config["explainers"]["gradcam"] = {"method": "gradcam", "layer": "depth-2"}
+    config["explainers"]["noise"] = {"method": "random_weights", "of": "gradcam"}
+    found = settings.load(config, check_files=False)["explainers"]
+    assert found["noise"]["of"] == found["gradcam"]
+    assert found["noise"]["of"]["layer"] == "depth-2"
+    assert config["explainers"]["noise"]["of"] == "gradcam"  # what was read stays as it is
+
+
+@pytest.mark.parametrize(
+    ("of", "problem", "remedy"),
+    [
+        ("gradcan", "there is no explainer 'gradcan'", "gradcam"),
+        ("noise", "'noise' runs another explainer itself", "gradcam"),
+        (3, "3 is not", "another explainer of this config"),
+        ({"method": "gradcan"}, "unknown explainer method 'gradcan'", "gradcam"),
+    ],
+)
+def test_what_cannot_be_followed_is_told(demo, of, problem, remedy):
+    config = demo
+    config["explainers"]["gradcam"] = {"method": "gradcam"}
+    config["explainers"]["noise"] = {"method": "random_weights", "of": of}
+    with pytest.raises(InputError) as caught:
+        settings.load(config, check_files=False)
+    assert problem in caught.value.problem
+    assert caught.value.field.startswith("explainers.noise.of")
+    assert remedy in caught.value.remedy

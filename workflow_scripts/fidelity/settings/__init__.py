@@ -9,6 +9,7 @@ from typing import Any
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.files import check_files as _check_files
+from fidelity.settings.following import follow_names
 from fidelity.settings.layers import expand_layers, layer_sweeps
 from fidelity.settings.queries import (
     base_names,
@@ -63,7 +64,9 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
         raise InputError(
             "is empty or not a mapping", file=source, remedy="Start from config/config.yaml"
         )
-    resolved = resolve(copy.deepcopy(dict(config)), schema(), "", source)
+    read = copy.deepcopy(dict(config))
+    follow_names(read, source)
+    resolved = resolve(read, schema(), "", source)
     expand_layers(resolved, source)
     check_meaning(resolved, source)
     if check_files:

@@ -38,6 +38,12 @@ def resolve(value: Any, rule: dict[str, Any], path: str, source: str) -> Any:
         if name in DISPATCHED:
             return resolve(value, _dispatch(value, name, path, source), path, source)
         return resolve(value, _definition(name), path, source)
+    references = [option for option in rule.get("anyOf", ()) if "$ref" in option]
+    if references and isinstance(value, dict):
+        return resolve(value, references[0], path, source)
+    if references:  # their definitions stand elsewhere, out of reach of a shallow check
+        rest = [option for option in rule["anyOf"] if "$ref" not in option]
+        rule = {**rule, "anyOf": rest}
     if isinstance(value, dict) and ("properties" in rule or "additionalProperties" in rule):
         return _resolve_mapping(value, rule, path, source)
     if isinstance(value, list) and "items" in rule:
