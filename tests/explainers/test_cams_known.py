@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from gradient_cases import case_of, explain, images_of, noise_cases
 
@@ -108,3 +109,19 @@ def test_a_planted_patch_ranks_first(method):
         cases.append(case_of(image, case.case))
     found = grids(explain(classifier, cases, method, layer="0"))
     assert [np.unravel_index(grid.argmax(), grid.shape) for grid in found] == places
+
+
+@pytest.mark.parametrize("name", ["timm:convnext_atto", "convnext_tiny"])
+def test_grad_cam_before_a_normalised_mean_sums_to_nothing(name):
+    """A layer norm of the pooled channels undoes their scale: no cell speaks for all the class.
+
+    The logit is the same for any multiple of the channels' deviations from their mean, so its
+    gradient is at right angles to them, and the cells' shares cancel (docs/models.md).
+    """
+    torch.manual_seed(0)
+    network = build(name, 3, False, image_size=64)
+    classifier = Classifier(network, name, ("A", "B", "C"), **{**PLAIN, "image_size": 64}).eval()
+    for found in explain(classifier, noise_cases(64), "gradcam"):
+        shares = found.map.values
+        assert np.abs(shares).sum() > 0
+        assert abs(shares.sum()) < 1e-3 * np.abs(shares).sum()
