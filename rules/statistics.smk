@@ -245,6 +245,7 @@ rule verdict:
         comparisons=rules.compare.output.comparisons,
         ranks=rules.ranks.output.ranks,
         seeds=rules.seeds.output.seeds,
+        stability=rules.stability.output.stability,
         classification=branch(
             bool(CLASSIFIERS),
             then="results/{dataset}/tables/classification.csv",

@@ -41,3 +41,15 @@ def test_files_and_none(tmp_path):
     assert (row["classifier"], row["n"], row["mean"]) == ("'=net", 2, 0.75)
     script.main([], [], output)
     assert pd.read_csv(output).columns.tolist() == STABILITY
+
+
+def test_superpixels_are_counted_where_the_map_has_some():
+    def record(count):
+        segments = np.arange(16).reshape(4, 4) % count
+        return MapRecord(
+            "c", "a", "A", "ok", "", 1.0, {}, SaliencyMap("superpixels", np.ones(count), segments)
+        )
+
+    table = summarize_stability([(HEAD, [record(4), record(6), _record("1", surrogate_r2=1.0)])])
+    counted = table[table["quantity"] == "superpixels"]
+    assert counted[["n", "mean", "min", "max"]].to_numpy().tolist() == [[2, 5.0, 4.0, 6.0]]

@@ -533,3 +533,19 @@ def test_words():
     assert (counted(1, "case"), counted(2, "case")) == ("1 case", "2 cases")
     assert (signed(0.0004, 3), signed(-0.0004, 3), signed(-1.25, 1)) == ("0.000", "0.000", "−1.2")
     assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")
+
+
+@pytest.mark.parametrize(("median", "outcome"), [(6.0, "warning"), (10.0, "note"), (35.5, "note")])
+def test_few_superpixels_are_a_warning(median, outcome):
+    head = {**HEAD, "quantity": "superpixels", "n": 60, "mean": 8.2, "min": 4, "max": 41}
+    rows = [
+        {**head, "explainer": "lime", "median": median},
+        {**head, "explainer": "lime", "quantity": "surrogate_r2", "median": 1},
+        {**head, "explainer": "lime", "classifier": "another", "median": 2},
+    ]
+    chapter = chapter_of([], stability=pd.DataFrame(rows))
+    (section,) = [part for part in chapter.sections if "rest on" in part.title]
+    (told,) = [s for s in section.groups[0].sentences if "superpixels" in s.text]
+    assert told.outcome == outcome
+    assert f"unions of superpixels: {median:g} in an image (median; 4 to 41)" in told.text
+    assert ("explainers.lime.superpixels" in told.text) == (outcome == "warning")

@@ -10,6 +10,7 @@ from fidelity.files import write_text
 from fidelity.joblog import job_log
 from fidelity.ranks import RANKS
 from fidelity.seeds import SEEDS
+from fidelity.stability import STABILITY
 from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
     LOCALIZATION_NUMBERS,
@@ -23,6 +24,7 @@ from fidelity.verdict.evidence import Study, Tables
 # From its first count on, each contract's columns are numbers; but the last two of comparisons.
 COMPARISON_NUMBERS = COMPARISONS[COMPARISONS.index("n") : COMPARISONS.index("conclusion")]
 RANK_NUMBERS = RANKS[RANKS.index("n_patients") :]
+STABILITY_NUMBERS = STABILITY[STABILITY.index("n") :]
 SEED_NUMBERS = SEEDS[SEEDS.index("n_seeds") :]
 
 
@@ -43,6 +45,7 @@ def main(
     lung_quality: str = "",
     lung_from: str = "",
     faithfulness: str = "",
+    stability: str = "",
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
 
@@ -63,6 +66,7 @@ def main(
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
         lung_from: the data set that taught it.
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
+        stability: stability.csv.
     """
     tables = Tables(
         read_results(localization, LOCALIZATION_NUMBERS),
@@ -73,6 +77,7 @@ def main(
         read_results(lung_quality, LUNG_NUMBERS) if lung_quality else None,
         lung_from,
         read_results(faithfulness, FAITHFULNESS_NUMBERS) if faithfulness else None,
+        read_results(stability, STABILITY_NUMBERS) if stability else None,
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
@@ -104,4 +109,5 @@ if __name__ == "__main__":
             lung_quality=snakemake.input.get("lung_quality", ""),
             lung_from=snakemake.params.lung_from,
             faithfulness=snakemake.input.get("faithfulness", ""),
+            stability=snakemake.input.stability,
         )

@@ -8,13 +8,14 @@ import pandas as pd
 
 from fidelity.maps import MapRecord
 
-# What explainers report of each map, in the order of the rows.
+# What explainers report of each map, in the order of the rows; superpixels are counted.
 QUANTITIES = (
     "surrogate_r2",
     "stability_iou",
     "stability_rank",
     "coefficient_half_width",
     "samples",
+    "superpixels",
 )
 KEYS = ["dataset", "split", "classifier", "explainer"]
 STABILITY = [*KEYS, "quantity", "n", "mean", "median", "min", "max"]
@@ -38,7 +39,7 @@ def summarize_stability(
         values = found.setdefault(tuple(head[key] for key in KEYS), {})
         for record in records:
             for quantity in QUANTITIES:
-                value = record.extras.get(quantity)
+                value = _value(record, quantity)
                 if record.status == "ok" and value is not None and np.isfinite(value):
                     values.setdefault(quantity, []).append(float(value))
     rows: list[dict[str, Any]] = [
@@ -56,3 +57,10 @@ def summarize_stability(
         if quantity in values
     ]
     return pd.DataFrame(rows, columns=STABILITY)
+
+
+def _value(record: MapRecord, quantity: str) -> float | None:
+    if quantity != "superpixels":
+        return record.extras.get(quantity)
+    of_superpixels = record.map is not None and record.map.kind == "superpixels"
+    return len(record.map.values) if of_superpixels else None

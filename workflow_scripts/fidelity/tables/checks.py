@@ -29,6 +29,7 @@ STABILITY_TITLES = {
     "stability_rank": "rank correlation between seeds",
     "coefficient_half_width": "half interval of a coefficient",
     "samples": "samples",
+    "superpixels": "superpixels",
 }
 SIMILARITY_TITLES = {
     "spearman": "Spearman",
@@ -67,7 +68,7 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         if found.empty:
             return ABSENT
         row = found.iloc[0]
-        digits = 0 if quantity == "samples" else 3
+        digits = 0 if quantity in ("samples", "superpixels") else 3
         low, high = number(row["min"], digits), number(row["max"], digits)
         return f"{number(row['mean'], digits)} ({low} to {high})"
 

@@ -17,6 +17,8 @@ from fidelity.verdict.wording import counted, digits_of, listed, p_value
 FEW_IMAGES = 100
 # Below this accuracy, plain or balanced, a localization score says little about explanations.
 WEAK_ACCURACY = 0.65
+# In fewer superpixels than these one is over a tenth of the image, more than most lesions.
+FEW_SUPERPIXELS = 10
 # Below this test Dice predicted lungs say little about lungs; published U-Nets reach .98.
 WEAK_LUNGS = 0.9
 
@@ -27,6 +29,7 @@ def foundations(evidence: Evidence) -> Section:
         *_unit(evidence),
         *_classifier(evidence),
         *_lungs(evidence),
+        *_superpixels(evidence),
         *_seeds(evidence),
         *_empty_and_failed(evidence),
         *_at_the_floor(evidence),
@@ -220,6 +223,33 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
         else ("; here it was not measured.")
     )
     yield Sentence(text, "warning" if weak else "note", "", {"lung_dice": dice, "n": n})
+
+
+def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
+    """Say of how few pieces an explainer's masks are: fewer outline nothing."""
+    table = evidence.tables.stability
+    if table is None:
+        return
+    rows = keep_test_split(table)
+    rows = rows[
+        (rows["dataset"] == evidence.dataset)
+        & (rows["classifier"] == evidence.classifier)
+        & (rows["quantity"] == "superpixels")
+        & rows["explainer"].isin(evidence.real)
+    ]
+    for row in rows.itertuples():
+        text = (
+            f"The masks of {row.explainer} are unions of superpixels: {row.median:g} in an image "
+            f"(median; {row.min:g} to {row.max:g})"
+        )
+        few = row.median < FEW_SUPERPIXELS
+        if few:
+            text += (
+                ", too few to outline a lesion: its scores say as much of the segmentation as of "
+                f"the explainer. explainers.{row.explainer}.superpixels makes them smaller"
+            )
+        told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
+        yield Sentence(f"{text}.", "warning" if few else "note", "", told)
 
 
 def _seeds(evidence: Evidence) -> Iterator[Sentence]:

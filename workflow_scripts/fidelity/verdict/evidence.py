@@ -25,6 +25,7 @@ class Tables:
         lungs: quality.csv of the model that drew the lung masks; None where none did.
         lungs_from: the data set that taught it.
         faithfulness: faithfulness_comparisons.csv; None where it was not measured.
+        stability: stability.csv.
     """
 
     localization: pd.DataFrame
@@ -35,6 +36,7 @@ class Tables:
     lungs: pd.DataFrame | None = None
     lungs_from: str = ""
     faithfulness: pd.DataFrame | None = None
+    stability: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
