@@ -162,6 +162,16 @@ def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
     assert {row[1]: row[column] for row in rows[1:]} == {"net": "0.950", "–": "–"}
 
 
+def test_infinite_differences_are_explained(results):
+    assert "Wilcoxon's test ranks such a difference" not in formatted(results)[0]
+    path = results / "comparisons.csv"
+    table = pd.read_csv(path)
+    table.loc[table["family"] == "primary", ["mean_difference"]] = -np.inf
+    table.to_csv(path, index=False)
+    for page in formatted(results):
+        assert "test ranks such a difference above all others" in page
+
+
 def test_what_is_not_treated_alike_is_marked(results):
     how = {"lung_mask": "explains another class", "fixed50": "has rules by explainer"}
     markdown, _, html = formatted(results, how)

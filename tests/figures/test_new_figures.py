@@ -174,9 +174,13 @@ def test_sensitivity_to_one_protocol_speaks_of_one():
         (one, "", "tuned"),
         (several, " of each protocol", "default · tuned"),
     ):
-        words = _words(sensitivity.draw(table, families=FAMILIES, primary_binarization="tuned"))
+        fig = sensitivity.draw(table, families=FAMILIES, primary_binarization="tuned")
+        words = _words(fig)
         assert f"Hausdorff distance{end}" in words
-        assert f"another one is best than under {setting}" in words
+        assert f"orange: it is not the best one under {setting}" in words
+        # The second protocol of the second table has no IoU: its row says so in the left panel.
+        said = [sum(t.get_text() == sensitivity.ABSENT for t in axis.texts) for axis in fig.axes]
+        assert said == ([0, 0] if table is one else [1, 0])
 
 
 def test_groups_are_maximal_runs_within_the_critical_difference():

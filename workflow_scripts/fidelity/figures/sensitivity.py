@@ -19,6 +19,7 @@ DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
 # Inches per setting: rows of text as far as a page has room.
 ROW, SMALLEST_ROW, PAGE = 0.185, 0.15, 10.5
 CHANGED = "#D55E00"
+ABSENT = "not in this protocol"
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,9 @@ def _panel(
             text = f"{value:g}" if value % 1 != 0.5 else f"{int(value)}½"
             size = 8 if count <= 10 else 7
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+    for row in np.flatnonzero(np.isnan(values).all(axis=1)):
+        where = ((count - 1) / 2, row)
+        axis.text(*where, ABSENT, ha="center", va="center", color="0.45", fontsize=7.5)
     usual = winners.get(reference, -1)
     for row, setting in enumerate(settings):
         winner = winners.get(setting, -1)
@@ -196,7 +200,7 @@ def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
 def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
     usual = "rank 1 = best; framed: the best explainer of the classifier"
-    changed = f"another one is best than under {' · '.join(reference)}"
+    changed = f"orange: it is not the best one under {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),
         Line2D([], [], markeredgecolor=CHANGED, markeredgewidth=1.8, label=changed, **frame),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fidelity.strata import LEVELS
@@ -103,6 +104,11 @@ def _comparison_table(
         f"only of shares whose interval lies inside ±{statistics['margin']:g}. “None shown” is not "
         "“no difference”.",
     ]
+    if np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any():
+        notes.append(
+            "∞: in some case the mask of one of the two is empty, and its distance infinite: no "
+            "interval and no sign flips; Wilcoxon's test ranks such a difference above all others."
+        )
     where = f"{rows['dataset'].iloc[0]}, {rows['split'].iloc[0]} split"
     of = f": binarization {', '.join(binarizations)}" if binarizations else ""
     return Table(f"{title} on {where}{of}", header, cells, 6, frozenset(rules - {0}), notes)
