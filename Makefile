@@ -57,7 +57,7 @@ explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER
 	  $(call option,DATASET,dataset) $(call option,CLASSIFIER,classifier) $(call option,EXPLAINER,explainer) \
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
 
-progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer
+progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer, and the jobs left
 	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(SET))
 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+import progress as script
 from fidelity.datasets.cases import Case, write_cases
+from fidelity.dry_run import read_job_stats
 from fidelity.explainers.partial import PartialStore
 from fidelity.maps import MapRecord
 from fidelity.progress import EVERY, Progress, duration, line
@@ -145,3 +147,37 @@ def test_explainers_without_a_classifier_are_counted_once():
         ("b", "lime"),
         ("none", "lung"),
     ]
+
+
+PLAN = """Building DAG of jobs...
+Job stats:
+job                  count
+-----------------  -------
+explain                 12
+figure_training          1
+all                      1
+total                   14
+Job stats:
+job                  count
+-----------------  -------
+explain                 12
+total                   14
+"""
+
+
+def test_a_dry_run_is_read():
+    assert read_job_stats(PLAN) == {"explain": 12, "figure_training": 1}
+    assert read_job_stats("Nothing to be done (all requested files are present).") == {}
+
+
+def test_what_is_left_is_told_commonest_first(monkeypatch):
+    counts = {f"rule{n}": n for n in range(1, 12)}
+    monkeypatch.setattr(script, "jobs_left", lambda *_: counts)
+    told = script.left("c.yaml", [])
+    assert told.startswith("66 jobs left, ")
+    assert ": rule11 11, rule10 10, rule9 9, " in told
+    assert told.endswith(", rule4 4, others 6")
+    monkeypatch.setattr(script, "jobs_left", lambda *_: {"explain": 1})
+    assert script.left("c.yaml", []).startswith("1 job left, ")
+    monkeypatch.setattr(script, "jobs_left", lambda *_: {})
+    assert script.left("c.yaml", []) == "No job is left."

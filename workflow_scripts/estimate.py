@@ -4,24 +4,12 @@ Not a rule: it asks Snakemake for the number of jobs and times one case per expl
 """
 
 import argparse
-import re
-import subprocess
 import sys
 
+from fidelity.dry_run import jobs_left
 from fidelity.errors import InputError
 from fidelity.estimate import START_SECONDS, Cost, estimate
 from fidelity.settings.reading import load_file
-
-
-def count_jobs(config: str, overrides: list[str]) -> int:
-    """Ask a dry run for the number of jobs still to do."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--configfile", config]
-    command += ["--config", *overrides] if overrides else []
-    result = subprocess.run(command, capture_output=True, text=True)
-    found = re.search(r"^total\s+(\d+)", result.stdout + result.stderr, re.M)
-    if result.returncode:
-        raise InputError(f"the dry run failed:\n{result.stderr[-2000:]}", file=config)
-    return int(found.group(1)) if found else 0
 
 
 def main(config: str, overrides: list[str]) -> None:
@@ -32,7 +20,7 @@ def main(config: str, overrides: list[str]) -> None:
         overrides: key=value, as Snakemake's --config takes them.
     """
     loaded = load_file(config, overrides)
-    jobs = count_jobs(config, overrides)
+    jobs = sum(jobs_left(config, overrides).values())
     costs = [cost for dataset in loaded["datasets"] for cost in estimate(loaded, dataset)]
     costs.append(Cost("starting jobs and importing", jobs, jobs * START_SECONDS / 3600, 0))
     hours, megabytes = sum(c.core_hours for c in costs), sum(c.megabytes for c in costs)

@@ -1,4 +1,6 @@
-"""Say how far a running study is, one line per training and explainer: `make progress CONFIG=…`.
+"""Say how far a running study is, one line per training and explainer, and what is left.
+
+Called by `make progress CONFIG=…`.
 
 Not a rule: it reads what lies in results/, in any terminal, while Snakemake works or after.
 """
@@ -9,12 +11,32 @@ import time
 from pathlib import Path
 
 from fidelity import settings
+from fidelity.dry_run import jobs_left
 from fidelity.errors import InputError
 from fidelity.settings.reading import load_file
 from fidelity.study_progress import states
 from fidelity.training_progress import training_line
 
 NOTE = "(Counted is what is there: maps that a changed config will make anew count until it does.)"
+
+# Rules that the last line names.
+NAMED = 8
+
+
+def left(config: str, overrides: list[str]) -> str:
+    """Write what a dry run finds left, commonest first."""
+    try:
+        jobs = jobs_left(config, overrides)
+    except InputError as error:
+        return f"The jobs left could not be counted: {error}"
+    if not jobs:
+        return "No job is left."
+    parts = sorted(jobs.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{rule} {count:,}" for rule, count in parts[:NAMED]]
+    if rest := sum(count for _, count in parts[NAMED:]):
+        listed.append(f"others {rest:,}")
+    total = f"{sum(jobs.values()):,} {'job' if sum(jobs.values()) == 1 else 'jobs'} left"
+    return f"{total}, running ones and what a changed config makes anew too: {', '.join(listed)}"
 
 
 def main(config: str, overrides: list[str]) -> None:
@@ -45,7 +67,7 @@ def main(config: str, overrides: list[str]) -> None:
             now,
         )
         lines += map(str, found) if found else [f"{dataset}: its cases are not listed yet"]
-    lines.append(NOTE)
+    lines += [NOTE, left(config, overrides)]
     sys.stdout.write("\n".join([*lines, ""]))
 
 

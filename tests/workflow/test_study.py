@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fidelity.dry_run import jobs_left
+from fidelity.errors import InputError
+
 pytestmark = pytest.mark.slow
 TOP = "data/Infection Segmentation Data"
 # No table needs them: asked for by name, or nothing could be said of `sweep`.
@@ -87,6 +90,19 @@ def test_scores_agree_with_masks_and_reference(finished):
 
 def test_nothing_is_done_twice(study):
     assert study.jobs() == {}
+
+
+def test_progress_counts_what_a_changed_config_makes_anew(study, config):
+    assert jobs_left("study.yaml", folder=study.folder) == {}
+    config["explainers"]["lime"]["samples"] = 30
+    study.write(config)
+    left = jobs_left("study.yaml", folder=study.folder)
+    assert left["explain"] == 3
+    assert left["score"] >= 1
+    config["explainers"]["lime"]["sample"] = 30
+    study.write(config)
+    with pytest.raises(InputError, match="'samples'"):
+        jobs_left("study.yaml", folder=study.folder)
 
 
 def test_adding_a_threshold(study, config):

@@ -1,0 +1,45 @@
+"""What Snakemake still has to do, by asking it for a plan."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fidelity.errors import InputError
+
+# Targets that only collect, which are no work.
+COLLECTING = {"all", "tables", "figures", "checks", "notebooks"}
+
+
+def jobs_left(
+    config: str, overrides: Sequence[str] = (), folder: str | Path = "."
+) -> dict[str, int]:
+    """Ask a dry run how many jobs of each rule are left, those that a changed config needs too.
+
+    Args:
+        config: path of the config file.
+        overrides: key=value, as Snakemake's --config takes them.
+        folder: the project's.
+
+    Returns:
+        {rule: jobs}, in Snakemake's order; behind a checkpoint that is due the count is of what
+        can be seen.
+
+    Raises:
+        InputError: the dry run failed.
+    """
+    # Without locking, so that it can be asked while the study runs.
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
+    command += ["--configfile", config, *(["--config", *overrides] if overrides else [])]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if result.returncode:
+        raise InputError(f"the dry run failed:\n{result.stderr[-2000:]}", file=config)
+    return read_job_stats(result.stdout + result.stderr)
+
+
+def read_job_stats(output: str) -> dict[str, int]:
+    """Read the table "Job stats" of a dry run; {} where there is nothing to do."""
+    found = re.search(r"^Job stats:\njob +count\n[- ]+\n(.*?)^total", output, re.M | re.S)
+    rows = [line.split() for line in (found[1] if found else "").splitlines() if line.strip()]
+    return {rule: int(count) for rule, count in rows if rule not in COLLECTING}
