@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fidelity import counting
+from fidelity import counting, memory
 from fidelity.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 def configure(compute: dict[str, Any]) -> torch.device:
     """Set torch's threads and determinism; choose the device; count what goes through networks.
+
+    The process keeps the memory that it frees (`fidelity.memory`).
 
     Args:
         compute: `threads` (int) and `device` (`auto`, `cpu`, `cuda`, `cuda:1`, …).
@@ -26,6 +28,7 @@ def configure(compute: dict[str, Any]) -> torch.device:
         InputError: the device is unknown or absent.
     """
     counting.install()
+    memory.keep_freed()
     # cuBLAS is deterministic only with this set before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(int(compute.get("threads", 2)))

@@ -25,6 +25,7 @@ IGNORED = {
     "fidelity.formulas",
     "fidelity.hdf5",
     "fidelity.joblog",
+    "fidelity.memory",
     "fidelity.progress",
 }
 REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
