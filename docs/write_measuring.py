@@ -71,7 +71,7 @@ def baseline_rows() -> list[str]:
     """One row per null baseline and ceiling."""
     rows = ["| method | name | kind | what it is |", "|---|---|---|---|"]
     for key, method in METHODS.items():
-        if method.family in ("null", "ceiling"):
+        if method.family in ("baseline", "ceiling"):
             what = re.sub(r"^(null baseline|ceiling): ", "", method.source)
             rows.append(f"| `{key}` | {method.title} | {method.family} | {what} |")
     return rows

@@ -549,7 +549,7 @@ def gallery_explainers(classifier):
     found = explainers_of(classifier)
     chosen = cfg["figures"]["gallery_explainers"]
     if chosen is None:
-        order = ["perturbation", "cam", "gradient", "imported", "null", "ceiling"]
+        order = ["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
         ranked = sorted(found, key=lambda pair: order.index(FAMILIES[pair[1]]))
         chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
     return [(c, e) for c, e in found if e in chosen]

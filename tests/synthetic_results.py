@@ -35,9 +35,9 @@ FAMILIES = {
     "gradcam": "cam",
     "gradcam_plus_plus": "cam",
     "integrated_gradients": "gradient",
-    "lung_mask": "null",
-    "centre_prior": "null",
-    "random_superpixels": "null",
+    "lung_mask": "baseline",
+    "centre_prior": "baseline",
+    "random_superpixels": "baseline",
     "unet": "ceiling",
 }
 NO_CLASSIFIER = {"lung_mask", "centre_prior", "random_superpixels", "unet"}

@@ -11,7 +11,7 @@ from fidelity.sanity.table import SANITY
 from fidelity.stability import STABILITY
 from fidelity.tables import check_tables, to_html, to_latex, to_markdown
 
-FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "null"}
+FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
 
 

@@ -21,7 +21,7 @@ STATISTICS = {
     "primary": "iou",
     "primary_binarization": "tuned",
 }
-FAMILIES = {"lime": "perturbation", "gradcam": "cam", "chance": "null", "lung": "null"}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam", "chance": "baseline", "lung": "baseline"}
 METRICS = ["deletion_auc", "insertion_auc"]
 # Deletion: low is good. LIME is best by it, Grad-CAM like chance, the lung worst.
 LEVELS = {"lime": (0.3, 0.6), "gradcam": (0.5, 0.6), "chance": (0.5, 0.6), "lung": (0.7, 0.6)}

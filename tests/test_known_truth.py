@@ -220,10 +220,17 @@ def shining(mask):
 def table_of(**maps):
     """Summarize explainers by name: those of the classifier, and null baselines (`null_`)."""
     parts = [
-        ({"dataset": "d", "classifier": "none" if "null" in name else "net", "explainer": name}, m)
+        (
+            {
+                "dataset": "d",
+                "classifier": "none" if "null" in name else "net",
+                "explainer": name,
+            },
+            m,
+        )
         for name, m in maps.items()
     ]
-    families = {name: "null" if "null" in name else "cam" for name in maps}
+    families = {name: "baseline" if "null" in name else "cam" for name in maps}
     dependent = {"net": {"accuracy": 1.0, "accuracy_erased": 0.5, "follows_mark": 0.9}}
     table = summarize(parts, dependent, families, STATISTICS, seed=1)
     assert list(table.columns) == COLUMNS

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fidelity import summary
-from fidelity.comparisons import COMPARISONS, HOLM_WITHIN, _conclusions, compare
+from fidelity.comparisons import COMPARISONS, HOLM_WITHIN, compare, conclusions, inside_margin
 from fidelity.errors import InputError
 from fidelity.metrics.conventions import Protocol
 from fidelity.mixed_model import MIXED_MODEL, mixed_model
@@ -227,7 +227,7 @@ def test_ranks_by_direction_without_diagnostics(tmp_path):
         part = part[part["classifier"] == "net-s1"].set_index("explainer")
         assert list(part["mean_rank"].sort_values().index) == ["lung_mask", "lime", "gradcam"]
         assert part["mean_rank"].sum() == pytest.approx(6)
-        assert part["explainer_family"].tolist() == ["perturbation", "cam", "null"]
+        assert part["explainer_family"].tolist() == ["perturbation", "cam", "baseline"]
         assert (part["friedman_p"] < 0.001).all()
 
 
@@ -341,8 +341,9 @@ def test_a_mean_that_ranks_contradict_claims_nothing():
             "n_patients": [100],
         }
     )
-    assert list(_conclusions(table, 0.05, 0.05)) == ["none_shown"]
-    assert list(_conclusions(table.assign(effect_size=0.28), 0.05, 0.05)) == ["a_higher"]
+    inside = inside_margin(table, 0.05)
+    assert list(conclusions(table, 0.05, inside)) == ["none_shown"]
+    assert list(conclusions(table.assign(effect_size=0.28), 0.05, inside)) == ["a_higher"]
 
 
 def test_equivalence_needs_ten_units():
@@ -356,4 +357,6 @@ def test_equivalence_needs_ten_units():
             "n_patients": [9, 10],
         }
     )
-    assert list(_conclusions(table, 0.05, 0.05)) == ["none_shown", "equivalent"]
+    inside = inside_margin(table, 0.05)
+    assert list(conclusions(table, 0.05, inside)) == ["none_shown", "equivalent"]
+    assert list(conclusions(table, 0.05)) == ["none_shown", "none_shown"]

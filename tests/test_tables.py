@@ -1,5 +1,6 @@
 """Formatted tables: contents, and names that try to be markup."""
 
+import io
 import re
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
+from fidelity.explainers.registry import METHODS
 from fidelity.inputs import input_table
 from fidelity.mixed_model import MIXED_MODEL
 from fidelity.summary import COMBO
@@ -273,3 +275,10 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
     cohort = written_cohort(paths, cases)
     summarize_script.main(paths, combos, STATISTICS, 1, cases, cohort, again)
     assert (results / "again.csv").read_bytes() == first
+
+
+def test_no_family_reads_as_missing():
+    """`null`, as one was called, is nan to pandas.read_csv, and its rows fall out of a groupby."""
+    families = sorted({method.family for method in METHODS.values()})
+    text = "family\n" + "\n".join(families)
+    assert pd.read_csv(io.StringIO(text))["family"].tolist() == families

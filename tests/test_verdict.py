@@ -25,7 +25,7 @@ STATISTICS = {
     "alpha": 0.05,
     "margin": 0.05,
 }
-FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung": "null", "unet": "ceiling"}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung": "baseline", "unet": "ceiling"}
 BASES = {"resnet18": "resnet18"}
 HEAD = {"dataset": "demo", "split": "test", "classifier": "resnet18"}
 
@@ -64,7 +64,7 @@ def compared(a, b, conclusion, **changes):
 
 
 def localized(explainer, **changes):
-    null = FAMILIES.get(explainer) in ("null", "ceiling")
+    null = FAMILIES.get(explainer) in ("baseline", "ceiling")
     row = {
         **HEAD,
         "classifier": "none" if null else "resnet18",
@@ -212,7 +212,12 @@ def test_the_better_one_is_named_first_among_explainers_and_the_explainer_agains
 
 
 def test_several_null_baselines_are_counted_and_named():
-    families = {"lime": "perturbation", "lung": "null", "centre": "null", "edges": "null"}
+    families = {
+        "lime": "perturbation",
+        "lung": "baseline",
+        "centre": "baseline",
+        "edges": "baseline",
+    }
     rows = [
         compared("lime", "lung", "b_higher"),
         compared("lime", "centre", "a_higher"),
@@ -233,7 +238,7 @@ def test_several_null_baselines_are_counted_and_named():
 
 def test_only_val_explained_is_said_and_baselines_are_not_denied():
     rows = [compared("lime", "lung", "a_higher", split="val", family="secondary")]
-    families = {"lime": "perturbation", "gradcam": "cam", "lung": "null"}
+    families = {"lime": "perturbation", "gradcam": "cam", "lung": "baseline"}
     chapter = chapter_of(
         rows, families, explainers=[localized(name, split="val") for name in families]
     )
@@ -253,7 +258,7 @@ def test_one_explainer_no_nulls_and_no_classifier_read_well():
     assert texts(alone, "Where does") == ["There is no pair of explainers whose order could flip."]
     nulls = chapter_of(
         [compared("lung", "unet", "b_higher", classifier="none")],
-        {"lung": "null", "unet": "ceiling"},
+        {"lung": "baseline", "unet": "ceiling"},
         bases={},
     )
     assert nulls.classifier == "none"

@@ -56,7 +56,7 @@ def main(
         seeds: seeds.csv; empty without classifiers.
         classification: classification.csv; empty without classifiers.
         dataset: key of the data set, for the title.
-        families: explainer → perturbation, cam, gradient, null or ceiling, in the config's order.
+        families: explainer → perturbation, cam, gradient, baseline, ceiling, in the config's order.
         bases: classifier → its key in the config, before seeds were expanded.
         confounded: explainer or binarization → how it differs from the rule for all.
         statistics: the config's `statistics`, primary_binarization resolved.

@@ -211,7 +211,7 @@ def test_grids_go_to_a_window_and_back():
 
 
 def test_the_registry_names_families_and_needs():
-    assert {m.family for m in METHODS.values()} >= {"null", "ceiling"}
+    assert {m.family for m in METHODS.values()} >= {"baseline", "ceiling"}
     assert {n for n, m in METHODS.items() if m.fitted} == {"mean_mask", "unet"}
     assert {n for n, m in METHODS.items() if m.needs_second_reader} == {"second_reader"}
     assert {n for n, m in METHODS.items() if m.own_network} == {"unet"}

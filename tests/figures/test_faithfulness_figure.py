@@ -9,7 +9,7 @@ from fidelity.faithfulness.table import FAITHFULNESS
 from fidelity.figures import faithfulness, style
 from fidelity.summary import LOCALIZATION
 
-FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "null"}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline"}
 IOU = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
 FAITHFUL = {
     "deletion_auc": {"lime": 0.4, "gradcam": 0.3, "lung_mask": 0.6},

@@ -18,7 +18,7 @@ from fidelity.figures import agreement, critical_difference, curves, lesion_size
 from fidelity.ranks import RANKS
 from fidelity.summary import LOCALIZATION
 
-FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "null", "unet": "ceiling"}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
 LEVELS = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5, "unet": 0.7}
 MANY = {f"explainer_{number:02d}": "cam" for number in range(12)}
 
@@ -242,10 +242,10 @@ def test_tuned_thresholds_lie_on_the_curve_of_their_class():
 
 
 def test_kinds_of_explainers_look_different():
-    looks = style.looks(["mine", "lung_mask", "unet", "theirs"], {"theirs": "null"})
+    looks = style.looks(["mine", "lung_mask", "unet", "theirs"], {"theirs": "baseline"})
     assert looks["mine"].colour in style.COLOURS["real"]
-    assert looks["lung_mask"].colour in style.COLOURS["null"]
-    assert looks["theirs"].colour in style.COLOURS["null"]
+    assert looks["lung_mask"].colour in style.COLOURS["baseline"]
+    assert looks["theirs"].colour in style.COLOURS["baseline"]
     assert looks["unet"] == style.Look("#000000", "D", "--")
     assert looks["theirs"] != looks["lung_mask"]
 

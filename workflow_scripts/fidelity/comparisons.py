@@ -86,12 +86,16 @@ def compare(
     if not parts:
         return pd.DataFrame(columns=COMPARISONS)
     table = adjust(pd.concat(parts, ignore_index=True), HOLM_WITHIN)
-    share = table["metric"].map(unit_of) == "1"
-    inside = share & (table["ci_low"] > -statistics["margin"])
-    inside &= table["ci_high"] < statistics["margin"]
-    inside &= table["n_patients"] >= EQUIVALENCE_UNITS
+    inside = inside_margin(table, statistics["margin"])
     table["conclusion"] = conclusions(table, statistics["alpha"], inside)
     return table[COMPARISONS]
+
+
+def inside_margin(table: pd.DataFrame, margin: float) -> pd.Series:
+    """Say which intervals of shares lie inside ±margin and rest on EQUIVALENCE_UNITS or more."""
+    share = table["metric"].map(unit_of) == "1"
+    inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
+    return inside & (table["n_patients"] >= EQUIVALENCE_UNITS)
 
 
 def adjust(table: pd.DataFrame, within: Sequence[str]) -> pd.DataFrame:

@@ -33,7 +33,7 @@ MIXED_MODEL = [
     "status",
     "note",
 ]
-NOT_EXPLAINING = {"null", "ceiling"}
+NOT_EXPLAINING = {"baseline", "ceiling"}
 
 
 def mixed_model(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
-Family = Literal["perturbation", "cam", "gradient", "imported", "null", "ceiling"]
+Family = Literal["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ METHODS: dict[str, Method] = {
     "lung_mask": Method(
         "explainers.baselines.lung_mask",
         "Whole lung",
-        "null",
+        "baseline",
         "null baseline: the lung mask itself",
         needs_classifier=False,
         needs_lung=True,
@@ -250,14 +250,14 @@ METHODS: dict[str, Method] = {
     "centre_prior": Method(
         "explainers.baselines.centre_prior",
         "Centre prior",
-        "null",
+        "baseline",
         "null baseline: a Gaussian at the image centre",
         needs_classifier=False,
     ),
     "random_superpixels": Method(
         "explainers.baselines.random_superpixels",
         "Random superpixels",
-        "null",
+        "baseline",
         "null baseline: LIME's superpixels with random weights",
         needs_classifier=False,
         takes_minutes=True,  # quickshift: 0.2 s at 224 px, 5 s at 1024 px
@@ -265,7 +265,7 @@ METHODS: dict[str, Method] = {
     "lower_lung": Method(
         "explainers.baselines.lower_lung",
         "Lower lung",
-        "null",
+        "baseline",
         "null baseline: the lower half of the lung",
         needs_classifier=False,
         needs_lung=True,
@@ -273,7 +273,7 @@ METHODS: dict[str, Method] = {
     "peripheral_lung": Method(
         "explainers.baselines.peripheral_lung",
         "Peripheral lung",
-        "null",
+        "baseline",
         "null baseline: the band along the lung's edge",
         needs_classifier=False,
         needs_lung=True,
@@ -281,7 +281,7 @@ METHODS: dict[str, Method] = {
     "mean_mask": Method(
         "explainers.baselines.mean_mask",
         "Mean training mask",
-        "null",
+        "baseline",
         "null baseline: the mean of the training split's reference masks",
         needs_classifier=False,
         fitted=True,
@@ -289,21 +289,21 @@ METHODS: dict[str, Method] = {
     "edge_map": Method(
         "explainers.baselines.edge_map",
         "Edge map",
-        "null",
+        "baseline",
         "null baseline: an edge detector, Adebayo et al. 2018",
         needs_classifier=False,
     ),
     "random_cam": Method(
         "explainers.baselines.random_cam",
         "Random CAM",
-        "null",
+        "baseline",
         "null baseline: noise on the grid of a class activation map",
         needs_classifier=False,
     ),
     "random_weights": Method(
         "explainers.baselines.random_weights",
         "Random weights",
-        "null",
+        "baseline",
         "null baseline: an explainer on random weights, Adebayo et al. 2018",
     ),
     "unet": Method(

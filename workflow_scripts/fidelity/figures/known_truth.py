@@ -14,13 +14,13 @@ LOOKS = {
     "lesion": ("#0072B2", "s", "white", "lesion (which it cannot see)"),
 }
 OFFSET = {"mark": -0.14, "lesion": 0.14}
-ORDER = ["perturbation", "cam", "gradient", "imported", "null", "ceiling"]
+ORDER = ["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
 TITLES = {
     "perturbation": "Perturbation",
     "cam": "CAM",
     "gradient": "Gradient",
     "imported": "Imported",
-    "null": "Null\nbaselines",
+    "baseline": "Null\nbaselines",
     "ceiling": "Ceilings",
 }
 

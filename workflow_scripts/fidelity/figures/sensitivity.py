@@ -105,7 +105,7 @@ def ranks_of(
     Returns:
         The ranks, explainers of the classifier first, then null baselines, then ceilings.
     """
-    order = ("real", "null", "ceiling")
+    order = ("real", "baseline", "ceiling")
     present = set(localization["explainer"])
     names = [name for name in families if name in present]
     names.sort(key=lambda name: order.index(style.kind_of(name, families)))

@@ -28,7 +28,7 @@ DPI = 200
 # Explainers of the classifier are in strong colours, null baselines in greys, ceilings black.
 RESERVED = {
     "real": {"lime": 0, "gradcam": 1},
-    "null": {
+    "baseline": {
         "lung_mask": 0,
         "centre_prior": 1,
         "random_superpixels": 2,
@@ -43,18 +43,18 @@ RESERVED = {
 }
 COLOURS = {
     "real": [colour for colour in PALETTE if colour != "#000000"],
-    "null": ["#4D4D4D", "#7A7A7A", "#A3A3A3"],
+    "baseline": ["#4D4D4D", "#7A7A7A", "#A3A3A3"],
     "ceiling": ["#000000"],
 }
 # Filled ones alone: scatter plots draw them without edges.
 GROUP_MARKERS = {
     "real": ["o", "s", "^", "D", "v", "P", "<", ">"],
-    "null": ["X", "d", "*", "p", "h", "8", "H"],
+    "baseline": ["X", "d", "*", "p", "h", "8", "H"],
     "ceiling": ["D", "s", "o"],
 }
 GROUP_DASHES = {
     "real": ["-", (0, (6, 1.5)), "-.", ":"],
-    "null": ["-", "--", ":", "-."],
+    "baseline": ["-", "--", ":", "-."],
     "ceiling": ["--", (0, (1, 1))],
 }
 RC = {
@@ -124,8 +124,8 @@ def kind_of(name: str, families: Mapping[str, str] | None = None) -> str:
     """Tell explainers of the classifier (`real`) from null baselines and ceilings."""
     family = (families or {}).get(name)
     if family is None:
-        family = next((kind for kind in ("null", "ceiling") if name in RESERVED[kind]), "real")
-    return family if family in ("null", "ceiling") else "real"
+        family = next((kind for kind in ("baseline", "ceiling") if name in RESERVED[kind]), "real")
+    return family if family in ("baseline", "ceiling") else "real"
 
 
 def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> tuple:

@@ -128,7 +128,7 @@ def _nulls(head, wide, parts, families, cluster, intervals) -> tuple[int, int]:
     """Count the null baselines beside an explainer, and those that find the mark less well."""
     beaten = nulls = 0
     for other, table in parts:
-        if families[other["explainer"]] != "null" or other["explainer"] == head["explainer"]:
+        if families[other["explainer"]] != "baseline" or other["explainer"] == head["explainer"]:
             continue
         if other["classifier"] not in (head["classifier"], NO_CLASSIFIER):
             continue

@@ -21,7 +21,7 @@ def faithfulness_comparison_tables(
     named = {name for part in ("explainer_a", "explainer_b") for name in pooled[part]}
     names = [name for name in families if name in named]
     real = [name for name in names if families[name] not in NOT_EXPLAINING]
-    nulls = [name for name in names if families[name] == "null"]
+    nulls = [name for name in names if families[name] == "baseline"]
     metrics = list(pooled["metric"].unique())
     titles = [METRICS[name].title for name in metrics]
     where = f"{pooled['dataset'].iloc[0]}, {pooled['split'].iloc[0]} split"

@@ -34,8 +34,8 @@ COMPARISON_NUMBERS = [
 SEED_NUMBERS = ["n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_half_width"]
 LUNG_NUMBERS = ["n", "n_patients", "mean", "ci_low", "ci_high", "median", "min"]
 MODEL_NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n", "n_patients"]
-FAMILIES = {"cam": "CAM", "null": "null baseline"}
-NOT_EXPLAINING = {"null": 1, "ceiling": 2}
+FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
+NOT_EXPLAINING = {"baseline": 1, "ceiling": 2}
 ABSENT = "–"
 SMALL_P = 0.001
 

@@ -27,7 +27,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
     rows = evidence.primary(evidence.pooled)
     if not rows:
         return [Sentence(f"Nothing can be concluded: {_without_primary(evidence)}.", "note")]
-    nulls, ceilings = evidence.of_family("null"), evidence.of_family("ceiling")
+    nulls, ceilings = evidence.of_family("baseline"), evidence.of_family("ceiling")
     for name in evidence.real:
         others = [other for other in evidence.real if other != name]
         for group, noun in ((others, "other explainer"), (nulls, "null baseline")):
@@ -81,7 +81,9 @@ def beats_nulls(evidence: Evidence) -> Section:
     """Answer for every explainer and null baseline, class by class."""
     return Section(
         "Does an explainer beat the null baselines?",
-        _against(evidence, "null", "No null baseline was run: this question cannot be answered."),
+        _against(
+            evidence, "baseline", "No null baseline was run: this question cannot be answered."
+        ),
         "A null baseline knows nothing of the classifier. An explainer that is not shown to beat "
         "it has not been shown to point at the disease.",
     )

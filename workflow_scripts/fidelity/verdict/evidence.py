@@ -45,7 +45,7 @@ class Study:
 
     Attributes:
         statistics: primary, primary_binarization, alpha, margin.
-        families: explainer → perturbation, cam, gradient, null or ceiling.
+        families: explainer → perturbation, cam, gradient, baseline or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
         confounded: explainer or binarization → how it differs from the rule for all.
     """

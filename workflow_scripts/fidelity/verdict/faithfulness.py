@@ -32,7 +32,7 @@ def uses_what_they_show(evidence: Evidence) -> Section:
 
 
 def _against_nulls(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
-    nulls = evidence.of_family("null")
+    nulls = evidence.of_family("baseline")
     for name in evidence.real:
         by_metric: dict[str, dict[Outcome, list[str]]] = {}
         for row in rows:
