@@ -72,6 +72,15 @@ onerror:
         print(told, file=sys.stderr, flush=True)
 
 
+# `make run` goes on to the report by itself, and says where everything is.
+onsuccess:
+    if "MAKELEVEL" not in os.environ:
+        overrides = workflow.config_settings.config
+        told = finished.told(STUDIES, CONFIG_FILES, overrides)
+        if told:
+            print(told, file=sys.stderr, flush=True)
+
+
 rule all:
     default_target: True
     input:

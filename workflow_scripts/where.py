@@ -15,6 +15,9 @@ def main(config: str) -> None:
     datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]
     lines = [("Report", "results/report.html")]
     for dataset in datasets:
+        verdict = f"results/{dataset}/tables/verdict.md"
+        if Path(verdict).is_file():
+            lines.append((f"Read first, {dataset}", verdict))
         lines.append((f"Tables, {dataset}", f"results/{dataset}/tables/"))
         lines.append((f"Figures, {dataset}", f"results/{dataset}/figures/"))
     lines.append(("All data sets", "results/summary/"))
