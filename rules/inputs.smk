@@ -597,9 +597,7 @@ FAITHFULNESS_PAIRS = (
     if FAITHFULNESS["metrics"]
     else []
 )
-FAITHFULNESS_SPLITS = (
-    ["test"] if "test" in cfg["explain"]["splits"] else cfg["explain"]["splits"]
-)
+FAITHFULNESS_SPLITS = [settings.judged_split(cfg)]
 MADE_UNDER = {(c, e): source for c in CLASSIFIERS for source, e in explainers_of(c)}
 
 

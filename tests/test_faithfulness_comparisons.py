@@ -1,5 +1,7 @@
 """Paired tests of faithfulness: against scipy, by direction, in tables and in the verdict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,3 +174,41 @@ def test_the_verdict_says_where_a_null_is_more_faithful():
 def test_the_verdict_says_that_faithfulness_was_not_measured():
     section = uses_what_they_show(_evidence(None))
     assert "was not measured" in section.groups[0].sentences[0].text
+
+
+def test_a_metric_of_few_units_is_a_warning():
+    table = cases()
+    # Of the first three patients alone.
+    table.loc[~table["case"].isin(["c00", "c01", "c02"]), "insertion_auc"] = np.nan
+    found = compare(table, METRICS, STATISTICS, 1)
+    basis, _, _ = uses_what_they_show(_evidence(found)).groups
+    (told,) = basis.sentences
+    assert told.outcome == "warning"
+    assert told.text.startswith("By Insertion AUC, measured on 3 patients, hardly any test")
+    assert told.numbers == {"metric": "insertion_auc", "n_units": 3}
+
+
+def test_tables_say_how_many_units_each_metric_has(tmp_path):
+    table = cases()
+    table.loc[~table["case"].isin(["c00", "c01", "c02"]), "insertion_auc"] = np.nan
+    for laid_out in check_tables([_named(tmp_path, table, METRICS)], FAMILIES):
+        assert "Patients: Deletion AUC 24, Insertion AUC 3." in laid_out.notes[0]
+
+
+def test_a_class_that_only_another_table_has_hides_nothing(compared):
+    evidence = _evidence(compared)
+    other = evidence.localization.assign(**{"class": "all"})
+    pooled = replace(evidence, classes=["x", "y", "all"], localization=other)
+    assert pooled.pooled == "all"
+    assert [group.title for group in uses_what_they_show(pooled).groups] == [
+        "Against the null baselines",
+        "Between explainers",
+    ]
+
+
+def test_small_infidelities_are_not_written_as_nothing():
+    table = cases().rename(columns={"deletion_auc": "infidelity"})
+    table["infidelity"] *= 1e-8
+    found = compare(table, ["infidelity"], STATISTICS, 1)
+    (pair,) = uses_what_they_show(_evidence(found)).groups[-1].sentences
+    assert "lime is more faithful by Infidelity −0.0000000020 (" in pair.text

@@ -1,12 +1,15 @@
 """Progress: what a job says while it works, and how far a study is by what lies on disk."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 import progress as script
+from fidelity import dry_run
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.dry_run import read_job_stats
+from fidelity.errors import InputError
 from fidelity.explainers.partial import PartialStore
 from fidelity.maps import MapRecord
 from fidelity.progress import EVERY, Progress, duration, line
@@ -168,6 +171,19 @@ total                   14
 def test_a_dry_run_is_read():
     assert read_job_stats(PLAN) == {"explain": 12, "figure_training": 1}
     assert read_job_stats("Nothing to be done (all requested files are present).") == {}
+    with pytest.raises(InputError, match="cannot be read"):
+        read_job_stats("Job counts:\n\tcount\tjobs\n\t1\tall\n")
+
+
+def test_a_dry_run_that_fails_gives_its_reason(monkeypatch):
+    said = "SNAKEMAKE\n  Host: vm\nWorkflowError in file common.smk:\nc.yaml, 'seed': is missing"
+    failed = SimpleNamespace(returncode=1, stdout=said, stderr="Using profile profiles/default")
+    monkeypatch.setattr(dry_run.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(InputError) as caught:
+        dry_run.jobs_left("c.yaml")
+    assert "'seed': is missing" in caught.value.problem
+    assert "Host" not in caught.value.problem
+    assert "'seed': is missing" in script.left("c.yaml", [])
 
 
 def test_what_is_left_is_told_commonest_first(monkeypatch):

@@ -400,8 +400,9 @@ def test_an_explainer_named_by_another_is_followed(demo):
 @pytest.mark.parametrize(
     ("of", "problem", "remedy"),
     [
-        ("gradcan", "there is no explainer 'gradcan'", "gradcam"),
-        ("noise", "'noise' runs another explainer itself", "gradcam"),
+        ("gradcan", "'gradcan' is no explainer of this config", "gradcam"),
+        ("noise", "'noise' runs another one itself", "gradcam"),
+        ("sweep", "'sweep' sweeps all layers: name one", "sweep-depth"),
         (3, "3 is not", "another explainer of this config"),
         ({"method": "gradcan"}, "unknown explainer method 'gradcan'", "gradcam"),
     ],
@@ -409,9 +410,35 @@ def test_an_explainer_named_by_another_is_followed(demo):
 def test_what_cannot_be_followed_is_told(demo, of, problem, remedy):
     config = demo
     config["explainers"]["gradcam"] = {"method": "gradcam"}
+    config["explainers"]["sweep"] = {"method": "gradcam", "layer": "all"}
     config["explainers"]["noise"] = {"method": "random_weights", "of": of}
     with pytest.raises(InputError) as caught:
         settings.load(config, check_files=False)
     assert problem in caught.value.problem
     assert caught.value.field.startswith("explainers.noise.of")
     assert remedy in caught.value.remedy
+
+
+def test_a_part_of_a_sweep_can_be_followed(demo):
+    demo["explainers"]["sweep"] = {"method": "gradcam", "layer": "all"}
+    demo["explainers"]["noise"] = {"method": "random_weights", "of": "sweep-depth2"}
+    found = settings.load(demo, check_files=False)["explainers"]
+    assert found["noise"]["of"] == found["sweep-depth2"]
+
+
+@pytest.mark.parametrize("entry", [3, True, "gradcam of", ["of"], None])
+def test_explainers_that_are_no_mappings_are_told_by_the_schema(demo, entry):
+    demo["explainers"]["odd"] = entry
+    demo["explainers"]["noise"] = {"method": "random_weights", "of": "odd"}
+    with pytest.raises(InputError, match="explainers.odd") as caught:
+        settings.load(demo, check_files=False)
+    assert "is not a mapping" in caught.value.problem
+
+
+def test_checks_look_at_one_split(demo):
+    for splits, judged in (
+        (["test", "val"], "test"),
+        (["train", "val"], "val"),
+        (["train"], "train"),
+    ):
+        assert settings.judged_split({"explain": {"splits": splits}}) == judged

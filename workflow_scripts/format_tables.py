@@ -43,8 +43,8 @@ def main(
         html: output, a standalone page.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
         dataset: key of the data set, for the table of the lungs.
-        checks: stability.csv, faithfulness.csv, sanity.csv, repeatability.csv, as far as they are
-            computed.
+        checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
+            repeatability.csv, as far as they are computed.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)

@@ -67,8 +67,9 @@ def main(config: str, overrides: list[str]) -> None:
             now,
         )
         lines += map(str, found) if found else [f"{dataset}: its cases are not listed yet"]
-    lines += [NOTE, left(config, overrides)]
-    sys.stdout.write("\n".join([*lines, ""]))
+    # The plan of a large study takes a while.
+    print("\n".join([*lines, NOTE]), flush=True)
+    print(left(config, overrides))
 
 
 if __name__ == "__main__":

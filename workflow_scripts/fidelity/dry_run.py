@@ -27,19 +27,33 @@ def jobs_left(
         can be seen.
 
     Raises:
-        InputError: the dry run failed.
+        InputError: the dry run failed, or its plan cannot be read.
     """
     # Without locking, so that it can be asked while the study runs.
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
     command += ["--configfile", config, *(["--config", *overrides] if overrides else [])]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    said = result.stdout + result.stderr
     if result.returncode:
-        raise InputError(f"the dry run failed:\n{result.stderr[-2000:]}", file=config)
-    return read_job_stats(result.stdout + result.stderr)
+        # Errors of the config are on the standard output, behind much about the machine.
+        reason = said[max(said.rfind("WorkflowError"), len(said) - 2000, 0) :].strip()
+        raise InputError(f"the dry run failed:\n{reason}", file=config)
+    return read_job_stats(said)
 
 
 def read_job_stats(output: str) -> dict[str, int]:
-    """Read the table "Job stats" of a dry run; {} where there is nothing to do."""
+    """Read the table "Job stats" of a dry run.
+
+    Returns:
+        {rule: jobs}, empty where there is nothing to do.
+
+    Raises:
+        InputError: there is no such table, and no word that nothing is to be done.
+    """
     found = re.search(r"^Job stats:\njob +count\n[- ]+\n(.*?)^total", output, re.M | re.S)
-    rows = [line.split() for line in (found[1] if found else "").splitlines() if line.strip()]
+    if found is None:
+        if "Nothing to be done" in output:
+            return {}
+        raise InputError(f"the plan of the dry run cannot be read:\n{output[-500:]}")
+    rows = [line.split() for line in found[1].splitlines() if line.strip()]
     return {rule: int(count) for rule, count in rows if rule not in COLLECTING}

@@ -224,12 +224,6 @@ def time_training_step(classifier: Classifier, batch: int, compute: dict[str, An
     return seconds
 
 
-def explained_maps(config: dict[str, Any], cohort: dict[str, int]) -> int:
-    """Count the maps of one explainer that checks look at: those of the test split if there is."""
-    splits = config["explain"]["splits"]
-    return sum(cohort[split] for split in (["test"] if "test" in splits else splits))
-
-
 def further_maps(
     config: dict[str, Any], dataset: str, explainer: str, cohort: dict[str, int]
 ) -> dict[str, int]:
@@ -245,7 +239,7 @@ def further_maps(
         {check: maps}, of the checks that are asked for.
     """
     classes = len(config["datasets"][dataset]["annotated_classes"])
-    explained = explained_maps(config, cohort)
+    explained = cohort[settings.judged_split(config)]
     entry, found = config["explainers"][explainer], {}
     asked = config["faithfulness"]["sensitivity"]
     moved = "sensitivity_max" in config["faithfulness"]["metrics"]
@@ -308,7 +302,7 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
             costs.append(Cost(step, 1, seconds * threads / 3600, size))
         if removed:
             seconds = time_faithfulness(classifier, {**faithful, "metrics": removed}, compute)
-            asked = explained_maps(config, cohort) * len(config["explainers"])
+            asked = cohort[settings.judged_split(config)] * len(config["explainers"])
             step = f"{dataset}: faithfulness of all explainers, {name}"
             costs.append(Cost(step, asked, asked * seconds * threads / 3600, 0))
         for key, explainer in config["explainers"].items():

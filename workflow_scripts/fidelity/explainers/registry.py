@@ -238,6 +238,7 @@ METHODS: dict[str, Method] = {
         "perturbation",
         "leaving one superpixel out, as in package captum",
         case_by_case=True,
+        stability=True,
     ),
     "lung_mask": Method(
         "explainers.baselines.lung_mask",

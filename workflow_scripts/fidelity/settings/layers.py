@@ -32,8 +32,7 @@ def expand_layers(config: dict[str, Any], source: str) -> None:
         if entry.get("layer") != SWEEP:
             expanded[name] = entry
             continue
-        for depth in range(1, DEPTHS + 1):
-            key = f"{name}-depth{depth}"
+        for key, layer in parts_of(name).items():
             if key in config["explainers"]:
                 raise InputError(
                     f"is also the name of a part of {name!r}, which sweeps all layers",
@@ -41,8 +40,13 @@ def expand_layers(config: dict[str, Any], source: str) -> None:
                     field=f"explainers.{key}",
                     remedy="Rename one",
                 )
-            expanded[key] = {**entry, "layer": f"depth-{depth}"}
+            expanded[key] = {**entry, "layer": layer}
     config["explainers"] = expanded
+
+
+def parts_of(sweep: str) -> dict[str, str]:
+    """Name the parts of a sweep, from the earliest layers to the last: {explainer: layer}."""
+    return {f"{sweep}-depth{depth}": f"depth-{depth}" for depth in range(1, DEPTHS + 1)}
 
 
 def layer_sweeps(config: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -61,7 +65,7 @@ def layer_sweeps(config: Mapping[str, Any]) -> dict[str, list[str]]:
         if not name.endswith("-depth1"):
             continue
         base = name.removesuffix("-depth1")
-        parts = {f"{base}-depth{depth}": f"depth-{depth}" for depth in range(1, DEPTHS + 1)}
+        parts = parts_of(base)
         if all(explainers.get(key, {}).get("layer") == layer for key, layer in parts.items()):
             found[base] = list(parts)
     return found

@@ -84,6 +84,12 @@ def explainer_for(entry: dict[str, Any], classifier: str) -> dict[str, Any]:
     return entry
 
 
+def judged_split(config: dict[str, Any]) -> str:
+    """Name the split whose maps faithfulness and sanity look at: test, else val, else train."""
+    splits = config["explain"]["splits"]
+    return next(split for split in ("test", "val", "train") if split in splits)
+
+
 def target_of(config: dict[str, Any], explainer: str) -> str:
     """Give the target rule of an explainer: its own under `explain.targets`, else that of all."""
     return config["explain"]["targets"].get(explainer, config["explain"]["target"])

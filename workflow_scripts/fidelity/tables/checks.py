@@ -73,8 +73,9 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         return f"{number(row['mean'], digits)} ({low} to {high})"
 
     notes = [
-        "Mean over maps (smallest to largest) of explainers that fit a surrogate; between seeds of "
-        "the explainer's random numbers, not of training (docs/measuring.md)."
+        "Mean over maps (smallest to largest) of explainers that fit a surrogate or weigh "
+        "superpixels; between seeds of the explainer's random numbers, not of training "
+        "(docs/measuring.md)."
     ]
     columns = {STABILITY_TITLES[name]: _bound(cell, name) for name in quantities}
     return [_table("Stability of the maps", stability, columns, families, notes)]

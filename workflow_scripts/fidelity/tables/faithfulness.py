@@ -43,9 +43,12 @@ def faithfulness_comparison_tables(
             [classifier_title(classifier), a, b] + [_shown(found, a, b, name) for name in metrics]
             for a, b in combinations(real, 2)
         ]
+    units = pooled.groupby("metric", sort=False)["n_patients"].max()
+    unit = pooled["unit_of_analysis"].iloc[0]
+    counts = ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items())
     tests = (
         "Only what the paired tests show: Holm-adjusted p of Wilcoxon's signed rank below alpha "
-        "and an interval of the mean difference without 0. "
+        f"and an interval of the mean difference without 0. {unit.capitalize()}s: {counts}. "
     )
     notes = [
         f"{tests}“5 of 8, less than 1”: shown to be more faithful than five of eight null "

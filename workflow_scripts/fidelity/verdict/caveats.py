@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from fidelity.metrics.registry import title_of
 from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split
-from fidelity.verdict.comparison import Comparison, facts, numbers
+from fidelity.verdict.comparison import Comparison, cannot_show, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Section, Sentence
 from fidelity.verdict.wording import counted, digits_of, listed, p_value
@@ -150,9 +150,7 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     )
     numbers_of = {"unit": rows[0].unit, "n_units": units}
     yield Sentence(f"{what} ({counted(units, rows[0].unit)}).", "note", "", numbers_of)
-    # Wilcoxon's exact two-sided p is at least 2^(1 - n), and Holm multiplies the smallest by the
-    # number of pairs.
-    if 2.0 ** (1 - units) * len(rows) >= evidence.study.statistics["alpha"]:
+    if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
         yield Sentence(
             f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
             "hardly any test can reach significance: that no "
@@ -237,7 +235,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
         & (rows["quantity"] == "superpixels")
         & rows["explainer"].isin(evidence.real)
     ]
-    for row in rows.itertuples():
+    # Where the test split was not explained, of several others the last.
+    for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
             f"The masks of {row.explainer} are unions of superpixels: {row.median:g} in an image "
             f"(median; {row.min:g} to {row.max:g})"

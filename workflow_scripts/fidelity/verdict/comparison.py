@@ -137,6 +137,15 @@ def _direction(metric: str) -> str:
     return METRICS[metric].direction if metric in METRICS else "higher"
 
 
+def cannot_show(units: int, pairs: int, alpha: float) -> bool:
+    """Tell whether no pair can reach significance.
+
+    Wilcoxon's exact two-sided p is at least 2^(1 - n), and Holm multiplies the smallest by the
+    number of pairs.
+    """
+    return 2.0 ** (1 - units) * pairs >= alpha
+
+
 def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
     """Say what one comparison shows, and no more.
 

@@ -1,9 +1,11 @@
 """Does the classifier use what the maps show: sentences from the comparisons of faithfulness."""
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from fidelity.faithfulness.registry import METRICS
-from fidelity.verdict.comparison import Comparison, facts, numbers
+from fidelity.summary import ALL_CLASSES
+from fidelity.verdict.comparison import Comparison, cannot_show, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
 from fidelity.verdict.wording import counted, listed
@@ -21,14 +23,38 @@ def uses_what_they_show(evidence: Evidence) -> Section:
     if evidence.tables.faithfulness is None:
         nothing = "Faithfulness was not measured (faithfulness.metrics in the config)."
         return Section(QUESTION, [Group("", [Sentence(nothing, "note")])])
-    rows = [row for row in evidence.faithfulness if row.cls == evidence.pooled]
+    rows = evidence.faithfulness
+    # A class of another split may be in the other tables and not in this one.
+    if any(row.cls == ALL_CLASSES for row in rows):
+        rows = [row for row in rows if row.cls == ALL_CLASSES]
     groups = {
+        "What they rest on": list(_powerless(evidence, rows)),
         "Against the null baselines": list(_against_nulls(evidence, rows)),
         "Between explainers": list(_between(evidence, rows)),
     }
     told = [Group(title, sentences) for title, sentences in groups.items() if sentences]
     nothing = Sentence("There is no pair of explainers to compare.", "note")
     return Section(QUESTION, told or [Group("", [nothing])], INTRO)
+
+
+def _powerless(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
+    """Warn of metrics with so few units that no test can show anything."""
+    for metric, group in groupby(sorted(rows, key=_metric_of), key=_metric_of):
+        part = list(group)
+        units = max(row.n_units for row in part)
+        if cannot_show(units, len(part), evidence.study.statistics["alpha"]):
+            yield Sentence(
+                f"By {METRICS[metric].title}, measured on {counted(units, part[0].unit)}, hardly "
+                f"any test can reach significance with {counted(len(part), 'pair')} to correct "
+                "for: that no difference was shown says nothing here.",
+                "warning",
+                "",
+                {"metric": metric, "n_units": units},
+            )
+
+
+def _metric_of(row: Comparison) -> str:
+    return row.metric
 
 
 def _against_nulls(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:

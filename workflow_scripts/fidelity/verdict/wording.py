@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
 
 _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}
@@ -27,8 +28,9 @@ def signed(value: float, digits: int) -> str:
     """Write a number with its sign, a true minus, and no sign at zero."""
     if math.isnan(value):
         return "–"
-    rounded = round(value, digits)
-    return f"{abs(value):.{digits}f}" if rounded == 0 else f"{value:+.{digits}f}".replace("-", "−")
+    if round(value, digits) == 0:
+        return f"{abs(value):.{digits}f}"
+    return f"{value:+.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
 def digits_of(metric: str, *values: float) -> int:
@@ -36,6 +38,8 @@ def digits_of(metric: str, *values: float) -> int:
     unit = METRICS[metric].unit if metric in METRICS else "1"
     digits = _DIGITS.get(unit, 3)
     sizes = [abs(value) for value in values if value and not math.isnan(value)]
+    if sizes and metric in FAITHFULNESS:
+        return FAITHFULNESS[metric].digits(max(sizes))
     while digits < _MOST_DIGITS and sizes and round(max(sizes), digits) == 0:
         digits += 1
     return digits
