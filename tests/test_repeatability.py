@@ -8,6 +8,7 @@ import repeatability as script
 import summarize_repeatability
 from explained_cohort import SIZE, WORKING, case_of, record_of, square, write_cohort
 from fidelity.errors import InputError
+from fidelity.maps import SaliencyMap
 from fidelity.masks import encode, write_masks
 from fidelity.repeatability import CASES, REPEATABILITY, compare_seeds, summarize
 from fidelity.similarity import similarities
@@ -44,7 +45,8 @@ def test_means_over_all_pairs_of_seeds(tmp_path):
     table = pd.read_parquet(output)
     assert list(table.columns) == CASES
     first, second = table.to_dict("records")
-    alike = similarities(ONE.astype(float), OTHER.astype(float), "positive")
+    pair = [SaliencyMap("dense", values.astype(float)) for values in (ONE, OTHER)]
+    alike = similarities(*pair, ONE.shape, "positive")
     assert (first["case"], first["n_seeds"]) == ("a", 3)
     for name, value in alike.items():
         assert first[name] == pytest.approx((1 + 2 * value) / 3, abs=2e-3), name

@@ -131,8 +131,8 @@ def test_changed_images_of_a_case_are_not_taken_for_one_another():
 
     explain = per_case(Context(None, 4, 1, "rise"), of_case)
     found = list(attributions(explain, [task, *changed], 4))
-    for one, values in zip([task, *changed], found, strict=True):
-        np.testing.assert_array_equal(values, one.case.image)
+    for one, saliency in zip([task, *changed], found, strict=True):
+        np.testing.assert_array_equal(saliency.values, one.case.image)
     assert len(set(seeds)) == 1  # the random numbers stay those of the case
 
 

@@ -13,6 +13,7 @@ import summarize_sanity
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.figures import sanity as figure
+from fidelity.maps import SaliencyMap
 from fidelity.sanity.measure import CHECKS, check, other_class
 from fidelity.sanity.table import SANITY, summarize
 from fidelity.similarity import similarities
@@ -69,20 +70,26 @@ def test_other_classes_are_drawn_per_case_and_never_the_own():
     assert of_first == {1, 2}
 
 
+def alike(one, other, sign):
+    """Compare two dense maps at their own size."""
+    maps = [SaliencyMap("dense", values) for values in (one, other)]
+    return similarities(*maps, one.shape, sign)
+
+
 def test_similarities_are_those_of_the_libraries():
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(2, 20, 20)).round(1)  # with ties
-    found = similarities(one, other, "signed")
+    found = alike(one, other, "signed")
     assert found["spearman"] == pytest.approx(spearmanr(one.ravel(), other.ravel()).statistic)
     absolute = spearmanr(np.abs(one).ravel(), np.abs(other).ravel()).statistic
     assert found["abs_spearman"] == pytest.approx(absolute)
     scaled = [(x - x.min()) / np.ptp(x) for x in (one, other)]
     assert found["ssim"] == pytest.approx(structural_similarity(*scaled, data_range=1), abs=1e-5)
-    turned = similarities(one, -one, "signed")
+    turned = alike(one, -one, "signed")
     assert (turned["spearman"], turned["abs_spearman"]) == pytest.approx((-1, 1))
-    same = similarities(one, one * 7, "positive")
+    same = alike(one, one * 7, "positive")
     assert list(same.values()) == pytest.approx([1, 1, 1])
-    assert np.isnan(similarities(one, one * 0 + 1, "positive")["spearman"])
+    assert np.isnan(alike(one, one * 0 + 1, "positive")["spearman"])
 
 
 def _checks(level, patients=6):

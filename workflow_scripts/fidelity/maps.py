@@ -194,8 +194,12 @@ def read_record(group: h5py.Group) -> MapRecord:
     return MapRecord(**meta, map=saliency)
 
 
-def raw_map(saliency: SaliencyMap, size: tuple[int, int]) -> np.ndarray:
-    """Render the signed attributions at a size, before any normalisation.
+def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed") -> np.ndarray:
+    """Render the attributions at a size, before any normalisation.
+
+    The sign is taken in the map's own cells, before they are interpolated: the ReLU of Grad-CAM
+    (Selvaraju et al. 2017; pytorch-grad-cam, CheXlocalize) is of the grid. Afterwards, a negative
+    cell would eat into its positive neighbours.
 
     Grids and dense maps are interpolated bilinearly with half-pixel centres (torch's
     `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.
@@ -203,25 +207,27 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int]) -> np.ndarray:
     Args:
         saliency: the map.
         size: (height, width) in pixels.
+        sign: see `signed_part`.
 
     Returns:
         float32 array of that size.
     """
     height, width = size
+    values = signed_part(saliency.values, sign)
     if saliency.kind == "superpixels":
         segments = cv2.resize(
             saliency.segments.astype(np.int32),
             (width, height),
             interpolation=cv2.INTER_NEAREST_EXACT,
         )
-        return saliency.values.astype(np.float32)[segments]
+        return values.astype(np.float32)[segments]
     if saliency.kind == "binary":
         return cv2.resize(
-            np.ascontiguousarray(saliency.values, dtype=np.float32),
+            np.ascontiguousarray(values, dtype=np.float32),
             (width, height),
             interpolation=cv2.INTER_NEAREST_EXACT,
         )
-    return bilinear(saliency.values, size)
+    return bilinear(values, size)
 
 
 def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
@@ -263,7 +269,7 @@ def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
 def render(
     saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
 ) -> np.ndarray:
-    """Render a map at image size: upsample to the box, take the sign, normalise, place.
+    """Render a map at image size: take the sign, upsample to the box, normalise, place.
 
     Args:
         saliency: the map of the working image.
@@ -275,7 +281,7 @@ def render(
         float32 array (height, width) in [0, 1]; 0 outside the box.
     """
     y0, x0, y1, x1 = box
-    inside = raw_map(saliency, (y1 - y0, x1 - x0))
+    inside = raw_map(saliency, (y1 - y0, x1 - x0), sign)
     inside = inside if saliency.kind == "binary" else normalise(inside, sign)
     return _placed(inside, box, size)
 
@@ -291,7 +297,7 @@ def render_relevance(
         float32 array (height, width), at least 0; 0 outside the box.
     """
     y0, x0, y1, x1 = box
-    inside = signed_part(raw_map(saliency, (y1 - y0, x1 - x0)), sign)
+    inside = raw_map(saliency, (y1 - y0, x1 - x0), sign)
     return _placed(np.maximum(inside, 0).astype(np.float32, copy=False), box, size)
 
 

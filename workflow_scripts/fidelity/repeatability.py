@@ -12,7 +12,7 @@ from fidelity.case_means import NUMBERS, case_means
 from fidelity.cohort import explained_cases, order_of
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.errors import InputError
-from fidelity.maps import MapRecord, Sign, raw_map
+from fidelity.maps import MapRecord, Sign
 from fidelity.masks import RLE, Masks, decode
 from fidelity.similarity import SIMILARITIES, similarities
 from fidelity.summary import class_groups_of
@@ -66,10 +66,9 @@ def _compare(
             f"{sorted(names)[1][0]!r} at one place)",
             remedy="Delete the map files of this explainer and run again",
         )
-    images = [
-        raw_map(record.map, case.image.shape) for _, record in found if record.map is not None
-    ]
-    alike = [similarities(one, other, sign) for one, other in combinations(images, 2)]
+    maps = [record.map for _, record in found if record.map is not None]
+    size = case.image.shape
+    alike = [similarities(one, other, size, sign) for one, other in combinations(maps, 2)]
     means = {name: _mean([pair[name] for pair in alike]) for name in SIMILARITIES}
     drawn = [each.get(case.case, {}).get(first.cls) for each in masks]
     ious = [_iou(one, other) for one, other in combinations(filter(None, drawn), 2)]
@@ -78,7 +77,7 @@ def _compare(
         "patient": case.patient,
         "split": case.split,
         "class": first.cls,
-        "n_seeds": len(images),
+        "n_seeds": len(maps),
         **means,
         "mask_iou": _mean(ious),
     }

@@ -4,17 +4,20 @@ import numpy as np
 from scipy.stats import rankdata
 from skimage.metrics import structural_similarity
 
-from fidelity.maps import Sign, normalise
+from fidelity.maps import SaliencyMap, Sign, normalise, raw_map
 
 SIMILARITIES = ("spearman", "abs_spearman", "ssim")
 
 
-def similarities(one: np.ndarray, other: np.ndarray, sign: Sign) -> dict[str, float]:
+def similarities(
+    one: SaliencyMap, other: SaliencyMap, size: tuple[int, int], sign: Sign
+) -> dict[str, float]:
     """Compare two maps of one image as Adebayo et al. 2018 do.
 
     Args:
-        one: signed attributions (H, W), 7 × 7 pixels at least.
-        other: the same of another map.
+        one: a map.
+        other: another one.
+        size: (height, width) at which they are compared, 7 × 7 pixels at least.
         sign: the part of a map that is scored, for SSIM.
 
     Returns:
@@ -22,12 +25,12 @@ def similarities(one: np.ndarray, other: np.ndarray, sign: Sign) -> dict[str, fl
         values; both in [-1, 1], nan where a map is constant. `ssim`, structural similarity (Wang et
         al. 2004; 7 × 7 windows) of the maps as they are scored, sign taken and scaled to [0, 1].
     """
+    signed = [raw_map(each, size) for each in (one, other)]
+    scored = [normalise(raw_map(each, size, sign), sign) for each in (one, other)]
     return {
-        "spearman": rank_correlation(one, other),
-        "abs_spearman": rank_correlation(np.abs(one), np.abs(other)),
-        "ssim": float(
-            structural_similarity(normalise(one, sign), normalise(other, sign), data_range=1.0)
-        ),
+        "spearman": rank_correlation(*signed),
+        "abs_spearman": rank_correlation(*map(np.abs, signed)),
+        "ssim": float(structural_similarity(*scored, data_range=1.0)),
     }
 
 

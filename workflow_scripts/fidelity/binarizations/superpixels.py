@@ -54,7 +54,7 @@ def superpixels_of(
         weights = signed_part(saliency.values.astype(np.float64), sign)
     else:
         segments = segment(rgb_image(case.image), algorithm, seed, case.lung)
-        part = signed_part(raw_map(saliency, case.image.shape), sign).astype(np.float64)
+        part = raw_map(saliency, case.image.shape, sign).astype(np.float64)
         weights = np.bincount(segments.ravel(), part.ravel()) / np.bincount(segments.ravel())
     y0, x0, y1, x1 = frame.box
     labels = np.full(frame.size, -1, np.int32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.registry import method_of
-from fidelity.maps import raw_map
+from fidelity.maps import SaliencyMap
 from fidelity.seeding import seed_for
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def with_image(task: Task, image: np.ndarray, number: int) -> Task:
 
 def attributions(
     explain: Explain, tasks: Iterable[Task], batch: int
-) -> Iterator[np.ndarray | None]:
+) -> Iterator[SaliencyMap | None]:
     """Explain tasks in batches, one batch in memory at a time.
 
     Args:
@@ -65,8 +65,7 @@ def attributions(
         batch: tasks per call.
 
     Yields:
-        Per task the signed attributions at the working image's size, float32 (S, S); None where the
-        explainer failed (the reason is logged).
+        Per task the map in its native form; None where the explainer failed (the reason is logged).
     """
     pending = iter(tasks)
     while chunk := list(islice(pending, batch)):
@@ -75,8 +74,8 @@ def attributions(
         except Exception as error:  # noqa: BLE001 - one bad case spoils no other
             log.warning("a batch failed (%s); its maps are made one by one", error)
             found = [_alone(explain, task) for task in chunk]
-        for task, explanation in zip(chunk, found, strict=True):
-            yield None if explanation is None else raw_map(explanation.map, task.case.image.shape)
+        for explanation in found:
+            yield None if explanation is None else explanation.map
 
 
 def _alone(explain: Explain, task: Task) -> Explanation | None:

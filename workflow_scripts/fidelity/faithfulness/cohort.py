@@ -62,8 +62,8 @@ def measure_maps(
         found = dict.fromkeys(["probability", *metrics], np.nan)
         mask = None if masks is None else _working_mask(masks, case, record.cls)
         if record.map is not None:
-            image, values = case.image / 255, raw_map(record.map, case.image.shape)
-            values = np.abs(values) if sign == "absolute" else values
+            image, shape = case.image / 255, case.image.shape
+            values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
             noise = seed_for(seed, case.case, "road")
             found |= measure(image, values, mask, target, probabilities, options, noise)
             if infidelity is not None:

@@ -13,6 +13,7 @@ import pandas as pd
 from fidelity.cohort import order_of
 from fidelity.explainers.again import attributions, with_image
 from fidelity.explainers.base import Explain, Task
+from fidelity.maps import raw_map
 from fidelity.seeding import seed_for
 
 SENSITIVITY = ["case", "patient", "split", "class", "sensitivity_max"]
@@ -59,10 +60,11 @@ def measure_sensitivity(
     for number, task in enumerate(tasks, start=1):
         own, *others = (next(maps) for _ in range(samples + 1))
         missing = own is None or any(each is None for each in others)
-        if absolute and not missing:
-            own, others = np.abs(own), [np.abs(each) for each in others]
-        case = task.case
-        found = np.nan if missing else sensitivity_max(own, np.stack(others))
+        case, found = task.case, np.nan
+        if not missing:
+            size, sign = case.image.shape, "absolute" if absolute else "signed"
+            moved = np.stack([raw_map(each, size, sign) for each in others])
+            found = sensitivity_max(raw_map(own, size, sign), moved)
         rows.append((case.case, case.patient, case.split, task.cls, found))
         log.info("%d of %d cases", number, len(tasks))
     rows.sort(key=lambda row: order_of(row[2], row[0], row[3]))

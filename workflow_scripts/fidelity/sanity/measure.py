@@ -58,7 +58,8 @@ def check(
         found = attributions(explain, others, context.batch)
         for task, original, other_task, other in zip(tasks, originals, others, found, strict=True):
             missing = original is None or other is None
-            alike = {} if missing else similarities(original, other, sign)
+            size = task.case.image.shape
+            alike = {} if missing else similarities(original, other, size, sign)
             case = (task.case.case, task.case.patient, task.case.split, task.cls)
             names = (classifier.classes[each.target] for each in (task, other_task))
             target, explained = names
