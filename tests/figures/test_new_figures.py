@@ -293,3 +293,18 @@ def test_new_scripts_write_both_formats(tmp_path):
     )
     written = {path.name for path in tmp_path.glob("*.p[nd][gf]")}
     assert written == {f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")}
+
+
+@pytest.mark.parametrize(("name", "most"), [("short", 6), ("a_name_that_needs_much_room_below", 6)])
+def test_legends_below_fit_into_the_figure(name, most):
+    fig, axes = style.figure(height=3)
+    for number in range(6):
+        axes[0, 0].plot([0, 1], [number, number], label=f"{name}_{number}")
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    legend = style.legend_below(fig, handles, most)
+    fig.draw_without_rendering()
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= fig.bbox.width
+    assert len(fig.legends) == 1
+    assert (len(legend.get_texts()), legend._ncols) == (6, 6 if name == "short" else 2)

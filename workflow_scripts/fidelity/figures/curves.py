@@ -79,12 +79,7 @@ def draw(
             axis.set_title(f"{cls}: {_span(sizes)} cases", loc="left")
     for axis in axes[-1]:
         axis.set_xlabel("Threshold on the normalised map")
-    fig.legend(
-        handles=_handles(appearance, tuned),
-        loc="outside lower center",
-        ncols=3,
-        handlelength=3,
-    )
+    style.legend_below(fig, _handles(appearance, tuned), 3, handlelength=3)
     return fig
 
 

@@ -83,7 +83,7 @@ def draw(
         axes[0, 0].plot([], [], linestyle="none", marker=look.marker, color=look.colour)[0]
         for look in looks.values()
     ]
-    fig.legend(handles, looks, loc="outside lower center", ncols=min(4, len(looks)))
+    style.legend_below(fig, handles, 4, labels=list(looks))
     return fig
 
 

@@ -176,13 +176,8 @@ def draw(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     handles[1].set_path_effects(
         [Stroke(linewidth=3.2, foreground="black"), Stroke(linewidth=1.6, foreground="white")]
     )
-    fig.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=2,
-        title=f"Cases ordered by the IoU of {order}; IoU in the corner",
-        title_fontsize=8,
-    )
+    title = f"Cases ordered by the IoU of {order}; IoU in the corner"
+    style.legend_below(fig, handles, 2, title=title, title_fontsize=8)
     return fig
 
 

@@ -64,13 +64,8 @@ def draw(
         _name_depths(axis, shown[shown["sweep"] == sweeps[0]])
     axes[0, 0].set_ylabel("Mean with interval")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(4, len(labels)),
-        title=f"Layer sweep ({_splits_of(shown)}; masks: {wanted})",
-    )
+    title = f"Layer sweep ({_splits_of(shown)}; masks: {wanted})"
+    style.legend_below(fig, handles, 4, labels=labels, title=title)
     return fig
 
 

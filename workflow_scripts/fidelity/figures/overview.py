@@ -60,7 +60,7 @@ def draw(
         Line2D([], [], color=style.GREY, marker=marker, linestyle="none", markersize=5, label=name)
         for marker, name in zip(_markers(len(binarizations)), binarizations, strict=True)
     ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, title="Binarization")
+    style.legend_below(fig, handles, 4, title="Binarization")
     return fig
 
 

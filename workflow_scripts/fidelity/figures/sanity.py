@@ -55,7 +55,7 @@ def draw(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Fig
     middle = axes[0, len(names) // 2]
     middle.set_xlabel("First layer with random weights; all after it are random too")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)))
+    style.legend_below(fig, handles, 5, labels=labels)
     return fig
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +16,7 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen before)
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.legend import Legend  # noqa: E402
 
 from fidelity.files import atomic_path  # noqa: E402
 
@@ -201,3 +203,24 @@ def wrapped(name: str) -> str:
         return short(name, 14)
     cut = min(cuts, key=lambda index: abs(index - len(name) / 2)) + 1
     return f"{short(name[:cut], 14)}\n{short(name[cut:], 14)}"
+
+
+def legend_below(fig: Figure, handles: Sequence[Any], most: int, **how: Any) -> Legend:
+    """Put a legend under the axes, in as many columns as fit into the figure's width.
+
+    Args:
+        fig: with all axes drawn.
+        handles: with labels of their own, or `labels` among `how`.
+        most: columns at most.
+        how: further arguments of `Figure.legend`.
+
+    Returns:
+        The legend.
+    """
+    columns = max(1, min(most, len(handles)))
+    while True:
+        legend = fig.legend(handles=handles, loc="outside lower center", ncols=columns, **how)
+        if columns == 1 or legend.get_window_extent().width <= fig.bbox.width:
+            return legend
+        legend.remove()
+        columns -= 1

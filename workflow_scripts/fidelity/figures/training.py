@@ -57,5 +57,5 @@ def draw(training: pd.DataFrame) -> Figure:
     axes[0, 0].margins(y=0.08)
     axes[0, 1].set_ylim(top=1.02)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=3)
+    style.legend_below(fig, handles, 3, labels=labels)
     return fig
