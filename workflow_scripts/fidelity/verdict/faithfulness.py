@@ -76,7 +76,7 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
         total, title = sum(map(len, found.values())), METRICS[metric].title
         better, worse = found.get("better", []), found.get("worse", [])
         noun = counted(total, "null baseline") if not ahead else str(total)
-        ahead.append(f"{len(better)} of {noun} by {title}")
+        ahead.append(f"{len(better) or 'none'} of {noun} by {title}")
         if worse:
             behind.append(f"{listed(worse)} by {title}")
     text = f"{name} was shown to be more faithful than {listed(ahead)}"
