@@ -152,10 +152,10 @@ def test_the_verdict_tells_what_was_shown(compared):
     section = uses_what_they_show(_evidence(compared))
     nulls, between = section.groups
     assert [sentence.text for sentence in nulls.sentences] == [
-        "lime was shown to be more faithful than 2 of 2 null baselines by Deletion AUC and none of "
-        "2 by Insertion AUC.",
-        "gradcam was shown to be more faithful than 1 of 2 null baselines by Deletion AUC and none of "
-        "2 by Insertion AUC.",
+        "lime was shown to be more faithful than 2 of 2 null baselines by Deletion AUC and "
+        "none of 2 by Insertion AUC.",
+        "gradcam was shown to be more faithful than 1 of 2 null baselines by Deletion AUC and "
+        "none of 2 by Insertion AUC.",
     ]
     (pair,) = between.sentences
     assert pair.text.startswith("lime − gradcam: lime is more faithful by Deletion AUC −0.19")
