@@ -42,6 +42,13 @@ def image():
     return np.random.default_rng(0).uniform(0.5, 1, (SIDE, SIDE)).astype(np.float32)
 
 
+def test_a_map_that_is_the_same_everywhere_ranks_nothing(image):
+    found = measure(image, np.zeros((SIDE, SIDE)), PATCH, 0, brightness_of_the_patch, OPTIONS, 1)
+    by_rank = {name: found[name] for name in ("deletion_auc", "insertion_auc", "road")}
+    assert all(np.isnan(value) for value in by_rank.values())
+    assert found["comprehensiveness"] == pytest.approx(image[PATCH].mean())
+
+
 def test_a_perfect_map_has_the_areas_of_its_known_curves(image):
     found = measure(image, PATCH * 1.0, PATCH, 0, brightness_of_the_patch, OPTIONS, seed=1)
     whole = image[PATCH].mean()

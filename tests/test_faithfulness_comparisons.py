@@ -151,15 +151,20 @@ def _evidence(faithfulness) -> Evidence:
 def test_the_verdict_tells_what_was_shown(compared):
     section = uses_what_they_show(_evidence(compared))
     nulls, between = section.groups
+    assert nulls.title == "Against the null baselines, class x"
     assert [sentence.text for sentence in nulls.sentences] == [
-        "lime was shown to be more faithful than 2 of 2 null baselines by Deletion AUC and "
-        "none of 2 by Insertion AUC.",
-        "gradcam was shown to be more faithful than 1 of 2 null baselines by Deletion AUC and "
-        "none of 2 by Insertion AUC.",
+        "lime was shown to be more faithful than chance and lung (2 of 2) by Deletion AUC; it was "
+        "not shown to differ from any by Insertion AUC (of 2 null baselines).",
+        "gradcam was shown to be more faithful than lung (1 of 2) by Deletion AUC; it was not "
+        "shown to differ from any by Insertion AUC (of 2 null baselines).",
     ]
+    assert [sentence.outcome for sentence in nulls.sentences] == ["better", "better"]
     (pair,) = between.sentences
-    assert pair.text.startswith("lime − gradcam: lime is more faithful by Deletion AUC −0.19")
-    assert "no difference was shown by Insertion AUC" in pair.text
+    assert pair.text.startswith(
+        "lime − gradcam: lime is more faithful by Deletion AUC (lower is better) −0.19"
+    )
+    assert "no difference was shown by Insertion AUC (higher is better)" in pair.text
+    assert pair.text.endswith("n = 24 patients, 25 cases).")
     assert (pair.outcome, pair.family) == ("note", "secondary")
     assert pair.numbers["comparisons"][0]["metric"] == "deletion_auc"
 
@@ -167,7 +172,10 @@ def test_the_verdict_tells_what_was_shown(compared):
 def test_the_verdict_says_where_a_null_is_more_faithful():
     table = compare(cases(lime=(0.9, 0.6)), METRICS, STATISTICS, 1)
     nulls, between = uses_what_they_show(_evidence(table)).groups
-    assert nulls.sentences[0].text.endswith("; less faithful than chance and lung by Deletion AUC.")
+    assert nulls.sentences[0].text.startswith(
+        "lime was shown to be less faithful than chance and lung (2 of 2) by Deletion AUC; it"
+    )
+    assert nulls.sentences[0].outcome == "worse"
     assert "gradcam is more faithful by Deletion AUC" in between.sentences[0].text
 
 
@@ -201,8 +209,8 @@ def test_a_class_that_only_another_table_has_hides_nothing(compared):
     pooled = replace(evidence, classes=["x", "y", "all"], localization=other)
     assert pooled.pooled == "all"
     assert [group.title for group in uses_what_they_show(pooled).groups] == [
-        "Against the null baselines",
-        "Between explainers",
+        "Against the null baselines, class x",
+        "Between explainers, class x",
     ]
 
 
@@ -211,4 +219,30 @@ def test_small_infidelities_are_not_written_as_nothing():
     table["infidelity"] *= 1e-8
     found = compare(table, ["infidelity"], STATISTICS, 1)
     (pair,) = uses_what_they_show(_evidence(found)).groups[-1].sentences
-    assert "lime is more faithful by Infidelity −0.0000000020 (" in pair.text
+    assert "lime is more faithful by Infidelity (lower is better) −0.0000000020 (" in pair.text
+
+
+def test_every_class_has_its_answers():
+    table = pd.concat([cases(), cases(seed=1, lime=(0.9, 0.6)).assign(**{"class": "y"})])
+    found = compare(table, METRICS, STATISTICS, 1)
+    groups = {g.title: g.sentences for g in uses_what_they_show(_evidence(found)).groups}
+    assert list(groups)[:2] == [
+        "Against the null baselines, all classes",
+        "Between explainers, all classes",
+    ]
+    assert groups["Against the null baselines, class x"][0].outcome == "better"
+    assert groups["Against the null baselines, class y"][0].outcome == "worse"
+
+
+@pytest.mark.parametrize(("metric", "told"), [("comprehensiveness", True), ("deletion_auc", False)])
+def test_empty_masks_are_told_where_a_metric_is_taken_at_them(metric, told):
+    table = cases().rename(columns={"deletion_auc": metric})
+    evidence = _evidence(compare(table, [metric], STATISTICS, 1))
+    rows = evidence.localization.assign(
+        binarization="tuned", protocol="default", metric="iou", n=25,
+        n_empty_prediction=[4, 0, 0, 0],
+    )  # fmt: skip
+    first = uses_what_they_show(replace(evidence, localization=rows)).groups[0]
+    assert (first.title == "What they rest on") == told
+    if told:
+        assert "enters as such: lime 4 of 25 cases" in first.sentences[0].text

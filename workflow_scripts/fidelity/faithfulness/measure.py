@@ -1,5 +1,6 @@
 """The faithfulness of one map: images with pixels removed, and what the classifier says of them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from fidelity.faithfulness.removal import (
 
 Probabilities = Callable[[np.ndarray, int], np.ndarray]
 """Probability (n,) of the class with an index, of grey images float32 (n, H, W) in [0, 1]."""
+
+RANKING = ("deletion_auc", "insertion_auc", "road")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def measure(
         seed: of ROAD's noise.
 
     Returns:
-        {metric: value}, in the order of `options.metrics`, and `probability` of the image itself.
+        {metric: value}, in the order of `options.metrics`, and `probability` of the image itself. A
+        map that is the same everywhere ranks no pixel: nan for the metrics that go by rank.
         Deletion and insertion AUC lie in [0, 1], ROAD in [-.5, .5], the others in [-1, 1].
     """
     order, other = ranked_pixels(values), background(image, options.fill)
@@ -90,9 +94,12 @@ def measure(
     said = dict(zip(batches, np.split(answers.astype(np.float64), cuts), strict=True))
     whole = float(said["itself"][0])
     found = {"probability": whole}
+    ranked = bool(values.max() > values.min())
     for name in options.metrics:
         answer = said[name]
-        if name in ("deletion_auc", "insertion_auc"):
+        if not ranked and name in RANKING:
+            found[name] = math.nan
+        elif name in ("deletion_auc", "insertion_auc"):
             found[name] = float(np.trapezoid(answer, counts / order.size))
         elif name == "road":
             least, most = answer.reshape(-1, 2).T

@@ -160,7 +160,7 @@ def _standing(
         if names := outcomes[outcome]:
             of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
             if total > 1 and len(names) == total:
-                of = f"all {counted(total, noun)}"
+                of = f"{'any of' if outcome == 'none_shown' else 'all'} {counted(total, noun)}"
             parts.append(f"{phrase} {of} ({listed(_with_differences(name, names, rows))})")
     yield Sentence(
         f"{name} {'; it '.join(parts)}.",

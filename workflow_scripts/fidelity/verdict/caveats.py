@@ -302,7 +302,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
 
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     """Say where equivalence means little: two means below the margin differ by less than it."""
-    rows, statistics = _primary_means(evidence), evidence.study.statistics
+    rows, statistics = primary_means(evidence), evidence.study.statistics
     margin = statistics["margin"]
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
     if len(low) < 2 or not set(low) & set(evidence.real):
@@ -319,7 +319,7 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     )
 
 
-def _primary_means(evidence: Evidence) -> pd.DataFrame:
+def primary_means(evidence: Evidence) -> pd.DataFrame:
     """Give the rows of the primary comparison's means, by explainer."""
     rows = evidence.localization
     statistics = evidence.study.statistics
@@ -333,7 +333,7 @@ def _primary_means(evidence: Evidence) -> pd.DataFrame:
 
 
 def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
-    rows = _primary_means(evidence)
+    rows = primary_means(evidence)
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
         ("n_undefined", "Cases without a defined score", "Every case has a score."),

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from fidelity.faithfulness.registry import METRICS
 from fidelity.summary import ALL_CLASSES
+from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.comparison import Comparison, cannot_show, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
@@ -23,22 +24,48 @@ def uses_what_they_show(evidence: Evidence) -> Section:
     if evidence.tables.faithfulness is None:
         nothing = "Faithfulness was not measured (faithfulness.metrics in the config)."
         return Section(QUESTION, [Group("", [Sentence(nothing, "note")])])
+    groups: list[Group] = []
+    if told := [*_empty_masks(evidence), *_powerless(evidence)]:
+        groups.append(Group("What they rest on", told))
+    # All classes together first, where there are several.
+    classes = dict.fromkeys(row.cls for row in evidence.faithfulness)
+    for cls in sorted(classes, key=lambda name: name != ALL_CLASSES):
+        rows = [row for row in evidence.faithfulness if row.cls == cls]
+        scope = "all classes" if cls == ALL_CLASSES else f"class {cls}"
+        for title, sentences in (
+            ("Against the null baselines", _against_nulls(evidence, rows)),
+            ("Between explainers", _between(evidence, rows)),
+        ):
+            if told := list(sentences):
+                groups.append(Group(f"{title}, {scope}", told))
+    nothing = Sentence("There is no pair of explainers to compare.", "note")
+    return Section(QUESTION, groups or [Group("", [nothing])], INTRO)
+
+
+def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:
+    """Warn of masks that take nothing away, where a metric is measured at them."""
+    measured = {row.metric for row in evidence.faithfulness}
+    if not any(METRICS[name].needs_mask for name in measured):
+        return
+    rows = primary_means(evidence)
+    some = rows[rows["n_empty_prediction"] > 0]["n_empty_prediction"]
+    if len(some):
+        parts = [f"{name} {int(count)}" for name, count in some.items()]
+        yield Sentence(
+            "An empty mask takes nothing away and keeps nothing (comprehensiveness 0), and enters "
+            f"as such: {listed(parts)} of {int(rows['n'].max())} cases. Masks also differ in size "
+            "(mask_share in faithfulness_cases.csv).",
+            "warning",
+            "",
+            {"n_empty_prediction": {name: int(count) for name, count in some.items()}},
+        )
+
+
+def _powerless(evidence: Evidence) -> Iterator[Sentence]:
+    """Warn of metrics with so few units that no test can show anything."""
     rows = evidence.faithfulness
-    # A class of another split may be in the other tables and not in this one.
     if any(row.cls == ALL_CLASSES for row in rows):
         rows = [row for row in rows if row.cls == ALL_CLASSES]
-    groups = {
-        "What they rest on": list(_powerless(evidence, rows)),
-        "Against the null baselines": list(_against_nulls(evidence, rows)),
-        "Between explainers": list(_between(evidence, rows)),
-    }
-    told = [Group(title, sentences) for title, sentences in groups.items() if sentences]
-    nothing = Sentence("There is no pair of explainers to compare.", "note")
-    return Section(QUESTION, told or [Group("", [nothing])], INTRO)
-
-
-def _powerless(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
-    """Warn of metrics with so few units that no test can show anything."""
     for metric, group in groupby(sorted(rows, key=_metric_of), key=_metric_of):
         part = list(group)
         units = max(row.n_units for row in part)
@@ -71,21 +98,29 @@ def _against_nulls(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sente
 
 
 def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sentence:
-    ahead, behind = [], []
+    ahead, behind, neither = [], [], []
     for metric, found in by_metric.items():
         total, title = sum(map(len, found.values())), METRICS[metric].title
-        better, worse = found.get("better", []), found.get("worse", [])
-        noun = counted(total, "null baseline") if not ahead else str(total)
-        ahead.append(f"{len(better) or 'none'} of {noun} by {title}")
-        if worse:
-            behind.append(f"{listed(worse)} by {title}")
-    text = f"{name} was shown to be more faithful than {listed(ahead)}"
+        if better := found.get("better"):
+            ahead.append(f"{listed(better)} ({len(better)} of {total}) by {title}")
+        if worse := found.get("worse"):
+            behind.append(f"{listed(worse)} ({len(worse)} of {total}) by {title}")
+        if not better and not worse:
+            neither.append(f"by {title} (of {counted(total, 'null baseline')})")
+    parts = []
+    if ahead:
+        parts.append(f"was shown to be more faithful than {listed(ahead)}")
     if behind:
-        text += f"; less faithful than {listed(behind)}"
-    shown = {kind for found in by_metric.values() for kind, names in found.items() if names}
-    outcome: Outcome = shown.pop() if len(shown) == 1 else "note"
+        parts.append(f"was shown to be less faithful than {listed(behind)}")
+    if neither:
+        parts.append(f"was not shown to differ from any {listed(neither)}")
+    outcome: Outcome = "note" if ahead and behind else "none_shown"
+    if ahead and not behind:
+        outcome = "better"
+    elif behind and not ahead:
+        outcome = "worse"
     told = {"explainer": name, "against": by_metric}
-    return Sentence(f"{text}.", outcome, "secondary", told)
+    return Sentence(f"{name} {'; it '.join(parts)}.", outcome, "secondary", told)
 
 
 def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
@@ -106,7 +141,8 @@ def _pair(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentenc
         ("absent", "they could not be compared by"),
     ):
         names = [
-            f"{METRICS[row.metric].title} {numbers(row, evidence.study.statistics, units=False)}"
+            f"{METRICS[row.metric].title} ({METRICS[row.metric].direction} is better) "
+            f"{numbers(row, evidence.study.statistics)}"
             for row in rows
             if row.outcome == outcome
         ]
