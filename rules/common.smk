@@ -13,8 +13,13 @@ from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
 from fidelity.errors import InputError
-from fidelity.explainers.registry import family_of, is_derivative, method_of
-from fidelity.faithfulness.registry import METRICS, names_by, needs_masks
+from fidelity.explainers.registry import (
+    FAMILY_ORDER,
+    family_of,
+    is_derivative,
+    method_of,
+)
+from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate
 from fidelity.settings import reading
 

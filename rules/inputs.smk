@@ -549,8 +549,7 @@ def gallery_explainers(classifier):
     found = explainers_of(classifier)
     chosen = cfg["figures"]["gallery_explainers"]
     if chosen is None:
-        order = ["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
-        ranked = sorted(found, key=lambda pair: order.index(FAMILIES[pair[1]]))
+        ranked = sorted(found, key=lambda pair: FAMILY_ORDER.index(FAMILIES[pair[1]]))
         chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
     return [(c, e) for c, e in found if e in chosen]
 
@@ -608,10 +607,9 @@ GIVEN = [name for name, entry in EXPLAINERS.items() if method_of(entry["method"]
 def faithfulness_settings(w):
     """What decides the faithfulness of maps that are there; sensitivity makes its own."""
     own = {key: value for key, value in FAITHFULNESS.items() if key != "sensitivity"}
-    metrics = FAITHFULNESS["metrics"]
     return {
         **own,
-        "metrics": [name for name in metrics if METRICS[name].by != "sensitivity"],
+        "metrics": of_given_maps(FAITHFULNESS["metrics"]),
         "sign": cfg["postprocess"]["sign"],
         "derivative": is_derivative(EXPLAINERS[w.explainer]),
     }

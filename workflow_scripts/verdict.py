@@ -4,8 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fidelity.comparisons import COMPARISONS
-from fidelity.faithfulness.comparisons import TESTS as FAITHFULNESS_NUMBERS
+from fidelity.comparisons import TESTS
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 from fidelity.ranks import RANKS
@@ -21,8 +20,7 @@ from fidelity.verdict import pages
 from fidelity.verdict.build import build, reading
 from fidelity.verdict.evidence import Study, Tables
 
-# From its first count on, each contract's columns are numbers; but the last two of comparisons.
-COMPARISON_NUMBERS = COMPARISONS[COMPARISONS.index("n") : COMPARISONS.index("conclusion")]
+# From its first count on, each contract's columns are numbers.
 RANK_NUMBERS = RANKS[RANKS.index("n_patients") :]
 STABILITY_NUMBERS = STABILITY[STABILITY.index("n") :]
 SEED_NUMBERS = SEEDS[SEEDS.index("n_seeds") :]
@@ -70,13 +68,13 @@ def main(
     """
     tables = Tables(
         read_results(localization, LOCALIZATION_NUMBERS),
-        read_results(comparisons, COMPARISON_NUMBERS),
+        read_results(comparisons, TESTS),
         read_results(ranks, RANK_NUMBERS),
         read_results(seeds, SEED_NUMBERS) if seeds else None,
         read_results(classification, CLASSIFICATION_NUMBERS) if classification else None,
         read_results(lung_quality, LUNG_NUMBERS) if lung_quality else None,
         lung_from,
-        read_results(faithfulness, FAITHFULNESS_NUMBERS) if faithfulness else None,
+        read_results(faithfulness, TESTS) if faithfulness else None,
         read_results(stability, STABILITY_NUMBERS) if stability else None,
     )
     study = Study(statistics, families, bases, confounded)

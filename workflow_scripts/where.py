@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from fidelity.finished import verdicts
+
 
 def main(config: str) -> None:
     """Print the places of report, tables and figures.
@@ -13,11 +15,11 @@ def main(config: str) -> None:
         config: path of the config file.
     """
     datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]
+    found = verdicts(datasets)
     lines = [("Report", "results/report.html")]
     for dataset in datasets:
-        verdict = f"results/{dataset}/tables/verdict.md"
-        if Path(verdict).is_file():
-            lines.append((f"Read first, {dataset}", verdict))
+        if dataset in found:
+            lines.append((f"Read first, {dataset}", found[dataset]))
         lines.append((f"Tables, {dataset}", f"results/{dataset}/tables/"))
         lines.append((f"Figures, {dataset}", f"results/{dataset}/figures/"))
     lines.append(("All data sets", "results/summary/"))

@@ -12,6 +12,18 @@ from fidelity.statistics.multiplicity import holm
 from fidelity.statistics.paired import paired_tests
 from fidelity.summary import DEFAULT_PROTOCOL, ON_EMPTY_REFERENCES, sees_reference, unit_of
 
+TESTS = [
+    "n",
+    "n_patients",
+    "mean_difference",
+    "ci_low",
+    "ci_high",
+    "effect_size",
+    "p_value",
+    "p_adjusted",
+    "p_permutation",
+    "p_permutation_adjusted",
+]
 COMPARISONS = [
     "dataset",
     "split",
@@ -23,16 +35,7 @@ COMPARISONS = [
     "family",
     "explainer_a",
     "explainer_b",
-    "n",
-    "n_patients",
-    "mean_difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "p_value",
-    "p_adjusted",
-    "p_permutation",
-    "p_permutation_adjusted",
+    *TESTS,
     "conclusion",
     "unit_of_analysis",
 ]

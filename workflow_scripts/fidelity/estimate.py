@@ -24,7 +24,7 @@ from fidelity.explainers.registry import method_of
 from fidelity.explainers.runner import _record
 from fidelity.faithfulness.cohort import measure_maps
 from fidelity.faithfulness.measures import measures_of
-from fidelity.faithfulness.registry import METRICS
+from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import MapRecord, SaliencyMap, write_maps
 from fidelity.masks import encode
 
@@ -288,7 +288,7 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
     classifiers = settings.expand_classifiers(config)
     device, bases = configure(compute), settings.base_names(config)
     faithful = config["faithfulness"]
-    removed = [name for name in faithful["metrics"] if METRICS[name].by != "sensitivity"]
+    measured = of_given_maps(faithful["metrics"])
     for name, chosen in classifiers.items():
         classifier = trial_classifier(chosen, side, config["plugins"]).to(device)
         if chosen["training"] is not None:
@@ -300,8 +300,8 @@ def estimate(config: dict[str, Any], dataset: str) -> list[Cost]:
             size = sum(p.numel() for p in classifier.parameters()) * 4e-6
             step = f"{dataset}: train {name} ({epochs} epochs at most)"
             costs.append(Cost(step, 1, seconds * threads / 3600, size))
-        if removed:
-            seconds = time_faithfulness(classifier, {**faithful, "metrics": removed}, compute)
+        if measured:
+            seconds = time_faithfulness(classifier, {**faithful, "metrics": measured}, compute)
             asked = cohort[settings.judged_split(config)] * len(config["explainers"])
             step = f"{dataset}: faithfulness of all explainers, {name}"
             costs.append(Cost(step, asked, asked * seconds * threads / 3600, 0))

@@ -7,6 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 
+def verdicts(datasets: Iterable[str]) -> dict[str, str]:
+    """Name the verdicts that are there: {data set: path}."""
+    paths = {name: f"results/{name}/tables/verdict.md" for name in datasets}
+    return {name: path for name, path in paths.items() if Path(path).is_file()}
+
+
 def told(
     studies: Iterable[str], config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> str:
@@ -20,8 +26,7 @@ def told(
     Returns:
         Lines for the terminal; nothing where no verdict is there (another target was made).
     """
-    verdicts = [f"results/{name}/tables/verdict.md" for name in studies]
-    lines = [f"Read first: {path}" for path in verdicts if Path(path).is_file()]
+    lines = [f"Read first: {path}" for path in verdicts(studies).values()]
     if not lines:
         return ""
     command = ["snakemake", "--report", "results/report.html"]

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Family = Literal["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
+FAMILY_ORDER = get_args(Family)
 
 
 @dataclass(frozen=True)

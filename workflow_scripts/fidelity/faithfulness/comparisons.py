@@ -7,23 +7,11 @@ import numpy as np
 import pandas as pd
 
 from fidelity.blocks import align, unit_of_analysis
-from fidelity.comparisons import adjust, compare_pairs, conclusions
+from fidelity.comparisons import TESTS, adjust, compare_pairs, conclusions
 from fidelity.faithfulness.registry import METRICS
 from fidelity.summary import class_groups
 
 WITHIN = ["dataset", "split", "classifier", "class", "metric"]
-TESTS = [
-    "n",
-    "n_patients",
-    "mean_difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "p_value",
-    "p_adjusted",
-    "p_permutation",
-    "p_permutation_adjusted",
-]
 COLUMNS = [
     *WITHIN,
     "direction",

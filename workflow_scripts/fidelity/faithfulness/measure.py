@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fidelity.faithfulness.registry import METRICS
 from fidelity.faithfulness.removal import (
     ROAD_NOISE,
     Fill,
@@ -17,8 +18,6 @@ from fidelity.faithfulness.removal import (
 
 Probabilities = Callable[[np.ndarray, int], np.ndarray]
 """Probability (n,) of the class with an index, of grey images float32 (n, H, W) in [0, 1]."""
-
-RANKING = ("deletion_auc", "insertion_auc", "road")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def measure(
     ranked = bool(values.max() > values.min())
     for name in options.metrics:
         answer = said[name]
-        if not ranked and name in RANKING:
+        if not ranked and not METRICS[name].needs_mask:
             found[name] = math.nan
         elif name in ("deletion_auc", "insertion_auc"):
             found[name] = float(np.trapezoid(answer, counts / order.size))

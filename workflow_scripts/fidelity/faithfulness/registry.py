@@ -80,3 +80,8 @@ def needs_masks(metrics: Iterable[str]) -> bool:
 def names_by(by: By, metrics: Iterable[str]) -> list[str]:
     """Keep the metrics that are measured in one way."""
     return [name for name in metrics if METRICS[name].by == by]
+
+
+def of_given_maps(metrics: Iterable[str]) -> list[str]:
+    """Keep the metrics that are measured on maps that are there; sensitivity makes its own."""
+    return [name for name in metrics if METRICS[name].by != "sensitivity"]

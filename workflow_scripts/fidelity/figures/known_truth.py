@@ -14,7 +14,6 @@ LOOKS = {
     "lesion": ("#0072B2", "s", "white", "lesion (which it cannot see)"),
 }
 OFFSET = {"mark": -0.14, "lesion": 0.14}
-ORDER = ["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
 TITLES = {
     "perturbation": "Perturbation",
     "cam": "CAM",
@@ -36,7 +35,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     if table.empty or table["auc_mark"].isna().all():
         return style.message("No explainer was scored against the planted mark.")
-    place = {family: number for number, family in enumerate(ORDER)}
+    place = {family: number for number, family in enumerate(TITLES)}
     rows = table.assign(place=table["family"].map(place)).sort_values(
         ["place", "auc_mark"], ascending=[True, False], kind="stable"
     )

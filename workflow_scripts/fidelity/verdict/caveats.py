@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 
 from fidelity.metrics.registry import title_of
 from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split
-from fidelity.verdict.comparison import Comparison, cannot_show, facts, numbers
-from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.model import Group, Section, Sentence
+from fidelity.verdict.comparison import Comparison, cannot_show, numbers, pair_by_metrics
+from fidelity.verdict.evidence import Evidence, rows_of
+from fidelity.verdict.model import Group, Outcome, Section, Sentence
 from fidelity.verdict.wording import counted, digits_of, listed, p_value
 
 # With fewer images an accuracy is told with its interval (Wilson 1927), some 0.2 wide.
@@ -74,32 +74,22 @@ def secondary(evidence: Evidence) -> Section:
 
 
 def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
-    parts = []
-    for outcome, phrase in (
-        ("better", f"{a} is better by"),
-        ("worse", f"{b} is better by"),
-        ("equivalent", "they are equivalent by"),
-        ("none_shown", "no difference was shown by"),
-    ):
-        names = [
-            f"{title_of(row.metric)} {numbers(row, evidence.study.statistics, units=False)}"
-            for row in rows
-            if row.outcome == outcome
-        ]
-        if names:
-            parts.append(f"{phrase} {listed(names)}")
-    shown = {row.outcome for row in rows}
-    outcome = shown.pop() if len(shown) == 1 else "note"
-    text = f"{a} − {b}: {'; '.join(parts)}."
-    return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
+    phrases: dict[Outcome, str] = {
+        "better": f"{a} is better by",
+        "worse": f"{b} is better by",
+        "equivalent": "they are equivalent by",
+        "none_shown": "no difference was shown by",
+    }
+    statistics = evidence.study.statistics
+    told = [f"{title_of(row.metric)} {numbers(row, statistics, units=False)}" for row in rows]
+    return pair_by_metrics(a, b, rows, told, phrases)
 
 
 def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     statistics = evidence.study.statistics
+    table = rows_of(table, evidence.dataset, evidence.classifier)
     return table[
-        (table["dataset"] == evidence.dataset)
-        & (table["classifier"] == evidence.classifier)
-        & (table["binarization"] == statistics["primary_binarization"])
+        (table["binarization"] == statistics["primary_binarization"])
         & (table["protocol"] == DEFAULT_PROTOCOL)
         & (table["metric"] == statistics["primary"])
     ]
@@ -163,12 +153,8 @@ def _classifier(evidence: Evidence) -> Iterator[Sentence]:
     table = evidence.tables.classification
     if table is None:
         return
-    rows = keep_test_split(table)
-    rows = rows[
-        (rows["dataset"] == evidence.dataset)
-        & (rows["classifier"] == evidence.classifier)
-        & (rows["class"] == "all")
-    ].dropna(subset="value")
+    rows = rows_of(keep_test_split(table), evidence.dataset, evidence.classifier)
+    rows = rows[rows["class"] == "all"].dropna(subset="value")
     # Of several rare labels most are absent: "nothing" is right nearly always, and knows nothing.
     several = bool((rows["metric"] == "subset_accuracy").any())
     wanted = ("macro_auc",) if several else ("accuracy", "balanced_accuracy")
@@ -228,13 +214,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     table = evidence.tables.stability
     if table is None:
         return
-    rows = keep_test_split(table)
-    rows = rows[
-        (rows["dataset"] == evidence.dataset)
-        & (rows["classifier"] == evidence.classifier)
-        & (rows["quantity"] == "superpixels")
-        & rows["explainer"].isin(evidence.real)
-    ]
+    rows = rows_of(keep_test_split(table), evidence.dataset, evidence.classifier)
+    rows = rows[(rows["quantity"] == "superpixels") & rows["explainer"].isin(evidence.real)]
     # Where the test split was not explained, of several others the last.
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (

@@ -1,6 +1,6 @@
 """One row of comparisons.csv as seen from one of its two explainers, and the sentence it allows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import pandas as pd
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.summary import DEFAULT_PROTOCOL, NO_BINARIZATION
 from fidelity.verdict.model import Outcome, Sentence
-from fidelity.verdict.wording import amount, counted, digits_of, p_value, signed
+from fidelity.verdict.wording import amount, counted, digits_of, listed, p_value, signed
 
 Conclusion = Literal["first_higher", "second_higher", "equivalent", "none_shown"]
 _TURNED: dict[str, Conclusion] = {
@@ -174,6 +174,36 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
     notes = _notes(comparison, statistics)
     text = f"{said}: {title} difference {numbers(comparison, statistics)}{notes}."
     return Sentence(text, outcome, comparison.family, facts(comparison))
+
+
+def pair_by_metrics(
+    a: str,
+    b: str,
+    rows: Sequence[Comparison],
+    told: Sequence[str],
+    phrases: Mapping[Outcome, str],
+) -> Sentence:
+    """Say in one sentence what several metrics say of a pair.
+
+    Args:
+        a: the first explainer of all rows.
+        b: the second.
+        rows: one per metric.
+        told: each row's metric and numbers.
+        phrases: how an outcome begins, in the order of telling.
+
+    Returns:
+        The sentence, secondary, with the numbers of all rows.
+    """
+    parts = []
+    for outcome, phrase in phrases.items():
+        pairs = zip(rows, told, strict=True)
+        if names := [text for row, text in pairs if row.outcome == outcome]:
+            parts.append(f"{phrase} {listed(names)}")
+    shown = {row.outcome for row in rows}
+    outcome = shown.pop() if len(shown) == 1 else "note"
+    text = f"{a} − {b}: {'; '.join(parts)}."
+    return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
 
 
 def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: bool = True) -> str:

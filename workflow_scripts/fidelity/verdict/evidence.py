@@ -130,7 +130,7 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
         names = list(of_dataset["classifier"].unique())
         for classifier in [name for name in names if name != NO_CLASSIFIER] or names:
             rows = of_dataset[of_dataset["classifier"].isin([classifier, NO_CLASSIFIER])]
-            pairs = _of(compared, dataset, classifier)
+            pairs = rows_of(compared, dataset, classifier)
             pairs = pairs[pairs["family"] != "diagnostic"]
             found.append(
                 Evidence(
@@ -143,11 +143,14 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
                     list(read_rows(pairs)),
                     rows,
                     tables,
-                    [] if faithful is None else list(read_rows(_of(faithful, dataset, classifier))),
+                    []
+                    if faithful is None
+                    else list(read_rows(rows_of(faithful, dataset, classifier))),
                 )
             )
     return found
 
 
-def _of(table: pd.DataFrame, dataset: str, classifier: str) -> pd.DataFrame:
+def rows_of(table: pd.DataFrame, dataset: str, classifier: str) -> pd.DataFrame:
+    """Keep the rows of one data set and classifier."""
     return table[(table["dataset"] == dataset) & (table["classifier"] == classifier)]

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import groupby
+from operator import attrgetter
 
 from fidelity.faithfulness.registry import METRICS
 from fidelity.summary import ALL_CLASSES
 from fidelity.verdict.caveats import primary_means
-from fidelity.verdict.comparison import Comparison, cannot_show, facts, numbers
+from fidelity.verdict.comparison import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
 from fidelity.verdict.wording import counted, listed
@@ -66,7 +67,8 @@ def _powerless(evidence: Evidence) -> Iterator[Sentence]:
     rows = evidence.faithfulness
     if any(row.cls == ALL_CLASSES for row in rows):
         rows = [row for row in rows if row.cls == ALL_CLASSES]
-    for metric, group in groupby(sorted(rows, key=_metric_of), key=_metric_of):
+    by_metric = attrgetter("metric")
+    for metric, group in groupby(sorted(rows, key=by_metric), key=by_metric):
         part = list(group)
         units = max(row.n_units for row in part)
         if cannot_show(units, len(part), evidence.study.statistics["alpha"]):
@@ -78,10 +80,6 @@ def _powerless(evidence: Evidence) -> Iterator[Sentence]:
                 "",
                 {"metric": metric, "n_units": units},
             )
-
-
-def _metric_of(row: Comparison) -> str:
-    return row.metric
 
 
 def _against_nulls(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
@@ -133,22 +131,15 @@ def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
 
 
 def _pair(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
-    parts = []
-    for outcome, phrase in (
-        ("better", f"{a} is more faithful by"),
-        ("worse", f"{b} is more faithful by"),
-        ("none_shown", "no difference was shown by"),
-        ("absent", "they could not be compared by"),
-    ):
-        names = [
-            f"{METRICS[row.metric].title} ({METRICS[row.metric].direction} is better) "
-            f"{numbers(row, evidence.study.statistics)}"
-            for row in rows
-            if row.outcome == outcome
-        ]
-        if names:
-            parts.append(f"{phrase} {listed(names)}")
-    shown = {row.outcome for row in rows}
-    outcome = shown.pop() if len(shown) == 1 else "note"
-    text = f"{a} − {b}: {'; '.join(parts)}."
-    return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
+    phrases: dict[Outcome, str] = {
+        "better": f"{a} is more faithful by",
+        "worse": f"{b} is more faithful by",
+        "none_shown": "no difference was shown by",
+        "absent": "they could not be compared by",
+    }
+    told = [
+        f"{METRICS[row.metric].title} ({METRICS[row.metric].direction} is better) "
+        f"{numbers(row, evidence.study.statistics)}"
+        for row in rows
+    ]
+    return pair_by_metrics(a, b, rows, told, phrases)
