@@ -236,7 +236,7 @@ def storage() -> None:
     for kind, entry in (
         ("grid (7 × 7)", {"method": "gradcam"}),
         ("superpixels", {"method": "lime", "samples": 64}),
-        ("dense float16", {"method": "gradient"}),
+        ("dense", {"method": "gradient"}),
         ("binary", {"method": "lung_mask"}),
     ):
         loaded = settings.load({**STUDY, "explainers": {"one": entry}})["explainers"]["one"]
@@ -262,7 +262,7 @@ def storage() -> None:
             write_maps(path, records, {"method": entry["method"], "seed": "1"})
             size = path.stat().st_size / len(records)
         times = 224 * 224 * np.dtype(np.float32).itemsize / size
-        print(f"| {kind} | {entry['method']} | {size:,.0f} | {times:.0f} times smaller |")
+        print(f"| {kind} | {entry['method']} | {size:,.0f} | {times:.1f} times smaller |")
 
 
 def _with_image(case, name, image, lung):  # noqa: ANN001, ANN202

@@ -1,8 +1,9 @@
 """What a saliency map is, how it is stored in its native form, how it is rendered to image size.
 
 A CAM is stored as its low-resolution grid, a superpixel explanation as label image plus one weight
-per superpixel, everything else as a dense float16 array. Rendering happens on reading, so that the
-order "upsample, then normalise" (CheXlocalize) is exact and stays a choice.
+per superpixel, everything else as a dense array. All values are float32, as they were computed:
+fewer bits would make ties that the explainer did not make. Rendering happens on reading, so that
+the order "upsample, then normalise" (CheXlocalize) is exact and stays a choice.
 """
 
 import json
@@ -109,11 +110,9 @@ def write_record(group: h5py.Group, record: MapRecord) -> None:
     }
     if record.map is not None:
         meta["kind"] = record.map.kind
-        dtype = {"dense": np.float16, "binary": np.uint8}.get(record.map.kind, np.float32)
-        values = record.map.values
-        if dtype == np.float16:
-            values = _fit_half(values)
-        group.create_dataset("values", data=values.astype(dtype), **_compression(values))
+        dtype = np.uint8 if record.map.kind == "binary" else np.float32
+        values = record.map.values.astype(dtype)
+        group.create_dataset("values", data=values, **_compression(values))
         if record.map.segments is not None:
             segments = record.map.segments.astype(np.int32)
             group.create_dataset("segments", data=segments, **_compression(segments))
@@ -125,12 +124,6 @@ def _compression(array: np.ndarray) -> dict[str, Any]:
     return (
         {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
     )
-
-
-def _fit_half(values: np.ndarray) -> np.ndarray:
-    """Scale a map into float16's range: gradients may be 1e-9, sums 1e6; a map has no unit."""
-    peak = float(np.abs(values).max(initial=0.0))
-    return values if peak == 0 else values / peak
 
 
 def read_maps(path: str | Path) -> Iterator[MapRecord]:
@@ -188,7 +181,7 @@ def read_record(group: h5py.Group) -> MapRecord:
     if kind is not None:
         segments = group["segments"][()] if "segments" in group else None
         values = group["values"][()]
-        if values.dtype == np.float16:
+        if values.dtype == np.float16:  # dense maps of earlier versions
             values = values.astype(np.float32)
         saliency = SaliencyMap(kind, values, segments)
     return MapRecord(**meta, map=saliency)
