@@ -70,7 +70,9 @@ def test_what_an_early_stop_may_save_and_has_saved(said):
     [{"end": "\n09:00:09 ERROR ended by SIGTERM; run again to go on"}, {"age": 86400.0}],
 )
 def test_a_training_that_was_stopped(said, ended):
-    assert said([[14.0] * 3], **ended) == "stopped in epoch 4 of 12; it will begin anew"
+    resumes = "stopped in epoch 4 of 12; the next run will resume after epoch 3"
+    assert said([[14.0] * 3], **ended) == resumes
+    assert said([[]], **ended) == "stopped in epoch 1 of 12; the next run will start over"
 
 
 def test_long_epochs_are_not_taken_for_a_stop(said):

@@ -16,6 +16,7 @@ def main(
     seed: int,
     compute: dict[str, Any],
     output: str,
+    digest: str = "",
 ) -> None:
     """Fit one explainer.
 
@@ -26,12 +27,14 @@ def main(
         seed: the config's seed.
         compute: threads and device.
         output: the .safetensors file.
+        digest: of the code involved.
 
     Raises:
         InputError: the training split has no reference mask that can be used.
     """
     module = importlib.import_module(f"fidelity.{method_of(settings['method']).module}")
-    module.fit(list(map(Path, train)), list(map(Path, val)), settings, seed, compute, Path(output))
+    shards = list(map(Path, train)), list(map(Path, val))
+    module.fit(*shards, settings, seed, compute, Path(output), digest)
 
 
 if __name__ == "__main__":
@@ -43,4 +46,5 @@ if __name__ == "__main__":
             snakemake.params.seed,
             snakemake.params.compute,
             snakemake.output[0],
+            snakemake.params.digest,
         )

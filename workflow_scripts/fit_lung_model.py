@@ -17,6 +17,7 @@ def main(
     seed: int,
     compute: dict[str, Any],
     output: str,
+    digest: str = "",
 ) -> None:
     """Fit the model.
 
@@ -28,6 +29,7 @@ def main(
         seed: the config's.
         compute: threads and device.
         output: the .safetensors file.
+        digest: of the code that trains.
 
     Raises:
         InputError: there is no lung mask to learn from.
@@ -40,6 +42,7 @@ def main(
         seed,
         compute,
         Path(output),
+        digest,
     )
 
 
@@ -53,4 +56,5 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             compute=snakemake.params.compute,
             output=snakemake.output.model,
+            digest=snakemake.params.digest,
         )

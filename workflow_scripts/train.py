@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
@@ -18,6 +19,7 @@ def main(
     compute: dict[str, Any],
     image_size: int,
     plugins: list[str],
+    digest: str,
     out_model: str,
     out_training: str,
 ) -> None:
@@ -32,6 +34,7 @@ def main(
         compute: threads, device, dtype.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
+        digest: of the code that trains.
         out_model: the .safetensors file.
         out_training: CSV, one row per epoch.
     """
@@ -43,6 +46,7 @@ def main(
     from fidelity.classifiers.labels import check_every_class, head_of
     from fidelity.classifiers.model import Classifier, outputs_of
     from fidelity.classifiers.train import train as fit
+    from fidelity.epochs import EpochStore
     from fidelity.files import read_json, write_csv
     from fidelity.seeding import seed_for
 
@@ -66,7 +70,8 @@ def main(
     classifier = Classifier(
         network, architecture, names, activation, len(mean), tuple(mean), tuple(std), image_size
     )
-    table = fit(classifier, training, validation, settings["training"], own_seed, compute)
+    epochs = EpochStore(Path(out_model), digest)
+    table = fit(classifier, training, validation, settings["training"], own_seed, compute, epochs)
     best = table[table["best"] == 1].iloc[0]
     log.info("epoch %d is kept: validation accuracy %.3f", best["epoch"], best["val_accuracy"])
     note = {
@@ -77,6 +82,7 @@ def main(
     }
     store.save(classifier, out_model, note)
     write_csv(table, out_training)
+    epochs.clear()
 
 
 if __name__ == "__main__":
@@ -90,6 +96,7 @@ if __name__ == "__main__":
             snakemake.params.compute,
             snakemake.params.image_size,
             snakemake.params.plugins,
+            snakemake.params.digest,
             out_model=snakemake.output.model,
             out_training=snakemake.output.training,
         )

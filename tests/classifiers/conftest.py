@@ -23,11 +23,11 @@ def squares(count: int, seed: int) -> Examples:
     return Examples(images, labels)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def examples() -> Examples:
     return squares(48, 0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def held_out() -> Examples:
     return squares(24, 1)

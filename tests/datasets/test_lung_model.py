@@ -9,6 +9,7 @@ import pytest
 import fit_lung_model
 import measure_lung_model
 import prepare
+from epoch_kills import count_epochs, dies_after
 from fidelity import lung_model, settings
 from fidelity.datasets import phantom
 from fidelity.datasets.cases import read_cases, write_cases
@@ -133,12 +134,22 @@ def test_a_mask_depends_on_its_image_alone(teacher, pupil):
         np.testing.assert_array_equal(again(image), mask)
 
 
-def test_fitting_again_gives_the_same_bytes(teacher, tmp_path):
-    quick = {**MODEL, "epochs": 1, "cases": 12}
-    for name in ("a", "b"):
+def test_fitting_again_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
+    quick = {**MODEL, "epochs": 2, "cases": 12}
+
+    def fit(name):
         fit_lung_model.main(
             teacher / "cases.csv", teacher / "raw", quick, {}, 1, COMPUTE, tmp_path / name
         )
+
+    fit("a")
+    dies_after(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        fit("b")
+    monkeypatch.undo()
+    epochs = count_epochs(monkeypatch)
+    fit("b")
+    assert len(epochs) == 1
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 

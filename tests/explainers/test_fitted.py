@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import fit as rule
+from epoch_kills import count_epochs, dies_after
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.errors import InputError
 from fidelity.explainers import runner
@@ -199,6 +200,20 @@ def test_the_best_epoch_is_kept_by_validation_dice(tmp_path, caplog):
     network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
     found = mean_dice(network, read_examples([val]), UNET["batch"])
     assert found == pytest.approx(max(logged), abs=1e-4)
+
+
+def test_a_killed_fit_ends_in_the_same_bytes(tmp_path, monkeypatch, trained):
+    train = shard(tmp_path / "t.h5", [square_case(i) for i in range(40)])
+    val = shard(tmp_path / "v.h5", [square_case(100 + i, "val") for i in range(8)])
+    dies_after(monkeypatch, 5)
+    with pytest.raises(KeyboardInterrupt):
+        unet.fit([train], [val], UNET, 1, COMPUTE, tmp_path / "f.safetensors", "code")
+    monkeypatch.undo()
+    epochs = count_epochs(monkeypatch)
+    unet.fit([train], [val], UNET, 1, COMPUTE, tmp_path / "f.safetensors", "code")
+    assert len(epochs) == UNET["epochs"] - 5
+    assert (tmp_path / "f.safetensors").read_bytes() == trained.read_bytes()
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_without_validation_the_last_epoch_is_kept(tmp_path, caplog):

@@ -21,6 +21,7 @@ from fidelity.compute import configure
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images import Intensity, read_image, read_mask
 from fidelity.datasets.prepare import LungPredictor, resize_image
+from fidelity.epochs import EpochStore
 from fidelity.errors import InputError
 from fidelity.explainers.baselines.fitted import fitted_settings, read_fitted, write_fitted
 from fidelity.masks import at_size
@@ -67,6 +68,7 @@ def fit(
     seed: int,
     compute: dict[str, Any],
     output: Path,
+    code: str = "",
 ) -> None:
     """Teach the U-Net the lung masks of the training split.
 
@@ -79,6 +81,7 @@ def fit(
         seed: the config's.
         compute: threads and device.
         output: the .safetensors file.
+        code: digest of the code that trains; a stopped training resumes if it is the same.
 
     Raises:
         InputError: no training case has a lung mask.
@@ -95,9 +98,11 @@ def fit(
     log.info("lung masks: %d to learn from, %d to choose by", len(training), len(validation))
     torch.manual_seed(seed_for(seed, METHOD))
     network = Segmenter(1, settings["channels"]).to(device)
-    train_network(network, training, validation, settings, seed)
+    store = EpochStore(output, code)
+    train_network(network, training, validation, settings, seed, store)
     tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     write_fitted(output, tensors, LUNG, {"method": METHOD, **settings})
+    store.clear()
 
 
 def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredictor:

@@ -13,6 +13,7 @@ from monai.networks.nets import UNet
 from torch.nn import functional
 
 from fidelity.classifiers.augment import augment
+from fidelity.epochs import EpochStore
 from fidelity.errors import InputError
 from fidelity.seeding import seed_for
 
@@ -92,6 +93,7 @@ def train_network(
     validation: Examples,
     settings: Mapping[str, Any],
     seed: int,
+    store: EpochStore | None = None,
 ) -> None:
     """Train with Adam, cosine learning rate, and the sum of Dice loss and cross-entropy.
 
@@ -106,6 +108,8 @@ def train_network(
         validation: may be empty.
         settings: epochs, learning_rate, batch.
         seed: of order and augmentation.
+        store: keeps the state after every epoch. A training that was stopped resumes from there
+            and ends in the same weights. The caller clears it once these are written.
 
     Raises:
         InputError: the loss is no longer finite.
@@ -116,8 +120,21 @@ def train_network(
     optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
     epochs, batch = settings["epochs"], settings["batch"]
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    best_dice, best_state = -math.inf, None
-    for epoch in range(1, epochs + 1):
+    best_dice, best_state, done = -math.inf, None, 0
+    store = store or EpochStore()
+    saved = store.load(
+        dict(settings), seed, network.state_dict(),
+        *(part for examples in (training, validation)
+          for part in (examples.images, examples.masks, examples.index, examples.classes)),
+    )  # fmt: skip
+    if saved is not None:
+        network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
+        generator.set_state(saved["generator"])
+        best_dice, best_state, done = saved["best_dice"], saved["best"], saved["epoch"]
+        log.info("training resumes after epoch %d", done)
+    for epoch in range(done + 1, epochs + 1):
         network.train()
         total = 0.0
         parts = list(torch.randperm(len(training), generator=generator).split(batch))
@@ -145,6 +162,17 @@ def train_network(
         if dice > best_dice:
             best_dice = dice
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        store.save(
+            {
+                "epoch": epoch,
+                "best_dice": best_dice,
+                "best": best_state,
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "generator": generator.get_state(),
+            }
+        )
     if best_state is None:
         log.warning("no validation case with a reference mask: the last epoch is kept")
     else:

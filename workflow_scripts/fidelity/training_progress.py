@@ -52,7 +52,8 @@ def training_line(
     if done and (done == total or _has_ended(text, len(planned))):
         return f"{what}: {done} epochs are done, the model is not there yet"
     if " ERROR " in text or now - written > max(SILENT_SECONDS, SILENT_EPOCHS * seconds):
-        return f"{what}: stopped in epoch {done + 1} of {total}; it will begin anew"
+        resumes = f"resume after epoch {done}" if done else "start over"
+        return f"{what}: stopped in epoch {done + 1} of {total}; the next run will {resumes}"
     if not timed:
         return f"{what}: epoch 1 of {total} is under way"
     early = any(stage["patience"] < stage["epochs"] for stage in stages[here:])

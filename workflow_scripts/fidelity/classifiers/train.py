@@ -16,6 +16,7 @@ from torch.nn import functional
 from fidelity.classifiers.augment import augment
 from fidelity.classifiers.model import Classifier
 from fidelity.compute import autocast, configure
+from fidelity.epochs import EpochStore
 from fidelity.errors import InputError
 from fidelity.seeding import seed_for
 
@@ -92,6 +93,7 @@ def train(
     settings: Mapping[str, Any],
     seed: int,
     compute: Mapping[str, Any],
+    store: EpochStore | None = None,
 ) -> pd.DataFrame:
     """Train a classifier.
 
@@ -106,6 +108,8 @@ def train(
         seed: of shuffling, augmentation and dropout. With equal seed, threads and machine type
             the result is equal to the bit.
         compute: threads, device, dtype.
+        store: keeps the state after every epoch. A training that was stopped resumes from there
+            and ends in the same weights. The caller clears it once these are written.
 
     Returns:
         One row per epoch: epoch and stage (from 1), learning_rate (of its last step), train_loss,
@@ -128,18 +132,43 @@ def train(
     if validation is None or len(validation) == 0:
         log.warning("no validation case: the last epoch is kept, nothing stops the training early")
         validation = None
-    rows: list[dict[str, Any]] = []
-    best_loss, best_row, best_state = math.inf, None, None
+    store = store or EpochStore()
+    saved = store.load(
+        settings, seed, dict(compute), classifier.state_dict(),
+        training.images, training.labels, training.known,
+        *([] if validation is None else [validation.images, validation.labels, validation.known]),
+    )  # fmt: skip
+    rows: list[dict[str, Any]] = saved["rows"] if saved else []
+    best_loss, best_epoch, best_state = math.inf, None, None
     for number, stage in enumerate(_stages(settings), start=1):
-        if best_state is not None:
+        resumed = saved is not None and number == saved["stage"]
+        if best_state is not None and not resumed:
             classifier.load_state_dict(best_state)
         count = freeze(classifier.network, stage["trainable"])
-        trainer.enter(stage)
         log.info("stage %d: %d parameters are trained", number, count)
+        for row in rows:
+            if row["stage"] == number:
+                _log_epoch(row)
+        if saved is not None and number < saved["stage"]:
+            continue
+        trainer.enter(stage)
         steps = _steps(len(training), stage["batch"])
         optimizer, scheduler = _optimizer(classifier, stage, steps)
         waited = 0
-        for _ in range(stage["epochs"]):
+        if resumed:
+            classifier.load_state_dict(saved["network"])
+            optimizer.load_state_dict(saved["optimizer"])
+            if scheduler is not None:
+                scheduler.load_state_dict(saved["scheduler"])
+            generator.set_state(saved["generator"])
+            best_loss, best_epoch, waited = saved["best_loss"], saved["best_epoch"], saved["waited"]
+            best_state = saved["best"] or saved["network"]
+            log.info("training resumes after epoch %d", len(rows))
+        done = sum(row["stage"] == number for row in rows)
+        for _ in range(done, stage["epochs"]):
+            if stage["patience"] and waited >= stage["patience"]:
+                log.info("no better validation loss for %d epochs: the stage ends", waited)
+                break
             started = time.perf_counter()
             fitted = trainer.epoch(training, stage, optimizer, scheduler, generator)
             checked = trainer.evaluate(validation) if validation else _Result(math.nan, math.nan)
@@ -154,36 +183,54 @@ def train(
                 "val_loss": checked.loss,
                 "val_accuracy": checked.accuracy,
                 "best": 0,
+                "seconds": time.perf_counter() - started,
             }
             rows.append(row)
-            log.info(
-                "epoch %d: loss %.4f, accuracy %.3f; validation loss %.4f, accuracy %.3f; %.1f s",
-                row["epoch"],
-                fitted.loss,
-                fitted.accuracy,
-                checked.loss,
-                checked.accuracy,
-                time.perf_counter() - started,
-            )
             if validation is None or checked.loss < best_loss:
-                best_loss, best_row, waited = checked.loss, row, 0
+                best_loss, best_epoch, waited = checked.loss, row["epoch"], 0
                 best_state = _copy(classifier)
             else:
                 waited += 1
-            if stage["patience"] and waited >= stage["patience"]:
-                log.info("no better validation loss for %d epochs: the stage ends", waited)
-                break
-    if best_row is None or best_state is None:
+            store.save(
+                {
+                    "rows": rows,
+                    "stage": number,
+                    "waited": waited,
+                    "best_loss": best_loss,
+                    "best_epoch": best_epoch,
+                    # Written once where it is the same.
+                    "best": None if best_epoch == row["epoch"] else best_state,
+                    "network": classifier.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "scheduler": None if scheduler is None else scheduler.state_dict(),
+                    "generator": generator.get_state(),
+                }
+            )
+            _log_epoch(row)
+    if best_epoch is None or best_state is None:
         raise InputError(
             "training had no epoch with a finite validation loss",
             field="training.learning_rate",
             remedy="Lower the learning rate, or set epochs above 0",
         )
-    best_row["best"] = 1
+    rows[best_epoch - 1]["best"] = 1
     classifier.load_state_dict(best_state)
     classifier.requires_grad_(True)
     classifier.to("cpu", memory_format=torch.contiguous_format).eval()
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _log_epoch(row: Mapping[str, Any]) -> None:
+    """Log an epoch; `training_progress` reads these lines."""
+    log.info(
+        "epoch %d: loss %.4f, accuracy %.3f; validation loss %.4f, accuracy %.3f; %.1f s",
+        row["epoch"],
+        row["train_loss"],
+        row["train_accuracy"],
+        row["val_loss"],
+        row["val_accuracy"],
+        row["seconds"],
+    )
 
 
 def freeze(network: nn.Module, trainable: str | float) -> int:

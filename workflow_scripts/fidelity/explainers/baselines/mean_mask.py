@@ -32,6 +32,7 @@ def fit(
     seed: int,
     compute: dict[str, Any],
     output: Path,
+    code: str = "",
 ) -> None:
     """Average the reference masks of the training split per source class.
 
@@ -43,11 +44,12 @@ def fit(
         seed: not used.
         compute: not used.
         output: the file; float32 (classes, 256, 256), shares of the training masks in 0 … 1.
+        code: not used; there is nothing to resume in seconds of work.
 
     Raises:
         InputError: there is no mask, or (under `lung_box`) none with a lung.
     """
-    del val, seed, compute
+    del val, seed, compute, code
     where = REGIONS[settings["align"]]
     # Sorted by case, so that neither shards nor their order change a digit of the sums.
     found: list[tuple[str, str, Any, Box]] = []

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from fidelity.compute import configure
+from fidelity.epochs import EpochStore
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.baselines.fitted import (
     annotated_cases,
@@ -27,6 +28,7 @@ def fit(
     seed: int,
     compute: dict[str, Any],
     output: Path,
+    code: str = "",
 ) -> None:
     """Train the U-Net on working images; see `segmentation.train_network`.
 
@@ -37,6 +39,7 @@ def fit(
         seed: the config's seed.
         compute: threads and device; with these fixed, equal to the bit on one type of CPU.
         output: the file.
+        code: digest of the code that trains; a stopped training resumes if it is the same.
 
     Raises:
         InputError: no training case has a reference mask.
@@ -48,9 +51,11 @@ def fit(
         raise no_training_masks()
     torch.manual_seed(seed)
     network = Segmenter(len(classes), settings["channels"]).to(device)
-    train_network(network, training, validation.of_classes(classes), settings, seed)
+    store = EpochStore(output, code)
+    train_network(network, training, validation.of_classes(classes), settings, seed, store)
     tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
     write_fitted(output, tensors, classes, settings)
+    store.clear()
 
 
 def read_examples(shards: Sequence[Path]) -> Examples:

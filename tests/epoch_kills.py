@@ -1,0 +1,32 @@
+"""Kill a training after some of its epochs, and count those of another."""
+
+import pytest
+
+from fidelity.epochs import EpochStore
+
+SAVE = EpochStore.save
+
+
+def dies_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
+    """Let every training raise KeyboardInterrupt once it has stored so many epochs."""
+    seen = count_epochs(monkeypatch)
+    save = EpochStore.save
+
+    def killing(store: EpochStore, state: dict) -> None:
+        save(store, state)
+        if len(seen) == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EpochStore, "save", killing)
+
+
+def count_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Give a list that gets an entry per finished epoch."""
+    seen: list[int] = []
+
+    def counting(store: EpochStore, state: dict) -> None:
+        SAVE(store, state)
+        seen.append(len(seen))
+
+    monkeypatch.setattr(EpochStore, "save", counting)
+    return seen
