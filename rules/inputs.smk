@@ -510,6 +510,15 @@ def per_explainer(pattern):
     ]
 
 
+def per_unit(name):
+    """An input function: a file of the classifier, and of the explainers without one."""
+    return lambda w: [
+        f"results/{w.dataset}/{unit}/{name}"
+        for unit in dict.fromkeys([w.classifier, "none"])
+        if any(c == unit for c, _ in COMBINATIONS)
+    ]
+
+
 def scores_per_explainer(w):
     return [
         f"results/{w.dataset}/{c}/{e}/{w.binarization}/{PRIMARY_PROTOCOL}/scores.parquet"

@@ -211,12 +211,38 @@ rule strata:
         "../workflow_scripts/strata.py"
 
 
-rule agreement:
+# Case by case: what a classifier adds to the agreement among explainers without one.
+rule agreement_cases:
     input:
         masks=lambda w: [
             f"results/{w.dataset}/{c}/{e}/{PRIMARY_BINARIZATION}/masks.json"
             for c, e in explainers_of(w.classifier)
         ],
+        cases="results/{dataset}/cases.csv",
+    output:
+        "results/{dataset}/{classifier}/agreement.parquet",
+    log:
+        "results/logs/{dataset}/{classifier}/agreement_cases.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/agreement_cases.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(30),
+    params:
+        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        own=lambda w: [e for c, e in explainers_of(w.classifier) if c == w.classifier],
+        digest=digests.module_digest("agreement", "datasets.cases"),
+    message:
+        "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
+    script:
+        "../workflow_scripts/agreement_cases.py"
+
+
+rule agreement:
+    input:
+        pairs=per_unit("agreement.parquet"),
         cases="results/{dataset}/cases.csv",
     output:
         "results/{dataset}/tables/agreement-{classifier}.csv",
@@ -227,14 +253,14 @@ rule agreement:
     conda:
         ENV
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        mem_mb=memory(1000),
+        runtime=minutes(20),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         binarization=PRIMARY_BINARIZATION,
         digest=digests.module_digest("agreement", "datasets.cases", "tables.layout"),
     message:
-        "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
+        "Summarizing the agreement of the explainers ({wildcards.dataset}, {wildcards.classifier})"
     script:
         "../workflow_scripts/agreement.py"
 

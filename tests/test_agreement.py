@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import agreement as script
-from fidelity.agreement import AGREEMENT, agree
+import agreement_cases
+from fidelity.agreement import AGREEMENT, agree, pair_ious
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.errors import InputError
 from fidelity.masks import encode, write_masks
@@ -34,6 +35,12 @@ def encoded(masks):
     }
 
 
+def table_of(masks, splits):
+    """The table of all pairs."""
+    classes = sorted({cls for of in masks.values() for part in of.values() for cls in part})
+    return agree(pair_ious(masks, splits), list(masks), classes, HEAD)
+
+
 def iou(a, b):
     return (a & b).sum() / (a | b).sum() if (a | b).any() else 1.0
 
@@ -41,7 +48,7 @@ def iou(a, b):
 def test_equals_plain_numpy_per_class_and_pooled():
     cases, classes = [f"c{number}" for number in range(7)], ("COVID-19", "Non-COVID")
     masks = random_masks(("lime", "gradcam", "lung"), cases, classes)
-    table = agree(encoded(masks), dict.fromkeys(cases, "test"), HEAD)
+    table = table_of(encoded(masks), dict.fromkeys(cases, "test"))
     assert list(table.columns) == AGREEMENT
     assert list(table["class"]) == ["COVID-19"] * 3 + ["Non-COVID"] * 3 + ["all"] * 3
     for row in table.to_dict("records"):
@@ -55,18 +62,18 @@ def test_equals_plain_numpy_per_class_and_pooled():
 def test_only_shared_cases_count_and_splits_stay_apart():
     masks = encoded(random_masks(("lime", "gradcam"), ["a", "b", "c"]))
     del masks["gradcam"]["b"]
-    table = agree(masks, {"a": "test", "b": "test", "c": "val"}, HEAD)
+    table = table_of(masks, {"a": "test", "b": "test", "c": "val"})
     assert list(zip(table["split"], table["n"], strict=True)) == [("test", 1), ("val", 1)]
     with pytest.raises(InputError, match="no split"):
-        agree(masks, {"a": "test", "b": "test"}, HEAD)
+        table_of(masks, {"a": "test", "b": "test"})
 
 
 @given(arrays.arrays(bool, (2, 6, 5)))
 def test_is_symmetric_and_in_bounds(pair):
     names, splits = ("a", "b"), {"c": "test"}
     masks = {name: {"c": {"x": encode(mask)}} for name, mask in zip(names, pair, strict=True)}
-    forth = agree(masks, splits, HEAD)["mean_iou"].item()
-    back = agree({name: masks[name] for name in reversed(names)}, splits, HEAD)["mean_iou"].item()
+    forth = table_of(masks, splits)["mean_iou"].item()
+    back = table_of({name: masks[name] for name in reversed(names)}, splits)["mean_iou"].item()
     assert forth == back == pytest.approx(iou(*pair))
     assert 0 <= forth <= 1
 
@@ -75,15 +82,26 @@ def test_is_symmetric_and_in_bounds(pair):
 def test_empty_masks_agree(full):
     empty, other = np.zeros((4, 4), bool), np.full((4, 4), full)
     masks = {"a": {"c": {"x": encode(empty)}}, "b": {"c": {"x": encode(other)}}}
-    assert agree(masks, {"c": "test"}, HEAD)["mean_iou"].item() == (0.0 if full else 1.0)
+    assert table_of(masks, {"c": "test"})["mean_iou"].item() == (0.0 if full else 1.0)
 
 
 def test_one_explainer_gives_no_row_and_sizes_must_agree():
     masks = encoded(random_masks(("lime",), ["a"]))
-    assert agree(masks, {"a": "test"}, HEAD).empty
+    assert table_of(masks, {"a": "test"}).empty
     masks |= encoded(random_masks(("gradcam",), ["a"], side=5))
     with pytest.raises(InputError, match="differ in size"):
-        agree(masks, {"a": "test"}, HEAD)
+        table_of(masks, {"a": "test"})
+
+
+def test_a_classifier_adds_its_own_pairs_to_those_without_one():
+    masks = encoded(random_masks(("lime", "lung", "gradcam", "centre"), ["a", "b"]))
+    splits = dict.fromkeys("ab", "test")
+    own = pair_ious(masks, splits, {"lime", "gradcam"})
+    shared = pair_ious({name: masks[name] for name in ("lung", "centre")}, splits)
+    assert len(own) == 2 * 5
+    assert len(shared) == 2 * 1
+    both = agree(pd.concat([own, shared]), list(masks), ["COVID-19"], HEAD)
+    pd.testing.assert_frame_equal(both, table_of(masks, splits))
 
 
 def test_the_script_takes_splits_from_the_case_table(tmp_path):
@@ -95,8 +113,15 @@ def test_the_script_takes_splits_from_the_case_table(tmp_path):
         for name, split in (("a", "test"), ("b", "val"))
     ]
     write_cases(tmp_path / "cases.csv", cases)
-    script.main(
+    agreement_cases.main(
         masks=[str(tmp_path / f"{name}.json") for name in masks],
+        explainers=list(masks),
+        own=["gradcam"],
+        cases=str(tmp_path / "cases.csv"),
+        output=str(tmp_path / "agreement.parquet"),
+    )
+    script.main(
+        pairs=[str(tmp_path / "agreement.parquet")],
         explainers=list(masks),
         cases=str(tmp_path / "cases.csv"),
         dataset="demo",

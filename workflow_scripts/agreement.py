@@ -1,16 +1,17 @@
-"""Compare the predicted masks of a classifier's explainers with each other."""
+"""Average how far the explainers' masks agree with each other, for one classifier."""
 
 from collections.abc import Sequence
 
-from fidelity.agreement import agree
+import pandas as pd
+
+from fidelity.agreement import PAIRS, agree
 from fidelity.datasets.cases import read_cases
-from fidelity.files import write_csv
+from fidelity.files import read_parquet, write_csv
 from fidelity.joblog import job_log
-from fidelity.masks import read_masks
 
 
 def main(
-    masks: Sequence[str],
+    pairs: Sequence[str],
     explainers: Sequence[str],
     cases: str,
     dataset: str,
@@ -21,24 +22,26 @@ def main(
     """Write agreement.csv of one classifier.
 
     Args:
-        masks: masks.json files.
-        explainers: the explainer of each, in the order of the config.
-        cases: cases.csv of the data set.
+        pairs: what `agreement_cases` wrote for it, and for the explainers without a classifier.
+        explainers: in the order of the config.
+        cases: cases.csv of the data set; the classes that it has masks of are the annotated ones.
         dataset: key of the rows.
         classifier: key of the rows.
         binarization: key of the rows.
         output: the CSV to write.
     """
-    found = {name: read_masks(path) for name, path in zip(explainers, masks, strict=True)}
-    splits = {case.case: case.split for case in read_cases(cases)}
+    table = pd.concat([read_parquet(path, PAIRS) for path in pairs])
+    used = set(table["case"])
+    classes = {cls for case in read_cases(cases) if case.case in used for cls in case.masks}
+    classes |= set(table["class"])
     head = {"dataset": dataset, "classifier": classifier, "binarization": binarization}
-    write_csv(agree(found, splits, head), output)
+    write_csv(agree(table, explainers, sorted(classes), head), output)
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            masks=snakemake.input.masks,
+            pairs=snakemake.input.pairs,
             explainers=snakemake.params.explainers,
             cases=snakemake.input.cases,
             dataset=snakemake.wildcards.dataset,

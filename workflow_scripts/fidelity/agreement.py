@@ -1,7 +1,6 @@
 """How far the predicted masks of different explainers agree with each other: agreement.csv."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -25,39 +24,63 @@ AGREEMENT = [
 ]
 
 
-def agree(
-    masks: Mapping[str, Masks], splits: Mapping[str, str], head: Mapping[str, Any]
+PAIRS = ["case", "split", "class", "explainer_a", "explainer_b", "iou"]
+
+
+def pair_ious(
+    masks: Mapping[str, Masks], splits: Mapping[str, str], own: Collection[str] | None = None
 ) -> pd.DataFrame:
-    """Average the IoU of every two explainers' masks of the same case and class.
+    """Measure the IoU of every two explainers' masks of the same case and class.
 
     Args:
         masks: explainer → its masks, in the order of the config.
         splits: case → split.
-        head: dataset, classifier and binarization of the rows.
+        own: only pairs with one of these explainers; None takes all pairs.
 
     Returns:
-        The table agreement.csv: one row per split, class and pair, over the cases and classes of
-        which both have a mask (`n`); `mean_iou` is in [0, 1], two empty masks agreeing fully
-        (IoU 1). Where several classes are annotated, class "all" pools them.
+        One row of PAIRS per case, class and pair that both have a mask of; `iou` is in [0, 1], two
+        empty masks agreeing fully (IoU 1).
 
     Raises:
         InputError: masks of one case differ in size, or a case has no split.
     """
-    sums: dict[tuple[str, str, str, str], float] = defaultdict(float)
-    counts: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    # A class with masks of one explainer alone is still one of the classes.
-    classes = sorted({cls for found in masks.values() for part in found.values() for cls in part})
+    rows = []
     for case in sorted(set().union(*masks.values())):
         if case not in splits:
             raise InputError("the case has no split", field=case, remedy="Delete the masks")
-        for cls in classes:
-            for a, b, iou in _pairs(masks, case, cls):
-                groups = (cls, ALL_CLASSES) if len(classes) > 1 else (cls,)
-                for group in groups:
-                    key = splits[case], group, a, b
-                    sums[key] += iou
-                    counts[key] += 1
-    order = [*classes, ALL_CLASSES]
+        classes = sorted(set().union(*(found.get(case, {}) for found in masks.values())))
+        rows += [
+            (case, splits[case], cls, a, b, iou)
+            for cls in classes
+            for a, b, iou in _pairs(masks, case, cls, own)
+        ]
+    return pd.DataFrame(rows, columns=PAIRS)
+
+
+def agree(
+    pairs: pd.DataFrame,
+    explainers: Sequence[str],
+    classes: Sequence[str],
+    head: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Average the agreement of every two explainers over the cases.
+
+    Args:
+        pairs: rows of `pair_ious`.
+        explainers: in the order of the config; pairs of others are left out.
+        classes: the annotated classes.
+        head: dataset, classifier and binarization of the rows.
+
+    Returns:
+        The table agreement.csv: one row per split, class and pair, over the cases and classes of
+        which both have a mask (`n`). Where several classes are annotated, class "all" pools them.
+    """
+    pooled = pairs.assign(**{"class": ALL_CLASSES}) if len(classes) > 1 else pairs.iloc[:0]
+    means = (
+        pd.concat([pairs, pooled])
+        .groupby(["split", "class", "explainer_a", "explainer_b"])["iou"]
+        .agg(["size", "mean"])
+    )
     rows = [
         {
             **head,
@@ -65,18 +88,20 @@ def agree(
             "class": cls,
             "explainer_a": a,
             "explainer_b": b,
-            "n": counts[split, cls, a, b],
-            "mean_iou": sums[split, cls, a, b] / counts[split, cls, a, b],
+            "n": means.at[(split, cls, a, b), "size"],
+            "mean_iou": means.at[(split, cls, a, b), "mean"],
         }
-        for split in sorted({key[0] for key in counts})
-        for cls in order
-        for a, b in combinations(masks, 2)
-        if (split, cls, a, b) in counts
+        for split in sorted(pairs["split"].unique())
+        for cls in [*sorted(classes), ALL_CLASSES]
+        for a, b in combinations(explainers, 2)
+        if (split, cls, a, b) in means.index
     ]
     return pd.DataFrame(rows, columns=AGREEMENT)
 
 
-def _pairs(masks: Mapping[str, Masks], case: str, cls: str) -> Iterator[tuple[str, str, float]]:
+def _pairs(
+    masks: Mapping[str, Masks], case: str, cls: str, own: Collection[str] | None
+) -> Iterator[tuple[str, str, float]]:
     """Give the IoU of every two masks of a case and class, each mask decoded once."""
     packed: dict[str, np.ndarray] = {}
     areas: dict[str, int] = {}
@@ -92,9 +117,11 @@ def _pairs(masks: Mapping[str, Masks], case: str, cls: str) -> Iterator[tuple[st
         raise InputError(
             "the explainers' masks differ in size",
             field=f"{case}/{cls}",
-            remedy="Make all masks anew with one scoring_size",
+            remedy="Recompute all masks with one scoring_size",
         )
     for a, b in combinations(packed, 2):
+        if own is not None and a not in own and b not in own:
+            continue
         intersection = int(np.bitwise_count(packed[a] & packed[b]).sum())
         union = areas[a] + areas[b] - intersection
         yield a, b, intersection / union if union else 1.0
