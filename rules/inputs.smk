@@ -478,20 +478,17 @@ def reports_stability(entry):
     )
 
 
-def stability_files(dataset):
-    """Map files that go into stability.csv: their keys, and where they lie."""
+# Classifiers and explainers that go into stability.csv.
+REPORTING = [(c, e) for c, e in COMBINATIONS if reports_stability(EXPLAINERS[e])]
+REPORTING_CLASSIFIERS = list(dict.fromkeys(c for c, _ in REPORTING))
+
+
+def stability_files(dataset, classifier):
+    """Map files that report their stability: explainer, split, path."""
     return [
-        (
-            {
-                "dataset": dataset,
-                "split": split,
-                "classifier": classifier,
-                "explainer": explainer,
-            },
-            f"results/{dataset}/{classifier}/{explainer}/maps/{shard}.h5",
-        )
-        for classifier, explainer in COMBINATIONS
-        if reports_stability(EXPLAINERS[explainer])
+        (e, split, f"results/{dataset}/{classifier}/{e}/maps/{shard}.h5")
+        for c, e in REPORTING
+        if c == classifier
         for split in cfg["explain"]["splits"]
         for shard in shard_names(dataset, [split])
     ]

@@ -137,9 +137,35 @@ rule layers:
         "../workflow_scripts/layers.py"
 
 
+rule stability_cases:
+    input:
+        maps=lambda w: [f[-1] for f in stability_files(w.dataset, w.classifier)],
+    output:
+        "results/{dataset}/{classifier}/stability.parquet",
+    log:
+        "results/logs/{dataset}/{classifier}/stability_cases.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/stability_cases.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(30),
+    params:
+        blocks=lambda w: [f[:2] for f in stability_files(w.dataset, w.classifier)],
+        digest=digests.module_digest("stability", "maps"),
+    message:
+        "Reading how stable the maps are ({wildcards.dataset}, {wildcards.classifier})"
+    script:
+        "../workflow_scripts/stability_cases.py"
+
+
 rule stability:
     input:
-        maps=lambda w: [path for _, path in stability_files(w.dataset)],
+        reported=expand(
+            "results/{{dataset}}/{classifier}/stability.parquet",
+            classifier=REPORTING_CLASSIFIERS,
+        ),
     output:
         stability="results/{dataset}/tables/stability.csv",
     log:
@@ -150,10 +176,11 @@ rule stability:
         ENV
     resources:
         mem_mb=memory(1000),
-        runtime=minutes(30),
+        runtime=minutes(20),
     params:
-        blocks=lambda w: [block for block, _ in stability_files(w.dataset)],
-        digest=digests.module_digest("stability", "maps", "tables.layout"),
+        classifiers=REPORTING_CLASSIFIERS,
+        combos=REPORTING,
+        digest=digests.module_digest("stability", "tables.layout"),
     message:
         "Summarizing the stability of the maps of {wildcards.dataset}"
     script:

@@ -5,15 +5,19 @@ import pandas as pd
 import pytest
 
 import stability as script
+import stability_cases as cases_script
 from fidelity.maps import MapRecord, SaliencyMap, write_maps
-from fidelity.stability import STABILITY, summarize_stability
-
-HEAD = {"dataset": "d", "split": "test", "classifier": "net", "explainer": "lime"}
+from fidelity.stability import STABILITY, stability_cases, summarize_stability
 
 
 def _record(case, status="ok", **extras):
     saliency = SaliencyMap("dense", np.ones((2, 2))) if status == "ok" else None
     return MapRecord(case, "a", "A", status, "", 1.0, extras, saliency)
+
+
+def summary(*blocks):
+    combos = [("net", explainer) for explainer, *_ in blocks]
+    return summarize_stability("d", dict.fromkeys(combos), {"net": stability_cases(blocks)})
 
 
 def test_by_hand():
@@ -22,8 +26,8 @@ def test_by_hand():
         _record("3", surrogate_r2=1.0, stability_iou=0.25, stability_rank=None),
         _record("4", "failed", surrogate_r2=0.0),
     ]
-    other = {**HEAD, "explainer": "gradcam"}
-    table = summarize_stability([(HEAD, first), (HEAD, second), (other, [_record("1", layer="x")])])
+    other = ("gradcam", "test", [_record("1", layer="x")])
+    table = summary(("lime", "test", first), ("lime", "test", second), other)
     assert table.columns.tolist() == STABILITY
     assert table["explainer"].tolist() == ["lime", "lime"]
     r2, iou = table.to_dict("records")
@@ -36,10 +40,13 @@ def test_by_hand():
 def test_files_and_none(tmp_path):
     path, output = str(tmp_path / "maps.h5"), str(tmp_path / "stability.csv")
     write_maps(path, [_record("1", stability_iou=0.5), _record("2", stability_iou=1.0)], {})
-    script.main([path], [{**HEAD, "classifier": "=net"}], output)
-    (row,) = pd.read_csv(output).to_dict("records")
-    assert (row["classifier"], row["n"], row["mean"]) == ("'=net", 2, 0.75)
-    script.main([], [], output)
+    reported = str(tmp_path / "reported.parquet")
+    cases_script.main([path, path], [("lime", "test"), ("lime", "val")], reported)
+    script.main([reported], ["=net"], [("=net", "lime")], "d", output)
+    for row, split in zip(pd.read_csv(output).to_dict("records"), ("test", "val"), strict=True):
+        assert (row["split"], row["n"], row["mean"]) == (split, 2, 0.75)
+        assert row["classifier"] == "'=net"
+    script.main([], [], [], "d", output)
     assert pd.read_csv(output).columns.tolist() == STABILITY
 
 
@@ -50,6 +57,6 @@ def test_superpixels_are_counted_where_the_map_has_some():
             "c", "a", "A", "ok", "", 1.0, {}, SaliencyMap("superpixels", np.ones(count), segments)
         )
 
-    table = summarize_stability([(HEAD, [record(4), record(6), _record("1", surrogate_r2=1.0)])])
+    table = summary(("lime", "test", [record(4), record(6), _record("1", surrogate_r2=1.0)]))
     counted = table[table["quantity"] == "superpixels"]
     assert counted[["n", "mean", "min", "max"]].to_numpy().tolist() == [[2, 5.0, 4.0, 6.0]]

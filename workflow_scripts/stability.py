@@ -1,29 +1,41 @@
 """Summarize how stable the maps are into tables/stability.csv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from fidelity.files import write_csv
+from fidelity.files import read_parquet, write_csv
 from fidelity.joblog import job_log
-from fidelity.maps import read_maps
-from fidelity.stability import summarize_stability
+from fidelity.stability import CASE_KEYS, summarize_stability
 
 
-def main(maps: Sequence[str], blocks: Sequence[Mapping[str, str]], stability: str) -> None:
-    """Write what the maps say of their stability.
+def main(
+    reported: Sequence[str],
+    classifiers: Sequence[str],
+    combos: Sequence[tuple[str, str]],
+    dataset: str,
+    output: str,
+) -> None:
+    """Write what the maps report of their stability.
 
     Args:
-        maps: map files of explainers that report it.
-        blocks: dataset, split, classifier and explainer of each file.
-        stability: the CSV to write; only its header where there are no maps.
+        reported: what `stability_cases` wrote.
+        classifiers: the classifier of each.
+        combos: classifier and explainer of the rows, in their order.
+        dataset: key of the rows.
+        output: the CSV to write; only its header where there are no maps.
     """
-    pairs = zip(blocks, map(read_maps, maps), strict=True)
-    write_csv(summarize_stability(pairs), stability)
+    tables = {
+        name: read_parquet(path, CASE_KEYS)
+        for name, path in zip(classifiers, reported, strict=True)
+    }
+    write_csv(summarize_stability(dataset, combos, tables), output)
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            maps=snakemake.input.maps,
-            blocks=snakemake.params.blocks,
-            stability=snakemake.output.stability,
+            reported=snakemake.input.reported,
+            classifiers=snakemake.params.classifiers,
+            combos=snakemake.params.combos,
+            dataset=snakemake.wildcards.dataset,
+            output=snakemake.output.stability,
         )

@@ -17,45 +17,67 @@ QUANTITIES = (
     "samples",
     "superpixels",
 )
+CASE_KEYS = ["explainer", "case", "split", "class"]
 KEYS = ["dataset", "split", "classifier", "explainer"]
 STABILITY = [*KEYS, "quantity", "n", "mean", "median", "min", "max"]
 
 
-def summarize_stability(
-    blocks: Iterable[tuple[Mapping[str, str], Iterable[MapRecord]]],
-) -> pd.DataFrame:
-    """Summarize what maps say of their own stability.
+def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> pd.DataFrame:
+    """List what the maps of explainers report of their own stability.
 
     Args:
-        blocks: (values of `KEYS`, records), several blocks of one key being put together.
+        blocks: (explainer, split, records).
 
     Returns:
-        The table stability.csv, in the order of the blocks: per quantity that some map has, the
-        number of maps that have it, their mean, median, smallest and largest value. Failed cases
-        and explainers without any of the quantities have no row.
+        One row per map in the order of the blocks: explainer, case, split, class and one column per
+        quantity, NaN where the map does not report it. Failed cases have no row.
     """
-    found: dict[tuple[str, ...], dict[str, list[float]]] = {}
-    for head, records in blocks:
-        values = found.setdefault(tuple(head[key] for key in KEYS), {})
-        for record in records:
-            for quantity in QUANTITIES:
-                value = _value(record, quantity)
-                if record.status == "ok" and value is not None and np.isfinite(value):
-                    values.setdefault(quantity, []).append(float(value))
-    rows: list[dict[str, Any]] = [
-        {
-            **dict(zip(KEYS, key, strict=True)),
-            "quantity": quantity,
-            "n": len(values[quantity]),
-            "mean": np.mean(values[quantity]),
-            "median": np.median(values[quantity]),
-            "min": np.min(values[quantity]),
-            "max": np.max(values[quantity]),
-        }
-        for key, values in found.items()
-        for quantity in QUANTITIES
-        if quantity in values
+    rows = [
+        [explainer, record.case, split, record.cls, *(_value(record, name) for name in QUANTITIES)]
+        for explainer, split, records in blocks
+        for record in records
+        if record.status == "ok"
     ]
+    table = pd.DataFrame(rows, columns=[*CASE_KEYS, *QUANTITIES])
+    return table.astype(dict.fromkeys(QUANTITIES, float))
+
+
+def summarize_stability(
+    dataset: str, combos: Iterable[tuple[str, str]], tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Summarize what maps report of their own stability.
+
+    Args:
+        dataset: key of the rows.
+        combos: (classifier, explainer) in the order of the rows.
+        tables: classifier → its table of `stability_cases`.
+
+    Returns:
+        The table stability.csv: per split and quantity that some map has, the number of maps that
+        have it, their mean, median, smallest and largest value. Explainers without any of the
+        quantities have no row.
+    """
+    rows: list[dict[str, Any]] = []
+    for classifier, explainer in combos:
+        table = tables[classifier]
+        of_explainer = table[table["explainer"] == explainer]
+        for split, part in of_explainer.groupby("split", sort=False):
+            for quantity in QUANTITIES:
+                values = part[quantity].to_numpy(float)
+                values = values[np.isfinite(values)]
+                if not len(values):
+                    continue
+                rows.append(
+                    {
+                        **dict(zip(KEYS, (dataset, split, classifier, explainer), strict=True)),
+                        "quantity": quantity,
+                        "n": len(values),
+                        "mean": np.mean(values),
+                        "median": np.median(values),
+                        "min": np.min(values),
+                        "max": np.max(values),
+                    }
+                )
     return pd.DataFrame(rows, columns=STABILITY)
 
 

@@ -1,0 +1,32 @@
+"""List what the maps of a classifier's explainers report of their own stability."""
+
+from collections.abc import Sequence
+
+from fidelity.files import write_parquet
+from fidelity.joblog import job_log
+from fidelity.maps import read_maps
+from fidelity.stability import stability_cases
+
+
+def main(maps: Sequence[str], blocks: Sequence[tuple[str, str]], output: str) -> None:
+    """Write one row per map.
+
+    Args:
+        maps: map files of explainers that report it.
+        blocks: explainer and split of each file.
+        output: the table to write.
+    """
+    found = (
+        (explainer, split, read_maps(path))
+        for path, (explainer, split) in zip(maps, blocks, strict=True)
+    )
+    write_parquet(stability_cases(found), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            maps=snakemake.input.maps,
+            blocks=snakemake.params.blocks,
+            output=snakemake.output[0],
+        )
