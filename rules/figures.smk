@@ -47,9 +47,7 @@ rule figure_gallery:
 
 rule figure_curves:
     input:
-        curves=per_explainer(
-            "results/{dataset}/{classifier}/{explainer}/curves.parquet"
-        ),
+        curves=per_unit("threshold_curves.parquet"),
         thresholds=lambda w: list(tuned_thresholds(w).values()),
     output:
         png=report(
@@ -71,7 +69,7 @@ rule figure_curves:
         runtime=minutes(20),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        settings={**INTERVALS, **DRAWING},
+        settings=DRAWING,
         thresholds=tuned_thresholds,
         digest=digests.module_digest("figures.curves", "tables.layout"),
     message:

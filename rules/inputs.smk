@@ -499,12 +499,9 @@ def explainers_of(classifier):
     return [(c, e) for c, e in COMBINATIONS if c in (classifier, "none")]
 
 
-def per_explainer(pattern):
-    """An input function: one file per explainer of the classifier."""
-    return lambda w: [
-        pattern.format(dataset=w.dataset, classifier=c, explainer=e)
-        for c, e in explainers_of(w.classifier)
-    ]
+def own_explainers(classifier):
+    """Those that run on the classifier; under `none` those without one."""
+    return [(c, e) for c, e in COMBINATIONS if c == classifier]
 
 
 def per_unit(name):
@@ -741,6 +738,7 @@ BESIDE_TABLES = (
     "layers",
     "measure_lung_model",
     "summary_over_datasets",
+    "threshold_curves",
     "provenance",
 )
 

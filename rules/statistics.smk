@@ -187,6 +187,34 @@ rule stability:
         "../workflow_scripts/stability.py"
 
 
+rule threshold_curves:
+    input:
+        curves=lambda w: [
+            f"results/{w.dataset}/{c}/{e}/curves.parquet"
+            for c, e in own_explainers(w.classifier)
+        ],
+    output:
+        "results/{dataset}/{classifier}/threshold_curves.parquet",
+    log:
+        "results/logs/{dataset}/{classifier}/threshold_curves.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/threshold_curves.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(30),
+    params:
+        explainers=lambda w: [e for _, e in own_explainers(w.classifier)],
+        statistics=INTERVALS,
+        seed=cfg["seed"],
+        digest=digests.module_digest("threshold_curves"),
+    message:
+        "Averaging the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
+    script:
+        "../workflow_scripts/threshold_curves.py"
+
+
 rule mixed_model:
     input:
         scores=primary_scores,
@@ -259,7 +287,7 @@ rule agreement_cases:
         runtime=minutes(30),
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        own=lambda w: [e for c, e in explainers_of(w.classifier) if c == w.classifier],
+        own=lambda w: [e for _, e in own_explainers(w.classifier)],
         digest=digests.module_digest("agreement", "datasets.cases"),
     message:
         "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from fidelity.figures import curves as figure
 from fidelity.figures import style
 from fidelity.files import read_parquet
 from fidelity.joblog import job_log
 from fidelity.tables.layout import read_results
+from fidelity.threshold_curves import COLUMNS
 
 THRESHOLD_NUMBERS = ["threshold", "mean", "n"]
 
@@ -22,19 +25,17 @@ def main(
     """Draw the curves of several explainers.
 
     Args:
-        curves: curves.parquet files.
-        explainers: the explainer of each.
-        settings: dpi, and where given replicates, alpha, cluster, seed, families.
+        curves: what `threshold_curves` wrote for the classifier, and for explainers without one.
+        explainers: in the order of the config.
+        settings: dpi, and where given families.
         output: .png and .pdf to write.
         thresholds: {explainer: thresholds.csv} of one tuned binarization.
     """
-    tables = {name: read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
-    keys = ("replicates", "alpha", "cluster", "seed", "families")
-    options = {key: settings[key] for key in keys if key in settings}
+    table = pd.concat([read_parquet(path, COLUMNS) for path in curves])
     tuned = {
         name: read_results(path, THRESHOLD_NUMBERS) for name, path in (thresholds or {}).items()
     }
-    drawn = figure.draw(tables, tuned=tuned, **options)
+    drawn = figure.draw(table, explainers, tuned=tuned, families=settings.get("families"))
     style.save(drawn, output, settings.get("dpi", style.DPI))
 
 

@@ -14,6 +14,7 @@ import synthetic_results as made_up
 from fidelity.errors import InputError
 from fidelity.figures import confusion, curves, distributions, gallery, overview, style, training
 from fidelity.summary import summarize
+from fidelity.threshold_curves import mean_curves
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
 
@@ -26,7 +27,8 @@ def _close():
 
 def drawn(name):
     if name == "curves":
-        return curves.draw({key: made_up.curves(v, 6) for key, v in FEW.items()}, replicates=100)
+        tables = {key: made_up.curves(v, 6) for key, v in FEW.items()}
+        return curves.draw(mean_curves(tables, replicates=100), list(FEW))
     if name == "distributions":
         return distributions.draw({key: made_up.scores(v, 20) for key, v in FEW.items()})
     if name == "training":
@@ -134,7 +136,9 @@ def test_scripts_write_both_formats(tmp_path):
     figure_distributions.main(paths, names, "iou", {}, output("distributions"))
     with pytest.raises(InputError, match=r"lime.parquet.*'recall'"):
         figure_distributions.main(paths, names, "recall", {}, output("distributions"))
-    made_up.curves(0.3, 4).to_parquet(tmp_path / "curves.parquet")
+    mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
+        tmp_path / "curves.parquet"
+    )
     settings = {"replicates": 100, "dpi": 60}
     figure_curves.main([str(tmp_path / "curves.parquet")], ["lime"], settings, output("curves"))
     tables = {

@@ -17,6 +17,7 @@ from fidelity.errors import InputError
 from fidelity.figures import agreement, critical_difference, curves, lesion_size, sensitivity, style
 from fidelity.ranks import RANKS
 from fidelity.summary import LOCALIZATION
+from fidelity.threshold_curves import mean_curves
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
 LEVELS = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5, "unet": 0.7}
@@ -109,11 +110,12 @@ def drawn(name):
         return lesion_size.draw(tables, families=FAMILIES, replicates=100)
     if name == "agreement":
         return agreement.draw(agreed(LEVELS), list(LEVELS))
+    tables = {key: made_up.curves(level, 6) for key, level in LEVELS.items()}
     return curves.draw(
-        {key: made_up.curves(level, 6) for key, level in LEVELS.items()},
+        mean_curves(tables, replicates=100),
+        list(LEVELS),
         tuned={"lime": thresholds()},
         families=FAMILIES,
-        replicates=100,
     )
 
 
@@ -264,7 +266,9 @@ def test_new_scripts_write_both_formats(tmp_path):
     for name, table in tables.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
     sized(0.4).to_parquet(tmp_path / "scores.parquet")
-    made_up.curves(0.3, 4).to_parquet(tmp_path / "curves.parquet")
+    mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
+        tmp_path / "curves.parquet"
+    )
     statistics = {"primary": "iou", "primary_binarization": "tuned"}
     figure_sensitivity.main(
         str(tmp_path / "localization.csv"),

@@ -1,0 +1,39 @@
+"""Average the threshold curves of a classifier's explainers over the cases."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.files import read_parquet, write_parquet
+from fidelity.joblog import job_log
+from fidelity.threshold_curves import mean_curves
+
+
+def main(
+    curves: Sequence[str],
+    explainers: Sequence[str],
+    statistics: Mapping[str, Any],
+    seed: int,
+    output: str,
+) -> None:
+    """Write mean and interval at every threshold.
+
+    Args:
+        curves: curves.parquet files.
+        explainers: the explainer of each.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+        output: the table to write.
+    """
+    tables = {name: read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
+    write_parquet(mean_curves(tables, **statistics, seed=seed), output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            curves=snakemake.input.curves,
+            explainers=snakemake.params.explainers,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            output=snakemake.output[0],
+        )
