@@ -327,6 +327,17 @@ def test_seeds_expand(demo):
     assert settings.expand_classifiers(settings.load(demo))["resnet18"]["seed"] == 7
 
 
+def test_a_study_in_pieces_keeps_the_names(demo):
+    demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
+    demo["only_classifiers"] = ["resnet18-s2"]
+    loaded = settings.load(demo)
+    assert list(settings.expand_classifiers(loaded)) == ["resnet18-s2"]
+    assert settings.base_names(loaded) == {"resnet18-s2": "resnet18"}
+    demo["only_classifiers"] = ["resnet18-s3"]
+    with pytest.raises(InputError, match=r"only_classifiers.*resnet18-s[12]"):
+        settings.load(demo)
+
+
 def test_superpixel_defaults_are_those_of_the_lime_package(demo):
     loaded = settings.load(demo)["explainers"]["lime"]
     assert loaded["superpixels"] == {

@@ -71,7 +71,8 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
     _check_supported(config, source)
     check_sanity(config, source)
     check_known_truth(config, source)
-    names = list(expand_classifiers(config))
+    names = list(expand_classifiers({"classifiers": config["classifiers"]}))
+    _check_names(config["only_classifiers"], names, "only_classifiers", source)
     if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
         raise InputError(
             "two classifiers get one name when seeds are expanded",

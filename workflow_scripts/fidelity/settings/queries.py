@@ -15,14 +15,17 @@ def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
         config: a loaded config.
 
     Returns:
-        Name → settings with `seed` in place of `seeds`; several seeds become <name>-s<seed>.
+        Name → settings with `seed` in place of `seeds`; several seeds become <name>-s<seed>. Only
+        those of `only_classifiers`, if it names any.
     """
     expanded: dict[str, dict[str, Any]] = {}
+    only = config.get("only_classifiers")
     for name, settings in config["classifiers"].items():
         for seed in settings["seeds"]:
             rest = {key: value for key, value in settings.items() if key != "seeds"}
             key = name if len(settings["seeds"]) == 1 else f"{name}-s{seed}"
-            expanded[key] = {**rest, "seed": seed}
+            if not only or key in only:
+                expanded[key] = {**rest, "seed": seed}
     return expanded
 
 
@@ -62,7 +65,7 @@ def base_names(config: dict[str, Any]) -> dict[str, str]:
     return {
         expanded: name
         for name, entry in config["classifiers"].items()
-        for expanded in expand_classifiers({"classifiers": {name: entry}})
+        for expanded in expand_classifiers({**config, "classifiers": {name: entry}})
     }
 
 
