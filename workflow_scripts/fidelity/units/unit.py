@@ -1,0 +1,203 @@
+"""One unit of a study on disk: its tables, and what they were computed from."""
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fidelity.errors import InputError
+from fidelity.files import atomic_path, read_json, read_parquet, write_parquet, write_text
+from fidelity.units.tables import pack, unpack
+
+FORMAT = 1
+INDEX = "unit.json"
+# Columns of tables that later formats have: {format: {column: value that earlier rows mean}}.
+ADDED: dict[int, dict[str, Any]] = {}
+# Result folders of which the tables are named after explainers, not after what they hold.
+FOLDERS = ("faithfulness", "known_truth", "repeatability")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a folder of `write_unit` holds.
+
+    Attributes:
+        folder: where it is.
+        name: the classifier, training seed included; `none` for what no classifier changes.
+        dataset: key of the data set.
+        own: config entries that only this unit depends on.
+        shared: config entries that all units of a study share.
+        code: digest of the code behind each rule that computed a result.
+        versions: of libraries.
+        tables: what `tables.unpack` needs, by group.
+        copies: result path → file in the folder.
+        format: version of the layout.
+    """
+
+    folder: Path
+    name: str
+    dataset: str
+    own: Mapping[str, Any]
+    shared: Mapping[str, Any]
+    code: Mapping[str, str]
+    versions: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, Any]]
+    copies: Mapping[str, str]
+    format: int = FORMAT
+
+
+def digest(entries: Mapping[str, Any]) -> str:
+    """Hash config entries, whatever their order."""
+    text = json.dumps(entries, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def write_unit(
+    folder: Path,
+    results: Path,
+    paths: Iterable[str],
+    *,
+    name: str,
+    dataset: str,
+    own: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    code: Mapping[str, str],
+    versions: Mapping[str, str],
+) -> Unit:
+    """Pack result files of one classifier, or of none, into a folder small enough to commit.
+
+    Args:
+        folder: to be written; an earlier one is replaced.
+        results: the folder of the data set's results.
+        paths: files below it. Parquet tables with one name, or of one explainer, share a file;
+            other files are copied, compressed.
+        name: see `Unit`, as the others.
+        dataset: key of the data set.
+        own: config entries of this unit.
+        shared: config entries that all units share.
+        code: digests by rule.
+        versions: of libraries.
+
+    Returns:
+        The unit as `read_unit` gives it.
+
+    Raises:
+        InputError: a result is missing or damaged, or the disk is full.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    groups: dict[str, dict[str, Any]] = defaultdict(dict)
+    copies = {}
+    for path in paths:
+        if path.endswith(".parquet"):
+            groups[_group(path)][path] = read_parquet(results / path)
+        else:
+            copies[path] = f"{path.replace('/', '--')}.gz"
+            _copy(results / path, folder / copies[path])
+    tables = {group: pack(found, folder / group) for group, found in sorted(groups.items())}
+    index = {
+        "format": FORMAT,
+        "name": name,
+        "dataset": dataset,
+        "own_digest": digest(own),
+        "shared_digest": digest(shared),
+        "code": dict(code),
+        "versions": dict(versions),
+        "own": dict(own),
+        "shared": dict(shared),
+        "tables": tables,
+        "copies": copies,
+    }
+    write_text(folder / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+    return read_unit(folder)
+
+
+def read_unit(folder: Path) -> Unit:
+    """Read the index of a unit.
+
+    Args:
+        folder: what `write_unit` wrote, by this version or an earlier one.
+
+    Raises:
+        InputError: there is no unit, it is damaged, or a later version wrote it.
+    """
+    path = folder / INDEX
+    index = read_json(path)
+    fields = ("name", "dataset", "own", "shared", "code", "versions", "tables", "copies", "format")
+    absent = [field for field in fields if field not in index]
+    if absent:
+        raise InputError(
+            "lacks this key", file=path, field=absent[0], remedy="Restore the files of this unit"
+        )
+    if index["format"] > FORMAT:
+        raise InputError(
+            f"was written by a later version (format {index['format']})",
+            file=path,
+            field="format",
+            remedy=f"Use a version that reads it; this one reads formats up to {FORMAT}",
+        )
+    for key in ("own", "shared"):
+        if digest(index[key]) != index.get(f"{key}_digest"):
+            raise InputError(
+                "was edited: it does not match its digest",
+                file=path,
+                field=key,
+                remedy="Restore the file, or run the unit again",
+            )
+    return Unit(folder, **{field: index[field] for field in fields})
+
+
+def restore(unit: Unit, results: Path) -> None:
+    """Write a unit's files back to where the analysis looks for them.
+
+    Args:
+        unit: of `read_unit`.
+        results: the folder of the data set's results.
+
+    Raises:
+        InputError: a file is missing or damaged, or the disk is full.
+    """
+    added = {
+        column: value
+        for number, columns in ADDED.items()
+        if number > unit.format
+        for column, value in columns.items()
+    }
+    for packed in unit.tables.values():
+        for path, table in unpack(packed, unit.folder, added):
+            write_parquet(table, results / path)
+    for path, name in unit.copies.items():
+        try:
+            content = gzip.decompress((unit.folder / name).read_bytes())
+        except (OSError, EOFError) as error:
+            raise InputError(
+                f"cannot be read ({error})",
+                file=unit.folder / name,
+                remedy="Restore the files of this unit",
+            ) from error
+        with atomic_path(results / path) as temporary:
+            temporary.write_bytes(content)
+
+
+def _group(path: str) -> str:
+    """Name the packed file of a table: scores by explainer, all others by what they hold."""
+    *folders, name = PurePosixPath(path).parts
+    if name == "scores.parquet":
+        return f"scores-{folders[-3]}"
+    return folders[0] if folders[0] in FOLDERS else name.removesuffix(".parquet")
+
+
+def _copy(path: Path, compressed: Path) -> None:
+    """Compress a file; equal content gives equal bytes."""
+    try:
+        content = gzip.compress(path.read_bytes(), 9, mtime=0)
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error})", file=path, remedy="Run the study to its end first"
+        ) from error
+    with atomic_path(compressed) as temporary:
+        temporary.write_bytes(content)
