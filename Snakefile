@@ -25,6 +25,7 @@ include: "rules/known_truth.smk"
 include: "rules/figures.smk"
 include: "rules/summary.smk"
 include: "rules/notebook.smk"
+include: "rules/units.smk"
 include: "rules/provenance.smk"
 
 
@@ -46,6 +47,8 @@ localrules:
     seeds,
     layers,
     verdict,
+    unit,
+    units,
     format_tables,
     figure_gallery,
     figure_curves,

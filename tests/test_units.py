@@ -97,12 +97,14 @@ def results(tmp_path):
     folder = tmp_path / "results"
     for explainer in ("lime", "gradcam"):
         for protocol in ("default", "seed"):
-            path = folder / f"net-s1/{explainer}/tuned/{protocol}/scores.parquet"
+            path = folder / f"d/net-s1/{explainer}/tuned/{protocol}/scores.parquet"
             path.parent.mkdir(parents=True)
             made_up.scores(0.4, 5).to_parquet(path)
-        (folder / f"net-s1/{explainer}/tuned/thresholds.csv").write_text("class,threshold\na,.5\n")
-        made_up.curves(0.4, 2).to_parquet(folder / f"net-s1/{explainer}/ranking.parquet")
-        path = folder / f"faithfulness/net-s1/{explainer}.parquet"
+        (folder / f"d/net-s1/{explainer}/tuned/thresholds.csv").write_text(
+            "class,threshold\na,.5\n"
+        )
+        made_up.curves(0.4, 2).to_parquet(folder / f"d/net-s1/{explainer}/ranking.parquet")
+        path = folder / f"d/faithfulness/net-s1/{explainer}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         made_up.curves(0.1, 2).to_parquet(path)
     return folder
@@ -145,13 +147,16 @@ def test_what_is_wrong_with_a_unit_is_said(tmp_path, results):
         index.write_text(text.replace(old, new))
         with pytest.raises(InputError, match=match):
             read_unit(unit.folder)
+    index.write_text(text.replace("d/net-s1/lime/tuned/thresholds.csv", "d/../../thresholds.csv"))
+    with pytest.raises(InputError, match="outside"):
+        restore(read_unit(unit.folder), tmp_path / "back")
     index.write_text(text)
     next(unit.folder.glob("*.gz")).write_bytes(b"no")
     with pytest.raises(InputError, match=r"\.gz"):
         restore(unit, tmp_path / "back")
     with pytest.raises(InputError, match="cannot be read"):
         write_unit(
-            tmp_path / "x", results, ["net-s1/training.csv"],
+            tmp_path / "x", results, ["d/net-s1/training.csv"],
             name="net-s1", dataset="d", own={}, shared={}, code={}, versions={},
         )  # fmt: skip
 

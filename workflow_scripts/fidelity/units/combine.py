@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.errors import InputError
+from fidelity.settings import expand_classifiers
 from fidelity.units.unit import INDEX, Unit, read_unit
 
 SHOWN = 8  # differences in an error message
@@ -107,7 +108,9 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     config["classifiers"] = {
         base: entry for unit in reversed(units) for base, entry in unit.own.items()
     }
-    config["only_classifiers"] = sorted({unit.name for unit in units} - {"none"})
+    trained = expand_classifiers({"classifiers": config["classifiers"]})
+    present = {unit.name for unit in units}
+    config["only_classifiers"] = [name for name in trained if name in present]
     return config
 
 

@@ -73,9 +73,9 @@ def write_unit(
 
     Args:
         folder: to be written; an earlier one is replaced.
-        results: the folder of the data set's results.
-        paths: files below it. Parquet tables with one name, or of one explainer, share a file;
-            other files are copied, compressed.
+        results: the folder `results`.
+        paths: files below it, the data set's folder first. Parquet tables with one name, or of one
+            explainer, share a file; other files are copied, compressed.
         name: see `Unit`, as the others.
         dataset: key of the data set.
         own: config entries of this unit.
@@ -156,7 +156,7 @@ def restore(unit: Unit, results: Path) -> None:
 
     Args:
         unit: of `read_unit`.
-        results: the folder of the data set's results.
+        results: the folder `results` of the re-analysis.
 
     Raises:
         InputError: a file is missing or damaged, or the disk is full.
@@ -167,6 +167,14 @@ def restore(unit: Unit, results: Path) -> None:
         if number > unit.format
         for column, value in columns.items()
     }
+    places = [*unit.copies, *(name for t in unit.tables.values() for name, _ in t["tables"])]
+    for path in places:
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise InputError(
+                f"{path!r} lies outside the results",
+                file=unit.folder / INDEX,
+                remedy="Restore the files of this unit",
+            )
     for packed in unit.tables.values():
         for path, table in unpack(packed, unit.folder, added):
             write_parquet(table, results / path)
@@ -185,7 +193,7 @@ def restore(unit: Unit, results: Path) -> None:
 
 def _group(path: str) -> str:
     """Name the packed file of a table: scores by explainer, all others by what they hold."""
-    *folders, name = PurePosixPath(path).parts
+    _, *folders, name = PurePosixPath(path).parts
     if name == "scores.parquet":
         return f"scores-{folders[-3]}"
     return folders[0] if folders[0] in FOLDERS else name.removesuffix(".parquet")
