@@ -145,3 +145,13 @@ rule units:
             dataset=STUDIES,
             unit=["none", *CLASSIFIERS, *REPEATED],
         ),
+
+
+# All that can be computed from units alone; see workflow_scripts/reanalyse.py.
+rule reanalysis:
+    input:
+        [
+            path
+            for path in [*rules.tables.input, *rules.figures.input, *summary_files()]
+            if not path.endswith("/checked") and "/gallery-" not in path
+        ],
