@@ -19,6 +19,7 @@ INDEX_KEYS = (
     "near_duplicate_correlation",
     "limit",
     "strict",
+    "max_unusable",
     "outside_links",
 )
 

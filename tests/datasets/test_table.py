@@ -37,6 +37,7 @@ SETTINGS = {
     "annotated_classes": ["Nodule"],
     "lung_masks": "none",
     "image_size": 12,
+    "task": "multilabel",
     "intensity": "percentile",
     "intensity_percentiles": [0, 100],
     "labels": {},
