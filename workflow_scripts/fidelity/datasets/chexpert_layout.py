@@ -158,8 +158,8 @@ def _patients_in_batches(root: Path) -> dict[tuple[str, str], Path]:
         if _BATCH.search(folder.name):
             batches.append(folder)
         elif depth:
-            inside = [path for path in folders_in(folder) if path.name not in PASSED_OVER]
-            pending += [(p, depth - 1) for p in inside if not _PATIENT.fullmatch(p.name)]
+            inside = [path for path in folders_in(folder) if not _is_of_images(path.name)]
+            pending += [(path, depth - 1) for path in inside]
     return {
         (place.name if place != batch else "", patient.name): patient
         for batch in sorted(batches)
@@ -174,9 +174,12 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
     for entry in entries_of(folder):
         if entry.is_file() and entry.name.lower().endswith((".csv", ".json")):
             yield Path(entry.path)
-        elif depth and entry.is_dir() and entry.name not in PASSED_OVER:
-            if not _PATIENT.fullmatch(entry.name):
-                yield from _files(Path(entry.path), depth - 1)
+        elif depth and entry.is_dir() and not _is_of_images(entry.name):
+            yield from _files(Path(entry.path), depth - 1)
+
+
+def _is_of_images(folder: str) -> bool:
+    return folder in PASSED_OVER or _PATIENT.fullmatch(folder) is not None
 
 
 def _masks(root: Path, files: list[Path], settings: dict[str, Any]) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _rows(
 
 
 def plain(name: str) -> str:
-    """Reduce a column's name to what tells it from others: lower case, one underscore for blanks."""
+    """Reduce a column's name to lower case, with one underscore for blanks and hyphens."""
     return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 

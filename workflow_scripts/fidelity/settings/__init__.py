@@ -10,6 +10,7 @@ from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.files import check_files as _check_files
 from fidelity.settings.following import follow_names
+from fidelity.settings.home import expand_home
 from fidelity.settings.layers import expand_layers, layer_sweeps
 from fidelity.settings.queries import (
     base_names,
@@ -66,7 +67,7 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
         raise InputError(
             "is empty or not a mapping", file=source, remedy="Start from config/config.yaml"
         )
-    read = copy.deepcopy(dict(config))
+    read = expand_home(copy.deepcopy(dict(config)))
     follow_names(read, source)
     resolved = resolve(read, schema(), "", source)
     expand_layers(resolved, source)
