@@ -24,6 +24,7 @@ def main(
     lung_quality: str = "",
     dataset: str = "",
     checks: Sequence[str] = (),
+    counts: str = "",
 ) -> None:
     """Write all tables in three formats.
 
@@ -42,9 +43,10 @@ def main(
         latex: output.
         html: output, a standalone page.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
-        dataset: key of the data set, for the table of the lungs.
+        dataset: key of the data set, for the tables of the lungs and of the cases.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
+        counts: case_counts.csv.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
@@ -79,6 +81,8 @@ def main(
     if lung_quality:
         measured = tables.read_results(lung_quality, tables.LUNG_NUMBERS)
         laid_out.append(tables.lung_table(measured, dataset))
+    if counts:
+        laid_out.append(tables.cases_table(tables.read_results(counts, ["n"]), dataset))
     write_text(markdown, tables.to_markdown(laid_out))
     write_text(latex, tables.to_latex(laid_out))
     write_text(html, tables.to_html(laid_out, "Localization and classification"))
@@ -109,4 +113,5 @@ if __name__ == "__main__":
             lung_quality=snakemake.input.get("lung_quality", ""),
             dataset=snakemake.wildcards.dataset,
             checks=list(snakemake.input.checks),
+            counts=snakemake.input.counts,
         )

@@ -2,6 +2,7 @@
 
 from fidelity.metrics.registry import title_of
 from fidelity.verdict.answers import beats_nulls, beats_others, below_ceilings, headline
+from fidelity.verdict.cases import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
@@ -48,7 +49,7 @@ def _chapter(evidence: Evidence) -> Chapter:
         setting,
         headline(evidence),
         [
-            foundations(evidence),
+            with_cases(foundations(evidence), evidence),
             beats_others(evidence),
             beats_nulls(evidence),
             below_ceilings(evidence),
