@@ -91,12 +91,9 @@ def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
         text = f"No near-duplicate pair crosses splits.{resolved}"
         yield Sentence(text, "note", "", {**numbers, "n_cases": 0})
         return
-    sides = [
-        kept[["case", "split"]],
-        kept[["twin", "twin_split"]].set_axis(["case", "split"], axis=1),
-    ]
-    cases = pd.concat(sides).drop_duplicates()
-    n = int(cases["split"].isin(evidence.splits).sum())
+    sides = [*zip(kept["case"], kept["split"], strict=True)]
+    sides += zip(kept["twin"], kept["twin_split"], strict=True)
+    n = sum(split in evidence.splits for _, split in {*sides})
     where = " and ".join(evidence.splits)
     text = (
         f"{counted(len(kept), 'near-duplicate pair')} cross{'es' * (len(kept) == 1)} splits "
