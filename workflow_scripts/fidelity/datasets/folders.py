@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 # macOS writes `__MACOSX`, `.DS_Store` and one `._name` per file; Windows writes the others.
 CLUTTER = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini"})
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
 
 
 def is_clutter(path: str | PurePosixPath) -> bool:

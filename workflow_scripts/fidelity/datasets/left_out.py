@@ -18,7 +18,8 @@ MAX_UNUSABLE = 0.05
 FEWEST = 2
 NO_REFERENCE = "no reference mask"
 COUNT_COLUMNS = ("split", "status", "cause", "n")
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)")
+# A name as Python quotes it (not the apostrophe of "reader's"), and what is between parentheses.
+_VARYING = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\([^()]*\)")
 _NUMBER = re.compile(r"[\d.,]*\d")
 
 
