@@ -46,7 +46,7 @@ def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
             f"{used} of {counted(total, 'case')} of the {split} split are used. The others cannot"
             f" be: {_by_cause(unusable)}."
             if unusable
-            else f"All {counted(used, 'case')} of the {split} split are used."
+            else f"All cases of the {split} split are used ({used})."
         )
         if excluded:
             text += f" Settings exclude {sum(excluded.values())} more: {_by_cause(excluded)}."
@@ -119,10 +119,8 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     ].set_index("explainer")
     means = means.loc[[name for name in evidence.explainers if name in means.index]]
     if means.empty:
-        text = (
-            "The primary result cannot be given without these cases: no other scored case is left."
-        )
-        yield Sentence(text, "warning")
+        text = "Without these cases there is no primary result: no other scored case is left."
+        yield Sentence(text, "warning", "primary", {"without_near_duplicates": {}})
         return
     before = {name: float(mean) for name, mean in primary_means(evidence)["mean"].items()}
     parts, told = [], {}
