@@ -133,12 +133,14 @@ def index_cases(
     raise_first(_empty_classes(cases, quarantine, settings))
     cases.sort(key=sort_key)
     quarantine.sort(key=lambda entry: (entry.split, entry.case))
+    classes = _classes(cases, settings, multilabel)
     _report(cases, quarantine, dropped, multilabel)
+    _report_absent(cases, classes)
     if counts_report is not None:
         used = Counter(case.split for case in cases)
         without = Counter(entry.split for entry in unscored)
         write_counts(counts_report, count_rows(used, quarantine, dropped, without))
-    return cases, quarantine, _classes(cases, settings, multilabel)
+    return cases, quarantine, classes
 
 
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
@@ -534,6 +536,17 @@ def _classes(cases: list[Case], settings: dict[str, Any], multilabel: bool) -> d
         "labels": mapping,
         **({"uncertain": "multi-class"} if three_way else {}),
     }
+
+
+def _report_absent(cases: list[Case], classes: dict[str, Any]) -> None:
+    """Warn of classes that no image of a split has: measures of them are undefined there."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        seen[case.split] |= {classes["labels"].get(label) for label in case.labels}
+    for split, present in seen.items():
+        absent = [name for name in classes["classes"] if name not in present]
+        if absent:
+            log.warning("%s: no image has the class %s", split, ", ".join(absent))
 
 
 def _report(
