@@ -1,6 +1,8 @@
 import csv
 import json
+import re
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from small_data import SIZE, write_image
 
 import acquire
 import index_cases as rule
+from fidelity.datasets import covid_qu_ex
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.index import index_cases, limited
 from fidelity.datasets.left_out import cause_of
@@ -343,3 +346,13 @@ def test_copies_that_are_kept_are_listed_with_the_near_duplicates(covid, setting
         "test Normal (0)",
         "0",
     )
+
+
+def test_a_source_of_one_class_per_image_has_no_image_without_one(covid, settings, monkeypatch):
+    cases = list(covid_qu_ex.find_cases(covid, settings))
+    cases[3] = replace(cases[3], labels=())
+    monkeypatch.setattr(covid_qu_ex, "find_cases", lambda root, settings: iter(cases))
+    with pytest.raises(
+        InputError, match=f"1 cases have no label, first '{re.escape(cases[3].case)}"
+    ):
+        index(covid, settings)

@@ -201,14 +201,14 @@ def excel(text: str, change: dict) -> bytes:
         ({"end": "\r"}, ""),
         ({"names": {"case": " Case", "image": "IMAGE", "patient": "Patient"}}, "'Patient'"),
         ({"names": {"mask:Nodule": "Mask: nodule "}}, "'mask:nodule' is read as 'mask:Nodule'"),
-        ({"first": "Unnamed: 0"}, "without a name"),
+        ({"first": "Unnamed: 0"}, "they have no name: 1"),
         ({"first": ""}, ""),
         ({"last": "patient_age"}, "not used: patient_age"),
         ({"last": "Höhe", "encoding": "cp1252"}, "Windows-1252"),
         ({"last": "height"}, ""),
-        ({"folder": ".\\sub\\"}, "1 paths are written with backslashes"),
+        ({"folder": ".\\sub\\"}, "paths with backslashes: 1"),
         ({"tail": ",,,,,\n , ,,,,\n"}, ""),
-        ({"tail": "x,test,Nodule,sub/._c.tif,,p9\n"}, "1 rows name files of the operating system"),
+        ({"tail": "x,test,Nodule,sub/._c.tif,,p9\n"}, "operating system (._*): 1"),
     ],
 )
 def test_tables_as_excel_saves_them_give_the_same_cases(root, change, said, caplog):
@@ -237,7 +237,7 @@ def test_a_workbook_is_no_csv(root, start):
 
 
 def test_a_blank_label_is_an_error_unless_images_may_show_nothing(root):
-    with pytest.raises(InputError, match=r"1 rows have a blank label \(line 3\).*task: multilabel"):
+    with pytest.raises(InputError, match=r"the label is blank in line 3\..*task: multilabel"):
         list(find_cases(root, {**SETTINGS, "task": None}))
     cases, _, classes = index_cases("table", root, SETTINGS)
     assert [case.labels for case in cases] == [("Nodule",), (), ("Nodule", "Effusion")]

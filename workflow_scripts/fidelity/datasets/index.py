@@ -94,6 +94,7 @@ def index_cases(
     settings = _without_absent_classes(found, settings, adapter)
     raise_first(_unknown_classes(found, settings))
     multilabel = _is_multilabel(found, settings, adapter)
+    raise_first(_blank_labels(found, multilabel))
     dropped: Counter[tuple[str, str]] = Counter()
     quarantine: list[Quarantined] = []
     cases = _without_dropped_labels(found, settings, multilabel)
@@ -254,6 +255,21 @@ def _is_multilabel(cases: list[Case], settings: dict[str, Any], adapter: ModuleT
         return True
     # Those that 'labels' leaves out count too.
     return any(len({model_class(label, settings) for label in case.labels}) > 1 for case in cases)
+
+
+def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
+    """Refuse cases without a class where each has one; a table names their rows earlier."""
+    blank = [] if multilabel else [case for case in cases if not case.labels]
+    if not blank:
+        return []
+    return [
+        InputError(
+            f"{len(blank)} of {len(cases)} cases have no label, first {blank[0].case!r}",
+            file=blank[0].image,
+            field="label",
+            remedy="Label them, or declare the source to be multi-label",
+        )
+    ]
 
 
 def _without_absent_classes(

@@ -68,7 +68,7 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
     names = _named(next(lines, (1, []))[1], known, prefixes, notes)
     kept = [index for index, name in enumerate(names) if name and not _UNNAMED.match(name.lower())]
     if len(kept) < len(names):
-        notes.append(f"{len(names) - len(kept)} columns without a name are ignored")
+        notes.append(f"columns ignored because they have no name: {len(names) - len(kept)}")
     columns = [names[index] for index in kept]
     for name in columns:
         if columns.count(name) > 1:

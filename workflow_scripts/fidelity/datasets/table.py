@@ -85,11 +85,13 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     if blank and settings.get("task") != "multilabel":
         raise _blank_labels(path, blank)
     if turned:
-        notes.append(f"{turned} paths are written with backslashes")
+        notes.append(f"paths with backslashes: {turned}")
     if commas:
-        notes.append(f"{commas} pixel spacings are written with a decimal comma")
+        notes.append(f"pixel spacings with a decimal comma: {commas}")
     if clutter:
-        notes.append(f"{clutter} rows name files of the operating system (._*) and are ignored")
+        notes.append(
+            f"rows ignored because they name files of the operating system (._*): {clutter}"
+        )
     for note in notes:
         log.info("%s: %s", path.name, note)
     yield from cases
@@ -196,9 +198,11 @@ def _mask_columns(
 
 
 def _blank_labels(path: Path, lines: Sequence[int]) -> InputError:
-    shown = ", ".join(map(str, lines[:10])) + (", …" if len(lines) > 10 else "")
+    shown = ", ".join(map(str, lines[:10]))
+    if len(lines) > 10:
+        shown += f", … ({len(lines)} in total)"
     return InputError(
-        f"{len(lines)} rows have a blank label (line {shown})",
+        f"the label is blank in line{'s' * (len(lines) > 1)} {shown}",
         file=path,
         field="label",
         remedy="Fill the labels in. If a blank label means that none of the classes is there, set"
