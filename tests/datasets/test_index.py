@@ -352,7 +352,6 @@ def test_a_source_of_one_class_per_image_has_no_image_without_one(covid, setting
     cases = list(covid_qu_ex.find_cases(covid, settings))
     cases[3] = replace(cases[3], labels=())
     monkeypatch.setattr(covid_qu_ex, "find_cases", lambda root, settings: iter(cases))
-    with pytest.raises(
-        InputError, match=f"1 cases have no label, first '{re.escape(cases[3].case)}"
-    ):
+    said = f"1 of 18 cases have no label, first {cases[3].case!r}"
+    with pytest.raises(InputError, match=re.escape(said)):
         index(covid, settings)

@@ -208,7 +208,7 @@ def excel(text: str, change: dict) -> bytes:
         ({"last": "height"}, ""),
         ({"folder": ".\\sub\\"}, "paths with backslashes: 1"),
         ({"tail": ",,,,,\n , ,,,,\n"}, ""),
-        ({"tail": "x,test,Nodule,sub/._c.tif,,p9\n"}, "operating system (._*): 1"),
+        ({"tail": "x,test,Nodule,sub/._c.tif,,p9\n"}, "operating system, ._*): 1"),
     ],
 )
 def test_tables_as_excel_saves_them_give_the_same_cases(root, change, said, caplog):

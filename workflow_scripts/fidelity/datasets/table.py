@@ -89,9 +89,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     if commas:
         notes.append(f"pixel spacings with a decimal comma: {commas}")
     if clutter:
-        notes.append(
-            f"rows ignored because they name files of the operating system (._*): {clutter}"
-        )
+        notes.append(f"rows ignored (files of the operating system, ._*): {clutter}")
     for note in notes:
         log.info("%s: %s", path.name, note)
     yield from cases
