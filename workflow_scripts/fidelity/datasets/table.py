@@ -9,6 +9,7 @@ be given again. How the file may be written: see `fidelity.datasets.spreadsheet`
 
 import difflib
 import logging
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
         for name, cell in row.items():
-            if _is_path(name) and "\\" in cell and not (root / cell.strip()).exists():
+            if _is_path(name) and "\\" in cell and not os.path.exists(root / cell.strip()):
                 row[name] = cell.replace("\\", "/")
                 turned += 1
             elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
