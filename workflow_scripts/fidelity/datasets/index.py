@@ -277,7 +277,7 @@ def _without_absent_classes(
 ) -> dict[str, Any]:
     """Leave classes out that no image has, where the source's own list says that they exist."""
     own = getattr(adapter, "known_classes", ())
-    present = {name for c in cases for name in (*c.labels, *c.uncertain, *c.masks)}
+    present = {name for case in cases for name in (*case.labels, *case.masks)}
     absent = [name for name in settings["annotated_classes"] if name not in present]
     unknown = [name for name in settings.get("labels") or {} if name not in present]
     gone = {name for name in (*absent, *unknown) if name in own}
