@@ -1,8 +1,11 @@
 """Bring a checkpoint made elsewhere into the project's form."""
 
+import logging
 from typing import Any
 
 from fidelity.joblog import job_log
+
+log = logging.getLogger(__name__)
 
 
 def main(
@@ -26,23 +29,27 @@ def main(
     import pandas as pd
 
     from fidelity.classifiers import store
+    from fidelity.classifiers.foreign import classifier_of, read_foreign
     from fidelity.classifiers.labels import head_of
     from fidelity.classifiers.train import COLUMNS
     from fidelity.files import read_json, write_csv
 
     classes = read_json(classes_json)
-    names, activation = head_of(settings, classes)
-    classifier = store.load_foreign(
+    foreign = read_foreign(
         settings["weights"],
         settings["architecture"],
-        names,
-        activation=activation,
         image_size=image_size,
-        mean=settings.get("mean"),
-        std=settings.get("std"),
         trusted=bool(settings.get("trusted", False)),
         plugins=plugins,
-        output_names=settings.get("outputs"),
+        entry=settings.get("weights_entry"),
+    )
+    _, activation = head_of(settings, classes, foreign.by_name)
+    order = foreign.order(settings.get("classes"), classes["classes"], activation)
+    names, activation = head_of({**settings, "classes": order}, classes, foreign.by_name)
+    classifier = classifier_of(foreign, names, activation, {**settings, "training": None})
+    log.info(
+        "image_size %d: the file does not say which it was trained with, unless it fits no other",
+        image_size,
     )
     store.save(classifier, out_model)
     write_csv(pd.DataFrame(columns=COLUMNS), out_training)

@@ -32,6 +32,8 @@ RESERVED_FOLDERS = {
     "repeatability",
     "known_truth",
 }
+# Networks of torchvision with an argument transform_input.
+RESCALING = ("googlenet", "inception_v3")
 RESERVED_BINARIZATIONS = {"none", "maps"}
 SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},
@@ -404,6 +406,27 @@ def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
             file=source,
             field=f"{path}.weights",
             remedy="Give the path of a checkpoint, or a 'training' section",
+        )
+    if settings["output_values"] == "probabilities" and settings["training"] is not None:
+        raise InputError(
+            "a network that is trained here must return logits",
+            file=source,
+            field=f"{path}.output_values",
+            remedy="Leave it out, and remove the network's last softmax or sigmoid",
+        )
+    if settings["transform_input"] is not None and settings["architecture"] not in RESCALING:
+        raise InputError(
+            f"is read for {' and '.join(RESCALING)} alone",
+            file=source,
+            field=f"{path}.transform_input",
+            remedy="Leave it out; `mean` and `std` give what the input was normalised with",
+        )
+    if settings["weights_entry"] is not None and settings["weights"] in (None, "imagenet"):
+        raise InputError(
+            "chooses among the weights of a file, and no file is named",
+            file=source,
+            field=f"{path}.weights_entry",
+            remedy="Leave it out, or give the path of the file under weights",
         )
     of_xrv = settings["architecture"].startswith("xrv:")
     if settings["outputs"] is not None and not (of_xrv and settings["training"] is None):
