@@ -139,10 +139,11 @@ def test_weights_that_are_bound_to_a_size_set_it(demo, tmp_path):
 
     def size(value=None, **files):
         demo["datasets"]["demo"] |= {"image_size": value}
-        entries = {
-            name: {"architecture": f"timm:{name}", "weights": str(files[name])} for name in files
+        files = {"none": None} | files
+        demo["classifiers"] = {
+            f"of_{name}": {"architecture": "resnet18", "weights": path and str(path)}
+            for name, path in files.items()
         }
-        demo["classifiers"] = entries
         return settings.load(demo)["datasets"]["demo"]["image_size"]
 
     def vit(side, extra=1):

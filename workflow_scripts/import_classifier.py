@@ -1,11 +1,8 @@
 """Bring a checkpoint made elsewhere into the project's form."""
 
-import logging
 from typing import Any
 
 from fidelity.joblog import job_log
-
-log = logging.getLogger(__name__)
 
 
 def main(
@@ -47,10 +44,6 @@ def main(
     order = foreign.order(settings.get("classes"), classes["classes"], activation)
     names, activation = head_of({**settings, "classes": order}, classes, foreign.by_name)
     classifier = classifier_of(foreign, names, activation, {**settings, "training": None})
-    log.info(
-        "image_size %d: the file does not say which it was trained with, unless it fits no other",
-        image_size,
-    )
     store.save(classifier, out_model)
     write_csv(pd.DataFrame(columns=COLUMNS), out_training)
 

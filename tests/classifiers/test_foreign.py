@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import resnet18
 
+from check_classifier import main as check_classifier
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.checkpoint import read_checkpoint
 from fidelity.classifiers.foreign import (
@@ -345,3 +346,44 @@ def test_weights_for_images_of_another_size(tmp_path):
     with pytest.raises(InputError, match="images of 48 px, and image_size is 224"):
         read_foreign(path, "torchscript", trusted=True)
     assert read_foreign(path, "torchscript", image_size=48, trusted=True).channels == 1
+
+
+def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
+    """The check names the data set's classes, outputs that are no logits, and the size to write."""
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    (tmp_path / "cases.csv").write_text(
+        "case,image,split,label\n1,1.png,test,ill\n2,2.png,test,ok\n"
+    )
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from torch import nn\n"
+        "def soft(outputs):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(),\n"
+        "                         nn.Linear(4, outputs), nn.Sigmoid())\n"
+        "def flat(outputs):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(8464, outputs))\n"
+    )
+    read = {key: None for key in ("weights_entry", "classes", "mean", "std", "output_values")}
+    loaded = {**read, "weights": str(tmp_path / "net.pt"), "trusted": False, "loaded": True}
+    loaded |= {"architecture": "resnet18", "head": "softmax"}
+    data = {
+        "source": "table", "table": "cases.csv", "annotated_classes": ["ill"], "lung_masks": "none",
+        "labels": {"ok": "well"}, "folder": str(tmp_path),
+    }  # fmt: skip
+
+    def check(entry, data=None, size=SIDE):
+        check_classifier(
+            "net", "demo", entry, {}, {}, size, [str(plugin)], str(tmp_path / "a.json"), data
+        )
+
+    with pytest.raises(InputError, match=r"classifiers\.net\.classes.*classes: \[ill, well\]"):
+        check(loaded, data)
+    check({**loaded, "classes": ["well", "ill"]})
+    soft = {"architecture": "plugin:soft", "weights": None}
+    with pytest.raises(InputError, match=r"net\.output_values.*ends in sigmoid.*return logits"):
+        check(soft)
+    check({**soft, "output_values": "logits"})
+    flat = {"architecture": "plugin:flat", "weights": None}
+    with pytest.raises(InputError, match=r"datasets\.demo\.image_size.*write image_size: 48"):
+        check(flat)
+    check(flat, size=48)

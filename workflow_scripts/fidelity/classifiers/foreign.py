@@ -32,6 +32,7 @@ from fidelity.classifiers.probe import SIDES, check_outputs_are, sides_taken
 from fidelity.errors import InputError, first_line
 from fidelity.plugins import PREFIX as PLUGIN
 from fidelity.plugins import load_plugin_function
+from fidelity.settings.weights_header import fixed_size
 
 log = logging.getLogger(__name__)
 
@@ -180,6 +181,7 @@ def read_foreign(
     if architecture == TORCHSCRIPT:
         script = trusted_torchscript(path, trusted).eval()
         channels, outputs = _ask_script(script, path, image_size)
+        log.info("%s: used with images of %d px, which it takes", path, image_size)
         return Foreign(path, architecture, image_size, outputs, channels, None, None, script)
     checkpoint = read_checkpoint(path)
     own, heads = own_shapes(architecture, image_size, None, plugins)
@@ -193,6 +195,13 @@ def read_foreign(
         names = {"path": path, "architecture": architecture, "image_size": image_size}
         _raise_misshapen(found, own, heads, channels, names)
     _log(found, path)
+    if fixed_size(path) is None:
+        log.info(
+            "%s: used with images of %d px. The file does not state a size; image_size should be"
+            " the one of its training",
+            path,
+            image_size,
+        )
     channels = channels or _expected_channels(architecture, own, plugins)
     foreign = Foreign(path, architecture, image_size, 0, channels, checkpoint, found, None, plugins)
     # A plugin's function may ignore the number of outputs.
