@@ -73,7 +73,7 @@ def main(
     if architecture.startswith("plugin:") and not settings.get("loaded", False):
         with under(f"classifiers.{name}"):
             values = settings.get("output_values")
-            check_outputs_are(network, channels, image_size, values, trained=True)
+            check_outputs_are(network, channels, image_size, values)
     found = {}
     for explainer, layer in sorted(layers.items()):
         if layer is not None:

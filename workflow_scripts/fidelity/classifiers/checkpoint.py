@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import re
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -317,7 +318,9 @@ class ScriptedNetwork(nn.Module):
         super().__init__()
         self.archive = archive
         try:
-            self.script = torch.jit.load(io.BytesIO(archive), map_location="cpu")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # that torch.jit is to be replaced
+                self.script = torch.jit.load(io.BytesIO(archive), map_location="cpu")
         except RuntimeError as error:
             raise corrupt(path, error) from error
         kernels = [value for value in self.script.parameters() if value.ndim == 4]

@@ -307,7 +307,8 @@ def classifier_of(
     values = settings.get("output_values")
     network = foreign.network(classes, outputs, settings.get("outputs")).eval()
     if foreign.script is not None or architecture.startswith(PLUGIN) or values == "probabilities":
-        check_outputs_are(network, foreign.channels, foreign.image_size, values)
+        size = foreign.image_size
+        check_outputs_are(network, foreign.channels, size, values, file=foreign.path)
     return Classifier(
         network,
         architecture,

@@ -1,6 +1,7 @@
 """Questions that a network itself answers: what its outputs are, which images it takes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -51,7 +52,12 @@ def kind_of_outputs(network: nn.Module, channels: int, side: int) -> str | None:
 
 
 def check_outputs_are(
-    network: nn.Module, channels: int, side: int, output_values: str | None, trained: bool = False
+    network: nn.Module,
+    channels: int,
+    side: int,
+    output_values: str | None,
+    *,
+    file: str | Path | None = None,
 ) -> None:
     """Check that a network's outputs are what the config takes them for.
 
@@ -60,7 +66,7 @@ def check_outputs_are(
         channels: of its input.
         side: of its input in pixels.
         output_values: `logits` (believed), `probabilities`, or None: logits, if a probe agrees.
-        trained: the network is to be trained here, which needs logits.
+        file: of its weights; None if it is to be trained here, which needs logits.
 
     Raises:
         InputError: the outputs look like probabilities, or are none.
@@ -73,10 +79,11 @@ def check_outputs_are(
         raise InputError(
             f"the network ends in {found}: for every probe image its outputs are {how}, so they are"
             " probabilities, not logits",
+            file=file,
             field="output_values",
             remedy="Let the network return logits, which training needs; or write"
             " output_values: logits if they are logits"
-            if trained
+            if file is None
             else "Write output_values: probabilities (their log-odds are then explained), or"
             " output_values: logits if they are logits",
         )
@@ -84,6 +91,7 @@ def check_outputs_are(
         raise InputError(
             "the network's outputs are no probabilities: some are outside [0, 1], or all images"
             " have the same",
+            file=file,
             field="output_values",
             remedy="Write output_values: logits, or leave it out",
         )
