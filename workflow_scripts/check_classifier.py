@@ -47,11 +47,19 @@ def main(
     from fidelity.files import write_text
 
     architecture = settings["architecture"]
-    with under(f"classifiers.{name}", FIELDS):
-        if settings.get("loaded", False):
-            classifier = loaded(settings, data or {}, image_size, plugins)
-        else:
-            classifier = to_be_trained(settings, image_size, plugins)
+    try:
+        with under(f"classifiers.{name}", FIELDS):
+            if settings.get("loaded", False):
+                classifier = loaded(settings, data or {}, image_size, plugins)
+            else:
+                classifier = to_be_trained(settings, image_size, plugins)
+    except InputError as error:
+        if error.field != "image_size":
+            raise
+        where = f"datasets.{dataset}.image_size"
+        raise InputError(
+            error.problem, file=error.file, field=where, remedy=error.remedy
+        ) from error
     network, channels = classifier.network, classifier.channels
     try:
         with torch.no_grad():

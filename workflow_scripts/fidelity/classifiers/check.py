@@ -12,6 +12,7 @@ from fidelity.classifiers.foreign import (
     read_foreign,
 )
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.xrv import output_names
 from fidelity.datasets.class_names import class_names
 
 # Keys of the config among the fields of errors; others are of a file.
@@ -41,13 +42,15 @@ def loaded(
         plugins=plugins,
         entry=settings["weights_entry"],
     )
+    if foreign.by_name:
+        # Which outputs the classes need is known once the data set is indexed.
+        output = next(filter(None, output_names(settings["architecture"])))
+        return classifier_of(foreign, [output], "sigmoid", {**settings, "outputs": None})
     folder = data.get("folder")
     example = class_names(data, Path(folder) if folder else None) if "source" in data else ()
     activation = "one_logit" if settings["head"] == "one_logit" else "softmax"
     if data.get("uncertain") == "multi-class":
         activation = "three_way"
-    if foreign.by_name:
-        activation = "sigmoid"
     classes = foreign.order(settings["classes"], example, activation)
     return classifier_of(foreign, classes, activation, {**settings, "training": None})
 

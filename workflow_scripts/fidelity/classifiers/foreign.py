@@ -369,8 +369,11 @@ def input_normalisation(
     own = _own_normalisation(foreign) if foreign else None
     if own is not None:
         mean, std = own
-    mean, std = settings.get("mean") or mean, settings.get("std") or std
-    mean, std = _spread(mean, channels), _spread(std, channels)
+    elif channels == 1 and len(mean) == 3:
+        log.info("grey input: mean and std are the averages of those of three channels")
+    mean = tuple(settings.get("mean") or _spread(mean, channels))
+    std = tuple(settings.get("std") or _spread(std, channels))
+    log.info("images from 0 to 1 are normalised with mean %s and std %s", list(mean), list(std))
     ours = foreign is not None and foreign.checkpoint is not None and foreign.checkpoint.ours
     if architecture not in RESCALING or channels != 3 or ours:
         return mean, std
