@@ -78,6 +78,7 @@ rule train:
             "classifiers.train",
             "classifiers.foreign",
             "classifiers.store",
+            "classifiers.weights_file",
             "classifiers.data",
             "classifiers.labels",
         ),
@@ -112,7 +113,10 @@ rule import_classifier:
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
-            "classifiers.foreign", "classifiers.store", "classifiers.labels"
+            "classifiers.foreign",
+            "classifiers.labels",
+            "classifiers.store",
+            "classifiers.weights_file",
         ),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"

@@ -186,7 +186,11 @@ def data_to_check(w):
         return {key: entry[key] for key in ("uncertain",) if key in entry}
     # Its classes are the example in an error.
     folder = settings.data_root(cfg, w.dataset)
-    return {**acquisition(w.dataset), **index_settings(w.dataset), "folder": folder and str(folder)}
+    return {
+        **acquisition(w.dataset),
+        **index_settings(w.dataset),
+        "folder": folder and str(folder),
+    }
 
 
 def layers_asked_for(w):

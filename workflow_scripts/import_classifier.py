@@ -26,9 +26,10 @@ def main(
     import pandas as pd
 
     from fidelity.classifiers import store
-    from fidelity.classifiers.foreign import classifier_of, read_foreign
+    from fidelity.classifiers.foreign import classifier_of
     from fidelity.classifiers.labels import head_of
     from fidelity.classifiers.train import COLUMNS
+    from fidelity.classifiers.weights_file import read_foreign
     from fidelity.files import read_json, write_csv
 
     classes = read_json(classes_json)

@@ -43,10 +43,11 @@ def main(
     from fidelity.classifiers import store
     from fidelity.classifiers.architectures import build
     from fidelity.classifiers.data import read_examples
-    from fidelity.classifiers.foreign import initialise, input_normalisation, read_foreign
+    from fidelity.classifiers.foreign import initialise, input_normalisation
     from fidelity.classifiers.labels import check_every_class, head_of
     from fidelity.classifiers.model import Classifier, outputs_of
     from fidelity.classifiers.train import train as fit
+    from fidelity.classifiers.weights_file import read_foreign
     from fidelity.epochs import EpochStore
     from fidelity.files import read_json, write_csv
     from fidelity.seeding import seed_for

@@ -8,8 +8,9 @@ from torchvision.models import get_model_weights
 from fidelity.classifiers import architectures
 from fidelity.classifiers.architectures import build, current_names, normalisation
 from fidelity.classifiers.cam_layers import cam_layer, cam_size
-from fidelity.classifiers.foreign import initialise, read_foreign
+from fidelity.classifiers.foreign import initialise
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.weights_file import read_foreign
 from fidelity.errors import InputError
 
 

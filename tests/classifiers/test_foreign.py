@@ -17,15 +17,11 @@ from torchvision.models import resnet18
 from check_classifier import main as check_classifier
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.checkpoint import read_checkpoint
-from fidelity.classifiers.foreign import (
-    initialise,
-    input_normalisation,
-    load_foreign,
-    read_foreign,
-)
+from fidelity.classifiers.foreign import initialise, input_normalisation, load_foreign
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, log_odds
 from fidelity.classifiers.probe import kind_of_outputs
 from fidelity.classifiers.store import load, save
+from fidelity.classifiers.weights_file import read_foreign
 from fidelity.errors import InputError
 
 CLASSES = ("Normal", "Pneumonia")

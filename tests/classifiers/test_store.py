@@ -7,9 +7,10 @@ from torch import nn
 
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.cam_layers import cam_layer
-from fidelity.classifiers.foreign import initialise, load_foreign, read_foreign
+from fidelity.classifiers.foreign import initialise, load_foreign
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.store import load, read_metadata, save
+from fidelity.classifiers.weights_file import read_foreign
 from fidelity.errors import InputError
 
 CLASSES = ("a", "b", "c")

@@ -14,8 +14,9 @@ import torch
 
 from fidelity import settings
 from fidelity.classifiers.architectures import build, normalisation
-from fidelity.classifiers.foreign import classifier_of, read_foreign
+from fidelity.classifiers.foreign import classifier_of
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.weights_file import read_foreign
 from fidelity.compute import autocast, configure
 from fidelity.datasets import registry
 from fidelity.datasets.prepared import PreparedCase, write_prepared

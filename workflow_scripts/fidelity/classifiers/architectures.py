@@ -25,9 +25,6 @@ from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
 from fidelity.errors import InputError
 from fidelity.plugins import PREFIX, load_plugin_function
 
-# torchvision's networks that rescale their input if they are built with transform_input, as they
-# always are from ImageNet's weights.
-RESCALING = ("googlenet", "inception_v3")
 # With these the network returns one tensor in training too, as the trainer expects.
 BUILD_ARGUMENTS = {
     "googlenet": {"aux_logits": False, "init_weights": True},

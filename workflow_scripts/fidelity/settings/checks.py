@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fidelity.classifiers.weights_header import RESCALING
 from fidelity.errors import InputError
 from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import inside_lung, method_of, refusal
@@ -32,8 +33,6 @@ RESERVED_FOLDERS = {
     "repeatability",
     "known_truth",
 }
-# Networks of torchvision with an argument transform_input.
-RESCALING = ("googlenet", "inception_v3")
 RESERVED_BINARIZATIONS = {"none", "maps"}
 SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},

@@ -9,6 +9,9 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+# Networks of torchvision that rescale their input if they are built with transform_input, as they
+# always are from ImageNet's weights; a weights file does not state it.
+RESCALING = ("googlenet", "inception_v3")
 # A header larger than this is not read; the check of the classifier finds what is wrong.
 LARGEST = 64_000_000
 POSITIONS = ("pos_embed", "pos_embedding")
