@@ -231,7 +231,8 @@ def test_a_first_layer_of_one_channel(tmp_path, architecture):
     assert (found.channels, found.mean) == (1, (pytest.approx(np.mean(IMAGENET_MEAN)),))
 
 
-def test_the_classes_must_be_stated(tmp_path, net):
+def test_the_classes_must_be_stated(tmp_path, net, caplog):
+    caplog.set_level("INFO")
     path = tmp_path / "net.pt"
     torch.save(net.state_dict(), path)
     with pytest.raises(InputError, match="2 outputs") as caught:
@@ -243,7 +244,8 @@ def test_the_classes_must_be_stated(tmp_path, net):
     torch.save({"net": net.state_dict(), "class_to_idx": {"Pneumonia": 1, "Normal": 0}}, path)
     assert load_foreign(path, "resnet18", None, image_size=SIDE).classes == CLASSES
     with pytest.raises(InputError, match=r"another order.*classes: \[Normal, Pneumonia\]"):
-        load_foreign(path, "resnet18", CLASSES[::-1], image_size=SIDE)
+        load_foreign(path, "resnet18", ("pneumonia", "normal"), image_size=SIDE)
+    assert f"{SIDE} px" in caplog.text
     renamed = load_foreign(path, "resnet18", ("healthy", "ill"), image_size=SIDE)
     save(renamed, tmp_path / "ours.safetensors")
     again = load_foreign(tmp_path / "ours.safetensors", "resnet18", None, image_size=SIDE)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import nn
 
 from fidelity.classifiers import xrv
@@ -78,7 +79,8 @@ class Foreign:
             return tuple(classes or example)
         noted = self.checkpoint.classes if self.checkpoint else None
         if classes:
-            if noted and set(noted) == set(classes) and tuple(noted) != tuple(classes):
+            theirs, ours = ([name.casefold() for name in names] for names in (noted or (), classes))
+            if theirs != ours and sorted(theirs) == sorted(ours):
                 raise InputError(
                     f"the file states another order of the classes: {', '.join(noted)}",
                     file=self.path,
@@ -101,9 +103,9 @@ class Foreign:
         elif count == 1:
             count = 2
         line = _line([*names, *["…"] * (count - len(names))] if count >= len(names) else names)
-        order = "in the order of the outputs"
+        hint = ""
         if self.outputs == 1:
-            order = "first the class of outputs below 0, then that of outputs above 0"
+            hint = " (first the class of outputs below 0)"
             line = f"head: one_logit and {line}"
         return InputError(
             f"the network has {what}, and neither the file nor the config states which class each"
@@ -112,7 +114,8 @@ class Foreign:
             else "the network has 1 output, and neither the file nor the config states its classes",
             file=self.path,
             field="classes",
-            remedy=f"Write {order}, for example: {line}",
+            remedy="Look the order up in the training script and write it, for example:"
+            f" {line}{hint}",
         )
 
     @property
@@ -141,7 +144,9 @@ class Foreign:
 
 
 def _line(names: Sequence[str]) -> str:
-    return f"classes: [{', '.join(names)}]"
+    """Give the line of the config; names that YAML would read as something else in quotes."""
+    dumped = yaml.safe_dump(list(names), default_flow_style=True, allow_unicode=True, width=10_000)
+    return f"classes: {dumped.strip()}"
 
 
 def read_foreign(
