@@ -191,6 +191,8 @@ def test_auxiliary_heads_and_transform_input(tmp_path):
         with torch.no_grad():
             expected = network(normal(x))
             torch.testing.assert_close(found(found.preprocess(x)), expected, rtol=1e-4, atol=1e-4)
+    entry = {"architecture": "googlenet", "weights": str(path)}
+    check_classifier("net", "demo", entry, {}, {}, 64, [], str(tmp_path / "a.json"))
     start = read_foreign(path, "googlenet", image_size=64)
     mean, _ = input_normalisation("googlenet", {"training": {}}, (), start)
     assert mean == pytest.approx((0.5,) * 3)
@@ -215,6 +217,8 @@ def test_own_mean_and_std(tmp_path, net):
     torch.save(layer | prefixed("body.", net), path)
     with pytest.raises(InputError, match="not for images from 0 to 1.*divide both by 255"):
         load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    own = {"mean": [0.48] * 3, "std": [0.23] * 3}
+    assert load_foreign(path, "resnet18", CLASSES, image_size=SIDE, **own).mean == (0.48,) * 3
 
 
 @pytest.mark.parametrize("architecture", ["resnet18", "timm:resnet18"])
@@ -329,6 +333,8 @@ def test_log_odds_of_certain_classes_are_finite_and_ordered():
     odds[:, 0].sum().backward()
     assert z.grad[:, 0].tolist() == pytest.approx([1, 1, 1], rel=1e-3)
     assert torch.isfinite(log_odds(torch.tensor([[0.0], [1.0]]), exclusive=False)).all()
+    apart = torch.tensor([[0.9, 0.8]])  # two sigmoids, though the classes exclude each other
+    torch.testing.assert_close(log_odds(apart, exclusive=True).sigmoid(), apart)
 
 
 def test_weights_for_images_of_another_size(tmp_path):

@@ -82,7 +82,8 @@ def to_be_trained(settings: Mapping[str, Any], image_size: int, plugins: list[st
     )
     if foreign is not None:
         initialise(network, foreign)
-    mean, std = input_normalisation(architecture, settings, plugins, foreign)
+    trained = {**settings, "training": {}}
+    mean, std = input_normalisation(architecture, trained, plugins, foreign)
     return Classifier(
         network, architecture, ("a", "b"), "softmax", len(mean), mean, std, image_size
     ).eval()

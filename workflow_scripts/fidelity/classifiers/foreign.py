@@ -172,7 +172,8 @@ def input_normalisation(
     given = foreign is not None or settings.get("weights") is not None
     mean, std = normalisation(architecture, given, plugins)
     channels = foreign.channels if foreign else len(mean)
-    own = _own_normalisation(foreign) if foreign else None
+    stated = settings.get("mean") and settings.get("std")
+    own = _own_normalisation(foreign) if foreign and not stated else None
     if own is not None:
         mean, std = own
     elif channels == 1 and len(mean) == 3:

@@ -186,20 +186,19 @@ def log_odds(probabilities: torch.Tensor, exclusive: bool) -> torch.Tensor:
 
     Args:
         probabilities: (n, outputs) in [0, 1].
-        exclusive: each row sums to 1. What the other classes have is then summed up, which keeps
-            digits that 1 - p loses near p = 1.
+        exclusive: of classes that exclude each other. Where a row sums to 1, what the others have
+            is summed up, which keeps digits that 1 - p loses near p = 1.
 
     Returns:
         (n, outputs), finite.
     """
+    info = torch.finfo(probabilities.dtype)
+    rest = (1 - probabilities).clamp(min=info.eps / 2)  # no values between this and 0
     if exclusive:
         apart = 1 - torch.eye(probabilities.shape[1]).to(probabilities)
-        rest = probabilities @ apart
-    else:
-        rest = 1 - probabilities
-    info = torch.finfo(probabilities.dtype)
-    least = info.tiny if exclusive else info.eps / 2  # 1 - p has no values between this and 0
-    return probabilities.clamp(min=info.tiny).log() - rest.clamp(min=least).log()
+        sums_to_one = (probabilities.sum(dim=1, keepdim=True) - 1).abs() < 1e-3
+        rest = torch.where(sums_to_one, (probabilities @ apart).clamp(min=info.tiny), rest)
+    return probabilities.clamp(min=info.tiny).log() - rest.log()
 
 
 def _full(values: torch.Tensor) -> torch.Tensor:
