@@ -391,3 +391,8 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
     with pytest.raises(InputError, match=r"datasets\.demo\.image_size.*write image_size: 48"):
         check(flat)
     check(flat, size=48)
+    torch.save(build("plugin:flat", 2, plugins=[plugin]).state_dict(), tmp_path / "net.pt")
+    with pytest.raises(
+        InputError, match=r"demo\.image_size.*images of 48 px, and image_size is 32"
+    ):
+        check({**loaded, "architecture": "plugin:flat", "classes": ["well", "ill"]})

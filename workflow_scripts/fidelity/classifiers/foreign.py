@@ -10,8 +10,8 @@ from torch import nn
 
 from fidelity.classifiers.architectures import normalisation, rescaled
 from fidelity.classifiers.model import Activation, Classifier, outputs_of
-from fidelity.classifiers.probe import check_outputs_are
-from fidelity.classifiers.weights_file import Foreign, read_foreign
+from fidelity.classifiers.probe import check_outputs_are, sides_taken
+from fidelity.classifiers.weights_file import Foreign, count_outputs, read_foreign, wrong_size
 from fidelity.classifiers.weights_header import RESCALING
 from fidelity.errors import InputError
 from fidelity.plugins import PREFIX as PLUGIN
@@ -114,6 +114,13 @@ def classifier_of(
     network = foreign.network(classes, outputs, settings.get("outputs")).eval()
     if foreign.script is not None or architecture.startswith(PLUGIN) or values == "probabilities":
         size = foreign.image_size
+        try:
+            count_outputs(network, foreign.channels, size)
+        except (RuntimeError, AssertionError) as error:
+            side = next(sides_taken(network, foreign.channels), None)
+            if side is None:
+                raise
+            raise wrong_size(foreign.path, side, size) from error
         check_outputs_are(network, foreign.channels, size, values, file=foreign.path)
     return Classifier(
         network,
