@@ -15,17 +15,16 @@ rule check_classifier:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        settings=lambda w: {
-            key: CLASSIFIERS[w.classifier][key]
-            for key in ("architecture", "weights", "trusted")
-        },
+        settings=settings_to_check,
+        data=data_to_check,
         layers=layers_asked_for,
         backward=BACKWARD,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.cam_layers",
-            "classifiers.store",
+            "classifiers.check",
+            "classifiers.probe",
             "explainers.gradients.operations",
         ),
     message:
@@ -77,7 +76,9 @@ rule train:
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.train",
+            "classifiers.foreign",
             "classifiers.store",
+            "classifiers.weights_file",
             "classifiers.data",
             "classifiers.labels",
         ),
@@ -111,7 +112,12 @@ rule import_classifier:
         settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
-        digest=digests.module_digest("classifiers.store", "classifiers.labels"),
+        digest=digests.module_digest(
+            "classifiers.foreign",
+            "classifiers.labels",
+            "classifiers.store",
+            "classifiers.weights_file",
+        ),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
     script:

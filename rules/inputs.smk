@@ -158,6 +158,41 @@ def classifier_settings(name, *without):
     }
 
 
+# What decides how the weights of a classifier are read.
+READING = (
+    "architecture",
+    "weights",
+    "weights_entry",
+    "trusted",
+    "classes",
+    "outputs",
+    "output_values",
+    "head",
+    "mean",
+    "std",
+    "transform_input",
+)
+
+
+def settings_to_check(w):
+    found = {key: CLASSIFIERS[w.classifier][key] for key in READING}
+    return {**found, "loaded": w.classifier in LOADED}
+
+
+def data_to_check(w):
+    """What the check of loaded weights must know of the data set."""
+    entry = DATASETS[w.dataset]
+    if w.classifier not in LOADED or CLASSIFIERS[w.classifier]["classes"]:
+        return {key: entry[key] for key in ("uncertain",) if key in entry}
+    # Its classes are the example in an error.
+    folder = settings.data_root(cfg, w.dataset)
+    return {
+        **acquisition(w.dataset),
+        **index_settings(w.dataset),
+        "folder": folder and str(folder),
+    }
+
+
 def layers_asked_for(w):
     """The layers that explainers name; they are looked for before anything is trained."""
     nested = {

@@ -92,6 +92,10 @@ MISTAKES = [
     (("classifiers", "x"), {"architecture": "resnet18", "weights": "nowhere.pt"}, "nowhere.pt"),
     (("classifiers", "x"), {"architecture": "torchscript", "weights": "x.pt"}, "trusted"),
     (("classifiers", "x"), {"architecture": "plugin:mine"}, r"no function 'mine'"),
+    (("classifiers", "resnet18", "output_values"), "probabilities", r"18\.output_values.*logits"),
+    (("classifiers", "resnet18", "output_values"), "logit", r"output_values.*'logits'"),
+    (("classifiers", "resnet18", "transform_input"), True, r"googlenet and inception_v3 alone"),
+    (("classifiers", "resnet18", "weights_entry"), "ema", r"weights_entry.*no file is named"),
     (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
     (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
     (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
@@ -124,6 +128,40 @@ def test_drawn_chests_are_not_searched_for_duplicates_unless_asked(demo):
     assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "off"
     demo["datasets"]["demo"]["near_duplicates"] = "report"
     assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "report"
+
+
+def test_weights_that_are_bound_to_a_size_set_it(demo, tmp_path):
+    """Read without torch, from the position embeddings; no class of the pickle is loaded."""
+    torch = pytest.importorskip("torch")
+    import argparse
+
+    from safetensors.torch import save_file
+
+    def size(value=None, **files):
+        demo["datasets"]["demo"] |= {"image_size": value}
+        files = {"none": None} | files
+        demo["classifiers"] = {
+            f"of_{name}": {"architecture": "resnet18", "weights": path and str(path)}
+            for name, path in files.items()
+        }
+        return settings.load(demo)["datasets"]["demo"]["image_size"]
+
+    def vit(side, extra=1):
+        return {
+            "vit.pos_embed": torch.zeros(1, (side // 16) ** 2 + extra, 8),
+            "vit.patch_embed.proj.weight": torch.zeros(8, 3, 16, 16),
+        }
+
+    one, two, free = (tmp_path / name for name in ("one.pt", "two.safetensors", "free.pt"))
+    torch.save({"model": vit(96, 5), "args": argparse.Namespace(lr=1)}, one)
+    save_file(vit(64), two)
+    torch.save({"conv.weight": torch.zeros(8, 3, 16, 16)}, free)
+    assert (size(a=one), size(a=two), size(a=free), size()) == (96, 64, 224, 224)
+    assert (size(96, a=one, b=free), size(128, a=free)) == (96, 128)
+    with pytest.raises(InputError, match=r"demo\.image_size.*is 224.*classifiers\.of_a .* 96 px"):
+        size(224, a=one)
+    with pytest.raises(InputError, match=r"of_a are for images of 96 px, those of of_b for 64 px"):
+        size(a=one, b=two)
 
 
 def test_missing_key_is_named(demo):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fidelity.classifiers.weights_header import RESCALING
 from fidelity.errors import InputError
 from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import inside_lung, method_of, refusal
@@ -404,6 +405,27 @@ def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
             file=source,
             field=f"{path}.weights",
             remedy="Give the path of a checkpoint, or a 'training' section",
+        )
+    if settings["output_values"] == "probabilities" and settings["training"] is not None:
+        raise InputError(
+            "a network that is trained here must return logits",
+            file=source,
+            field=f"{path}.output_values",
+            remedy="Leave it out, and remove the network's last softmax or sigmoid",
+        )
+    if settings["transform_input"] is not None and settings["architecture"] not in RESCALING:
+        raise InputError(
+            f"is read for {' and '.join(RESCALING)} alone",
+            file=source,
+            field=f"{path}.transform_input",
+            remedy="Leave it out; `mean` and `std` give what the input was normalised with",
+        )
+    if settings["weights_entry"] is not None and settings["weights"] in (None, "imagenet"):
+        raise InputError(
+            "chooses among the weights of a file, and no file is named",
+            file=source,
+            field=f"{path}.weights_entry",
+            remedy="Leave it out, or give the path of the file under weights",
         )
     of_xrv = settings["architecture"].startswith("xrv:")
     if settings["outputs"] is not None and not (of_xrv and settings["training"] is None):

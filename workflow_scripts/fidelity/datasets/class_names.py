@@ -1,0 +1,32 @@
+"""The classes of a data set before it is indexed, for messages."""
+
+from pathlib import Path
+from typing import Any
+
+from fidelity.datasets.registry import reader
+from fidelity.errors import InputError
+
+PHANTOM = ("COVID-19", "Non-COVID", "Normal")
+
+
+def class_names(entry: dict[str, Any], root: Path | None) -> list[str]:
+    """Name the model classes of a data set, in alphabetical order.
+
+    Args:
+        entry: the data set's settings.
+        root: its folder; None if it is made or downloaded.
+
+    Returns:
+        As many as can be known now: the annotated ones at least.
+    """
+    labels = {*entry["annotated_classes"], *entry["labels"]}
+    if entry["source"] == "phantom":
+        labels |= {*PHANTOM}
+    elif root is not None and root.is_dir():
+        try:
+            found = reader(entry["source"]).find_cases(root, entry)
+            labels |= {label for case in found for label in case.labels}
+        except (InputError, OSError):
+            pass  # indexing says what is wrong with the files
+    mapped = {entry["labels"].get(label, label) for label in labels}
+    return sorted(mapped - {None})
