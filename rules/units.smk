@@ -130,7 +130,7 @@ rule unit:
         },
         shared=lambda w: shared_entries(w.dataset),
         code=code_of_unit,
-        digest=digests.module_digest("units.unit", "units.tables"),
+        digest=digests.module_digest("units.unit", "units.tables", "provenance.machine"),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:
