@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.datasets.cases import read_cases
-from fidelity.files import write_csv
 from fidelity.datasets.mask_values import mask_values_of
+from fidelity.files import write_csv
 from fidelity.human_benchmark import hit_rates, read_points
 from fidelity.joblog import job_log
 

@@ -175,7 +175,9 @@ def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
         )
         syntax = meta.get("TransferSyntaxUID")
         if syntax != DeflatedExplicitVRLittleEndian:
-            header = pydicom.dcmread(io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked)
+            header = pydicom.dcmread(
+                io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
+            )
             list(header)  # pydicom decodes a value when it is first asked for; damage shows here
             if not syntax:
                 _assume_syntax(header, path)

@@ -14,13 +14,13 @@ from fidelity.datasets.images import (
     Findings,
     Intensity,
     IntensityError,
-    MaskValueError,
     decode_image,
     is_dicom,
     read_bytes,
 )
 from fidelity.datasets.likeness import Look, look_at
 from fidelity.datasets.mask_entries import decode_reference, file_of, read_reference
+from fidelity.datasets.mask_foreground import MaskValueError
 from fidelity.datasets.mask_values import LUNG, MaskValues
 from fidelity.errors import InputError
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from fidelity.datasets.mask_values import MaskValueError, MaskValues, foreground
-from fidelity.datasets.pixels import FORMATS, MASK_FORMATS, MAX_PIXELS, Pixels, decode
+from fidelity.datasets.mask_foreground import foreground
+from fidelity.datasets.mask_values import MaskValues
+from fidelity.datasets.pixels import MASK_FORMATS, MAX_PIXELS, Pixels, decode
 from fidelity.errors import InputError
 
 MAX_BYTES = 1_000_000_000
@@ -275,7 +276,7 @@ def decode_mask(
     values: MaskValues | None = None,
     notes: list[str] | None = None,
 ) -> np.ndarray:
-    """Decode a mask; see `mask_values.foreground` for its meaning.
+    """Decode a mask; see `mask_foreground.foreground`.
 
     Args:
         data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or GIF file.

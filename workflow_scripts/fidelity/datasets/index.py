@@ -22,8 +22,8 @@ from fidelity.datasets.images import (
     intensity_of,
 )
 from fidelity.datasets.label_counts import count_labels
-from fidelity.datasets.mask_values import mask_values_of
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
+from fidelity.datasets.mask_values import mask_values_of
 from fidelity.datasets.near_duplicates import (
     NearDuplicate,
     excluded,
@@ -64,11 +64,11 @@ def index_cases(
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, intensity_bits, mask_values, limit, strict, outside_links, duplicates, near_duplicates,
-    near_duplicate_distance, near_duplicate_correlation, and the source's own. Damaged files put
-    their case into quarantine (or are fatal under `strict`); what is wrong with the data set as a
-    whole is fatal: ambiguous ids, masks that are not binary or missing, grey values that do not fit
-    `intensity`, links out of the root, one image or patient in two splits (unless `duplicates`
+    intensity_percentiles, intensity_bits, mask_values, limit, strict, outside_links, duplicates,
+    near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the source's own.
+    Damaged files put their case into quarantine (or are fatal under `strict`); what is wrong with
+    the data set as a whole is fatal: ambiguous ids, masks that are unclear or missing, grey values
+    that do not fit `intensity`, links out of the root, one image or patient in two splits (unless `duplicates`
     says otherwise).
 
     Args:

@@ -100,8 +100,7 @@ def decode_reference(
     entry = json.loads(data)
     try:
         if "polygons" not in entry:
-            check_encoding(entry, file, field)
-            return decode(entry)
+            return decode(check_encoding(entry, file, field))
         return rasterise(entry["polygons"], _checked_size(entry["size"], file, field))
     except InputError as error:
         raise (
@@ -121,7 +120,7 @@ def read_mask_at(
 def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
     """Say whether an image's entry has any pixel or polygon of a class, without decoding it."""
     entry = by_class.get(cls)
-    if isinstance(entry, dict) and isinstance(entry.get("counts"), str):
+    if isinstance(entry, dict) and isinstance(entry.get("counts"), str | list):
         return is_filled(entry)
     return bool(entry)
 
