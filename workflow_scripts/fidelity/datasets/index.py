@@ -68,8 +68,8 @@ def index_cases(
     near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the source's own.
     Damaged files put their case into quarantine (or are fatal under `strict`); what is wrong with
     the data set as a whole is fatal: ambiguous ids, masks that are unclear or missing, grey values
-    that do not fit `intensity`, links out of the root, one image or patient in two splits (unless `duplicates`
-    says otherwise).
+    that do not fit `intensity`, links out of the root, one image or patient in two splits (unless
+    `duplicates` says otherwise).
 
     Args:
         source: name in the registry.
