@@ -415,6 +415,7 @@ def test_a_whole_coco_file(case, tmp_path):
         ({"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]}, "polygons only"),
         ({"image_id": 1, "segmentation": encode(LEFT)}, "category_id"),
         ([1], "category_id"),
+        (_result("x", 1, LEFT, score="high"), "score"),
         ({"image_id": 1, "category_id": 1, "segmentation": {"size": [60_000] * 2}}, "60000"),
     ],
 )

@@ -49,7 +49,10 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
         field = f"{'annotations' if whole else 'result'} {number}"
         image, category, encoding = _instance(entry, images, whole, path, field)
         # An instance below the score still says that the image was looked at, and its size.
-        kept = float(entry.get("score", 1)) >= min_score
+        score = entry.get("score")
+        if score is not None and type(score) not in (int, float):
+            raise InputError("has a score that is no number", file=path, field=field, remedy=REMEDY)
+        kept = score is None or score >= min_score
         instances[image][category].append(encoding if kept else _empty(encoding["size"]))
     categories = {*names, *(category for found in instances.values() for category in found)}
     for key, image in images.items():
