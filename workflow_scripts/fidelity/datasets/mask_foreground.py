@@ -21,6 +21,8 @@ MIDDLE_SHARE = 0.25
 EDGE = np.ones((9, 9), np.uint8)
 SHOWN = 4
 NAMED = 6
+# Whole numbers below this are counted in a table, without sorting.
+COUNTED = 1 << 22
 
 BLURRED = "are masks blurred by JPEG or WebP compression; they were cut at half of the grey range"
 BY_ALPHA = "are masks in an alpha channel; transparent pixels were read as background"
@@ -144,12 +146,16 @@ def _levels(pixels: Pixels, path: object) -> tuple[np.ndarray, list[Level]]:
         )
     colours = np.atleast_3d(pixels.values)
     channels = [colours[:, :, n] for n in ((0, 0, 0) if colours.shape[2] == 1 else (2, 1, 0))]
-    packed = np.zeros(colours.shape[:2], np.int64)
+    # Layer by layer, so that codes stay small and need no sorting.
+    packed, codes = np.zeros(1, np.int64), np.zeros(colours.shape[:2], np.int64)
     for layer in (*channels, pixels.alpha, pixels.index):
-        packed = packed << 8 | (0 if layer is None else layer)
-    found, codes, counts = _counted(packed)
+        if layer is None:
+            packed <<= 8
+            continue
+        found, codes, counts = _counted(codes.astype(np.int64) << 8 | layer)
+        packed = packed[found >> 8] << 8 | found & 255
     levels = []
-    for value, count in zip(found.tolist(), counts, strict=True):
+    for value, count in zip(packed.tolist(), counts, strict=True):
         red, green, blue, alpha, index = value.to_bytes(5, "big")
         grey_value = red if red == green == blue else None
         levels.append(
@@ -157,7 +163,7 @@ def _levels(pixels: Pixels, path: object) -> tuple[np.ndarray, list[Level]]:
                 grey_value if pixels.index is None else index,
                 (red, green, blue),
                 None if pixels.alpha is None else alpha,
-                count / packed.size,
+                count / codes.size,
             )
         )
     return codes, levels
@@ -165,12 +171,12 @@ def _levels(pixels: Pixels, path: object) -> tuple[np.ndarray, list[Level]]:
 
 def _counted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give the different values, the place of each pixel's value among them, and their counts."""
-    if values.dtype not in (np.uint8, np.uint16):
+    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= COUNTED:
         found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
         return found, codes.reshape(values.shape), counts
     counts = np.bincount(values.ravel())  # no sorting: radiographs have millions of pixels
     found = np.flatnonzero(counts)
-    places = np.zeros(counts.size, np.uint16)
+    places = np.zeros(counts.size, np.int32)
     places[found] = np.arange(found.size)
     return found, places[values], counts[found]
 
