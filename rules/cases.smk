@@ -168,7 +168,7 @@ rule fit_lung_model:
     params:
         # How predicted masks are cleaned up teaches the network nothing.
         settings={k: v for k, v in cfg["lung_model"].items() if k != "components"},
-        intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),
+        reading=lambda w: subset(w.dataset, READING_KEYS),
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,
         digest=digests.module_digest("lung_model"),
@@ -207,7 +207,7 @@ rule measure_lung_model:
         gpu=GPUS,
     params:
         components=cfg["lung_model"]["components"],
-        intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),
+        reading=lambda w: subset(w.dataset, READING_KEYS),
         statistics={key: cfg["statistics"][key] for key in ("replicates", "alpha")},
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,

@@ -3,6 +3,9 @@
 
 # ---- cases.smk ----
 
+# Keys of every data set that say what the values in its files mean.
+READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
+
 # Keys of every data set that decide which cases there are; a source's own keys come on top.
 INDEX_KEYS = (
     "source",
@@ -11,8 +14,7 @@ INDEX_KEYS = (
     "labels",
     "lung_masks",
     "lung_from",
-    "intensity",
-    "intensity_percentiles",
+    *READING_KEYS,
     "duplicates",
     "near_duplicates",
     "near_duplicate_distance",
@@ -31,8 +33,7 @@ PREPARE_KEYS = (
     "input",
     "image_size",
     "lung_masks",
-    "intensity",
-    "intensity_percentiles",
+    *READING_KEYS,
     "annotated_classes",
 )
 

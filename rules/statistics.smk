@@ -392,6 +392,7 @@ rule human_benchmark:
         dataset=lambda w: w.dataset,
         statistics=INTERVALS,
         seed=cfg["seed"],
+        reading=lambda w: subset(w.dataset, READING_KEYS),
         digest=digests.module_digest("human_benchmark"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"

@@ -3,7 +3,8 @@
 Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
 `mask:<class>` per annotated class, one `second_mask:<class>` per class that a second reader has
 marked, spacing_row and spacing_column (mm per pixel of the image). Paths are relative to the data
-root; PNG, JPEG, TIFF or (images) DICOM. An indexed table (cases.csv) can be given again.
+root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF (masks). An indexed table (cases.csv) can be
+given again.
 """
 
 from collections.abc import Iterable, Iterator

@@ -11,7 +11,7 @@ SUFFIXES = {
     "chexlocalize": (".pkl", ".pickle"),
     "npy": (".npy",),
     "npz": (".npz",),
-    "png": (".png", ".tif", ".tiff"),
+    "png": (".png", ".tif", ".tiff", ".bmp", ".gif"),
     "masks_json": (".json",),
 }
 # What is looked for where the config gives a format and no pattern.
@@ -121,7 +121,7 @@ def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
     """
     if settings["file"] is not None:
         return Path(settings["file"])
-    values = {"case": case, "class": settings["classes"].get(cls, cls)}
+    values = {"case": case, "class": str(settings["classes"].get(cls, cls))}
     # In one pass: a case id may itself hold braces.
     name = FIELD.sub(lambda found: values[found[1]].replace("/", "_"), pattern_of(settings))
     if _leaves(name) or "\0" in name:

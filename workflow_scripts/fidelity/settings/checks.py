@@ -3,6 +3,7 @@
 from typing import Any
 
 from fidelity.classifiers.weights_header import RESCALING
+from fidelity.datasets.mask_values import BACKGROUND, FOREGROUND, LUNG, mask_values_of
 from fidelity.errors import InputError
 from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import inside_lung, method_of, refusal
@@ -316,6 +317,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
             remedy="Give the percentile of black, then that of white",
         )
     check_origin(key, settings, source)
+    _check_mask_values(key, settings, source)
     _check_second_reader(key, settings, config, source)
     for cls in settings["annotated_classes"]:
         if settings["labels"].get(cls, cls) is None:
@@ -356,6 +358,28 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                     "Known",
                 ),
             )
+
+
+def _check_mask_values(key: str, settings: dict[str, Any], source: str) -> None:
+    """See that values are given to masks that are read, and not to the background alone."""
+    values = mask_values_of(settings)
+    known = [*settings["annotated_classes"], LUNG, FOREGROUND, BACKGROUND]
+    for name in values:
+        field = f"datasets.{key}.mask_values.{name}"
+        if name not in known:
+            raise InputError(
+                f"{name!r} is no annotated class",
+                file=source,
+                field=field,
+                remedy=suggestion(name, known),
+            )
+    if list(values) == [BACKGROUND]:
+        raise InputError(
+            "names the background and no foreground",
+            file=source,
+            field=f"datasets.{key}.mask_values",
+            remedy=f"Add a class, {LUNG} or {FOREGROUND}",
+        )
 
 
 def _check_lung_source(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
