@@ -12,7 +12,7 @@ import difflib
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -193,15 +193,9 @@ def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
             field="layer",
             remedy="Name a convolutional layer, or a block or norm of a transformer",
         )
-    if max(min(layout.grid(output).shape[2:]) for layout in possible) <= 1:
-        sizes = [layout.grid(output).shape[2:] for layout in possible]
-        height, width = min(sizes, key=math.prod)
-        raise InputError(
-            f"{where} has {height}×{width} positions at {classifier.image_size} px: a map needs"
-            " more than one each way",
-            field="layer",
-            remedy="Use a larger image_size or name an earlier layer",
-        )
+    sizes = [layout.grid(output).shape[2:] for layout in possible]
+    if all(min(size) <= 1 for size in sizes):
+        raise _too_small(classifier, where, min(sizes, key=math.prod))
     if overwritten:
         raise InputError(
             f"the output of {where} is overwritten in place by a later operation",
@@ -217,14 +211,19 @@ def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
         )
     height, width = layout.grid(output).shape[2:]
     if min(height, width) <= 1:
-        raise InputError(
-            f"{where} has {height}×{width} positions at {classifier.image_size} px: a map needs"
-            " more than one each way",
-            field="layer",
-            remedy="Use a larger image_size or name an earlier layer",
-        )
+        raise _too_small(classifier, where, (height, width))
     reshape = None if layout.kind == "channels first" else layout.grid
     return CamLayer(name, classifier.network.get_submodule(name), (height, width), reshape)
+
+
+def _too_small(classifier: Classifier, where: str, size: Sequence[int]) -> InputError:
+    height, width = size
+    return InputError(
+        f"{where} has {height}×{width} positions at {classifier.image_size} px: a map needs more"
+        " than one each way",
+        field="layer",
+        remedy="Use a larger image_size or name an earlier layer",
+    )
 
 
 def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
@@ -311,15 +310,18 @@ def _last_of_all(classifier: Classifier) -> CamLayer:
         for name, each in seen.items()
         if each.layout and each.share >= DEEP and each.calls == 1 and not each.passes_on
     ]
+    why = ""
     for name in fit[-TRIED:][::-1]:
         if probe.carries_all(name):
             try:
                 return _checked(classifier, name, probe)
-            except InputError:
-                continue
+            except InputError as error:
+                why = why or error.problem
+    if not why and fit:
+        why = "information passes beside each layer whose cells answer to places of the image"
+    why = why or "the cells of no late layer answer to places of the image"
     raise InputError(
-        f"no layer of {classifier.architecture} has cells at {classifier.image_size} px that answer"
-        " to places of the image, carry all that the logits depend on, and get a gradient",
+        f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
         field="layer",
         remedy=f"{OTHERS}, name a layer, or use a larger image_size",
     )
