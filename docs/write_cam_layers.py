@@ -29,7 +29,7 @@ from fidelity.classifiers.model import Classifier  # noqa: E402
 from fidelity.errors import InputError  # noqa: E402
 
 PAGE = ROOT / "docs" / "cam_layers.md"
-SIZES = (64, 224, 256)
+SIZES = (64, 224, 240, 256)
 SECONDS, BYTES = 300, 8 * 2**30
 SMALL = ("atto", "femto", "pico", "nano", "zepto", "xxs", "xxt", "xs", "xx", "micro", "mini")
 SMALL += ("tiny", "small", "ti", "xt", "t", "s", "b")

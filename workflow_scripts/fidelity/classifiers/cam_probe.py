@@ -203,11 +203,11 @@ class Probe:
 
     @torch.no_grad()
     def _runs(self, images: torch.Tensor) -> torch.Tensor | None:
-        """Return the logits; None if the network does not take images of this size."""
+        """Return the network's outputs; None if the network does not take images of this size."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                return self.twin(images)
+                return self.twin.network(images)
         except (RuntimeError, AssertionError, ValueError, IndexError):
             return None
 
@@ -239,7 +239,7 @@ class Probe:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                self.twin(images)
+                self.twin.network(images)
         finally:
             for handle in handles:
                 handle.remove()
