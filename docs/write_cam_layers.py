@@ -95,7 +95,9 @@ def row_of(architecture: str) -> str:
         try:
             return _cells(architecture, size, find_cam_layer(classifier))
         except InputError as error:
-            return f"`{architecture}` | {size} | refused: {_short(error)} | - | -"
+            if "than one each way" not in error.problem:
+                return f"`{architecture}` | {size} | refused: {_short(error)} | - | -"
+            reason = error.problem
     return f"`{architecture}` | - | not built: {reason[:90]} | - | -".replace("\n", " ")
 
 
