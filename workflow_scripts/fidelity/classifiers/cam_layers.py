@@ -286,8 +286,10 @@ def _passes(
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             logits = functional_call(classifier, waking, (image,))
-            # Not the sum: the two columns of a one-logit head cancel each other.
-            torch.autograd.grad(logits[:, -1].sum(), image, allow_unused=True)
+            # Not the plain sum: the two columns of a one-logit head cancel each other. All of them:
+            # SqueezeNet's logits follow a ReLU, and one of them may be 0.
+            weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
+            torch.autograd.grad((logits * weights).sum(), image, allow_unused=True)
     finally:
         handle.remove()
         classifier.train(training)
