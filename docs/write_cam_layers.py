@@ -45,6 +45,7 @@ One small network of each family with random weights, built and probed by `docs/
 - *Grid* gives the positions (height × width) at that size. Images of other sizes have other grids.
 - A family that is *refused* has no such layer. Use an explainer that only calls the classifier,
   such as `lime`, or name a layer; it goes through the same probe.
+- A family that is not listed has not been probed yet. The script adds what is missing.
 
 | family | network | size | layer | layout | grid |
 |---|---|---|---|---|---|
