@@ -82,11 +82,13 @@ def main(
         with under(f"classifiers.{name}"):
             values = settings.get("output_values")
             check_outputs_are(network, channels, image_size, values)
-    found = {}
+    found, known = {}, {}
     for explainer, layer in sorted(layers.items()):
         if layer is not None:
-            with under(f"explainers.{explainer}"):
-                found_layer, size = cam_size(classifier, layer)
+            if layer not in known:
+                with under(f"explainers.{explainer}"):
+                    known[layer] = cam_size(classifier, layer)
+            found_layer, size = known[layer]
             found[explainer] = {"layer": found_layer, "size": list(size)}
     for method in sorted(set(backward.values())):
         asking = min(key for key, each in backward.items() if each == method)
