@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from fidelity import digests, failures, files, finished, settings
+from fidelity import digests, failures, files, finished, kept, settings
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
@@ -62,6 +62,8 @@ onstart:
         )
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
+    os.environ[kept.FORCED] = str(int(bool(forced)))
 
 
 def any_of(names):

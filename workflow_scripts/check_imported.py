@@ -12,6 +12,7 @@ from fidelity.files import atomic_path
 from fidelity.formulas import guard
 from fidelity.imported.locate import location
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 COLUMNS = ("case", "class", "file", "found")
 SHOWN = 3  # errors named; the rest is counted
@@ -82,12 +83,13 @@ def _look(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.cases,
-            snakemake.wildcards.explainer,
-            snakemake.params.settings,
-            snakemake.params.annotated,
-            snakemake.params.splits,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.cases,
+                snakemake.wildcards.explainer,
+                snakemake.params.settings,
+                snakemake.params.annotated,
+                snakemake.params.splits,
+                snakemake.output[0],
+            )
