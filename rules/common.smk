@@ -8,7 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from fidelity import digests, failures, files, finished, kept, settings
+from snakemake.logging import logger
+
+from fidelity import digests, failures, files, finished, kept, locked, settings
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
@@ -52,6 +54,15 @@ container: COMPUTE["container"]
 
 # Explainers without a classifier are run once, under the reserved classifier `none`.
 COMBINATIONS = settings.combinations_of(EXPLAINERS, CLASSIFIERS)
+
+
+# Said below Snakemake's own message; through `make`, in words of `make`.
+if workflow.is_main_process:
+    logger.addFilter(
+        locked.Advice(
+            lambda: finished.unlocking(CONFIG_FILES, workflow.config_settings.config)
+        )
+    )
 
 
 # Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.
