@@ -74,3 +74,16 @@ def test_a_job_whose_log_breaks_off_was_killed(tmp_path):
     assert [one.reason for one in failures_of([log])] == [KILLED]
     job.write_text("[NbConvertApp] begun\nRuntimeError: Kernel died\n")
     assert [one.reason for one in failures_of([log])] == ["RuntimeError: Kernel died"]
+
+
+def test_a_refused_submission_is_not_explained_by_the_log_of_an_earlier_run(tmp_path):
+    job, log = tmp_path / "job.log", tmp_path / "snakemake.log"
+    job.write_text("10:00:00 INFO finished yesterday\n")
+    for message in ("Job submission failed with exception: no account", "SLURM-job '7' failed"):
+        log.write_text(
+            f"Error in rule train:\n    message: {message}For further error details see x.\n"
+            f"    log: {job} (check log file(s) for error details)\n"
+        )
+        (found,) = failures_of([log])
+        assert found.reason.startswith(message)
+        assert (KILLED in found.reason) == message.startswith("SLURM-job")

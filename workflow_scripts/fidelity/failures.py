@@ -8,6 +8,9 @@ from pathlib import Path
 
 _RULE = re.compile(r"^Error in (?:rule|group job|checkpoint) (?P<rule>[\w-]+):")
 _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error details\))?$")
+# Of a cluster's plugin; of jobs on this machine it is None.
+_MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
+REFUSED = "Job submission failed"
 # As `fidelity.joblog` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 # A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.
@@ -41,11 +44,17 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
         One per failed job that has a log file. A traceback is represented by its last line.
     """
     found: dict[str, Failure] = {}
-    for rule, log in _failed("\n".join(map(_text_of, snakemake_logs))):
+    for rule, log, message in _failed("\n".join(map(_text_of, snakemake_logs))):
         # A job that was tried again failed with what its log says now.
         text = _text_of(log)
         full = not text and _is_full(Path(log).parent)
-        found[log] = Failure(rule, log, NO_SPACE if full else _reason(text))
+        reason = NO_SPACE if full else _reason(text)
+        # A job that was never submitted wrote nothing: what its log holds is of an earlier run.
+        if message.startswith(REFUSED):
+            reason = message
+        elif message and reason in (KILLED, NO_REASON):
+            reason = f"{message} {reason}"
+        found[log] = Failure(rule, log, reason)
     return list(found.values())
 
 
@@ -83,13 +92,15 @@ def _is_full(folder: Path) -> bool:
         return False
 
 
-def _failed(text: str) -> Iterator[tuple[str, str]]:
-    rule = ""
+def _failed(text: str) -> Iterator[tuple[str, str, str]]:
+    rule = message = ""
     for line in text.splitlines():
         if head := _RULE.match(line):
-            rule = head["rule"]
+            rule, message = head["rule"], ""
+        elif rule and (said := _MESSAGE.match(line)):
+            message = said["message"].strip()
         elif rule and (log := _LOG.match(line)):
-            yield rule, log["log"].split(", ")[0]
+            yield rule, log["log"].split(", ")[0], message
             rule = ""
 
 
