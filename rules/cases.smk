@@ -19,9 +19,11 @@ rule acquire:
         source=lambda w: DATASETS[RAW[w.source]]["source"],
         settings=lambda w: acquisition(RAW[w.source]),
         seed=lambda w: acquisition(RAW[w.source]).get("seed", 0),
-        # Names, sizes and times of the files: a file added or changed is noticed.
-        listing=lambda w: listing.listing_digest(
-            settings.data_origin(cfg, RAW[w.source])
+        # Names, sizes and times of the files that the source reads: no other file re-runs anything.
+        listing=lambda w: listing.source_digest(
+            settings.data_origin(cfg, RAW[w.source]),
+            DATASETS[RAW[w.source]]["source"],
+            index_settings(RAW[w.source]),
         ),
         digest=lambda w: digests.module_digest(
             f"datasets.{DATASETS[RAW[w.source]]['source']}",

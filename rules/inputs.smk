@@ -299,7 +299,10 @@ def explainer_settings(w):
         return entry
     entry = locate.for_dataset(entry, w.dataset)
     # Names, sizes and times of the maps: one added, removed or changed is noticed.
-    return {**entry, "listing": listing.listing_digest(locate.root_of(entry))}
+    return {
+        **entry,
+        "listing": listing.listing_digest(locate.root_of(entry), locate.any_map(entry)),
+    }
 
 
 def with_plugins(entry):

@@ -15,6 +15,7 @@ from fidelity.imported.coco import ONLY
 from fidelity.imported.formats import masks_in
 from fidelity.imported.locate import FIELD, format_of, location, pattern_of
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 COLUMNS = ("case", "class", "file", "found")
 SHOWN = 3  # errors named; the rest is counted
@@ -136,12 +137,13 @@ def _look(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.cases,
-            snakemake.wildcards.explainer,
-            snakemake.params.settings,
-            snakemake.params.annotated,
-            snakemake.params.splits,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.cases,
+                snakemake.wildcards.explainer,
+                snakemake.params.settings,
+                snakemake.params.annotated,
+                snakemake.params.splits,
+                snakemake.output[0],
+            )

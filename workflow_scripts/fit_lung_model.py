@@ -8,6 +8,7 @@ from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images import intensity_of
 from fidelity.datasets.mask_values import mask_values_of
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -49,14 +50,15 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            raw_dir=snakemake.input.raw,
-            settings=snakemake.params.settings,
-            reading=snakemake.params.reading,
-            seed=snakemake.params.seed,
-            compute=snakemake.params.compute,
-            output=snakemake.output.model,
-            digest=snakemake.params.digest,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                cases=snakemake.input.cases,
+                raw_dir=snakemake.input.raw,
+                settings=snakemake.params.settings,
+                reading=snakemake.params.reading,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                output=snakemake.output.model,
+                digest=snakemake.params.digest,
+            )

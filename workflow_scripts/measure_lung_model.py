@@ -12,6 +12,7 @@ from fidelity.datasets.images import intensity_of
 from fidelity.datasets.mask_values import mask_values_of
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -59,17 +60,18 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            raw_dir=snakemake.input.raw,
-            model=snakemake.input.model,
-            dataset=snakemake.wildcards.dataset,
-            components=snakemake.params.components,
-            reading=snakemake.params.reading,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            compute=snakemake.params.compute,
-            scores=snakemake.output.scores,
-            quality=snakemake.output.quality,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                cases=snakemake.input.cases,
+                raw_dir=snakemake.input.raw,
+                model=snakemake.input.model,
+                dataset=snakemake.wildcards.dataset,
+                components=snakemake.params.components,
+                reading=snakemake.params.reading,
+                statistics=snakemake.params.statistics,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                scores=snakemake.output.scores,
+                quality=snakemake.output.quality,
+            )

@@ -6,6 +6,7 @@ from typing import Any
 
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.mixed_model import mixed_model
 from fidelity.summary import load_scores
 
@@ -35,12 +36,13 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            families=snakemake.params.families,
-            bases=snakemake.params.bases,
-            output=snakemake.output.mixed_model,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                scores=snakemake.input.scores,
+                combos=snakemake.params.combos,
+                statistics=snakemake.params.statistics,
+                families=snakemake.params.families,
+                bases=snakemake.params.bases,
+                output=snakemake.output.mixed_model,
+            )

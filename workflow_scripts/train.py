@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 log = logging.getLogger(__name__)
 
@@ -100,17 +101,18 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.train,
-            snakemake.input.val,
-            snakemake.input.classes,
-            snakemake.params.settings,
-            snakemake.params.seed,
-            snakemake.params.compute,
-            snakemake.params.image_size,
-            snakemake.params.plugins,
-            snakemake.params.digest,
-            out_model=snakemake.output.model,
-            out_training=snakemake.output.training,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.train,
+                snakemake.input.val,
+                snakemake.input.classes,
+                snakemake.params.settings,
+                snakemake.params.seed,
+                snakemake.params.compute,
+                snakemake.params.image_size,
+                snakemake.params.plugins,
+                snakemake.params.digest,
+                out_model=snakemake.output.model,
+                out_training=snakemake.output.training,
+            )

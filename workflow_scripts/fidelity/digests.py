@@ -20,11 +20,13 @@ ROOT = Path(__file__).resolve().parent
 IGNORED = {
     "fidelity",
     "fidelity.counting",
+    "fidelity.datasets.listing",
     "fidelity.errors",
     "fidelity.files",
     "fidelity.formulas",
     "fidelity.hdf5",
     "fidelity.joblog",
+    "fidelity.kept",
     "fidelity.memory",
     "fidelity.progress",
 }

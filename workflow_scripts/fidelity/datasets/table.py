@@ -49,6 +49,11 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     yield from read_cases(path)
 
 
+def tables(root: Path, settings: dict) -> list[Path]:
+    """List the one table that is read."""
+    return [table_path(Path(root), settings)]
+
+
 def table_path(root: Path, settings: dict) -> Path:
     """Locate the table."""
     if not root.is_dir():

@@ -101,8 +101,14 @@ def check_entry(settings: Mapping[str, Any]) -> None:
 
 def has_files(settings: Mapping[str, Any]) -> bool:
     """Say whether any file below the folder fits the pattern."""
-    name = re.sub(r"([*?\[])", r"[\1]", pattern_of(settings))
-    return next(root_of(settings).glob(FIELD.sub("*", name)), None) is not None
+    return next(root_of(settings).glob(any_map(settings)), None) is not None
+
+
+def any_map(settings: Mapping[str, Any]) -> str:
+    """Give the glob pattern that the maps of all cases and classes fit; "*" for one file of all."""
+    if settings["file"] is not None:
+        return "*"
+    return FIELD.sub("*", re.sub(r"([*?\[])", r"[\1]", pattern_of(settings)))
 
 
 def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
