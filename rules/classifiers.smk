@@ -165,10 +165,14 @@ rule evaluate:
             "results/{{dataset}}/{classifier}/predictions.csv", classifier=CLASSIFIERS
         ),
         classes=classes_of,
+        models=expand(
+            "results/{{dataset}}/{classifier}/model.safetensors", classifier=LOADED
+        ),
     output:
         classification="results/{dataset}/tables/classification.csv",
         confusion="results/{dataset}/tables/confusion.csv",
         calibration="results/{dataset}/tables/calibration.csv",
+        order="results/{dataset}/tables/class_order.csv",
     log:
         "results/logs/{dataset}/evaluate.log",
     benchmark:
@@ -180,8 +184,13 @@ rule evaluate:
         runtime=minutes(20),
     params:
         classifiers=list(CLASSIFIERS),
+        loaded=LOADED,
         dataset=lambda w: w.dataset,
-        digest=digests.module_digest("classifiers.evaluate"),
+        statistics=INTERVALS,
+        seed=cfg["seed"],
+        digest=digests.module_digest(
+            "classifiers.class_order", "classifiers.evaluate"
+        ),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:
