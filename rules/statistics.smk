@@ -332,6 +332,11 @@ rule verdict:
             then="results/{dataset}/tables/classification.csv",
             otherwise=[],
         ),
+        class_order=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/class_order.csv",
+            otherwise=[],
+        ),
         lung_quality=lung_file("quality.csv"),
         faithfulness=branch(
             bool(FAITHFULNESS_PAIRS),

@@ -20,6 +20,7 @@ CLASS_ORDER_COLUMNS = [
     "auc",
     "fitting_auc",
 ]
+CLASS_ORDER_NUMBERS = ["output", "auc", "fitting_auc"]
 # Of orders that agree equally well the present one is kept.
 TIE = 1e-6
 
