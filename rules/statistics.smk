@@ -218,6 +218,11 @@ rule threshold_curves:
 rule mixed_model:
     input:
         scores=primary_scores,
+        classification=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/classification.csv",
+            otherwise=[],
+        ),
     output:
         mixed_model="results/{dataset}/tables/mixed_model.csv",
     log:
@@ -234,7 +239,9 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest("mixed_model", "tables.layout"),
+        digest=digests.module_digest(
+            "classifiers.chance", "mixed_model", "tables.layout"
+        ),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:

@@ -381,7 +381,14 @@ def judged(*rows, **others):
         "classification": pd.DataFrame(rows),
         "ranks": pd.DataFrame(ranks).reindex(columns=RANKS),
         "faithfulness": pd.DataFrame(
-            [{**JUDGED[0], "metric": "deletion_auc", "direction": "lower", "more_faithful": "gradcam"}]
+            [
+                {
+                    **JUDGED[0],
+                    "metric": "deletion_auc",
+                    "direction": "lower",
+                    "more_faithful": "gradcam",
+                }
+            ]
         ),
         **others,
     }

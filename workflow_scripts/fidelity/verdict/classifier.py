@@ -3,21 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fidelity.classifiers.chance import Measure, Quality
+from fidelity.classifiers.chance import Quality
 from fidelity.summary import NO_CLASSIFIER
+from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.model import Sentence
-from fidelity.verdict.wording import counted
 
 # A classifier above chance, but below this macro AUC, is weak: its explanations are read with care.
 # An AUC, since its chance is .5 for any number of classes.
 WEAK_AUC = 0.65
-TITLES = {
-    "macro_auc": "macro AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "subset_accuracy": "share of images with all labels right",
-}
 
 
 def without_its_explainers(evidence: Evidence) -> Evidence:
@@ -48,7 +42,7 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
     if quality.status == "unknown":
         yield Sentence(
             f"Whether {name} is better than chance cannot be tested on the {quality.split} split "
-            f"({_size(quality)}): at least two patients with a class and two without it are "
+            f"({size_text(quality)}): at least two patients with a class and two without it are "
             "needed. The conclusions below assume that it is better.",
             "warning",
             "",
@@ -62,47 +56,15 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
     yield Sentence(withheld(name, quality), "warning", "", facts)
 
 
-def question(name: str, quality: Quality) -> str:
-    """Ask whether the order of classes is right, of a classifier below chance."""
-    why = f"{name} is below chance on the {quality.split} split ({shown(quality)})."
-    if quality.fitting_order:
-        return (
-            f"Is the order of classes right? {why} The order that fits the labels is "
-            f"`{quality.classes_line}`. If it is right, set it under classifiers.{name} and rerun."
-        )
-    return (
-        f"Is the order of classes right? {why} No other order was found that fits the labels. "
-        "Check the labels of this split, and whether the outputs of the network are inverted."
-    )
-
-
-def withheld(name: str, quality: Quality) -> str:
-    """Say that no conclusion is drawn from a classifier, and why."""
-    why = (
-        "it is below chance"
-        if quality.status == "below_chance"
-        else f"it is not shown to be better than chance ({shown(quality)})"
-    )
-    return f"No conclusion about explainers is drawn from {name}: {why}."
-
-
-def shown(quality: Quality) -> str:
-    """Write macro AUC and balanced accuracy with intervals and chance, and the number of images."""
-    parts = [
-        _measure(name, quality.measures[name])
-        for name in ("macro_auc", "balanced_accuracy")
-        if name in quality.measures
-    ]
-    return f"{', '.join(parts)}; {_size(quality)}"
-
-
 def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
     """Give the classifier's measures, and warn where it is weak."""
     quality = evidence.quality
     if quality is None:
         return
-    parts = [_measure(name, measure) for name, measure in quality.measures.items()]
-    text = f"Classification on the {quality.split} split ({_size(quality)}): {', '.join(parts)}."
+    parts = [measure_text(name, measure) for name, measure in quality.measures.items()]
+    text = (
+        f"Classification on the {quality.split} split ({size_text(quality)}): {', '.join(parts)}."
+    )
     yield Sentence(text, "note", "", quality.facts())
     if quality.status == "above_chance" and (why := _weak(quality)):
         yield Sentence(
@@ -114,7 +76,7 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
         )
     for name, auc in quality.worse_classes.items() if quality.concludes else ():
         yield Sentence(
-            f"The classifier is below chance for the class {name} ({_measure('auc', auc)}): "
+            f"The classifier is below chance for the class {name} ({measure_text('auc', auc)}): "
             "conclusions on this class alone are not to be relied on. Check its name and labels.",
             "warning",
             "",
@@ -129,19 +91,3 @@ def _weak(quality: Quality) -> str:
     if balanced is not None and balanced.low <= balanced.chance:
         return "its balanced accuracy is not shown to be above chance"
     return ""
-
-
-def _measure(name: str, measure: Measure) -> str:
-    title = TITLES["macro_auc"].removeprefix("macro ") if name == "auc" else TITLES[name]
-    parts = []
-    if measure.low == measure.low:  # not nan
-        parts.append(f"interval {measure.low:.3f} to {measure.high:.3f}")
-    if measure.chance == measure.chance:
-        parts.append(f"chance {measure.chance:.3g}")
-    return f"{title} {measure.value:.3f}" + (f" ({', '.join(parts)})" if parts else "")
-
-
-def _size(quality: Quality) -> str:
-    size = counted(quality.n, "image")
-    fewer = quality.n_patients < quality.n
-    return f"{size} of {counted(quality.n_patients, 'patient')}" if fewer else size
