@@ -188,9 +188,7 @@ rule evaluate:
         dataset=lambda w: w.dataset,
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "classifiers.class_order", "classifiers.evaluate"
-        ),
+        digest=digests.module_digest("classifiers.class_order", "classifiers.evaluate"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:

@@ -294,7 +294,8 @@ def modules_of(entry):
 
 def explainer_settings(w):
     base = BASES.get(getattr(w, "classifier", "none"), "none")
-    entry = with_plugins(settings.explainer_for(EXPLAINERS[w.explainer], base))
+    entry = settings.explainer_for(EXPLAINERS[w.explainer], base)
+    entry = with_plugins(without_family(entry))
     if entry["method"] != "imported":
         return entry
     entry = locate.for_dataset(entry, w.dataset)
