@@ -166,7 +166,7 @@ rule evaluate:
         ),
         classes=classes_of,
         models=expand(
-            "results/{{dataset}}/{classifier}/model.safetensors", classifier=LOADED
+            "results/{{dataset}}/{classifier}/model.safetensors", classifier=ORDERED
         ),
     output:
         classification="results/{dataset}/tables/classification.csv",
@@ -184,7 +184,7 @@ rule evaluate:
         runtime=minutes(20),
     params:
         classifiers=list(CLASSIFIERS),
-        loaded=LOADED,
+        ordered=ORDERED,
         dataset=lambda w: w.dataset,
         statistics=INTERVALS,
         seed=cfg["seed"],

@@ -151,6 +151,10 @@ TRAINED = [name for name, entry in CLASSIFIERS.items() if entry["training"] is n
 
 
 LOADED = [name for name in CLASSIFIERS if name not in TRAINED]
+# Those whose order of classes may be wrong: torchxrayvision names its outputs.
+ORDERED = [
+    name for name in LOADED if not CLASSIFIERS[name]["architecture"].startswith("xrv:")
+]
 
 
 def classifier_settings(name, *without):

@@ -28,8 +28,8 @@ def main(
         dataset: name of the data set.
         statistics: replicates, alpha, cluster of the intervals.
         seed: the config's seed.
-        models: classifier that was not trained in this study → its model.safetensors, which names
-            its outputs.
+        models: classifier whose order of classes may be wrong (loaded weights) → its
+            model.safetensors, which names its outputs.
         out_classification: CSV of metrics.
         out_confusion: CSV of the confusion matrices.
         out_calibration: CSV of the reliability bins.
@@ -75,7 +75,7 @@ if __name__ == "__main__":
             snakemake.params.dataset,
             snakemake.params.statistics,
             snakemake.params.seed,
-            dict(zip(snakemake.params.loaded, snakemake.input.models, strict=True)),
+            dict(zip(snakemake.params.ordered, snakemake.input.models, strict=True)),
             snakemake.output.classification,
             snakemake.output.confusion,
             snakemake.output.calibration,
