@@ -17,6 +17,7 @@ import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
+from fidelity.classifiers.chance import qualities
 from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.explainers.registry import METHODS
 from fidelity.inputs import input_table
@@ -169,6 +170,37 @@ def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
     assert {row[1]: row[column] for row in rows[1:]} == {"net": "0.950", "–": "–"}
 
 
+def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tmp_path):
+    drawn = formatted(results)[0]
+    assert "not drawn" not in drawn
+    guesses = ("demo", "test", "net", "all", "macro_auc", 0.5, 0.4, 0.6, 0.5, 60, 30)
+    more = pd.DataFrame([guesses], columns=CLASSIFICATION.columns)
+    rated = str(results / "classification.csv")
+    pd.concat([CLASSIFICATION, more]).to_csv(rated, index=False)
+    markdown = formatted(results)[0]
+    said = "No conclusion about explainers is drawn from net"
+    with_net = [t for t in markdown.split("\n\n**") if re.search(r"^\| (all \| )?net \|", t, re.M)]
+    assert markdown.count(said) == len(with_net) > 3
+    rows = [line for line in markdown.splitlines() if line.startswith("| net | all | IoU")]
+    assert rows
+    assert all("| not drawn |" in row for row in rows)
+    # Its scores enter no model; those of another classifier still do.
+    paths = [str(results / f"{number}.parquet") for number in range(2)]
+    combos = [
+        dict(zip(COMBO, ("demo", name, EVIL, "fixed50", "default"), strict=True))
+        for name in ("net", "good")
+    ]
+    bases = {"net": "net", "good": "good"}
+    output = str(tmp_path / "model.csv")
+    arguments = (paths, combos, STATISTICS, KINDS, bases, output)
+    mixed_model_script.main(*arguments)
+    both = pd.read_csv(output)
+    mixed_model_script.main(*arguments, classification=rated)
+    good = pd.read_csv(output)
+    assert good["n"].max() * 2 == both["n"].max()
+    assert good["note"].str.contains("left out, no better than chance: net").all()
+
+
 def test_infinite_differences_are_explained(results):
     assert "Wilcoxon's test ranks such a difference" not in formatted(results)[0]
     path = results / "comparisons.csv"
@@ -224,6 +256,14 @@ def test_inputs_stand_side_by_side_by_source():
     assert first.header[3:] == ["whole (input full)", "crop (input lung_crop)"]
     assert first.rows == [["all", "net", "lime", "0.200 [0.100, 0.500]", "0.300 [0.100, 0.500]"]]
     assert second.rows[0][3:] == ["0.400 [0.100, 0.500]"]
+    rates = pd.DataFrame(
+        [(name, "test", "net", "all", "macro_auc", auc, auc - 0.1, auc + 0.1, 0.5, 60, 30)
+         for name, auc in (("crop", 0.5), ("whole", 0.9))],
+        columns=CLASSIFICATION.columns,
+    )  # fmt: skip
+    first, second = input_tables(table, datasets, qualities(rates))
+    assert [note.split(":")[0] for note in first.notes[1:]] == ["crop"]
+    assert len(second.notes) == 1
 
 
 def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():

@@ -574,7 +574,7 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     )
     said = " ".join(texts(chapter, "What do"))
     assert "The unit of analysis is the image" in said
-    assert "macro AUC 0.600 (interval 0.550 to 0.700, chance 0.5)" in said
+    assert "macro AUC 0.600 [0.550, 0.700] with chance at 0.5" in said
     assert "its macro AUC is below 0.65" in said
     assert "one trained network (one seed)" in said
     assert "Empty predicted masks: lime 3 of 60." in said

@@ -55,7 +55,8 @@ def with_chance_notes(
         names = set() if place is None else {row[place] for row in table.rows}
         notes = []
         for (_, name), rated in quality.items():
-            if name in names and not rated.concludes:
+            # A table over training seeds names the classifier's key.
+            if names & {name, bases.get(name)} and not rated.concludes:
                 if rated.status == "below_chance":
                     notes.append(question(bases.get(name, name), rated))
                 notes.append(withheld(name, rated))

@@ -50,12 +50,10 @@ def shown(quality: Quality) -> str:
 
 def measure_text(name: str, measure: Measure) -> str:
     """Write a measure with its interval and its chance, where it has them."""
-    parts = []
+    text = f"{TITLES[name]} {measure.value:.3f}"
     if not math.isnan(measure.low):
-        parts.append(f"interval {measure.low:.3f} to {measure.high:.3f}")
-    if not math.isnan(measure.chance):
-        parts.append(f"chance {measure.chance:.3g}")
-    return f"{TITLES[name]} {measure.value:.3f}" + (f" ({', '.join(parts)})" if parts else "")
+        text += f" [{measure.low:.3f}, {measure.high:.3f}]"
+    return text if math.isnan(measure.chance) else f"{text} with chance at {measure.chance:.3g}"
 
 
 def size_text(quality: Quality) -> str:
