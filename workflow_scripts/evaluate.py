@@ -13,7 +13,7 @@ def main(
     dataset: str,
     statistics: Mapping[str, Any],
     seed: int,
-    models: Mapping[str, str],
+    outputs: Mapping[str, str],
     out_classification: str,
     out_confusion: str,
     out_calibration: str,
@@ -28,8 +28,8 @@ def main(
         dataset: name of the data set.
         statistics: replicates, alpha, cluster of the intervals.
         seed: the config's seed.
-        models: classifier whose order of classes may be wrong (loaded weights) → its
-            model.safetensors, which names its outputs.
+        outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
+            class names of its outputs.
         out_classification: CSV of metrics.
         out_confusion: CSV of the confusion matrices.
         out_calibration: CSV of the reliability bins.
@@ -37,7 +37,6 @@ def main(
     """
     import pandas as pd
 
-    from fidelity.classifiers.class_order import output_names
     from fidelity.classifiers.evaluate import evaluate, read_predictions
     from fidelity.files import read_json, write_csv
 
@@ -50,11 +49,11 @@ def main(
             task,
             statistics=statistics,
             seed=seed,
-            outputs=output_names(models[name]) if name in models else (),
+            outputs=read_json(outputs[name]) if name in outputs else (),
         )
         for path, name in zip(predictions, classifiers, strict=True)
     ]
-    for part, output in (
+    for part, path in (
         ("classification", out_classification),
         ("confusion", out_confusion),
         ("calibration", out_calibration),
@@ -63,7 +62,7 @@ def main(
         # Empty tables have no types to agree with; keep one so that its columns stay.
         parts = [getattr(one, part) for one in found]
         parts = [table for table in parts if len(table)] or parts[:1]
-        write_csv(pd.concat(parts, ignore_index=True), output)
+        write_csv(pd.concat(parts, ignore_index=True), path)
 
 
 if __name__ == "__main__":
@@ -75,7 +74,7 @@ if __name__ == "__main__":
             snakemake.params.dataset,
             snakemake.params.statistics,
             snakemake.params.seed,
-            dict(zip(snakemake.params.ordered, snakemake.input.models, strict=True)),
+            dict(zip(snakemake.params.ordered, snakemake.input.outputs, strict=True)),
             snakemake.output.classification,
             snakemake.output.confusion,
             snakemake.output.calibration,
