@@ -137,27 +137,6 @@ def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study
     auc = rated[(rated.metric == "macro_auc") & (rated.split == "test")]
     assert (auc.chance == 0.5).all()
     assert (auc.ci_low <= auc.ci_high).all()
-    _the_family_of_a_plugin_decides_no_map(table_study, config)
-
-
-def _the_family_of_a_plugin_decides_no_map(study: Study, config: dict) -> None:
-    """In the entry or in the file: who is compared with whom is decided anew, no map is."""
-    plugin = study.folder / "mine.py"
-    plans = []
-    for in_file in (False, True):
-        if in_file:
-            plugin.write_text(f'family = "gradient"\n{PLUGINS}')
-        else:
-            config["explainers"]["gradient"]["family"] = "gradient"
-        study.write(config)
-        plans.append(study.plan("tables"))
-        config["explainers"]["gradient"].pop("family", None)
-    plugin.write_text(PLUGINS)
-    first, second = plans
-    assert first == second
-    assert {"ranks", "verdict", "format_tables"} <= set(first)
-    recomputed = {"train", "import_classifier", "predict", "explain", "binarize", "score", "rank"}
-    assert not recomputed & set(first)
 
 
 def test_null_baselines_alone(table_study):
