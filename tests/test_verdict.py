@@ -423,6 +423,16 @@ def test_no_conclusion_is_drawn_from_a_useless_classifier(rows, status):
     assert pairs_of(chapter) == {("lung", "unet"): "worse"}
 
 
+def test_a_useless_classifier_without_any_null_baseline_leaves_its_quality_alone():
+    families = {"lime": "perturbation", "gradcam": "cam"}
+    guessed = pd.DataFrame(rated(0.5, 0.4, 0.6))
+    chapter = chapter_of(JUDGED[:1], families, classification=guessed)
+    assert [found.numbers["status"] for found in chapter.headline] == ["no_better_than_chance"]
+    said = named_in(chapter)
+    assert "gradcam" not in said
+    assert "Every case" not in said
+
+
 @pytest.mark.parametrize(
     ("rows", "status"),
     [

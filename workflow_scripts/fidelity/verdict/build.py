@@ -35,7 +35,8 @@ def reading(study: Study) -> str:
         "of the mean difference excludes 0. “Equivalent” is said only where that interval lies "
         f"inside ±{margin:g}. Everything else is “no difference was shown”, which is not “no "
         "difference”. Only primary comparisons enter the short answers. Rules and metrics that "
-        "see the reference mask enter nothing on this page."
+        "see the reference mask enter nothing on this page. Square brackets hold the "
+        f"{100 * (1 - alpha):g} % interval of a classifier's measure."
     )
 
 

@@ -294,6 +294,8 @@ def primary_means(evidence: Evidence) -> pd.DataFrame:
 
 def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     rows = primary_means(evidence)
+    if rows.empty:
+        return
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
         ("n_undefined", "Cases without a defined score", "Every case has a score."),

@@ -23,8 +23,8 @@ def question(name: str, quality: Quality) -> str:
             f"`{quality.classes_line}`. If it is right, set it under classifiers.{name} and rerun."
         )
     return (
-        f"Is the order of classes right? {why} No other order was found that fits the labels. "
-        "Check the labels of this split, and whether the outputs of the network are inverted."
+        f"Is the order of classes right? {why} Check the labels of this split, and whether the "
+        "outputs of the network are inverted."
     )
 
 
