@@ -183,7 +183,7 @@ def test_headline_counts_primary_comparisons_alone():
     chapter = chapter_of(rows)
     said = texts(chapter)
     assert said[3:6] == [
-        "lime was not shown to differ from gradcam +0.030.",
+        "lime was not shown to differ from gradcam (+0.030).",
         "lime scored lower than the null baseline (lung −0.080).",
         "gradcam was not shown to differ from the null baseline (lung +0.030).",
     ]

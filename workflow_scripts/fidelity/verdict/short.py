@@ -138,13 +138,15 @@ def _outcomes(
     return found
 
 
-def _with_differences(name: str, others: Sequence[str], rows: Sequence[Comparison]) -> list[str]:
+def _with_differences(
+    name: str, others: Sequence[str], rows: Sequence[Comparison], form: str
+) -> list[str]:
     """Put the mean difference of an explainer from each other one behind the other's name."""
     told = []
     for other in others:
         row = next(row for row in rows if {row.first, row.second} == {name, other})
         difference = row.seen_from(name).difference
-        told.append(f"{other} {amount(row.metric, difference)}")
+        told.append(form.format(other, amount(row.metric, difference)))
     return told
 
 
@@ -164,7 +166,8 @@ def _standing(
     parts = []
     for outcome, phrase in phrases.items():
         if names := outcomes[outcome]:
-            told = listed(_with_differences(name, names, rows))
+            form = "{} {}" if noun else "{} ({})"
+            told = listed(_with_differences(name, names, rows, form))
             if not noun:
                 parts.append(f"{phrase} {told}")
                 continue
