@@ -239,9 +239,7 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest(
-            "classifiers.chance", "mixed_model", "tables.layout"
-        ),
+        digest=digests.module_digest("chance", "mixed_model", "tables.layout"),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:

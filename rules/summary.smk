@@ -49,7 +49,7 @@ rule format_tables:
             "bases": BASES,
             "confounded": settings.confounded(cfg),
         },
-        digest=digests.module_digest("classifiers.chance", "tables"),
+        digest=digests.module_digest("chance", "tables"),
     message:
         "Formatting the tables of {wildcards.dataset}"
     script:
@@ -96,7 +96,7 @@ rule summary_over_datasets:
         binarization=PRIMARY_BINARIZATION,
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(
-            "classifiers.chance",
+            "chance",
             "figures.overview",
             "inputs",
             "summary",

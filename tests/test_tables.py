@@ -17,7 +17,7 @@ import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
-from fidelity.classifiers.chance import qualities
+from fidelity.chance import qualities
 from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.explainers.registry import METHODS
 from fidelity.inputs import input_table

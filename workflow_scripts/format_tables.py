@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fidelity import tables
-from fidelity.classifiers.chance import qualities
+from fidelity.chance import qualities
 from fidelity.classifiers.class_order import CLASS_ORDER_NUMBERS
 from fidelity.files import write_text
 from fidelity.joblog import job_log

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.classifiers.chance import useless
+from fidelity.chance import useless
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
 from fidelity.mixed_model import mixed_model

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fidelity import tables
-from fidelity.classifiers.chance import qualities
+from fidelity.chance import qualities
 from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.figures import overview, style
 from fidelity.files import write_csv, write_text

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from fidelity.classifiers.chance import qualities, useless
+from fidelity.chance import qualities, useless
 from fidelity.classifiers.class_order import class_order, fitting_order
 from fidelity.classifiers.evaluate import evaluate
 from fidelity.classifiers.intervals import _aucs, quality_intervals

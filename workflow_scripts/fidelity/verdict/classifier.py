@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fidelity.classifiers.chance import Quality
+from fidelity.chance import Quality
 from fidelity.summary import NO_CLASSIFIER
 from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
 from fidelity.verdict.evidence import Evidence

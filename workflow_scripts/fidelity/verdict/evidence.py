@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.classifiers.chance import Quality, qualities
+from fidelity.chance import Quality, qualities
 from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.verdict.comparison import Comparison, read_rows
 
