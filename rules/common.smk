@@ -20,6 +20,7 @@ from fidelity.explainers.registry import (
     family_of,
     is_derivative,
     method_of,
+    without_family,
 )
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate

@@ -151,6 +151,10 @@ TRAINED = [name for name, entry in CLASSIFIERS.items() if entry["training"] is n
 
 
 LOADED = [name for name in CLASSIFIERS if name not in TRAINED]
+# Those whose order of classes may be wrong: torchxrayvision names its outputs.
+ORDERED = [
+    name for name in LOADED if not CLASSIFIERS[name]["architecture"].startswith("xrv:")
+]
 
 
 def classifier_settings(name, *without):
@@ -294,7 +298,8 @@ def modules_of(entry):
 
 def explainer_settings(w):
     base = BASES.get(getattr(w, "classifier", "none"), "none")
-    entry = with_plugins(settings.explainer_for(EXPLAINERS[w.explainer], base))
+    entry = settings.explainer_for(EXPLAINERS[w.explainer], base)
+    entry = with_plugins(without_family(entry))
     if entry["method"] != "imported":
         return entry
     entry = locate.for_dataset(entry, w.dataset)

@@ -218,6 +218,11 @@ rule threshold_curves:
 rule mixed_model:
     input:
         scores=primary_scores,
+        classification=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/classification.csv",
+            otherwise=[],
+        ),
     output:
         mixed_model="results/{dataset}/tables/mixed_model.csv",
     log:
@@ -234,7 +239,7 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest("mixed_model", "tables.layout"),
+        digest=digests.module_digest("chance", "mixed_model", "tables.layout"),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:
@@ -330,6 +335,11 @@ rule verdict:
         classification=branch(
             bool(CLASSIFIERS),
             then="results/{dataset}/tables/classification.csv",
+            otherwise=[],
+        ),
+        class_order=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/class_order.csv",
             otherwise=[],
         ),
         lung_quality=lung_file("quality.csv"),

@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from fidelity import settings
+from fidelity.digests import file_digest
 from fidelity.errors import InputError
+from fidelity.explainers.registry import family_of, without_family
 from fidelity.settings.reading import check_yaml, read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +99,17 @@ MISTAKES = [
     (("classifiers", "resnet18", "transform_input"), True, r"googlenet and inception_v3 alone"),
     (("classifiers", "resnet18", "weights_entry"), "ema", r"weights_entry.*no file is named"),
     (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
+    *(
+        (("binarizations", "fixed50", "threshold"), value, message)
+        for value, message in (
+            ({"COVID-19": 0.5, "Non-COVID": 1.0}, r"fixed50\.threshold.*1\.0"),
+            ({"COVID-19": 0.5, "Non-Covid": 0.6}, r"'Non-Covid' is no anno.*'Non-COVID'"),
+            ({"COVID-19": 0.5}, r"'Non-COVID' has no threshold, and datasets\.demo"),
+            ({"COVID-19": 0.5, "Non-COVID": 0.5, "Normal": 0.5}, r"'Normal' is no annotated"),
+            ({"COVID-19": 0.5, True: 0.5}, r"fixed50\.threshold.*True is not text.*quotes"),
+            ({}, r"fixed50\.threshold"),
+        )
+    ),
     (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
     (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
     (("explain", "targets"), {"gradcm": "predicted"}, r"explain\.targets\.gradcm.*'gradcam'"),
@@ -191,6 +204,51 @@ def test_plugins_are_read_not_run(demo, tmp_path):
     file.write_text("def mine(:\n")
     with pytest.raises(InputError, match=r"mine\.py.*line 1"):
         settings.load(demo)
+
+
+def test_a_threshold_per_class_is_kept_by_class(demo):
+    by_class = {"COVID-19": 0.5, "Non-COVID": 0.6}
+    demo["binarizations"]["fixed50"]["threshold"] = by_class
+    demo["binarizations"]["each"] = {
+        "method": "per_explainer",
+        "otherwise": {"binarization": {"method": "fixed", "threshold": by_class}},
+    }
+    loaded = settings.load(demo)
+    assert loaded["binarizations"]["fixed50"]["threshold"] == by_class
+    del demo["binarizations"]["each"]["otherwise"]["binarization"]["threshold"]["COVID-19"]
+    demo["binarizations"]["fixed50"]["threshold"] = 0.5
+    with pytest.raises(InputError, match=r"each\.otherwise\.threshold.*'COVID-19'"):
+        settings.load(demo)
+
+
+def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
+    file, other = tmp_path / "mine.py", tmp_path / "other.py"
+    code = "raise SystemExit('ran')\n\ndef mine(*args):\n    pass\n"
+    other.write_text('family = "ceiling"\n')
+    demo["plugins"] = [str(other), str(file)]
+    demo["explainers"]["x"] = {"method": "plugin:mine"}
+    demo["explainers"]["y"] = {"method": "random_weights", "of": "x"}
+
+    def family(text):
+        file.write_text(text)
+        loaded = settings.load(demo)["explainers"]
+        assert family_of(loaded["y"]) == "baseline"
+        assert "family" not in without_family(loaded["y"])["of"]
+        return family_of(loaded["x"]), file_digest(file)
+
+    (plain, digest), (cam, same) = family(code), family(f"family = 'cam'\n{code}")
+    assert (plain, cam) == ("perturbation", "cam")
+    assert digest == same
+    # A family that the code reads may decide a map.
+    assert family(f"family = 'cam'\n{code}\nX = family\n")[1] != digest
+    demo["explainers"]["x"]["family"] = "gradient"
+    assert family(f"family = 'cam'\n{code}")[0] == "gradient"
+    demo["explainers"]["x"]["family"] = "gradiant"
+    with pytest.raises(InputError, match=r"explainers\.x\.family.*'gradient'"):
+        settings.load(demo)
+    del demo["explainers"]["x"]["family"]
+    with pytest.raises(InputError, match=r"mine\.py.*family.*'cams'.*'cam'"):
+        family(f"family = 'cams'\n{code}")
 
 
 def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
+from fidelity.settings.families import fill_families
 from fidelity.settings.files import check_files as _check_files
 from fidelity.settings.following import follow_names
 from fidelity.settings.image_size import fill_image_sizes
@@ -72,6 +73,7 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
     resolved = resolve(read, schema(), "", source)
     expand_layers(resolved, source)
     fill_image_sizes(resolved, source)
+    fill_families(resolved, source)
     check_meaning(resolved, source)
     if check_files:
         _check_files(resolved, source)

@@ -21,6 +21,7 @@ from fidelity.settings.queries import (
 )
 from fidelity.settings.sanity import check_sanity
 from fidelity.settings.statistics import check_choice, check_statistics
+from fidelity.settings.thresholds import check_thresholds
 
 RESERVED_CLASSIFIERS = {"none"}
 RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
@@ -67,6 +68,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
     _check_binarizations(config, source)
     for key, settings in config["datasets"].items():
         _check_dataset(key, settings, config, source)
+    check_thresholds(config, source)
     for key, settings in config["classifiers"].items():
         _check_classifier(key, settings, source)
     _check_hooks(config, source)
