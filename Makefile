@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report explain progress test lint format estimate docs lock clean
+.PHONY: help setup run report explain unlock progress test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -56,6 +56,9 @@ explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER
 	@$(BIN)/python workflow_scripts/explain_one.py "$(IMAGE)" --configfile "$(CONFIG)" $(if $(SET),--config $(SET)) \
 	  $(call option,DATASET,dataset) $(call option,CLASSIFIER,classifier) $(call option,EXPLAINER,explainer) \
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
+
+unlock: $(ENVIRONMENT) ## remove the lock that a killed run has left in this folder
+	@$(SNAKEMAKE) --unlock
 
 progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer, and the jobs left
 	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(SET))

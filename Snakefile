@@ -44,6 +44,7 @@ localrules:
     check_classifier,
     explain_without_network,
     evaluate,
+    name_outputs,
     seeds,
     layers,
     verdict,

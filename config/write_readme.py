@@ -92,7 +92,7 @@ def _values(entry: dict[str, Any]) -> str:
     if "const" in entry:
         return f"`{entry['const']}`"
     if "enum" in entry:
-        return ", ".join(f"`{value}`" for value in entry["enum"])
+        return ", ".join("`null`" if v is None else f"`{v}`" for v in entry["enum"])
     if entry.get("type") == "array" and "enum" in entry.get("items", {}):
         return "list of " + _values(entry["items"])
     kind = "object" if "$ref" in entry else entry.get("type", "")

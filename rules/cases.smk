@@ -19,9 +19,11 @@ rule acquire:
         source=lambda w: DATASETS[RAW[w.source]]["source"],
         settings=lambda w: acquisition(RAW[w.source]),
         seed=lambda w: acquisition(RAW[w.source]).get("seed", 0),
-        # Names, sizes and times of the files: a file added or changed is noticed.
-        listing=lambda w: listing.listing_digest(
-            settings.data_origin(cfg, RAW[w.source])
+        # Names, sizes and times of the files that the source reads: no other file re-runs anything.
+        listing=lambda w: listing.source_digest(
+            settings.data_origin(cfg, RAW[w.source]),
+            DATASETS[RAW[w.source]]["source"],
+            index_settings(RAW[w.source]),
         ),
         digest=lambda w: digests.module_digest(
             f"datasets.{DATASETS[RAW[w.source]]['source']}",
@@ -169,7 +171,7 @@ rule fit_lung_model:
     params:
         # How predicted masks are cleaned up teaches the network nothing.
         settings={k: v for k, v in cfg["lung_model"].items() if k != "components"},
-        intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),
+        reading=lambda w: subset(w.dataset, READING_KEYS),
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,
         digest=digests.module_digest("lung_model"),
@@ -208,7 +210,7 @@ rule measure_lung_model:
         gpu=GPUS,
     params:
         components=cfg["lung_model"]["components"],
-        intensity=lambda w: subset(w.dataset, {"intensity", "intensity_percentiles"}),
+        reading=lambda w: subset(w.dataset, READING_KEYS),
         statistics={key: cfg["statistics"][key] for key in ("replicates", "alpha")},
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,

@@ -15,17 +15,16 @@ rule check_classifier:
         mem_mb=memory(2000),
         runtime=minutes(20),
     params:
-        settings=lambda w: {
-            key: CLASSIFIERS[w.classifier][key]
-            for key in ("architecture", "weights", "trusted")
-        },
+        settings=settings_to_check,
+        data=data_to_check,
         layers=layers_asked_for,
         backward=BACKWARD,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.cam_layers",
-            "classifiers.store",
+            "classifiers.check",
+            "classifiers.probe",
             "explainers.gradients.operations",
         ),
     message:
@@ -77,7 +76,9 @@ rule train:
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.train",
+            "classifiers.foreign",
             "classifiers.store",
+            "classifiers.weights_file",
             "classifiers.data",
             "classifiers.labels",
         ),
@@ -111,7 +112,12 @@ rule import_classifier:
         settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
-        digest=digests.module_digest("classifiers.store", "classifiers.labels"),
+        digest=digests.module_digest(
+            "classifiers.foreign",
+            "classifiers.labels",
+            "classifiers.store",
+            "classifiers.weights_file",
+        ),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
     script:
@@ -153,16 +159,45 @@ rule predict:
         "../workflow_scripts/predict.py"
 
 
+# A file of its own, so that the evaluation needs no weights.
+rule name_outputs:
+    input:
+        model="results/{dataset}/{classifier}/model.safetensors",
+    output:
+        "results/{dataset}/{classifier}/outputs.json",
+    log:
+        "results/logs/{dataset}/{classifier}/name_outputs.log",
+    benchmark:
+        "results/benchmarks/{dataset}/{classifier}/name_outputs.tsv"
+    wildcard_constraints:
+        classifier=any_of(ORDERED),
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(20),
+    params:
+        digest=digests.module_digest("classifiers.class_order"),
+    message:
+        "Reading the class names of the outputs of {wildcards.classifier} ({wildcards.dataset})"
+    script:
+        "../workflow_scripts/name_outputs.py"
+
+
 rule evaluate:
     input:
         predictions=expand(
             "results/{{dataset}}/{classifier}/predictions.csv", classifier=CLASSIFIERS
         ),
         classes=classes_of,
+        outputs=expand(
+            "results/{{dataset}}/{classifier}/outputs.json", classifier=ORDERED
+        ),
     output:
         classification="results/{dataset}/tables/classification.csv",
         confusion="results/{dataset}/tables/confusion.csv",
         calibration="results/{dataset}/tables/calibration.csv",
+        order="results/{dataset}/tables/class_order.csv",
     log:
         "results/logs/{dataset}/evaluate.log",
     benchmark:
@@ -174,8 +209,11 @@ rule evaluate:
         runtime=minutes(20),
     params:
         classifiers=list(CLASSIFIERS),
+        ordered=ORDERED,
         dataset=lambda w: w.dataset,
-        digest=digests.module_digest("classifiers.evaluate"),
+        statistics=INTERVALS,
+        seed=cfg["seed"],
+        digest=digests.module_digest("classifiers.class_order", "classifiers.evaluate"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:

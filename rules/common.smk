@@ -8,7 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from fidelity import digests, failures, files, finished, settings
+from snakemake.logging import logger
+
+from fidelity import digests, failures, files, finished, kept, locked, settings
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets import listing
 from fidelity.datasets.registry import READERS
@@ -18,6 +20,7 @@ from fidelity.explainers.registry import (
     family_of,
     is_derivative,
     method_of,
+    without_family,
 )
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate
@@ -54,6 +57,15 @@ container: COMPUTE["container"]
 COMBINATIONS = settings.combinations_of(EXPLAINERS, CLASSIFIERS)
 
 
+# Said below Snakemake's own message; through `make`, in words of `make`.
+if workflow.is_main_process:
+    logger.addFilter(
+        locked.Advice(
+            lambda: finished.unlocking(CONFIG_FILES, workflow.config_settings.config)
+        )
+    )
+
+
 # Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.
 onstart:
     try:
@@ -62,6 +74,8 @@ onstart:
         )
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
+    os.environ[kept.FORCED] = str(int(bool(forced)))
 
 
 def any_of(names):

@@ -3,6 +3,9 @@
 
 # ---- cases.smk ----
 
+# Keys of every data set that say what the values in its files mean.
+READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
+
 # Keys of every data set that decide which cases there are; a source's own keys come on top.
 INDEX_KEYS = (
     "source",
@@ -11,8 +14,7 @@ INDEX_KEYS = (
     "labels",
     "lung_masks",
     "lung_from",
-    "intensity",
-    "intensity_percentiles",
+    *READING_KEYS,
     "duplicates",
     "near_duplicates",
     "near_duplicate_distance",
@@ -32,8 +34,7 @@ PREPARE_KEYS = (
     "input",
     "image_size",
     "lung_masks",
-    "intensity",
-    "intensity_percentiles",
+    *READING_KEYS,
     "annotated_classes",
 )
 
@@ -151,11 +152,50 @@ TRAINED = [name for name, entry in CLASSIFIERS.items() if entry["training"] is n
 
 
 LOADED = [name for name in CLASSIFIERS if name not in TRAINED]
+# Those whose order of classes may be wrong: torchxrayvision names its outputs.
+ORDERED = [
+    name for name in LOADED if not CLASSIFIERS[name]["architecture"].startswith("xrv:")
+]
 
 
 def classifier_settings(name, *without):
     return {
         key: value for key, value in CLASSIFIERS[name].items() if key not in without
+    }
+
+
+# What decides how the weights of a classifier are read.
+READING = (
+    "architecture",
+    "weights",
+    "weights_entry",
+    "trusted",
+    "classes",
+    "outputs",
+    "output_values",
+    "head",
+    "mean",
+    "std",
+    "transform_input",
+)
+
+
+def settings_to_check(w):
+    found = {key: CLASSIFIERS[w.classifier][key] for key in READING}
+    return {**found, "loaded": w.classifier in LOADED}
+
+
+def data_to_check(w):
+    """What the check of loaded weights must know of the data set."""
+    entry = DATASETS[w.dataset]
+    if w.classifier not in LOADED or CLASSIFIERS[w.classifier]["classes"]:
+        return {key: entry[key] for key in ("uncertain",) if key in entry}
+    # Its classes are the example in an error.
+    folder = settings.data_root(cfg, w.dataset)
+    return {
+        **acquisition(w.dataset),
+        **index_settings(w.dataset),
+        "folder": folder and str(folder),
     }
 
 
@@ -259,12 +299,16 @@ def modules_of(entry):
 
 def explainer_settings(w):
     base = BASES.get(getattr(w, "classifier", "none"), "none")
-    entry = with_plugins(settings.explainer_for(EXPLAINERS[w.explainer], base))
+    entry = settings.explainer_for(EXPLAINERS[w.explainer], base)
+    entry = with_plugins(without_family(entry))
     if entry["method"] != "imported":
         return entry
     entry = locate.for_dataset(entry, w.dataset)
     # Names, sizes and times of the maps: one added, removed or changed is noticed.
-    return {**entry, "listing": listing.listing_digest(locate.root_of(entry))}
+    return {
+        **entry,
+        "listing": listing.listing_digest(locate.root_of(entry), locate.any_map(entry)),
+    }
 
 
 def with_plugins(entry):

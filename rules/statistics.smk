@@ -246,6 +246,11 @@ rule threshold_curves:
 rule mixed_model:
     input:
         scores=primary_scores,
+        classification=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/classification.csv",
+            otherwise=[],
+        ),
     output:
         mixed_model="results/{dataset}/tables/mixed_model.csv",
     log:
@@ -262,7 +267,7 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest("mixed_model", "tables.layout"),
+        digest=digests.module_digest("chance", "mixed_model", "tables.layout"),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:
@@ -360,6 +365,11 @@ rule verdict:
             then="results/{dataset}/tables/classification.csv",
             otherwise=[],
         ),
+        class_order=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/class_order.csv",
+            otherwise=[],
+        ),
         lung_quality=lung_file("quality.csv"),
         counts="results/{dataset}/case_counts.csv",
         near_duplicates="results/{dataset}/near_duplicates.csv",
@@ -425,6 +435,7 @@ rule human_benchmark:
         dataset=lambda w: w.dataset,
         statistics=INTERVALS,
         seed=cfg["seed"],
+        reading=lambda w: subset(w.dataset, READING_KEYS),
         digest=digests.module_digest("human_benchmark"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"

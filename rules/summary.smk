@@ -13,6 +13,11 @@ rule format_tables:
             then="results/{dataset}/tables/classification.csv",
             otherwise=[],
         ),
+        class_order=branch(
+            bool(CLASSIFIERS),
+            then="results/{dataset}/tables/class_order.csv",
+            otherwise=[],
+        ),
         lung_quality=lung_file("quality.csv"),
         counts="results/{dataset}/case_counts.csv",
         checks=check_tables,
@@ -45,7 +50,7 @@ rule format_tables:
             "bases": BASES,
             "confounded": settings.confounded(cfg),
         },
-        digest=digests.module_digest("tables"),
+        digest=digests.module_digest("chance", "tables"),
     message:
         "Formatting the tables of {wildcards.dataset}"
     script:
@@ -92,7 +97,12 @@ rule summary_over_datasets:
         binarization=PRIMARY_BINARIZATION,
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(
-            "figures.overview", "inputs", "summary", "tables", "tables.inputs"
+            "chance",
+            "figures.overview",
+            "inputs",
+            "summary",
+            "tables",
+            "tables.inputs",
         ),
     message:
         "Joining the tables of all data sets"

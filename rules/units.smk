@@ -51,6 +51,7 @@ def results_of_unit(w):
     found = results_of_explainers(d, w.unit)
     if w.unit != "none":
         names = ["predictions.csv", "training.csv", "architecture.json"]
+        names += ["outputs.json"] if w.unit in ORDERED else []
         found += [f"{d}/{w.unit}/{name}" for name in names]
         if d in KNOWN_TRUTH["datasets"]:
             found.append(f"{d}/known_truth/{w.unit}/accuracy.csv")
@@ -131,7 +132,7 @@ rule unit:
         },
         shared=lambda w: shared_entries(w.dataset),
         code=code_of_unit,
-        digest=digests.module_digest("units.unit", "units.tables"),
+        digest=digests.module_digest("units.unit", "units.tables", "provenance.machine"),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:

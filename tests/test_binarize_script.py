@@ -51,6 +51,19 @@ def test_a_tuned_threshold_is_that_of_its_class(tmp_path, cohort):
     }  # fmt: skip
 
 
+def test_a_fixed_threshold_may_be_that_of_the_class(tmp_path, cohort):
+    rule = {"method": "fixed", "threshold": {"COVID-19": 0.75, "Normal": 0.5}}
+    masks, status = _masks(tmp_path, cohort, rule)
+    assert masks["sure"].mean() == pytest.approx(0.25, abs=0.01)
+    assert masks["normal"].mean() == pytest.approx(0.5, abs=0.01)
+    assert status["threshold"].astype(float).to_dict() == {
+        "sure": 0.75, "unsure": 0.75, "null": 0.75, "normal": 0.5,
+    }  # fmt: skip
+    del rule["threshold"]["Normal"]
+    with pytest.raises(InputError, match="no threshold for the class 'Normal'"):
+        _masks(tmp_path, cohort, rule)
+
+
 def test_a_class_without_a_tuned_threshold(tmp_path, cohort):
     (tmp_path / "thresholds.csv").write_text("class,threshold\nCOVID-19,0.5\n")
     rule = {"method": "tuned", "metric": "iou", "thresholds": None}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fidelity.failures import NO_REASON, NO_SPACE, failures_of, told
+from fidelity.failures import KILLED, NO_REASON, NO_SPACE, failures_of, told
 
 LOG = """[Tue] Job 3: Checking
 Error in rule check_classifier:
@@ -47,7 +47,7 @@ def test_each_failed_job_is_told_once_with_its_reason(tmp_path):
     text = told(found, "mine.yaml")
     assert text.startswith("3 failed jobs, config mine.yaml:\n  check_classifier: 'layer'")
     assert f"log: {paths['second']}\n" in text
-    assert text.endswith("what is finished is kept.")
+    assert text.endswith("Finished results are kept.")
 
 
 def test_nothing_failed(tmp_path):
@@ -64,3 +64,26 @@ def test_a_log_that_stayed_empty_on_a_full_disk(tmp_path, monkeypatch, left, sai
     (tmp_path / "log").write_text(f"Error in rule train:\n    log: {own}\n")
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=left))
     assert [one.reason for one in failures_of([tmp_path / "log"])] == [said]
+
+
+def test_a_job_whose_log_breaks_off_was_killed(tmp_path):
+    """Every end but SIGKILL writes an ERROR line; logs of other programs end in their reason."""
+    job, log = tmp_path / "job.log", tmp_path / "snakemake.log"
+    log.write_text(f"Error in rule train:\n    log: {job} (check log file(s) for error details)\n")
+    job.write_text("10:00:00 INFO net: 3 of 40 cases\n")
+    assert [one.reason for one in failures_of([log])] == [KILLED]
+    job.write_text("[NbConvertApp] begun\nRuntimeError: Kernel died\n")
+    assert [one.reason for one in failures_of([log])] == ["RuntimeError: Kernel died"]
+
+
+def test_a_refused_submission_is_not_explained_by_the_log_of_an_earlier_run(tmp_path):
+    job, log = tmp_path / "job.log", tmp_path / "snakemake.log"
+    job.write_text("10:00:00 INFO finished yesterday\n")
+    for message in ("Job submission failed with exception: no account", "SLURM-job '7' failed"):
+        log.write_text(
+            f"Error in rule train:\n    message: {message}For further error details see x.\n"
+            f"    log: {job} (check log file(s) for error details)\n"
+        )
+        (found,) = failures_of([log])
+        assert found.reason.startswith(message)
+        assert (KILLED in found.reason) == message.startswith("SLURM-job")

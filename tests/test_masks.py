@@ -63,7 +63,7 @@ def test_files_are_read_back_and_byte_identical(tmp_path):
         '{"a": {"c": []}}',
         '{"a": {"c": {"size": [1], "counts": "1"}}}',
         '{"a": {"c": {"size": [0, 2], "counts": "1"}}}',
-        '{"a": {"c": {"size": [1, 2], "counts": [2]}}}',
+        '{"a": {"c": {"size": [1, 2], "counts": [3]}}}',
     ],
 )
 def test_files_that_are_no_masks_are_named(tmp_path, text):

@@ -132,9 +132,9 @@ def test_a_damaged_batch_is_no_reason_to_fail(tmp_path):
     _shard(tmp_path, "test-000", 20, 0)
     maps = tmp_path / "results/d/net/lime/maps"
     _save(maps, "test-000", range(2), 3.0)
-    (maps / ".partial/test-000/000002.h5").write_bytes(b"cut off")
+    (maps / ".partial/test-000/now/000002.h5").write_bytes(b"cut off")
     # As `atomic_path` names a file that is being written.
-    (maps / ".partial/test-000/.000003.7.unfinished.h5").write_bytes(b"begun")
+    (maps / ".partial/test-000/now/.000003.7.unfinished.h5").write_bytes(b"begun")
     (state,) = _progress(tmp_path)
     assert str(state).startswith("lime, net, d: 2 of 20 cases, 3.00 s per case")
 

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from fidelity import settings
+from fidelity.digests import file_digest
 from fidelity.errors import InputError
+from fidelity.explainers.registry import family_of, without_family
 from fidelity.settings.reading import check_yaml, read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +95,22 @@ MISTAKES = [
     (("classifiers", "x"), {"architecture": "resnet18", "weights": "nowhere.pt"}, "nowhere.pt"),
     (("classifiers", "x"), {"architecture": "torchscript", "weights": "x.pt"}, "trusted"),
     (("classifiers", "x"), {"architecture": "plugin:mine"}, r"no function 'mine'"),
+    (("classifiers", "resnet18", "output_values"), "probabilities", r"18\.output_values.*logits"),
+    (("classifiers", "resnet18", "output_values"), "logit", r"output_values.*'logits'"),
+    (("classifiers", "resnet18", "transform_input"), True, r"googlenet and inception_v3 alone"),
+    (("classifiers", "resnet18", "weights_entry"), "ema", r"weights_entry.*no file is named"),
     (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
+    *(
+        (("binarizations", "fixed50", "threshold"), value, message)
+        for value, message in (
+            ({"COVID-19": 0.5, "Non-COVID": 1.0}, r"fixed50\.threshold.*1\.0"),
+            ({"COVID-19": 0.5, "Non-Covid": 0.6}, r"'Non-Covid' is no anno.*'Non-COVID'"),
+            ({"COVID-19": 0.5}, r"'Non-COVID' has no threshold, and datasets\.demo"),
+            ({"COVID-19": 0.5, "Non-COVID": 0.5, "Normal": 0.5}, r"'Normal' is no annotated"),
+            ({"COVID-19": 0.5, True: 0.5}, r"fixed50\.threshold.*True is not text.*quotes"),
+            ({}, r"fixed50\.threshold"),
+        )
+    ),
     (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
     (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
     (("explain", "targets"), {"gradcm": "predicted"}, r"explain\.targets\.gradcm.*'gradcam'"),
@@ -136,6 +153,40 @@ def test_drawn_chests_are_not_searched_for_duplicates_unless_asked(demo):
     assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "report"
 
 
+def test_weights_that_are_bound_to_a_size_set_it(demo, tmp_path):
+    """Read without torch, from the position embeddings; no class of the pickle is loaded."""
+    torch = pytest.importorskip("torch")
+    import argparse
+
+    from safetensors.torch import save_file
+
+    def size(value=None, **files):
+        demo["datasets"]["demo"] |= {"image_size": value}
+        files = {"none": None} | files
+        demo["classifiers"] = {
+            f"of_{name}": {"architecture": "resnet18", "weights": path and str(path)}
+            for name, path in files.items()
+        }
+        return settings.load(demo)["datasets"]["demo"]["image_size"]
+
+    def vit(side, extra=1):
+        return {
+            "vit.pos_embed": torch.zeros(1, (side // 16) ** 2 + extra, 8),
+            "vit.patch_embed.proj.weight": torch.zeros(8, 3, 16, 16),
+        }
+
+    one, two, free = (tmp_path / name for name in ("one.pt", "two.safetensors", "free.pt"))
+    torch.save({"model": vit(96, 5), "args": argparse.Namespace(lr=1)}, one)
+    save_file(vit(64), two)
+    torch.save({"conv.weight": torch.zeros(8, 3, 16, 16)}, free)
+    assert (size(a=one), size(a=two), size(a=free), size()) == (96, 64, 224, 224)
+    assert (size(96, a=one, b=free), size(128, a=free)) == (96, 128)
+    with pytest.raises(InputError, match=r"demo\.image_size.*is 224.*classifiers\.of_a .* 96 px"):
+        size(224, a=one)
+    with pytest.raises(InputError, match=r"of_a are for images of 96 px, those of of_b for 64 px"):
+        size(a=one, b=two)
+
+
 def test_missing_key_is_named(demo):
     demo["datset"] = demo.pop("datasets")
     with pytest.raises(InputError, match=r"'datset'.*'datasets'"):
@@ -163,6 +214,51 @@ def test_plugins_are_read_not_run(demo, tmp_path):
     file.write_text("def mine(:\n")
     with pytest.raises(InputError, match=r"mine\.py.*line 1"):
         settings.load(demo)
+
+
+def test_a_threshold_per_class_is_kept_by_class(demo):
+    by_class = {"COVID-19": 0.5, "Non-COVID": 0.6}
+    demo["binarizations"]["fixed50"]["threshold"] = by_class
+    demo["binarizations"]["each"] = {
+        "method": "per_explainer",
+        "otherwise": {"binarization": {"method": "fixed", "threshold": by_class}},
+    }
+    loaded = settings.load(demo)
+    assert loaded["binarizations"]["fixed50"]["threshold"] == by_class
+    del demo["binarizations"]["each"]["otherwise"]["binarization"]["threshold"]["COVID-19"]
+    demo["binarizations"]["fixed50"]["threshold"] = 0.5
+    with pytest.raises(InputError, match=r"each\.otherwise\.threshold.*'COVID-19'"):
+        settings.load(demo)
+
+
+def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
+    file, other = tmp_path / "mine.py", tmp_path / "other.py"
+    code = "raise SystemExit('ran')\n\ndef mine(*args):\n    pass\n"
+    other.write_text('family = "ceiling"\n')
+    demo["plugins"] = [str(other), str(file)]
+    demo["explainers"]["x"] = {"method": "plugin:mine"}
+    demo["explainers"]["y"] = {"method": "random_weights", "of": "x"}
+
+    def family(text):
+        file.write_text(text)
+        loaded = settings.load(demo)["explainers"]
+        assert family_of(loaded["y"]) == "baseline"
+        assert "family" not in without_family(loaded["y"])["of"]
+        return family_of(loaded["x"]), file_digest(file)
+
+    (plain, digest), (cam, same) = family(code), family(f"family = 'cam'\n{code}")
+    assert (plain, cam) == ("perturbation", "cam")
+    assert digest == same
+    # A family that the code reads may decide a map.
+    assert family(f"family = 'cam'\n{code}\nX = family\n")[1] != digest
+    demo["explainers"]["x"]["family"] = "gradient"
+    assert family(f"family = 'cam'\n{code}")[0] == "gradient"
+    demo["explainers"]["x"]["family"] = "gradiant"
+    with pytest.raises(InputError, match=r"explainers\.x\.family.*'gradient'"):
+        settings.load(demo)
+    del demo["explainers"]["x"]["family"]
+    with pytest.raises(InputError, match=r"mine\.py.*family.*'cams'.*'cam'"):
+        family(f"family = 'cams'\n{code}")
 
 
 def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):

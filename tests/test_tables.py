@@ -17,6 +17,8 @@ import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
+from fidelity.chance import qualities
+from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.explainers.registry import METHODS
 from fidelity.inputs import input_table
 from fidelity.mixed_model import MIXED_MODEL
@@ -30,10 +32,10 @@ BASES = {"net": "net", "net-s1": "net", "net-s2": "net"}
 KINDS = {**FAMILIES, EVIL: "perturbation"}
 CLASSIFICATION = pd.DataFrame(
     [
-        ("demo", "test", "net", "all", "accuracy", 0.95, 60),
-        ("demo", "test", "net", "COVID-19", "f1", 0.9, 20),
+        ("demo", "test", "net", "all", "accuracy", 0.95, 0.9, 0.98, np.nan, 60, 30),
+        ("demo", "test", "net", "COVID-19", "f1", 0.9, np.nan, np.nan, np.nan, 20, 10),
     ],
-    columns=["dataset", "split", "classifier", "class", "metric", "value", "n"],
+    columns=CLASSIFICATION_COLUMNS,
 )
 
 
@@ -148,20 +150,55 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
 
 def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
     extra = [
-        ("demo", "test", "net", "all", "balanced_accuracy", 0.41, 60),
-        ("demo", "test", "net", "all", "macro_auc", 0.77, 60),
+        ("demo", "test", "net", "all", "balanced_accuracy", 0.41, 0.36, 0.5, 1 / 3, 60, 30),
+        ("demo", "test", "net", "all", "macro_auc", 0.77, 0.7, 0.8, 0.5, 60, 30),
     ]
     more = pd.DataFrame(extra, columns=CLASSIFICATION.columns)
     pd.concat([CLASSIFICATION, more]).to_csv(results / "classification.csv", index=False)
-    told = "net accuracy 0.950, balanced 0.410, macro-AUC 0.770 (n = 60)"
+    told = "net accuracy 0.950 [0.900, 0.980], balanced 0.410 [0.360, 0.500], "
+    told += "macro-AUC 0.770 [0.700, 0.800] (n = 60)"
     markdown, latex, html = formatted(results)
-    assert markdown.count(told) == markdown.count("**Localization on") > 0
+    plain = markdown.replace("\\", "")
+    assert plain.count(told) == markdown.count("**Localization on") > 0
     assert told in latex
+    assert "Chance: Balanced accuracy 0.333, Macro-AUC 0.5." in html
+    assert "No conclusion" not in html
     assert told in html
     first = html[html.index("<table>") : html.index("</table>")]
     rows = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in first.split("<tr")[1:]]
     column = rows[0].index("Test accuracy")
     assert {row[1]: row[column] for row in rows[1:]} == {"net": "0.950", "–": "–"}
+
+
+def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tmp_path):
+    drawn = formatted(results)[0]
+    assert "not drawn" not in drawn
+    guesses = ("demo", "test", "net", "all", "macro_auc", 0.5, 0.4, 0.6, 0.5, 60, 30)
+    more = pd.DataFrame([guesses], columns=CLASSIFICATION.columns)
+    rated = str(results / "classification.csv")
+    pd.concat([CLASSIFICATION, more]).to_csv(rated, index=False)
+    markdown = formatted(results)[0]
+    said = "No conclusion about explainers is drawn from net"
+    with_net = [t for t in markdown.split("\n\n**") if re.search(r"^\| (all \| )?net \|", t, re.M)]
+    assert markdown.count(said) == len(with_net) > 3
+    rows = [line for line in markdown.splitlines() if line.startswith("| net | all | IoU")]
+    assert rows
+    assert all("| not drawn |" in row for row in rows)
+    # Its scores enter no model; those of another classifier still do.
+    paths = [str(results / f"{number}.parquet") for number in range(2)]
+    combos = [
+        dict(zip(COMBO, ("demo", name, EVIL, "fixed50", "default"), strict=True))
+        for name in ("net", "good")
+    ]
+    bases = {"net": "net", "good": "good"}
+    output = str(tmp_path / "model.csv")
+    arguments = (paths, combos, STATISTICS, KINDS, bases, output)
+    mixed_model_script.main(*arguments)
+    both = pd.read_csv(output)
+    mixed_model_script.main(*arguments, classification=rated)
+    good = pd.read_csv(output)
+    assert good["n"].max() * 2 == both["n"].max()
+    assert good["note"].str.contains("left out, no better than chance: net").all()
 
 
 def test_infinite_differences_are_explained(results):
@@ -219,12 +256,20 @@ def test_inputs_stand_side_by_side_by_source():
     assert first.header[3:] == ["whole (input full)", "crop (input lung_crop)"]
     assert first.rows == [["all", "net", "lime", "0.200 [0.100, 0.500]", "0.300 [0.100, 0.500]"]]
     assert second.rows[0][3:] == ["0.400 [0.100, 0.500]"]
+    rates = pd.DataFrame(
+        [(name, "test", "net", "all", "macro_auc", auc, auc - 0.1, auc + 0.1, 0.5, 60, 30)
+         for name, auc in (("crop", 0.5), ("whole", 0.9))],
+        columns=CLASSIFICATION.columns,
+    )  # fmt: skip
+    first, second = input_tables(table, datasets, qualities(rates))
+    assert [note.split(":")[0] for note in first.notes[1:]] == ["crop"]
+    assert len(second.notes) == 1
 
 
 def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():
     table = tables.classification_table(CLASSIFICATION)
     assert table.rows == [
-        ["net", "all", "60", "0.950", "–"],
+        ["net", "all", "60", "0.950 [0.900, 0.980]", "–"],
         ["net", "COVID-19", "20", "–", "0.900"],
     ]
 
@@ -238,7 +283,9 @@ def test_formula_escaping_leaves_numbers_and_plain_names():
 
 def test_names_that_look_like_missing_values_stay_text(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("classifier,class,value,n\nnone,NA,,3\n001,null,0.5,3\n")
+    path.write_text(
+        "classifier,class,value,ci_low,ci_high,chance,n,n_patients\nnone,NA,,,,,3,3\n001,null,0.5,,,,3,3\n"
+    )
     table = tables.read_results(path, tables.CLASSIFICATION_NUMBERS)
     assert table["class"].tolist() == ["NA", "null"]
     assert table["classifier"].tolist() == ["none", "001"]

@@ -5,9 +5,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fidelity.datasets import origin, registry
+from fidelity.datasets import listing, origin, registry
 from fidelity.datasets.label_counts import count_labels
-from fidelity.datasets.mask_entries import file_of
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 
@@ -41,17 +40,7 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         data = root  # errors name the user's own folder
     cases = list(reader.find_cases(data, settings))
     counts = count_labels(cases, getattr(reader, "multilabel", False))
-    files = {
-        file_of(path)
-        for case in cases
-        for path in (
-            case.image,
-            case.lung_mask,
-            *case.masks.values(),
-            *case.second_masks.values(),
-        )
-        if path
-    }
+    files = listing.image_files(cases)
     sizes = [(data / path).stat().st_size for path in files if (data / path).is_file()]
     manifest = {
         "source": source,

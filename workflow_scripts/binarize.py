@@ -16,6 +16,7 @@ from fidelity.files import read_csv, write_csv
 from fidelity.formulas import restore_formulas
 from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.maps import MapRecord
 from fidelity.masks import Masks, encode, write_masks
 from fidelity.postprocess import postprocess as postprocessed
@@ -113,16 +114,17 @@ def _probability(probabilities: Mapping[tuple[str, str], float], record: MapReco
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            listed(snakemake.input.prepared),
-            snakemake.params.rule,
-            snakemake.params.postprocess,
-            snakemake.params.scoring_size,
-            masks=snakemake.output.masks,
-            status=snakemake.output.status,
-            thresholds=snakemake.input.get("thresholds") or None,
-            predictions=snakemake.input.get("predictions") or None,
-            seed=snakemake.params.get("seed", 0),
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                listed(snakemake.input.prepared),
+                snakemake.params.rule,
+                snakemake.params.postprocess,
+                snakemake.params.scoring_size,
+                masks=snakemake.output.masks,
+                status=snakemake.output.status,
+                thresholds=snakemake.input.get("thresholds") or None,
+                predictions=snakemake.input.get("predictions") or None,
+                seed=snakemake.params.get("seed", 0),
+            )

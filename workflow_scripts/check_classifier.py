@@ -15,18 +15,23 @@ def main(
     image_size: int,
     plugins: list[str],
     output: str,
+    data: dict[str, Any] | None = None,
 ) -> None:
-    """Build the network, pass a zero image through it, find every layer.
+    """Build the network, pass images through it, find every layer.
+
+    Weights that are not trained here are read in full, so that what they lack is said at once.
 
     Args:
         name: the classifier's, in the config.
         dataset: the data set's, in the config.
-        settings: `architecture`, `weights`, `trusted` of the classifier.
+        settings: of the classifier: `architecture` and all that says how its weights are read;
+            `loaded` = it is not trained here.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
         backward: explainer → its method, of those that change the backward pass: each must have a
             rule for all that the network computes.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
+        data: see `fidelity.classifiers.check.loaded`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
 
     Raises:
@@ -34,53 +39,56 @@ def main(
     """
     import torch
 
-    from fidelity.classifiers import store
-    from fidelity.classifiers.architectures import build, normalisation
     from fidelity.classifiers.cam_layers import cam_size
-    from fidelity.classifiers.model import Classifier
-    from fidelity.errors import InputError, under
+    from fidelity.classifiers.check import FIELDS, loaded, to_be_trained
+    from fidelity.classifiers.probe import check_outputs_are, sides_taken
+    from fidelity.errors import InputError, first_line, under
     from fidelity.explainers.gradients.operations import with_known_operations
     from fidelity.files import write_text
 
-    architecture, weights = settings["architecture"], settings.get("weights")
-    channels = 3
-    with under(f"classifiers.{name}"):
-        if architecture == store.TORCHSCRIPT:
-            network: torch.nn.Module = store.trusted_torchscript(
-                weights, settings.get("trusted", False)
-            )
-            channels = network.channels
-        else:
-            # The number of classes is not known yet, and no layer depends on it. ImageNet's weights
-            # are fetched now: a machine without a network says so before anything is computed.
-            pretrained = weights == "imagenet"
-            network = build(architecture, 2, pretrained, image_size=image_size, plugins=plugins)
-            if weights not in (None, "imagenet"):
-                store.initialise(network, weights, architecture)
-            channels = len(normalisation(architecture, False, plugins)[0])
-    mean, std = (0.5,) * channels, (0.5,) * channels
-    classifier = Classifier(
-        network, architecture, ("a", "b"), "softmax", channels, mean, std, image_size
-    ).eval()
+    architecture = settings["architecture"]
+    try:
+        with under(f"classifiers.{name}", FIELDS):
+            if settings.get("loaded", False):
+                classifier = loaded(settings, data or {}, image_size, plugins)
+            else:
+                classifier = to_be_trained(settings, image_size, plugins)
+    except InputError as error:
+        if error.field != "image_size":
+            raise
+        where = f"datasets.{dataset}.image_size"
+        raise InputError(
+            error.problem, file=error.file, field=where, remedy=error.remedy
+        ) from error
+    network, channels = classifier.network, classifier.channels
     try:
         with torch.no_grad():
             logits = classifier(torch.zeros(1, channels, image_size, image_size))
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ValueError) as error:
+        taken = next(sides_taken(network.eval(), channels), None)
         raise InputError(
-            f"{architecture} cannot take an image of {image_size} px: {error}",
+            f"{architecture} cannot take an image of {image_size} px: {first_line(error)}",
             field=f"datasets.{dataset}.image_size",
-            remedy="Choose another image_size or architecture",
+            remedy="Choose another image_size or architecture"
+            if taken is None
+            else f"It takes images of {taken} px: write image_size: {taken}",
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
         raise InputError(
             "the network does not return one row of values per image",
             field=f"classifiers.{name}.architecture",
         )
-    found = {}
+    if architecture.startswith("plugin:") and not settings.get("loaded", False):
+        with under(f"classifiers.{name}"):
+            values = settings.get("output_values")
+            check_outputs_are(network, channels, image_size, values)
+    found, known = {}, {}
     for explainer, layer in sorted(layers.items()):
         if layer is not None:
-            with under(f"explainers.{explainer}"):
-                found_layer, size = cam_size(classifier, layer)
+            if layer not in known:
+                with under(f"explainers.{explainer}"):
+                    known[layer] = cam_size(classifier, layer)
+            found_layer, size = known[layer]
             found[explainer] = {"layer": found_layer, "size": list(size)}
     for method in sorted(set(backward.values())):
         asking = min(key for key, each in backward.items() if each == method)
@@ -106,4 +114,5 @@ if __name__ == "__main__":
             snakemake.params.image_size,
             snakemake.params.plugins,
             output=snakemake.output[0],
+            data=snakemake.params.data,
         )

@@ -3,6 +3,7 @@
 import csv
 import logging
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from fidelity.datasets.cases import Case, read_cases
@@ -10,8 +11,11 @@ from fidelity.errors import InputError
 from fidelity.explainers.imported import is_there, read_saliency
 from fidelity.files import atomic_path
 from fidelity.formulas import guard
-from fidelity.imported.locate import location
+from fidelity.imported.coco import ONLY
+from fidelity.imported.formats import masks_in
+from fidelity.imported.locate import FIELD, format_of, location, pattern_of
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 COLUMNS = ("case", "class", "file", "found")
 SHOWN = 3  # errors named; the rest is counted
@@ -37,10 +41,14 @@ def main(
 
     Raises:
         InputError: maps are missing (unless `missing: skip`) or cannot be used; says how many, and
-            names the first of them. Also where none at all was found.
+            names the first of them. Also where none at all was found, where two cases or classes
+            have one file, or where it is not clear which class a file's only category is.
     """
     rows, problems = [], []
-    for case in read_cases(cases):
+    found_cases = list(read_cases(cases))
+    _check_only_category(settings, annotated)
+    _check_collisions(found_cases, settings, annotated, splits)
+    for case in found_cases:
         if case.split in splits:
             for cls in annotated:
                 if cls in case.masks:  # what is explained: a drawn mask may have no label
@@ -65,6 +73,53 @@ def main(
     logging.info("%d of %d maps found and readable", found, len(rows))
 
 
+def _check_only_category(settings: dict[str, Any], annotated: Collection[str]) -> None:
+    if format_of(settings) != "masks_json":
+        return
+    path = location(settings, "", "")
+    unnamed = [cls for cls in annotated if cls not in settings["classes"]]
+    masks = masks_in(path, settings["min_score"])
+    only = next(iter(masks.values()), {}) if len(annotated) > 1 and unnamed else {}
+    if ONLY in only and not set(unnamed) & set(only):
+        category = next(name for name in only if name != ONLY)
+        raise InputError(
+            f"the file has the one category {category!r}, and the data set {len(annotated)}"
+            " annotated classes",
+            file=path,
+            field="classes",
+            remedy=f"Name the class that it shows: classes: {{{unnamed[0]}: {category}}}",
+        )
+
+
+def _check_collisions(
+    cases: Collection[Case],
+    settings: dict[str, Any],
+    annotated: Collection[str],
+    splits: Collection[str],
+) -> None:
+    """Refuse two cases, or two classes, whose maps would be one file: "/" becomes "_"."""
+    if format_of(settings) == "masks_json":
+        return
+    by_class = "class" in FIELD.findall(pattern_of(settings))
+    owners: dict[Path, tuple[str, str]] = {}
+    # Scored cases first: two others may share a name, as no map of theirs is read.
+    for case in sorted(cases, key=lambda case: case.split not in splits):
+        for me in [(case.case, cls) for cls in (annotated if by_class else [""])]:
+            try:
+                path = location(settings, *me)
+            except InputError:  # an id that leads out of the folder is reported with its map
+                continue
+            owner = owners.setdefault(path, me) if case.split in splits else owners.get(path, me)
+            if owner != me:
+                which, place = ("cases", 0) if owner[0] != me[0] else ("classes", 1)
+                raise InputError(
+                    f"the {which} {owner[place]!r} and {me[place]!r} have the same file name",
+                    file=path,
+                    field=me[0],
+                    remedy='Rename one of the two ("/" becomes "_" in file names)',
+                )
+
+
 def _look(
     case: Case, cls: str, settings: dict[str, Any], problems: list[InputError]
 ) -> tuple[str, str, str, int]:
@@ -82,12 +137,13 @@ def _look(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.cases,
-            snakemake.wildcards.explainer,
-            snakemake.params.settings,
-            snakemake.params.annotated,
-            snakemake.params.splits,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.cases,
+                snakemake.wildcards.explainer,
+                snakemake.params.settings,
+                snakemake.params.annotated,
+                snakemake.params.splits,
+                snakemake.output[0],
+            )

@@ -6,6 +6,7 @@ from typing import Any
 from fidelity.comparisons import compare
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.summary import load_scores
 
 
@@ -34,13 +35,14 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            diagnostic=snakemake.params.diagnostic,
-            partial=snakemake.params.partial,
-            comparisons=snakemake.output.comparisons,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                scores=snakemake.input.scores,
+                combos=snakemake.params.combos,
+                statistics=snakemake.params.statistics,
+                seed=snakemake.params.seed,
+                diagnostic=snakemake.params.diagnostic,
+                partial=snakemake.params.partial,
+                comparisons=snakemake.output.comparisons,
+            )

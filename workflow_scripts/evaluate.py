@@ -1,6 +1,7 @@
 """Tables on how well the classifiers of a data set classify."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fidelity.joblog import job_log
 
@@ -10,9 +11,13 @@ def main(
     classes_json: str,
     classifiers: Sequence[str],
     dataset: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+    outputs: Mapping[str, str],
     out_classification: str,
     out_confusion: str,
     out_calibration: str,
+    out_order: str,
 ) -> None:
     """Evaluate every classifier on every split.
 
@@ -21,9 +26,14 @@ def main(
         classes_json: classes.json of the data set, which says the task.
         classifiers: their names, in the same order.
         dataset: name of the data set.
+        statistics: replicates, alpha, cluster of the intervals.
+        seed: the config's seed.
+        outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
+            class names of its outputs.
         out_classification: CSV of metrics.
         out_confusion: CSV of the confusion matrices.
         out_calibration: CSV of the reliability bins.
+        out_order: CSV of the class that each output of these classifiers fits.
     """
     import pandas as pd
 
@@ -31,13 +41,28 @@ def main(
     from fidelity.files import read_json, write_csv
 
     task = read_json(classes_json)["task"]
-    tables = [
-        evaluate(read_predictions(path), dataset, name, task)
+    found = [
+        evaluate(
+            read_predictions(path),
+            dataset,
+            name,
+            task,
+            statistics=statistics,
+            seed=seed,
+            outputs=read_json(outputs[name]) if name in outputs else (),
+        )
         for path, name in zip(predictions, classifiers, strict=True)
     ]
-    outputs = (out_classification, out_confusion, out_calibration)
-    for parts, output in zip(zip(*tables, strict=True), outputs, strict=True):
-        write_csv(pd.concat(parts, ignore_index=True), output)
+    for part, path in (
+        ("classification", out_classification),
+        ("confusion", out_confusion),
+        ("calibration", out_calibration),
+        ("order", out_order),
+    ):
+        # Empty tables have no types to agree with; keep one so that its columns stay.
+        parts = [getattr(one, part) for one in found]
+        parts = [table for table in parts if len(table)] or parts[:1]
+        write_csv(pd.concat(parts, ignore_index=True), path)
 
 
 if __name__ == "__main__":
@@ -47,7 +72,11 @@ if __name__ == "__main__":
             snakemake.input.classes,
             snakemake.params.classifiers,
             snakemake.params.dataset,
+            snakemake.params.statistics,
+            snakemake.params.seed,
+            dict(zip(snakemake.params.ordered, snakemake.input.outputs, strict=True)),
             snakemake.output.classification,
             snakemake.output.confusion,
             snakemake.output.calibration,
+            snakemake.output.order,
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -70,18 +71,19 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.prepared,
-            snakemake.input.get("model") or None,
-            snakemake.params.settings,
-            snakemake.params.target,
-            snakemake.params.max_failed_cases,
-            snakemake.params.seed,
-            snakemake.params.compute,
-            snakemake.params.plugins,
-            snakemake.params.digest,
-            snakemake.output[0],
-            snakemake.input.get("fitted") or None,
-            "{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.prepared,
+                snakemake.input.get("model") or None,
+                snakemake.params.settings,
+                snakemake.params.target,
+                snakemake.params.max_failed_cases,
+                snakemake.params.seed,
+                snakemake.params.compute,
+                snakemake.params.plugins,
+                snakemake.params.digest,
+                snakemake.output[0],
+                snakemake.input.get("fitted") or None,
+                "{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
+            )

@@ -90,7 +90,7 @@ def main(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("image", help="the image's file (PNG, JPEG, TIFF, DICOM)")
+    parser.add_argument("image", help="the image's file (PNG, JPEG, TIFF, BMP, WebP, DICOM)")
     parser.add_argument(
         "--configfile",
         dest="config",

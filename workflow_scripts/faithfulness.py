@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -65,17 +66,18 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            list(snakemake.input.prepared),
-            snakemake.input.model,
-            snakemake.input.get("masks") or None,
-            snakemake.input.classes,
-            snakemake.params.settings,
-            snakemake.params.target,
-            snakemake.params.seed,
-            snakemake.params.compute,
-            snakemake.params.plugins,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                list(snakemake.input.prepared),
+                snakemake.input.model,
+                snakemake.input.get("masks") or None,
+                snakemake.input.classes,
+                snakemake.params.settings,
+                snakemake.params.target,
+                snakemake.params.seed,
+                snakemake.params.compute,
+                snakemake.params.plugins,
+                snakemake.output[0],
+            )

@@ -7,6 +7,7 @@ from typing import Any
 
 from fidelity.explainers.registry import method_of
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -38,13 +39,14 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.train,
-            snakemake.input.val,
-            snakemake.params.settings,
-            snakemake.params.seed,
-            snakemake.params.compute,
-            snakemake.output[0],
-            snakemake.params.digest,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.train,
+                snakemake.input.val,
+                snakemake.params.settings,
+                snakemake.params.seed,
+                snakemake.params.compute,
+                snakemake.output[0],
+                snakemake.params.digest,
+            )

@@ -6,14 +6,16 @@ from typing import Any
 from fidelity import lung_model
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images import intensity_of
+from fidelity.datasets.mask_values import mask_values_of
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
     cases: str,
     raw_dir: str,
     settings: dict[str, Any],
-    intensity: dict[str, Any],
+    reading: dict[str, Any],
     seed: int,
     compute: dict[str, Any],
     output: str,
@@ -25,7 +27,7 @@ def main(
         cases: cases.csv of a data set with lung masks.
         raw_dir: what `acquire` made; the data root is its `data`.
         settings: the config's `lung_model` without `components`.
-        intensity: the data set's keys `intensity` and `intensity_percentiles`.
+        reading: the data set's keys that say how images and masks are read.
         seed: the config's.
         compute: threads and device.
         output: the .safetensors file.
@@ -38,23 +40,25 @@ def main(
         read_cases(cases),
         Path(raw_dir) / "data",
         settings,
-        intensity_of(intensity),
+        intensity_of(reading),
         seed,
         compute,
         Path(output),
         digest,
+        mask_values_of(reading),
     )
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            raw_dir=snakemake.input.raw,
-            settings=snakemake.params.settings,
-            intensity=snakemake.params.intensity,
-            seed=snakemake.params.seed,
-            compute=snakemake.params.compute,
-            output=snakemake.output.model,
-            digest=snakemake.params.digest,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                cases=snakemake.input.cases,
+                raw_dir=snakemake.input.raw,
+                settings=snakemake.params.settings,
+                reading=snakemake.params.reading,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                output=snakemake.output.model,
+                digest=snakemake.params.digest,
+            )

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from fidelity import tables
+from fidelity.chance import qualities
+from fidelity.classifiers.class_order import CLASS_ORDER_NUMBERS
 from fidelity.files import write_text
 from fidelity.joblog import job_log
 
@@ -24,6 +26,7 @@ def main(
     lung_quality: str = "",
     dataset: str = "",
     checks: Sequence[str] = (),
+    class_order: str = "",
     counts: str = "",
 ) -> None:
     """Write all tables in three formats.
@@ -46,6 +49,7 @@ def main(
         dataset: key of the data set, for the tables of the lungs and of the cases.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
+        class_order: class_order.csv; empty without classifiers.
         counts: case_counts.csv.
     """
     statistics, families = settings["statistics"], settings["families"]
@@ -57,6 +61,9 @@ def main(
         if classification
         else None
     )
+    orders = tables.read_results(class_order, CLASS_ORDER_NUMBERS) if class_order else None
+    quality = qualities(classified, orders)
+    useless = {name for (_, name), found in quality.items() if not found.concludes}
     laid_out = tables.localization_tables(
         scored,
         statistics,
@@ -67,20 +74,21 @@ def main(
         diagnostic=settings["diagnostic"],
         seeds=tables.read_results(seeds, tables.SEED_NUMBERS),
         bases=settings["bases"],
-        quality=tables.quality_by_classifier(classified),
+        quality=quality,
         confounded=settings["confounded"],
     )
-    laid_out += tables.comparison_tables(compared, statistics, families)
+    laid_out += tables.comparison_tables(compared, statistics, families, useless)
     stratified = tables.read_results(strata, tables.LOCALIZATION_NUMBERS)
     laid_out += tables.strata_tables(stratified, statistics, families, unit)
     modelled = tables.read_results(mixed_model, tables.MODEL_NUMBERS)
     laid_out += tables.model_tables(modelled, statistics, unit)
     if classified is not None:
         laid_out.append(tables.classification_table(classified))
-    laid_out += tables.check_tables(checks, families)
+    laid_out += tables.check_tables(checks, families, useless)
     if lung_quality:
         measured = tables.read_results(lung_quality, tables.LUNG_NUMBERS)
         laid_out.append(tables.lung_table(measured, dataset))
+    laid_out = tables.with_chance_notes(laid_out, quality, settings["bases"])
     if counts:
         laid_out.append(tables.cases_table(tables.read_results(counts, ["n"]), dataset))
     write_text(markdown, tables.to_markdown(laid_out))
@@ -113,5 +121,6 @@ if __name__ == "__main__":
             lung_quality=snakemake.input.get("lung_quality", ""),
             dataset=snakemake.wildcards.dataset,
             checks=list(snakemake.input.checks),
+            class_order=snakemake.input.get("class_order", ""),
             counts=snakemake.input.counts,
         )

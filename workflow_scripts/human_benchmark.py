@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.datasets.cases import read_cases
+from fidelity.datasets.mask_values import mask_values_of
 from fidelity.files import write_csv
 from fidelity.human_benchmark import hit_rates, read_points
 from fidelity.joblog import job_log
@@ -16,6 +17,7 @@ def main(
     dataset: str,
     statistics: dict[str, Any],
     seed: int,
+    reading: dict[str, Any],
     output: str,
 ) -> None:
     """Write human_benchmark.csv.
@@ -27,11 +29,18 @@ def main(
         dataset: name of the data set.
         statistics: replicates, alpha and cluster.
         seed: the config's seed.
+        reading: the data set's keys that say how images and masks are read.
         output: the CSV to write.
     """
     root = Path(raw_dir) / "data"
     table = hit_rates(
-        read_cases(cases), root, read_points(root / points), dataset, statistics, seed
+        read_cases(cases),
+        root,
+        read_points(root / points),
+        dataset,
+        statistics,
+        seed,
+        mask_values_of(reading),
     )
     write_csv(table, output)
 
@@ -45,5 +54,6 @@ if __name__ == "__main__":
             dataset=snakemake.params.dataset,
             statistics=snakemake.params.statistics,
             seed=snakemake.params.seed,
+            reading=snakemake.params.reading,
             output=snakemake.output[0],
         )

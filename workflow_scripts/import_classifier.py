@@ -26,24 +26,25 @@ def main(
     import pandas as pd
 
     from fidelity.classifiers import store
+    from fidelity.classifiers.foreign import classifier_of
     from fidelity.classifiers.labels import head_of
     from fidelity.classifiers.train import COLUMNS
+    from fidelity.classifiers.weights_file import read_foreign
     from fidelity.files import read_json, write_csv
 
     classes = read_json(classes_json)
-    names, activation = head_of(settings, classes)
-    classifier = store.load_foreign(
+    foreign = read_foreign(
         settings["weights"],
         settings["architecture"],
-        names,
-        activation=activation,
         image_size=image_size,
-        mean=settings.get("mean"),
-        std=settings.get("std"),
         trusted=bool(settings.get("trusted", False)),
         plugins=plugins,
-        output_names=settings.get("outputs"),
+        entry=settings.get("weights_entry"),
     )
+    _, activation = head_of(settings, classes, foreign.by_name)
+    order = foreign.order(settings.get("classes"), classes["classes"], activation)
+    names, activation = head_of({**settings, "classes": order}, classes, foreign.by_name)
+    classifier = classifier_of(foreign, names, activation, {**settings, "training": None})
     store.save(classifier, out_model)
     write_csv(pd.DataFrame(columns=COLUMNS), out_training)
 

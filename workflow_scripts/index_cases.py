@@ -7,9 +7,11 @@ from typing import Any
 from fidelity.datasets import index
 from fidelity.datasets.cases import write_cases
 from fidelity.datasets.left_out import write_quarantine
+from fidelity.datasets.listing import source_digest
 from fidelity.errors import InputError, under
 from fidelity.files import write_text
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.near import suggestion
 
 
@@ -60,16 +62,23 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            raw_dir=snakemake.input.raw,
-            name=snakemake.wildcards.dataset,
-            settings=snakemake.params.settings,
-            source=snakemake.params.settings["source"],
-            targets=snakemake.params.targets,
-            cases=snakemake.output.cases,
-            quarantine=snakemake.output.quarantine,
-            classes=snakemake.output.classes,
-            near_duplicates=snakemake.output.near_duplicates,
-            counts=snakemake.output.counts,
-        )
+    # The folder's own time is that of `acquire`; what counts is the files that the source reads.
+    files = source_digest(
+        (Path(snakemake.input.raw) / "data").resolve(),
+        snakemake.params.settings["source"],
+        snakemake.params.settings,
+    )
+    with job_log(snakemake.log[0]), results_of(snakemake, files) as there:
+        if not there:
+            main(
+                raw_dir=snakemake.input.raw,
+                name=snakemake.wildcards.dataset,
+                settings=snakemake.params.settings,
+                source=snakemake.params.settings["source"],
+                targets=snakemake.params.targets,
+                cases=snakemake.output.cases,
+                quarantine=snakemake.output.quarantine,
+                classes=snakemake.output.classes,
+                near_duplicates=snakemake.output.near_duplicates,
+                counts=snakemake.output.counts,
+            )

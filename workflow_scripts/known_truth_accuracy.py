@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -78,14 +79,15 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.prepared),
-            snakemake.input.raw,
-            snakemake.input.model,
-            snakemake.input.classes,
-            snakemake.params.mark_class,
-            snakemake.params.compute,
-            snakemake.params.plugins,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.prepared),
+                snakemake.input.raw,
+                snakemake.input.model,
+                snakemake.input.classes,
+                snakemake.params.mark_class,
+                snakemake.params.compute,
+                snakemake.params.plugins,
+                snakemake.output[0],
+            )

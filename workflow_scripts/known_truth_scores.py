@@ -11,6 +11,7 @@ from fidelity.datasets.phantom_retouch import read_mark
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.files import read_json, write_parquet
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.known_truth.truths import score_truths
 from fidelity.masks import RLE, encode
 
@@ -49,13 +50,14 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            list(snakemake.input.prepared),
-            snakemake.input.raw,
-            snakemake.input.classes,
-            snakemake.params.mark_class,
-            snakemake.params.settings,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                list(snakemake.input.prepared),
+                snakemake.input.raw,
+                snakemake.input.classes,
+                snakemake.params.mark_class,
+                snakemake.params.settings,
+                snakemake.output[0],
+            )

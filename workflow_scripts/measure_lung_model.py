@@ -9,8 +9,10 @@ import pandas as pd
 from fidelity import lung_model
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images import intensity_of
+from fidelity.datasets.mask_values import mask_values_of
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -19,7 +21,7 @@ def main(
     model: str,
     dataset: str,
     components: int,
-    intensity: dict[str, Any],
+    reading: dict[str, Any],
     statistics: dict[str, Any],
     seed: int,
     compute: dict[str, Any],
@@ -34,7 +36,7 @@ def main(
         model: what `fit_lung_model` wrote.
         dataset: key of the data set.
         components: see `lung_model.largest_components`.
-        intensity: the data set's keys `intensity` and `intensity_percentiles`.
+        reading: the data set's keys that say how images and masks are read.
         statistics: replicates and alpha.
         seed: the config's.
         compute: threads and device.
@@ -43,7 +45,11 @@ def main(
     """
     predict = lung_model.predictor(Path(model), components, compute)
     measured = lung_model.measure(
-        read_cases(cases), Path(raw_dir) / "data", intensity_of(intensity), predict
+        read_cases(cases),
+        Path(raw_dir) / "data",
+        intensity_of(reading),
+        predict,
+        mask_values_of(reading),
     )
     rows = lung_model.summary(
         measured, dataset, seed, statistics["replicates"], statistics["alpha"]
@@ -54,17 +60,18 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            raw_dir=snakemake.input.raw,
-            model=snakemake.input.model,
-            dataset=snakemake.wildcards.dataset,
-            components=snakemake.params.components,
-            intensity=snakemake.params.intensity,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            compute=snakemake.params.compute,
-            scores=snakemake.output.scores,
-            quality=snakemake.output.quality,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                cases=snakemake.input.cases,
+                raw_dir=snakemake.input.raw,
+                model=snakemake.input.model,
+                dataset=snakemake.wildcards.dataset,
+                components=snakemake.params.components,
+                reading=snakemake.params.reading,
+                statistics=snakemake.params.statistics,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                scores=snakemake.output.scores,
+                quality=snakemake.output.quality,
+            )

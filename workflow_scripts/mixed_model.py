@@ -4,10 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.chance import useless
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.mixed_model import mixed_model
 from fidelity.summary import load_scores
+from fidelity.tables.layout import CLASSIFICATION_NUMBERS, read_results
 
 
 def main(
@@ -17,6 +20,7 @@ def main(
     families: Mapping[str, str],
     bases: Mapping[str, str],
     output: str,
+    classification: str = "",
 ) -> None:
     """Write the terms of the model, or why there are none.
 
@@ -27,20 +31,25 @@ def main(
         families: explainer → perturbation, cam, gradient, null or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
         output: the CSV to write.
+        classification: classification.csv; empty without classifiers. Those that are no better than
+            chance are left out.
     """
-    table = mixed_model(load_scores(scores, combos), statistics, families, bases)
+    rated = read_results(classification, CLASSIFICATION_NUMBERS) if classification else None
+    table = mixed_model(load_scores(scores, combos), statistics, families, bases, useless(rated))
     for (split, name), part in table.groupby(["split", "class"], sort=False):
         logging.info("%s, %s: %s", split, name, part["status"].iloc[0])
     write_csv(table, output)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            families=snakemake.params.families,
-            bases=snakemake.params.bases,
-            output=snakemake.output.mixed_model,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                scores=snakemake.input.scores,
+                combos=snakemake.params.combos,
+                statistics=snakemake.params.statistics,
+                families=snakemake.params.families,
+                bases=snakemake.params.bases,
+                output=snakemake.output.mixed_model,
+                classification=snakemake.input.get("classification", ""),
+            )

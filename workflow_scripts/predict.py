@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +78,13 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.prepared,
-            snakemake.input.model,
-            snakemake.input.classes,
-            snakemake.params.compute,
-            snakemake.params.plugins,
-            output=snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.prepared,
+                snakemake.input.model,
+                snakemake.input.classes,
+                snakemake.params.compute,
+                snakemake.params.plugins,
+                output=snakemake.output[0],
+            )

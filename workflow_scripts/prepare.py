@@ -10,6 +10,7 @@ from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
 from fidelity.files import read_json
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -56,13 +57,14 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            shard_csv=snakemake.input.shard,
-            raw_dir=snakemake.input.raw,
-            classes_json=snakemake.input.classes,
-            settings=snakemake.params.settings,
-            output=snakemake.output[0],
-            lung_model=snakemake.input.get("lung_model", ""),
-            lung=snakemake.params.lung,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                shard_csv=snakemake.input.shard,
+                raw_dir=snakemake.input.raw,
+                classes_json=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
+                lung_model=snakemake.input.get("lung_model", ""),
+                lung=snakemake.params.lung,
+            )

@@ -10,6 +10,7 @@ from fidelity.cohort import explained_cases
 from fidelity.datasets.prepared_list import listed
 from fidelity.files import read_json, write_parquet
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.map_scoring import score_maps
 from fidelity.metrics.ranking_registry import select_ranking
 from fidelity.predictions import read_predictions
@@ -59,12 +60,13 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            listed(snakemake.input.prepared),
-            snakemake.input.get("predictions") or None,
-            snakemake.input.classes,
-            snakemake.params.settings,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                listed(snakemake.input.prepared),
+                snakemake.input.get("predictions") or None,
+                snakemake.input.classes,
+                snakemake.params.settings,
+                snakemake.output[0],
+            )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fidelity.files import write_parquet
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.maps import Sign
 from fidelity.masks import read_masks
 from fidelity.repeatability import compare_seeds
@@ -28,11 +29,12 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            list(snakemake.input.prepared),
-            list(snakemake.input.masks),
-            snakemake.params.sign,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                list(snakemake.input.prepared),
+                list(snakemake.input.masks),
+                snakemake.params.sign,
+                snakemake.output[0],
+            )

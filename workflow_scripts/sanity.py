@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 
 def main(
@@ -56,16 +57,17 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.prepared),
-            snakemake.input.classes,
-            snakemake.input.model,
-            snakemake.params.explainer,
-            snakemake.params.settings,
-            snakemake.params.target,
-            snakemake.params.seed,
-            snakemake.params.compute,
-            snakemake.params.plugins,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.prepared),
+                snakemake.input.classes,
+                snakemake.input.model,
+                snakemake.params.explainer,
+                snakemake.params.settings,
+                snakemake.params.target,
+                snakemake.params.seed,
+                snakemake.params.compute,
+                snakemake.params.plugins,
+                snakemake.output[0],
+            )

@@ -14,6 +14,7 @@ from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.files import read_json, write_parquet
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.masks import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
@@ -83,13 +84,14 @@ def _cases(prepared: Sequence[str], spacing: tuple[float, float] | None) -> Iter
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.masks,
-            snakemake.input.status,
-            listed(snakemake.input.prepared),
-            snakemake.input.get("predictions") or None,
-            snakemake.input.classes,
-            snakemake.params.settings,
-            dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.masks,
+                snakemake.input.status,
+                listed(snakemake.input.prepared),
+                snakemake.input.get("predictions") or None,
+                snakemake.input.classes,
+                snakemake.params.settings,
+                dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
+            )

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from fidelity import tables
+from fidelity.chance import qualities
+from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.figures import overview, style
 from fidelity.files import write_csv, write_text
 from fidelity.inputs import input_table
@@ -48,7 +50,8 @@ def main(
     classified = _joined(classification, tables.CLASSIFICATION_NUMBERS)
     beside = input_table(scored, datasets, metric, binarization)
     write_csv(beside, inputs_table)
-    write_text(inputs_markdown, tables.to_markdown(input_tables(beside, datasets)))
+    laid_out = input_tables(beside, datasets, qualities(classified))
+    write_text(inputs_markdown, tables.to_markdown(laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *COMBO[1:], "class", "metric"]
@@ -60,9 +63,7 @@ def main(
 
 def _joined(paths: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
     if not paths:  # a study of null baselines alone has no classifier
-        return pd.DataFrame(
-            columns=["dataset", "split", "classifier", "class", "metric", "value", "n"]
-        )
+        return pd.DataFrame(columns=CLASSIFICATION_COLUMNS)
     parts = [tables.read_results(path, numbers) for path in paths]
     # Empty tables have no types to agree with; keep one so that its columns stay.
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

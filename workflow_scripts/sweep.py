@@ -15,6 +15,7 @@ from fidelity.errors import InputError
 from fidelity.files import atomic_path
 from fidelity.frames import lung_in_frame, map_in_frame, reference_in_frame
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.curves import overlap_curves
 
@@ -104,10 +105,11 @@ def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFra
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            listed(snakemake.input.prepared),
-            snakemake.params.settings,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                listed(snakemake.input.prepared),
+                snakemake.params.settings,
+                snakemake.output[0],
+            )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,13 @@ def main(
     import torch
 
     from fidelity.classifiers import store
-    from fidelity.classifiers.architectures import build, normalisation
+    from fidelity.classifiers.architectures import build
     from fidelity.classifiers.data import read_examples
+    from fidelity.classifiers.foreign import initialise, input_normalisation
     from fidelity.classifiers.labels import check_every_class, head_of
     from fidelity.classifiers.model import Classifier, outputs_of
     from fidelity.classifiers.train import train as fit
+    from fidelity.classifiers.weights_file import read_foreign
     from fidelity.epochs import EpochStore
     from fidelity.files import read_json, write_csv
     from fidelity.seeding import seed_for
@@ -60,15 +63,27 @@ def main(
     own_seed = seed_for(seed, "train", settings.get("seed", 1))
     architecture, weights = settings["architecture"], settings.get("weights")
     pretrained = weights == "imagenet"
+    entry = settings.get("weights_entry")
+    foreign = None
+    if weights is not None and not pretrained:
+        foreign = read_foreign(
+            weights, architecture, image_size=image_size, plugins=plugins, entry=entry
+        )
     torch.manual_seed(own_seed)
     outputs = outputs_of(activation, len(names))
-    network = build(architecture, outputs, pretrained, image_size=image_size, plugins=plugins)
-    if weights is not None and not pretrained:
-        store.initialise(network, weights, architecture)
-    mean, std = normalisation(architecture, weights is not None, plugins)
-    mean, std = settings.get("mean") or mean, settings.get("std") or std
+    network = build(
+        architecture,
+        outputs,
+        pretrained,
+        image_size=image_size,
+        channels=foreign.channels if foreign else None,
+        plugins=plugins,
+    )
+    if foreign is not None:
+        initialise(network, foreign)
+    mean, std = input_normalisation(architecture, settings, plugins, foreign)
     classifier = Classifier(
-        network, architecture, names, activation, len(mean), tuple(mean), tuple(std), image_size
+        network, architecture, names, activation, len(mean), mean, std, image_size
     )
     epochs = EpochStore(Path(out_model), digest)
     table = fit(classifier, training, validation, settings["training"], own_seed, compute, epochs)
@@ -86,17 +101,18 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            snakemake.input.train,
-            snakemake.input.val,
-            snakemake.input.classes,
-            snakemake.params.settings,
-            snakemake.params.seed,
-            snakemake.params.compute,
-            snakemake.params.image_size,
-            snakemake.params.plugins,
-            snakemake.params.digest,
-            out_model=snakemake.output.model,
-            out_training=snakemake.output.training,
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                snakemake.input.train,
+                snakemake.input.val,
+                snakemake.input.classes,
+                snakemake.params.settings,
+                snakemake.params.seed,
+                snakemake.params.compute,
+                snakemake.params.image_size,
+                snakemake.params.plugins,
+                snakemake.params.digest,
+                out_model=snakemake.output.model,
+                out_training=snakemake.output.training,
+            )

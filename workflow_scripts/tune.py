@@ -7,6 +7,7 @@ from typing import Any
 from fidelity.cohort import explained_cases
 from fidelity.files import write_csv
 from fidelity.joblog import job_log
+from fidelity.kept import results_of
 from fidelity.metrics.conventions import policy_for
 from fidelity.tuning import tune
 
@@ -38,10 +39,11 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            list(snakemake.input.maps),
-            list(snakemake.input.prepared),
-            snakemake.params.settings,
-            snakemake.output[0],
-        )
+    with job_log(snakemake.log[0]), results_of(snakemake) as there:
+        if not there:
+            main(
+                list(snakemake.input.maps),
+                list(snakemake.input.prepared),
+                snakemake.params.settings,
+                snakemake.output[0],
+            )

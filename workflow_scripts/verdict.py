@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from fidelity.classifiers.class_order import CLASS_ORDER_NUMBERS
 from fidelity.comparisons import TESTS
 from fidelity.files import write_text
 from fidelity.joblog import job_log
@@ -44,6 +45,7 @@ def main(
     lung_from: str = "",
     faithfulness: str = "",
     stability: str = "",
+    class_order: str = "",
     cases: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
@@ -66,6 +68,7 @@ def main(
         lung_from: the data set that taught it.
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
         stability: stability.csv.
+        class_order: class_order.csv; empty without classifiers.
         cases: `counts` (case_counts.csv), `pairs` (near_duplicates.csv), `means` and `comparisons`
             (without the near-duplicates), `searched` (whether these were searched for).
     """
@@ -79,6 +82,7 @@ def main(
         lung_from,
         read_results(faithfulness, TESTS) if faithfulness else None,
         read_results(stability, STABILITY_NUMBERS) if stability else None,
+        read_results(class_order, CLASS_ORDER_NUMBERS) if class_order else None,
         cases=_case_tables(cases) if cases else None,
     )
     study = Study(statistics, families, bases, confounded)
@@ -122,6 +126,7 @@ if __name__ == "__main__":
             lung_from=snakemake.params.lung_from,
             faithfulness=snakemake.input.get("faithfulness", ""),
             stability=snakemake.input.stability,
+            class_order=snakemake.input.get("class_order", ""),
             cases={
                 "counts": snakemake.input.counts,
                 "pairs": snakemake.input.near_duplicates,

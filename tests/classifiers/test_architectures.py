@@ -8,8 +8,9 @@ from torchvision.models import get_model_weights
 from fidelity.classifiers import architectures
 from fidelity.classifiers.architectures import build, current_names, normalisation
 from fidelity.classifiers.cam_layers import cam_layer, cam_size
+from fidelity.classifiers.foreign import initialise
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.store import initialise
+from fidelity.classifiers.weights_file import read_foreign
 from fidelity.errors import InputError
 
 
@@ -248,7 +249,7 @@ def test_a_torchvision_file_by_path_starts_a_densenet(tmp_path):
     torch.save(state, tmp_path / "densenet121.pth")
     torch.manual_seed(2)
     network = build("densenet121", 3)
-    fresh = initialise(network, tmp_path / "densenet121.pth", "densenet121")
+    fresh = initialise(network, read_foreign(tmp_path / "densenet121.pth", "densenet121"))
     assert fresh == ["classifier.bias", "classifier.weight"]
     key = "features.denseblock4.denselayer16.conv2.weight"
     assert torch.equal(network.state_dict()[key], current_names(state)[key])

@@ -3,8 +3,18 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from fidelity.classifiers.evaluate import calibration_error, evaluate, read_predictions, reliability
+from fidelity.classifiers import evaluate as module
+from fidelity.classifiers.evaluate import calibration_error, read_predictions, reliability
 from fidelity.errors import InputError
+
+STATISTICS = {"replicates": 400, "alpha": 0.05, "cluster": "patient"}
+
+
+def evaluate(predictions, dataset, classifier, task, **changes):
+    """The first three tables of an evaluation."""
+    given = {"statistics": STATISTICS, "seed": 1, **changes}
+    found = module.evaluate(predictions, dataset, classifier, task, **given)
+    return found.classification, found.confusion, found.calibration
 
 
 def table(labels, scores, classes, split="test"):

@@ -121,6 +121,18 @@ def test_another_training_does_not_resume(examples, held_out, tmp_path, change):
     assert equal(expected, found)
 
 
+def test_a_try_of_other_settings_costs_no_epoch(examples, held_out, undisturbed, tmp_path, caplog):
+    model = tmp_path / "model.safetensors"
+    for seed, after in ((9, 1), (7, 5), (8, 1)):  # the oldest is dropped
+        with pytest.raises(Killed):
+            run(examples, held_out, Killing(model, "code", after=after), seed=seed)
+    assert len(list(tmp_path.rglob("*.pt"))) == 2
+    caplog.set_level(logging.INFO)
+    again, _ = run(examples, held_out, EpochStore(model, "code"))
+    assert "resumes after epoch 5" in caplog.text
+    assert equal(undisturbed[0], again)
+
+
 def test_a_damaged_state_is_not_used(examples, held_out, undisturbed, tmp_path, caplog):
     model = tmp_path / "model.safetensors"
     with pytest.raises(Killed):

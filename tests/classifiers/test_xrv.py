@@ -6,6 +6,8 @@ import torch
 import torchxrayvision as package
 
 from fidelity.classifiers import store, xrv
+from fidelity.classifiers.checkpoint import read_checkpoint
+from fidelity.classifiers.foreign import load_foreign
 from fidelity.errors import InputError
 
 NAME = "xrv:densenet121-res224-nih"
@@ -20,7 +22,7 @@ def original():
 def test_chosen_outputs_are_the_package_s_logits(original, tmp_path):
     state = original.state_dict() | {"op_threshs": torch.full((18,), 0.2)}
     torch.save(state, tmp_path / "xrv.pt")
-    classifier = store.load_foreign(
+    classifier = load_foreign(
         tmp_path / "xrv.pt",
         NAME,
         ("COVID-19", "Non-COVID", "Effusion"),
@@ -41,7 +43,7 @@ def test_chosen_outputs_are_the_package_s_logits(original, tmp_path):
 def test_the_package_s_pickled_module_is_refused_with_the_way_out(original, tmp_path):
     torch.save(original, tmp_path / "nih.pt")
     with pytest.raises(InputError, match=r"refused.*Export it once"):
-        store.read_state_dict(tmp_path / "nih.pt")
+        read_checkpoint(tmp_path / "nih.pt")
 
 
 @pytest.mark.parametrize("output", ["", "Normal"])

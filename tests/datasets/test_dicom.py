@@ -14,12 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSLossless,
+    RLELossless,
+)
 from small_data import write_image
 from small_dicom import PATIENT, dicom_bytes, dicom_dataset, lut
 
-from fidelity.datasets.dicom import decode_dicom, dicom_spacing
-from fidelity.datasets.images import Intensity, decode_image, read_image
+from fidelity.datasets.dicom import NO_PREAMBLE, NO_SYNTAX, decode_dicom, dicom_spacing
+from fidelity.datasets.images import FULL, Findings, Intensity, decode_image, read_image
 from fidelity.datasets.index import index_cases
 from fidelity.datasets.prepare import prepare_case
 from fidelity.errors import InputError
@@ -278,6 +283,69 @@ def test_a_name_without_the_mark_is_refused():
         decode_image(b"hello" * 100, "x.dcm")
 
 
+def _without(data: bytes, *, preamble: bool = False, syntax: bool = False, meta: bool = False):
+    """Leave out the preamble, the Transfer Syntax UID or the whole File Meta Information."""
+    head, body = data[:132], data[132:]
+    if syntax:
+        at = body.index(b"\x02\0\x10\0UI")
+        length = int.from_bytes(body[at + 6 : at + 8], "little")
+        body = body[:at] + body[at + 8 + length :]
+        group = int.from_bytes(body[8:12], "little") - 8 - length
+        body = body[:8] + group.to_bytes(4, "little") + body[12:]
+    if meta:
+        body = body[12 + int.from_bytes(body[8:12], "little") :]
+    return body if preamble or meta else head + body
+
+
+def _implicit(pixels: np.ndarray, **elements) -> bytes:
+    header = dicom_dataset(pixels, **elements)
+    header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    buffer = io.BytesIO()
+    header.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("make", [dicom_bytes, _implicit])
+@pytest.mark.parametrize(
+    "left_out",
+    [{"syntax": True}, {"preamble": True}, {"preamble": True, "syntax": True}, {"meta": True}],
+    ids=["syntax", "preamble", "both", "meta"],
+)
+def test_files_without_preamble_or_transfer_syntax_are_read(make, left_out):
+    data = _without(make(GREY, PixelSpacing=[0.2, 0.3]), **left_out)
+    found = Findings()
+    np.testing.assert_array_equal(decode_image(data, "x", FULL, found), GREY)
+    np.testing.assert_array_equal(decode_image(data, "x.dcm"), GREY)
+    assert found.notes == [NO_PREAMBLE if left_out == {"preamble": True} else NO_SYNTAX]
+    assert dicom_spacing(data, "x") == ((0.2, 0.3), "PixelSpacing")
+
+
+def test_compressed_pixels_without_transfer_syntax_are_refused():
+    header = dicom_dataset(GREY)
+    header.compress(RLELossless)
+    buffer = io.BytesIO()
+    header.save_as(buffer, enforce_file_format=True)
+    with pytest.raises(InputError, match="compression is not known"):
+        decode_image(_without(buffer.getvalue(), syntax=True), "x.dcm")
+
+
+def test_what_a_file_leaves_to_be_assumed_is_reported_once(tmp_path, caplog):
+    write_image(tmp_path / "m.png", np.zeros(GREY.shape, np.uint8))
+    rows = ["case,split,label,image,mask:A"]
+    for number in range(4):
+        data = dicom_bytes(GREY + np.uint8(number))
+        data = _without(data, syntax=True) if number else data
+        (tmp_path / f"{number}.dcm").write_bytes(data)
+        rows.append(f"{number},test,A,{number}.dcm,m.png")
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    keys = {"table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none"}
+    cases, left_out, _ = index_cases("table", tmp_path, keys | {"near_duplicates": "off"})
+    assert len(cases) == 4
+    assert not left_out
+    said = [r.getMessage() for r in caplog.records if "Transfer Syntax" in r.getMessage()]
+    assert said == [f"3 files {NO_SYNTAX}"]
+
+
 def test_a_transfer_syntax_that_is_no_uid():
     file = bytearray(SMALL_FILE)
     file[272] = 92  # the tag of the transfer syntax's element, found by the fuzz test below
@@ -288,9 +356,11 @@ def test_a_transfer_syntax_that_is_no_uid():
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_damage_is_an_input_error_that_tells_no_patient(data):
-    file = bytearray(SMALL_FILE)
+    bare = data.draw(st.booleans())
+    file = bytearray(_without(SMALL_FILE, preamble=True, syntax=True) if bare else SMALL_FILE)
+    first = 0 if bare else 128
     for _ in range(data.draw(st.integers(1, 6))):
-        file[data.draw(st.integers(128, len(file) - 1))] = data.draw(st.integers(0, 255))
+        file[data.draw(st.integers(first, len(file) - 1))] = data.draw(st.integers(0, 255))
     said = ""
     try:
         image = decode_image(bytes(file), "x.dcm")

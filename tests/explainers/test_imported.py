@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+import check_imported
 from fidelity import settings as config_settings
+from fidelity.datasets.cases import Case, write_cases
 from fidelity.errors import InputError
 from fidelity.explainers import imported
 from fidelity.explainers.base import Context, Task
@@ -305,3 +307,166 @@ def test_the_config_is_refused_before_anything_runs(tmp_path, monkeypatch, entry
     config_settings.load(_study(folder="maps/{dataset}", format="npy"))
     with pytest.raises(InputError, match=words):
         config_settings.load(_study(**entry))
+
+
+def test_axes_of_length_one_are_dropped_wherever_they_stand(tmp_path):
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    for number, shape in enumerate([(3, 4, 1), (1, 3, 4, 1), (1, 1, 3, 4), (1, 3, 4)]):
+        np.save(tmp_path / f"{number}.npy", values.reshape(shape))
+        found, _ = formats.read(tmp_path / f"{number}.npy", "npy", "a", "x", "auto")
+        assert np.array_equal(found, values)
+    np.save(tmp_path / "rgb.npy", np.zeros((3, 4, 3)))
+    _refused(tmp_path / "rgb.npy", "npy", "shape")
+
+
+def test_heat_in_the_alpha_channel_is_refused(tmp_path):
+    heat = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    for name, layers in (
+        ("black", [heat * 0] * 3 + [heat]),
+        ("red", [heat * 0, heat * 0, heat, heat]),
+    ):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.stack(layers, -1))
+        _refused(tmp_path / f"{name}.png", "png", "alpha", kind="map")
+    cv2.imwrite(str(tmp_path / "opaque.png"), np.stack([heat] * 3 + [heat * 0 + 255], -1))
+    assert np.array_equal(formats.read(tmp_path / "opaque.png", "png", "a", "x", "map")[0], heat)
+
+
+LEFT, RIGHT = np.zeros((2, 60, 90), bool)
+LEFT[10:30, 5:20], RIGHT[5:50, 60:80] = True, True
+
+
+def _written(path, content):
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def _counts(mask):
+    flat = mask.flatten(order="F").astype(int)
+    ends = [0, *(np.flatnonzero(np.diff(flat)) + 1).tolist(), flat.size]
+    return [0] * int(flat[0]) + np.diff(ends).tolist()
+
+
+def _result(image, category, mask, **more):
+    return {"image_id": image, "category_id": category, "segmentation": encode(mask), **more}
+
+
+def _found(case, entry):
+    return map_in_frame(_map(case, entry), case, "original", "positive") > 0
+
+
+def test_uncompressed_run_lengths(case, tmp_path):
+    content = {case.case: {"a": {"size": [60, 90], "counts": _counts(RIGHT)}}}
+    entry = _entry(file=_written(tmp_path / "m.json", content))
+    assert np.array_equal(_found(case, entry), RIGHT)
+    content[case.case]["a"]["counts"][0] += 1
+    entry = _entry(file=_written(tmp_path / "n.json", content))
+    with pytest.raises(InputError, match="add up to 5401"):
+        _map(case, entry)
+
+
+def test_coco_results(case, tmp_path):
+    results = [
+        _result(case.case, 7, LEFT, score=0.9),
+        _result(case.case, 7, RIGHT, score=0.6),
+        _result("other", 7, LEFT, score=0.3),
+    ]
+    entry = _entry(file=_written(tmp_path / "r.json", results))
+    assert np.array_equal(_found(case, entry), LEFT | RIGHT)
+    assert np.array_equal(_found(case, {**entry, "min_score": 0.7}), LEFT)
+    assert not _found(replace(case, case="other"), entry).any()  # looked at, nothing found
+    assert np.array_equal(_found(case, {**entry, "classes": {"a": 7}}), LEFT | RIGHT)
+    with pytest.raises(InputError, match="no map of the case"):
+        _map(case, {**entry, "classes": {"a": 8}})
+    with pytest.raises(InputError, match="no map of the case"):
+        _map(replace(case, case="third"), entry)
+    # Two categories: which is meant must be said.
+    entry = _entry(file=_written(tmp_path / "two.json", [*results, _result("x", 1, LEFT)]))
+    with pytest.raises(InputError, match="no map of the case"):
+        _map(case, entry)
+    assert np.array_equal(_found(case, {**entry, "classes": {"a": "7"}}), LEFT | RIGHT)
+
+
+def test_a_whole_coco_file(case, tmp_path):
+    box = [10, 20, 40, 20, 40, 50, 10, 50]  # x, y
+    content = {
+        "images": [
+            {"id": 3, "file_name": f"test/{case.case}.png", "height": 60, "width": 90},
+            {"id": 4, "file_name": "test/empty.png", "height": 60, "width": 90},
+        ],
+        "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
+        "annotations": [
+            {"image_id": 3, "category_id": 1, "segmentation": [box]},
+            {"image_id": 3, "category_id": 2, "segmentation": encode(LEFT)},
+        ],
+    }
+    entry = _entry(file=_written(tmp_path / "c.json", content))
+    expected = np.zeros((60, 90), bool)
+    expected[20:50, 10:40] = True
+    assert np.array_equal(_found(case, entry), expected)
+    assert np.array_equal(_found(replace(case, case=f"test/{case.case}"), entry), expected)
+    assert np.array_equal(_found(case, {**entry, "classes": {"a": 2}}), LEFT)
+    assert not _found(replace(case, case="empty"), entry).any()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, "boxes are not read"),
+        ({"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]}, "polygons only"),
+        ({"image_id": 1, "segmentation": encode(LEFT)}, "category_id"),
+        ([1], "category_id"),
+        (_result("x", 1, LEFT, score="high"), "score"),
+        ({"image_id": 1, "category_id": 1, "segmentation": {"size": [60_000] * 2}}, "60000"),
+    ],
+)
+def test_coco_results_that_hold_no_mask(tmp_path, entry, words):
+    _written(tmp_path / "m.json", [entry])
+    _refused(tmp_path / "m.json", "masks_json", words)
+
+
+@pytest.fixture
+def checked(cases, tmp_path):
+    """Run `check_imported` on cases of given ids, splits and classes with a mask."""
+
+    def check(entry, *rows, annotated=("a",)):
+        found = [
+            Case(
+                case=name,
+                patient=name,
+                split=split,
+                labels=tuple(annotated),
+                image="i.png",
+                masks=dict.fromkeys(annotated, "m.png"),
+                width=90,
+                height=60,
+            )
+            for name, split in rows
+        ]
+        write_cases(tmp_path / "cases.csv", found)
+        output = str(tmp_path / "imported.csv")
+        check_imported.main(str(tmp_path / "cases.csv"), "mine", entry, annotated, ["test"], output)
+
+    return check
+
+
+def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
+    for name in ("a_1", "c", "c_x_y"):
+        np.save(tmp_path / f"{name}.npy", _ramp())
+    entry = _entry(folder=str(tmp_path), pattern="{case}.npy", missing="skip")
+    for split in ("test", "train"):
+        with pytest.raises(InputError, match="'a/1' and 'a_1'") as error:
+            checked(entry, ("a/1", "test"), ("a_1", split))
+        assert error.value.file.name == "a_1.npy"
+    checked(entry, ("c", "test"), ("a/1", "train"), ("a_1", "train"))  # read by nobody
+    by_class = {**entry, "pattern": "{case}_{class}.npy"}
+    with pytest.raises(InputError, match="'x/y' and 'x_y'"):
+        checked(by_class, ("c", "test"), annotated=("x/y", "x_y"))
+    checked({**by_class, "classes": {"x/y": "other"}}, ("c", "test"), annotated=("x/y", "x_y"))
+
+
+def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp_path):
+    entry = _entry(file=_written(tmp_path / "r.json", [_result("c", 7, LEFT)]), missing="skip")
+    checked(entry, ("c", "test"))
+    with pytest.raises(InputError, match="one category '7'.*classes: {a: 7}"):
+        checked(entry, ("c", "test"), annotated=("a", "b"))
+    checked({**entry, "classes": {"a": 7, "b": 8}}, ("c", "test"), annotated=("a", "b"))

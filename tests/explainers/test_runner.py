@@ -184,6 +184,32 @@ def test_batches_of_other_settings_or_code_are_not_resumed(shard, tmp_path, coun
     assert len(calls) == 5
 
 
+def test_a_failed_try_of_other_settings_costs_no_batch(shard, tmp_path, counted):
+    calls, bad = counted
+    bad.add("case 4")
+    for fingerprint in ("f", "g"):
+        with pytest.raises(InputError):
+            _run(shard, tmp_path, fingerprint=fingerprint)
+    bad.clear()
+    calls.clear()
+    _run(shard, tmp_path)
+    assert calls == ["case 4"]
+
+
+def test_batches_of_a_shard_prepared_otherwise_are_not_resumed(shard, tmp_path, cases, counted):
+    """The same image files at another intensity window, under the same digests."""
+    calls, bad = counted
+    bad.add("case 4")
+    with pytest.raises(InputError):
+        _run(shard, tmp_path)
+    bad.clear()
+    calls.clear()
+    darker = [dataclasses.replace(case, image=case.image // 2) for case in cases]
+    write_prepared(shard, darker, {"image_size": 64, "classes": ["A", "B", "C"]})
+    _run(shard, tmp_path)
+    assert len(calls) == 5
+
+
 def test_a_damaged_batch_is_made_again(shard, tmp_path, counted):
     calls, bad = counted
     bad.add("case 4")
@@ -191,7 +217,8 @@ def test_a_damaged_batch_is_made_again(shard, tmp_path, counted):
         _run(shard, tmp_path)
     bad.clear()
     calls.clear()
-    (tmp_path / "maps" / ".partial" / "test-000" / "000001.h5").write_bytes(b"cut off")
+    (batch,) = (tmp_path / "maps" / ".partial" / "test-000").glob("*/000001.h5")
+    batch.write_bytes(b"cut off")
     _run(shard, tmp_path, rule={**RULE, "max_failed_cases": 1})
     assert calls == ["case 2", "case 3", "case 4"]  # the failed one is tried once more
 

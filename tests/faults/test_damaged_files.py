@@ -149,7 +149,7 @@ def test_a_batch_that_lost_a_record_is_made_again(tmp_path, caplog):
     def lose(file):
         del file["000001"]
 
-    _edit(tmp_path / "000000.h5", lose)
+    _edit(stored.folder / "000000.h5", lose)
     assert stored.load(0) is None
     assert "1 of 2 maps" in caplog.text
 

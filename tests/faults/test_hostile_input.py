@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 import masks_png
 from fidelity import settings as config_settings
 from fidelity.chexlocalize_maps import read_map
-from fidelity.classifiers.store import read_state_dict
+from fidelity.classifiers.checkpoint import read_checkpoint
 from fidelity.datasets import table
 from fidelity.datasets.cases import Case, read_cases, write_cases
 from fidelity.datasets.examine import check_inside
@@ -292,7 +292,7 @@ def test_checkpoints_and_arrays_with_changed_bytes(tmp_path, name, data):
     if not whole.exists():
         (CHECKPOINTS | ARRAYS)[name](whole)
     damaged.write_bytes(damage(whole.read_bytes(), data))
-    only_input_errors(read_state_dict if name in CHECKPOINTS else read_array, damaged)
+    only_input_errors(read_checkpoint if name in CHECKPOINTS else read_array, damaged)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_damage_that_had_a_traceback_for_an_answer(tmp_path, name, change, said)
     (CHECKPOINTS | ARRAYS)[name](path)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(InputError, match=rf"{name}.*{said}"):
-        (read_state_dict if name in CHECKPOINTS else read_array)(path)
+        (read_checkpoint if name in CHECKPOINTS else read_array)(path)
 
 
 def test_a_checkpoint_that_unpacks_to_much_more(tmp_path):
@@ -319,9 +319,9 @@ def test_a_checkpoint_that_unpacks_to_much_more(tmp_path):
         for name in source.namelist():
             packed.writestr(name, source.read(name))
     assert bomb.stat().st_size < 10_000
-    assert read_state_dict(plain)["w"].numel() == 1_000_000
+    assert read_checkpoint(plain).sets[""]["w"].numel() == 1_000_000
     with pytest.raises(InputError, match=r"bomb.pt.*compressed archive"):
-        read_state_dict(bomb)
+        read_checkpoint(bomb)
 
 
 # ---- config ----

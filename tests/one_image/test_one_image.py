@@ -166,6 +166,18 @@ def test_a_tuned_threshold_is_used_once_there_is_one(project, image):
     assert np.array_equal(answer.mask, answer.heat > np.float32(0.2))
 
 
+def test_a_fixed_threshold_may_be_that_of_the_class(project, image):
+    changes = _with(["cam"])
+    changes["binarizations"] = {
+        "each": {"method": "fixed", "threshold": {"COVID-19": 0.2, "Non-COVID": 0.7}}
+    }
+    trained = _trained(project, **changes)
+    for cls, threshold in changes["binarizations"]["each"]["threshold"].items():
+        answer = explain_image(trained, image, target=cls).answers[0]
+        assert answer.rule == f"each, above {threshold:.2f}"
+        assert np.array_equal(answer.mask, answer.heat > np.float32(threshold))
+
+
 def test_an_improbable_class_has_an_empty_mask_where_the_study_says_so(project, image):
     changes = {**_with(["cam"]), "postprocess": {"min_probability": 0.999}}
     answer = explain_image(_trained(project, **changes), image).answers[0]

@@ -189,7 +189,12 @@ def test_the_real_image_is_a_study_of_its_own(tmp_path):
     config = small_config()
     config["datasets"]["chexlocalize"] |= {"root": ".", "annotated_classes": names}
     config["classifiers"] = {
-        "net": {"architecture": "resnet18", "weights": "model.pt", "training": None}
+        "net": {
+            "architecture": "resnet18",
+            "weights": "model.pt",
+            "training": None,
+            "classes": names,
+        }
     }
     config["explain"] = {"splits": ["val"]}
     config["binarizations"] = {"fixed50": config["binarizations"]["fixed50"]}

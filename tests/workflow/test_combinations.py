@@ -1,6 +1,7 @@
 """Other ways in: a table of 16-bit TIFFs, a loaded checkpoint, plugins, seeds, no classifier."""
 
 import csv
+import json
 
 import cv2
 import numpy as np
@@ -128,6 +129,14 @@ def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study
     assert (repeated.n_seeds == 2).all()
     page = (table_study.folder / "results/mine/tables/tables.md").read_text()
     assert "Agreement between training seeds on mine, test split" in page
+    # The order of classes is in question only where weights were loaded.
+    order = pd.read_csv(table_study.folder / "results/mine/tables/class_order.csv")
+    assert set(order.classifier) == {"loaded"}
+    assert order[order.split == "test"]["class"].tolist() == ["sick", "well"]
+    rated = pd.read_csv(table_study.folder / "results/mine/tables/classification.csv")
+    auc = rated[(rated.metric == "macro_auc") & (rated.split == "test")]
+    assert (auc.chance == 0.5).all()
+    assert (auc.ci_low <= auc.ci_high).all()
 
 
 def test_null_baselines_alone(table_study):
@@ -138,6 +147,13 @@ def test_null_baselines_alone(table_study):
     assert table_study.jobs() == {}
     table = pd.read_csv(table_study.folder / "results/mine/tables/localization.csv")
     assert set(table.classifier) == {"none"}
+    verdict = json.loads(table_study.read("mine/tables/verdict.json"))
+    told = [found["numbers"] for found in verdict["chapters"][0]["headline"]]
+    (iou,) = table[
+        (table.metric == "iou") & (table["class"] == "opacity") & (table.protocol == "default")
+        & (table.split == "test")
+    ]["mean"]  # fmt: skip
+    assert [numbers["mean"] for numbers in told if "mean" in numbers] == [pytest.approx(iou)]
     assert (table_study.folder / "results/mine/figures/none/gallery-half.png").is_file()
 
 

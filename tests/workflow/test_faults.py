@@ -3,6 +3,7 @@
 One tiny study (a network of two layers, nine test images) for all of it.
 """
 
+import copy
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from small_study import TWO_LAYERS, Study, copy_project
@@ -57,7 +59,13 @@ def gated(classifier, image, target, seed):
     with made.open("a") as handle:
         handle.write("x")
     return np.random.default_rng(seed).random((4, 4))
+
+
+def broken(classifier, image, target, seed):
+    raise RuntimeError("a user's mistake")
 """
+REFUSING = "#!/bin/sh\necho 'sbatch: error: Invalid account' >&2\nexit 1\n"
+SLURM = ("--executor", "slurm", "--jobs", "2", "--default-resources", "slurm_account=x")
 PRIVATE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SHM = "mount -t tmpfs -o size=4k tmpfs /dev/shm && ! cat /dev/zero > /dev/shm/full 2>/dev/null"
 # The results on a disk with room for some of the maps, then with more; what the first run left.
@@ -137,7 +145,9 @@ def command(*arguments):
 
 
 def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+    found = {**os.environ, "OMP_NUM_THREADS": "1"}
+    found.pop("MAKELEVEL", None)  # of `make test`
+    return found
 
 
 def started(study, gate):
@@ -174,7 +184,7 @@ def workers(study):
 
 
 def batches(study):
-    return sorted(p.name for p in (study.folder / MAPS).parent.glob(".partial/test-000/*"))
+    return sorted(p.name for p in (study.folder / MAPS).parent.glob(".partial/test-000/*/*"))
 
 
 def explain_log(study):
@@ -211,6 +221,7 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     )
     assert second.returncode != 0
     assert "Directory cannot be locked" in second.stdout + second.stderr
+    assert f"Process {run.pid} is running in this folder" in second.stdout + second.stderr
     run.kill()
     run.wait()
     until(lambda: not workers(study))  # a worker that lived on would work for nothing
@@ -220,6 +231,11 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     assert not list((study.folder / "results/tiny").rglob("*.unfinished.*"))
 
     (study.folder / "gate").unlink()
+    killed = subprocess.run(
+        command(TABLE), cwd=study.folder, env=environment(), capture_output=True, text=True
+    )
+    assert killed.returncode != 0
+    assert "Then type: snakemake --unlock --configfile " in killed.stdout + killed.stderr
     unlocked = subprocess.run(
         command("--unlock"), cwd=study.folder, env=environment(), capture_output=True
     )
@@ -230,11 +246,48 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     assert study.read("tiny/tables/localization.csv") == expected
 
 
+def test_settings_that_fail_cost_nothing_of_what_was_finished(study, tmp_path, monkeypatch):
+    """A plugin that raises, another training and a refused submission; then the former config."""
+    expected = study.read("tiny/tables/localization.csv")
+    made = (study.folder / "made").read_text()
+    model = study.read("tiny/net/model.safetensors")
+    changed = copy.deepcopy(CONFIG)
+    changed["explainers"]["gated"]["method"] = "plugin:broken"
+    changed["classifiers"]["net"]["training"]["epochs"] = 2
+    study.write(changed)
+    assert "a user's mistake" in study.snakemake(TABLE, expect=1)
+    assert not (study.folder / MAPS).exists()
+    assert study.read("tiny/net/model.safetensors") != model
+
+    study.write(CONFIG)
+    assert study.jobs(TABLE)["explain"] == 1
+    assert "taken from" in explain_log(study)
+    assert "taken from" in (study.folder / "results/logs/tiny/net/train.log").read_text()
+
+    (tmp_path / "bin").mkdir()
+    sbatch = tmp_path / "bin" / "sbatch"
+    sbatch.write_text(REFUSING)
+    sbatch.chmod(0o755)
+    changed["classifiers"]["net"]["training"]["epochs"] = 1
+    study.write(changed)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
+        study.snakemake(MAPS, *SLURM, expect=1)
+    assert not (study.folder / MAPS).exists()  # Snakemake removes what was not even begun
+
+    study.write(CONFIG)
+    study.snakemake(TABLE)
+    assert (study.folder / "made").read_text() == made
+    assert study.read("tiny/net/model.safetensors") == model
+    assert study.read("tiny/tables/localization.csv") == expected
+
+
 def test_an_image_that_is_damaged_after_it_was_indexed_is_named(study):
     (image,) = (study.folder / "results/raw").glob("*/data/*/Test/*/images/covid_test_00001.png")
     image.write_bytes(image.read_bytes()[:100])
     prepared = "results/tiny/prepared/test-000.h5"
     (study.folder / prepared).unlink()
+    shutil.rmtree((study.folder / prepared).parent / ".kept")  # it would be taken from there
     printed = study.snakemake(prepared, expect=1)
     assert re.search(rf"ERROR .*{re.escape(image.name)}: the image is damaged or cut off", printed)
     assert not (study.folder / prepared).exists()
@@ -274,9 +327,9 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(study):
     left = files_of(study.folder / "left")
     added = sorted(set(left) - set(before))
     assert 0 < len(added) < 8
-    assert added == [
-        f"tiny/net/gated/maps/.partial/test-000/00000{n}.h5" for n in range(len(added))
-    ]
+    (batches,) = {Path(path).parent for path in added}
+    assert batches.parent == Path("tiny/net/gated/maps/.partial/test-000")
+    assert [Path(path).name for path in added] == [f"00000{n}.h5" for n in range(len(added))]
     assert all(left[path] == content for path, content in before.items())
 
     assert (study.folder / "room.status").read_text() == "0\n", then[-6000:]

@@ -1,5 +1,6 @@
 """Names made to do harm go through the whole DAG: to tables, pages, a picture, masks as files."""
 
+import copy
 import csv
 import json
 import re
@@ -189,6 +190,26 @@ def test_pages_show_names_as_text(hostile, name):
     assert not [a for a in page.attributes if a.startswith("on")]
     if name != "tables/verdict.html":  # which has no names of classes
         assert any(CLASSES[1] in text for text in page.texts)
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_the_family_of_a_plugin_decides_who_is_compared_and_no_map(hostile, in_file):
+    study, _ = hostile
+    config, plugin = copy.deepcopy(CONFIG), study.folder / "mine.py"
+    before = plugin.read_text()
+    if in_file:
+        plugin.write_text(f'family = "gradient"\n{before}')
+    else:
+        config["explainers"]["mine"]["family"] = "gradient"
+    study.write(config)
+    try:
+        planned = study.plan("tables")
+    finally:
+        plugin.write_text(before)
+        study.write(CONFIG)
+    assert {"ranks", "mixed_model", "verdict", "format_tables"} <= set(planned)
+    recomputed = {"acquire", "train", "predict", "explain", "binarize", "score", "rank"}
+    assert not recomputed & set(planned)
 
 
 def test_masks_as_png_stay_in_their_folder(hostile):

@@ -237,7 +237,7 @@ def _results(study):
         for part in ("small", "summary")
         for pattern in patterns
         for path in (folder / part).glob(pattern)
-        if path.is_file()
+        if path.is_file() and ".kept" not in path.parts
     }
     return {name: study.read(name) for name in names - TIMES}
 
@@ -341,4 +341,4 @@ def test_mistakes_stop_before_the_work(study, config, change, message):
         end = printed[printed.rindex("1 failed job, config") :]
         assert message in end
         assert "log: results/logs/small/" in end
-        assert "type the same command again" in end
+        assert "rerun the same command" in end

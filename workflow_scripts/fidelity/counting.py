@@ -38,6 +38,7 @@ class _Counter:
 
     def __init__(self) -> None:
         self.passes = Passes()
+        self.took: dict[str, float] = {}  # by a job whose results were taken back
         self.handles: list[Any] = []
         self.lock = Lock()
         self.thread = local()
@@ -119,14 +120,30 @@ def counted() -> Iterator[Passes]:
 
 def begin(log: str | Path) -> None:
     """Start a job's account: forget counts, and those that an earlier run of the job left."""
-    _counter.passes = Passes()
+    _counter.passes, _counter.took = Passes(), {}
     beside(log).unlink(missing_ok=True)
 
 
+def passes() -> dict[str, Any]:
+    """Give what this process has counted since `begin`, by the fields of `Passes`."""
+    return asdict(_counter.passes)
+
+
+def restore(counts: dict[str, Any], took: dict[str, float]) -> None:
+    """Account for results that were computed earlier: with what that took, not the taking back.
+
+    Args:
+        counts: what `passes` gave then.
+        took: seconds, cpu_seconds and peak_memory_mb.
+    """
+    _counter.passes, _counter.took = Passes(**counts), took
+
+
 def finish(log: str | Path) -> None:
-    """Write a job's counts beside its log; no file where no network ran."""
-    if _counter.passes.forward:
-        write_text(beside(log), json.dumps(asdict(_counter.passes)) + "\n")
+    """Write a job's counts beside its log; no file where no network ran and all was made now."""
+    if _counter.passes.forward or _counter.took:
+        took = {"took": _counter.took} if _counter.took else {}
+        write_text(beside(log), json.dumps(asdict(_counter.passes) | took) + "\n")
 
 
 def beside(log: str | Path) -> Path:

@@ -20,10 +20,14 @@ log = logging.getLogger(__name__)
 DAMAGE = (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
 
 
-class EpochStore:
-    """One file with the state of a training; it is no declared output of its job.
+# States of one training that are kept: a try of other settings costs no finished epoch.
+BOUND = 2
 
-    Snakemake deletes the outputs of a failed job, so the state is in a hidden folder beside them.
+
+class EpochStore:
+    """Files with the state of a training, one per fingerprint; no declared outputs of its job.
+
+    Snakemake deletes the outputs of a failed job, so they are in a hidden folder beside these.
     """
 
     def __init__(self, output: Path | None = None, code: str = "") -> None:
@@ -33,8 +37,7 @@ class EpochStore:
             output: what the training will write in the end; None stores nothing.
             code: digest of the code that trains.
         """
-        self.path = output and output.parent / ".partial" / f"{output.stem}.pt"
-        self.code = code
+        self.output, self.code = output, code
         self.fingerprint = ""
 
     def load(self, *made_of: Any) -> dict[str, Any] | None:
@@ -42,21 +45,18 @@ class EpochStore:
 
         Args:
             made_of: everything that decides the training beside the code: settings, the initial
-                weights (a state dict), arrays of examples. A state of other parts is ignored.
+                weights (a state dict), arrays of examples.
 
         Returns:
             What `save` was given; None if there is nothing to resume.
         """
-        if self.path is None:
+        if self.output is None:
             return None
         self.fingerprint = _fingerprint(self.code, *made_of)
         if not self.path.exists():
             return None
         try:
             found = torch.load(self.path, map_location="cpu", weights_only=True)
-            if found["fingerprint"] != self.fingerprint:
-                log.info("the stopped training had other settings or data: training starts over")
-                return None
             _set_random_state(found["random"])
         except DAMAGE as error:
             log.warning("%s cannot be read (%s): training starts over", self.path, error)
@@ -72,23 +72,34 @@ class EpochStore:
         Raises:
             InputError: the disk is full, or the folder cannot be written to.
         """
-        if self.path is None:
+        if self.output is None:
             return
-        content = {
-            "fingerprint": self.fingerprint,
-            "random": _random_state(),
-            "state": dict(state),
-        }
+        content = {"random": _random_state(), "state": dict(state)}
         # Through memory: torch's own writer reports a full disk as an internal error.
         buffer = io.BytesIO()
         torch.save(content, buffer)
         with atomic_path(self.path) as temporary:
             temporary.write_bytes(buffer.getbuffer())
+        newest = sorted(self._states(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in newest[BOUND:]:
+            path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the file, once the trained weights are written."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        """Remove all states, once the trained weights are written."""
+        for path in self._states():
+            path.unlink(missing_ok=True)
+
+    @property
+    def path(self) -> Path:
+        """Where the state of this training is; known once `load` has been called."""
+        return self._folder / f"{self.output.stem}.{self.fingerprint}.pt"
+
+    @property
+    def _folder(self) -> Path:
+        return self.output.parent / ".partial"
+
+    def _states(self) -> list[Path]:
+        return [] if self.output is None else list(self._folder.glob(f"{self.output.stem}.*.pt"))
 
 
 def _random_state() -> dict[str, Any]:

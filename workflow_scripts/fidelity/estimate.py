@@ -14,8 +14,9 @@ import torch
 
 from fidelity import settings
 from fidelity.classifiers.architectures import build, normalisation
+from fidelity.classifiers.foreign import classifier_of
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.store import load_foreign
+from fidelity.classifiers.weights_file import read_foreign
 from fidelity.compute import autocast, configure
 from fidelity.datasets import registry
 from fidelity.datasets.prepared import PreparedCase, write_prepared
@@ -113,9 +114,9 @@ def trial_case(side: int) -> PreparedCase:
 def trial_classifier(entry: dict[str, Any], side: int, plugins: list[str]) -> Classifier:
     """Build a classifier's network with random weights; a TorchScript is what its file says."""
     if entry["architecture"] == "torchscript":
-        classes = entry["classes"] or TRIAL_CLASSES
-        weights = entry["weights"]
-        return load_foreign(weights, "torchscript", classes, image_size=side, trusted=True)
+        foreign = read_foreign(entry["weights"], "torchscript", image_size=side, trusted=True)
+        classes = [f"output {number}" for number in range(foreign.outputs)]
+        return classifier_of(foreign, classes, "sigmoid", {"output_values": "logits"})
     network = build(
         entry["architecture"], len(TRIAL_CLASSES), False, image_size=side, plugins=plugins
     )

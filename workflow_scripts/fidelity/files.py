@@ -75,7 +75,9 @@ def disk_error(error: OSError, path: str | Path) -> InputError | None:
         return InputError(
             f"cannot be written: {os.strerror(error.errno).lower()}",
             file=path,
-            remedy="Make room on the disk (or in the quota), then run again: it goes on from there",
+            remedy="Make room on the disk (or in the quota), then rerun the same command: it goes "
+            "on from there. The folders .kept in results/ hold results of former settings; you may "
+            "delete them",
         )
     # Of a file that is read, EACCES is the reader's to word.
     if error.errno == errno.EROFS or (error.errno in LOCKED and _is_of(error, Path(path))):

@@ -1,5 +1,6 @@
-"""What is said when a run of plain Snakemake has ended well: what to read, and how to go on."""
+"""What a run of plain Snakemake prints at its end: what to read, and the commands to go on."""
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,8 +30,22 @@ def told(
     lines = [f"Read first: {path}" for path in verdicts(studies).values()]
     if not lines:
         return ""
-    command = ["snakemake", "--report", "results/report.html"]
-    command += ["--configfile", *config_files.split(", ")]
-    if overrides:
-        command += ["--config", *(f"{key}={value}" for key, value in overrides.items())]
+    command = ["snakemake", "--report", "results/report.html", *_study(config_files, overrides)]
     return "\n".join([*lines, f"One page with everything: {shlex.join(command)}"])
+
+
+def unlocking(config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Word the command that removes the lock of a killed run; through `make` where that was used.
+
+    Args:
+        config_files: names of the config files, joined by ", ".
+        overrides: keys that the command line gave with --config.
+    """
+    if "MAKELEVEL" in os.environ:
+        return f"make unlock CONFIG={shlex.quote(config_files)}"
+    return shlex.join(["snakemake", "--unlock", *_study(config_files, overrides)])
+
+
+def _study(config_files: str, overrides: Mapping[str, Any]) -> list[str]:
+    keys = [f"{key}={value}" for key, value in overrides.items()]
+    return ["--configfile", *config_files.split(", "), *(["--config", *keys] if keys else [])]

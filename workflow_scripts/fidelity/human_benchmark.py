@@ -13,6 +13,7 @@ import pandas as pd
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images import read_bytes
 from fidelity.datasets.mask_entries import read_mask_at
+from fidelity.datasets.mask_values import MaskValues
 from fidelity.errors import InputError
 from fidelity.statistics.resampling import mean_intervals
 
@@ -97,6 +98,7 @@ def hit_rates(
     dataset: str,
     statistics: Mapping[str, Any],
     seed: int,
+    mask_values: MaskValues | None = None,
 ) -> pd.DataFrame:
     """Average the hits over the images with a non-empty reference, as CheXlocalize does.
 
@@ -109,6 +111,7 @@ def hit_rates(
         dataset: its name.
         statistics: replicates, alpha and cluster.
         seed: the config's seed.
+        mask_values: the data set's.
 
     Returns:
         One row per split and class, and for "all" classes together; intervals resample patients.
@@ -119,7 +122,7 @@ def hit_rates(
     rows = []
     for case in cases:
         for cls, reference in case.masks.items():
-            mask = read_mask_at(root, reference)
+            mask = read_mask_at(root, reference, cls, mask_values)
             if not mask.any():
                 continue
             found = points.get(case.case, {}).get(cls, [])

@@ -19,7 +19,10 @@ import torch
 
 from fidelity.compute import configure
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images import Intensity, read_image, read_mask
+from fidelity.datasets.images import Intensity, read_image
+from fidelity.datasets.mask_entries import read_mask_at
+from fidelity.datasets.mask_values import LUNG as LUNG_MASK
+from fidelity.datasets.mask_values import MaskValues
 from fidelity.datasets.prepare import LungPredictor, resize_image
 from fidelity.epochs import EpochStore
 from fidelity.errors import InputError
@@ -69,6 +72,7 @@ def fit(
     compute: dict[str, Any],
     output: Path,
     code: str = "",
+    mask_values: MaskValues | None = None,
 ) -> None:
     """Teach the U-Net the lung masks of the training split.
 
@@ -82,13 +86,16 @@ def fit(
         compute: threads and device.
         output: the .safetensors file.
         code: digest of the code that trains; a stopped training resumes if it is the same.
+        mask_values: the data set's.
 
     Raises:
         InputError: no training case has a lung mask.
     """
     device = configure(compute)
-    training = _examples(_chosen(cases, "train", settings["cases"]), root, settings, intensity)
-    validation = _examples(_chosen(cases, "val", settings["cases"]), root, settings, intensity)
+    training, validation = (
+        _examples(_chosen(cases, split, settings["cases"]), root, settings, intensity, mask_values)
+        for split in ("train", "val")
+    )
     if not len(training):
         raise InputError(
             "no training case has a lung mask to learn from",
@@ -159,7 +166,11 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
 
 
 def measure(
-    cases: Iterable[Case], root: Path, intensity: Intensity, predict: LungPredictor
+    cases: Iterable[Case],
+    root: Path,
+    intensity: Intensity,
+    predict: LungPredictor,
+    mask_values: MaskValues | None = None,
 ) -> list[LungScore]:
     """Compare predicted with provided lung masks on the test split, which the model never saw.
 
@@ -168,6 +179,7 @@ def measure(
         root: the data root.
         intensity: the data set's.
         predict: see `predictor`.
+        mask_values: the data set's.
 
     Returns:
         One score per test case with a lung mask, by case.
@@ -175,7 +187,8 @@ def measure(
 
     def one(case: Case) -> LungScore:
         image = read_image(root / case.image, intensity)
-        provided = at_size(read_mask(root / case.lung_mask), image.shape)
+        mask = read_mask_at(root, case.lung_mask, LUNG_MASK, mask_values)
+        provided = at_size(mask, image.shape)
         counts = confusion(provided, predict(image))
         return LungScore(case.case, case.patient, float(dice(counts)), float(iou(counts)))
 
@@ -234,13 +247,18 @@ def _chosen(cases: Iterable[Case], split: str, limit: int | None) -> list[Case]:
 
 
 def _examples(
-    cases: Sequence[Case], root: Path, settings: dict[str, Any], intensity: Intensity
+    cases: Sequence[Case],
+    root: Path,
+    settings: dict[str, Any],
+    intensity: Intensity,
+    mask_values: MaskValues | None,
 ) -> Examples:
     side = settings["size"]
 
     def one(case: Case) -> tuple[np.ndarray, np.ndarray]:
         image = resize_image(read_image(root / case.image, intensity), side)
-        return image, at_size(read_mask(root / case.lung_mask), (side, side))
+        mask = read_mask_at(root, case.lung_mask, LUNG_MASK, mask_values)
+        return image, at_size(mask, (side, side))
 
     with ThreadPoolExecutor(READERS) as pool:
         pairs = list(pool.map(one, cases))

@@ -70,6 +70,8 @@ def decode(rle: RLE) -> np.ndarray:
 
 def is_filled(rle: RLE) -> bool:
     """Say whether a mask has any foreground, without decoding it; a broken one counts as filled."""
+    if isinstance(rle["counts"], list):
+        return any(rle["counts"][1::2])
     runs = _runs(rle["counts"].encode("utf-8", "replace"))
     return bool(runs.min() < 0 or runs[1::2].any())
 
@@ -136,6 +138,11 @@ def read_masks(path: str | Path) -> Masks:
     Raises:
         InputError: if the file is missing, is not JSON or an entry is not an encoding.
     """
+    return checked_masks(read_json_masks(path), path)
+
+
+def read_json_masks(path: str | Path) -> Any:
+    """Read a JSON file of masks in any layout; see `read_masks` for errors."""
     try:
         masks = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -144,27 +151,78 @@ def read_masks(path: str | Path) -> Masks:
         raise InputError(f"the mask file cannot be read ({error.strerror})", file=path) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"the mask file is not JSON: {error}", file=path) from error
-    if not isinstance(masks, dict) or not all(isinstance(part, dict) for part in masks.values()):
-        raise InputError("masks are not {case: {class: encoding}}", file=path)
-    for case, by_class in masks.items():
-        for name, rle in by_class.items():
-            check_encoding(rle, path, f"{case}/{name}")
     return masks
 
 
-def check_encoding(rle: object, path: str | Path, field: str) -> None:
-    """Raise InputError unless `rle` has a size (two positive integers, no bomb) and counts."""
+def checked_masks(masks: Any, path: str | Path) -> Masks:
+    """Check what a JSON file of masks holds.
+
+    Args:
+        masks: its content.
+        path: named in errors.
+
+    Returns:
+        {case: {class: encoding}}, with compressed counts.
+
+    Raises:
+        InputError: the layout is another one, or an entry is not an encoding.
+    """
+    if not isinstance(masks, dict) or not all(isinstance(part, dict) for part in masks.values()):
+        raise InputError("masks are not {case: {class: encoding}}", file=path)
+    return {
+        case: {name: check_encoding(rle, path, f"{case}/{name}") for name, rle in by_class.items()}
+        for case, by_class in masks.items()
+    }
+
+
+def check_encoding(rle: Any, path: object, field: str) -> RLE:
+    """Check an encoding from a file.
+
+    Args:
+        rle: size and counts; counts may be a list of run lengths (uncompressed).
+        path: named in errors.
+        field: case and class, for errors.
+
+    Returns:
+        The encoding with compressed counts; these may still be damaged, see `decode`.
+
+    Raises:
+        InputError: size or counts are no such thing, or uncompressed run lengths do not fill the
+            size.
+    """
     size = rle.get("size") if isinstance(rle, dict) else None
-    sides_fit = (
+    check_size(size, path, field)
+    counts = rle.get("counts")
+    if isinstance(counts, str):
+        return rle
+    if not isinstance(counts, list) or not all(type(n) is int and n >= 0 for n in counts):
+        raise _no_encoding(path, field)
+    if sum(counts) != size[0] * size[1]:
+        raise InputError(
+            f"the run lengths add up to {sum(counts)}, not to the size {size[0]} x {size[1]}",
+            file=path,
+            field=field,
+            remedy="Write the mask again; run lengths go down the columns",
+        )
+    packed = coco.frPyObjects({"size": size, "counts": counts}, *size)["counts"]
+    return {"size": size, "counts": packed.decode("ascii")}
+
+
+def check_size(size: object, path: object, field: str) -> None:
+    """Raise InputError unless a size is [height, width], positive and not too large."""
+    if not (
         isinstance(size, list)
         and len(size) == 2
         and all(type(side) is int and side > 0 for side in size)
-    )
-    if not sides_fit or not isinstance(rle.get("counts"), str):
-        raise InputError(
-            "a mask is not a COCO run-length encoding",
-            file=path,
-            field=field,
-            remedy='Expected {"size": [height, width], "counts": "..."}',
-        )
+    ):
+        raise _no_encoding(path, field)
     _check_pixels(size, file=path, field=field)
+
+
+def _no_encoding(path: object, field: str) -> InputError:
+    return InputError(
+        "a mask is not a COCO run-length encoding",
+        file=path,
+        field=field,
+        remedy='Expected {"size": [height, width], "counts": "..."}',
+    )

@@ -1,6 +1,6 @@
 """Mixed model of the primary metric: the table mixed_model.csv."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ def mixed_model(
     statistics: Mapping[str, Any],
     families: Mapping[str, str],
     bases: Mapping[str, str],
+    useless: Collection[str] = (),
 ) -> pd.DataFrame:
     """Model the primary metric by explainer and classifier.
 
@@ -50,6 +51,8 @@ def mixed_model(
         families: explainer → family; null baselines and ceilings are left out unless only they
             exist.
         bases: classifier → its key in the config: training seeds of a classifier are pooled.
+        useless: classifiers no better than chance, of which nothing is concluded: left out, and
+            named in `note`.
 
     Returns:
         The table mixed_model.csv, one fit per data set, split and class, under the default
@@ -62,6 +65,8 @@ def mixed_model(
         (scores["binarization"] == statistics["primary_binarization"])
         & (scores["protocol"] == DEFAULT_PROTOCOL)
     ]
+    left_out = [name for name in chosen["classifier"].unique() if name in useless]
+    chosen = chosen[~chosen["classifier"].isin(left_out)]
     explaining = ~chosen["explainer"].map(lambda name: families[name]).isin(NOT_EXPLAINING)
     chosen = chosen[explaining] if explaining.any() else chosen
     if metric not in chosen.columns:
@@ -83,7 +88,9 @@ def mixed_model(
                 "n": len(data),
                 "n_patients": data["patient"].nunique(),
                 "status": fit.status,
-                "note": "; ".join(filter(None, [fit.note, _pooled(part, bases)])),
+                "note": "; ".join(
+                    filter(None, [fit.note, _pooled(part, bases), _left_out(left_out)])
+                ),
             }
             rows += [{**head, **term, **tail} for term in fit.terms or [{"term": ""}]]
     table = pd.DataFrame(rows, columns=MIXED_MODEL)
@@ -121,3 +128,7 @@ def _pooled(rows: pd.DataFrame, bases: Mapping[str, str]) -> str:
     names = [name for name in rows["classifier"].unique() if name != NO_CLASSIFIER]
     seeds = len(names) - len({bases[name] for name in names})
     return "each case's scores averaged over the training seeds" if seeds else ""
+
+
+def _left_out(names: list[str]) -> str:
+    return f"left out, no better than chance: {', '.join(names)}" if names else ""

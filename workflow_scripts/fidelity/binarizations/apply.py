@@ -44,5 +44,6 @@ def binarize(
     if missing := RULES[method].needs - given.keys():
         raise ValueError(f"the binarization {method!r} needs {', '.join(sorted(missing))}")
     parameters = {key: value for key, value in settings.items() if key != "method"}
-    needed = {key: given[key] for key in RULES[method].needs}
-    return import_module(RULES[method].module).binarize(map01, **{**parameters, **needed})
+    taken = RULES[method].needs | parameters.keys()
+    given = {key: value for key, value in given.items() if key in taken}
+    return import_module(RULES[method].module).binarize(map01, **{**parameters, **given})

@@ -1,8 +1,11 @@
-"""One threshold for all maps."""
+"""One threshold for all maps, or one per class."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from fidelity.errors import InputError
+from fidelity.near import suggestion
 
 
 def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
@@ -26,3 +29,24 @@ def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
             remedy="Use a number from 0 to below 1",
         )
     return map01 > np.float32(threshold), float(threshold)
+
+
+def threshold_of(threshold: float | Mapping[str, float], cls: str) -> float:
+    """Choose the threshold of one class.
+
+    Args:
+        threshold: the config's: one number, or {source class: number}.
+        cls: source class of the map.
+
+    Raises:
+        InputError: the class has no threshold.
+    """
+    if not isinstance(threshold, Mapping):
+        return threshold
+    if cls not in threshold:
+        raise InputError(
+            f"there is no threshold for the class {cls!r}",
+            field="threshold",
+            remedy=suggestion(cls, threshold, "Classes with a threshold"),
+        )
+    return threshold[cls]

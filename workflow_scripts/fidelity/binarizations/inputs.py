@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fidelity.binarizations.fixed import threshold_of
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.errors import InputError
@@ -36,14 +37,19 @@ def inputs_of(
         seed: the config's; superpixels of this seed are LIME's own.
 
     Returns:
-        `reference`, `superpixels` or `threshold`. A case that has no reference of the class counts
-        as one with an empty reference: its mask is scored by no metric.
+        `reference`, `superpixels` or `threshold` (tuned, or the class's own). A case that has no
+        reference of the class counts as one with an empty reference: its mask is scored by no
+        metric.
 
     Raises:
-        InputError: no threshold was tuned for the class.
+        InputError: the class has no threshold.
     """
-    needs = RULES[rule["method"]].needs if record.map.kind != "binary" else frozenset()
+    if record.map.kind == "binary":
+        return {}
+    needs = RULES[rule["method"]].needs
     found: dict[str, Any] = {}
+    if rule["method"] == "fixed":
+        found["threshold"] = threshold_of(rule["threshold"], record.cls)
     if "reference" in needs:
         found["reference"] = (
             reference_in_frame(case, record.cls, scoring_size)

@@ -20,12 +20,11 @@ from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models import vision_transformer as tv_vit
 
 from fidelity.classifiers import xrv
+from fidelity.classifiers.fitting import current_names
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
 from fidelity.errors import InputError
 from fidelity.plugins import PREFIX, load_plugin_function
 
-# A layer of torchvision's DenseNet as its files name it: denselayer1.norm.1.weight.
-OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 # With these the network returns one tensor in training too, as the trainer expects.
 BUILD_ARGUMENTS = {
     "googlenet": {"aux_logits": False, "init_weights": True},
@@ -39,6 +38,7 @@ def build(
     pretrained: bool = False,
     *,
     image_size: int | None = None,
+    channels: int | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> nn.Module:
     """Build a network with a fresh head.
@@ -50,6 +50,8 @@ def build(
         outputs: number of values per image that the head returns.
         pretrained: load ImageNet weights (downloaded) into all but the head.
         image_size: side of the input, for architectures whose parameters depend on it (ViT).
+        channels: of the input, where it is not the architecture's: 1 for a network of torchvision
+            or timm whose first layer reads grey images.
         plugins: Python files searched for "plugin:<function>".
 
     Returns:
@@ -67,8 +69,10 @@ def build(
         network = xrv.build_xrv(architecture, outputs)
     elif architecture in _torchvision_names():
         network = _build_torchvision(architecture, outputs, pretrained, image_size)
+        if channels == 1:
+            _read_grey(network)
     else:
-        network = _build_timm(architecture, outputs, pretrained, image_size)
+        network = _build_timm(architecture, outputs, pretrained, image_size, channels)
     return without_inplace(network)
 
 
@@ -99,10 +103,36 @@ def normalisation(
                 remedy="Set function.mean and function.std, one value per channel",
             )
         return mean, std
+    if not pretrained:
+        return IMAGENET_MEAN, IMAGENET_STD
+    if architecture in _torchvision_names():
+        # Not ImageNet's for all: EfficientNetV2-L has 0.5.
+        expected = get_model_weights(architecture).DEFAULT.transforms()
+        return tuple(expected.mean), tuple(expected.std)
     name = architecture.removeprefix("timm:")
-    from_timm = pretrained and architecture not in _torchvision_names()
-    config = timm.get_pretrained_cfg(name) if from_timm and timm.is_model(name) else None
+    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
     return (config.mean, config.std) if config else (IMAGENET_MEAN, IMAGENET_STD)
+
+
+def rescaled(
+    mean: Sequence[float], std: Sequence[float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Take what `transform_input` of torchvision's GoogLeNet and Inception v3 does into mean, std.
+
+    Args:
+        mean: what images in [0, 1] are normalised with before the network.
+        std: the same for the standard deviation.
+
+    Returns:
+        Mean and std with which the network without `transform_input` gets the same input; both 0.5
+        for ImageNet's.
+    """
+    new_std = tuple(s * 0.5 / imagenet for s, imagenet in zip(std, IMAGENET_STD, strict=True))
+    new_mean = tuple(
+        m - (imagenet - 0.5) / 0.5 * s
+        for m, imagenet, s in zip(mean, IMAGENET_MEAN, new_std, strict=True)
+    )
+    return new_mean, new_std
 
 
 def without_inplace(network: nn.Module) -> nn.Module:
@@ -152,6 +182,14 @@ def _torchvision_names() -> list[str]:
     return list_models(module=torchvision.models)
 
 
+def _read_grey(network: nn.Module) -> None:
+    """Let the layers that read an image of three channels read one of one channel, in place."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels == 3:
+            module.in_channels = 1
+            module.weight = nn.Parameter(module.weight.detach().sum(dim=1, keepdim=True))
+
+
 def _build_torchvision(
     name: str, outputs: int, pretrained: bool, image_size: int | None
 ) -> nn.Module:
@@ -188,26 +226,17 @@ def _build_torchvision(
     return network
 
 
-def current_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Rename the layers of torchvision's DenseNet files, which are older than its code.
-
-    Args:
-        state: of any network.
-
-    Returns:
-        The state with `denselayer1.norm.1.weight` written `denselayer1.norm1.weight`; unchanged
-        where there is no such name.
-    """
-    return {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
-
-
 def _build_timm(
-    architecture: str, outputs: int, pretrained: bool, image_size: int | None
+    architecture: str,
+    outputs: int,
+    pretrained: bool,
+    image_size: int | None,
+    channels: int | None,
 ) -> nn.Module:
     name = architecture.removeprefix("timm:")
     if not timm.is_model(name):
         raise _unknown(architecture)
-    arguments = {}
+    arguments = {"in_chans": 1} if channels == 1 else {}
     config = timm.get_pretrained_cfg(name)
     if config is not None and config.fixed_input_size and image_size:
         arguments["img_size"] = image_size

@@ -1,28 +1,34 @@
 """The layer whose activation a class activation map reads, and how its output becomes a grid.
 
-Families by the names of their classes: the layers of a family stand in one pattern, from early to
-late. `auto` is the last; `depth-k` is the one k quarters of the way. What a layer gives is checked
-by a forward and a backward pass: more than one position each way, a gradient that arrives, and an
-output that nothing overwrites.
+Families by the names of their classes: a pattern lists the layers of a family from early to late.
+`auto` is the last; `depth-k` is the one k quarters of the way. In other networks `auto` is the last
+layer that everything the logits know of the image passes through. A layer is used only after a
+probe has shown that its cells answer to places (`cam_probe`). A forward and a backward pass check
+the rest: more than one position each way, a gradient that arrives, an output that nothing
+overwrites.
 """
 
 import difflib
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import nn
 from torch.func import functional_call
 
+from fidelity.classifiers.cam_probe import Layout, Probe, Seen, layouts
 from fidelity.classifiers.model import Classifier
 from fidelity.errors import InputError
 
 # `depth-1` … `depth-4`.
 DEPTHS = 4
+# `auto` of a network that is no known family: less of its layers before a layer make it a stem, and
+# so many layers are tried.
+DEEP, TRIED = 0.5, 40
+OTHERS = "Use an explainer that only calls the classifier, such as lime"
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,11 @@ class Family:
 
     Attributes:
         candidates: pattern of their dotted names; of those with equal first group the last counts.
-        last: pattern of the layer that `auto` means, if it is none of the candidates.
-        channels_last: the pattern's layers return (n, h, w, channels).
+        last: the layer that `auto` means, if it is none of the candidates.
     """
 
     candidates: str
     last: str = ""
-    channels_last: bool = False
 
 
 # Last blocks as in pytorch-grad-cam's list; of transformers the first norm of the last block, since
@@ -53,8 +57,12 @@ FAMILIES: dict[str, Family] = {
     "torchvision.models.mobilenetv3.MobileNetV3": Family(r"features\.(\d+)", "features"),
     "torchvision.models.regnet.RegNet": Family(r"trunk_output\.(block\d)", "trunk_output"),
     "torchvision.models.squeezenet.SqueezeNet": Family(r"features\.(\d+)", "features"),
+    # Its norms end the branches (Swin v2), so that the stages are read. It shares Swin's class.
+    "torchvision.models.swin_transformer.SwinTransformerBlockV2": Family(
+        r"features\.([1357])", "permute"
+    ),
     "torchvision.models.swin_transformer.SwinTransformer": Family(
-        r"features\.([1357])\.\d+\.norm1", channels_last=True
+        r"features\.([1357])\.\d+\.norm1"
     ),
     "torchvision.models.vision_transformer.VisionTransformer": Family(
         r"encoder\.layers\.(encoder_layer_\d+)\.ln_1"
@@ -64,9 +72,7 @@ FAMILIES: dict[str, Family] = {
     "timm.models.densenet.DenseNet": Family(r"features\.(denseblock\d)", "features"),
     "timm.models.convnext.ConvNeXt": Family(r"stages\.(\d)", "stages"),
     "timm.models.efficientnet.EfficientNet": Family(r"blocks\.(\d)", "bn2"),
-    "timm.models.swin_transformer.SwinTransformer": Family(
-        r"layers\.(\d)\.blocks\.\d+\.norm1", channels_last=True
-    ),
+    "timm.models.swin_transformer.SwinTransformer": Family(r"layers\.(\d)\.blocks\.\d+\.norm1"),
     "timm.models.vision_transformer.VisionTransformer": Family(r"blocks\.(\d+)\.norm1"),
     "torchxrayvision.models.DenseNet": Family(r"features\.(denseblock\d)", "features"),
 }
@@ -80,7 +86,8 @@ class CamLayer:
         name: dotted, below the network.
         module: what to hook.
         size: positions (h, w).
-        reshape: turns its output into (n, channels, h, w); pytorch-grad-cam's reshape_transform.
+        reshape: None if its output is (n, channels, h, w); else its channels are last, and this
+            gives (n, channels, h, w); pytorch-grad-cam's reshape_transform.
     """
 
     name: str
@@ -131,6 +138,8 @@ def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLaye
     if name in (None, "auto"):
         own = getattr(network, "cam_layer", None)
         name = own if isinstance(own, str) else known[-1] if known else None
+        if name is None:
+            return _last_of_all(classifier)
     elif depth:
         if not known:
             raise InputError(
@@ -139,11 +148,9 @@ def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLaye
                 remedy="Name each layer, one explainer for each",
             )
         name = known[math.ceil(int(depth.group(1)) * len(known) / DEPTHS) - 1]
-    elif name not in dict(network.named_modules()) or not name:
+    if name not in dict(network.named_modules()) or not name:
         raise _unknown_layer(classifier, str(name))
-    elif name is not None and name not in dict(network.named_modules()):
-        raise _unknown_layer(classifier, name)
-    return _checked(classifier, name or _last_feature_map(classifier))
+    return _checked(classifier, name, Probe(classifier))
 
 
 def cam_layer(classifier: Classifier, name: str | None = "auto") -> tuple[str, nn.Module]:
@@ -159,39 +166,98 @@ def cam_size(classifier: Classifier, name: str | None = "auto") -> tuple[str, tu
 
 
 def _family(network: nn.Module) -> Family | None:
-    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(network).__mro__)
-    return next((FAMILIES[name] for name in names if name in FAMILIES), None)
+    own = {_path(kind) for kind in type(network).__mro__}
+    parts = {_path(type(module)) for module in network.modules()}
+    return next(
+        (
+            family
+            for name, family in FAMILIES.items()
+            if name in own or (name.endswith("BlockV2") and name in parts)
+        ),
+        None,
+    )
 
 
-def _to_channels_first(x: torch.Tensor) -> torch.Tensor:
-    return x.permute(0, 3, 1, 2)
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _tokens_to_grid(x: torch.Tensor, prefix: int, side: int) -> torch.Tensor:
-    """Drop class and register tokens, put the others in their places: (n, channels, h, w)."""
-    return x[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
+    """Check a layer by a pass of an image forwards and backwards, and by the probe."""
+    where = f"layer {name!r} of {classifier.architecture}"
+    output, overwritten, gradient = _passes(classifier, name)
+    possible = [] if output is None else layouts(output.shape, 1)
+    if output is None or not possible:
+        raise InputError(
+            f"{where} is not used or returns no feature map (n, channels, h, w) or tokens",
+            field="layer",
+            remedy="Name a convolutional layer, or a block or norm of a transformer",
+        )
+    sizes = [layout.grid(output).shape[2:] for layout in possible]
+    if all(min(size) <= 1 for size in sizes):
+        raise _too_small(classifier, where, min(sizes, key=math.prod))
+    if overwritten:
+        raise InputError(
+            f"the output of {where} is overwritten in place by a later operation",
+            field="layer",
+            remedy="Name the block around it",
+        )
+    layout = _proven_layout(classifier, name, probe)
+    if gradient is None or not layout.grid(gradient).any():
+        raise InputError(
+            f"no gradient of the logits reaches {where} at its positions",
+            field="layer",
+            remedy="Name an earlier layer (of a ViT the last block's first norm)",
+        )
+    height, width = layout.grid(output).shape[2:]
+    if min(height, width) <= 1:
+        raise _too_small(classifier, where, (height, width))
+    reshape = None if layout.kind == "channels first" else layout.grid
+    return CamLayer(name, classifier.network.get_submodule(name), (height, width), reshape)
 
 
-def _reshape_of(
-    network: nn.Module, name: str, shape: torch.Size
-) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """Say how an output becomes a grid; ValueError if it is none."""
-    if len(shape) == 4:
-        family = _family(network)
-        last = family is not None and family.channels_last
-        # torchvision ends its Swin by a module that puts the channels first.
-        return _to_channels_first if last and name != "permute" else None
-    if len(shape) == 3:
-        # torchvision's ViT has one class token and does not say so.
-        prefix = int(getattr(network, "num_prefix_tokens", hasattr(network, "class_token")))
-        side = math.isqrt(shape[1] - prefix)
-        if side * side == shape[1] - prefix:
-            return partial(_tokens_to_grid, prefix=prefix, side=side)
-    raise ValueError
+def _too_small(classifier: Classifier, where: str, size: Sequence[int]) -> InputError:
+    height, width = size
+    return InputError(
+        f"{where} has {height}×{width} positions at {classifier.image_size} px: a map needs more"
+        " than one each way",
+        field="layer",
+        remedy="Use a larger image_size or name an earlier layer",
+    )
 
 
-def _checked(classifier: Classifier, name: str) -> CamLayer:
-    """Run an image forwards and backwards and see what the layer gives."""
+def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
+    """Return the layout that the probe has shown; InputError names layers that pass."""
+    seen = probe.look([name]).get(name)
+    if seen is not None and seen.layout is not None and probe.separates_images(name):
+        return seen.layout
+    near = _near(name, probe.look())
+    raise InputError(
+        f"the cells of layer {name!r} of {classifier.architecture} do not answer to the same"
+        " places of the same image",
+        field="layer",
+        remedy=f"Layers that do: {', '.join(near)}" if near else OTHERS,
+    )
+
+
+def _near(name: str, seen: dict[str, Seen]) -> list[str]:
+    """Name the layers that pass and finish last before the given one and first after it."""
+    order = list(seen)
+    at = order.index(name) if name in seen else len(order)
+    passing = [i for i, each in enumerate(seen.values()) if each.layout and each.share >= DEEP]
+    before = [order[i] for i in passing if i < at][-1:]
+    return before + [order[i] for i in passing if i > at][:2]
+
+
+def _passes(
+    classifier: Classifier, name: str
+) -> tuple[torch.Tensor | None, bool, torch.Tensor | None]:
+    """Run an image forwards and backwards.
+
+    Returns:
+        The layer's output (None if it is no tensor of three or four axes that a gradient can
+        reach), whether a later operation has overwritten it, and its gradient, if one arrives.
+    """
     network = classifier.network
     kept: list[tuple[torch.Tensor, int]] = []
     gradients: list[torch.Tensor] = []
@@ -201,8 +267,7 @@ def _checked(classifier: Classifier, name: str) -> CamLayer:
             kept.append((output.detach(), output._version))
             output.register_hook(gradients.append)
 
-    module = network.get_submodule(name)
-    handle = module.register_forward_hook(note)
+    handle = network.get_submodule(name).register_forward_hook(note)
     training = classifier.training
     side = classifier.image_size
     generator = torch.Generator().manual_seed(0)
@@ -221,103 +286,47 @@ def _checked(classifier: Classifier, name: str) -> CamLayer:
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             logits = functional_call(classifier, waking, (image,))
-            # Not the sum: the two columns of a one-logit head cancel each other.
-            torch.autograd.grad(logits[:, -1].sum(), image, allow_unused=True)
+            # Not the plain sum: the two columns of a one-logit head cancel each other. All of them:
+            # SqueezeNet's logits follow a ReLU, and one of them may be 0.
+            weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
+            torch.autograd.grad((logits * weights).sum(), image, allow_unused=True)
     finally:
         handle.remove()
         classifier.train(training)
-    where = f"layer {name!r} of {classifier.architecture}"
-    try:
-        output, version = kept[-1]
-        reshape = _reshape_of(network, name, output.shape)
-    except (IndexError, ValueError):
-        raise InputError(
-            f"{where} is not used or returns no feature map (n, channels, h, w) or tokens",
-            field="layer",
-            remedy="Name a convolutional layer, or a block or norm of a transformer",
-        ) from None
-    grid = output if reshape is None else reshape(output)
-    height, width = grid.shape[2:]
-    if min(height, width) <= 1:
-        raise InputError(
-            f"{where} has {height}×{width} positions at {side} px: a map needs more than one each"
-            " way",
-            field="layer",
-            remedy="Use a larger image_size or name an earlier layer",
-        )
-    if output._version != version:
-        raise InputError(
-            f"the output of {where} is overwritten in place by a later operation",
-            field="layer",
-            remedy="Name the block around it",
-        )
-    gradient = gradients[-1] if gradients else None
-    if gradient is None or not (gradient if reshape is None else reshape(gradient)).any():
-        raise InputError(
-            f"no gradient of the logits reaches {where} at its positions",
-            field="layer",
-            remedy="Name an earlier layer (of a ViT the last block's first norm)",
-        )
-    return CamLayer(name, module, (height, width), reshape)
+    if not kept:
+        return None, False, None
+    output, version = kept[-1]
+    return output, output._version != version, gradients[-1] if gradients else None
 
 
-def _trace(classifier: Classifier) -> dict[str, tuple[tuple[int, int], bool]]:
-    """Run a zero image through the network; note every module that returns a feature map.
+def _last_of_all(classifier: Classifier) -> CamLayer:
+    """Choose the last layer that passes every check and carries all the logits know of the image.
 
-    Returns:
-        {name: ((h, w), whether its output was overwritten later)} in the order of completion.
+    Raises:
+        InputError: there is none; the network's stem is none.
     """
-    seen: dict[str, tuple[torch.Tensor, int]] = {}
-
-    def note(name: str, _module: nn.Module, _inputs: tuple, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4:
-            seen.pop(name, None)
-            seen[name] = (output, output._version)
-
-    modules = dict(classifier.network.named_modules())
-    handles = [
-        module.register_forward_hook(partial(note, name))
-        for name, module in modules.items()
-        if name
-    ]
-    training = classifier.training
-    side = classifier.image_size
-    zeros = torch.zeros(1, classifier.channels, side, side, device=classifier.device)
-    try:
-        classifier.eval()
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            classifier(zeros)
-    finally:
-        for handle in handles:
-            handle.remove()
-        classifier.train(training)
-    return {
-        name: ((output.shape[2], output.shape[3]), output._version != version)
-        for name, (output, version) in seen.items()
-    }
-
-
-def _last_feature_map(classifier: Classifier) -> str:
-    """Choose the last completed module whose output has more than one position each way."""
-    traced = _trace(classifier)
-    # 4-D tensors inside attention are (n, heads, tokens, …), not feature maps.
+    probe = Probe(classifier)
+    seen = probe.look()
     fit = [
         name
-        for name, (size, overwritten) in traced.items()
-        if min(size) > 1 and not overwritten and "attn" not in name
+        for name, each in seen.items()
+        if each.layout and each.share >= DEEP and each.calls == 1 and not each.passes_on
     ]
-    # timm marks networks whose 4-D outputs are (n, h, w, channels); a ViT's only feature map is the
-    # patch embedding, before any of its layers.
-    token_model = getattr(classifier.network, "output_fmt", "NCHW") == "NHWC"
-    if not fit or token_model or re.search(r"patch_embed|conv_proj", fit[-1]):
-        raise InputError(
-            f"{classifier.architecture} has no convolutional feature map with more than one"
-            f" position each way at {classifier.image_size} px",
-            field="layer",
-            remedy="Name a layer, use a larger image_size, or an explainer without layers",
-        )
-    return fit[-1]
+    why = ""
+    for name in fit[-TRIED:][::-1]:
+        if probe.carries_all(name):
+            try:
+                return _checked(classifier, name, probe)
+            except InputError as error:
+                why = why or error.problem
+    if not why and fit:
+        why = "information passes beside each layer whose cells answer to places of the image"
+    why = why or "the cells of no late layer answer to places of the image"
+    raise InputError(
+        f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
+        field="layer",
+        remedy=f"{OTHERS}, name a layer, or use a larger image_size",
+    )
 
 
 def _unknown_layer(classifier: Classifier, name: str) -> InputError:

@@ -1,18 +1,35 @@
 """How well a classifier tells the classes apart, from its predictions alone. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from fidelity.classifiers.class_order import CLASS_ORDER_COLUMNS, class_order
+from fidelity.classifiers.intervals import quality_intervals
 from fidelity.errors import InputError
 from fidelity.formulas import restore_formulas
 
 BINS = 15
+CHANCE_AUC = 0.5
 PREDICTION_COLUMNS = ["case", "patient", "split", "class", "label", "logit", "probability"]
-CLASSIFICATION_COLUMNS = ["dataset", "split", "classifier", "class", "metric", "value", "n"]
+CLASSIFICATION_COLUMNS = [
+    "dataset",
+    "split",
+    "classifier",
+    "class",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "chance",
+    "n",
+    "n_patients",
+]
 CONFUSION_COLUMNS = ["dataset", "split", "classifier", "true", "predicted", "n"]
 CALIBRATION_COLUMNS = [
     "dataset",
@@ -52,9 +69,33 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         raise InputError(f"the predictions hold no numbers: {error}", file=path) from error
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """The tables on one classifier, with the columns of this module.
+
+    Attributes:
+        classification: measures with intervals and chance.
+        confusion: counts of true against predicted.
+        calibration: reliability bins.
+        order: which class every output fits, columns CLASS_ORDER_COLUMNS.
+    """
+
+    classification: pd.DataFrame
+    confusion: pd.DataFrame
+    calibration: pd.DataFrame
+    order: pd.DataFrame
+
+
 def evaluate(
-    predictions: pd.DataFrame, dataset: str, classifier: str, task: str
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    predictions: pd.DataFrame,
+    dataset: str,
+    classifier: str,
+    task: str,
+    *,
+    statistics: Mapping[str, Any],
+    seed: int,
+    outputs: Sequence[str] = (),
+) -> Evaluation:
     """Evaluate one classifier on every split.
 
     Args:
@@ -63,10 +104,14 @@ def evaluate(
         classifier: written into the third column.
         task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that
             are uncertain count in no metric; `n` is the number of cases that count.
+        statistics: replicates, alpha, cluster (`patient` or `case`) of the intervals.
+        seed: the config's seed.
+        outputs: class names of the network's outputs, in its order; empty where the order of the
+            classes is right by construction (trained in this study): `order` is then empty.
 
     Returns:
-        (classification, confusion, calibration), with the columns of this module. Undefined values
-        (AUC of a single class, precision of a class never predicted) are NaN.
+        The tables. Undefined values (AUC of a single class, precision of a class never predicted)
+        are NaN, and so are intervals that fewer than two patients stand behind.
 
     Raises:
         InputError: a case lacks a class or has it twice.
@@ -84,28 +129,84 @@ def evaluate(
             field=classifier,
             remedy="Delete the predictions and run again",
         )
-    classification, confusion, calibration = [], [], []
+    classification, confusion, calibration, orders = [], [], [], []
     for split in dict.fromkeys(predictions["split"]):
         part = predictions[predictions["split"] == split]
-        truth, scores = (
-            part.pivot(index="case", columns="class", values=name)[classes].to_numpy()
+        tables = [
+            part.pivot(index="case", columns="class", values=name)[classes]
             for name in ("label", "probability")
-        )
+        ]
+        truth, scores = (table.to_numpy() for table in tables)
+        patients = part.drop_duplicates("case").set_index("case")["patient"][tables[0].index]
         head = {"dataset": dataset, "split": split, "classifier": classifier}
+        predicted = _predicted(scores, multilabel)
+        bounds = quality_intervals(
+            truth,
+            scores,
+            predicted,
+            patients if statistics["cluster"] == "patient" else patients.index,
+            classes,
+            multilabel=multilabel,
+            replicates=statistics["replicates"],
+            alpha=statistics["alpha"],
+            seed=seed,
+        )
+        known = {cls: patients[~np.isnan(truth[:, place])] for place, cls in enumerate(classes)}
         rate = _multilabel if multilabel else _multiclass
-        for cls, metric, value, n in rate(truth, scores, classes):
+        for cls, metric, value, n in rate(truth, scores, predicted, classes):
+            low, high = bounds.get((cls, metric), (np.nan, np.nan))
             classification.append(
-                head | {"class": cls, "metric": metric, "value": float(value), "n": int(n)}
+                head
+                | {
+                    "class": cls,
+                    "metric": metric,
+                    "value": float(value),
+                    "ci_low": low,
+                    "ci_high": high,
+                    "chance": chance_of(metric, len(classes), multilabel=multilabel),
+                    "n": int(n),
+                    "n_patients": known.get(cls, patients).nunique(),
+                }
             )
-        for true, predicted, n in _confusion(truth, scores, classes, multilabel):
-            confusion.append(head | {"true": true, "predicted": predicted, "n": int(n)})
+        for true, said, n in _confusion(truth, scores, classes, multilabel):
+            confusion.append(head | {"true": true, "predicted": said, "n": int(n)})
         for row in reliability(*_confidence(truth, scores, multilabel)).to_dict("records"):
             calibration.append(head | row)
-    return (
+        if outputs:
+            table = class_order(truth, scores, classes, outputs)
+            orders += [head | row for row in table.to_dict("records")]
+    return Evaluation(
         pd.DataFrame(classification, columns=CLASSIFICATION_COLUMNS),
         pd.DataFrame(confusion, columns=CONFUSION_COLUMNS),
         pd.DataFrame(calibration, columns=CALIBRATION_COLUMNS),
+        pd.DataFrame(orders, columns=CLASS_ORDER_COLUMNS),
     )
+
+
+def chance_of(metric: str, classes: int, *, multilabel: bool) -> float:
+    """Give the value of a measure that needs no knowledge of the image.
+
+    Args:
+        metric: name in classification.csv.
+        classes: that the classifier tells apart, those without a case in the split too.
+        multilabel: each class is then a question of its own, with two answers.
+
+    Returns:
+        .5 for an AUC; 1/k for balanced accuracy (.5 in a multi-label task); nan for measures whose
+        chance depends on how common the classes are.
+    """
+    if metric in ("auc", "macro_auc"):
+        return CHANCE_AUC
+    if metric == "balanced_accuracy" and classes:
+        return 0.5 if multilabel else 1 / classes
+    return float("nan")
+
+
+def _predicted(scores: np.ndarray, multilabel: bool) -> np.ndarray:
+    """Give 1 where a class is predicted: at .5 or more, or the one of highest probability."""
+    if multilabel:
+        return (scores >= 0.5).astype(int)
+    return np.eye(scores.shape[1], dtype=int)[scores.argmax(axis=1)]
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> pd.DataFrame:
@@ -152,13 +253,14 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = B
 Row = tuple[str, str, float, int]
 
 
-def _multiclass(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> list[Row]:
+def _multiclass(
+    truth: np.ndarray, scores: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
+) -> list[Row]:
     """Rate argmax predictions; macro means leave out classes without a case."""
-    true, predicted = truth.argmax(axis=1), scores.argmax(axis=1)
-    rows, means = _per_class(truth, np.eye(len(classes), dtype=int)[predicted], scores, classes)
+    rows, means = _per_class(truth, predicted, scores, classes)
     n = len(truth)
     overall: list[Row] = [
-        ("all", "accuracy", float(np.mean(true == predicted)), n),
+        ("all", "accuracy", float(np.mean((truth == predicted).all(axis=1))), n),
         ("all", "balanced_accuracy", means["recall"], n),
         ("all", "macro_f1", means["f1"], n),
         ("all", "macro_auc", means["auc"], n),
@@ -167,12 +269,13 @@ def _multiclass(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -
     return overall + rows
 
 
-def _multilabel(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> list[Row]:
+def _multilabel(
+    truth: np.ndarray, scores: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
+) -> list[Row]:
     """Rate each class at probability 0.5 or more; accuracy is over all known case-class pairs.
 
     A case is right as a whole (subset accuracy) if all its known labels are.
     """
-    predicted = (scores >= 0.5).astype(int)
     rows, means = _per_class(truth, predicted, scores, classes)
     n, known = len(truth), ~np.isnan(truth)
     right = truth == predicted

@@ -70,12 +70,16 @@ def known_matrix(
     return ~doubtful | (label_matrix(labels, classes, names) == 1)
 
 
-def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def head_of(
+    settings: Mapping[str, Any], classes: Mapping[str, Any], by_name: bool = False
+) -> tuple[tuple[str, ...], str]:
     """Decide the order of the classes and the activation of a classifier.
 
     Args:
         settings: the classifier's config (`head`, `classes`).
         classes: content of classes.json.
+        by_name: a file of torchxrayvision that is not trained here gives its outputs by their
+            names.
 
     Returns:
         (classes, activation). `classes` of the config is the order of the outputs; without it that
@@ -98,7 +102,7 @@ def head_of(settings: Mapping[str, Any], classes: Mapping[str, Any]) -> tuple[tu
                 field="classes",
                 remedy="List the classes in the order of its outputs, or map labels differently",
             )
-    if settings.get("architecture", "").startswith("xrv:") and settings.get("training") is None:
+    if by_name:
         # Its outputs were trained each for itself, whatever the data set's classes are.
         return tuple(chosen or of_data), "sigmoid"
     one_logit = settings.get("head", "softmax") == "one_logit"

@@ -10,6 +10,7 @@ from torch import nn
 from fidelity.errors import InputError
 
 Activation = Literal["softmax", "sigmoid", "one_logit", "three_way"]
+OutputValues = Literal["logits", "probabilities"]
 # Outputs of a network per class, by activation; one_logit has one for both.
 STATES = {"softmax": 1, "sigmoid": 1, "three_way": 3}
 
@@ -32,6 +33,8 @@ class Classifier(nn.Module):
         mean: per channel, subtracted from values in [0, 1].
         std: per channel, divided by.
         image_size: side of the square working image in pixels.
+        output_values: what the network returns. Of `probabilities` the log-odds are explained, and
+            the classifier's probabilities are the network's.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Classifier(nn.Module):
         mean: tuple[float, ...] = IMAGENET_MEAN,
         std: tuple[float, ...] = IMAGENET_STD,
         image_size: int = 224,
+        output_values: OutputValues = "logits",
     ) -> None:
         """Wrap a network.
 
@@ -69,6 +73,7 @@ class Classifier(nn.Module):
         self.channels = channels
         self.mean, self.std = tuple(mean), tuple(std)
         self.image_size = image_size
+        self.output_values: OutputValues = output_values
         shape = (1, channels, 1, 1)
         self.register_buffer("_mean", torch.tensor(mean).reshape(shape), persistent=False)
         self.register_buffer("_std", torch.tensor(std).reshape(shape), persistent=False)
@@ -92,12 +97,15 @@ class Classifier(nn.Module):
         Returns:
             (n, classes). With one logit z the columns are (-z, z), so that explaining the negative
             class explains −z. `three_way` gives positive minus negative, whose sigmoid is the
-            softmax over these two: how Irvin et al. 2019 test their U-MultiClass models.
+            softmax over these two: how Irvin et al. 2019 test their U-MultiClass models. Of a
+            network that returns probabilities these are log-odds.
         """
         if self.activation == "three_way":
             states = self.states(x)
             return states[:, :, 2] - states[:, :, 0]
         out = self.network(x)
+        if self.output_values == "probabilities":
+            out = log_odds(_full(out), exclusive=self.activation == "softmax")
         if self.activation != "one_logit":
             return out
         z = out.reshape(-1, 1)
@@ -110,13 +118,16 @@ class Classifier(nn.Module):
             x: as in `forward`.
 
         Returns:
-            (n, classes, 3): negative, uncertain, positive.
+            (n, classes, 3): negative, uncertain, positive; logits or logarithms of probabilities.
         """
-        return self.network(x).reshape(len(x), len(self.classes), STATES["three_way"])
+        out = self.network(x).reshape(len(x), len(self.classes), STATES["three_way"])
+        if self.output_values == "probabilities":
+            return _full(out).clamp(min=torch.finfo(torch.float32).tiny).log()
+        return out
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Turn logits (n, classes) into probabilities (n, classes) in [0, 1]."""
-        if self.activation == "softmax":
+        if self.activation == "softmax" and self.output_values == "logits":
             return logits.softmax(dim=1)
         return logits.sigmoid()
 
@@ -168,3 +179,28 @@ class Classifier(nn.Module):
 def outputs_of(activation: Activation, classes: int) -> int:
     """Count the values that a network returns per image."""
     return 1 if activation == "one_logit" else classes * STATES[activation]
+
+
+def log_odds(probabilities: torch.Tensor, exclusive: bool) -> torch.Tensor:
+    """Turn probabilities into log-odds, whose sigmoid is the probability.
+
+    Args:
+        probabilities: (n, outputs) in [0, 1].
+        exclusive: of classes that exclude each other. Where a row sums to 1, what the others have
+            is summed up, which keeps digits that 1 - p loses near p = 1.
+
+    Returns:
+        (n, outputs), finite.
+    """
+    info = torch.finfo(probabilities.dtype)
+    rest = (1 - probabilities).clamp(min=info.eps / 2)  # no values between this and 0
+    if exclusive:
+        apart = 1 - torch.eye(probabilities.shape[1]).to(probabilities)
+        sums_to_one = (probabilities.sum(dim=1, keepdim=True) - 1).abs() < 1e-3
+        rest = torch.where(sums_to_one, (probabilities @ apart).clamp(min=info.tiny), rest)
+    return probabilities.clamp(min=info.tiny).log() - rest.log()
+
+
+def _full(values: torch.Tensor) -> torch.Tensor:
+    """Give values of half precision, whose 1 - p has two digits, in single precision."""
+    return values if values.dtype == torch.float64 else values.float()

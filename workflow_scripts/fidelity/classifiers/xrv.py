@@ -82,10 +82,9 @@ def choose_outputs(
         The state with one row of the head per class. Two classes may share an output.
 
     Raises:
-        InputError: a class has no trained output, or the head has another size.
+        InputError: a class has no trained output.
     """
-    # Operating points scale probabilities; they are no part of the network.
-    state = {key: value for key, value in state.items() if key != "op_threshs"}
+    state = dict(state)
     names = output_names(architecture)
     chosen = [(mapping or {}).get(cls, cls) for cls in classes]
     for cls, name in zip(classes, chosen, strict=True):
@@ -99,12 +98,6 @@ def choose_outputs(
     rows = [names.index(name) for name in chosen]
     heads = [key for key in state if key.rpartition(".")[0].split(".")[-1] in ("classifier", "fc")]
     for key in heads:
-        if len(state[key]) != len(names):
-            raise InputError(
-                f"the checkpoint has {len(state[key])} outputs, {architecture} {len(names)}",
-                field="weights",
-                remedy="Name the architecture by the package's name of these weights",
-            )
         state[key] = state[key][rows]
     return state
 

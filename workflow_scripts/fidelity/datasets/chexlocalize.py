@@ -77,6 +77,15 @@ def find_cases(root: Path, settings: dict[str, Any]) -> Iterator[Case]:
             log.warning("%s: %d positive images of %s have no mask", split, count, name)
 
 
+def tables(root: Path, settings: dict[str, Any]) -> list[Path]:
+    """List the label files, and the JSON files of masks and of the human benchmark."""
+    root = Path(root)
+    layout = find_layout(root, settings)
+    human = (settings.get("human_benchmark") or {}).values()
+    names = (*layout.tables.values(), *layout.masks.values(), *human)
+    return [root / name for name in names if name]
+
+
 def resolve_uncertain(case: Case, row: Row, policy: str) -> Case:
     """Apply the policy for uncertain labels (Irvin et al. 2019, section 3).
 

@@ -82,6 +82,12 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
                 )
 
 
+def tables(root: Path, settings: dict) -> list[Path]:
+    """List the tables that are read: `patients.csv`, where there is one."""
+    found = _patients_file(Path(root), find_base(root, settings.get("part", "infection")))
+    return [] if found is None else [found]
+
+
 def unexpected_counts(cases: Iterable[Case], settings: dict) -> str | None:
     """Compare the numbers of images with those published.
 
@@ -228,9 +234,13 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
+def _patients_file(root: Path, base: Path) -> Path | None:
+    return next((p for p in (root / "patients.csv", base / "patients.csv") if p.is_file()), None)
+
+
 def _patients(root: Path, base: Path) -> tuple[Path, dict[str, str]] | None:
     """Read `patients.csv` beside the layout; None if there is none."""
-    path = next((p for p in (root / "patients.csv", base / "patients.csv") if p.is_file()), None)
+    path = _patients_file(root, base)
     if path is None:
         return None
     sheet = read_sheet(path, ("case", "patient"))

@@ -17,7 +17,12 @@ from pydicom import config
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.pixels import apply_windowing, get_decoder
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from fidelity.errors import InputError
 
@@ -27,6 +32,12 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", module="pydicom")
 
 MARK_AT, MARK = 128, b"DICM"
+ITEM = b"\xfe\xff\x00\xe0"
+NO_SYNTAX = (
+    "are DICOM without a Transfer Syntax UID; they were read by the standard's default"
+    " (uncompressed, little endian)"
+)
+NO_PREAMBLE = "are DICOM without a preamble; they were read from their first byte on"
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
 ELEMENTS = (
     "SamplesPerPixel",
@@ -65,6 +76,7 @@ class DicomImage:
         white: the value that it calls white.
         bits: stored bits per pixel.
         padding: (H, W) bool, pixels that the file says are none; None if it names no such value.
+        assumed: what the file should declare and does not; empty if it declares everything.
     """
 
     values: np.ndarray
@@ -72,6 +84,7 @@ class DicomImage:
     white: float
     bits: int
     padding: np.ndarray | None
+    assumed: str = ""
 
 
 def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
@@ -95,7 +108,7 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
             compressed by a method that no installed plugin reads. It quotes nothing of the header
             that could be a patient's.
     """
-    header = _read_header(data, path)
+    header, assumed = _read_header(data, path)
     _check(header, path, max_pixels)
     stored = _stored_values(header, path)
     try:
@@ -110,7 +123,8 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
         ) from None
     if header.PhotometricInterpretation == "MONOCHROME1":
         values = black + white - values.astype(np.float64)
-    return DicomImage(values, black, white, int(header.BitsStored), _padding(stored, header))
+    padding = _padding(stored, header)
+    return DicomImage(values, black, white, int(header.BitsStored), padding, assumed)
 
 
 def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | None:
@@ -131,7 +145,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
     Raises:
         InputError: the header cannot be read.
     """
-    header = _read_header(data, path)
+    header, _ = _read_header(data, path)
     for name in SPACINGS:
         try:
             row, column = (float(value) for value in header.get(name))
@@ -142,21 +156,34 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
     return None
 
 
-def _read_header(data: bytes, path: str) -> Dataset:
+def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
+    """Read the needed elements, and say what the file left to be assumed.
+
+    A file without preamble begins with its first element. One without a Transfer Syntax UID is
+    read by the standard's default, implicit VR little endian (PS3.5 10.1), unless its first element
+    has an explicit VR: writers who leave the UID out often leave the rest as it was.
+    """
+    marked = data[MARK_AT : MARK_AT + len(MARK)] == MARK
     try:
         meta = FileMetaDataset(
             read_dataset(
-                io.BytesIO(data[MARK_AT + len(MARK) :]),
+                io.BytesIO(data[MARK_AT + len(MARK) if marked else 0 :]),
                 is_implicit_VR=False,
                 is_little_endian=True,
                 stop_when=lambda tag, *_: tag.group != 2,
             )
         )
-        syntax = meta.TransferSyntaxUID
+        syntax = meta.get("TransferSyntaxUID")
         if syntax != DeflatedExplicitVRLittleEndian:
-            header = pydicom.dcmread(io.BytesIO(data), specific_tags=list(ELEMENTS))
+            header = pydicom.dcmread(
+                io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
+            )
             list(header)  # pydicom decodes a value when it is first asked for; damage shows here
-            return header
+            if not syntax:
+                _assume_syntax(header, path)
+            return header, NO_SYNTAX if not syntax else "" if marked else NO_PREAMBLE
+    except InputError:
+        raise
     except Exception as error:
         raise _damaged(path, error) from None
     # Its size is not known before it is inflated: a small file may fill the memory.
@@ -165,6 +192,23 @@ def _read_header(data: bytes, path: str) -> Dataset:
         file=path,
         remedy="Save it with another transfer syntax",
     )
+
+
+def _assume_syntax(header: Dataset, path: str) -> None:
+    """Write down the syntax by which pydicom has read a file that names none."""
+    implicit, little = header.original_encoding
+    if not little:
+        syntax = ExplicitVRBigEndian
+    else:
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    if header.get("PixelData", b"")[: len(ITEM)] == ITEM:
+        raise InputError(
+            "the DICOM file has compressed pixels and no Transfer Syntax UID, so the compression is"
+            " not known",
+            file=path,
+            remedy="Export it again, with element (0002,0010) or uncompressed",
+        )
+    header.file_meta.TransferSyntaxUID = syntax
 
 
 def _check(header: Dataset, path: str, max_pixels: int) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,17 @@ import numpy as np
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images import (
     FULL,
+    Findings,
     Intensity,
     IntensityError,
-    MaskValueError,
     decode_image,
     is_dicom,
     read_bytes,
 )
 from fidelity.datasets.likeness import Look, look_at
 from fidelity.datasets.mask_entries import decode_reference, file_of, read_reference
+from fidelity.datasets.mask_foreground import MaskValueError
+from fidelity.datasets.mask_values import LUNG, MaskValues
 from fidelity.errors import InputError
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
@@ -53,6 +55,7 @@ class Examined:
         look: what the image looks like, to compare it with others; None if not asked for.
         other_size: masks, relative to the data root, that are not of their image's size although
             that is the size they are scored at.
+        findings: what reading the files showed that is worth reporting once per data set.
     """
 
     case: Case
@@ -62,6 +65,7 @@ class Examined:
     fatal: bool = False
     look: Look | None = None
     other_size: tuple[str, ...] = ()
+    findings: Findings = field(default_factory=Findings)
 
 
 def examine(
@@ -75,6 +79,7 @@ def examine(
     look: bool = False,
     native_is_mask: bool = False,
     outside_links: bool = False,
+    mask_values: MaskValues | None = None,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -88,6 +93,7 @@ def examine(
         look: also summarise what the image looks like.
         native_is_mask: the reference masks' size, where there are any, is the native one.
         outside_links: files may be links that lead out of the data root.
+        mask_values: the data set's.
 
     Returns:
         The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
@@ -96,24 +102,25 @@ def examine(
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
     other_size: list[str] = []
+    findings = Findings()
     try:
         if not outside_links:
             check_inside(case, root)
         data = read_bytes(root / case.image)
-        image = decode_image(data, root / case.image, intensity)
+        image = decode_image(data, root / case.image, intensity, findings)
         image_digest = pixel_digest(image)
         shape, seen = image.shape, look_at(image) if look else None
         native = shape
         spacing, spacing_from = _spacing(case, data, root / case.image)
         digest.update(f"image {len(data)}\n".encode() + data)
 
-        def mask(name: str, path: str) -> np.ndarray:
+        def mask(prefix: str, name: str, path: str) -> np.ndarray:
             data = read_reference(root, path)
-            values = decode_reference(data, root, path)
+            values = decode_reference(data, root, path, name, mask_values, findings.notes)
             _check_size(values.shape, shape, root / path, same_size)
             if values.shape != shape and not native_is_mask:
                 other_size.append(path)
-            digest.update(f"{name} {len(data)}\n".encode() + data)
+            digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
             return values
 
         file = case.lung_mask or case.image
@@ -123,7 +130,7 @@ def examine(
             if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
                 problem = _absent_mask(case, name, root / path)
                 return Examined(case, image_digest, problem, path, fatal=True)
-            drawn = mask(f"mask:{name}", path)
+            drawn = mask("mask:", name, path)
             native = drawn.shape if native_is_mask else native
         for name, path in sorted(case.second_masks.items()):
             file = path
@@ -131,7 +138,7 @@ def examine(
                 return Examined(
                     case, image_digest, _missing_second(case, name, root / path), path, fatal=True
                 )
-            mask(f"second_mask:{name}", path)
+            mask("second_mask:", name, path)
     except InputError as error:
         return Examined(case, image_digest, error, file, isinstance(error, FATAL))
     height, width = native
@@ -143,7 +150,7 @@ def examine(
         spacing=spacing,
         spacing_from=spacing_from,
     )
-    return Examined(done, image_digest, look=seen, other_size=tuple(other_size))
+    return Examined(done, image_digest, look=seen, other_size=tuple(other_size), findings=findings)
 
 
 def pixel_digest(image: np.ndarray) -> str:
@@ -215,7 +222,7 @@ def _spacing(case: Case, data: bytes, path: Path) -> tuple[tuple[float, float] |
 def _check_lung(
     case: Case,
     root: Path,
-    mask: Callable[[str, str], np.ndarray],
+    mask: Callable[[str, str, str], np.ndarray],
     expected: bool,
     needed: bool,
 ) -> None:
@@ -228,7 +235,7 @@ def _check_lung(
                 remedy="Add the mask, or set lung_masks: none",
             )
         return
-    if not mask("lung", case.lung_mask).any() and needed:
+    if not mask("", LUNG, case.lung_mask).any() and needed:
         raise InputError(
             "the lung mask is empty, and the input setting needs it",
             file=root / case.lung_mask,

@@ -13,10 +13,15 @@ from typing import Any
 
 from fidelity.datasets import registry
 from fidelity.datasets.cases import SPLITS, Case, sort_key
-from fidelity.datasets.class_names import model_class, name_errors, respelled
 from fidelity.datasets.examine import Examined, examine, missing_mask
-from fidelity.datasets.images import intensity_of
+from fidelity.datasets.images import (
+    OTHER_FLOATS,
+    UNIT_FLOATS,
+    IntensityError,
+    intensity_of,
+)
 from fidelity.datasets.label_counts import count_labels
+from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.left_out import (
     MAX_UNUSABLE,
@@ -27,6 +32,7 @@ from fidelity.datasets.left_out import (
     count_rows,
     write_counts,
 )
+from fidelity.datasets.mask_values import mask_values_of
 from fidelity.datasets.near_duplicates import (
     NearDuplicate,
     excluded,
@@ -56,13 +62,13 @@ def index_cases(
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, limit, strict, max_unusable, outside_links, duplicates, near_duplicates,
-    near_duplicate_distance, near_duplicate_correlation, and the source's own. Damaged files put
-    their case into quarantine (or are fatal under `strict`, or where they are too many for
-    `max_unusable`); what is wrong with the data set as a whole is fatal: ambiguous ids, labels that
-    differ only in case or spaces, masks that are not binary or missing, grey values that do not fit
-    `intensity`, links out of the root, one image or patient in two splits (unless `duplicates`
-    says otherwise).
+    intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
+    duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
+    source's own. Damaged files put their case into quarantine (or are fatal under `strict`, or
+    where they are too many for `max_unusable`); what is wrong with the data set as a whole is
+    fatal: ambiguous ids, labels that differ only in case or spaces, masks that are unclear or
+    missing, grey values that do not fit `intensity`, links out of the root, one image or patient in
+    two splits (unless `duplicates` says otherwise).
 
     Args:
         source: name in the registry.
@@ -116,6 +122,8 @@ def index_cases(
         )
     examined = _examine_all(cases, root, settings, adapter, lung)
     _raise_fatal(examined, bool(settings.get("strict")))
+    _check_depth(examined, root)
+    _report_findings(examined)
     _tell_other_sizes(examined, root, bool(settings.get("strict")))
     bad = [one for one in examined if one.problem]
     quarantine += [_quarantined(one) for one in bad]
@@ -390,6 +398,7 @@ def _examine_all(
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
         outside_links=settings.get("outside_links", False),
+        mask_values=mask_values_of(settings),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings["annotated_classes"]) if follow else set()
@@ -406,6 +415,37 @@ def _examine_all(
 
 def _raise_fatal(examined: list[Examined], strict: bool) -> None:
     raise_first([one.problem for one in examined if one.problem and (one.fatal or strict)])
+
+
+def _check_depth(examined: list[Examined], root: Path) -> None:
+    """Refuse grey scales that the files leave unknown, as only all images together show it."""
+    largest = {one.findings.largest: one for one in examined if one.findings.largest is not None}
+    bits = max(largest, default=0).bit_length()
+    if 0 < bits < 16:
+        raise IntensityError(
+            f"none of the {sum(one.findings.largest is not None for one in examined)} images of 16"
+            f" bit has a value above {max(largest)}, so they seem to hold {bits} bits; read as 16"
+            " bits, all would be dark",
+            file=root / largest[max(largest)].case.image,
+            field="intensity_bits",
+            remedy=f"Set intensity_bits: {bits} (or 16 if the images are this dark)",
+        )
+    notes = {note: one for one in examined for note in one.findings.notes}
+    if UNIT_FLOATS in notes and OTHER_FLOATS in notes:
+        raise IntensityError(
+            "some images hold floating-point values from 0 to 1, others go beyond, so it is not"
+            " clear which value is white",
+            file=root / notes[OTHER_FLOATS].case.image,
+            field="intensity",
+            remedy="Set intensity: percentile, or export all images in one range",
+        )
+
+
+def _report_findings(examined: list[Examined]) -> None:
+    """Log once per data set what single files left to be assumed."""
+    counts = Counter(note for one in examined for note in one.findings.notes)
+    for note, count in sorted(counts.items()):
+        log.warning("%d files %s", count, note)
 
 
 def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.datasets.images import decode_mask, read_bytes
+from fidelity.datasets.mask_values import MaskValues
 from fidelity.errors import InputError
 from fidelity.masks import MAX_PIXELS, check_encoding, decode, is_filled
 from fidelity.polygons import rasterise
@@ -69,13 +70,23 @@ def read_reference(root: Path, reference: str) -> bytes:
     return json.dumps(entry, sort_keys=True).encode()
 
 
-def decode_reference(data: bytes, root: Path, reference: str) -> np.ndarray:
-    """Decode what `read_reference` returned.
+def decode_reference(
+    data: bytes,
+    root: Path,
+    reference: str,
+    name: str | None = None,
+    values: MaskValues | None = None,
+    notes: list[str] | None = None,
+) -> np.ndarray:
+    """Decode what `read_reference` returned; run lengths and polygons are taken as written.
 
     Args:
         data: the bytes.
         root: the data root; named in errors.
         reference: see the module.
+        name: of an image file: see `images.decode_mask`, as the two others.
+        values: the data set's `mask_values`.
+        notes: what is worth reporting once per data set is appended here.
 
     Returns:
         Boolean (H, W), at the size the mask was drawn at.
@@ -84,13 +95,12 @@ def decode_reference(data: bytes, root: Path, reference: str) -> np.ndarray:
         InputError: the mask is damaged or not binary.
     """
     if MARK not in reference:
-        return decode_mask(data, root / reference)
+        return decode_mask(data, root / reference, name, values, notes)
     file, field = root / file_of(reference), reference.partition(MARK)[2]
     entry = json.loads(data)
     try:
         if "polygons" not in entry:
-            check_encoding(entry, file, field)
-            return decode(entry)
+            return decode(check_encoding(entry, file, field))
         return rasterise(entry["polygons"], _checked_size(entry["size"], file, field))
     except InputError as error:
         raise (
@@ -100,15 +110,17 @@ def decode_reference(data: bytes, root: Path, reference: str) -> np.ndarray:
         ) from error
 
 
-def read_mask_at(root: Path, reference: str) -> np.ndarray:
+def read_mask_at(
+    root: Path, reference: str, name: str | None = None, values: MaskValues | None = None
+) -> np.ndarray:
     """Read a mask by its reference; see `decode_reference`."""
-    return decode_reference(read_reference(root, reference), root, reference)
+    return decode_reference(read_reference(root, reference), root, reference, name, values)
 
 
 def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
     """Say whether an image's entry has any pixel or polygon of a class, without decoding it."""
     entry = by_class.get(cls)
-    if isinstance(entry, dict) and isinstance(entry.get("counts"), str):
+    if isinstance(entry, dict) and isinstance(entry.get("counts"), str | list):
         return is_filled(entry)
     return bool(entry)
 

@@ -12,6 +12,7 @@ import numpy as np
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images import intensity_of, read_image
 from fidelity.datasets.mask_entries import read_mask_at
+from fidelity.datasets.mask_values import LUNG, mask_values_of
 from fidelity.datasets.prepared import Box, PreparedCase
 from fidelity.errors import InputError
 from fidelity.masks import RLE, at_size, encode
@@ -37,7 +38,7 @@ def prepare_cases(
         cases: indexed cases.
         root: the data root.
         settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
-            `intensity`, `intensity_percentiles`.
+            `mask_values` and the keys that begin with `intensity`.
         predict_lung: gives the lung masks where `lung_masks` is `predicted`.
 
     Yields:
@@ -114,10 +115,11 @@ def prepare_case(
     y0, x0, y1, x1 = box
     top, left, bottom, right = _scaled(box, size, seen)
     side = int(settings["image_size"])
+    values = mask_values_of(settings)
 
     def marked(masks: dict[str, str]) -> dict[str, RLE]:
         return {
-            name: encode(at_size(read_mask_at(root, masks[name]), size))
+            name: encode(at_size(read_mask_at(root, masks[name], name, values), size))
             for name in settings["annotated_classes"]
             if name in masks
         }
@@ -155,7 +157,7 @@ def _lung(
         return predict(image)
     if case.lung_mask is None or kind == "none":
         return None
-    return read_mask_at(root, case.lung_mask)
+    return read_mask_at(root, case.lung_mask, LUNG, mask_values_of(settings))
 
 
 def _scaled(box: Box, size: tuple[int, int], seen: tuple[int, int]) -> Box:

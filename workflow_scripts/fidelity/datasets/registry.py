@@ -6,7 +6,7 @@ from types import ModuleType
 from fidelity.errors import InputError
 from fidelity.near import suggestion
 
-# Source → module that offers `find_cases(root, settings)` and `same_size`. The phantom is written
+# Source → module that offers `find_cases`, `tables` and `same_size`. The phantom is written
 # in COVID-QU-Ex' layout and read by the same code as the real data.
 READERS = {
     "phantom": "fidelity.datasets.covid_qu_ex",
@@ -22,7 +22,8 @@ def reader(source: str) -> ModuleType:
     """Import the module that finds the cases of a source.
 
     Returns:
-        A module with `find_cases(root: Path, settings: dict) -> Iterator[Case]` and
+        A module with `find_cases(root: Path, settings: dict) -> Iterator[Case]`,
+        `tables(root, settings) -> list[Path]` (the files that it reads beside images and masks) and
         `same_size: bool` (whether the source declares image and masks to be of equal size), and
         where it differs from the default: `native_is_mask = True` (masks may be larger than the
         image, and are scored at their own size), `multilabel = True` (whatever the labels look

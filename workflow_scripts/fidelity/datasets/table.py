@@ -3,8 +3,9 @@
 Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
 `mask:<class>` per annotated class, one `second_mask:<class>` per class that a second reader has
 marked, spacing_row and spacing_column (mm per pixel of the image). Other columns are ignored. Paths
-are relative to the data root; PNG, JPEG, TIFF or (images) DICOM. An indexed table (cases.csv) can
-be given again. How the file may be written: see `fidelity.datasets.spreadsheet`.
+are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF (masks). An indexed
+table (cases.csv) can be given again. How the file may be written: see
+`fidelity.datasets.spreadsheet`.
 """
 
 import difflib
@@ -104,6 +105,11 @@ def columns_of(path: str | Path) -> list[str]:
 def read_table(path: str | Path) -> Sheet:
     """Read a table of cases as it is written; see `fidelity.datasets.spreadsheet`."""
     return read_sheet(path, KNOWN, PREFIXES)
+
+
+def tables(root: Path, settings: dict) -> list[Path]:
+    """List the one table that is read."""
+    return [table_path(Path(root), settings)]
 
 
 def table_path(root: Path, settings: dict) -> Path:

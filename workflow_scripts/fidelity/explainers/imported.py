@@ -24,7 +24,8 @@ def is_there(case: str, cls: str, settings: Mapping[str, Any]) -> bool:
     """Look for the map of a case and class."""
     path = location(settings, case, cls)
     if format_of(settings) == "masks_json":
-        return has_mask(path, case, settings["classes"].get(cls, cls))
+        name, named = str(settings["classes"].get(cls, cls)), cls in settings["classes"]
+        return has_mask(path, case, name, named, settings["min_score"])
     return os.path.isfile(path)  # False too where the name is too long
 
 
@@ -80,13 +81,13 @@ def read_saliency(
             field=case,
             remedy="Add it, correct 'pattern' or 'classes', or set missing: skip",
         )
-    name = settings["classes"].get(cls, cls)
-    values, is_mask = read(path, format_of(settings), name, case, settings["kind"])
+    name, kind = str(settings["classes"].get(cls, cls)), settings["kind"]
+    values, is_mask = read(path, format_of(settings), name, case, kind, settings["min_score"])
     if not fits(values.shape, size):
-        turned = " It seems to be transposed." if fits(values.shape[::-1], size) else ""
+        turned = "; it seems to be transposed" if fits(values.shape[::-1], size) else ""
         raise InputError(
             f"the map has {values.shape[0]} x {values.shape[1]} pixels (height x width), which has "
-            f"not the shape of the image, {size[0]} x {size[1]}.{turned}",
+            f"not the shape of the image, {size[0]} x {size[1]}{turned}",
             file=path,
             field=case,
             remedy="Write maps of the whole original image, or of the image squeezed to a square",

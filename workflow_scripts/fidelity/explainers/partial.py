@@ -17,23 +17,31 @@ from fidelity.errors import InputError
 from fidelity.hdf5 import atomic_hdf5, reading
 from fidelity.maps import MapRecord, read_record, write_record
 
+# Folders of other fingerprints that are kept.
+OTHERS = 2
+
 log = logging.getLogger(__name__)
 
 
 class PartialStore:
     """The batches of one shard that are done.
 
-    Batches of another fingerprint (other settings, code, weights or cases) are discarded.
+    Batches of another fingerprint (other settings, code, weights or cases) lie in a folder of their
+    own: a setting that is tried and given up costs none of them, until the shard is finished.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         """Open the folder, making it if need be.
 
         Args:
-            folder: where the batches lie.
+            folder: of the shard.
             fingerprint: of everything that decides the maps.
         """
-        self.folder, self.fingerprint = folder, fingerprint
+        self.shard, self.fingerprint = folder, fingerprint
+        self.folder = folder / fingerprint[:16]
+        others = [path for path in folder.glob("*/") if path != self.folder]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-OTHERS]:
+            shutil.rmtree(path, ignore_errors=True)
 
     def save(self, index: int, records: Sequence[MapRecord]) -> None:
         """Store a batch under a temporary name, sync, rename."""
@@ -61,8 +69,8 @@ class PartialStore:
             return None
 
     def clear(self) -> None:
-        """Remove the folder, once the shard is written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder of the shard, once it is written."""
+        shutil.rmtree(self.shard, ignore_errors=True)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.h5"
@@ -87,13 +95,13 @@ def finished(folder: Path) -> Finished | None:
     """Look into the batches of a shard, while its job works or after.
 
     Args:
-        folder: of its store.
+        folder: of the shard in the store.
 
     Returns:
-        None if nothing readable is there. Batches that the job at work would discard do not count.
+        None if nothing readable is there. The batches of the newest fingerprint count.
     """
     try:
-        paths = {path: path.stat().st_mtime for path in folder.glob("[0-9]*.h5")}
+        paths = {path: path.stat().st_mtime for path in folder.glob("*/[0-9]*.h5")}
         newest_first = sorted(paths, key=paths.__getitem__, reverse=True)
         fingerprint, cases, seconds = None, set(), 0.0
         for path in newest_first:

@@ -386,5 +386,11 @@ def is_derivative(entry: Mapping[str, Any]) -> bool:
 
 
 def family_of(entry: Mapping[str, Any]) -> Family:
-    """Give the family of a config entry: what it says itself (`imported` may), or its method's."""
-    return entry.get("family", method_of(entry["method"]).family)
+    """Give the family of a config entry: its own (imported maps and plugins), or its method's."""
+    return entry.get("family") or method_of(entry["method"]).family
+
+
+def without_family(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what decides the maps of a config entry: its family decides only who is compared."""
+    kept = {key: value for key, value in entry.items() if key != "family"}
+    return {**kept, "of": without_family(entry["of"])} if "of" in entry else kept

@@ -81,7 +81,18 @@ def explain_shard(
     by_case = is_case_by_case(settings)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
-        _fingerprint(fingerprint, settings, target, seed, batch, by_case, learnt, tasks),
+        # The cases' digests are of their files; how they were prepared is in the shard alone.
+        _fingerprint(
+            fingerprint,
+            content_hash(prepared),
+            settings,
+            target,
+            seed,
+            batch,
+            by_case,
+            learnt,
+            tasks,
+        ),
     )
     records: list[MapRecord] = []
     resumed = 0

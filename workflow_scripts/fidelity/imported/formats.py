@@ -10,14 +10,18 @@ import numpy as np
 from fidelity.chexlocalize_maps import read_map
 from fidelity.datasets.images import MAX_PIXELS, decode_mask, decode_values, read_bytes
 from fidelity.errors import InputError, first_line
-from fidelity.masks import Masks, decode, read_masks
+from fidelity.imported.coco import ONLY, is_coco, masks_of
+from fidelity.masks import Masks, checked_masks, decode, read_json_masks
 
 # A published CheXlocalize pickle has about 0.5 MB, the copy of its image included.
 MAX_PICKLE_BYTES = 200_000_000
+MIN_SCORE = 0.5
 NPY_KINDS = "biuf"  # booleans, integers, floats; no complex numbers, no objects
 
 
-def read(path: Path, file_format: str, cls: str, case: str, kind: str) -> tuple[np.ndarray, bool]:
+def read(
+    path: Path, file_format: str, cls: str, case: str, kind: str, min_score: float = MIN_SCORE
+) -> tuple[np.ndarray, bool]:
     """Read a map or mask.
 
     Args:
@@ -26,6 +30,7 @@ def read(path: Path, file_format: str, cls: str, case: str, kind: str) -> tuple[
         cls: class, by the name that the files use.
         case: case id.
         kind: `map`, `mask`, or `auto`: masks.json and boolean arrays are masks.
+        min_score: instances with a lower score in a COCO file are left out.
 
     Returns:
         Values and whether they are a mask: bool (h, w) if so, else float32 (h, w), finite.
@@ -35,7 +40,7 @@ def read(path: Path, file_format: str, cls: str, case: str, kind: str) -> tuple[
             is of another kind.
     """
     if file_format == "masks_json":
-        return _read_rle(path, case, cls), True
+        return _read_rle(path, case, cls, min_score), True
     if file_format == "png":
         data = read_bytes(path)
         if kind == "mask":
@@ -131,10 +136,12 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
         flat = np.frombuffer(data, dtype)
         if flat.size != count:
             raise InputError("is cut off", file=path, remedy="Copy it again")
-        # Leading axes of length one (batch, channel) are dropped; (1, 1, h, w) is common.
+        # Axes of length one before (PyTorch: batch, channel) and behind (Keras: channel).
         values = flat.reshape(shape, order="F" if by_columns else "C")
         while values.ndim > 2 and values.shape[0] == 1:
             values = values[0]
+        while values.ndim > 2 and values.shape[-1] == 1:
+            values = values[..., 0]
     except InputError:
         raise
     except Exception as error:  # the header is Python source: its tokenizer's too
@@ -151,8 +158,9 @@ def _unsound(what: str, path: Path, error: Exception) -> InputError:
     return InputError(f"is no sound {what} ({first_line(error)})", file=path, remedy=remedy)
 
 
-def _read_rle(path: Path, case: str, cls: str) -> np.ndarray:
-    rle: Any = _masks(path, path.stat().st_mtime_ns if path.is_file() else 0)[case][cls]
+def _read_rle(path: Path, case: str, cls: str, min_score: float) -> np.ndarray:
+    by_class = masks_in(path, min_score)[case]
+    rle: Any = by_class[cls] if cls in by_class else by_class[ONLY]
     height, width = rle["size"]
     if height * width > MAX_PIXELS:
         raise InputError(
@@ -166,15 +174,29 @@ def _read_rle(path: Path, case: str, cls: str) -> np.ndarray:
         raise InputError(error.problem, file=path, field=f"{case}/{cls}") from error
 
 
-def has_mask(path: Path, case: str, cls: str) -> bool:
-    """Say whether a masks.json has a mask of the case and class."""
-    return cls in _masks(path, path.stat().st_mtime_ns if path.is_file() else 0).get(case, {})
+def has_mask(path: Path, case: str, cls: str, named: bool, min_score: float = MIN_SCORE) -> bool:
+    """Say whether a masks.json has a mask of the case and class.
+
+    Args:
+        path: the file.
+        case: case id.
+        cls: class, by the name that the file uses.
+        named: the config gives that name, so the only category of a COCO file must have it.
+        min_score: see `read`.
+    """
+    by_class = masks_in(path, min_score).get(case, {})
+    return cls in by_class or (ONLY in by_class and not named)
+
+
+def masks_in(path: Path, min_score: float = MIN_SCORE) -> Masks:
+    """Read a masks.json or COCO file, once per job and again if it was changed."""
+    return _masks(path, path.stat().st_mtime_ns if path.is_file() else 0, min_score)
 
 
 @lru_cache(maxsize=2)
-def _masks(path: Path, _changed: int) -> Masks:
-    """Read a masks.json once per job, and again if it was changed."""
-    return read_masks(path)
+def _masks(path: Path, _changed: int, min_score: float) -> Masks:
+    content = read_json_masks(path)
+    return masks_of(content, path, min_score) if is_coco(content) else checked_masks(content, path)
 
 
 def _as_mask(values: np.ndarray, path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ SUFFIXES = {
     "chexlocalize": (".pkl", ".pickle"),
     "npy": (".npy",),
     "npz": (".npz",),
-    "png": (".png", ".tif", ".tiff"),
+    "png": (".png", ".tif", ".tiff", ".bmp", ".gif"),
     "masks_json": (".json",),
 }
 # What is looked for where the config gives a format and no pattern.
@@ -101,8 +101,14 @@ def check_entry(settings: Mapping[str, Any]) -> None:
 
 def has_files(settings: Mapping[str, Any]) -> bool:
     """Say whether any file below the folder fits the pattern."""
-    name = re.sub(r"([*?\[])", r"[\1]", pattern_of(settings))
-    return next(root_of(settings).glob(FIELD.sub("*", name)), None) is not None
+    return next(root_of(settings).glob(any_map(settings)), None) is not None
+
+
+def any_map(settings: Mapping[str, Any]) -> str:
+    """Give the glob pattern that the maps of all cases and classes fit; "*" for one file of all."""
+    if settings["file"] is not None:
+        return "*"
+    return FIELD.sub("*", re.sub(r"([*?\[])", r"[\1]", pattern_of(settings)))
 
 
 def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
@@ -121,7 +127,7 @@ def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
     """
     if settings["file"] is not None:
         return Path(settings["file"])
-    values = {"case": case, "class": settings["classes"].get(cls, cls)}
+    values = {"case": case, "class": str(settings["classes"].get(cls, cls))}
     # In one pass: a case id may itself hold braces.
     name = FIELD.sub(lambda found: values[found[1]].replace("/", "_"), pattern_of(settings))
     if _leaves(name) or "\0" in name:

@@ -98,7 +98,8 @@ def explain_image(
             explainer that was asked for has no answer to this image.
     """
     names = _names(trained, explainer)
-    classifier, case = _classifier(trained), _prepare(trained, image, lung)
+    classifier = _classifier(trained)
+    case = _prepare(trained, image, lung, classifier.image_size)
     logits = predict_logits(classifier, case.image[None], trained.config["compute"]["batch"])
     row = classifier.probabilities(torch.from_numpy(logits))[0].tolist()
     probabilities = dict(zip(classifier.classes, row, strict=True))
@@ -146,9 +147,9 @@ def _classifier(trained: Trained) -> Classifier:
     return store.load(trained.model(), plugins=plugins).to(device)
 
 
-def _prepare(trained: Trained, image: Path, lung: Path | None) -> PreparedCase:
-    """Prepare the image as its data set is."""
-    entry = trained.entry
+def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> PreparedCase:
+    """Prepare the image as its data set is, at the size that the classifier takes."""
+    entry = {**trained.entry, "image_size": size}
     drawn_by = trained.lung_model() if lung is None else None
     if lung is None and drawn_by is None and entry["input"] != "full":
         raise InputError(

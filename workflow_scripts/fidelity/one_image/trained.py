@@ -77,11 +77,11 @@ class Trained:
 
         Args:
             explainer: its key.
-            cls: source class, for a tuned threshold.
+            cls: source class, for a threshold of its own.
 
         Returns:
             Rule and post-processing (as `settings.rule_for`), the binarization's key, and
-            `threshold` where the rule is tuned.
+            `threshold` where the rule is tuned or has one threshold per class.
 
         Raises:
             InputError: no rule of the config can be used.
@@ -92,9 +92,14 @@ class Trained:
             method = rule["binarization"]["method"]
             if method not in USABLE:
                 continue
-            if method != "tuned":
+            by_class = rule["binarization"].get("threshold")
+            if method == "tuned":
+                threshold = self._tuned(explainer, name, cls)
+            elif isinstance(by_class, dict):
+                # A class without reference masks has no threshold.
+                threshold = by_class.get(cls)
+            else:
                 return rule, name, {}
-            threshold = self._tuned(explainer, name, cls)
             if threshold is not None:
                 return rule, name, {"threshold": threshold}
         raise InputError(

@@ -100,6 +100,8 @@ def _account(file: Path, folder: Path) -> dict[str, Any]:
         "forward": counts.get("forward", 0),
         "backward": counts.get("backward", 0),
         "device": counts.get("device", ""),
+        # Of results that were taken back (`fidelity.kept`): what computing them took.
+        **counts.get("took", {}),
     }
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from fidelity.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
+from fidelity.settings.families import fill_families
 from fidelity.settings.files import check_files as _check_files
 from fidelity.settings.following import follow_names
 from fidelity.settings.home import expand_home
+from fidelity.settings.image_size import fill_image_sizes
 from fidelity.settings.layers import expand_layers, layer_sweeps
 from fidelity.settings.queries import (
     base_names,
@@ -71,6 +73,8 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
     follow_names(read, source)
     resolved = resolve(read, schema(), "", source)
     expand_layers(resolved, source)
+    fill_image_sizes(resolved, source)
+    fill_families(resolved, source)
     check_meaning(resolved, source)
     if check_files:
         _check_files(resolved, source)

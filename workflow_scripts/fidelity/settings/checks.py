@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from fidelity.datasets.class_names import is_reserved, reserved_error
+from fidelity.classifiers.weights_header import RESCALING
+from fidelity.datasets.label_names import is_reserved, reserved_error
+from fidelity.datasets.mask_values import BACKGROUND, FOREGROUND, LUNG, mask_values_of
 from fidelity.errors import InputError
 from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import inside_lung, method_of, refusal
@@ -20,6 +22,7 @@ from fidelity.settings.queries import (
 )
 from fidelity.settings.sanity import check_sanity
 from fidelity.settings.statistics import check_choice, check_statistics
+from fidelity.settings.thresholds import check_thresholds
 
 RESERVED_CLASSIFIERS = {"none"}
 RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
@@ -66,6 +69,7 @@ def check_meaning(config: dict[str, Any], source: str) -> None:
     _check_binarizations(config, source)
     for key, settings in config["datasets"].items():
         _check_dataset(key, settings, config, source)
+    check_thresholds(config, source)
     for key, settings in config["classifiers"].items():
         _check_classifier(key, settings, source)
     _check_hooks(config, source)
@@ -316,6 +320,7 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
             remedy="Give the percentile of black, then that of white",
         )
     check_origin(key, settings, source)
+    _check_mask_values(key, settings, source)
     _check_second_reader(key, settings, config, source)
     renamed = [name for name in settings["labels"].values() if name is not None]
     for field, names in (("annotated_classes", settings["annotated_classes"]), ("labels", renamed)):
@@ -360,6 +365,28 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
                     "Known",
                 ),
             )
+
+
+def _check_mask_values(key: str, settings: dict[str, Any], source: str) -> None:
+    """See that values are given to masks that are read, and not to the background alone."""
+    values = mask_values_of(settings)
+    known = [*settings["annotated_classes"], LUNG, FOREGROUND, BACKGROUND]
+    for name in values:
+        field = f"datasets.{key}.mask_values.{name}"
+        if name not in known:
+            raise InputError(
+                f"{name!r} is no annotated class",
+                file=source,
+                field=field,
+                remedy=suggestion(name, known),
+            )
+    if list(values) == [BACKGROUND]:
+        raise InputError(
+            "names the background and no foreground",
+            file=source,
+            field=f"datasets.{key}.mask_values",
+            remedy=f"Add a class, {LUNG} or {FOREGROUND}",
+        )
 
 
 def _check_lung_source(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
@@ -409,6 +436,27 @@ def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
             file=source,
             field=f"{path}.weights",
             remedy="Give the path of a checkpoint, or a 'training' section",
+        )
+    if settings["output_values"] == "probabilities" and settings["training"] is not None:
+        raise InputError(
+            "a network that is trained here must return logits",
+            file=source,
+            field=f"{path}.output_values",
+            remedy="Leave it out, and remove the network's last softmax or sigmoid",
+        )
+    if settings["transform_input"] is not None and settings["architecture"] not in RESCALING:
+        raise InputError(
+            f"is read for {' and '.join(RESCALING)} alone",
+            file=source,
+            field=f"{path}.transform_input",
+            remedy="Leave it out; `mean` and `std` give what the input was normalised with",
+        )
+    if settings["weights_entry"] is not None and settings["weights"] in (None, "imagenet"):
+        raise InputError(
+            "chooses among the weights of a file, and no file is named",
+            file=source,
+            field=f"{path}.weights_entry",
+            remedy="Leave it out, or give the path of the file under weights",
         )
     of_xrv = settings["architecture"].startswith("xrv:")
     if settings["outputs"] is not None and not (of_xrv and settings["training"] is None):

@@ -18,7 +18,7 @@ from fidelity.tables.layout import (
 )
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
-from fidelity.tables.quality import quality_by_classifier
+from fidelity.tables.quality import with_chance_notes
 
 __all__ = [
     "CLASSIFICATION_NUMBERS",
@@ -36,10 +36,10 @@ __all__ = [
     "localization_tables",
     "lung_table",
     "model_tables",
-    "quality_by_classifier",
     "read_results",
     "strata_tables",
     "to_html",
     "to_latex",
     "to_markdown",
+    "with_chance_notes",
 ]

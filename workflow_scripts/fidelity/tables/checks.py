@@ -1,6 +1,6 @@
 """Tables of the maps themselves: stability, faithfulness, sanity checks, repeatability."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +40,17 @@ SIMILARITY_TITLES = {
 Families = Mapping[str, str]
 
 
-def check_tables(paths: Iterable[str | Path], families: Families) -> list[Table]:
+def check_tables(
+    paths: Iterable[str | Path], families: Families, useless: Collection[str] = ()
+) -> list[Table]:
     """Lay out what was computed beside localization.
 
     Args:
         paths: any of stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv.
         families: explainer → family.
+        useless: classifiers from which no conclusion is drawn: who was shown to be more faithful is
+            not said of their explainers.
 
     Returns:
         The tables in the order of the paths; none of a file without rows.
@@ -55,6 +59,8 @@ def check_tables(paths: Iterable[str | Path], families: Families) -> list[Table]
     for path in paths:
         numeric, lay_out = READERS[Path(path).stem]
         shown = keep_test_split(read_results(path, numeric))
+        if lay_out is faithfulness_comparison_tables:
+            shown = shown[~shown["classifier"].isin(useless)]
         laid_out += lay_out(shown, families) if len(shown) else []
     return laid_out
 

@@ -1,10 +1,13 @@
 """The classifiers' quality as a table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from fidelity.summary import keep_test_split
-from fidelity.tables.layout import Table, number
+from fidelity.tables.layout import ABSENT, Table, with_interval
 
 CLASSIFICATION_TITLES = {
     "accuracy": "Accuracy",
@@ -38,8 +41,8 @@ def classification_table(classification: pd.DataFrame) -> Table:
     for classifier, of_classifier in shown.groupby("classifier", sort=False):
         rules.add(len(rows))
         for name, part in of_classifier.groupby("class", sort=False):
-            values = part.set_index("metric")["value"]
-            cells = [_number(metric, values.get(metric, np.nan)) for metric in metrics]
+            by_metric = {row["metric"]: row for row in part.to_dict("records")}
+            cells = [_cell(by_metric.get(metric)) for metric in metrics]
             rows.append([str(classifier), str(name), str(int(part["n"].max())), *cells])
     datasets = ", ".join(shown["dataset"].unique())
     splits = ", ".join(shown["split"].unique())
@@ -50,14 +53,28 @@ def classification_table(classification: pd.DataFrame) -> Table:
         *(CLASSIFICATION_TITLES.get(name, name) for name in metrics),
     ]
     notes = [
-        "Measures of class “all” are over all cases; ECE: expected calibration error; "
-        "counted over images."
+        "Measures of class “all” are over all cases; ECE: expected calibration error. Value "
+        "[interval]: percentile bootstrap over patients, or over images where "
+        "statistics.cluster is `case`; none where fewer than two have what it is about.",
+        f"Chance: {', '.join(_chances(shown))}. That of the others depends on how common the "
+        "classes are.",
     ]
     title = f"Classification on {datasets}, {splits} split"
     return Table(title, header, rows, len(header) - 2, frozenset(rules - {0}), notes)
 
 
-def _number(metric: str, value: float) -> str:
-    if metric == "support" and not np.isnan(value):
-        return str(int(value))
-    return number(value)
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None or np.isnan(row["value"]):
+        return ABSENT
+    if row["metric"] == "support":
+        return str(int(row["value"]))
+    return with_interval(row["value"], row["ci_low"], row["ci_high"], 3)
+
+
+def _chances(shown: pd.DataFrame) -> list[str]:
+    """Name the measures whose chance is a fixed number, with it."""
+    rows = shown.dropna(subset="chance").drop_duplicates("metric")
+    return [
+        f"{CLASSIFICATION_TITLES.get(row.metric, row.metric)} {row.chance:.3g}"
+        for row in rows.itertuples()
+    ]

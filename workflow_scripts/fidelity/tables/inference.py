@@ -1,6 +1,6 @@
 """Paired tests, strata and the mixed model as tables."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,10 @@ STRATA_TITLES = {
 
 
 def comparison_tables(
-    comparisons: pd.DataFrame, statistics: Mapping[str, Any], families: Mapping[str, str]
+    comparisons: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    useless: Collection[str] = (),
 ) -> list[Table]:
     """Lay out the paired tests: the primary ones, and the secondary ones among real explainers.
 
@@ -44,6 +47,7 @@ def comparison_tables(
         comparisons: comparisons.csv of one data set.
         statistics: alpha, margin, replicates, permutations, primary_binarization, as used.
         families: explainer → family.
+        useless: classifiers from which no conclusion is drawn: the table says so in its place.
 
     Returns:
         Up to two tables. The secondary one has the other metrics of the primary binarization and
@@ -59,14 +63,18 @@ def comparison_tables(
         ("Secondary comparisons of explainers", "secondary", shown[near & explaining]),
     ]
     return [
-        _comparison_table(title, label, rows, statistics)
+        _comparison_table(title, label, rows, statistics, useless)
         for title, label, rows in blocks
         if len(rows)
     ]
 
 
 def _comparison_table(
-    title: str, label: str, rows: pd.DataFrame, statistics: Mapping[str, Any]
+    title: str,
+    label: str,
+    rows: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    useless: Collection[str],
 ) -> Table:
     cells: list[list[str]] = []
     rules: set[int] = set()
@@ -81,7 +89,9 @@ def _comparison_table(
                     metric_title(row["metric"]),
                     row["explainer_a"],
                     row["explainer_b"],
-                    CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+                    "not drawn"
+                    if row["classifier"] in useless
+                    else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
                     with_interval(row["mean_difference"], row["ci_low"], row["ci_high"], digits),

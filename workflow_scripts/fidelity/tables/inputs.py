@@ -1,6 +1,7 @@
 """Data-set settings side by side as tables."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -15,14 +16,21 @@ from fidelity.tables.layout import (
     metric_title,
     with_interval,
 )
+from fidelity.tables.quality import Qualities
+from fidelity.verdict.chance_words import withheld
 
 
-def input_tables(inputs: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+def input_tables(
+    inputs: pd.DataFrame,
+    datasets: Mapping[str, Mapping[str, Any]],
+    quality: Qualities = MappingProxyType({}),
+) -> list[Table]:
     """Lay out the input ablation: one table per source, one column per data set.
 
     Args:
         inputs: inputs.csv.
         datasets: data set → its settings, `source` and `input` among them.
+        quality: (dataset, classifier) → its quality: those that allow no conclusion are named.
 
     Returns:
         The tables.
@@ -49,6 +57,12 @@ def input_tables(inputs: pd.DataFrame, datasets: Mapping[str, Mapping[str, Any]]
             "Mean [interval] on the test split, default protocol, as in each data set's own tables "
             "(which say the unit of analysis); n in inputs.csv. Each column has classifiers of its "
             "own, trained on that input; differences between columns are not tested."
+        ]
+        shown = set(part["classifier"])
+        notes += [
+            f"{dataset}: {withheld(classifier, rated)}"
+            for (dataset, classifier), rated in quality.items()
+            if dataset in names and classifier in shown and not rated.concludes
         ]
         tables.append(Table(title, header, rows, len(names), frozenset(rules - {0}), notes))
     return tables

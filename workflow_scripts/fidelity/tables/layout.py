@@ -18,7 +18,7 @@ from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, sees_reference
 
 # From its first count on, the contract's columns are numbers.
 LOCALIZATION_NUMBERS = LOCALIZATION[LOCALIZATION.index("n") :]
-CLASSIFICATION_NUMBERS = ["value", "n"]
+CLASSIFICATION_NUMBERS = ["value", "ci_low", "ci_high", "chance", "n", "n_patients"]
 COMPARISON_NUMBERS = [
     "n",
     "n_patients",

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fidelity.metrics.registry import METRICS
@@ -26,7 +25,7 @@ from fidelity.tables.layout import (
     unit_note,
     with_interval,
 )
-from fidelity.tables.quality import quality_note
+from fidelity.tables.quality import Qualities, quality_note
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
 MAIN = [
@@ -57,7 +56,7 @@ def localization_tables(
     diagnostic: Collection[str] = (),
     seeds: pd.DataFrame | None = None,
     bases: Mapping[str, str] | None = None,
-    quality: Mapping[tuple[str, str], Mapping[str, float]] | None = None,
+    quality: Qualities | None = None,
     confounded: Mapping[str, str] | None = None,
 ) -> list[Table]:
     """Lay out the test split's means: explainers by class and classifier.
@@ -72,7 +71,7 @@ def localization_tables(
         diagnostic: binarizations that see the reference.
         seeds: seeds.csv; its spread stands beside the primary metric where there are two seeds.
         bases: classifier → its key in seeds.csv.
-        quality: (dataset, classifier) → measures of the classifier, for a column and a note.
+        quality: (dataset, classifier) → the classifier's, for a column and a note.
         confounded: explainer or binarization → how it differs from the rule for all.
 
     Returns:
@@ -129,7 +128,7 @@ def _table(
     notes: list[str],
     *,
     families: Mapping[str, str],
-    quality: Mapping[tuple[str, str], Mapping[str, float]],
+    quality: Qualities,
     confounded: Mapping[str, str],
     spread: Mapping[tuple[str, str, str], str] | None = None,
     primary: str = "",
@@ -150,8 +149,11 @@ def _table(
                 who = [name, classifier_title(classifier), explainer + mark]
                 who.append(family_title(explainer, families))
                 if quality:
-                    values = quality.get((block["dataset"].iloc[0], classifier), {})
-                    cells.insert(0, number(values.get("accuracy", np.nan)))
+                    rated = quality.get((block["dataset"].iloc[0], classifier))
+                    measures = rated.measures if rated else {}
+                    cells.insert(
+                        0, number(measures["accuracy"].value) if "accuracy" in measures else ABSENT
+                    )
                 rows.append([*who, *cells])
     header = ["Class", "Classifier", "Explainer", "Family"]
     header += ["Test accuracy"] if quality else []

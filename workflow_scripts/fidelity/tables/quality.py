@@ -1,44 +1,21 @@
-"""How good the classifiers are, to stand beside every localization table."""
+"""How good the classifiers are: a note for every table that shows their explainers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
-import pandas as pd
-
-from fidelity.summary import keep_test_split
-from fidelity.tables.layout import number
+from fidelity.chance import Quality
+from fidelity.tables.layout import Table, with_interval
+from fidelity.verdict.chance_words import question, withheld
 
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_auc": "macro-AUC"}
+Qualities = Mapping[tuple[str, str], Quality]
 
 
-def quality_by_classifier(
-    classification: pd.DataFrame | None,
-) -> dict[tuple[str, str], dict[str, float]]:
-    """Give each classifier's accuracy, balanced accuracy and macro-AUC on the test split.
-
-    Args:
-        classification: classification.csv; None without classifiers.
-
-    Returns:
-        (dataset, classifier) → {measure: value}, and `n` images; nan where one is undefined.
-    """
-    if classification is None or classification.empty:
-        return {}
-    shown = keep_test_split(classification)
-    shown = shown[(shown["class"] == "all") & shown["metric"].isin(SHOWN)]
-    return {
-        names: {**dict(zip(part["metric"], part["value"], strict=True)), "n": part["n"].max()}
-        for names, part in shown.groupby(["dataset", "classifier"], sort=False)
-    }
-
-
-def quality_note(
-    quality: Mapping[tuple[str, str], Mapping[str, float]], dataset: str, classifiers: list[str]
-) -> str | None:
+def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -> str | None:
     """Say how good the classifiers of one table are.
 
     Args:
-        quality: of `quality_by_classifier`.
+        quality: (dataset, classifier) → its quality.
         dataset: the table's.
         classifiers: those in the table, in order.
 
@@ -47,10 +24,41 @@ def quality_note(
     """
     parts = []
     for name in classifiers:
-        values = quality.get((dataset, name))
-        if values:
+        found = quality.get((dataset, name))
+        if found:
             told = [
-                f"{title} {number(values.get(measure, np.nan))}" for measure, title in SHOWN.items()
+                f"{title} {with_interval(rated.value, rated.low, rated.high, 3)}"
+                for measure, title in SHOWN.items()
+                if (rated := found.measures.get(measure))
             ]
-            parts.append(f"{name} {', '.join(told)} (n = {int(values['n'])})")
+            parts.append(f"{name} {', '.join(told)} (n = {found.n})")
     return f"Classification of the test split: {'; '.join(parts)}." if parts else None
+
+
+def with_chance_notes(
+    tables: Sequence[Table], quality: Qualities, bases: Mapping[str, str]
+) -> list[Table]:
+    """Say under every table which of its classifiers allow no conclusion.
+
+    Args:
+        tables: of one data set; those with a column "Classifier" get notes.
+        quality: (dataset, classifier) → its quality, of this data set.
+        bases: classifier → its key in the config.
+
+    Returns:
+        The tables. Of a classifier below chance the note asks whether the order of its classes is
+        right, and names the order that would fit.
+    """
+    found = []
+    for table in tables:
+        place = table.header.index("Classifier") if "Classifier" in table.header else None
+        names = set() if place is None else {row[place] for row in table.rows}
+        notes = []
+        for (_, name), rated in quality.items():
+            # A table over training seeds names the classifier's key.
+            if names & {name, bases.get(name)} and not rated.concludes:
+                if rated.status == "below_chance":
+                    notes.append(question(bases.get(name, name), rated))
+                notes.append(withheld(name, rated))
+        found.append(replace(table, notes=[*table.notes, *notes]))
+    return found

@@ -1,13 +1,17 @@
 """From the tables of a study to the chapters of its verdict."""
 
+from collections.abc import Iterator
+
 from fidelity.metrics.registry import title_of
-from fidelity.verdict.answers import beats_nulls, beats_others, below_ceilings, headline
+from fidelity.verdict.answers import beats_nulls, beats_others, below_ceilings
 from fidelity.verdict.cases import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
+from fidelity.verdict.classifier import alarms, without_its_explainers
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
 from fidelity.verdict.flips import ranking_flips
-from fidelity.verdict.model import Chapter
+from fidelity.verdict.model import Chapter, Section
+from fidelity.verdict.short import headline
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
@@ -32,7 +36,8 @@ def reading(study: Study) -> str:
         "of the mean difference excludes 0. “Equivalent” is said only where that interval lies "
         f"inside ±{margin:g}. Everything else is “no difference was shown”, which is not “no "
         "difference”. Only primary comparisons enter the short answers. Rules and metrics that "
-        "see the reference mask enter nothing on this page."
+        "see the reference mask enter nothing on this page. Square brackets hold the "
+        f"{100 * (1 - alpha):g} % interval of a classifier's measure."
     )
 
 
@@ -43,19 +48,26 @@ def _chapter(evidence: Evidence) -> Chapter:
         f"{statistics['primary_binarization']}, protocol default, test split; Holm's correction "
         "over all pairs of one class, null baselines and ceilings included."
     )
+    judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(
         evidence.dataset,
         evidence.classifier,
         setting,
-        headline(evidence),
-        [
-            with_cases(foundations(evidence), evidence),
-            beats_others(evidence),
-            beats_nulls(evidence),
-            below_ceilings(evidence),
-            mean_ranks(evidence),
-            ranking_flips(evidence),
-            secondary(evidence),
-            uses_what_they_show(evidence),
-        ],
+        [*alarms(evidence), *headline(judged)],
+        list(_sections(judged)),
+        {} if evidence.quality is None else evidence.quality.facts(),
     )
+
+
+def _sections(evidence: Evidence) -> Iterator[Section]:
+    yield with_cases(foundations(evidence), evidence)
+    yield beats_others(evidence)
+    if evidence.real:
+        yield beats_nulls(evidence)
+        yield below_ceilings(evidence)
+    if evidence.concludes:
+        yield mean_ranks(evidence)
+    yield ranking_flips(evidence)
+    yield secondary(evidence)
+    if evidence.concludes:
+        yield uses_what_they_show(evidence)

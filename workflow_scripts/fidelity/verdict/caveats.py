@@ -4,19 +4,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from fidelity.metrics.registry import title_of
+from fidelity.seeds import between_seeds
 from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split
+from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.comparison import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence, rows_of
 from fidelity.verdict.model import Group, Outcome, Section, Sentence
 from fidelity.verdict.wording import counted, digits_of, listed, p_value
 
-# With fewer images an accuracy is told with its interval (Wilson 1927), some 0.2 wide.
-FEW_IMAGES = 100
-# Below this accuracy, plain or balanced, a localization score says little about explanations.
-WEAK_ACCURACY = 0.65
 # In fewer superpixels than these one is over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10
 # Below this test Dice predicted lungs say little about lungs; published U-Nets reach .98.
@@ -27,7 +24,7 @@ def foundations(evidence: Evidence) -> Section:
     """Say what qualifies every answer of the chapter."""
     told = [
         *_unit(evidence),
-        *_classifier(evidence),
+        *classifier_quality(evidence),
         *_lungs(evidence),
         *_superpixels(evidence),
         *_seeds(evidence),
@@ -60,7 +57,7 @@ def secondary(evidence: Evidence) -> Section:
             and row.family == "secondary"
             and row.protocol == DEFAULT_PROTOCOL
             and row.binarization in (statistics["primary_binarization"], "none")
-            and {row.first, row.second} <= set(evidence.real)
+            and {row.first, row.second} <= set(evidence.subjects)
             and row.outcome != "absent"
         ):
             chosen.setdefault((row.first, row.second), []).append(row)
@@ -149,42 +146,6 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
         )
 
 
-def _classifier(evidence: Evidence) -> Iterator[Sentence]:
-    table = evidence.tables.classification
-    if table is None:
-        return
-    rows = rows_of(keep_test_split(table), evidence.dataset, evidence.classifier)
-    rows = rows[rows["class"] == "all"].dropna(subset="value")
-    # Of several rare labels most are absent: "nothing" is right nearly always, and knows nothing.
-    several = bool((rows["metric"] == "subset_accuracy").any())
-    wanted = ("macro_auc",) if several else ("accuracy", "balanced_accuracy")
-    rows = rows[rows["metric"].isin(wanted)]
-    values = dict(zip(rows["metric"], rows["value"].astype(float), strict=True))
-    if wanted[0] not in values:
-        return
-    n, split = int(rows["n"].iloc[0]), rows["split"].iloc[0]
-    name = "mean AUC over classes" if several else "accuracy"
-    text = f"The classifier's {name} is {values[wanted[0]]:.3f}"
-    told = {**values, "n": n}
-    if not several and n < FEW_IMAGES:
-        right = binomtest(round(values["accuracy"] * n), n)
-        low, high = map(float, right.proportion_ci(method="wilson"))
-        text += f", 95 % interval {low:.2f} to {high:.2f} as if images were independent"
-        told |= {"accuracy_low": low, "accuracy_high": high}
-    if "balanced_accuracy" in values:
-        text += f", balanced over the classes {values['balanced_accuracy']:.3f}"
-    text += f" ({split} split, {counted(n, 'image')})"
-    # Balanced too: naming the commonest class every time is accurate where it is common enough.
-    if min(values.values()) < WEAK_ACCURACY:
-        text += (
-            f", below {WEAK_ACCURACY:g}: a classifier that does not know the disease cannot be "
-            "expected to look at it, whatever the explainer."
-        )
-        yield Sentence(text, "warning", "", told)
-    else:
-        yield Sentence(f"{text}.", "note", "", told)
-
-
 def _lungs(evidence: Evidence) -> Iterator[Sentence]:
     """Say that the lung masks are predicted, and how well the model draws known ones."""
     table, origin = evidence.tables.lungs, evidence.tables.lungs_from
@@ -254,9 +215,17 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         "",
         {"n_seeds": len(trained)},
     )
-    seeds = evidence.tables.seeds
+    seeds = _seeds_table(evidence, trained)
     if seeds is None:
         return
+    if bad := [other for other in trained if other in evidence.useless]:
+        yield Sentence(
+            f"No conclusion is drawn from {listed(bad)}: these trainings are not shown to be "
+            "better than chance. What follows leaves them out.",
+            "warning",
+            "",
+            {"useless": bad},
+        )
     rows = _primary_rows(
         keep_test_split(seeds).assign(classifier=lambda t: t["classifier"].replace({base: name})),
         evidence,
@@ -279,6 +248,16 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
                 "mean_ci_half_width": row.mean_ci_half_width,
             },
         )
+
+
+def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
+    """Give seeds.csv; computed anew where a training must be left out of it."""
+    tables = evidence.tables
+    if tables.seeds is None or not evidence.useless.intersection(trained):
+        return tables.seeds
+    rows = tables.localization
+    rows = rows[(rows["dataset"] == evidence.dataset) & ~rows["classifier"].isin(evidence.useless)]
+    return between_seeds(rows, evidence.study.bases)
 
 
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
@@ -315,6 +294,8 @@ def primary_means(evidence: Evidence) -> pd.DataFrame:
 
 def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     rows = primary_means(evidence)
+    if rows.empty:
+        return
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
         ("n_undefined", "Cases without a defined score", "Every case has a score."),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.chance import Quality, qualities
 from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.verdict.comparison import Comparison, read_rows
 
@@ -45,6 +46,7 @@ class Tables:
         lungs_from: the data set that taught it.
         faithfulness: faithfulness_comparisons.csv; None where it was not measured.
         stability: stability.csv.
+        orders: class_order.csv; None without classifiers.
         cases: what is known of the cases; None where it is not.
     """
 
@@ -57,6 +59,7 @@ class Tables:
     lungs_from: str = ""
     faithfulness: pd.DataFrame | None = None
     stability: pd.DataFrame | None = None
+    orders: pd.DataFrame | None = None
     cases: CaseTables | None = None
 
 
@@ -91,6 +94,8 @@ class Evidence:
         localization: rows of localization.csv of these explainers.
         tables: everything.
         faithfulness: comparisons of faithfulness, none where it was not measured.
+        quality: of the classifier; None if there is none.
+        useless: classifiers of this data set from which no conclusion is drawn.
     """
 
     dataset: str
@@ -102,6 +107,13 @@ class Evidence:
     localization: pd.DataFrame
     tables: Tables
     faithfulness: list[Comparison] = field(default_factory=list)
+    quality: Quality | None = None
+    useless: frozenset[str] = frozenset()
+
+    @property
+    def concludes(self) -> bool:
+        """Whether the classifier's explanations allow a conclusion about explainers."""
+        return self.quality is None or self.quality.concludes
 
     @property
     def splits(self) -> list[str]:
@@ -121,6 +133,11 @@ class Evidence:
     def real(self) -> list[str]:
         """The explainers that explain the classifier."""
         return self.of_family(*REAL_FAMILIES)
+
+    @property
+    def subjects(self) -> list[str]:
+        """The explainers that are compared: the real ones, or all if there is none."""
+        return self.real or self.explainers
 
     @property
     def confounded(self) -> dict[str, str]:
@@ -144,11 +161,15 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
         One per data set and classifier, in the order of localization.csv.
     """
     found = []
+    rated = qualities(tables.classification, tables.orders)
     shown = keep_test_split(tables.localization)
     compared = keep_test_split(tables.comparisons)
     faithful = None if tables.faithfulness is None else keep_test_split(tables.faithfulness)
     for dataset, of_dataset in shown.groupby("dataset", sort=False):
         names = list(of_dataset["classifier"].unique())
+        useless = {
+            name for name in names if (of := rated.get((dataset, name))) and not of.concludes
+        }
         for classifier in [name for name in names if name != NO_CLASSIFIER] or names:
             rows = of_dataset[of_dataset["classifier"].isin([classifier, NO_CLASSIFIER])]
             pairs = rows_of(compared, dataset, classifier)
@@ -167,6 +188,8 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
                     []
                     if faithful is None
                     else list(read_rows(rows_of(faithful, dataset, classifier))),
+                    rated.get((dataset, classifier)),
+                    frozenset(useless),
                 )
             )
     return found

@@ -62,7 +62,7 @@ def ranking_flips(evidence: Evidence) -> Section:
     for scope, of_scope in scopes:
         orders = [
             order
-            for pair in combinations(evidence.real, 2)
+            for pair in combinations(evidence.subjects, 2)
             if (order := order_of(*pair, of_scope)) is not None
         ]
         if orders:

@@ -76,6 +76,7 @@ def with_network(classifier: Classifier, network: nn.Module) -> Classifier:
         classifier.mean,
         classifier.std,
         classifier.image_size,
+        classifier.output_values,
     )
     return twin.to(classifier.device).eval().requires_grad_(False)
 

@@ -1,0 +1,398 @@
+"""Checkpoints as training scripts save them: each is read, or refused with a remedy that works."""
+
+import argparse
+import collections
+import datetime
+import pathlib
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import resnet18
+
+from check_classifier import main as check_classifier
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.checkpoint import read_checkpoint
+from fidelity.classifiers.foreign import initialise, input_normalisation, load_foreign
+from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, log_odds
+from fidelity.classifiers.probe import kind_of_outputs
+from fidelity.classifiers.store import load, save
+from fidelity.classifiers.weights_file import read_foreign
+from fidelity.errors import InputError
+
+CLASSES = ("Normal", "Pneumonia")
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return resnet18(num_classes=2).eval()
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE)).astype(np.uint8)
+
+
+def normal(x: np.ndarray, mean=IMAGENET_MEAN, std=IMAGENET_STD) -> torch.Tensor:
+    grey = torch.from_numpy(x).float()[:, None].expand(-1, len(mean), -1, -1) / 255
+    return (grey - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+@torch.no_grad()
+def same(network: nn.Module, path: pathlib.Path, architecture: str = "resnet18", **given) -> None:
+    """Check that the file gives the logits that its own network gives."""
+    x = images()
+    if given.get("image_size", SIDE) != SIDE:
+        x = np.random.default_rng(0).integers(0, 256, (2, *[given["image_size"]] * 2), np.uint8)
+    given = {"image_size": SIDE, **given}
+    found = load_foreign(path, architecture, CLASSES, **given)
+    save(found, path.with_name("saved.safetensors"))
+    found = load(path.with_name("saved.safetensors"), plugins=given.get("plugins", ()))
+    expected = network(normal(x, found.mean, found.std))
+    torch.testing.assert_close(found(found.preprocess(x)), expected, rtol=1e-4, atol=1e-4)
+
+
+def prefixed(prefix: str, network: nn.Module) -> dict[str, torch.Tensor]:
+    return {prefix + key: value for key, value in network.state_dict().items()}
+
+
+class Wrapper(nn.Module):
+    """A network under a name, with a loss and metrics, as Lightning's modules have them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.resnet = network
+        self.criterion = nn.CrossEntropyLoss(weight=torch.ones(2))
+        self.loss_fn = nn.BCEWithLogitsLoss(pos_weight=torch.ones(2))
+        self.register_buffer("val_auroc", nn.Module().__dict__.get("x"))
+        self.metrics = nn.ModuleDict({"val_acc": nn.BatchNorm1d(2, affine=False)})
+
+
+class Headless(nn.Module):
+    """A network whose head stands beside its body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = resnet18(num_classes=2)
+        self.encoder.fc = nn.Identity()
+        self.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(512, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.encoder(x))
+
+
+def with_sequential_head() -> nn.Module:
+    network = resnet18(num_classes=2)
+    network.fc = nn.Sequential(nn.Dropout(0.5), nn.Linear(512, 2))
+    return network
+
+
+def averaged(network: nn.Module) -> nn.Module:
+    return torch.optim.swa_utils.AveragedModel(network)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda n: {"net": n.state_dict(), "acc": 90.1, "epoch": 3},
+        lambda n: {"model_state": n.state_dict()},
+        lambda n: {"checkpoint": {"ema": prefixed("module.", n)}},
+        lambda n: prefixed("backbone.", n),
+        lambda n: {"state_dict": prefixed("model.resnet.", n)},
+        lambda n: {"state_dict": Wrapper(n).state_dict()},
+        lambda n: averaged(n).state_dict(),
+        lambda n: {"state_dict": n.state_dict(), "state_dict_ema": n.state_dict()},  # equal
+        lambda n: {**n.state_dict(), "total_ops": torch.zeros(1), "fc.total_params": torch.ones(1)},
+    ],
+)
+def test_wrapped_state_dicts(tmp_path, net, content):
+    torch.save(content(net), tmp_path / "net.pt")
+    same(net, tmp_path / "net.pt")
+
+
+@pytest.mark.parametrize("make", [with_sequential_head, Headless])
+def test_heads_in_other_places(tmp_path, make):
+    torch.manual_seed(1)
+    network = make().eval()
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    same(network, tmp_path / "net.pt")
+    start = build("resnet18", 3)
+    foreign = read_foreign(tmp_path / "net.pt", "resnet18")
+    assert initialise(start, foreign) == ["fc.bias", "fc.weight"]
+    assert torch.equal(start.conv1.weight, foreign.match.state["conv1.weight"])
+
+
+def test_objects_beside_the_weights(tmp_path, net):
+    """No class of the file is loaded: its objects become empty shells."""
+    defaults = collections.defaultdict(list)
+    defaults["loss"].append(0.5)
+    beside = {
+        "best": np.float64(0.91), "scores": np.arange(3.0), "history": defaults,
+        "args": argparse.Namespace(lr=0.1, out=pathlib.Path("runs"), classes=["b", "a"]),
+        "when": datetime.datetime(2024, 1, 1),
+    }  # fmt: skip
+    torch.save({"model": net.state_dict(), **beside}, tmp_path / "net.pt")
+    assert read_checkpoint(tmp_path / "net.pt").classes == ("b", "a")
+    same(net, tmp_path / "net.pt")
+
+
+def test_two_sets_of_weights_need_a_choice(tmp_path, net):
+    torch.manual_seed(5)
+    other = resnet18(num_classes=2).eval()
+    path = tmp_path / "net.pt"
+    torch.save({"model": net.state_dict(), "model_ema": prefixed("module.", other)}, path)
+    with pytest.raises(InputError, match="2 sets of weights.*weights_entry: model_ema"):
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    same(other, path, weights_entry="model_ema")
+    same(net, path, weights_entry="model")
+    with pytest.raises(InputError, match="no weights of this network under 'best'.*'model'"):
+        load_foreign(path, "resnet18", CLASSES, weights_entry="best")
+
+
+def test_what_nobody_knows_is_refused(tmp_path, net):
+    """A further layer may change every output."""
+    path = tmp_path / "net.pt"
+    for extra in ("attention.weight", "temperature", "model.fc2.weight"):
+        torch.save(prefixed("model.", net) | {extra: torch.ones(2, 2)}, path)
+        with pytest.raises(InputError, match=rf"unexpected \({extra}\).*plugin:<function>"):
+            read_foreign(path, "resnet18")
+    deep = with_sequential_head()
+    deep.fc = nn.Sequential(nn.Linear(512, 8), nn.ReLU(), nn.Linear(8, 2))
+    torch.save(deep.state_dict(), path)
+    with pytest.raises(InputError, match=r"missing \(fc.bias, fc.weight\).*plugin"):
+        read_foreign(path, "resnet18")
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from torch import nn\nfrom torchvision.models import resnet18\n"
+        "def deep(outputs):\n    net = resnet18()\n"
+        "    net.fc = nn.Sequential(nn.Linear(512, 8), nn.ReLU(), nn.Linear(8, outputs))\n"
+        "    return net\n"
+    )
+    same(deep.eval(), path, "plugin:deep", plugins=[plugin])
+
+
+def test_auxiliary_heads_and_transform_input(tmp_path):
+    torch.manual_seed(0)
+    given = {"num_classes": 2, "aux_logits": True, "init_weights": False}
+    network = torchvision.models.googlenet(transform_input=True, **given).eval()
+    path = tmp_path / "net.pt"
+    torch.save(network.state_dict(), path)
+    with pytest.raises(InputError, match="may rescale.*transform_input: true"):
+        load_foreign(path, "googlenet", CLASSES, image_size=64)
+    x = np.random.default_rng(0).integers(0, 256, (2, 64, 64)).astype(np.uint8)
+    for rescales in (True, False):
+        network.transform_input = rescales
+        found = load_foreign(path, "googlenet", CLASSES, image_size=64, transform_input=rescales)
+        with torch.no_grad():
+            expected = network(normal(x))
+            torch.testing.assert_close(found(found.preprocess(x)), expected, rtol=1e-4, atol=1e-4)
+    entry = {"architecture": "googlenet", "weights": str(path)}
+    check_classifier("net", "demo", entry, {}, {}, 64, [], str(tmp_path / "a.json"))
+    start = read_foreign(path, "googlenet", image_size=64)
+    mean, _ = input_normalisation("googlenet", {"training": {}}, (), start)
+    assert mean == pytest.approx((0.5,) * 3)
+    imagenet = {"weights": "imagenet", "training": {}}
+    assert input_normalisation("inception_v3", imagenet)[1] == pytest.approx((0.5,) * 3)
+    assert input_normalisation("inception_v3", {"training": {}})[0] == IMAGENET_MEAN
+    assert input_normalisation("efficientnet_v2_l", imagenet)[0] == (0.5,) * 3  # torchvision's
+
+
+def test_own_mean_and_std(tmp_path, net):
+    path = tmp_path / "net.pt"
+    own = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
+    torch.save({"state_dict": net.state_dict(), "args": argparse.Namespace(**own)}, path)
+    found = load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    assert found.mean == pytest.approx(tuple(own["mean"]))
+    layer = {"norm.mean": torch.tensor([0.1]), "norm.std": torch.tensor([0.3])}
+    torch.save(layer | prefixed("body.", net), path)
+    found = load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    assert (found.mean, found.std) == (pytest.approx((0.1,) * 3), pytest.approx((0.3,) * 3))
+    assert load_foreign(path, "resnet18", CLASSES, mean=[0.0] * 3, image_size=SIDE).mean == (0,) * 3
+    layer = {"pixel_mean": torch.full((3, 1, 1), 123.0), "pixel_std": torch.full((3, 1, 1), 58.0)}
+    torch.save(layer | prefixed("body.", net), path)
+    with pytest.raises(InputError, match="not for images from 0 to 1.*divide both by 255"):
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    own = {"mean": [0.48] * 3, "std": [0.23] * 3}
+    assert load_foreign(path, "resnet18", CLASSES, image_size=SIDE, **own).mean == (0.48,) * 3
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "timm:resnet18"])
+def test_a_first_layer_of_one_channel(tmp_path, architecture):
+    torch.manual_seed(0)
+    if architecture == "resnet18":
+        network = resnet18(num_classes=2)
+        network.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    else:
+        network = timm.create_model("resnet18", num_classes=2, in_chans=1)
+    torch.save(network.eval().state_dict(), tmp_path / "net.pt")
+    same(network, tmp_path / "net.pt", architecture)
+    found = load_foreign(tmp_path / "net.pt", architecture, CLASSES, image_size=SIDE)
+    assert (found.channels, found.mean) == (1, (pytest.approx(np.mean(IMAGENET_MEAN)),))
+
+
+def test_the_classes_must_be_stated(tmp_path, net, caplog):
+    caplog.set_level("INFO")
+    path = tmp_path / "net.pt"
+    torch.save(net.state_dict(), path)
+    with pytest.raises(InputError, match="2 outputs") as caught:
+        load_foreign(path, "resnet18", None, image_size=SIDE)
+    assert caught.value.field == "classes"
+    foreign = read_foreign(path, "resnet18", image_size=SIDE)
+    with pytest.raises(InputError, match=r"classes: \[Normal, Pneumonia\]"):
+        foreign.order(None, CLASSES)
+    torch.save({"net": net.state_dict(), "class_to_idx": {"Pneumonia": 1, "Normal": 0}}, path)
+    assert load_foreign(path, "resnet18", None, image_size=SIDE).classes == CLASSES
+    with pytest.raises(InputError, match=r"another order.*classes: \[Normal, Pneumonia\]"):
+        load_foreign(path, "resnet18", ("pneumonia", "normal"), image_size=SIDE)
+    assert f"{SIDE} px" in caplog.text
+    renamed = load_foreign(path, "resnet18", ("healthy", "ill"), image_size=SIDE)
+    save(renamed, tmp_path / "ours.safetensors")
+    again = load_foreign(tmp_path / "ours.safetensors", "resnet18", None, image_size=SIDE)
+    assert (again.classes, again.mean) == (renamed.classes, renamed.mean)
+    one = resnet18(num_classes=1)
+    save_file(one.state_dict(), tmp_path / "one.safetensors")
+    with pytest.raises(InputError, match=r"1 output,.*one_logit and classes: \[Normal, Pneumonia"):
+        read_foreign(tmp_path / "one.safetensors", "resnet18").order(None, CLASSES)
+
+
+class Ends(nn.Module):
+    def __init__(self, network: nn.Module, end: nn.Module) -> None:
+        super().__init__()
+        self.network, self.end = network, end
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.end(self.network(x))
+
+
+def small(outputs: int) -> nn.Module:
+    torch.manual_seed(2)
+    return nn.Sequential(
+        *(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(4)),
+        *(nn.Flatten(), nn.Linear(128, outputs)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "outputs", "kind"),
+    [
+        (nn.Softmax(1), 2, "softmax"),
+        (nn.Softmax(1), 5, "softmax"),
+        (nn.Sigmoid(), 1, "sigmoid"),
+        (nn.Sigmoid(), 4, "sigmoid"),
+        (nn.LogSoftmax(1), 3, None),  # its softmax is the network's
+        (nn.Identity(), 1, None),
+        (nn.Identity(), 3, None),
+    ],
+)
+def test_outputs_that_are_no_logits(tmp_path, end, outputs, kind):
+    network = Ends(small(outputs), end).eval()
+    assert kind_of_outputs(network, 3, SIDE) == kind
+    activation = "one_logit" if outputs == 1 else "softmax" if kind != "sigmoid" else "sigmoid"
+    classes = [str(number) for number in range(max(outputs, 2))]
+    torch.jit.trace(network, torch.zeros(1, 3, SIDE, SIDE)).save(tmp_path / "net.ts")
+
+    def read(values: str | None):
+        given = {"image_size": SIDE, "trusted": True, "activation": activation}
+        path = tmp_path / "net.ts"
+        return load_foreign(path, "torchscript", classes, output_values=values, **given)
+
+    with torch.no_grad():
+        own = network(normal(images()))
+    if kind is None:
+        found = read(None)
+        expected = own.softmax(1) if outputs > 1 else torch.cat([-own, own], 1).sigmoid()
+        with pytest.raises(InputError, match="are no probabilities"):
+            read("probabilities")
+    else:
+        with pytest.raises(InputError, match=f"ends in {kind}.*output_values: probabilities"):
+            read(None)
+        assert read("logits").output_values == "logits"
+        found = read("probabilities")
+        expected = own if outputs > 1 else torch.cat([1 - own, own], 1)
+    save(found, tmp_path / "saved.safetensors")
+    found = load(tmp_path / "saved.safetensors")
+    with torch.no_grad():
+        logits = found(found.preprocess(images()))
+    torch.testing.assert_close(found.probabilities(logits), expected, rtol=1e-4, atol=1e-5)
+    if kind == "softmax":
+        z = network.network(normal(images()))
+        rest = torch.stack([z[:, [j for j in range(outputs) if j != i]].logsumexp(1)
+                            for i in range(outputs)], 1)  # fmt: skip
+        torch.testing.assert_close(logits, z.detach() - rest.detach(), rtol=1e-3, atol=1e-3)
+
+
+def test_log_odds_of_certain_classes_are_finite_and_ordered():
+    z = torch.tensor([[40.0, 0.0], [12.0, -12.0], [0.0, 0.0]], requires_grad=True)
+    odds = log_odds(z.softmax(1), exclusive=True)
+    assert odds[:, 0].tolist() == pytest.approx([40, 24, 0], rel=1e-4)
+    odds[:, 0].sum().backward()
+    assert z.grad[:, 0].tolist() == pytest.approx([1, 1, 1], rel=1e-3)
+    assert torch.isfinite(log_odds(torch.tensor([[0.0], [1.0]]), exclusive=False)).all()
+    apart = torch.tensor([[0.9, 0.8]])  # two sigmoids, though the classes exclude each other
+    torch.testing.assert_close(log_odds(apart, exclusive=True).sigmoid(), apart)
+
+
+def test_weights_for_images_of_another_size(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "net.pt"
+    mixer = timm.create_model("mixer_s32_224", num_classes=2, img_size=64).eval()
+    torch.save(mixer.state_dict(), path)
+    with pytest.raises(InputError, match="images of 64 px, and image_size is 224.*image_size: 64"):
+        read_foreign(path, "timm:mixer_s32_224")
+    same(mixer, path, "timm:mixer_s32_224", image_size=64)
+    flat = nn.Sequential(nn.Conv2d(1, 2, 3, 2, 1), nn.Flatten(), nn.Linear(2 * 24 * 24, 2)).eval()
+    torch.jit.trace(flat, torch.zeros(1, 1, 48, 48)).save(path)
+    with pytest.raises(InputError, match="images of 48 px, and image_size is 224"):
+        read_foreign(path, "torchscript", trusted=True)
+    assert read_foreign(path, "torchscript", image_size=48, trusted=True).channels == 1
+
+
+def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
+    """The check names the data set's classes, outputs that are no logits, and the size to write."""
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    (tmp_path / "cases.csv").write_text(
+        "case,image,split,label\n1,1.png,test,ill\n2,2.png,test,ok\n"
+    )
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from torch import nn\n"
+        "def soft(outputs):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(),\n"
+        "                         nn.Linear(4, outputs), nn.Sigmoid())\n"
+        "def flat(outputs):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(8464, outputs))\n"
+    )
+    read = {key: None for key in ("weights_entry", "classes", "mean", "std", "output_values")}
+    loaded = {**read, "weights": str(tmp_path / "net.pt"), "trusted": False, "loaded": True}
+    loaded |= {"architecture": "resnet18", "head": "softmax"}
+    data = {
+        "source": "table", "table": "cases.csv", "annotated_classes": ["ill"], "lung_masks": "none",
+        "labels": {"ok": "well"}, "folder": str(tmp_path),
+    }  # fmt: skip
+
+    def check(entry, data=None, size=SIDE):
+        check_classifier(
+            "net", "demo", entry, {}, {}, size, [str(plugin)], str(tmp_path / "a.json"), data
+        )
+
+    with pytest.raises(InputError, match=r"classifiers\.net\.classes.*classes: \[ill, well\]"):
+        check(loaded, data)
+    check({**loaded, "classes": ["well", "ill"]})
+    soft = {"architecture": "plugin:soft", "weights": None}
+    with pytest.raises(InputError, match=r"net\.output_values.*ends in sigmoid.*return logits"):
+        check(soft)
+    check({**soft, "output_values": "logits"})
+    flat = {"architecture": "plugin:flat", "weights": None}
+    with pytest.raises(InputError, match=r"datasets\.demo\.image_size.*write image_size: 48"):
+        check(flat)
+    check(flat, size=48)
+    torch.save(build("plugin:flat", 2, plugins=[plugin]).state_dict(), tmp_path / "net.pt")
+    with pytest.raises(
+        InputError, match=r"demo\.image_size.*images of 48 px, and image_size is 32"
+    ):
+        check({**loaded, "architecture": "plugin:flat", "classes": ["well", "ill"]})

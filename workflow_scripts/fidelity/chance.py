@@ -1,0 +1,174 @@
+"""Whether a classifier is better than chance: read from classification.csv, in one place. No torch.
+
+Every table, figure and verdict that draws a conclusion about explainers asks here first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from fidelity.summary import keep_test_split
+
+Status = Literal["above_chance", "no_better_than_chance", "below_chance", "unknown"]
+
+# Recalls of 1/3 do not add up to 1 exactly: a bound this close to chance is chance.
+ROUNDING = 1e-9
+MEASURES = ("accuracy", "balanced_accuracy", "macro_auc", "subset_accuracy")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure over all classes.
+
+    Attributes:
+        value: nan where it is undefined.
+        low: lower bound of its interval; nan if there is none.
+        high: upper bound.
+        chance: nan if chance is no fixed number.
+    """
+
+    value: float
+    low: float
+    high: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a classifier classifies the test split.
+
+    Attributes:
+        status: `below_chance`: the upper bound of macro AUC or balanced accuracy is below chance.
+            `no_better_than_chance`: else, the interval of the macro AUC contains .5. `unknown`: the
+            macro AUC has no interval (one class in the split, or one patient with a class).
+        measures: those of MEASURES that are defined.
+        split: whose cases these are.
+        n: images.
+        n_patients: patients.
+        worse_classes: class → its AUC, where the interval is below .5.
+        fitting_order: class names of the outputs, in the order that fits the labels best; empty
+            unless the status is `below_chance` and another order than the present one fits better.
+    """
+
+    status: Status
+    measures: Mapping[str, Measure]
+    split: str
+    n: int
+    n_patients: int
+    worse_classes: Mapping[str, Measure]
+    fitting_order: tuple[str, ...] = ()
+
+    @property
+    def concludes(self) -> bool:
+        """Whether its explanations allow a conclusion about explainers."""
+        return self.status in ("above_chance", "unknown")
+
+    @property
+    def classes_line(self) -> str:
+        """The line of the config with the order that would fit; empty if there is none."""
+        return f"classes: {_flow(self.fitting_order)}" if self.fitting_order else ""
+
+    def facts(self) -> dict[str, Any]:
+        """Give the numbers for verdict.json."""
+        return {
+            "status": self.status,
+            "concludes": self.concludes,
+            "split": self.split,
+            "n": self.n,
+            "n_patients": self.n_patients,
+            **{name: asdict(measure) for name, measure in self.measures.items()},
+            "worse_classes": {name: asdict(auc) for name, auc in self.worse_classes.items()},
+            "fitting_order": list(self.fitting_order),
+        }
+
+
+def qualities(
+    classification: pd.DataFrame | None, orders: pd.DataFrame | None = None
+) -> dict[tuple[str, str], Quality]:
+    """Judge every classifier of a table.
+
+    Args:
+        classification: classification.csv, of one data set or several; None without classifiers.
+        orders: class_order.csv, for the order that would fit.
+
+    Returns:
+        (dataset, classifier) → its quality on the test split (else on what was evaluated).
+    """
+    if classification is None or classification.empty:
+        return {}
+    found = {}
+    for key, of_classifier in classification.groupby(["dataset", "classifier"], sort=False):
+        names = (str(key[0]), str(key[1]))
+        shown = keep_test_split(of_classifier)
+        split = str(shown["split"].iloc[-1])
+        rows = shown[shown["split"] == split]
+        overall = rows[rows["class"] == "all"]
+        measures = _measures(overall, "metric", MEASURES)
+        if not measures:
+            continue
+        status = _status(measures)
+        aucs = _measures(rows[rows["metric"] == "auc"], "class", ())
+        order: Sequence[str] = ()
+        if status == "below_chance" and orders is not None:
+            where = {"dataset": names[0], "classifier": names[1], "split": split}
+            order = _order(orders[(orders[list(where)] == pd.Series(where)).all(axis=1)])
+        found[names] = Quality(
+            status,
+            measures,
+            split,
+            int(overall["n"].max()),
+            int(overall["n_patients"].max()),
+            {name: auc for name, auc in aucs.items() if _below(auc)},
+            tuple(order),
+        )
+    return found
+
+
+def useless(classification: pd.DataFrame | None) -> set[str]:
+    """Name the classifiers of one data set from which no conclusion is drawn."""
+    return {name for (_, name), found in qualities(classification).items() if not found.concludes}
+
+
+def _measures(rows: pd.DataFrame, by: str, order: Sequence[str]) -> dict[str, Measure]:
+    found = {
+        str(row[by]): Measure(
+            *(float(row[name]) for name in ("value", "ci_low", "ci_high", "chance"))
+        )
+        for row in rows.to_dict("records")
+        if not np.isnan(row["value"])
+    }
+    return {name: found[name] for name in order if name in found} if order else found
+
+
+def _status(measures: Mapping[str, Measure]) -> Status:
+    auc = measures.get("macro_auc")
+    if any(
+        _below(measures[name]) for name in ("macro_auc", "balanced_accuracy") if name in measures
+    ):
+        return "below_chance"
+    if auc is None or np.isnan(auc.low):
+        return "unknown"
+    return "above_chance" if auc.low > auc.chance else "no_better_than_chance"
+
+
+def _below(measure: Measure) -> bool:
+    # Without an interval, or without a fixed chance, the comparison is false.
+    return measure.high < measure.chance - ROUNDING
+
+
+def _order(rows: pd.DataFrame) -> list[str]:
+    rows = rows.sort_values("output", kind="stable")
+    fitting = list(rows["fitting_class"])
+    return fitting if fitting != list(rows["class"]) else []
+
+
+def _flow(names: Sequence[str]) -> str:
+    """Write names as a YAML list in one line, quoted where YAML would read something else."""
+    text = yaml.safe_dump(
+        list(names), default_flow_style=True, allow_unicode=True, width=float("inf")
+    )
+    return text.strip()

@@ -1,0 +1,325 @@
+"""Proof that a cell of a layer's output answers to the same place of the same image.
+
+What is proven is a property of the architecture. The probe runs on a copy with weights from a fixed
+seed, so the check before training and every later job find the same layer, whatever was learnt.
+"""
+
+import copy
+import math
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import torch
+from torch import nn
+
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.randomised import draw_weights
+
+# One image for each: where (y, x) it is changed, in parts of its side. Each is inside one quadrant.
+PLACES = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75), (0.375, 0.625), (0.625, 0.375))
+# Side of the changed square, in parts of the image's side.
+PATCH = 0.25
+# The first size tried: small, and the layout does not depend on it. Not every network takes it.
+SIDE = 128
+# Class and register tokens; with more, the output is taken for something else than a grid.
+MAX_PREFIX = 32
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an output becomes a grid.
+
+    Attributes:
+        kind: `channels first` (n, c, h, w), `channels last` (n, h, w, c) or `tokens` (n, t, c).
+        prefix: tokens before those of the grid (class, distillation, registers).
+    """
+
+    kind: str
+    prefix: int = 0
+
+    def grid(self, x: torch.Tensor) -> torch.Tensor:
+        """Turn an output, or its gradient, into (n, channels, h, w)."""
+        if self.kind == "channels first":
+            return x
+        if self.kind == "channels last":
+            return x.permute(0, 3, 1, 2)
+        side = math.isqrt(x.shape[1] - self.prefix)
+        return x[:, self.prefix :].transpose(1, 2).unflatten(2, (side, side))
+
+    def __str__(self) -> str:
+        prefix = f", {self.prefix} before the grid" if self.prefix else ""
+        return self.kind + prefix
+
+
+def layouts(shape: torch.Size, images: int, prefix: int | None = None) -> list[Layout]:
+    """List the layouts that a shape allows; empty where the first axis is not that of the images.
+
+    Args:
+        shape: of an output.
+        images: number of images that went in.
+        prefix: tokens before the grid, where the network declares them.
+    """
+    if not shape or shape[0] != images:
+        return []
+    if len(shape) == 4:
+        return [Layout("channels first"), Layout("channels last")]
+    if len(shape) != 3:
+        return []
+    if prefix is None or math.isqrt(shape[1] - prefix) ** 2 != shape[1] - prefix:
+        prefix = shape[1] - math.isqrt(shape[1]) ** 2
+    return [Layout("tokens", prefix)] if prefix <= MAX_PREFIX else []
+
+
+def in_place(change: torch.Tensor) -> bool:
+    """Tell whether each image's cells answer to its own place.
+
+    Args:
+        change: (places, channels, h, w), changed minus unchanged image.
+
+    Returns:
+        Whether the cell that changes most is within a cell of the changed square. One of the places
+        may be missed by one cell more: strides shift the centres of cells. An order of cells that
+        has nothing to do with places passes in less than one of 300 cases.
+    """
+    heat = change.float().square().sum(1)
+    height, width = heat.shape[1:]
+    cell = torch.tensor([1 / height, 1 / width])
+    peaks = torch.stack(
+        [torch.stack(torch.unravel_index(each.argmax(), each.shape)) for each in heat]
+    ).cpu()
+    off = ((peaks + 0.5) * cell - torch.tensor(PLACES)).abs() - PATCH / 2 - cell / 2
+    missed = (off / cell).amax(1)
+    changed = heat.flatten(1).any(1).all()
+    return bool(changed and (missed > 1e-4).sum() <= 1 and (missed < 1 + 1e-4).all())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a pass of the probe saw of a layer.
+
+    Attributes:
+        layout: the proven one; None if a cell does not answer to its place.
+        share: of the layers with parameters, those that had run.
+        calls: how often the network used it.
+        passes_on: its output is its input (dropout, identity).
+    """
+
+    layout: Layout | None
+    share: float
+    calls: int
+    passes_on: bool
+
+
+class Probe:
+    """A network of the same architecture, and what its layers answer to."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        """Copy a classifier, with weights from a fixed seed.
+
+        Args:
+            classifier: on any device; stays as it is.
+        """
+        self.twin = _twin_of(classifier)
+        self.sides = sorted({SIDE, classifier.image_size}, key=lambda side: side != SIDE)
+
+    def look(self, names: Collection[str] | None = None) -> dict[str, Seen]:
+        """Find out which layers answer to places.
+
+        Args:
+            names: of layers; all if None.
+
+        Returns:
+            Layers whose output is of 3 or 4 axes, in the order in which they finish. They are
+            tried at two sizes, the second one where the first shows none of them.
+        """
+        found: dict[str, Seen] = {}
+        for side in self.sides:
+            try:
+                seen = self._look(side, names)
+            except (RuntimeError, AssertionError, ValueError, IndexError):
+                if side == self.sides[-1] and not found:
+                    raise
+                continue
+            if any(each.layout for each in seen.values()):
+                return seen
+            found = found or seen
+        return found
+
+    def separates_images(self, name: str) -> bool:
+        """Tell whether a layer's rows stay as they are when another image of the batch changes."""
+        outputs: list[torch.Tensor] = []
+
+        def note(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+            outputs.append(output)
+
+        handle = self.twin.network.get_submodule(name).register_forward_hook(note)
+        try:
+            for side in self.sides:
+                images = self._images(side)
+                changed = torch.cat([images[:1], images[len(PLACES) + 1 :][:1], images[2:3]])
+                outputs.clear()
+                if self._runs(images[:3]) is not None:
+                    before = outputs[-1]
+                    self._runs(changed)
+                    difference = (outputs[-1] - before).abs().flatten(1).amax(1)
+                    return bool(difference[[0, 2]].amax() <= 1e-3 * difference[1])
+        finally:
+            handle.remove()
+        return False
+
+    def carries_all(self, name: str) -> bool:
+        """Tell whether the logits know of the image through this layer alone.
+
+        Two images change places in the layer's output; the logits have to change places with them.
+        A branch beside a shortcut, or one of several that are joined later, does not do that.
+        """
+        images, plain = self._pair
+        module = self.twin.network.get_submodule(name)
+        handle = module.register_forward_hook(lambda _m, _i, output: output.flip(0))
+        try:
+            with _loud(self.twin):
+                swapped = self._runs(images)
+        finally:
+            handle.remove()
+        if plain is None or swapped is None:
+            return False
+        apart = (plain[0] - plain[1]).abs().amax()
+        return bool(apart > 0 and (swapped.flip(0) - plain).abs().amax() <= 1e-3 * apart)
+
+    @cached_property
+    def _pair(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Two images of a size that the network takes, and their logits."""
+        for side in self.sides:
+            images = self._images(side)[:2]
+            with _loud(self.twin):
+                logits = self._runs(images)
+            if logits is not None:
+                break
+        return images, logits
+
+    @torch.no_grad()
+    def _runs(self, images: torch.Tensor) -> torch.Tensor | None:
+        """Return the network's outputs; None if the network does not take images of this size."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                return self.twin.network(images)
+        except (RuntimeError, AssertionError, ValueError, IndexError):
+            return None
+
+    @torch.no_grad()
+    def _look(self, side: int, names: Collection[str] | None) -> dict[str, Seen]:
+        images = self._images(side)
+        seen: dict[str, Seen] = {}
+        calls: dict[str, int] = {}
+        done: set[str] = set()
+        modules = {name: module for name, module in self.twin.network.named_modules() if name}
+        weighted = {name for name, module in modules.items() if _has_own_weights(module)}
+        prefix = _declared_prefix(self.twin.network)
+
+        def note(name: str, _module: nn.Module, inputs: tuple, output: object) -> None:
+            if name in weighted:
+                done.add(name)
+            if (names is None or name in names) and isinstance(output, torch.Tensor):
+                calls[name] = calls.get(name, 0) + 1
+                seen.pop(name, None)
+                if output.ndim in (3, 4):
+                    passes_on = bool(inputs) and output is inputs[0]
+                    layout = None if passes_on and names is None else _proven(output, prefix)
+                    share = len(done) / max(1, len(weighted))
+                    seen[name] = Seen(layout, share, calls[name], passes_on)
+
+        handles = [
+            module.register_forward_hook(partial(note, name)) for name, module in modules.items()
+        ]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                self.twin.network(images)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return seen
+
+    def _images(self, side: int) -> torch.Tensor:
+        """Make (2 × places, channels, S, S): different images, then each changed at its place."""
+        generator = torch.Generator().manual_seed(SEED)
+        shape = (len(PLACES), self.twin.channels, side, side)
+        plain, other = (torch.randn(shape, generator=generator) for _ in range(2))
+        changed, size = plain.clone(), max(1, round(PATCH * side))
+        for row, (y, x) in enumerate(PLACES):
+            top, left = round((y - PATCH / 2) * side), round((x - PATCH / 2) * side)
+            square = (row, slice(None), slice(top, top + size), slice(left, left + size))
+            changed[square] = 2 * other[square]
+        return torch.cat([plain, changed]).to(self.twin.device)
+
+
+def _proven(output: torch.Tensor, prefix: int | None) -> Layout | None:
+    for layout in layouts(output.shape, 2 * len(PLACES), prefix):
+        grid = layout.grid(output)
+        if min(grid.shape[2:]) > 1 and in_place(grid[len(PLACES) :] - grid[: len(PLACES)]):
+            return layout
+    return None
+
+
+def _declared_prefix(network: nn.Module) -> int | None:
+    # torchvision's ViT has one class token and does not say so.
+    default = 1 if hasattr(network, "class_token") else None
+    found = getattr(network, "num_prefix_tokens", default)
+    return found if isinstance(found, int) else None
+
+
+def _has_own_weights(module: nn.Module) -> bool:
+    return any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+
+
+def _norm_weights(twin: Classifier) -> list[nn.Parameter]:
+    """Weights of normalisations within an image: of layers, groups, root mean squares."""
+    return [
+        module.weight
+        for module in twin.network.modules()
+        if "Norm" in type(module).__name__
+        and not isinstance(module, nn.modules.batchnorm._BatchNorm)
+        and isinstance(getattr(module, "weight", None), nn.Parameter)
+    ]
+
+
+@contextmanager
+def _loud(twin: Classifier) -> Iterator[None]:
+    """Let each block of a transformer add as much as it passes on, so that no path is faint."""
+    weights = _norm_weights(twin)
+    kept = [weight.clone() for weight in weights]
+    try:
+        for weight in weights:
+            weight.fill_(1.0)
+        yield
+    finally:
+        for weight, values in zip(weights, kept, strict=True):
+            weight.copy_(values)
+
+
+def _twin_of(classifier: Classifier) -> Classifier:
+    """Copy a classifier, with weights that let a deep network show what changed where.
+
+    - No biases: in a deep network without normalisation they drown the image.
+    - No parameters of zeros (heads, gates of blocks): nothing would pass.
+    - Norms that get quieter from block to block: what a transformer's block adds, from all places,
+      is then less than what it passes on.
+    """
+    twin = copy.deepcopy(classifier).cpu().eval()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(SEED)
+        for module in twin.network.modules():
+            draw_weights(module)
+        for depth, weight in enumerate(_norm_weights(twin)):
+            weight.fill_(max(0.5**depth, 1e-6))
+        for name, parameter in twin.network.named_parameters():
+            if name.endswith("bias") and parameter.ndim == 1:
+                parameter.zero_()
+            elif not parameter.any():
+                parameter.copy_(0.1 * torch.randn(parameter.shape))
+    return twin.requires_grad_(False).to(classifier.device)

@@ -1,0 +1,91 @@
+"""Which class each output of a classifier fits best: is the order of classes right? No torch."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors import safe_open
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import roc_auc_score
+
+CLASS_ORDER_COLUMNS = [
+    "dataset",
+    "split",
+    "classifier",
+    "output",
+    "class",
+    "fitting_class",
+    "auc",
+    "fitting_auc",
+]
+CLASS_ORDER_NUMBERS = ["output", "auc", "fitting_auc"]
+# Of orders that agree equally well the present one is kept.
+TIE = 1e-6
+
+
+def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Assign outputs to classes so that they agree with the labels best.
+
+    Args:
+        truth: (n, k), 1 where a case has the class, nan where that is not known.
+        scores: (n, k), probabilities of the outputs, in the present order of the classes.
+
+    Returns:
+        The class that each output fits, and the AUC of every output (row) for every class (column),
+        nan for a class whose AUC is undefined. The assignment is one to one and has the largest
+        sum of AUCs. Where all cases have a class, the mean probability takes the place of the AUC;
+        a class without a case decides nothing.
+    """
+    k = truth.shape[1]
+    aucs = np.full((k, k), np.nan)
+    agreement = np.full((k, k), 0.5)
+    for cls, column in enumerate(truth.T):
+        known = ~np.isnan(column)
+        if len(np.unique(column[known])) == 2:
+            for output in range(k):
+                aucs[output, cls] = roc_auc_score(column[known], scores[known, output])
+            agreement[:, cls] = aucs[:, cls]
+        elif (column == 1).any():
+            agreement[:, cls] = scores[known].mean(axis=0)
+    agreement += TIE * np.eye(k)
+    return linear_sum_assignment(agreement, maximize=True)[1].tolist(), aucs
+
+
+def class_order(
+    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], outputs: Sequence[str]
+) -> pd.DataFrame:
+    """Say for every output of a network which class it is called, and which it fits best.
+
+    Args:
+        truth: as in `fitting_order`, columns in the order of `classes`.
+        scores: likewise.
+        classes: of the data set.
+        outputs: class names of the network's outputs, in its order; may name more than `classes`.
+
+    Returns:
+        One row per output, the last five of CLASS_ORDER_COLUMNS. An output that no class of the
+        data set has keeps its name, and has no AUC.
+    """
+    fits, aucs = fitting_order(truth, scores)
+    rows = []
+    for place, name in enumerate(outputs):
+        here = classes.index(name) if name in classes else None
+        there = None if here is None else fits[here]
+        rows.append(
+            {
+                "output": place,
+                "class": name,
+                "fitting_class": name if there is None else classes[there],
+                "auc": np.nan if here is None else aucs[here, here],
+                "fitting_auc": np.nan if there is None else aucs[here, there],
+            }
+        )
+    return pd.DataFrame(rows, columns=CLASS_ORDER_COLUMNS[3:])
+
+
+def output_names(path: str | Path) -> list[str]:
+    """Read the class names of a classifier's outputs from the header of its model.safetensors."""
+    with safe_open(path, framework="numpy") as file:
+        return list(json.loads(file.metadata()["fidelity"])["classes"])

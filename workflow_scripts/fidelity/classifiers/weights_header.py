@@ -1,0 +1,119 @@
+"""The shapes in a weights file, read without torch: the config is loaded once per job."""
+
+import io
+import json
+import math
+import pickle
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+# Networks of torchvision that rescale their input if they are built with transform_input, as they
+# always are from ImageNet's weights; a weights file does not state it.
+RESCALING = ("googlenet", "inception_v3")
+# A header larger than this is not read; the check of the classifier finds what is wrong.
+LARGEST = 64_000_000
+POSITIONS = ("pos_embed", "pos_embedding")
+PATCHES = ("patch_embed.proj.weight", "conv_proj.weight")
+
+
+class _Shape(tuple):
+    """The shape of a tensor."""
+
+
+class _Nothing(list):
+    """Stands for any other object of a pickle; runs nothing."""
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> "_Nothing":
+        return super().__new__(cls)
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
+class _Shapes(pickle.Unpickler):
+    """Reads shapes from a pickle of torch.save; loads no class and calls no function of it."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda _storage, _offset, size, *_: _Shape(size)
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return lambda data, *_: data
+        return OrderedDict if (module, name) == ("collections", "OrderedDict") else _Nothing
+
+    def persistent_load(self, pid: object) -> None:
+        return None
+
+
+def fixed_size(path: str | Path) -> int | None:
+    """Read the side of the images in pixels that weights are bound to.
+
+    Args:
+        path: safetensors, or a file of torch.save (as a zip archive).
+
+    Returns:
+        The side, from the numbers of position embeddings and the size of their patches (ViT, DeiT,
+        BEiT, …); None if the file tells nothing of the kind.
+    """
+    shapes = _shapes(path)
+    patches = [shape for name, shape in shapes.items() if name.endswith(PATCHES)]
+    found = set()
+    for name, shape in shapes.items():
+        if name.rpartition(".")[2] in POSITIONS and len(shape) == 3 and len(patches) == 1:
+            # Class and register tokens come on top of the square.
+            found.add(math.isqrt(shape[1]) * patches[0][-1])
+    return found.pop() if len(found) == 1 else None
+
+
+def trained_size(path: str | Path) -> int | None:
+    """Read the side that a file of this project says its classifier was trained with."""
+    noted = _header(path).get("__metadata__", {}).get("fidelity")
+    try:
+        return int(json.loads(noted)["image_size"]) if noted else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    if Path(path).suffix == ".safetensors":
+        entries = _header(path).items()
+        return {k: tuple(v["shape"]) for k, v in entries if isinstance(v, dict) and "shape" in v}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if n.endswith("/data.pkl") or n == "data.pkl"]
+            if len(names) != 1 or archive.getinfo(names[0]).file_size > LARGEST:
+                return {}
+            content = _Shapes(io.BytesIO(archive.read(names[0]))).load()
+    except Exception:  # not an archive, or damaged: reading the weights says what is wrong
+        return {}
+    return dict(_named(content))
+
+
+def _named(content: object, prefix: str = "", depth: int = 0) -> list[tuple[str, tuple]]:
+    found: list[tuple[str, tuple]] = []
+    if isinstance(content, dict) and depth < 4:
+        for key, value in content.items():
+            if isinstance(value, _Shape):
+                found.append((f"{prefix}{key}", tuple(value)))
+            elif isinstance(value, dict):
+                found += _named(value, f"{prefix}{key}.", depth + 1)
+    return found
+
+
+def _header(path: str | Path) -> dict[str, Any]:
+    if Path(path).suffix != ".safetensors":
+        return {}
+    try:
+        with Path(path).open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            found = json.loads(file.read(length)) if length < LARGEST else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

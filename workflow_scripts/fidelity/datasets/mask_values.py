@@ -1,0 +1,27 @@
+"""The setting `mask_values`: what the values in a data set's mask files mean.
+
+Imports nothing heavy: config checks ask too.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LUNG, FOREGROUND, BACKGROUND = "lung", "foreground", "background"
+
+Colour = tuple[int, int, int]
+# Numbers (grey values or places in a palette) and colours per class, lung, foreground, background.
+MaskValues = Mapping[str, frozenset[float | Colour]]
+
+
+def mask_values_of(settings: Mapping[str, Any]) -> MaskValues:
+    """Read the key `mask_values` of a data set's settings."""
+    return {
+        name: frozenset(map(_value, listed if isinstance(listed, list) else [listed]))
+        for name, listed in (settings.get("mask_values") or {}).items()
+    }
+
+
+def _value(given: float | str | Sequence[int]) -> float | Colour:
+    if isinstance(given, str):
+        return tuple(bytes.fromhex(given.removeprefix("#")))
+    return given if isinstance(given, int | float) else tuple(given)

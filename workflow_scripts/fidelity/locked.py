@@ -1,0 +1,83 @@
+"""What to do when Snakemake cannot lock the folder: whose the lock is, and what to type."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+# Commands of Snakemake that look at a folder and compute nothing.
+LOOKING = {"-n", "--dry-run", "--dryrun", "--unlock", "--report", "--lint"}
+
+
+class Advice(logging.Filter):
+    """Adds to Snakemake's message about a locked folder what to do about it."""
+
+    def __init__(self, unlock: Callable[[], str]) -> None:
+        """Remember how the command that removes a lock is worded, once it is needed."""
+        super().__init__()
+        self.unlock = unlock
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the advice to the record of a LockException; let every record pass."""
+        if getattr(record, "exception", None) == "LockException":
+            record.msg = f"{record.msg}\n\n{told(Path.cwd(), self.unlock())}"
+        return True
+
+
+def told(folder: Path, unlock: str) -> str:
+    """Say who holds the lock of a folder, and what to do.
+
+    Args:
+        folder: where Snakemake runs.
+        unlock: the command that removes a lock.
+
+    Returns:
+        Lines for the terminal.
+    """
+    running = owners(folder)
+    if running:
+        listed = [
+            f"Process {process.pid} is running in this folder since "
+            f"{datetime.fromtimestamp(process.create_time()):%d %b %H:%M}."
+            for process in running
+        ]
+        return "\n".join(
+            [
+                *listed,
+                "Wait until it has ended, or stop it with Ctrl-C in its terminal.",
+                "To run two studies at the same time, clone the project into a second folder.",
+            ]
+        )
+    return "\n".join(
+        [
+            f"No run of yours is active in this folder on {socket.gethostname()}: the lock was "
+            "left by a run that was killed.",
+            "If other computers share this folder, check that none of them runs it.",
+            f"Then type: {unlock}",
+            "and rerun your command. Finished results are kept.",
+        ]
+    )
+
+
+def owners(folder: Path) -> list[psutil.Process]:
+    """List the running Snakemake processes whose working folder this is, without this process."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+            names = [Path(word).name for word in line[:3]]
+            if (
+                process.pid != os.getpid()
+                and "snakemake" in names
+                and not LOOKING & set(line)
+                and process.status() != psutil.STATUS_ZOMBIE
+                and os.path.samefile(process.cwd(), folder)
+            ):
+                found.append(process)
+        except (psutil.Error, OSError):  # another user's, or ended meanwhile
+            continue
+    return found

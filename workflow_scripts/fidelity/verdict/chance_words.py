@@ -1,0 +1,63 @@
+"""How verdict and tables say that a classifier is no better than chance, or below it."""
+
+import math
+
+from fidelity.chance import Measure, Quality
+from fidelity.verdict.wording import counted
+
+TITLES = {
+    "auc": "AUC",
+    "macro_auc": "macro AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "subset_accuracy": "share of images with all labels right",
+}
+
+
+def question(name: str, quality: Quality) -> str:
+    """Ask whether the order of classes is right, of a classifier below chance."""
+    why = f"{name} is below chance on the {quality.split} split ({shown(quality)})."
+    if quality.fitting_order:
+        return (
+            f"Is the order of classes right? {why} The order that fits the labels is "
+            f"`{quality.classes_line}`. If it is right, set it under classifiers.{name} and rerun."
+        )
+    return (
+        f"Is the order of classes right? {why} Check the labels of this split, and whether the "
+        "outputs of the network are inverted."
+    )
+
+
+def withheld(name: str, quality: Quality) -> str:
+    """Say that no conclusion is drawn from a classifier, and why."""
+    why = (
+        "it is below chance"
+        if quality.status == "below_chance"
+        else f"it is not shown to be better than chance ({shown(quality)})"
+    )
+    return f"No conclusion about explainers is drawn from {name}: {why}."
+
+
+def shown(quality: Quality) -> str:
+    """Write macro AUC and balanced accuracy with intervals and chance, and the number of images."""
+    parts = [
+        measure_text(name, quality.measures[name])
+        for name in ("macro_auc", "balanced_accuracy")
+        if name in quality.measures
+    ]
+    return f"{', '.join(parts)}; {size_text(quality)}"
+
+
+def measure_text(name: str, measure: Measure) -> str:
+    """Write a measure with its interval and its chance, where it has them."""
+    text = f"{TITLES[name]} {measure.value:.3f}"
+    if not math.isnan(measure.low):
+        text += f" [{measure.low:.3f}, {measure.high:.3f}]"
+    return text if math.isnan(measure.chance) else f"{text} with chance at {measure.chance:.3g}"
+
+
+def size_text(quality: Quality) -> str:
+    """Write the number of images, and of patients where there are fewer."""
+    size = counted(quality.n, "image")
+    fewer = quality.n_patients < quality.n
+    return f"{size} of {counted(quality.n_patients, 'patient')}" if fewer else size

@@ -1,0 +1,93 @@
+"""What the verdict says of the classifier itself, before anything of its explainers."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fidelity.chance import Quality
+from fidelity.summary import NO_CLASSIFIER
+from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
+from fidelity.verdict.evidence import Evidence
+from fidelity.verdict.model import Sentence
+
+# A classifier above chance, but below this macro AUC, is weak: its explanations are read with care.
+# An AUC, since its chance is .5 for any number of classes.
+WEAK_AUC = 0.65
+
+
+def without_its_explainers(evidence: Evidence) -> Evidence:
+    """Leave out all that depends on a classifier from which no conclusion is drawn.
+
+    Returns:
+        The evidence on explainers without a classifier (null baselines, ceilings, imported maps).
+        Ranks and faithfulness go too: they are measured with the classifier's explainers.
+    """
+    rows = evidence.localization
+    rows = rows[rows["classifier"] == NO_CLASSIFIER]
+    kept = [name for name in evidence.explainers if (rows["explainer"] == name).any()]
+    return replace(
+        evidence,
+        explainers=kept,
+        comparisons=[row for row in evidence.comparisons if {row.first, row.second} <= set(kept)],
+        localization=rows,
+        faithfulness=[],
+    )
+
+
+def alarms(evidence: Evidence) -> Iterator[Sentence]:
+    """Say first what forbids a conclusion: a classifier below chance, or not shown above it."""
+    quality, name = evidence.quality, evidence.classifier
+    if quality is None or quality.status == "above_chance":
+        return
+    facts = quality.facts()
+    if quality.status == "unknown":
+        yield Sentence(
+            f"Whether {name} is better than chance cannot be tested on the {quality.split} split "
+            f"({size_text(quality)}): at least two patients with a class and two without it are "
+            "needed. The conclusions below assume that it is better.",
+            "warning",
+            "",
+            facts,
+        )
+        return
+    if quality.status == "below_chance":
+        yield Sentence(
+            question(evidence.study.bases.get(name, name), quality), "warning", "", facts
+        )
+    yield Sentence(withheld(name, quality), "warning", "", facts)
+
+
+def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
+    """Give the classifier's measures, and warn where it is weak."""
+    quality = evidence.quality
+    if quality is None:
+        return
+    parts = [measure_text(name, measure) for name, measure in quality.measures.items()]
+    text = (
+        f"Classification on the {quality.split} split ({size_text(quality)}): {', '.join(parts)}."
+    )
+    yield Sentence(text, "note", "", quality.facts())
+    if quality.status == "above_chance" and (why := _weak(quality)):
+        yield Sentence(
+            f"The classifier is better than chance, but weak: {why}. A classifier that often "
+            "misses the disease cannot be expected to look at it, whatever the explainer.",
+            "warning",
+            "",
+            {"weak": True, **quality.facts()},
+        )
+    for name, auc in quality.worse_classes.items() if quality.concludes else ():
+        yield Sentence(
+            f"The classifier is below chance for the class {name} ({measure_text('auc', auc)}): "
+            "conclusions on this class alone are not to be relied on. Check its name and labels.",
+            "warning",
+            "",
+            {"class": name, "auc": auc.value, "ci_low": auc.low, "ci_high": auc.high},
+        )
+
+
+def _weak(quality: Quality) -> str:
+    auc, balanced = (quality.measures.get(name) for name in ("macro_auc", "balanced_accuracy"))
+    if auc is not None and auc.value < WEAK_AUC:
+        return f"its macro AUC is below {WEAK_AUC:g}"
+    if balanced is not None and balanced.low <= balanced.chance:
+        return "its balanced accuracy is not shown to be above chance"
+    return ""

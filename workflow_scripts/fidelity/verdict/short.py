@@ -1,0 +1,241 @@
+"""The verdict in short: means, pairs and ceilings, from primary comparisons."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fidelity.metrics.registry import METRICS, title_of
+from fidelity.verdict.answers import without_primary
+from fidelity.verdict.caveats import primary_means
+from fidelity.verdict.comparison import Comparison, facts, numbers
+from fidelity.verdict.evidence import Evidence
+from fidelity.verdict.model import Outcome, Sentence
+from fidelity.verdict.wording import amount, counted, digits_of, listed
+
+# How the outcomes against several others are told, in this order.
+_TOLD: dict[Outcome, str] = {
+    "better": "scored higher than",
+    "worse": "scored lower than",
+    "equivalent": "is equivalent to",
+    "none_shown": "was not shown to differ from",
+    "absent": "could not be compared with",
+}
+_TOLD_LOWER = {**_TOLD, "better": "scored better (lower) than", "worse": "scored worse than"}
+
+
+def headline(evidence: Evidence) -> list[Sentence]:
+    """Answer in short, over all classes and from primary comparisons.
+
+    Returns:
+        The mean of each explainer and of the best null baseline, then each pair once. Without an
+        explainer of a classifier, the same for null baselines, ceilings and second readers.
+    """
+    rows = evidence.primary(evidence.pooled)
+    nulls, ceilings = evidence.of_family("baseline"), evidence.of_family("ceiling")
+    ranked = _by_mean(evidence)
+    if not evidence.real:
+        found = (
+            [Sentence("No explainer of a classifier was scored.", "note")]
+            if evidence.concludes
+            else []
+        )
+        found += [_mean(row, evidence) for row in ranked]
+        if not rows:
+            return found + _nothing(evidence) if len(evidence.explainers) > 1 else found
+        return found + list(_pairs(_names(ranked), rows))
+    found = [_mean(row, evidence) for row in ranked if row.explainer in evidence.real]
+    if best := [row for row in ranked if row.explainer in nulls]:
+        found.append(_mean(best[0], evidence, best=len(nulls)))
+    if not rows:
+        return found + _nothing(evidence)
+    found += _pairs([name for name in _names(ranked) if name in evidence.real], rows)
+    for name in evidence.real:
+        found += _standing(name, nulls, "null baseline", rows)
+    found += _unbeaten(evidence.real, nulls, rows)
+    if evidence.confounded:
+        found.append(_confounded(evidence.confounded))
+    if ceilings:
+        found += _below(evidence, ceilings, rows)
+    return found
+
+
+def _nothing(evidence: Evidence) -> list[Sentence]:
+    return [Sentence(f"Nothing can be concluded: {without_primary(evidence)}.", "note")]
+
+
+def _by_mean(evidence: Evidence) -> list[Any]:
+    """List the rows of the primary metric, the best mean first, undefined ones last."""
+    table = primary_means(evidence).reset_index()
+    higher = METRICS[evidence.study.statistics["primary"]].direction == "higher"
+    return list(table.sort_values("mean", ascending=not higher, kind="stable").itertuples())
+
+
+def _names(ranked: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(row.explainer for row in ranked))
+
+
+def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
+    """Give one explainer's mean with its interval and n; `best` of so many null baselines."""
+    metric, alpha = evidence.study.statistics["primary"], evidence.study.statistics["alpha"]
+    who = row.explainer
+    if best:
+        which = f"best of {best} null baselines" if best > 1 else "null baseline"
+        who += f" ({which})"
+    n = int(row.n - row.n_undefined)
+    facts_of = {
+        "explainer": row.explainer,
+        "family": evidence.study.families[row.explainer],
+        "best_null": bool(best),
+        "split": row.split,
+        "metric": metric,
+        "mean": float(row.mean),
+        "ci_low": float(row.ci_low),
+        "ci_high": float(row.ci_high),
+        "n": n,
+        "n_patients": int(row.n_patients),
+    }
+    if np.isnan(row.mean):
+        text = f"{who}: no case has a defined {title_of(metric)}."
+        return Sentence(text, "note", "primary", facts_of)
+    digits = digits_of(metric, row.mean, row.ci_low, row.ci_high)
+    size = counted(n, "case")
+    if row.n_patients < n:
+        size += f" of {counted(int(row.n_patients), 'patient')}"
+    interval = (
+        "no interval"
+        if np.isnan(row.ci_low)
+        else f"{100 * (1 - alpha):g} % interval {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
+    )
+    where = "" if row.split == "test" else f"; {row.split} split"
+    text = f"{who}: mean {title_of(metric)} {row.mean:.{digits}f} ({interval}; n = {size}{where})."
+    return Sentence(text, "note", "primary", facts_of)
+
+
+def _pairs(names: Sequence[str], rows: Sequence[Comparison]) -> Iterator[Sentence]:
+    """Say of each pair once what the tests show; the one with the better mean is the subject."""
+    for place, name in enumerate(names):
+        yield from _standing(name, names[place + 1 :], "", rows)
+
+
+def _confounded(confounded: Mapping[str, str]) -> Sentence:
+    """Warn that explainers were not treated alike: their differences are not theirs alone."""
+    parts = [f"{name} {how}" for name, how in confounded.items()]
+    text = f"Confounded: {listed(parts)}. Where this enters a comparison, its result is of the "
+    text += "explainers and of these rules together, and says nothing of the explainers alone."
+    return Sentence(text, "warning", "", {"confounded": dict(confounded)})
+
+
+def _outcomes(
+    name: str, others: Sequence[str], rows: Sequence[Comparison]
+) -> dict[Outcome, list[str]]:
+    """Sort the others by what the tests say of this explainer against them."""
+    found: dict[Outcome, list[str]] = {outcome: [] for outcome in _TOLD}
+    for row in rows:
+        for other in others:
+            if {row.first, row.second} == {name, other}:
+                found[row.seen_from(name).outcome].append(other)
+    return found
+
+
+def _with_differences(
+    name: str, others: Sequence[str], rows: Sequence[Comparison], form: str
+) -> list[str]:
+    """Put the mean difference of an explainer from each other one behind the other's name."""
+    told = []
+    for other in others:
+        row = next(row for row in rows if {row.first, row.second} == {name, other})
+        difference = row.seen_from(name).difference
+        told.append(form.format(other, amount(row.metric, difference)))
+    return told
+
+
+def _standing(
+    name: str, others: Sequence[str], noun: str, rows: Sequence[Comparison]
+) -> Iterator[Sentence]:
+    """Say how one explainer stands against several others, if it was compared with any.
+
+    With a noun the others are counted, else they are only named.
+    """
+    outcomes = _outcomes(name, others, rows)
+    against = {kind: names for kind, names in outcomes.items() if names}
+    if not against:
+        return
+    phrases = _TOLD if rows[0].higher_is_better else _TOLD_LOWER
+    total = sum(map(len, outcomes.values()))
+    parts = []
+    for outcome, phrase in phrases.items():
+        if names := outcomes[outcome]:
+            form = "{} {}" if noun else "{} ({})"
+            told = listed(_with_differences(name, names, rows, form))
+            if not noun:
+                parts.append(f"{phrase} {told}")
+                continue
+            of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
+            if total > 1 and len(names) == total:
+                of = f"{'any of' if outcome == 'none_shown' else 'all'} {counted(total, noun)}"
+            parts.append(f"{phrase} {of} ({told})")
+    yield Sentence(
+        f"{name} {'; it '.join(parts)}.",
+        next(iter(against)) if len(against) == 1 else "note",
+        "primary",
+        {
+            "explainer": name,
+            "against": against,
+            "metric": rows[0].metric,
+            "comparisons": [
+                facts(row.seen_from(name))
+                for row in rows
+                if name in (row.first, row.second) and {row.first, row.second} & set(others)
+            ],
+        },
+    )
+
+
+def _unbeaten(
+    real: Sequence[str], nulls: Sequence[str], rows: Sequence[Comparison]
+) -> Iterator[Sentence]:
+    """Name the null baselines that no explainer was shown to beat."""
+    beaten = {null for name in real for null in _outcomes(name, nulls, rows)["better"]}
+    if unbeaten := [name for name in nulls if name not in beaten]:
+        word = "higher" if rows[0].higher_is_better else "better (lower)"
+        who = f"{real[0]} was not" if len(real) == 1 else "No explainer was"
+        yield Sentence(
+            f"{who} shown to score {word} than {listed(unbeaten)}. These baselines ignore the "
+            "classifier. Either they localize at least as well, or the study lacks the power to "
+            "tell.",
+            "warning",
+            "primary",
+            {"unbeaten": unbeaten},
+        )
+
+
+def _below(
+    evidence: Evidence, ceilings: Sequence[str], rows: Sequence[Comparison]
+) -> Iterator[Sentence]:
+    """Say how far the best explainer is below each ceiling."""
+    for ceiling in ceilings:
+        against = [
+            row.seen_from(name)
+            for row in rows
+            for name in evidence.real
+            if {row.first, row.second} == {name, ceiling}
+        ]
+        against = [row for row in against if row.outcome != "absent"]
+        if not against:
+            continue
+        sign = 1 if against[0].higher_is_better else -1
+        nearest = max(against, key=lambda row: sign * row.difference)
+        shown = numbers(nearest, evidence.study.statistics)
+        word = {"better": "shown to be above it", "worse": "shown to be below it"}.get(
+            nearest.outcome, "with no difference shown"
+        )
+        if nearest.outcome == "equivalent":
+            word = f"equivalent within ±{evidence.study.statistics['margin']:g}"
+        yield Sentence(
+            f"The explainer nearest to the ceiling {ceiling} is {nearest.first}, {word}: "
+            f"{title_of(nearest.metric)} difference {shown}.",
+            nearest.outcome,
+            "primary",
+            facts(nearest),
+        )

@@ -1,0 +1,22 @@
+"""Write the class names of a classifier's outputs, in the order of the network."""
+
+import json
+
+from fidelity.classifiers.class_order import output_names
+from fidelity.files import write_text
+from fidelity.joblog import job_log
+
+
+def main(model: str, output: str) -> None:
+    """Write a list of names.
+
+    Args:
+        model: the classifier's model.safetensors.
+        output: the JSON file to write.
+    """
+    write_text(output, json.dumps(output_names(model), ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake.input.model, snakemake.output[0])
