@@ -126,7 +126,7 @@ def write_study(folder: Path, cases_per_shard: int) -> None:
     (made / "classes.json").write_text(
         '{"classes": ["COVID-19", "Normal"], "labels": {"COVID-19": "COVID-19"}}\n'
     )
-    for name in ("quarantine.csv", "near_duplicates.csv"):
+    for name in ("quarantine.csv", "near_duplicates.csv", "case_counts.csv"):
         (made / name).touch()
     run(folder, "--until", "shard_cases")
 

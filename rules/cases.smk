@@ -45,6 +45,7 @@ rule index_cases:
         quarantine="results/{dataset}/quarantine.csv",
         classes="results/{dataset}/classes.json",
         near_duplicates="results/{dataset}/near_duplicates.csv",
+        counts="results/{dataset}/case_counts.csv",
     log:
         "results/logs/{dataset}/index_cases.log",
     benchmark:

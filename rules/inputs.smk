@@ -21,6 +21,7 @@ INDEX_KEYS = (
     "near_duplicate_correlation",
     "limit",
     "strict",
+    "max_unusable",
     "outside_links",
 )
 

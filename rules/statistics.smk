@@ -59,6 +59,34 @@ rule compare:
         "../workflow_scripts/compare.py"
 
 
+rule without_twins:
+    input:
+        scores=primary_scores,
+        near_duplicates="results/{dataset}/near_duplicates.csv",
+    output:
+        localization="results/{dataset}/tables/localization_without_near_duplicates.csv",
+        comparisons="results/{dataset}/tables/comparisons_without_near_duplicates.csv",
+    log:
+        "results/logs/{dataset}/without_twins.log",
+    benchmark:
+        "results/benchmarks/{dataset}/without_twins.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(30),
+    params:
+        combos=lambda w: primary_combinations(w.dataset),
+        statistics=cfg["statistics"],
+        seed=cfg["seed"],
+        partial=PARTIAL,
+        digest=digests.module_digest("without_twins", "tables.layout"),
+    message:
+        "Computing the primary result of {wildcards.dataset} without near-duplicates"
+    script:
+        "../workflow_scripts/without_twins.py"
+
+
 rule ranks:
     input:
         scores=all_scores,
@@ -343,6 +371,10 @@ rule verdict:
             otherwise=[],
         ),
         lung_quality=lung_file("quality.csv"),
+        counts="results/{dataset}/case_counts.csv",
+        near_duplicates="results/{dataset}/near_duplicates.csv",
+        means_without_twins=rules.without_twins.output.localization,
+        comparisons_without_twins=rules.without_twins.output.comparisons,
         faithfulness=branch(
             bool(FAITHFULNESS_PAIRS),
             then="results/{dataset}/tables/faithfulness_comparisons.csv",
@@ -373,6 +405,7 @@ rule verdict:
         confounded=settings.confounded(cfg),
         statistics=cfg["statistics"],
         lung_from=lambda w: LUNGS_FROM.get(w.dataset, ""),
+        searched=lambda w: DATASETS[w.dataset]["near_duplicates"] not in ("off", False),
         digest=digests.module_digest("verdict.build", "verdict.pages", "tables.layout"),
     message:
         "Writing the verdict on {wildcards.dataset}"

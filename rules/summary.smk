@@ -19,6 +19,7 @@ rule format_tables:
             otherwise=[],
         ),
         lung_quality=lung_file("quality.csv"),
+        counts="results/{dataset}/case_counts.csv",
         checks=check_tables,
     output:
         markdown="results/{dataset}/tables/tables.md",

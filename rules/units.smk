@@ -57,6 +57,7 @@ def results_of_unit(w):
             found.append(f"{d}/known_truth/{w.unit}/accuracy.csv")
         return found
     names = ["cases.csv", "classes.json", "quarantine.csv", "near_duplicates.csv"]
+    names.append("case_counts.csv")
     names += ["tables/human_benchmark.csv"] if d in WITH_POINTS else []
     found += [f"{d}/{name}" for name in names]
     if d in LUNGS_FROM:

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,15 @@ MISTAKES = [
     (("postprocess", "median"), 4, "odd"),
     (("explainers", "lime", "superpixels"), {"algorithm": "slic", "ratio": 0.1}, "no parameter of"),
     (("plugins",), ["nowhere.py"], "nowhere.py"),
+    (("datasets", "demo", "annotated_classes"), [True], r"classes\[0\].*true.*in quotes.*\"Yes\""),
+    (("datasets", "demo", "annotated_classes"), ["A", 1], r"classes\[1\].*number 1.*\"1\""),
+    (("datasets", "demo", "annotated_classes"), [None], r"empty.*in quotes"),
+    (("datasets", "demo", "annotated_classes"), [date(2020, 2, 1)], r"the date 2020-02-01.*quotes"),
+    (("datasets", "demo", "labels"), {False: "A"}, r"labels.*key as false.*in quotes.*\"No\""),
+    (("datasets", "demo", "labels"), {"Normal": 0.5}, r"labels\.Normal.*number 0\.5.*quotes"),
+    (("explain", "target"), True, r"explain\.target.*true.*quotes"),
+    (("datasets", "demo", "annotated_classes"), ["all"], r"annotated_classes.*'all' is reserved"),
+    (("datasets", "demo", "labels"), {"Normal": "Predicted"}, r"demo\.labels.*is reserved"),
     (("sed",), 1, "'seed'"),
 ]
 
@@ -549,3 +559,43 @@ def test_checks_look_at_one_split(demo):
         (["train"], "train"),
     ):
         assert settings.judged_split({"explain": {"splits": splits}}) == judged
+
+
+def test_the_home_folder_is_meant_by_a_tilde_in_every_path(demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own.py").write_text("def mine(): ...\n")
+    (tmp_path / "w.pt").write_bytes(b"")
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "a.npy").write_bytes(b"")
+    (tmp_path / "images" / "deep").mkdir(parents=True)
+    (tmp_path / "t.csv").write_text("case,split,label,image,mask:A\n")
+    demo["data_root"] = "~"
+    demo["datasets"]["mine"] = {
+        "source": "table", "root": "~/images", "table": "~/t.csv", "annotated_classes": ["A"],
+        "labels": {"A": "~A"}, "lung_masks": "none",
+    }  # fmt: skip
+    demo["datasets"] = {"mine": demo["datasets"]["mine"]}
+    demo["explainers"] = {
+        "theirs": {"method": "imported", "folder": "~/maps", "pattern": "{case}.npy"}
+    }
+    demo["explain"] = {"splits": ["test"]}
+    demo["classifiers"] = {"net": {"architecture": "resnet18", "weights": "~/w.pt"}}
+    demo["binarizations"] = {"fixed50": {"method": "fixed", "threshold": 0.5}}
+    demo["plugins"] = ["~/own.py"]
+    for section in (
+        "faithfulness",
+        "sanity",
+        "figures",
+        "known_truth",
+        "postprocess",
+        "statistics",
+    ):
+        demo.pop(section, None)
+    loaded = settings.load(demo)
+    assert loaded["data_root"] == str(tmp_path)
+    assert settings.data_root(loaded, "mine") == tmp_path / "images"
+    assert loaded["datasets"]["mine"]["table"] == str(tmp_path / "t.csv")
+    assert loaded["datasets"]["mine"]["labels"] == {"A": "~A"}
+    assert loaded["plugins"] == [str(tmp_path / "own.py")]
+    assert loaded["classifiers"]["net"]["weights"] == str(tmp_path / "w.pt")
+    assert loaded["explainers"]["theirs"]["folder"] == str(tmp_path / "maps")

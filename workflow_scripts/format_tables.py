@@ -27,6 +27,7 @@ def main(
     dataset: str = "",
     checks: Sequence[str] = (),
     class_order: str = "",
+    counts: str = "",
 ) -> None:
     """Write all tables in three formats.
 
@@ -45,10 +46,11 @@ def main(
         latex: output.
         html: output, a standalone page.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
-        dataset: key of the data set, for the table of the lungs.
+        dataset: key of the data set, for the tables of the lungs and of the cases.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
         class_order: class_order.csv; empty without classifiers.
+        counts: case_counts.csv.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
@@ -87,6 +89,8 @@ def main(
         measured = tables.read_results(lung_quality, tables.LUNG_NUMBERS)
         laid_out.append(tables.lung_table(measured, dataset))
     laid_out = tables.with_chance_notes(laid_out, quality, settings["bases"])
+    if counts:
+        laid_out.append(tables.cases_table(tables.read_results(counts, ["n"]), dataset))
     write_text(markdown, tables.to_markdown(laid_out))
     write_text(latex, tables.to_latex(laid_out))
     write_text(html, tables.to_html(laid_out, "Localization and classification"))
@@ -118,4 +122,5 @@ if __name__ == "__main__":
             dataset=snakemake.wildcards.dataset,
             checks=list(snakemake.input.checks),
             class_order=snakemake.input.get("class_order", ""),
+            counts=snakemake.input.counts,
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from fidelity.datasets import index
 from fidelity.datasets.cases import write_cases
+from fidelity.datasets.left_out import write_quarantine
 from fidelity.datasets.listing import source_digest
 from fidelity.errors import InputError, under
 from fidelity.files import write_text
@@ -24,8 +25,9 @@ def main(
     quarantine: str | Path,
     classes: str | Path,
     near_duplicates: str | Path | None = None,
+    counts: str | Path | None = None,
 ) -> None:
-    """Write the case table, what was left out, the classes and the near-duplicates.
+    """Write the case table, what was left out, the classes, the near-duplicates and the counts.
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
@@ -37,6 +39,7 @@ def main(
         quarantine: quarantine.csv to write.
         classes: classes.json to write.
         near_duplicates: near_duplicates.csv to write; None writes none.
+        counts: case_counts.csv to write; None writes none.
 
     Raises:
         InputError: something is wrong with the data set.
@@ -44,7 +47,7 @@ def main(
     # Through the link, so that errors name the user's own folder.
     root = (Path(raw_dir) / "data").resolve()
     with under(f"datasets.{name}", settings):
-        found, left_out, names = index.index_cases(source, root, settings, near_duplicates)
+        found, left_out, names = index.index_cases(source, root, settings, near_duplicates, counts)
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:
@@ -54,7 +57,7 @@ def main(
                 remedy=suggestion(target, known),
             )
     write_cases(cases, found)
-    index.write_quarantine(quarantine, left_out)
+    write_quarantine(quarantine, left_out)
     write_text(classes, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -77,4 +80,5 @@ if __name__ == "__main__":
                 quarantine=snakemake.output.quarantine,
                 classes=snakemake.output.classes,
                 near_duplicates=snakemake.output.near_duplicates,
+                counts=snakemake.output.counts,
             )

@@ -20,6 +20,7 @@ RULES = (
     "reanalysis",
     "summarize",
     "compare",
+    "without_twins",
     "ranks",
     "seeds",
     "layers",

@@ -19,7 +19,7 @@ from fidelity.tables.layout import (
 )
 from fidelity.verdict import pages
 from fidelity.verdict.build import build, reading
-from fidelity.verdict.evidence import Study, Tables
+from fidelity.verdict.evidence import CaseTables, Study, Tables
 
 # From its first count on, each contract's columns are numbers.
 RANK_NUMBERS = RANKS[RANKS.index("n_patients") :]
@@ -46,6 +46,7 @@ def main(
     faithfulness: str = "",
     stability: str = "",
     class_order: str = "",
+    cases: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
 
@@ -68,6 +69,8 @@ def main(
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
         stability: stability.csv.
         class_order: class_order.csv; empty without classifiers.
+        cases: `counts` (case_counts.csv), `pairs` (near_duplicates.csv), `means` and `comparisons`
+            (without the near-duplicates), `searched` (whether these were searched for).
     """
     tables = Tables(
         read_results(localization, LOCALIZATION_NUMBERS),
@@ -80,6 +83,7 @@ def main(
         read_results(faithfulness, TESTS) if faithfulness else None,
         read_results(stability, STABILITY_NUMBERS) if stability else None,
         read_results(class_order, CLASS_ORDER_NUMBERS) if class_order else None,
+        cases=_case_tables(cases) if cases else None,
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
@@ -90,6 +94,16 @@ def main(
     for chapter in chapters:
         for sentence in chapter.headline:
             logging.info("%s: %s", chapter.classifier, sentence.text)
+
+
+def _case_tables(files: Mapping[str, Any]) -> CaseTables:
+    return CaseTables(
+        counts=read_results(files["counts"], ["n"]),
+        pairs=read_results(files["pairs"], ["distance", "correlation"]),
+        searched=files["searched"],
+        means=read_results(files["means"], LOCALIZATION_NUMBERS),
+        comparisons=read_results(files["comparisons"], TESTS),
+    )
 
 
 if __name__ == "__main__":
@@ -113,4 +127,11 @@ if __name__ == "__main__":
             faithfulness=snakemake.input.get("faithfulness", ""),
             stability=snakemake.input.stability,
             class_order=snakemake.input.get("class_order", ""),
+            cases={
+                "counts": snakemake.input.counts,
+                "pairs": snakemake.input.near_duplicates,
+                "means": snakemake.input.means_without_twins,
+                "comparisons": snakemake.input.comparisons_without_twins,
+                "searched": snakemake.params.searched,
+            },
         )

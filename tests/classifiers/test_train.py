@@ -334,3 +334,26 @@ def test_known_labels():
     known = known_matrix(labels, uncertain, classes)
     # The last one: another source class of A is certain.
     assert known.tolist() == [[True, True], [False, True], [False, True], [True, True]]
+
+
+@pytest.mark.parametrize(("images", "batch", "field"), [(1, 8, "train"), (3, 1, "training.batch")])
+def test_a_batch_of_one_image_is_refused_in_words_of_the_config(images, batch, field):
+    """At 32 pixels the last layers of a resnet see one value per channel and image."""
+    few = Examples(np.zeros((images, 32, 32), np.uint8), np.eye(3, dtype=np.uint8)[[0] * images])
+    with pytest.raises(InputError, match="batch normalisation needs two or more") as error:
+        train(fresh(), few, None, {"epochs": 1, "batch": batch}, 1, COMPUTE)
+    assert error.value.field == field
+    assert error.value.remedy
+
+
+def test_one_image_is_enough_for_a_network_without_batch_normalisation():
+    network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    classifier = Classifier(network, "plugin:small", CLASSES, "softmax", image_size=16)
+    one = Examples(np.zeros((1, 16, 16), np.uint8), np.eye(3, dtype=np.uint8)[:1])
+    assert len(train(classifier, one, None, {"epochs": 1, "batch": 1}, 1, COMPUTE)) == 1
+
+
+def test_one_class_leaves_nothing_to_tell_apart():
+    with pytest.raises(InputError, match="one class"):
+        head_of({}, {"classes": ["Lesion"], "task": "multiclass"})
+    assert head_of({}, {"classes": ["Lesion"], "task": "multilabel"})[1] == "sigmoid"

@@ -1,6 +1,7 @@
 """CheXpert's labels and CheXlocalize's masks, on generated files and on the one real image."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,18 @@ def test_other_layouts(root, tmp_path):
     cases = find(moved)
     assert {case.case for case in cases} == expected
     assert all((moved / case.image).is_file() for case in cases)
+
+
+def test_a_label_file_as_excel_saves_it(root):
+    expected = find(root)
+    for name in ("train", "valid"):
+        table = root / "CheXpert-v1.0" / f"{name}.csv"
+        header, *lines = table.read_text().splitlines()
+        header = header.replace("Frontal/Lateral", "frontal/lateral ")
+        lines = [re.sub(r"(\d)\.0\b", r"\1#0", line).replace("/", "\\") for line in lines]
+        text = "\r\n".join([header, *lines]).replace(",", ";").replace("#", ",")
+        table.write_text(text, encoding="utf-8-sig")
+    assert find(root) == expected
 
 
 def test_two_label_files_of_a_split_must_be_told_apart(root):

@@ -52,6 +52,9 @@ def test_patients_come_from_patients_csv(covid):
     lines = [f"{name},p{number // 2}" for number, name in enumerate(ids)]
     (covid / "patients.csv").write_text("\n".join(["case,patient", *lines]))
     assert [case.patient for case in find_cases(covid, {})][:3] == ["p0", "p0", "p1"]
+    text = "\n".join([" Case;Patient", *lines]).replace(",", ";")
+    (covid / "patients.csv").write_text(text, encoding="utf-8-sig")
+    assert [case.patient for case in find_cases(covid, {})][:3] == ["p0", "p0", "p1"]
     (covid / "patients.csv").write_text("\n".join(["case,patient", *lines[1:]]))
     with pytest.raises(InputError, match=r"patients.csv, 'patient'.*has no patient"):
         list(find_cases(covid, {}))

@@ -1,16 +1,24 @@
 import csv
 import json
+import re
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from small_data import SIZE, write_image
 
 import acquire
 import index_cases as rule
+from fidelity.datasets import covid_qu_ex
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.index import index_cases, limited
+from fidelity.datasets.left_out import cause_of
 from fidelity.errors import InputError
 
 TOP = "Infection Segmentation Data"
@@ -176,7 +184,7 @@ def test_an_annotated_class_whose_images_are_all_damaged(covid, settings):
     with pytest.raises(
         InputError, match="no usable image is left of the class 'COVID-19'; 6 cases"
     ):
-        index(covid, settings)
+        index(covid, settings, max_unusable=1)
 
 
 @pytest.mark.usefixtures("small_is_whole")
@@ -258,3 +266,92 @@ def test_a_class_without_images_in_a_split_that_is_needed(covid, settings):
         index(covid, settings, explained=["val", "test"])
     with pytest.raises(InputError, match="'Normal' has no image in the split 'train'"):
         index(covid, settings, trained=True)
+
+
+def test_a_split_that_loses_too_many_cases_for_one_cause_stops(covid, settings, tmp_path):
+    """2 of 6 training images are too many, whatever their names; 1 of 6 test images is not."""
+    images = (
+        [*(covid / TOP / "Train").rglob("images/*")],
+        [*(covid / TOP / "Test").rglob("images/*")],
+    )
+    images[0][0].write_bytes(b"no")
+    images[1][0].write_bytes(b"")
+    counts = tmp_path / "counts.csv"
+
+    def index_counted(**changes):
+        index_cases("covid_qu_ex", covid, {**settings, **changes}, counts_report=counts)
+        return [line.split(",") for line in counts.read_text().splitlines()[1:]]
+
+    assert index_counted() == [
+        ["test", "used", "", "5"],
+        ["test", "unusable", "the file has zero bytes", "1"],
+        ["val", "used", "", "6"],
+        ["train", "used", "", "5"],
+        ["train", "unusable", "the file is not a readable image", "1"],
+    ]
+    images[0][1].write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"2 of 6 cases of the split 'train'.*0\.34") as error:
+        index(covid, settings)
+    assert error.value.field == "max_unusable"
+    assert ["train", "unusable", "the file is not a readable image", "2"] in index_counted(
+        max_unusable=0.34
+    )
+    # Two causes are two faults, each of one file.
+    images[0][1].write_bytes(b"")
+    assert len(index(covid, settings)[0]) == 15
+    assert index_counted(limit=1, labels={"Normal": None})[1][1:] in (
+        ["excluded", "labels", "2"],
+        ["excluded", "limit", "2"],
+    )
+
+
+@given(st.text(st.sampled_from("ab'\"(7.é "), max_size=20), st.integers(0, 10**9))
+def test_a_cause_has_no_name_and_no_number(name, number):
+    def problem(name, number):
+        return InputError(
+            f"the reader's case {name!r} has {number} values (of {number:.1f}) too many"
+        )
+
+    assert cause_of(problem(name, number)) == cause_of(problem("x", 1))
+
+
+def test_one_image_in_two_splits_is_found_by_its_pixels(covid, settings):
+    """The copy has a time stamp, another compression, 16 bits: other bytes, the same image."""
+    original = covid / TOP / "Test" / "COVID-19" / "images" / "test COVID-19 (0).png"
+    copy = covid / TOP / "Train" / "COVID-19" / "images" / "train COVID-19 (1).png"
+    pixels = cv2.imread(str(original), -1)
+    info = PngInfo()
+    info.add_text("Creation Time", "2021")
+    Image.fromarray(pixels).save(copy, pnginfo=info, compress_level=1)
+    for _ in range(2):
+        assert copy.read_bytes() != original.read_bytes()
+        (entry,) = index(covid, settings, duplicates="exclude", near_duplicates="off")[1]
+        assert (entry.case, entry.cause, entry.on_purpose) == (copy.stem, "duplicates", True)
+        write_image(copy, pixels.astype(np.uint16) * 257)
+    pixels[0, 0] ^= 1
+    write_image(copy, pixels)
+    assert index(covid, settings, duplicates="exclude", near_duplicates="off")[1] == []
+
+
+def test_copies_that_are_kept_are_listed_with_the_near_duplicates(covid, settings, tmp_path):
+    shutil.copy(
+        covid / TOP / "Test" / "Normal" / "images" / "test Normal (0).png",
+        covid / TOP / "Train" / "Normal" / "images" / "train Normal (1).png",
+    )
+    report = tmp_path / "near.csv"
+    index_cases("covid_qu_ex", covid, {**settings, "duplicates": "keep"}, near_report=report)
+    (row,) = csv.DictReader(report.open())
+    assert (row["case"], row["twin"], row["distance"]) == (
+        "train Normal (1)",
+        "test Normal (0)",
+        "0",
+    )
+
+
+def test_a_source_of_one_class_per_image_has_no_image_without_one(covid, settings, monkeypatch):
+    cases = list(covid_qu_ex.find_cases(covid, settings))
+    cases[3] = replace(cases[3], labels=())
+    monkeypatch.setattr(covid_qu_ex, "find_cases", lambda root, settings: iter(cases))
+    said = f"1 of 18 cases have no label, first {cases[3].case!r}"
+    with pytest.raises(InputError, match=re.escape(said)):
+        index(covid, settings)

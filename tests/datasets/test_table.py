@@ -37,6 +37,8 @@ SETTINGS = {
     "annotated_classes": ["Nodule"],
     "lung_masks": "none",
     "image_size": 12,
+    "task": "multilabel",
+    "duplicates": "keep",
     "intensity": "percentile",
     "intensity_percentiles": [0, 100],
     "labels": {},
@@ -81,9 +83,12 @@ def test_16_bit_prepares_like_8_bit_of_the_same_range(root):
     [
         ("case,split,label,image,pateint", "'pateint'.*Did you mean 'patient'"),
         ("case,split,label,image,mask:", "unknown column"),
-        ("case,split,label,image,image", "'image'.*stands twice"),
+        ("case,split,label,image,image", "'image'.*appears twice"),
+        ("case,split,label,image,Image ", "'image'.*appears twice"),
         ("case,split,image", "'label'.*is missing"),
-        ("case;split;label;image", "semicolons.*commas"),
+        ("case;split;x,label,image", "commas or semicolons.*Save the table"),
+        ("case,split,label,image,mask:Nodule,Patient-ID", "'Patient-ID': unknown.*'patient'"),
+        ("case,split,label,image,mask:Nodule,masks Effusion", "unknown column"),
     ],
 )
 def test_bad_columns_are_named(root, header, said):
@@ -114,7 +119,7 @@ def test_mask_of_another_aspect_ratio_is_fatal(root):
             "case,split,label,image,mask:Nodul",
             "t.csv, 'annotated_classes'.*no column 'mask:Nodule'. Did you mean 'mask:Nodul'",
         ),
-        ("case,split,label,image,mask:Nodule,foto", r"'foto': unknown column\. (?!.*digest)"),
+        ("case,split,label,image,mask:Nodule,lungmsk", r"'lungmsk': unknown column\. (?!.*digest)"),
     ],
 )
 def test_a_column_of_another_name_is_explained(root, header, said):
@@ -167,3 +172,105 @@ def test_the_only_case_of_a_split_left_out_is_named_with_its_file(root):
     said = r"split 'test'; 'c' was left out \(.*c\.tif: the file is not a readable image"
     with pytest.raises(InputError, match=said):
         index_cases("table", root, {**SETTINGS, "explained": ["test"]})
+
+
+def excel(text: str, change: dict) -> bytes:
+    """Rewrite the fixture's table as a spreadsheet program would."""
+    rows = [line.split(",") for line in text.splitlines()]
+    header = [change.get("names", {}).get(name, name) for name in rows[0]]
+    rows = [header, *rows[1:]]
+    if extra := change.get("first"):
+        rows = [[extra if i == 0 else str(i), *row] for i, row in enumerate(rows)]
+    if extra := change.get("last"):
+        rows = [[*row, extra if i == 0 else "54,3"] for i, row in enumerate(rows)]
+    lines = [
+        change.get("separator", ",").join(f'"{c}"' if "," in c else c for c in r) for r in rows
+    ]
+    text = change.get("head", "") + change.get("end", "\n").join([*lines, ""])
+    text = text.replace("sub/", change.get("folder", "sub/"))
+    return (text + change.get("tail", "")).encode(change.get("encoding", "utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"separator": ";"}, "separated by semicolons"),
+        ({"separator": "\t", "encoding": "utf-16"}, "separated by tabs"),
+        ({"separator": ";", "head": "sep=;\r\n", "end": "\r\n"}, "separated by semicolons"),
+        ({"encoding": "utf-8-sig", "end": "\r\n"}, ""),
+        ({"end": "\r"}, ""),
+        ({"names": {"case": " Case", "image": "IMAGE", "patient": "Patient"}}, "'Patient'"),
+        ({"names": {"mask:Nodule": "Mask: nodule "}}, "'mask:nodule' is read as 'mask:Nodule'"),
+        ({"first": "Unnamed: 0"}, "they have no name: 1"),
+        ({"first": ""}, ""),
+        ({"last": "patient_age"}, "not used: patient_age"),
+        ({"last": "Höhe", "encoding": "cp1252"}, "Windows-1252"),
+        ({"last": "height"}, ""),
+        ({"folder": ".\\sub\\"}, "paths with backslashes: 1"),
+        ({"tail": ",,,,,\n , ,,,,\n"}, ""),
+        ({"tail": "x,test,Nodule,sub/._c.tif,,p9\n"}, "operating system, ._*): 1"),
+    ],
+)
+def test_tables_as_excel_saves_them_give_the_same_cases(root, change, said, caplog):
+    table = root / "t.csv"
+    expected = list(find_cases(root, SETTINGS))
+    table.write_bytes(excel(table.read_text(), change))
+    caplog.set_level("INFO")
+    assert list(find_cases(root, SETTINGS)) == expected
+    assert said in caplog.text
+
+
+def test_decimal_commas_are_read_where_they_can_be_nothing_else(root):
+    table = root / "t.csv"
+    lines = table.read_text().splitlines()
+    rows = [";".join(line.split(",")) for line in lines]
+    ends = [";Spacing row;Spacing column", ";0,143;0.2", ";;", ";,5;1"]
+    table.write_text("\n".join(a + b for a, b in zip(rows, ends, strict=True)))
+    assert [case.spacing for case in find_cases(root, SETTINGS)] == [(0.143, 0.2), None, (0.5, 1)]
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_is_no_csv(root, start):
+    (root / "t.csv").write_bytes(start + bytes(50))
+    with pytest.raises(InputError, match=r"t\.csv.*Excel workbook.*CSV UTF-8"):
+        list(find_cases(root, SETTINGS))
+
+
+def test_a_blank_label_is_an_error_unless_images_may_show_nothing(root):
+    with pytest.raises(InputError, match=r"the label is blank in line 3\..*task: multilabel"):
+        list(find_cases(root, {**SETTINGS, "task": None}))
+    cases, _, classes = index_cases("table", root, SETTINGS)
+    assert [case.labels for case in cases] == [("Nodule",), (), ("Nodule", "Effusion")]
+    table = root / "t.csv"
+    table.write_text(table.read_text().replace("|Effusion", "").replace("validation,,", "val,A,"))
+    assert index_cases("table", root, SETTINGS)[2]["task"] == "multilabel"
+    single = {**SETTINGS, "task": None}
+    assert index_cases("table", root, single)[2]["task"] == "multiclass"
+
+
+def test_labels_that_differ_in_case_or_spaces_are_merged_with_their_masks_or_refused(root):
+    table = root / "t.csv"
+    table.write_text(table.read_text().replace("a,train,Nodule", "a,train,nod ule"))
+    with pytest.raises(
+        InputError, match=r"'Nodule' \(1 image\) and 'nod ule' \(1 image\)"
+    ) as error:
+        index_cases("table", root, SETTINGS)
+    assert '{"nod ule": "Nodule"}' in error.value.remedy
+    merged = {**SETTINGS, "labels": {"nod ule": "Nodule"}}
+    cases, _, classes = index_cases("table", root, merged)
+    assert classes["classes"] == ["Nodule", "Effusion"]
+    assert [sorted(case.masks) for case in cases] == [["Nodule"], [], ["Nodule"]]
+    # Two classes that `labels` writes in two ways are as wrong.
+    with pytest.raises(InputError, match="differ only in upper and lower case"):
+        index_cases("table", root, {**merged, "labels": {"nod ule": "X", "Effusion": "x"}})
+    # One that is left out is no second class.
+    assert index_cases("table", root, {**SETTINGS, "labels": {"nod ule": None}})
+
+
+def test_a_reserved_name_of_a_class_is_refused(root):
+    table = root / "t.csv"
+    table.write_text(table.read_text().replace("Effusion", "All"))
+    with pytest.raises(InputError, match="'All' is reserved"):
+        index_cases("table", root, SETTINGS)
+    renamed = index_cases("table", root, {**SETTINGS, "labels": {"All": "Effusion"}})
+    assert renamed[2]["classes"] == ["Nodule", "Effusion"]

@@ -104,7 +104,10 @@ def test_the_lung_box_carries_the_mean_along(tmp_path):
     train = [case(str(i), 4 + 4 * i, 8 * i, 32, 32)[0] for i in range(4)]
     blank = dataclasses.replace(train[0], case="no lung", lung_native=None)
     empty = dataclasses.replace(train[0], case="e", lung_native=encode(np.zeros((64, 64), bool)))
-    path = shard(tmp_path / "t.h5", [*train, blank, empty])
+    both = shard(tmp_path / "both.h5", [*train, blank, empty])
+    with pytest.raises(InputError, match=r"2 of 6 training cases have no lung.*align: image"):
+        mean_mask.fit([both], [], BOXED, 1, COMPUTE, tmp_path / "f.safetensors")
+    path = shard(tmp_path / "t.h5", [*train, empty])
     mean_mask.fit([path], [], BOXED, 1, COMPUTE, tmp_path / "f.safetensors")
     tested, lesion = case("x", 10, 12, 48, 40)
     for box in ((0, 0, 64, 64), (8, 10, 60, 54)):

@@ -176,6 +176,9 @@ def test_every_name_comes_through_to_the_tables(hostile):
     assert {guard(name) for name in CLASSES} <= set(classification["class"])
     chapters = json.loads((folder / "tables/verdict.json").read_text())["chapters"]
     assert [chapter["classifier"] for chapter in chapters] == ["net"]
+    sentences = [x for s in chapters[0]["sections"] for g in s["groups"] for x in g["sentences"]]
+    (cases,) = [x["numbers"] for x in sentences if "n_total" in x["numbers"]]
+    assert (cases["split"], cases["n"], cases["n_total"]) == ("test", len(IDS), len(IDS))
 
 
 @pytest.mark.parametrize("name", ["tables/tables.html", "tables/verdict.html", "provenance.html"])

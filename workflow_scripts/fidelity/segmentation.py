@@ -13,6 +13,7 @@ from monai.networks.nets import UNet
 from torch.nn import functional
 
 from fidelity.classifiers.augment import augment
+from fidelity.classifiers.single_images import in_words
 from fidelity.epochs import EpochStore
 from fidelity.errors import InputError
 from fidelity.seeding import seed_for
@@ -142,7 +143,8 @@ def train_network(
             parts.pop()  # batch normalisation may have no variance over a single image
         for part in parts:
             images, masks = _varied(training, part.numpy(), generator)
-            logits = _own_channel(network(images.to(device)), training.index[part.numpy()])
+            with in_words(len(training), batch, "batch"):
+                logits = _own_channel(network(images.to(device)), training.index[part.numpy()])
             loss = criterion(logits[:, None], masks.to(device)[:, None])
             if not torch.isfinite(loss):
                 raise InputError(

@@ -121,6 +121,12 @@ def head_of(
             names = names[::-1]
         return tuple(names), "one_logit"
     activation = "softmax" if classes["task"] == "multiclass" else "sigmoid"
+    if activation == "softmax" and len(chosen or of_data) == 1:
+        raise InputError(
+            f"the data set has one class ({of_data[0]}), so a classifier has nothing to tell apart",
+            field="classes",
+            remedy="Add images of another class, or leave the classifiers out",
+        )
     if activation == "sigmoid" and classes.get("uncertain") == "multi-class":
         activation = "three_way"
     return tuple(chosen or of_data), activation

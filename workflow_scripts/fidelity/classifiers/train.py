@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from fidelity.classifiers.augment import augment
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.single_images import in_words
 from fidelity.compute import autocast, configure
 from fidelity.epochs import EpochStore
 from fidelity.errors import InputError
@@ -416,9 +417,10 @@ class _Trainer:
             ):
                 scheduler.step()
 
-        return self._pass(
-            examples, parts, lambda x: augment(x, self.augmentation, generator), learn
-        )
+        with in_words(len(examples), stage["batch"], "training.batch"):
+            return self._pass(
+                examples, parts, lambda x: augment(x, self.augmentation, generator), learn
+            )
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> _Result:

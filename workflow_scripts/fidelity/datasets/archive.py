@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fidelity.datasets.folders import is_clutter
 from fidelity.errors import InputError
 
 # COVID-QU-Ex has some 85,000 files and 1.2 GB; an archive that claims much more is a mistake or
@@ -76,7 +77,8 @@ def _checked_members(
     opened: zipfile.ZipFile, archive: Path, max_bytes: int
 ) -> list[zipfile.ZipInfo]:
     """List the files in the archive after a look at every name and the sizes."""
-    entries = opened.infolist()
+    # What macOS adds beside the data is never unpacked.
+    entries = [entry for entry in opened.infolist() if not is_clutter(entry.filename)]
     names: set[PurePosixPath] = set()
     for entry in entries:
         fault = _fault(entry)

@@ -4,7 +4,7 @@ import csv
 import math
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -107,7 +107,7 @@ def relative_path(text: str, *, file: str | Path, field: str) -> str:
 
 
 def read_cases(path: str | Path) -> list[Case]:
-    """Read a case table.
+    """Read a case table that `write_cases` wrote, or one like it; see `fidelity.datasets.table`.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
     second_mask:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain,
@@ -122,31 +122,24 @@ def read_cases(path: str | Path) -> list[Case]:
     Raises:
         InputError: the file is missing, lacks a column or holds a cell that cannot be used.
     """
-    with _open(path) as handle:
-        try:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as handle:
             rows = csv.DictReader(handle, strict=True)
             columns = list(rows.fieldnames or [])
             check_required(columns, path)
-            return [_case(_unguarded(row), path, rows.line_num) for row in rows]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot be read as CSV ({error})",
-                file=path,
-                remedy="Save the table as comma-separated text in UTF-8",
-            ) from error
-
-
-def read_header(path: str | Path) -> list[str]:
-    """Read the column names of a CSV file."""
-    with _open(path) as handle:
-        try:
-            return next(csv.reader(handle), [])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot be read as CSV ({error})",
-                file=path,
-                remedy="Save the table as comma-separated text in UTF-8",
-            ) from error
+            return [case_of(_whole(row, path, rows.line_num), path, rows.line_num) for row in rows]
+    except OSError as error:
+        raise InputError(
+            f"the case table cannot be opened ({error.strerror})",
+            file=path,
+            remedy="Check the path in the config",
+        ) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot be read as CSV ({error})",
+            file=path,
+            remedy="Save the table as comma-separated text in UTF-8",
+        ) from error
 
 
 def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> None:
@@ -228,30 +221,33 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
             )
 
 
-def _open(path: str | Path):
-    try:
-        return open(path, encoding="utf-8-sig", newline="")  # Excel writes a byte order mark
-    except OSError as error:
-        raise InputError(
-            f"the case table cannot be opened ({error.strerror})",
-            file=path,
-            remedy="Check the path in the config",
-        ) from error
-
-
-def _unguarded(row: dict[str | None, Any]) -> dict[str | None, Any]:
-    """Undo what keeps a spreadsheet from running cells as formulas; cells in excess stay as is."""
-    return {name: unguard(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
-
-
-def _case(row: dict[str | None, str | list[str] | None], path: str | Path, line: int) -> Case:
-    """Make a case of one row, checking each cell."""
+def _whole(row: dict[Any, Any], path: str | Path, line: int) -> dict[str, str]:
+    """See that a row has as many cells as the header."""
     if None in row or None in row.values():
         raise InputError(
             f"line {line} has {'more' if None in row else 'fewer'} cells than the header",
             file=path,
             remedy='Put cells that contain a comma between double quotes ("")',
         )
+    return row
+
+
+def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
+    """Make a case of one row of a table.
+
+    Args:
+        row: cells by column.
+        path: the table, named in errors.
+        line: of the row, named in errors.
+
+    Returns:
+        The case.
+
+    Raises:
+        InputError: a cell cannot be used.
+    """
+    # What keeps a spreadsheet from running cells as formulas is undone.
+    row = {name: unguard(cell) for name, cell in row.items()}
     where = f"line {line}"
     for name in ("case", "split", "image"):
         if not row[name].strip():
@@ -314,7 +310,7 @@ def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
 
 
 def _names(cell: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in cell.split("|") if name.strip())
+    return tuple(dict.fromkeys(name.strip() for name in cell.split("|") if name.strip()))
 
 
 def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 from fidelity.datasets.cases import Case
 from fidelity.datasets.chexpert_labels import Row, read_rows
 from fidelity.datasets.chexpert_layout import find_layout, image_finder
-from fidelity.datasets.chexpert_names import PATHOLOGIES
+from fidelity.datasets.chexpert_names import OBSERVATIONS, PATHOLOGIES
 from fidelity.datasets.mask_entries import SIZE_KEY, is_drawn, read_entries, reference_to
 
 # Masks may be of the original image while the image is of CheXpert-v1.0-small.
@@ -24,6 +24,9 @@ native_is_mask = True
 multilabel = True
 # A mask, not a label, says what is annotated: training images have labels and no masks.
 masks_follow_labels = False
+# Names that are checked against the published ones: a class that no image of a part of the data set
+# has is not misspelt.
+known_classes = OBSERVATIONS
 
 # Rows by which the base of the paths is found: a copy may lack single images.
 TRIED = 50

@@ -1,18 +1,21 @@
 """Reading CheXpert's label files: which images, whose, with which labels."""
 
-import csv
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fidelity.datasets.chexpert_names import OBSERVATIONS, canonical
+from fidelity.datasets.chexpert_names import ALIASES, OBSERVATIONS, canonical
+from fidelity.datasets.spreadsheet import read_sheet
 from fidelity.errors import InputError
 
 VIEW_COLUMN = "Frontal/Lateral"
 POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
 # Anything/patient00001/study1/view1_frontal.jpg
-_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?:jpe?g|png)$")
+_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,31 +54,28 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         InputError: a column is missing or a cell cannot be understood.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            rows = csv.DictReader(handle)
-            columns = {canonical(name): name for name in rows.fieldnames or []}
-            observed = [name for name in OBSERVATIONS if name in columns]
-            if "Path" not in columns or not observed:
-                raise InputError(
-                    "lacks the column Path" if "Path" not in columns else "has no observation",
-                    file=path,
-                    field="Path" if "Path" not in columns else OBSERVATIONS[1],
-                    remedy="Use the label file that CheXpert comes with",
-                )
-            for row in rows:
-                where = f"line {rows.line_num}"
-                cells = {
-                    name: _label(row[columns[name]], path, f"{where}, {columns[name]}")
-                    for name in observed
-                }
-                yield _row(row, cells, path, where)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"the label file cannot be read ({error})", file=path) from error
+    sheet = read_sheet(path, ("Path", VIEW_COLUMN, *OBSERVATIONS, *ALIASES))
+    for note in sheet.notes:
+        log.info("%s: %s", path.name, note)
+    columns = {canonical(name): name for name in sheet.columns}
+    observed = [name for name in OBSERVATIONS if name in columns]
+    if "Path" not in columns or not observed:
+        raise InputError(
+            "lacks the column Path" if "Path" not in columns else "has no observation",
+            file=path,
+            field="Path" if "Path" not in columns else OBSERVATIONS[1],
+            remedy="Use the label file that CheXpert comes with",
+        )
+    for line, row in sheet.rows:
+        where = f"line {line}"
+        cells = {
+            name: _label(row[columns[name]], path, f"{where}, {columns[name]}") for name in observed
+        }
+        yield _row(row, cells, path, where)
 
 
 def _row(row: dict[str, str], cells: dict[str, str], path: Path, where: str) -> Row:
-    name = (row["Path"] or "").strip()
+    name = row["Path"].strip().replace("\\", "/")
     found = _PATH.search(name)
     if found is None:
         raise InputError(
@@ -100,8 +100,9 @@ def _row(row: dict[str, str], cells: dict[str, str], path: Path, where: str) -> 
     )
 
 
-def _label(cell: str | None, path: Path, field: str) -> str:
-    value = (cell or "").strip().removesuffix(".0")
+def _label(cell: str, path: Path, field: str) -> str:
+    # Excel writes 1,0 in countries with a decimal comma.
+    value = cell.strip().replace(",", ".").removesuffix(".0")
     if value not in (POSITIVE, NEGATIVE, UNCERTAIN, BLANK):
         raise InputError(
             f"{cell!r} is no label",

@@ -6,14 +6,22 @@ Known layouts, in any folder up to three levels below the root:
     CheXpert-v1.0-small/{train,valid}.csv          Path = CheXpert-v1.0-small/train/…
     CheXpert/{val,test}_labels.csv                 Path = {val,test}/… (comes with CheXlocalize)
     CheXlocalize/gt_{segmentations,annotations}_{val,test}.json
+
+As it is downloaded today, CheXpert comes in folders of its own for parts of the training split, and
+the paths in its label files do not name them:
+
+    CheXpert-v1.0 batch 1 (validate & csv)/{train,valid}.csv and valid/patient64541/…
+    CheXpert-v1.0 batch 2 (train 1)/patient00001/…, batch 3 (train 2)/…, batch 4 (train 3)/…
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fidelity.datasets.folders import entries_of, folders_in
 from fidelity.errors import InputError
 
 # Files that may hold the labels of a split, and folders of its images.
@@ -28,8 +36,10 @@ MASKS = {
     "annotations": "gt_annotations_{split}.json",
 }
 DEPTH = 3
-# Folders with very many entries, none of them a table.
+# Folders with very many entries, none of them a table; folders of patients are others.
 PASSED_OVER = SPLIT_FOLDERS | {"results", ".snakemake", ".git", ".venv"}
+_PATIENT = re.compile(r"patient\d+")
+_BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,9 @@ def find_layout(root: Path, settings: dict[str, Any]) -> Layout:
                 field=f"tables.{split}",
                 remedy="Give its path relative to root, or null to have it looked for",
             )
-    tables = {split: [f for f in files if f.name in names] for split, names in TABLES.items()}
+    tables = {
+        split: [f for f in files if f.name.lower() in names] for split, names in TABLES.items()
+    }
     tables = {split: found for split, found in tables.items() if found and split not in named}
     found = {split: _only(f, root, f"tables.{split}") for split, f in tables.items()} | named
     if not found:
@@ -113,19 +125,61 @@ def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str
         lambda path: folder / path,
         lambda path: folder.parent / path,
         lambda path: folder / tail(path),
+        _in_batches(root, tail),
     ]
     paths = list(paths)
     chosen = next((way for way in ways if any(way(path).is_file() for path in paths)), ways[0])
     return lambda path: Path(os.path.relpath(chosen(path), root)).as_posix()
 
 
+def _in_batches(root: Path, tail: Callable[[str], PurePosixPath]) -> Callable[[str], Path]:
+    """Give a way to find images in the batch folders below a root, by their patient."""
+    places: dict[tuple[str, str], Path] | None = None
+
+    def find(path: str) -> Path:
+        nonlocal places
+        if places is None:  # tens of thousands of folders are listed, and only where need be
+            places = _patients_in_batches(root)
+        split, *rest = tail(path).parts
+        patient = next((part for part in rest if _PATIENT.fullmatch(part)), None)
+        if patient is None:
+            return root / path
+        place = places.get((split, patient), places.get(("", patient)))
+        return root / path if place is None else place.joinpath(*rest[rest.index(patient) + 1 :])
+
+    return find
+
+
+def _patients_in_batches(root: Path) -> dict[tuple[str, str], Path]:
+    """Map (split's folder in the batch or "", patient) to the patient's folder."""
+    pending, batches = [(root, DEPTH)], []
+    while pending:
+        folder, depth = pending.pop()
+        if _BATCH.search(folder.name):
+            batches.append(folder)
+        elif depth:
+            inside = [path for path in folders_in(folder) if not _is_of_images(path.name)]
+            pending += [(path, depth - 1) for path in inside]
+    return {
+        (place.name if place != batch else "", patient.name): patient
+        for batch in sorted(batches)
+        for place in (batch, *(batch / name for name in sorted(SPLIT_FOLDERS)))
+        for patient in folders_in(place)
+        if _PATIENT.fullmatch(patient.name)
+    }
+
+
 def _files(folder: Path, depth: int) -> Iterator[Path]:
     """List the CSV and JSON files of a folder and of those below, without looking at images."""
-    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-        if entry.is_file() and entry.name.endswith((".csv", ".json")):
+    for entry in entries_of(folder):
+        if entry.is_file() and entry.name.lower().endswith((".csv", ".json")):
             yield Path(entry.path)
-        elif depth and entry.is_dir() and entry.name not in PASSED_OVER:
+        elif depth and entry.is_dir() and not _is_of_images(entry.name):
             yield from _files(Path(entry.path), depth - 1)
+
+
+def _is_of_images(folder: str) -> bool:
+    return folder in PASSED_OVER or _PATIENT.fullmatch(folder) is not None
 
 
 def _masks(root: Path, files: list[Path], settings: dict[str, Any]) -> dict[str, str]:

@@ -8,15 +8,20 @@ images, split differently, with lung masks alone.
 
 Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
 layout too, with an optional `patients.csv` (columns case,patient) at the root, and with a folder
-`second reader masks` beside `infection masks` where a second reader is asked for.
+`second reader masks` next to `infection masks` where a second reader is requested.
+
+Images and masks may have any image extension. A mask belongs to the image of the same name without
+extension. Folder names may be in other upper and lower case. Files that macOS and Windows add are
+ignored.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fidelity.datasets.cases import Case
+from fidelity.datasets.cases import SPLIT_ALIASES, SPLITS, Case
+from fidelity.datasets.folders import by_stem, folder_named, folders_in, images_in
+from fidelity.datasets.spreadsheet import read_sheet
 from fidelity.errors import InputError
 
 # Image and masks of a case have one size in this data set; anything else is a damaged copy.
@@ -25,8 +30,6 @@ same_size = True
 TOP = "Infection Segmentation Data"
 TOPS = {"infection": TOP, "lung": "Lung Segmentation Data"}
 SECOND_FOLDER = "second reader masks"
-SPLIT_FOLDERS = {"Train": "train", "Val": "val", "Test": "test"}
-
 
 # Published numbers of images. Infection part: per split and class (the seed study's; the data set's
 # page gives the same sums). Lung part: the page gives classes, not splits.
@@ -57,23 +60,25 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     root = Path(root)
     base = find_base(root, settings.get("part", "infection"))
     patients = _patients(root, base)
-    for folder, split in SPLIT_FOLDERS.items():
-        for group in _folders(base / folder):
-            for image in sorted((group / "images").glob("*.png")):
+    splits = _split_folders(base)
+    for split in SPLITS:
+        for group in _groups(splits[split]) if split in splits else []:
+            infection, lung, second = (
+                by_stem(images_in(folder_named(group, name)))
+                for name in ("infection masks", "lung masks", SECOND_FOLDER)
+            )
+            for image in images_in(folder_named(group, "images")):
                 name = image.stem
-                infection = group / "infection masks" / image.name
-                lung = group / "lung masks" / image.name
-                second = group / SECOND_FOLDER / image.name
-                masks = {group.name: _relative(infection, root)} if infection.is_file() else {}
+                mask, second_mask = _mask(infection, image, root), _mask(second, image, root)
                 yield Case(
                     case=name,
                     patient=_patient(patients, name),
                     split=split,
                     labels=(group.name,),
                     image=_relative(image, root),
-                    lung_mask=_relative(lung, root) if lung.is_file() else None,
-                    masks=masks,
-                    second_masks={group.name: _relative(second, root)} if second.is_file() else {},
+                    lung_mask=_mask(lung, image, root),
+                    masks={group.name: mask} if mask else {},
+                    second_masks={group.name: second_mask} if second_mask else {},
                 )
 
 
@@ -141,9 +146,9 @@ def find_base(root: Path, part: str = "infection") -> Path:
             field="root",
             remedy="Unpack the data set and set 'root' of the data set in the config to its folder",
         )
-    if _has_splits(root):
-        others = set(TOPS.values()) - {top}
-        if root.resolve().name in others:
+    if _split_folders(root):
+        others = {name.lower() for name in TOPS.values()} - {top.lower()}
+        if root.resolve().name.lower() in others:
             raise InputError(
                 f"this is the folder of the other part of the data set, not {top!r}",
                 file=root,
@@ -151,8 +156,9 @@ def find_base(root: Path, part: str = "infection") -> Path:
                 remedy=f"Set 'root' to the folder that contains {top!r}, or change 'part'",
             )
         return root
-    patterns = (top, f"{top}/{top}", f"*/{top}", f"*/{top}/{top}", f"*/*/{top}/{top}")
-    found = sorted({p for pattern in patterns for p in root.glob(pattern) if _has_splits(p)})
+    inside = folders_in(root)
+    above = [root, *inside, *(folder for parent in inside for folder in folders_in(parent))]
+    found = sorted({path for folder in above for path in _part(folder, top)})
     if not found:
         raise InputError(
             f"no folder '{top}' with Train, Val and Test was found below the data root",
@@ -171,14 +177,57 @@ def find_base(root: Path, part: str = "infection") -> Path:
     return found[0]
 
 
-def _has_splits(folder: Path) -> bool:
-    return any((folder / name).is_dir() for name in SPLIT_FOLDERS)
+def _part(folder: Path, top: str) -> list[Path]:
+    """List the part's folder in a folder and the one of the same name inside it, with splits."""
+    outer = folder_named(folder, top)
+    return [path for path in (outer, folder_named(outer, top)) if _split_folders(path)]
 
 
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if (path / "images").is_dir())
+def _split_folders(folder: Path) -> dict[str, Path]:
+    """Find the folders of the splits; their names may be in any case (`Train`, `train`, `Valid`).
+
+    Raises:
+        InputError: two folders are of one split.
+    """
+    found: dict[str, Path] = {}
+    for path in folders_in(folder):
+        name = path.name.lower()
+        split = SPLIT_ALIASES.get(name, name)
+        if split not in SPLITS:
+            continue
+        if split in found:
+            raise InputError(
+                f"the folders {found[split].name!r} and {path.name!r} are both of the split"
+                f" {split!r}",
+                file=folder,
+                field="root",
+                remedy="Merge them into one folder, or remove one",
+            )
+        found[split] = path
+    return found
+
+
+def _groups(folder: Path) -> list[Path]:
+    """List the folders of the classes of a split."""
+    return [path for path in folders_in(folder) if folder_named(path, "images").is_dir()]
+
+
+def _mask(masks: dict[str, list[Path]], image: Path, root: Path) -> str | None:
+    """Give the path of an image's mask, relative to the root; None without one.
+
+    Raises:
+        InputError: several masks have the image's name, and none has its extension as well.
+    """
+    found = masks.get(image.stem, [])
+    same = [path for path in found if path.name == image.name]
+    chosen = same or found
+    if len(chosen) > 1:
+        raise InputError(
+            f"{chosen[0].name!r} and {chosen[1].name!r} are both a mask of {image.name!r}",
+            file=chosen[0].parent,
+            remedy="Keep one of them",
+        )
+    return _relative(chosen[0], root) if chosen else None
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -194,17 +243,16 @@ def _patients(root: Path, base: Path) -> tuple[Path, dict[str, str]] | None:
     path = _patients_file(root, base)
     if path is None:
         return None
-    with open(path, encoding="utf-8-sig", newline="") as handle:
-        rows = csv.DictReader(handle)
-        missing = {"case", "patient"} - set(rows.fieldnames or [])
-        if missing:
-            raise InputError(
-                "a column is missing",
-                file=path,
-                field=min(missing),
-                remedy="patients.csv has the columns case,patient",
-            )
-        return path, {row["case"]: row["patient"] for row in rows}
+    sheet = read_sheet(path, ("case", "patient"))
+    missing = {"case", "patient"} - set(sheet.columns)
+    if missing:
+        raise InputError(
+            "a column is missing",
+            file=path,
+            field=min(missing),
+            remedy="patients.csv has the columns case,patient",
+        )
+    return path, {row["case"]: row["patient"] for _, row in sheet.rows}
 
 
 def _patient(patients: tuple[Path, dict[str, str]] | None, case: str) -> str:

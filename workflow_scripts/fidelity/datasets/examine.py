@@ -46,7 +46,8 @@ class Examined:
 
     Attributes:
         case: with width, height and digest filled in, if the files can be used.
-        image_digest: hash of the image's bytes; empty if unreadable.
+        image_digest: hash of the image's size and grey values; empty if unreadable. Two files of
+            one image have one hash, whatever their format, compression and metadata.
         problem: what is wrong with the first bad file, else None.
         file: that file, relative to the data root.
         fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
@@ -106,8 +107,8 @@ def examine(
         if not outside_links:
             check_inside(case, root)
         data = read_bytes(root / case.image)
-        image_digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         image = decode_image(data, root / case.image, intensity, findings)
+        image_digest = pixel_digest(image)
         shape, seen = image.shape, look_at(image) if look else None
         native = shape
         spacing, spacing_from = _spacing(case, data, root / case.image)
@@ -150,6 +151,12 @@ def examine(
         spacing_from=spacing_from,
     )
     return Examined(done, image_digest, look=seen, other_size=tuple(other_size), findings=findings)
+
+
+def pixel_digest(image: np.ndarray) -> str:
+    """Hash an image's size and grey values (H, W): equal for equal images alone."""
+    kind = f"{image.dtype.name} {image.shape}\n".encode()
+    return hashlib.blake2b(kind + np.ascontiguousarray(image).tobytes(), digest_size=16).hexdigest()
 
 
 def check_inside(case: Case, root: Path) -> None:

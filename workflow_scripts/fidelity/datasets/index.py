@@ -1,12 +1,11 @@
 """Indexing a data set: find its cases, check everything, say what is used and what is not."""
 
-import csv
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +21,17 @@ from fidelity.datasets.images import (
     intensity_of,
 )
 from fidelity.datasets.label_counts import count_labels
+from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.leakage import Leak, find_leaks, leak_errors
+from fidelity.datasets.left_out import (
+    MAX_UNUSABLE,
+    NO_REFERENCE,
+    Quarantined,
+    cause_of,
+    check_unusable,
+    count_rows,
+    write_counts,
+)
 from fidelity.datasets.mask_values import mask_values_of
 from fidelity.datasets.near_duplicates import (
     NearDuplicate,
@@ -32,8 +41,6 @@ from fidelity.datasets.near_duplicates import (
 )
 from fidelity.datasets.problems import raise_first
 from fidelity.errors import InputError
-from fidelity.files import atomic_path
-from fidelity.formulas import guard
 from fidelity.near import suggestion
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
@@ -45,37 +52,30 @@ NEAR_CORRELATION = 0.97
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Quarantined:
-    """A case that is left out, the file concerned and why."""
-
-    case: str
-    split: str
-    file: str
-    reason: str
-
-
 def index_cases(
     source: str,
     root: str | Path,
     settings: dict[str, Any],
     near_report: str | Path | None = None,
+    counts_report: str | Path | None = None,
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, intensity_bits, mask_values, limit, strict, outside_links, duplicates,
-    near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the source's own.
-    Damaged files put their case into quarantine (or are fatal under `strict`); what is wrong with
-    the data set as a whole is fatal: ambiguous ids, masks that are unclear or missing, grey values
-    that do not fit `intensity`, links out of the root, one image or patient in two splits (unless
-    `duplicates` says otherwise).
+    intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
+    duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
+    source's own. Damaged files put their case into quarantine (or are fatal under `strict`, or
+    where they are too many for `max_unusable`); what is wrong with the data set as a whole is
+    fatal: ambiguous ids, labels that differ only in case or spaces, masks that are unclear or
+    missing, grey values that do not fit `intensity`, links out of the root, one image or patient in
+    two splits (unless `duplicates` says otherwise).
 
     Args:
         source: name in the registry.
         root: the data root.
         settings: of the data set, as in the config.
         near_report: CSV file for the near-duplicates across splits, if they are to be written.
+        counts_report: CSV file for the number of cases that are used and left out, likewise.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
@@ -95,16 +95,23 @@ def index_cases(
         raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
     _check_counts(adapter, found, root, settings)
     raise_first(_repeated_ids(found))
+    found, settings = respelled(found, settings)
+    raise_first(name_errors(found, settings))
+    settings = _without_absent_classes(found, settings, adapter)
     raise_first(_unknown_classes(found, settings))
-    multilabel = getattr(adapter, "multilabel", False) or _any_of_several(found, settings)
-    cases, quarantine = _without_dropped_labels(found, settings, multilabel), []
+    multilabel = _is_multilabel(found, settings, adapter)
+    raise_first(_blank_labels(found, multilabel))
+    dropped: Counter[tuple[str, str]] = Counter()
+    quarantine: list[Quarantined] = []
+    cases = _without_dropped_labels(found, settings, multilabel)
+    _count_lost(dropped, "labels", found, cases)
     # Every case is its own patient where the source knows none, so this finds nothing then.
-    cases = _separate(
-        find_leaks(((c.patient, c) for c in cases), "patient"), cases, settings, quarantine
-    )
+    patients = find_leaks(((c.patient, c) for c in cases), "patient")
+    cases = _separate(patients, cases, settings, quarantine)
     follow = getattr(adapter, "masks_follow_labels", True)
-    cases = limited(cases, settings.get("limit"))
-    cases = [_only_used_masks(case, settings, follow) for case in cases]
+    few = limited(cases, settings.get("limit"))
+    _count_lost(dropped, "limit", cases, few)
+    cases = [_only_used_masks(case, settings, follow) for case in few]
     lung = settings.get("lung_masks", "provided") == "provided"
     if lung and not any(case.lung_mask for case in cases):
         raise InputError(
@@ -119,20 +126,30 @@ def index_cases(
     _report_findings(examined)
     _tell_other_sizes(examined, root, bool(settings.get("strict")))
     bad = [one for one in examined if one.problem]
-    quarantine += [Quarantined(e.case.case, e.case.split, e.file, _reason(e.problem)) for e in bad]
+    quarantine += [_quarantined(one) for one in bad]
+    unscored = [] if follow else _unscored(cases, settings)
+    raise_first(_too_many_unusable(cases, quarantine, unscored, settings, root))
     good = [one for one in examined if not one.problem]
     raise_first(_absent_in_split([one.case for one in good], bad, settings, follow))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = _separate(leaks, [one.case for one in good], settings, quarantine)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
+    if settings.get("duplicates") == "keep":
+        near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
     if near_report is not None:
         write_near_duplicates(near_report, near)
     raise_first(_empty_classes(cases, quarantine, settings))
     cases.sort(key=sort_key)
     quarantine.sort(key=lambda entry: (entry.split, entry.case))
-    _report(cases, quarantine, multilabel)
-    return cases, quarantine, _classes(cases, settings, multilabel)
+    classes = _classes(cases, settings, multilabel)
+    _report(cases, quarantine, dropped, multilabel)
+    _report_absent(cases, classes)
+    if counts_report is not None:
+        used = Counter(case.split for case in cases)
+        without = Counter(entry.split for entry in unscored)
+        write_counts(counts_report, count_rows(used, quarantine, dropped, without))
+    return cases, quarantine, classes
 
 
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
@@ -156,16 +173,6 @@ def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
             groups[case.split, label].append(case.case)
     kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
     return [case for case in cases if case.case in kept]
-
-
-def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
-    """Write what was left out as CSV: case, split, file, reason."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["case", "split", "file", "reason"])
-        writer.writerows(
-            [guard(cell) for cell in (e.case, e.split, e.file, e.reason)] for e in entries
-        )
 
 
 def _rank(case: str) -> bytes:
@@ -192,7 +199,7 @@ def _check_settings(settings: dict[str, Any]) -> None:
             remedy="Set input: full, or lung_masks: provided",
         )
     for name in settings["annotated_classes"]:
-        if _model_class(name, settings) is None:
+        if model_class(name, settings) is None:
             raise InputError(
                 f"the class {name!r} is annotated but left out by 'labels'",
                 field="annotated_classes",
@@ -250,13 +257,50 @@ def _unknown_classes(cases: list[Case], settings: dict[str, Any]) -> list[InputE
     ]
 
 
-def _model_class(label: str, settings: dict[str, Any]) -> str | None:
-    return (settings.get("labels") or {}).get(label, label)
+def _is_multilabel(cases: list[Case], settings: dict[str, Any], adapter: ModuleType) -> bool:
+    """Say whether images may have several classes, or none: by the source, `task` or a label."""
+    if getattr(adapter, "multilabel", False) or settings.get("task") == "multilabel":
+        return True
+    # Those that 'labels' leaves out count too.
+    return any(len({model_class(label, settings) for label in case.labels}) > 1 for case in cases)
 
 
-def _any_of_several(cases: list[Case], settings: dict[str, Any]) -> bool:
-    """Say whether any case has several classes, among them those that 'labels' leaves out."""
-    return any(len({_model_class(label, settings) for label in case.labels}) > 1 for case in cases)
+def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
+    """Refuse cases without a class where each has one; a table names their rows earlier."""
+    blank = [] if multilabel else [case for case in cases if not case.labels]
+    if not blank:
+        return []
+    return [
+        InputError(
+            f"{len(blank)} of {len(cases)} cases have no label, first {blank[0].case!r}",
+            file=blank[0].image,
+            field="label",
+            remedy="Label them, or declare the source to be multi-label",
+        )
+    ]
+
+
+def _without_absent_classes(
+    cases: list[Case], settings: dict[str, Any], adapter: ModuleType
+) -> dict[str, Any]:
+    """Leave classes out that no image has, where the source's own list says that they exist."""
+    own = getattr(adapter, "known_classes", ())
+    present = {name for case in cases for name in (*case.labels, *case.masks)}
+    absent = [name for name in settings["annotated_classes"] if name not in present]
+    unknown = [name for name in settings.get("labels") or {} if name not in present]
+    gone = {name for name in (*absent, *unknown) if name in own}
+    if not gone:
+        return settings
+    log.warning("no image has these classes, so they are left out: %s", ", ".join(sorted(gone)))
+    annotated = [name for name in settings["annotated_classes"] if name not in gone]
+    if not annotated:
+        raise InputError(
+            "no image has any of the annotated classes",
+            field="annotated_classes",
+            remedy="Name classes that the images have",
+        )
+    labels = {k: v for k, v in (settings.get("labels") or {}).items() if k not in gone}
+    return {**settings, "annotated_classes": annotated, "labels": labels}
 
 
 def _without_dropped_labels(
@@ -265,7 +309,7 @@ def _without_dropped_labels(
     """Leave out what 'labels' maps to null: images of that class, or that one of several labels."""
 
     def kept(labels: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(label for label in labels if _model_class(label, settings) is not None)
+        return tuple(label for label in labels if model_class(label, settings) is not None)
 
     if multilabel:
         return [replace(c, labels=kept(c.labels), uncertain=kept(c.uncertain)) for c in cases]
@@ -300,7 +344,7 @@ def _separate(
             log.warning("%s in %s: %s, kept", leak.case.case, leak.case.split, leak.reason)
         return cases
     gone = {leak.case.case for leak in leaks}
-    quarantine += [Quarantined(k.case.case, k.case.split, k.case.image, k.reason) for k in leaks]
+    quarantine += [_on_purpose(leak.case, leak.reason, "duplicates") for leak in leaks]
     return [case for case in cases if case.case not in gone]
 
 
@@ -337,9 +381,7 @@ def _without_near_duplicates(
     for pair in pairs:
         if pair.excluded:
             first.setdefault(pair.case.case, pair)
-    quarantine += [
-        Quarantined(p.case.case, p.case.split, p.case.image, p.reason) for p in first.values()
-    ]
+    quarantine += [_on_purpose(p.case, p.reason, "near_duplicates") for p in first.values()]
     return [case for case in cases if case.case not in first]
 
 
@@ -425,9 +467,59 @@ def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> Non
     log.warning("%s. The first: %s", problem, root / masks[0])
 
 
-def _reason(problem: InputError) -> str:
+def _quarantined(one: Examined) -> Quarantined:
     """Word a problem for the quarantine table, which has a column for the file."""
-    return f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
+    problem = one.problem
+    reason = f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
+    return Quarantined(one.case.case, one.case.split, one.file, reason, cause_of(problem))
+
+
+def _on_purpose(case: Case, reason: str, setting: str) -> Quarantined:
+    return Quarantined(case.case, case.split, case.image, reason, setting, on_purpose=True)
+
+
+def _count_lost(
+    counts: Counter[tuple[str, str]], setting: str, before: Sequence[Case], after: Sequence[Case]
+) -> None:
+    """Count per split the cases that a setting has left out."""
+    lost = Counter(case.split for case in before)
+    lost.subtract(case.split for case in after)
+    counts.update({(split, setting): n for split, n in lost.items() if n})
+
+
+def _unscored(cases: list[Case], settings: dict[str, Any]) -> list[Quarantined]:
+    """List the cases that show an annotated class, and have no reference mask of any."""
+    annotated = set(settings["annotated_classes"])
+    return [
+        Quarantined(
+            case.case,
+            case.split,
+            case.image,
+            "its image has no entry in the file of reference masks, so it is not scored",
+            NO_REFERENCE,
+        )
+        for case in cases
+        if case.split in settings.get("explained", ())
+        and annotated.intersection(case.labels)
+        and not case.masks
+    ]
+
+
+def _too_many_unusable(
+    cases: list[Case],
+    quarantine: list[Quarantined],
+    unscored: list[Quarantined],
+    settings: dict[str, Any],
+    root: Path,
+) -> list[InputError]:
+    share = settings.get("max_unusable", MAX_UNUSABLE)
+    totals = Counter(case.split for case in cases)
+    annotated = set(settings["annotated_classes"])
+    shown = Counter(case.split for case in cases if annotated.intersection(case.labels))
+    return [
+        *check_unusable(quarantine, totals, share, root),
+        *check_unusable(unscored, shown, share, root),
+    ]
 
 
 def _empty_classes(
@@ -489,26 +581,36 @@ def _left_out(one: Examined | None) -> str:
 
 def _classes(cases: list[Case], settings: dict[str, Any], multilabel: bool) -> dict[str, Any]:
     labels = sorted({label for case in cases for label in case.labels})
-    mapping = {label: _model_class(label, settings) for label in labels}
+    mapping = {label: model_class(label, settings) for label in labels}
     first = [mapping[name] for name in settings["annotated_classes"]]
     rest = sorted(set(mapping.values()) - set(first))
-    several = multilabel or any(
-        len({mapping[label] for label in case.labels}) != 1 for case in cases
-    )
-    unlabelled = sum(not case.labels for case in cases)
-    if several and unlabelled and not multilabel:
-        log.warning("%d cases have no label, which makes this data set multi-label", unlabelled)
     three_way = settings.get("uncertain") == "multi-class"
     return {
         "classes": [*dict.fromkeys(first), *rest],
-        "task": "multilabel" if several else "multiclass",
+        "task": "multilabel" if multilabel else "multiclass",
         "annotated": list(settings["annotated_classes"]),
         "labels": mapping,
         **({"uncertain": "multi-class"} if three_way else {}),
     }
 
 
-def _report(cases: list[Case], quarantine: list[Quarantined], multilabel: bool) -> None:
+def _report_absent(cases: list[Case], classes: dict[str, Any]) -> None:
+    """Warn of classes that no image of a split has: measures of them are undefined there."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        seen[case.split] |= {classes["labels"].get(label) for label in case.labels}
+    for split, present in seen.items():
+        absent = [name for name in classes["classes"] if name not in present]
+        if absent:
+            log.warning("%s: no image has the class %s", split, ", ".join(absent))
+
+
+def _report(
+    cases: list[Case],
+    quarantine: list[Quarantined],
+    dropped: Counter[tuple[str, str]],
+    multilabel: bool,
+) -> None:
     for (split, label), count in count_labels(cases, multilabel).items():
         log.info("%s, %s: %d cases", split, label, count)
     for origin, count in Counter(case.spacing_from for case in cases).items():
@@ -516,6 +618,8 @@ def _report(cases: list[Case], quarantine: list[Quarantined], multilabel: bool) 
             log.warning("%d cases: pixel spacing at the detector, not magnification-free", count)
         elif origin:
             log.info("%d cases: pixel spacing from %s", count, origin)
+    for (split, setting), count in sorted(dropped.items()):
+        log.info("%s: %d cases are left out by the setting '%s'", split, count, setting)
     if quarantine:
         log.warning("%d cases left out, see the quarantine table", len(quarantine))
         for entry in quarantine[:5]:

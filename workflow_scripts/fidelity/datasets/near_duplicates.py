@@ -59,8 +59,8 @@ def find_near_duplicates(
     Args:
         cases: the cases.
         looks: of each case's image.
-        digests: hash of the bytes of each case's image; pairs of equal ones are exact copies, which
-            the setting `duplicates` is about, and are not listed here.
+        digests: hash of the pixels of each case's image; pairs of equal ones are exact copies,
+            which the setting `duplicates` is about, and are not listed here.
         distance: most differing bits of the hashes.
         correlation: least correlation of the thumbnails.
 

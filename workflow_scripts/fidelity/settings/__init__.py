@@ -11,6 +11,7 @@ from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.families import fill_families
 from fidelity.settings.files import check_files as _check_files
 from fidelity.settings.following import follow_names
+from fidelity.settings.home import expand_home
 from fidelity.settings.image_size import fill_image_sizes
 from fidelity.settings.layers import expand_layers, layer_sweeps
 from fidelity.settings.queries import (
@@ -68,7 +69,7 @@ def load(config: dict[str, Any], source: str = "the config", *, check_files: boo
         raise InputError(
             "is empty or not a mapping", file=source, remedy="Start from config/config.yaml"
         )
-    read = copy.deepcopy(dict(config))
+    read = expand_home(copy.deepcopy(dict(config)))
     follow_names(read, source)
     resolved = resolve(read, schema(), "", source)
     expand_layers(resolved, source)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fidelity.classifiers.weights_header import RESCALING
+from fidelity.datasets.label_names import is_reserved, reserved_error
 from fidelity.datasets.mask_values import BACKGROUND, FOREGROUND, LUNG, mask_values_of
 from fidelity.errors import InputError
 from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
@@ -321,6 +322,10 @@ def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str
     check_origin(key, settings, source)
     _check_mask_values(key, settings, source)
     _check_second_reader(key, settings, config, source)
+    renamed = [name for name in settings["labels"].values() if name is not None]
+    for field, names in (("annotated_classes", settings["annotated_classes"]), ("labels", renamed)):
+        for name in filter(is_reserved, names):
+            raise reserved_error(name, file=source, field=f"{path}.{field}")
     for cls in settings["annotated_classes"]:
         if settings["labels"].get(cls, cls) is None:
             raise InputError(

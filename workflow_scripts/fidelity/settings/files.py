@@ -4,8 +4,9 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from fidelity.datasets.cases import SECOND_PREFIX, read_header
+from fidelity.datasets.cases import SECOND_PREFIX
 from fidelity.datasets.chexpert_layout import find_layout
+from fidelity.datasets.table import columns_of
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.imported.locate import for_dataset, has_files, pattern_of, root_of
@@ -130,7 +131,7 @@ def _check_second_masks(key: str, table: Path, config: dict[str, Any], source: s
         k for k, e in config["explainers"].items() if method_of(e["method"]).needs_second_reader
     ]
     wanted = [SECOND_PREFIX + cls for cls in config["datasets"][key]["annotated_classes"]]
-    if asking and not {*wanted} & {*read_header(table)}:
+    if asking and not {*wanted} & {*columns_of(table)}:
         raise InputError(
             f"explainers.{asking[0]} needs masks of a second reader; {str(table)!r} has no column "
             + " or ".join(map(repr, wanted)),

@@ -10,6 +10,7 @@ import yaml
 
 from fidelity.errors import InputError
 from fidelity.near import suggestion
+from fidelity.settings.quotes import lacks_quotes, quoted, read_as
 from fidelity.settings.validator import jsonschema
 
 SCHEMA_PATH = Path(__file__).resolve().parents[3] / "config" / "schemas" / "config.schema.yaml"
@@ -71,7 +72,10 @@ def _resolve_mapping(value: dict, rule: dict[str, Any], path: str, source: str) 
     for key in value:
         if not isinstance(key, str):
             raise InputError(
-                f"the key {key!r} is not text", file=source, field=path, remedy="Put it in quotes"
+                f"YAML reads a key as {read_as(key) or repr(key)}, not as text",
+                file=source,
+                field=path,
+                remedy=f"Put it in quotes, as in {quoted(key)}",
             )
         if "propertyNames" in rule:
             _check_name(key, path, source)
@@ -144,6 +148,13 @@ def _check_shallow(value: Any, rule: dict[str, Any], path: str, source: str) -> 
         error = jsonschema.exceptions.best_match(errors)
     except TypeError:  # it sorts by keys, which YAML lets be numbers and text
         error = errors[0]
+    if error.validator == "type" and lacks_quotes(value, rule):
+        raise InputError(
+            f"YAML reads this value as {read_as(value)}, not as text",
+            file=source,
+            field=path,
+            remedy=f"Put it in quotes, as in {quoted(value)}",
+        )
     remedy = rule.get("description", "")
     if error.validator == "enum":
         remedy = suggestion(str(value), [str(v) for v in error.validator_value], "Allowed")

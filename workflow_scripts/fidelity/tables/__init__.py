@@ -1,6 +1,7 @@
 """Formatted tables of a study. A table is laid out once as text and written in three formats."""
 
 from fidelity.formulas import escape_formulas
+from fidelity.tables.cases import cases_table
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
 from fidelity.tables.formats import to_html, to_latex, to_markdown
@@ -27,6 +28,7 @@ __all__ = [
     "MODEL_NUMBERS",
     "SEED_NUMBERS",
     "Table",
+    "cases_table",
     "check_tables",
     "classification_table",
     "comparison_tables",

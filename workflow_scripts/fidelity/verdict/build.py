@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fidelity.metrics.registry import title_of
 from fidelity.verdict.answers import beats_nulls, beats_others, below_ceilings
+from fidelity.verdict.cases import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
@@ -59,7 +60,7 @@ def _chapter(evidence: Evidence) -> Chapter:
 
 
 def _sections(evidence: Evidence) -> Iterator[Section]:
-    yield foundations(evidence)
+    yield with_cases(foundations(evidence), evidence)
     yield beats_others(evidence)
     if evidence.real:
         yield beats_nulls(evidence)

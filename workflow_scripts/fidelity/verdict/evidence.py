@@ -14,6 +14,25 @@ REAL_FAMILIES = ("perturbation", "cam", "gradient", "imported")
 
 
 @dataclass(frozen=True)
+class CaseTables:
+    """What is known of the cases of a data set.
+
+    Attributes:
+        counts: case_counts.csv.
+        pairs: near_duplicates.csv.
+        searched: whether near-duplicates were searched for.
+        means: means of the primary metric without the cases that have a near-duplicate.
+        comparisons: primary comparisons without them.
+    """
+
+    counts: pd.DataFrame
+    pairs: pd.DataFrame
+    searched: bool
+    means: pd.DataFrame
+    comparisons: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Tables:
     """The tables of one data set.
 
@@ -28,6 +47,7 @@ class Tables:
         faithfulness: faithfulness_comparisons.csv; None where it was not measured.
         stability: stability.csv.
         orders: class_order.csv; None without classifiers.
+        cases: what is known of the cases; None where it is not.
     """
 
     localization: pd.DataFrame
@@ -40,6 +60,7 @@ class Tables:
     faithfulness: pd.DataFrame | None = None
     stability: pd.DataFrame | None = None
     orders: pd.DataFrame | None = None
+    cases: CaseTables | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from fidelity.datasets.left_out import FEWEST, MAX_UNUSABLE
 from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.baselines.fitted import (
     annotated_cases,
@@ -47,22 +49,30 @@ def fit(
         code: not used; there is nothing to resume in seconds of work.
 
     Raises:
-        InputError: there is no mask, or (under `lung_box`) none with a lung.
+        InputError: there is no mask, or (under `lung_box`) none with a lung; also where more than
+            5 % of the cases, and two or more, have no lung.
     """
     del val, seed, compute, code
     where = REGIONS[settings["align"]]
     # Sorted by case, so that neither shards nor their order change a digit of the sums.
     found: list[tuple[str, str, Any, Box]] = []
-    passed_over = 0
+    passed_over = count = 0
     for case in annotated_cases(train):
+        count += 1
         try:
             box = where(case)
         except ValueError:
             passed_over += 1
             continue
         found += [(case.case, cls, reference, box) for cls, reference in case.references.items()]
+    if passed_over >= FEWEST and passed_over > MAX_UNUSABLE * count:
+        raise InputError(
+            f"{passed_over} of {count} training cases have no lung, which align: lung_box needs",
+            field="align",
+            remedy="Correct the lung masks, or set align: image for the explainer",
+        )
     if passed_over:
-        log.warning("%d training cases without a lung were passed over", passed_over)
+        log.warning("%d of %d training cases have no lung: not used", passed_over, count)
     if not found:
         raise no_training_masks()
     found.sort(key=lambda item: item[:2])

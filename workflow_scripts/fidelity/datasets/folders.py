@@ -1,0 +1,57 @@
+"""Listing the folders of a data set: sorted, and without what operating systems leave in them."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+# macOS writes `__MACOSX`, `.DS_Store` and one `._name` per file; Windows writes the others.
+CLUTTER = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
+
+
+def is_clutter(path: str | PurePosixPath) -> bool:
+    """Say whether any part of a path is a file or folder that an operating system made."""
+    return any(
+        part.startswith("._") or part.lower() in CLUTTER for part in PurePosixPath(path).parts
+    )
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """List the folders in a folder by name, without clutter; an absent folder has none."""
+    return [Path(entry.path) for entry in entries_of(folder) if entry.is_dir()]
+
+
+def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+    """List a folder's entries by name, without clutter; an absent folder has none."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        kept = [entry for entry in entries if not is_clutter(entry.name)]
+    return sorted(kept, key=lambda entry: entry.name)
+
+
+def folder_named(folder: Path, name: str) -> Path:
+    """Give the folder of a name: as it is written or, failing that, in other upper and lower case.
+
+    Returns:
+        `folder / name` if there is no such folder, or more than one.
+    """
+    exact = folder / name
+    if exact.is_dir():
+        return exact
+    found = [path for path in folders_in(folder) if path.name.lower() == name.lower()]
+    return found[0] if len(found) == 1 else exact
+
+
+def images_in(folder: Path) -> list[Path]:
+    """List the image files in a folder by name; the case of their extensions does not matter."""
+    paths = (Path(entry.path) for entry in entries_of(folder))
+    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Group files by their name without extension."""
+    grouped: dict[str, list[Path]] = {}
+    for path in paths:
+        grouped.setdefault(path.stem, []).append(path)
+    return grouped

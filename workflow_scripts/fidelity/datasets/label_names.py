@@ -1,0 +1,134 @@
+"""Names of classes: which are reserved, and which are one name written in two ways."""
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from fidelity.datasets.cases import Case
+from fidelity.errors import InputError
+
+# `all` names the rows of all classes together in the tables; the others are rules of
+# `explain.target`, which may also be a class.
+RESERVED = ("all", "reference", "predicted")
+
+
+def folded(name: str) -> str:
+    """Reduce a name to what is left without upper and lower case and without spaces."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether the tables or the config use the name for something else."""
+    return folded(name) in RESERVED
+
+
+def reserved_error(name: str, **where: Any) -> InputError:
+    """Describe a class with a reserved name; `where` is its file or field."""
+    return InputError(
+        f"the class name {name!r} is reserved (reserved: {', '.join(RESERVED)})",
+        remedy="Rename the class in the data set; a class without masks can be renamed with"
+        f" labels: {{{json.dumps(name)}: <other name>}}",
+        **where,
+    )
+
+
+def model_class(label: str, settings: Mapping[str, Any]) -> str | None:
+    """Give the classifier's class of a source class; None where `labels` leaves it out."""
+    return (settings.get("labels") or {}).get(label, label)
+
+
+def name_errors(cases: Iterable[Case], settings: Mapping[str, Any]) -> list[InputError]:
+    """Find classes with reserved names, and those that differ only in case or spaces.
+
+    Args:
+        cases: of the data set.
+        settings: `annotated_classes` and `labels` of it.
+
+    Returns:
+        One error per class, or group of classes, concerned.
+    """
+    images = Counter(label for case in cases for label in (*case.labels, *case.uncertain))
+    classes: Counter[str] = Counter()
+    sources: dict[str, list[str]] = {}
+    for label, count in sorted(images.items()):
+        if (name := model_class(label, settings)) is not None:
+            classes[name] += count
+            sources.setdefault(name, []).append(label)
+    used = {*classes, *(name for name in settings["annotated_classes"] if name in images)}
+    errors = [reserved_error(name, field="label") for name in sorted(used) if is_reserved(name)]
+    groups: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        groups.setdefault(folded(name), []).append(name)
+    wanted = {model_class(name, settings) for name in settings["annotated_classes"]}
+    for names in groups.values():
+        if len(names) > 1:
+            names.sort(key=lambda name: (name not in wanted, -classes[name]))
+            errors.append(_alike(names, classes, sources))
+    return errors
+
+
+def respelled(cases: list[Case], settings: Mapping[str, Any]) -> tuple[list[Case], dict[str, Any]]:
+    """Write an annotated class in one way where `labels` merges several ways of writing it.
+
+    The masks of a class are found by its name in the source. Without this, an image labelled
+    `pneumonia` would train the class `Pneumonia`, and its mask would not be scored.
+
+    Args:
+        cases: of the data set.
+        settings: `annotated_classes` and `labels` of it.
+
+    Returns:
+        The cases with the annotated way of writing, and the settings without the entries of
+        `labels` that are done with.
+    """
+    present = {label for case in cases for label in (*case.labels, *case.uncertain)}
+    names = {
+        label: annotated
+        for annotated in settings["annotated_classes"]
+        for label in present - set(settings["annotated_classes"])
+        if folded(label) == folded(annotated)
+        and model_class(label, settings) == model_class(annotated, settings)
+    }
+    if not names:
+        return cases, dict(settings)
+    kept = {k: v for k, v in (settings.get("labels") or {}).items() if k not in names}
+
+    def new(labels: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names.get(label, label) for label in labels))
+
+    def moved(masks: Mapping[str, str]) -> dict[str, str]:
+        return {names.get(cls, cls): path for cls, path in masks.items()} | {
+            cls: path for cls, path in masks.items() if cls not in names
+        }
+
+    cases = [
+        replace(
+            case,
+            labels=new(case.labels),
+            uncertain=new(case.uncertain),
+            masks=moved(case.masks),
+            second_masks=moved(case.second_masks),
+        )
+        for case in cases
+    ]
+    return cases, {**settings, "labels": kept}
+
+
+def _alike(
+    names: list[str], images: Mapping[str, int], sources: Mapping[str, list[str]]
+) -> InputError:
+    first, *others = names
+    counted = [f"{name!r} ({images[name]} image{'s' * (images[name] != 1)})" for name in names]
+    merged = ", ".join(
+        f"{json.dumps(label, ensure_ascii=False)}: {json.dumps(first, ensure_ascii=False)}"
+        for name in others
+        for label in sources[name]
+    )
+    return InputError(
+        f"the labels {' and '.join(counted)} differ only in upper and lower case or in spaces",
+        field="labels",
+        remedy=f"Correct the data set, or merge them with labels: {{{merged}}}",
+    )

@@ -1,0 +1,33 @@
+"""How many cases of a data set are used, as a table."""
+
+import pandas as pd
+
+from fidelity.tables.layout import Table
+
+
+def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
+    """Lay out how many cases are used: one row per split.
+
+    Args:
+        counts: case_counts.csv.
+        dataset: key of the data set.
+
+    Returns:
+        The table: used cases as n of N, what cannot be used by cause, what settings exclude.
+    """
+    rows = []
+    for split, part in counts.groupby("split", sort=False):
+        of = {
+            status: [(row.cause, int(row.n)) for row in rows.itertuples()]
+            for status, rows in part.groupby("status", sort=False)
+        }
+        used = sum(n for _, n in of.get("used", []))
+        total = used + sum(n for _, n in of.get("unusable", []))
+        cells = [
+            "; ".join(f"{cause} ({n})" for cause, n in of.get(status, [])) or "–"
+            for status in ("unusable", "excluded", "unscored")
+        ]
+        rows.append([str(split), f"{used} of {total}", *cells])
+    header = ["Split", "Used", "Cannot be used", "Excluded by settings", "Used, not scored"]
+    notes = ["N: cases that the settings ask for. Every case left out is in quarantine.csv."]
+    return Table(f"Cases of {dataset}", header, rows, 0, frozenset(), notes)

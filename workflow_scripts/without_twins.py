@@ -1,0 +1,53 @@
+"""Compute the primary result without the cases that have a near-duplicate in another split."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.files import write_csv
+from fidelity.joblog import job_log
+from fidelity.summary import load_scores
+from fidelity.tables.layout import read_results
+from fidelity.without_twins import cases_with_twins, primary_result
+
+
+def main(
+    scores: Sequence[str],
+    combos: Sequence[Mapping[str, str]],
+    near_duplicates: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+    partial: Sequence[str],
+    localization: str,
+    comparisons: str,
+) -> None:
+    """Write the means and the paired comparisons; tables without rows where nothing changes.
+
+    Args:
+        scores: scores.parquet of the primary binarization and protocol.
+        combos: per file dataset, classifier, explainer, binarization, protocol.
+        near_duplicates: near_duplicates.csv.
+        statistics: the config's `statistics`, the primary binarization resolved.
+        seed: the config's seed.
+        partial: explainers that may lack cases by their nature.
+        localization: the CSV of means to write.
+        comparisons: the CSV of comparisons to write.
+    """
+    pairs = read_results(near_duplicates, ["distance", "correlation"])
+    twins = cases_with_twins(pairs)
+    means, compared = primary_result(load_scores(scores, combos), twins, statistics, seed, partial)
+    write_csv(means, localization)
+    write_csv(compared, comparisons)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            scores=snakemake.input.scores,
+            combos=snakemake.params.combos,
+            near_duplicates=snakemake.input.near_duplicates,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            partial=snakemake.params.partial,
+            localization=snakemake.output.localization,
+            comparisons=snakemake.output.comparisons,
+        )
