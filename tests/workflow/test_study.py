@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from run_lines import foreign
 
 from fidelity.dry_run import jobs_left
 from fidelity.errors import InputError
@@ -37,6 +38,11 @@ def test_every_promised_file_is_there(finished):
     notebook = json.loads((results / "small/notebooks/net/explore.ipynb").read_text())
     outputs = [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert any("image/png" in out.get("data", {}) for cell in outputs for out in cell)
+
+
+def test_a_run_prints_no_foreign_line(finished):
+    assert "Running the notebook" in finished.printed
+    assert foreign(finished.printed) == []
 
 
 def test_localization_table_meets_its_contract(finished):
