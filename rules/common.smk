@@ -33,7 +33,8 @@ CONFIG_FILES = (
 
 try:
     reading.check_yaml(workflow.configfiles)
-    cfg = settings.load(config, CONFIG_FILES)
+    given = reading.typed(workflow.config_settings.config)
+    cfg = reading.load(reading.merged(config, given), CONFIG_FILES, given)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
