@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report explain unlock progress test lint format estimate docs lock clean
+.PHONY: help setup run accept report explain unlock progress test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -55,6 +55,9 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 	@$(SNAKEMAKE) $(TARGETS) $(STUDY)
 	@$(if $(TARGETS),,$(MAKE) --no-print-directory report)
 	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
+
+accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
+	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
 	@$(CHECK)

@@ -25,6 +25,7 @@ from fidelity.explainers.registry import (
 )
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate
+from fidelity.provenance import made_of, records
 from fidelity.settings import reading
 
 CONFIG_FILES = (
@@ -78,6 +79,7 @@ onstart:
         raise WorkflowError(str(error)) from None
     forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
     os.environ[kept.FORCED] = str(int(bool(forced)))
+    records.mark_running(DATASETS)
 
 
 def any_of(names):
