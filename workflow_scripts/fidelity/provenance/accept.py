@@ -1,6 +1,7 @@
 """`make accept`: finished results are marked as valid for today's code, which differs from theirs.
 
-Uses Snakemake's API, and of its inner parts the plan (`dag`) and the records (`persistence`).
+Uses Snakemake's API, and of its inner parts the plan (`dag`), the records (`persistence`), and what
+the Snakefile defines (`globals`).
 """
 
 import contextlib
@@ -97,14 +98,19 @@ def _plan(
     said = io.StringIO()
     quiet = OutputSettings(dryrun=True, quiet={Quietness.ALL}, enable_file_logging=False)
     try:
-        with contextlib.redirect_stdout(said), SnakemakeApi(quiet) as api:
+        with (
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+            SnakemakeApi(quiet) as api,
+        ):
             planned = api.workflow(
                 resource_settings=ResourceSettings(cores=1),
                 config_settings=ConfigSettings(configfiles=[Path(config)], config=dict(overrides)),
                 snakefile=snakefile,
             )
             plan = planned.dag(DAGSettings(targets=frozenset(targets), rerun_triggers=triggers))
-            plan.execute_workflow(executor="dryrun")
+            # No dry run, after which all jobs would count as done.
+            plan.printrulegraph()
             yield planned._workflow
     except WorkflowError as error:
         raise InputError(f"the run could not be planned: {error}", file=config) from error
@@ -135,9 +141,12 @@ def _changed(workflow: Any) -> dict[str, tuple[str, list[str], list[str]]]:
 
 def _check_nothing_left(workflow: Any) -> None:
     """Refuse where more than the code has changed: newer inputs, or other ones."""
+    reason = workflow.dag.reason
     left = [job for job in workflow.dag.needrun_jobs() if job.output]
-    reasons = [f"{job.output[0]} ({workflow.dag.reason(job)})" for job in left]
-    _refuse([f"{reason[:300]} must be computed again" for reason in reasons])
+    # Those that are due by themselves, not through others.
+    own = [job for job in left if not reason(job).updated_input_run] or left
+    reasons = [f"{job.output[0]} ({reason(job)})" for job in own]
+    _refuse([f"{text[:300]} must be computed again" for text in reasons])
 
 
 def _refuse(problems: Sequence[str]) -> None:
