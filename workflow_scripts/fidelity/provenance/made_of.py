@@ -16,6 +16,9 @@ from typing import Any
 from fidelity.provenance.privacy import without_places
 
 SCHEMA = "fidelity-made-of-1"
+# In a folder with this file, results were restored from units, which vouch for them: only some of
+# the rules are run there (`reanalyse.py`).
+RESTORED = Path("results") / ".restored_from_units"
 # What Snakemake compares or its report shows, of all that it records of a result.
 KEPT = (
     "rule",

@@ -142,6 +142,8 @@ def take_over(
     Raises:
         InputError: the results of a data set have no record at all.
     """
+    if made_of.RESTORED.exists():
+        return []
     records, notes = Records(), []
     for dataset in [*raw, SUMMARY]:
         listing, folder = listing_of(dataset), Path("results") / dataset
