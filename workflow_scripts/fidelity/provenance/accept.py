@@ -67,7 +67,7 @@ def accept(
     try:
         for _ in range(PASSES):
             with _plan(snakefile, config, overrides, targets) as workflow:
-                changed = _changed(workflow)
+                changed = _changed(workflow, records)
                 names = workflow.globals
                 if not changed:
                     _check_nothing_left(workflow)
@@ -116,7 +116,7 @@ def _plan(
         raise InputError(f"the run could not be planned: {error}", file=config) from error
 
 
-def _changed(workflow: Any) -> dict[str, tuple[str, list[str], list[str]]]:
+def _changed(workflow: Any, records: Records) -> dict[str, tuple[str, list[str], list[str]]]:
     """Find results of other code: {path: (rule, params then, params now)}."""
     store, found, problems = workflow.persistence, {}, []
     for job in workflow.dag.jobs:
@@ -124,7 +124,7 @@ def _changed(workflow: Any) -> dict[str, tuple[str, list[str], list[str]]]:
             if not os.path.exists(path):
                 problems.append(f"{path} is missing")
                 continue
-            record = Records().read(path)
+            record = records.read(path)
             if record.get("params") is None or record.get("rule") is None:
                 problems.append(f"it is not known what made {path}")
                 continue

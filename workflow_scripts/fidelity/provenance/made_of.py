@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,13 @@ def to_json(
         JSON. `results` holds per result its rule, digests of settings and code, time and size, and
         the record, in which numbers stand for texts of `texts`.
     """
+    # A path occurs in many records; it is looked at once.
+    hide = cache(places.hide)
     texts: dict[str, int] = {}
 
     def stored(value: Any) -> Any:
         if isinstance(value, str):
-            return texts.setdefault(places.hide(value), len(texts))
+            return texts.setdefault(hide(value), len(texts))
         if isinstance(value, list):
             return [stored(item) for item in value]
         if isinstance(value, dict):
