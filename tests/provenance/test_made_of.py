@@ -80,7 +80,7 @@ def test_the_listing_names_rule_digests_and_no_place(study):
 def test_moved_records_are_the_same_and_are_taken_over_once(study):
     before = {path: Records().read(path) for path in (TABLE, MAPS)}
     shutil.rmtree(study / ".snakemake")
-    assert any("2 results moved here" in note for note in _take_over())
+    assert any("what made 2 results is read from" in note for note in _take_over())
     for path, record in before.items():
         found = Records().read(path)
         assert {key: found[key] for key in record} == record
@@ -108,7 +108,7 @@ def test_times_that_a_copy_lost_are_put_back(study):
     shutil.rmtree(study / ".snakemake")
     for path in (TABLE, MAPS):
         made_of.set_made_at(path, made + 5000)
-    assert any("2 results moved here" in note for note in _take_over())
+    assert any("what made 2 results is read from" in note for note in _take_over())
     assert made_of.made_at(TABLE) == pytest.approx(made, abs=1e-3)
 
 

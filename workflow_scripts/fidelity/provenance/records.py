@@ -156,8 +156,7 @@ def take_over(
             taken, unknown = _restore(records, dataset, places)
             unknown = sorted({*unknown, *_unrecorded(records, folder, patterns)})
             if taken:
-                notes.append(f"{folder}: {_counted(taken)} moved here with what made them")
-            _remember(records, dataset)
+                notes.append(f"{folder}: what made {_counted(taken)} is read from {listing}")
         else:
             unknown, known = _unrecorded(records, folder, patterns), _any_record(records, dataset)
             if unknown and not known:
@@ -170,6 +169,8 @@ def take_over(
                 )
         for path in unknown:
             records.write(path, UNKNOWN)
+        if listing.exists():
+            _remember(records, dataset)
         if unknown:
             listed = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
             notes.append(
