@@ -786,10 +786,10 @@ RAW_FOLDERS = {name: f"results/raw/{raw_name(name)}" for name in DATASETS}
 
 
 def add_script_digests():
-    """Give each rule the digest of its script, which decides results as its modules do.
+    """Make the text of each script a param, as it decides results like the modules it imports.
 
-    Snakemake's own rule is the file's time (`rerun-triggers` leaves it out): each file of a new
-    clone would be newer than results that are moved there.
+    Snakemake would compare the times of files (`rerun-triggers` leaves this out). In a new clone
+    every script is newer than results that are moved there.
     """
     for step in workflow.rules:
         script = step.script or step.notebook
