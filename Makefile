@@ -71,7 +71,7 @@ explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
 
 unlock: $(ENVIRONMENT) ## remove the lock that a killed run has left in this folder
-	@$(SNAKEMAKE) --unlock
+	@$(SNAKEMAKE) $(STUDY) --unlock
 
 progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer, and the jobs left
 	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))

@@ -38,7 +38,7 @@ def test_targets_come_before_the_config_and_after_its_check():
         ("'compute={threads: 1}'", "'compute={threads: 1}'"),
     ],
 )
-@pytest.mark.parametrize("command", ["run", "report", "estimate", "progress", "accept"])
+@pytest.mark.parametrize("command", ["run", "report", "estimate", "progress", "accept", "unlock"])
 def test_overrides_reach_every_command(command, given, shell):
     lines = typed(command, f"SET={given}", "CONFIG=config/mine.yaml")
     found = [line for line in lines if "--config " in line]
