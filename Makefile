@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run report explain unlock progress test lint format estimate docs lock clean
+.PHONY: help setup run accept report explain unlock progress test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -13,7 +13,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # SET overrides keys of the config: SET='data_root=/data/covid'
 SET ?=
-SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(if $(SET),--config $(SET))
+# A value with brackets may hold spaces: it is quoted for the shell unless SET has quotes itself.
+QUOTE := s/(^|[[:space:]]+)([A-Za-z_][A-Za-z0-9_]*)=/' '\2=/g; s/^' //; s/$$/'/
+OVERRIDES := $(if $(findstring ',$(SET))$(findstring ",$(SET)),$(SET),$(if $(findstring {,$(SET))$(findstring [,$(SET)),$(shell printf %s '$(SET)' | sed -E "$(QUOTE)"),$(SET)))
+# TARGETS are rules or files to make instead of everything: TARGETS='masks_png figures'
+TARGETS ?=
+STUDY := --configfile $(CONFIG) $(if $(SET),--config $(OVERRIDES))
+# Targets come before --configfile, which would read them as more config files.
+SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES)
+CHECK := $(BIN)/python workflow_scripts/check_config.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
 # An option of `make explain`, where it stands on the command line (not in the environment).
 option = $(if $(findstring command,$(origin $(1))),--$(2) "$($(1))")
 SOURCES := workflow_scripts tests envs config docs benchmarks
@@ -21,6 +29,7 @@ SOURCES := workflow_scripts tests envs config docs benchmarks
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 	@echo "  CONFIG=config/….yaml CORES=N SET='key=value' choose the study, the cores, single keys"
+	@echo "  TARGETS='masks_png figures' let make run make only these"
 
 # The environment is made once per lock file: its hash is in the stamp's name.
 LOCK := $(shell cat envs/requirements.lock | sha256sum | cut -c1-12)
@@ -42,26 +51,30 @@ $(DEV_ENVIRONMENT): $(ENVIRONMENT)
 setup: $(ENVIRONMENT) ## only the environment (a cluster's login node)
 
 run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its report
-	@[ -f "$(CONFIG)" ] || { echo "There is no config $(CONFIG): give CONFIG=config/….yaml"; exit 1; }
-	@$(SNAKEMAKE)
-	@$(MAKE) --no-print-directory report
+	@$(CHECK)
+	@$(SNAKEMAKE) $(TARGETS) $(STUDY)
+	@$(if $(TARGETS),,$(MAKE) --no-print-directory report)
 	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
 
+accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
+	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
+
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
+	@$(CHECK)
 	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
-	  $(SNAKEMAKE) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
+	  $(SNAKEMAKE) $(STUDY) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER= EXPLAINER= TARGET= LUNG=mask.png OUT=folder]
 	@[ -n "$(IMAGE)" ] || { echo "Say which image: make explain IMAGE=chest.png"; exit 1; }
-	@$(BIN)/python workflow_scripts/explain_one.py "$(IMAGE)" --configfile "$(CONFIG)" $(if $(SET),--config $(SET)) \
+	@$(BIN)/python workflow_scripts/explain_one.py "$(IMAGE)" --configfile "$(CONFIG)" $(if $(SET),--config $(OVERRIDES)) \
 	  $(call option,DATASET,dataset) $(call option,CLASSIFIER,classifier) $(call option,EXPLAINER,explainer) \
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
 
 unlock: $(ENVIRONMENT) ## remove the lock that a killed run has left in this folder
-	@$(SNAKEMAKE) --unlock
+	@$(SNAKEMAKE) $(STUDY) --unlock
 
 progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer, and the jobs left
-	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(SET))
+	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
@@ -75,7 +88,7 @@ format: $(DEV_ENVIRONMENT) ## format all code
 	@$(BIN)/ruff check --fix $(SOURCES); $(BIN)/ruff format $(SOURCES); $(BIN)/snakefmt Snakefile rules
 
 estimate: $(ENVIRONMENT) ## jobs, CPU-hours and disk of CONFIG, from one timed case per explainer
-	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) --config $(SET)
+	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
 
 docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.md
 	@$(BIN)/python config/write_readme.py

@@ -29,6 +29,12 @@ include: "rules/units.smk"
 include: "rules/provenance.smk"
 
 
+add_script_digests()
+# A cluster's job was planned by the Snakemake that has done this.
+if workflow.is_main_process:
+    take_over_results()
+
+
 # Not worth a job of a cluster, which starts Snakemake twice (10 s): seconds each on one core. `acquire`
 # and `check_classifier` fetch data and weights, and compute nodes often reach no network.
 localrules:
@@ -71,6 +77,7 @@ localrules:
 
 # At the very end, below whatever the other jobs had to say.
 onerror:
+    records.write_listings(RAW_FOLDERS, PLACES)
     told = failures.told(failures.failures_of(log), CONFIG_FILES)
     if told:
         print(told, file=sys.stderr, flush=True)
@@ -78,6 +85,7 @@ onerror:
 
 # `make run` goes on to the report by itself, and says where everything is.
 onsuccess:
+    records.write_listings(RAW_FOLDERS, PLACES)
     if "MAKELEVEL" not in os.environ:
         overrides = workflow.config_settings.config
         told = finished.told(STUDIES, CONFIG_FILES, overrides)

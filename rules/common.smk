@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from fidelity.explainers.registry import (
 )
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate
+from fidelity.provenance import made_of, records
 from fidelity.settings import reading
 
 CONFIG_FILES = (
@@ -32,7 +34,8 @@ CONFIG_FILES = (
 
 try:
     reading.check_yaml(workflow.configfiles)
-    cfg = settings.load(config, CONFIG_FILES)
+    given = reading.typed(workflow.config_settings.config)
+    cfg = reading.load(reading.merged(config, given), CONFIG_FILES, given)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -76,6 +79,7 @@ onstart:
         raise WorkflowError(str(error)) from None
     forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
     os.environ[kept.FORCED] = str(int(bool(forced)))
+    records.mark_running(DATASETS)
 
 
 def any_of(names):

@@ -771,6 +771,44 @@ def mark_class_of(w):
 
 # ---- provenance.smk ----
 
+# Paths outside of the project that no result may show.
+PLACES = made_of.Places(
+    [
+        *made_of.texts_in(cfg),
+        *(
+            os.path.relpath(where.resolve())
+            for where in (settings.data_origin(cfg, name) for name in DATASETS)
+            if where is not None
+        ),
+    ]
+)
+# {data set: the folder of its acquired files}
+RAW_FOLDERS = {name: f"results/raw/{raw_name(name)}" for name in DATASETS}
+
+
+def add_script_digests():
+    """Make the text of each script a param, as it decides results like the modules it imports.
+
+    Snakemake would compare the times of files (`rerun-triggers` leaves this out). In a new clone
+    every script is newer than results that are moved there.
+    """
+    for step in workflow.rules:
+        script = step.script or step.notebook
+        if script:
+            path = Path(workflow.basedir) / "rules" / script
+            step.set_params(script=digests.script_digest(path))
+
+
+def take_over_results():
+    """Let Snakemake know what made results that were moved here, or refuse them."""
+    patterns = [path.regex() for step in workflow.rules for path in step.output]
+    try:
+        for note in records.take_over(RAW_FOLDERS, patterns, PLACES):
+            print(note, file=sys.stderr, flush=True)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
 # Not needed for the tables, so there or not when the tables are finished.
 BESIDE_TABLES = (
     "figure_",

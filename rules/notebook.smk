@@ -1,5 +1,17 @@
 # A notebook on a finished run: executed like any other step, opened with --edit-notebook.
 
+# Before the shell command of the notebook, the only one of this workflow. Snakemake looks for
+# papermill first, which is not needed: bash does not report that it is missing. Jupyter reads the
+# config beside the notebook, which encrypts the connection to the kernel: it would warn otherwise.
+shell.prefix(
+    'command_not_found_handle() {{ [ "$1" = papermill ] || echo "bash: $1: command not found" >&2; return 127; }}; '
+    "export JUPYTER_CONFIG_PATH="
+    + shlex.quote(str(Path(workflow.basedir) / "notebooks"))
+    .replace("{", "{{")
+    .replace("}", "}}")
+    + "; "
+)
+
 
 rule explore:
     input:

@@ -28,7 +28,7 @@ def finished(tmp_path_factory) -> Study:
     phantom.generate(folder / "data", phantom_settings(), 1)
     study = Study(folder)
     study.write(CONFIG)
-    study.snakemake()
+    study.printed = study.snakemake()
     return study
 
 

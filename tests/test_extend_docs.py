@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
+from fidelity.provenance.made_of import RESTORED
+
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
 SIX = ("Data set", "Architecture", "Explainer", "Binarization", "Metric", "Figure")
@@ -265,6 +267,8 @@ def test_figure(project):
     table = project.folder / "results" / "demo" / "tables" / "localization.csv"
     table.parent.mkdir(parents=True)
     table.write_text("explainer,metric,mean\nlime,iou,0.3\ncam,iou,0.2\ncam,dice,0.4\n")
+    # A table without a record of what made it would be refused.
+    (project.folder / RESTORED).touch()
     target = "results/demo/figures/means.png"
     project.snakemake(target, "--allowed-rules", "figure_means")
     picture = cv2.imread(str(project.folder / target))

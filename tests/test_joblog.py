@@ -1,6 +1,8 @@
 """What a failed job leaves in its log: one sentence for bad input, else traceback and case."""
 
 import dataclasses
+import logging
+import sysconfig
 
 import numpy as np
 import pytest
@@ -69,3 +71,17 @@ def test_preparing_names_the_case_whatever_thread_it_failed_in(tmp_path):
     text = _failed(tmp_path / "a.log", lambda: list(prepare_cases([case], tmp_path, settings)))
     assert "gone.png" in text
     assert "case 'lost'" in text
+
+
+def test_libraries_are_heard_only_when_they_warn(tmp_path):
+    library = logging.getLogger("some.library")
+    installed = f"{sysconfig.get_path('purelib')}/some/library.py"
+    with job_log(tmp_path / "a.log"):
+        logging.getLogger("mine").info("of a plugin")
+        for level, text in ((logging.INFO, "chatter"), (logging.WARNING, "a warning")):
+            record = library.makeRecord("some.library", level, installed, 1, text, (), None)
+            library.handle(record)
+    text = (tmp_path / "a.log").read_text()
+    assert "of a plugin" in text
+    assert "a warning" in text
+    assert "chatter" not in text

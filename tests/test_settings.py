@@ -1,6 +1,7 @@
 """The config: defaults, checks, and one clear sentence for every mistake."""
 
 import copy
+import re
 import sys
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,14 @@ from fidelity import settings
 from fidelity.digests import file_digest
 from fidelity.errors import InputError
 from fidelity.explainers.registry import family_of, without_family
-from fidelity.settings.reading import check_yaml, read_yaml
+from fidelity.settings.reading import (
+    check_yaml,
+    load_file,
+    merged,
+    parse_overrides,
+    read_yaml,
+    typed,
+)
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -31,18 +39,57 @@ def _set(config, path, value):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "place"),
     [
-        ("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", r"the key 'c' stands twice \(line 5\)"),
-        ("a: [1\nb: 2\n", r"cannot be read: .*\(line 2\)"),
+        ("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n", (5, 3, "  c: 3")),
+        ("a: [1\nb: 2\n", (2, 2, "b: 2")),
+        ("a:\n\t- b\n", (2, 1, "\t- b")),
+        ("a: b: c\n", (1, 5, "a: b: c")),
+        # Noticed at the end of the file.
+        ("a: {b: 1\n\n", (1, 9, "a: {b: 1")),
+        ("a: 'x\nb: 1\n", (2, 5, "b: 1")),
+        ("a: 1\nb: \x07\n", (2, 4, "b: \x07")),
     ],
 )
-def test_yaml_that_readers_would_take_silently_or_not_at_all_is_told_with_its_line(
-    tmp_path, text, message
-):
+def test_a_mistake_in_yaml_is_shown_with_its_line_and_column(tmp_path, text, place):
+    line, column, shown = place
     (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(InputError, match=r"mine\.yaml.*" + message):
+    with pytest.raises(InputError) as error:
         read_yaml(tmp_path / "mine.yaml")
+    first, *_, last, caret = str(error.value).split("\n")
+    assert f"mine.yaml, line {line}, column {column}: " in first
+    assert last == f"    {shown}"
+    assert caret.index("^") == 4 + column - 1
+
+
+def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path):
+    (tmp_path / "mine.yaml").write_bytes("a: 1\nb: Ä\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"mine\.yaml, line 2: .*UTF-8"):
+        read_yaml(tmp_path / "mine.yaml")
+
+
+def test_nested_keys_of_the_command_line_are_typed_and_merged(demo):
+    given = parse_overrides(["compute={threads: 1}", "seed=7"])
+    # Snakemake leaves text inside of mappings.
+    assert typed({"compute": {"threads": "1"}, "seed": 7}) == given
+    found = merged({**demo, "compute": {"threads": 4, "batch": 3}}, given)
+    assert found["compute"] == {"threads": 1, "batch": 3}
+    assert found["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("1}", "key=value"),
+        ("compute={threads: 1", "compute"),
+        ("comput=1", "Did you mean 'compute'"),
+        ("compute={threds: 1}", "compute.threds"),
+    ],
+)
+def test_a_mistake_in_set_is_not_looked_for_in_the_file(override, named):
+    with pytest.raises(InputError, match=re.escape(named)) as error:
+        load_file(ROOT / "config" / "config.yaml", [override])
+    assert error.value.file.startswith("SET=")
 
 
 def test_yaml_may_merge_and_override():

@@ -10,6 +10,7 @@ import yaml
 
 from fidelity.errors import InputError
 from fidelity.files import write_text
+from fidelity.provenance.made_of import RESTORED
 from fidelity.units.combine import check_agreement, combined_config, find_units
 from fidelity.units.unit import restore
 
@@ -72,6 +73,7 @@ def prepare(study: Path, output: Path, accept: bool) -> Path:
     shutil.rmtree(output / "results", ignore_errors=True)
     for unit in units:
         restore(unit, output / "results")
+    (output / RESTORED).touch()
     config = output / "config.yaml"
     text = yaml.safe_dump(combined_config(units), sort_keys=False, allow_unicode=True)
     write_text(config, text)

@@ -1,4 +1,4 @@
-"""Say where the results of a study are: the last words of `make run`."""
+"""Show where the results of a study are: the last lines of `make run`."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from fidelity.finished import verdicts
 
 
 def main(config: str) -> None:
-    """Print the places of report, tables and figures.
+    """Print the places of report, tables and figures, as far as they exist.
 
     Args:
         config: path of the config file.
@@ -23,7 +23,8 @@ def main(config: str) -> None:
         lines.append((f"Tables, {dataset}", f"results/{dataset}/tables/"))
         lines.append((f"Figures, {dataset}", f"results/{dataset}/figures/"))
     lines.append(("All data sets", "results/summary/"))
-    width = max(len(label) for label, _ in lines)
+    lines = [(label, place) for label, place in lines if Path(place).exists()]
+    width = max((len(label) for label, _ in lines), default=0)
     print("\nDone.")
     for label, place in lines:
         print(f"  {label:<{width}}  {Path(place).resolve()}{'/' if place.endswith('/') else ''}")

@@ -91,6 +91,7 @@ def test_all_that_was_promised_is_there(tmp_path):
         "schema",
         "dataset",
         "code",
+        "accepted",
         "config",
         "inputs",
         "classifiers",

@@ -56,9 +56,15 @@ def two_layers(outputs):
 
 @dataclass
 class Study:
-    """A project folder in which Snakemake is run."""
+    """A project folder in which Snakemake is run.
+
+    Attributes:
+        folder: the project's.
+        printed: what the run from nothing printed, where a fixture kept it.
+    """
 
     folder: Path
+    printed: str = ""
 
     def write(self, config: dict, name: str = "study.yaml") -> None:
         """Write the config that the next run uses."""

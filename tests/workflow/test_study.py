@@ -5,11 +5,15 @@ Jobs are counted that ran; where only a setting changed, jobs that are planned.
 
 import json
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from run_lines import foreign
+from small_study import CONFIG
 
 from fidelity.dry_run import jobs_left
 from fidelity.errors import InputError
@@ -37,6 +41,11 @@ def test_every_promised_file_is_there(finished):
     notebook = json.loads((results / "small/notebooks/net/explore.ipynb").read_text())
     outputs = [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert any("image/png" in out.get("data", {}) for cell in outputs for out in cell)
+
+
+def test_a_run_prints_no_foreign_line(finished):
+    assert "Running the notebook" in finished.printed
+    assert foreign(finished.printed) == []
 
 
 def test_localization_table_meets_its_contract(finished):
@@ -187,6 +196,64 @@ def test_comments_and_docstrings_rerun_nothing(study):
     assert study.plan() == {}
 
 
+def _edit_lime(study):
+    path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
+    path.write_text(path.read_text() + "\nEXTRA = 1\n")
+
+
+def _accept(study, expect=0):
+    command = [sys.executable, "workflow_scripts/accept.py", "study.yaml"]
+    result = subprocess.run(command, cwd=study.folder, capture_output=True, text=True)
+    assert result.returncode == expect, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def test_moved_results_are_valid_or_recomputed(study, config):
+    """Without `.snakemake`, in files of code that are newer, and copied without their times."""
+    shutil.rmtree(study.folder / ".snakemake")
+    for part in ("workflow_scripts", "results"):
+        for path in (study.folder / part).rglob("*"):
+            if path.is_file():
+                path.touch()
+    config["statistics"]["replicates"] = 300
+    study.write(config)
+    planned = study.plan()
+    assert planned["summarize"] == planned["compare"] == 1
+    assert not DEAR & planned.keys()
+    study.write(CONFIG)
+    assert study.plan() == {}
+    _edit_lime(study)
+    assert study.plan()["explain"] == 3
+
+
+def test_results_that_nobody_can_vouch_for_are_refused(study):
+    shutil.rmtree(study.folder / ".snakemake")
+    (study.folder / "results/small/tables/made_of.json").unlink()
+    printed = study.snakemake("--dry-run", expect=1)
+    assert "results/small: nothing shows what made" in printed
+
+
+def test_accepting_a_change_of_code(study, config):
+    _edit_lime(study)
+    config["statistics"]["replicates"] = 300
+    study.write(config)
+    assert "made with other settings" in _accept(study, expect=1)
+    study.write(CONFIG)
+    # Nothing of the refused one stayed.
+    assert study.plan()["explain"] == 3
+    printed = _accept(study)
+    assert "results/small/net/lime/maps/test-000.h5" in printed
+    assert study.plan() == {}
+    accepted = json.loads(study.read("small/provenance.json"))["accepted"]
+    assert {(entry["rule"], entry["file"].split("/")[3]) for entry in accepted} == {
+        ("explain", "lime")
+    }
+    assert len(accepted) == 3
+    (study.folder / "results/small/tables/ranks.csv").unlink()
+    _edit_lime(study)
+    assert "ranks.csv is missing" in _accept(study, expect=1)
+
+
 def _add_image(study, split, name, like):
     """Add a COVID-19 case: a copy of another, changed so that it is no duplicate."""
     folder = study.folder / TOP / split / "COVID-19"
@@ -224,7 +291,13 @@ def test_adding_a_training_image_retrains(study):
 
 
 # Of what a run took, not of what it found.
-TIMES = {"small/tables/cost.csv", "small/provenance.json", "small/provenance.html"}
+TIMES = {
+    "small/tables/cost.csv",
+    "small/tables/made_of.json",
+    "small/provenance.json",
+    "small/provenance.html",
+    "summary/tables/made_of.json",
+}
 
 
 def _results(study):

@@ -8,6 +8,7 @@ apart from Grad-CAM's.
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -114,6 +115,15 @@ def file_digest(path: str | Path) -> str:
     if not any(isinstance(node.ctx, ast.Load) for node in read):
         tree.body = [node for node in tree.body if not states_family(node)]
     return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).hexdigest()
+
+
+def script_digest(path: str | Path) -> str:
+    """Hash a rule's script as `file_digest` does, or the code cells of its notebook."""
+    if Path(path).suffix == ".py":
+        return file_digest(path)
+    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return hashlib.blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
 
 
 def dependencies(*modules: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,15 @@ class _Quiet(logging.FileHandler):
     def close(self) -> None:
         with suppress(OSError):
             super().close()
+
+
+# Where libraries are installed, by whose messages a user is not disturbed.
+_LIBRARIES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Keep what the project, a plugin or `warnings` logs; of libraries, warnings and errors."""
+    return record.levelno >= logging.WARNING or not record.pathname.startswith(_LIBRARIES)
 
 
 _case = ""
@@ -57,9 +67,12 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+    # It warns that its list of fonts takes a while on first use.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     handlers = [_Quiet(path, mode="w", encoding="utf-8"), logging.StreamHandler()]
     for handler in handlers:
         handler.setFormatter(formatter)
+        handler.addFilter(_is_ours)
         root.addHandler(handler)
     working_on("")
     try:

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from fidelity.files import content_hash
 from fidelity.provenance.machine import code_version, environment, hardware
+from fidelity.provenance.made_of import accepted_in, listing_of, read
 from fidelity.provenance.privacy import without_places
 from fidelity.provenance.steps import read_steps, totals
 
@@ -55,6 +56,7 @@ def build(
         folder: the folder that Snakemake works in.
 
     Returns:
+        `accepted`: results that `make accept` marked as valid for other code than computed them.
         JSON-able, always with the same order of keys, without names of machines or users, and
         without paths outside the project. Two runs on one machine differ in `steps.TIMES` alone.
     """
@@ -63,6 +65,7 @@ def build(
         "schema": SCHEMA,
         "dataset": dataset,
         "code": code_version(),
+        "accepted": accepted_in(read(listing_of(dataset))),
         "config": config,
         "inputs": {
             **json.loads(manifest.read_text(encoding="utf-8")),

@@ -21,6 +21,7 @@ STEP_HEADER = [
     "Backward passes",
 ]
 STEP_NUMBERS = 6
+SOURCES = ["code", "accepted", "inputs", "classifiers", "tables", "seeds"]
 
 
 def to_page(provenance: Mapping[str, Any]) -> str:
@@ -33,7 +34,11 @@ def to_page(provenance: Mapping[str, Any]) -> str:
         The page; the JSON file beside it holds every job by itself.
     """
     tables = [
-        _facts("Code and inputs", provenance, ["code", "inputs", "classifiers", "tables", "seeds"]),
+        _facts(
+            "Code and inputs",
+            provenance,
+            ["code", "accepted", "inputs", "classifiers", "tables", "seeds"],
+        ),
         cost_table(cost_rows(provenance["steps"], provenance["dataset"])),
         _steps(provenance),
         _facts("Machine", provenance, ["hardware", "environment"]),

@@ -1,0 +1,33 @@
+"""The lines that a run may print: Snakemake's own and the project's. Any other line is noise."""
+
+import re
+
+ALLOWED = (
+    # Snakemake, before the first job.
+    r"Using workflow specific profile \S+ for setting default command line arguments\.",
+    r"Assuming unrestricted shared filesystem usage\.",
+    r"SNAKEMAKE|=+|-+ +-+",
+    r"  (Date|Workflow ID|Platform|Host|User|Snakemake version|Python version|Command|Snakefile"
+    r"|Base directory|Run directory|Working directory|Config file\(s\)|Config MD5): .*",
+    r"Building DAG of jobs\.\.\.",
+    r"Using shell: .*|Provided cores: \d+.*|Rules claiming more threads will be scaled down\.",
+    r"(Conda environments|Singularity containers): ignored",
+    r"Job stats:|job +count|\w+ +\d+",
+    # Snakemake, about jobs.
+    r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.",
+    r"\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\]",
+    r"Job \d+: .+|Reason: .+|(local)?rule \w+:|    \w+: .*",
+    r"Finished jobid: \d+ \(Rule: \w+\)|\d+ of \d+ steps \(\d+%\) done",
+    r"DAG of jobs will be updated after completion\.|Updating checkpoint dependencies\.",
+    r"Touching output file .+",
+    r"Complete log\(s\): .+|Elapsed time: [\d:.]+",
+    # Jobs of the project (`fidelity.joblog`), and what ends a run.
+    r"\d\d:\d\d:\d\d (INFO|WARNING) .+",
+    r"Read first: .+|One page with everything: .+",
+)
+
+
+def foreign(printed: str) -> list[str]:
+    """List the lines of a run's output that neither Snakemake nor the project prints."""
+    allowed = re.compile("|".join(f"(?:{pattern})" for pattern in ALLOWED))
+    return [line for line in printed.splitlines() if line.strip() and not allowed.fullmatch(line)]

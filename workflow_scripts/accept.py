@@ -1,0 +1,51 @@
+"""Mark finished results as valid after a harmless change of code: `make accept CONFIG=…`.
+
+Results are kept although the code that computed them has changed. Settings, inputs and files must
+be as they were. What was accepted is listed beside the tables and in provenance.json.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from fidelity.errors import InputError
+from fidelity.provenance.accept import accept
+from fidelity.settings.reading import load_file, parse_overrides
+
+SNAKEFILE = Path(__file__).resolve().parents[1] / "Snakefile"
+
+
+def main(config: str, overrides: list[str], targets: list[str]) -> None:
+    """Accept, and print the rules and files that were.
+
+    Args:
+        config: path of the config file.
+        overrides: key=value, as Snakemake's --config takes them.
+        targets: rules or files; those of a whole run by default.
+    """
+    load_file(config, overrides)
+    accepted = accept(SNAKEFILE, config, parse_overrides(overrides), targets)
+    if not accepted:
+        print("Nothing to accept: all results are of today's code.")
+        return
+    rules: dict[str, list[str]] = {}
+    for item in accepted:
+        rules.setdefault(item.rule, []).append(item.path)
+    for rule, paths in rules.items():
+        print(f"{rule}:", *(f"  {path}" for path in sorted(paths)), sep="\n")
+    print(
+        f"Accepted for today's code: {len(accepted)} results of {len(rules)} rules. They are "
+        "listed in tables/made_of.json and provenance.json of each data set."
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config")
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    try:
+        main(arguments.config, arguments.overrides, arguments.targets)
+    except InputError as error:
+        sys.exit(str(error))

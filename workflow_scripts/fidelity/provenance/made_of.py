@@ -1,0 +1,222 @@
+"""What each result of a data set was made of, as one file beside its tables.
+
+Snakemake keeps the settings, inputs and code behind each result in its folder `.snakemake`, which
+is easily left behind when results are moved. `made_of.json` holds the same facts and travels with
+the tables: `records` reads it where Snakemake has none.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fidelity.provenance.privacy import without_places
+
+SCHEMA = "fidelity-made-of-1"
+# In a folder with this file, results were restored from units, which vouch for them: only some of
+# the rules are run there (`reanalyse.py`).
+RESTORED = Path("results") / ".restored_from_units"
+# What Snakemake compares or its report shows, of all that it records of a result.
+KEPT = (
+    "rule",
+    "input",
+    "log",
+    "params",
+    "shellcmd",
+    "code",
+    "record_format_version",
+    "container_img_url",
+    "software_stack_hash",
+    "starttime",
+    "endtime",
+    "input_checksums",
+)
+# Params that are digests of code: a bare one, and those of plugins by their file.
+_BARE = re.compile(r"'[0-9a-f]{16}'")
+_PLUGIN = re.compile(r"(?<=\.py': )'[0-9a-f]{16}'|(?<=\.py\": )'[0-9a-f]{16}'")
+
+
+def listing_of(dataset: str) -> Path:
+    """Name the file that lists what the results of a data set (or `summary`) were made of."""
+    return Path("results") / dataset / "tables" / "made_of.json"
+
+
+def split(params: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Separate a job's params, as Snakemake records them, into settings and digests of code.
+
+    Returns:
+        Settings (in those that hold digests of plugins, these are left out), and digests; sorted.
+    """
+    settings, code = [], []
+    for text in params:
+        if _BARE.fullmatch(text):
+            code.append(text)
+        else:
+            code += _PLUGIN.findall(text)
+            settings.append(_PLUGIN.sub("code", text))
+    return sorted(settings), sorted(code)
+
+
+def digest(texts: Sequence[str]) -> str:
+    """Hash a list of texts to 16 hexadecimal digits."""
+    return hashlib.blake2b(json.dumps(texts).encode(), digest_size=8).hexdigest()
+
+
+class Places:
+    """Hides the paths outside of the project that a config names, and finds them again.
+
+    A path is replaced by its hash. Only a config with the same path can put it back.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        """Remember the paths of the config in use."""
+        found = {path for path in paths if without_places(path, Path.cwd()) != path}
+        # Of two paths of which one begins the other, the longer goes first.
+        self._marks = {p: f"<path {digest([p])}>" for p in sorted(found, key=len, reverse=True)}
+
+    def hide(self, text: str) -> str:
+        """Replace paths; a text with a path of another config is replaced as a whole."""
+        for path, mark in self._marks.items():
+            text = text.replace(path, mark)
+        return text if without_places(text, Path.cwd()) == text else f"<text {digest([text])}>"
+
+    def show(self, text: str) -> str:
+        """Put back the paths that the config has."""
+        for path, mark in self._marks.items():
+            text = text.replace(mark, path)
+        return text
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Give all texts of nested mappings and lists, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_in(item)
+
+
+def to_json(
+    records: Mapping[str, Mapping[str, Any]],
+    accepted: Mapping[str, str],
+    places: Places,
+) -> str:
+    """Write the listing of a data set.
+
+    Args:
+        records: result → Snakemake's record of it; each result exists.
+        accepted: result → the digest of the code that computed it, where `make accept` has marked
+            it as valid for the code that is recorded now.
+        places: hides paths.
+
+    Returns:
+        JSON. `results` holds per result its rule, digests of settings and code, time and size, and
+        the record, in which numbers stand for texts of `texts`.
+    """
+    # A path occurs in many records; it is looked at once.
+    hide = cache(places.hide)
+    texts: dict[str, int] = {}
+
+    def stored(value: Any) -> Any:
+        if isinstance(value, str):
+            return texts.setdefault(hide(value), len(texts))
+        if isinstance(value, list):
+            return [stored(item) for item in value]
+        if isinstance(value, dict):
+            return [[stored(key), stored(item)] for key, item in value.items()]
+        return value
+
+    results = {}
+    for path, record in sorted(records.items()):
+        settings, code = split(record.get("params") or [])
+        results[path] = {
+            "rule": record["rule"],
+            "settings": digest(settings),
+            "code": digest(code),
+            "made": record["endtime"],
+            "size": size_of(path),
+            **({"computed_by": accepted[path]} if path in accepted else {}),
+            "record": {
+                key: stored(record[key])
+                if isinstance(record[key], str | list | dict)
+                else record[key]
+                for key in KEPT
+                if record.get(key) is not None
+            },
+        }
+    found = {"schema": SCHEMA, "results": results, "texts": list(texts)}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def records_in(listing: Mapping[str, Any], places: Places) -> dict[str, dict[str, Any]]:
+    """Read Snakemake's records from a listing, paths put back: {result: record}."""
+    texts = [places.show(text) for text in listing["texts"]]
+    lists, pairs = ("input", "log", "params"), ("input_checksums",)
+    found = {}
+    for path, entry in listing["results"].items():
+        record = dict(entry["record"])
+        for key, value in record.items():
+            if key in lists:
+                record[key] = [texts[number] for number in value]
+            elif key in pairs:
+                record[key] = {texts[a]: texts[b] for a, b in value}
+            elif key in ("rule", "code", "shellcmd", "container_img_url", "software_stack_hash"):
+                record[key] = texts[value]
+        found[path] = {**record, "incomplete": False}
+    return found
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Read a listing; None where there is none, or what is there is no listing."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(found, dict) and found.get("schema") == SCHEMA
+    return found if known else None
+
+
+def accepted_in(listing: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """List the results that `make accept` marked as valid, and that were not computed since.
+
+    Returns:
+        One dict each: `rule`, `file`, `computed_by` and `accepted_for` (digests of code).
+    """
+    return [
+        {
+            "rule": entry["rule"],
+            "file": path,
+            "computed_by": entry["computed_by"],
+            "accepted_for": entry["code"],
+        }
+        for path, entry in (listing or {"results": {}})["results"].items()
+        if "computed_by" in entry and (made := made_at(path)) and abs(made - entry["made"]) < 1e-3
+    ]
+
+
+def made_at(path: str | Path) -> float | None:
+    """Give the time at which a result was finished; None where it does not exist."""
+    try:
+        return os.stat(_timed(path)).st_mtime
+    except OSError:
+        return None
+
+
+def set_made_at(path: str | Path, time: float) -> None:
+    """Give a result another time."""
+    os.utime(_timed(path), (time, time))
+
+
+def size_of(path: str | Path) -> int:
+    """Give a result's size in bytes; of a folder, the number of files in it."""
+    return len(os.listdir(path)) if os.path.isdir(path) else os.path.getsize(path)
+
+
+def _timed(path: str | Path) -> Path:
+    """Name the file whose time is a result's; Snakemake puts one into folders."""
+    stamp = Path(path) / ".snakemake_timestamp"
+    return stamp if stamp.exists() else Path(path)

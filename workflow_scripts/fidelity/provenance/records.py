@@ -1,0 +1,257 @@
+"""Snakemake's records of results: written beside the tables, and taken over where they are missing.
+
+Imported by the Snakefile alone, inside Snakemake.
+"""
+
+import hashlib
+import os
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from snakemake.persistence.file import FilePersistence
+
+from fidelity.errors import InputError
+from fidelity.files import write_text
+from fidelity.provenance import made_of
+from fidelity.provenance.made_of import Places, listing_of, made_at
+
+# Archives and file systems that keep whole seconds, or two, are no change.
+TOLERANCE = 2.1
+SUMMARY = "summary"
+# Where a result's record is made up: no job has such a setting, so the result is recomputed.
+UNKNOWN = {"params": ["'not known'"], "record_format_version": 6, "incomplete": False}
+
+
+class Records(FilePersistence):
+    """The records in `.snakemake` of the folder that Snakemake works in."""
+
+    def __init__(self) -> None:
+        """Open the folder; it is made if it is missing."""
+        super().__init__(nolock=True)
+
+    def paths(self) -> list[str]:
+        """List the results that have a record."""
+        found = []
+        for folder, _, names in os.walk(self._metadata_path):
+            inside = Path(folder).relative_to(self._metadata_path).parts
+            for name in names:
+                parts = [part.removeprefix("@") for part in (*inside, name)]
+                found.append(urlsafe_b64decode("".join(parts)).decode())
+        return found
+
+    def read(self, path: str) -> dict[str, Any]:
+        """Give a result's record; empty without one."""
+        return self._io_read(self._metadata_path, path)
+
+    def has(self, path: str) -> bool:
+        """Say whether a result has a record."""
+        return os.path.exists(self._record_path(self._metadata_path, path))
+
+    def write(self, path: str, record: Mapping[str, Any]) -> None:
+        """Store a result's record."""
+        self._io_write(self._metadata_path, dict(record), path)
+
+    def unfinished(self, path: str) -> bool:
+        """Say whether a job that makes this result has started and not ended."""
+        return os.path.exists(self._record_path(self._incomplete_path, path))
+
+    def stamp(self, dataset: str) -> Path:
+        """Name the file that holds the hash of the listing that was last written or read here."""
+        return Path(self.path) / "made_of" / dataset
+
+
+def running_mark(dataset: str) -> Path:
+    """Name the file that exists while a run works: its listing may be older than the results."""
+    return listing_of(dataset).with_name(".made_of.running")
+
+
+def mark_running(datasets: Iterable[str]) -> None:
+    """Note that results may change before they are listed again."""
+    for dataset in [*datasets, SUMMARY]:
+        if listing_of(dataset).exists():
+            # On a full disk, the jobs report it.
+            with suppress(OSError):
+                running_mark(dataset).touch()
+
+
+def write_listings(
+    raw: Mapping[str, str],
+    places: Places,
+    accepted: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """List what the results were made of, at the end of a run.
+
+    Args:
+        raw: data set → the folder of its acquired files.
+        places: hides paths.
+        accepted: result → digest of the code that computed it, of those that are marked now as
+            valid for other code; what was marked before is kept.
+    """
+    records = Records()
+    groups: dict[str, list[str]] = {dataset: [] for dataset in [*raw, SUMMARY]}
+    for path in records.paths():
+        parts = Path(path).parts
+        if len(parts) > 2 and parts[0] == "results" and parts[1] in groups:
+            groups[parts[1]].append(path)
+        for dataset in (name for name, folder in raw.items() if folder == path):
+            groups[dataset].append(path)
+    for dataset, paths in groups.items():
+        found = {path: records.read(path) for path in paths if os.path.exists(path)}
+        found = {path: record for path, record in found.items() if record.get("rule")}
+        if found:
+            listing, before = listing_of(dataset), _accepted_before(dataset, found)
+            # A full disk has been reported; the mark of the run stays.
+            with suppress(OSError):
+                listing.parent.mkdir(parents=True, exist_ok=True)
+                write_text(listing, made_of.to_json(found, {**accepted, **before}, places))
+                _remember(records, dataset)
+                running_mark(dataset).unlink(missing_ok=True)
+
+
+def _accepted_before(dataset: str, found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Carry over what was accepted and has not been computed since."""
+    before = (made_of.read(listing_of(dataset)) or {"results": {}})["results"]
+    return {
+        path: before[path]["computed_by"]
+        for path, record in found.items()
+        if "computed_by" in before.get(path, {}) and before[path]["made"] == record["endtime"]
+    }
+
+
+def take_over(
+    raw: Mapping[str, str], patterns: Sequence[re.Pattern[str]], places: Places
+) -> list[str]:
+    """Make sure that Snakemake knows what each result was made of, before it plans.
+
+    Results whose listing was not written here were moved: their records are taken over from it.
+    What is neither listed nor recorded is recomputed, as nobody knows what it was made of.
+
+    Args:
+        raw: data set → the folder of its acquired files.
+        patterns: of the paths of results.
+        places: shows paths.
+
+    Returns:
+        Sentences for the user.
+
+    Raises:
+        InputError: the results of a data set have no record at all.
+    """
+    if made_of.RESTORED.exists():
+        return []
+    records, notes = Records(), []
+    for dataset in [*raw, SUMMARY]:
+        listing, folder = listing_of(dataset), Path("results") / dataset
+        if not folder.is_dir():
+            continue
+        stamp = records.stamp(dataset)
+        if listing.exists():
+            if stamp.exists() and stamp.read_text() == _hash(listing):
+                continue
+            taken, unknown = _restore(records, dataset, places)
+            unknown = sorted({*unknown, *_unrecorded(records, folder, patterns)})
+            if taken:
+                notes.append(f"{folder}: what made {_counted(taken)} is read from {listing}")
+        else:
+            unknown, known = _unrecorded(records, folder, patterns), _any_record(records, dataset)
+            if unknown and not known:
+                raise InputError(
+                    f"nothing shows what made the {_counted(len(unknown))} in this folder: "
+                    f".snakemake and {listing} were left behind or deleted",
+                    file=folder,
+                    remedy="Copy one of the two from where the results were made, or delete "
+                    f"{folder} to compute it again",
+                )
+        for path in unknown:
+            records.write(path, UNKNOWN)
+        if listing.exists():
+            _remember(records, dataset)
+        if unknown:
+            listed = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
+            notes.append(
+                f"{folder}: it is not known what made {_counted(len(unknown))}, so they are "
+                f"recomputed: {listed}"
+            )
+    return notes
+
+
+def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[str]]:
+    """Store the records of a listing; give their number and the results that it does not fit."""
+    listing = made_of.read(listing_of(dataset))
+    if listing is None:
+        raise InputError(
+            "cannot be read, so it is not known what made the results beside it",
+            file=listing_of(dataset),
+            remedy=f"Copy it again, or delete {Path('results') / dataset} to compute it again",
+        )
+    entries = {p: e for p, e in listing["results"].items() if os.path.exists(p)}
+    below = f"results/{dataset}/"
+    own_entries = {path: entry for path, entry in entries.items() if path.startswith(below)}
+    if not any(_same_time(path, entry["made"]) for path, entry in own_entries.items()):
+        # A copy without times: those of the listing are right for files of the same size.
+        if own_entries and running_mark(dataset).exists():
+            raise InputError(
+                "the results were copied without their times from a run that was killed, so their "
+                "listing may be older than they are",
+                file=Path("results") / dataset,
+                remedy="Copy them again with their times: cp -a, or rsync -a",
+            )
+        for path, entry in entries.items():
+            if made_of.size_of(path) == entry["size"]:
+                made_of.set_made_at(path, entry["made"])
+    taken, unknown = 0, []
+    for path, record in made_of.records_in({**listing, "results": entries}, places).items():
+        own = records.read(path)
+        if _same_time(path, record["endtime"]):
+            # To the last digit, or a job whose input it is would be due.
+            if own.get("endtime") != record["endtime"] or own.get("params") != record.get("params"):
+                records.write(path, {**record, "endtime": made_at(path)})
+                taken += 1
+        elif not own or not _same_time(path, own.get("endtime", 0)):
+            unknown.append(path)
+    return taken, unknown
+
+
+def _unrecorded(records: Records, folder: Path, patterns: Sequence[re.Pattern[str]]) -> list[str]:
+    """List the results in a folder that no record describes, finished ones alone."""
+    found = []
+    for path in _below(str(folder)):
+        if records.has(path) or records.unfinished(path):
+            continue
+        if any(pattern.fullmatch(path) for pattern in patterns):
+            found.append(path)
+    return sorted(found)
+
+
+def _below(folder: str) -> Iterator[str]:
+    for top, folders, names in os.walk(folder):
+        yield from (f"{top}/{name}" for name in (*folders, *names))
+
+
+def _any_record(records: Records, dataset: str) -> bool:
+    start = f"results/{dataset}/"
+    return any(path.startswith(start) for path in records.paths())
+
+
+def _same_time(path: str, time: float) -> bool:
+    made = made_at(path)
+    return made is not None and abs(made - time) < TOLERANCE
+
+
+def _remember(records: Records, dataset: str) -> None:
+    stamp = records.stamp(dataset)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(_hash(listing_of(dataset)))
+
+
+def _hash(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def _counted(number: int) -> str:
+    return f"{number} result{'s' * (number != 1)}"
