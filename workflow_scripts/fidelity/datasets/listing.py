@@ -65,7 +65,8 @@ def files_of(root: Path, source: str, settings: dict[str, Any]) -> set[str]:
         InputError: the files are not laid out as the source's.
     """
     reader = registry.reader(source)
-    tables = (os.path.relpath(path, root) for path in reader.tables(root, settings))
+    listed = getattr(reader, "tables", None)
+    tables = (os.path.relpath(path, root) for path in (listed(root, settings) if listed else ()))
     return image_files(reader.find_cases(root, settings)).union(tables)
 
 
