@@ -189,7 +189,7 @@ rule evaluate:
         predictions=expand(
             "results/{{dataset}}/{classifier}/predictions.csv", classifier=CLASSIFIERS
         ),
-        classes=classes_of,
+        classes="results/{dataset}/classes.json",
         outputs=expand(
             "results/{{dataset}}/{classifier}/outputs.json", classifier=ORDERED
         ),

@@ -103,7 +103,8 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     Returns:
         A config as `settings.load` takes it, with the classifiers that are there and no others.
     """
-    config = {key: value for key, value in units[0].shared.items() if key != "dataset"}
+    beside = {"dataset", "plugin_files"}
+    config = {key: value for key, value in units[0].shared.items() if key not in beside}
     config["datasets"] = {unit.dataset: unit.shared["dataset"] for unit in reversed(units)}
     config["classifiers"] = {
         base: entry for unit in reversed(units) for base, entry in unit.own.items()
