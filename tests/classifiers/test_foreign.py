@@ -154,6 +154,42 @@ def test_two_sets_of_weights_need_a_choice(tmp_path, net):
         load_foreign(path, "resnet18", CLASSES, weights_entry="best")
 
 
+def test_two_networks_in_one_state_dict_need_a_choice(tmp_path, net):
+    """A student and its teacher, or a Lightning module and its average."""
+    torch.manual_seed(6)
+    teacher = with_sequential_head().eval()
+    path = tmp_path / "net.pt"
+    torch.save({"state_dict": prefixed("student.", net) | prefixed("teacher.", teacher)}, path)
+    with pytest.raises(InputError, match="weights_entry: state_dict.teacher"):
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    same(net, path, weights_entry="state_dict.student")
+    same(teacher, path, weights_entry="state_dict.teacher")
+    # The same network under two names of its module is one.
+    torch.save({"state_dict": prefixed("model.", net) | prefixed("net.", net)}, path)
+    same(net, path)
+
+
+def test_one_output_for_two_classes_names_the_head(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(resnet18(num_classes=1).state_dict(), path)
+    with pytest.raises(InputError, match="returns 1 value .*2 are expected") as error:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    assert error.value.field == "head"
+    assert "head: one_logit" in error.value.remedy
+    torch.save(resnet18(num_classes=2).state_dict(), path)
+    with pytest.raises(InputError, match="returns 2 values .*1 is expected") as error:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE, activation="one_logit")
+    assert error.value.field == "head"
+
+
+def test_a_misfit_does_not_count_the_head_s_outputs(tmp_path, net):
+    path = tmp_path / "net.pt"
+    torch.save({**net.state_dict(), "attention.weight": torch.ones(2, 2)}, path)
+    with pytest.raises(InputError, match="1 unexpected") as error:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    assert "of another shape" not in str(error.value)
+
+
 def test_what_nobody_knows_is_refused(tmp_path, net):
     """A further layer may change every output."""
     path = tmp_path / "net.pt"

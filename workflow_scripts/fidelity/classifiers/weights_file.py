@@ -185,7 +185,7 @@ def read_foreign(
     if channels == 1:
         own, heads = own_shapes(architecture, image_size, 1, plugins)
     if found.unexpected or own.keys() - found.state.keys():
-        raise_misfit(own, found.state, found.unexpected, path, architecture)
+        raise_misfit(own, found.state, found.unexpected, path, architecture, heads)
     if set(found.misshapen(own)) - heads:
         names = {"path": path, "architecture": architecture, "image_size": image_size}
         _raise_misshapen(found, own, heads, channels, names)
@@ -299,7 +299,7 @@ def _raise_misshapen(
             break  # no matter of size
         if not wrong & set(found.misshapen(other)):
             raise wrong_size(foreign["path"], side, size)
-    raise_misfit(own, found.state, found.unexpected, foreign["path"], architecture)
+    raise_misfit(own, found.state, found.unexpected, foreign["path"], architecture, heads)
 
 
 def wrong_size(path: str | Path | None, taken: int, size: int) -> InputError:
