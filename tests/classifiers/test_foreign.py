@@ -4,6 +4,7 @@ import argparse
 import collections
 import datetime
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -167,6 +168,28 @@ def test_two_networks_in_one_state_dict_need_a_choice(tmp_path, net):
     # The same network under two names of its module is one.
     torch.save({"state_dict": prefixed("model.", net) | prefixed("net.", net)}, path)
     same(net, path)
+
+
+def test_old_layer_names_behind_a_prefix(tmp_path):
+    """CheXNet's public file: module.densenet121.features.denseblock1.denselayer1.norm.1.weight."""
+    torch.manual_seed(7)
+    network = torchvision.models.densenet121()
+    network.classifier = nn.Sequential(nn.Linear(1024, 2))
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): value
+        for key, value in prefixed("module.densenet121.", network.eval()).items()
+    }
+    assert "module.densenet121.features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save({"state_dict": old}, tmp_path / "net.pt")
+    same(network, tmp_path / "net.pt", "densenet121")
+
+
+def test_weights_without_versions_of_layers(tmp_path):
+    """torchvision's MNASNet refuses them; safetensors and dicts that were filtered have none."""
+    torch.manual_seed(8)
+    network = torchvision.models.mnasnet0_5(num_classes=2).eval()
+    torch.save({"model": dict(network.state_dict())}, tmp_path / "net.pt")
+    same(network, tmp_path / "net.pt", "mnasnet0_5")
 
 
 def test_one_output_for_two_classes_names_the_head(tmp_path):

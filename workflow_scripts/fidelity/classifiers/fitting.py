@@ -99,7 +99,8 @@ def match(
     best: tuple[int, str, dict[str, torch.Tensor], str] = (-1, "", {}, "")
     for name, tensors in checkpoint.sets.items():
         current = current_names(tensors)
-        tensors = current if body & (current.keys() - tensors.keys()) else tensors
+        renamed = {key: value for key, value in current.items() if key not in tensors}
+        tensors = current if _prefixes(renamed, body) else tensors
         counts = _prefixes(tensors, body) or Counter({"": 0})
         for prefix, count in counts.items():
             place = ".".join(filter(None, (name, prefix.rstrip("."))))
