@@ -19,6 +19,7 @@ from check_classifier import main as check_classifier
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.checkpoint import read_checkpoint
 from fidelity.classifiers.foreign import initialise, input_normalisation, load_foreign
+from fidelity.classifiers.labels import head_of
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, log_odds
 from fidelity.classifiers.probe import kind_of_outputs
 from fidelity.classifiers.store import load, save
@@ -203,6 +204,27 @@ def test_one_output_for_two_classes_names_the_head(tmp_path):
     with pytest.raises(InputError, match="returns 2 values .*1 is expected") as error:
         load_foreign(path, "resnet18", CLASSES, image_size=SIDE, activation="one_logit")
     assert error.value.field == "head"
+
+
+def test_one_output_without_classes_gets_a_line_that_works(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(resnet18(num_classes=1).state_dict(), path)
+    foreign = read_foreign(path, "resnet18", image_size=SIDE)
+    with pytest.raises(InputError) as error:
+        foreign.order(None, CLASSES)
+    assert "head: one_logit and classes: [Normal, Pneumonia]" in error.value.remedy
+    with pytest.raises(InputError) as error:
+        foreign.order(None, ["Pneumonia"], "sigmoid")
+    assert "classes: [Pneumonia]" in error.value.remedy
+    assert "one_logit" not in error.value.remedy
+
+
+def test_classes_that_are_not_the_data_set_s_are_shown():
+    known = {"classes": ["Pneumonia", "Normal"], "labels": {}, "task": "multiclass"}
+    with pytest.raises(InputError, match=r"Normal is missing .*\(Pneumonia, NORMAL\)"):
+        head_of({"classes": ["Pneumonia", "NORMAL"]}, known)
+    with pytest.raises(InputError, match="listed twice"):
+        head_of({"classes": ["Pneumonia", "Normal", "Normal"]}, known)
 
 
 def test_a_misfit_does_not_count_the_head_s_outputs(tmp_path, net):

@@ -98,13 +98,14 @@ class Foreign:
         """Say how many outputs there are and which line to write."""
         names, count = list(example), self.outputs
         what = f"{count} outputs" if count > 1 else "1 output"
+        one_logit = count == 1 and activation != "sigmoid"
         if activation == "three_way":
             count //= STATES["three_way"]
-        elif count == 1:
+        elif one_logit:
             count = 2
         line = _line([*names, *["…"] * (count - len(names))] if count >= len(names) else names)
         hint = ""
-        if self.outputs == 1:
+        if one_logit:
             hint = " (first the class of outputs below 0)"
             line = f"head: one_logit and {line}"
         return InputError(
