@@ -465,6 +465,27 @@ def test_below_chance_the_order_that_fits_is_named_for_the_config():
     assert fine.quality["fitting_order"] == []
 
 
+@pytest.mark.parametrize("macro", [(0.5, 0.45, 0.55), (0.55, 0.51, 0.6)])
+def test_the_order_is_asked_for_where_single_classes_are_below_chance(macro):
+    places = {"Normal": "COVID-19", "COVID-19": "Normal", "Other": "Other"}
+    order = pd.DataFrame(
+        {**HEAD, "output": place, "class": name, "fitting_class": fits, "auc": 0.2}
+        | {"fitting_auc": 0.98}
+        for place, (name, fits) in enumerate(places.items())
+    )
+    aucs = [
+        rated(0.2, 0.1, 0.3, **{"class": name})[0] | {"metric": "auc"}
+        for name in ("Normal", "COVID-19")
+    ]
+    chapter = judged(*rated(*macro), *aucs, orders=order)
+    assert chapter.quality["concludes"] == (macro[1] > 0.5)
+    assert chapter.quality["fitting_order"] == ["COVID-19", "Normal", "Other"]
+    assert "`classes: [COVID-19, Normal, Other]`" in chapter.headline[0].text
+    # One of the two alone may be below chance by its labels: no order is named.
+    alone = judged(*rated(*macro), aucs[0], orders=order)
+    assert alone.quality["fitting_order"] == []
+
+
 def test_one_good_classifier_among_several_concludes():
     names = ["bad", "good"]
     rows = [{**row, "classifier": name} for name in names for row in JUDGED]

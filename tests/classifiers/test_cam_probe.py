@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 from timm.models.mlp_mixer import MlpMixer
 from timm.models.nest import Nest
@@ -207,6 +208,15 @@ def test_layouts_need_the_axis_of_the_images_and_a_square_of_tokens():
     assert layouts(torch.Size((3, 197, 8)), 3) == [Layout("tokens", 1)]
     assert layouts(torch.Size((3, 201, 8)), 3, prefix=5) == [Layout("tokens", 5)]
     assert layouts(torch.Size((3, 10)), 3) == []
+
+
+def test_a_convolutional_network_on_small_images_is_probed_on_larger_ones():
+    """Its last layer has 2 × 2 cells at 64 px, and strides shift them by a quarter of a cell."""
+    torch.manual_seed(0)
+    network = timm.create_model("mobilenetv1_100", num_classes=2)
+    classifier = Classifier(network, "timm:mobilenetv1_100", ("a", "b"), image_size=64).eval()
+    found = find_cam_layer(classifier)
+    assert (found.name, found.size, found.reshape) == ("bn2", (2, 2), None)
 
 
 def test_the_layer_does_not_depend_on_what_was_learnt():

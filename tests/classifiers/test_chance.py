@@ -13,6 +13,7 @@ from fidelity.classifiers.class_order import class_order, fitting_order
 from fidelity.classifiers.evaluate import evaluate
 from fidelity.classifiers.intervals import _aucs, quality_intervals
 from fidelity.statistics.resampling import resampling_weights
+from fidelity.verdict.chance_words import question
 
 STATISTICS = {"replicates": 500, "alpha": 0.05, "cluster": "patient"}
 
@@ -72,6 +73,22 @@ def test_three_classes_turned_round_and_an_output_that_no_class_has():
     found, _ = judged(truth, scores[:, [1, 2, 0]], ["a", "b", "c"], outputs=named)
     assert found.status == "below_chance"
     assert found.fitting_order == ("b", "c", "other", "a")
+
+
+@pytest.mark.parametrize("n", [60, 2000])
+def test_two_of_three_classes_that_are_swapped_are_noticed(n):
+    """Their macro AUC is near .5: no class order would be asked for by the status alone."""
+    truth, scores = well_told(n, 3, np.random.default_rng(1), 2)
+    names = ["a", "b", "c"]
+    found, _ = judged(truth, scores[:, [0, 2, 1]], names, outputs=names)
+    assert found.status != "below_chance"
+    assert set(found.worse_classes) == {"b", "c"}
+    assert found.asks_for_order
+    assert found.fitting_order == ("a", "c", "b")
+    assert question("net", found).count("`classes: [a, c, b]`") == 1
+    guessed = well_told(n, 3, np.random.default_rng(3), 0)[1]
+    for right in (scores, guessed):
+        assert not judged(truth, right, names, outputs=names)[0].asks_for_order
 
 
 def test_labels_that_do_not_exclude_each_other_are_assigned_by_auc():

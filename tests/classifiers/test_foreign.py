@@ -4,6 +4,7 @@ import argparse
 import collections
 import datetime
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from check_classifier import main as check_classifier
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.checkpoint import read_checkpoint
 from fidelity.classifiers.foreign import initialise, input_normalisation, load_foreign
+from fidelity.classifiers.labels import head_of
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, log_odds
 from fidelity.classifiers.probe import kind_of_outputs
 from fidelity.classifiers.store import load, save
@@ -152,6 +154,85 @@ def test_two_sets_of_weights_need_a_choice(tmp_path, net):
     same(net, path, weights_entry="model")
     with pytest.raises(InputError, match="no weights of this network under 'best'.*'model'"):
         load_foreign(path, "resnet18", CLASSES, weights_entry="best")
+
+
+def test_two_networks_in_one_state_dict_need_a_choice(tmp_path, net):
+    """A student and its teacher, or a Lightning module and its average."""
+    torch.manual_seed(6)
+    teacher = with_sequential_head().eval()
+    path = tmp_path / "net.pt"
+    torch.save({"state_dict": prefixed("student.", net) | prefixed("teacher.", teacher)}, path)
+    with pytest.raises(InputError, match="weights_entry: state_dict.teacher"):
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    same(net, path, weights_entry="state_dict.student")
+    same(teacher, path, weights_entry="state_dict.teacher")
+    # The same network under two names of its module is one.
+    torch.save({"state_dict": prefixed("model.", net) | prefixed("net.", net)}, path)
+    same(net, path)
+
+
+def test_old_layer_names_behind_a_prefix(tmp_path):
+    """CheXNet's public file: module.densenet121.features.denseblock1.denselayer1.norm.1.weight."""
+    torch.manual_seed(7)
+    network = torchvision.models.densenet121()
+    network.classifier = nn.Sequential(nn.Linear(1024, 2))
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): value
+        for key, value in prefixed("module.densenet121.", network.eval()).items()
+    }
+    assert "module.densenet121.features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save({"state_dict": old}, tmp_path / "net.pt")
+    same(network, tmp_path / "net.pt", "densenet121")
+
+
+def test_weights_without_versions_of_layers(tmp_path):
+    """torchvision's MNASNet refuses them; safetensors and dicts that were filtered have none."""
+    torch.manual_seed(8)
+    network = torchvision.models.mnasnet0_5(num_classes=2).eval()
+    torch.save({"model": dict(network.state_dict())}, tmp_path / "net.pt")
+    same(network, tmp_path / "net.pt", "mnasnet0_5")
+
+
+def test_one_output_for_two_classes_names_the_head(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(resnet18(num_classes=1).state_dict(), path)
+    with pytest.raises(InputError, match="returns 1 value .*2 are expected") as error:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    assert error.value.field == "head"
+    assert "head: one_logit" in error.value.remedy
+    torch.save(resnet18(num_classes=2).state_dict(), path)
+    with pytest.raises(InputError, match="returns 2 values .*1 is expected") as error:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE, activation="one_logit")
+    assert error.value.field == "head"
+
+
+def test_one_output_without_classes_gets_a_line_that_works(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(resnet18(num_classes=1).state_dict(), path)
+    foreign = read_foreign(path, "resnet18", image_size=SIDE)
+    with pytest.raises(InputError) as error:
+        foreign.order(None, CLASSES)
+    assert "head: one_logit and classes: [Normal, Pneumonia]" in error.value.remedy
+    with pytest.raises(InputError) as error:
+        foreign.order(None, ["Pneumonia"], "sigmoid")
+    assert "classes: [Pneumonia]" in error.value.remedy
+    assert "one_logit" not in error.value.remedy
+
+
+def test_classes_that_are_not_the_data_set_s_are_shown():
+    known = {"classes": ["Pneumonia", "Normal"], "labels": {}, "task": "multiclass"}
+    with pytest.raises(InputError, match=r"Normal is missing .*\(Pneumonia, NORMAL\)"):
+        head_of({"classes": ["Pneumonia", "NORMAL"]}, known)
+    with pytest.raises(InputError, match="listed twice"):
+        head_of({"classes": ["Pneumonia", "Normal", "Normal"]}, known)
+
+
+def test_a_misfit_does_not_count_the_head_s_outputs(tmp_path, net):
+    path = tmp_path / "net.pt"
+    torch.save({**net.state_dict(), "attention.weight": torch.ones(2, 2)}, path)
+    with pytest.raises(InputError, match="1 unexpected") as error:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+    assert "of another shape" not in str(error.value)
 
 
 def test_what_nobody_knows_is_refused(tmp_path, net):

@@ -51,7 +51,9 @@ class Quality:
         n_patients: patients.
         worse_classes: class → its AUC, where the interval is below .5.
         fitting_order: class names of the outputs, in the order that fits the labels best; empty
-            unless the status is `below_chance` and another order than the present one fits better.
+            unless another order than the present one fits better, and the status is `below_chance`
+            or all classes that change places are among `worse_classes` (two of three classes that
+            were swapped have a macro AUC near .5).
     """
 
     status: Status
@@ -66,6 +68,11 @@ class Quality:
     def concludes(self) -> bool:
         """Whether its explanations allow a conclusion about explainers."""
         return self.status in ("above_chance", "unknown")
+
+    @property
+    def asks_for_order(self) -> bool:
+        """Whether to ask if the order of classes is right."""
+        return self.status == "below_chance" or bool(self.fitting_order)
 
     @property
     def classes_line(self) -> str:
@@ -112,17 +119,20 @@ def qualities(
             continue
         status = _status(measures)
         aucs = _measures(rows[rows["metric"] == "auc"], "class", ())
+        worse = {name: auc for name, auc in aucs.items() if _below(auc)}
         order: Sequence[str] = ()
-        if status == "below_chance" and orders is not None:
+        if orders is not None:
             where = {"dataset": names[0], "classifier": names[1], "split": split}
-            order = _order(orders[(orders[list(where)] == pd.Series(where)).all(axis=1)])
+            outputs = orders[(orders[list(where)] == pd.Series(where)).all(axis=1)]
+            if status == "below_chance" or _moved(outputs) <= worse.keys():
+                order = _order(outputs)
         found[names] = Quality(
             status,
             measures,
             split,
             int(overall["n"].max()),
             int(overall["n_patients"].max()),
-            {name: auc for name, auc in aucs.items() if _below(auc)},
+            worse,
             tuple(order),
         )
     return found
@@ -158,6 +168,11 @@ def _status(measures: Mapping[str, Measure]) -> Status:
 def _below(measure: Measure) -> bool:
     # Without an interval, or without a fixed chance, the comparison is false.
     return measure.high < measure.chance - ROUNDING
+
+
+def _moved(rows: pd.DataFrame) -> set[str]:
+    """Name the classes of which another output fits better."""
+    return set(rows.loc[rows["class"] != rows["fitting_class"], "class"])
 
 
 def _order(rows: pd.DataFrame) -> list[str]:

@@ -2,7 +2,8 @@
 
 Two traps are removed at building (both measured, see docs): a ReLU that works in place overwrites
 activations that a hook has kept, and torchvision's DenseNet ends in such a ReLU as a function call,
-so that CPU and GPU give different CAMs.
+so that CPU and GPU give different CAMs. A third: torchvision's MNASNet refuses weights without a
+version, which safetensors and plain dicts do not keep.
 """
 
 import difflib
@@ -149,6 +150,8 @@ def without_inplace(network: nn.Module) -> nn.Module:
             module.inplace = False
         if isinstance(module, torchvision.models.DenseNet):
             module.forward = types.MethodType(_densenet_forward, module)
+        if isinstance(module, torchvision.models.MNASNet):
+            module._load_from_state_dict = types.MethodType(_mnasnet_load, module)
         xrv.without_inplace_xrv(module)
     return network
 
@@ -158,6 +161,14 @@ def _densenet_forward(self: torchvision.models.DenseNet, x: torch.Tensor) -> tor
     features = torch.relu(self.features(x))
     pooled = nn.functional.adaptive_avg_pool2d(features, (1, 1))
     return self.classifier(torch.flatten(pooled, 1))
+
+
+def _mnasnet_load(
+    self: torchvision.models.MNASNet, state: dict, prefix: str, local_metadata: dict, *rest: object
+) -> None:
+    """Take weights without a version for those of the present one."""
+    metadata = {"version": self._version, **local_metadata}
+    torchvision.models.MNASNet._load_from_state_dict(self, state, prefix, metadata, *rest)
 
 
 def _build_plugin(

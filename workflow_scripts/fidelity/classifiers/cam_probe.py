@@ -24,6 +24,8 @@ PLACES = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75), (0.375, 0.625)
 PATCH = 0.25
 # The first size tried: small, and the layout does not depend on it. Not every network takes it.
 SIDE = 128
+# The last size tried: in grids of few cells, strides shift the centres by too large a part.
+LARGER = 224
 # Class and register tokens; with more, the output is taken for something else than a grid.
 MAX_PREFIX = 32
 SEED = 0
@@ -124,7 +126,7 @@ class Probe:
             classifier: on any device; stays as it is.
         """
         self.twin = _twin_of(classifier)
-        self.sides = sorted({SIDE, classifier.image_size}, key=lambda side: side != SIDE)
+        self.sides = list(dict.fromkeys((SIDE, classifier.image_size, LARGER)))
 
     def look(self, names: Collection[str] | None = None) -> dict[str, Seen]:
         """Find out which layers answer to places.
@@ -134,7 +136,7 @@ class Probe:
 
         Returns:
             Layers whose output is of 3 or 4 axes, in the order in which they finish. They are
-            tried at two sizes, the second one where the first shows none of them.
+            tried at several sizes, the next one where the last shows none of them.
         """
         found: dict[str, Seen] = {}
         for side in self.sides:

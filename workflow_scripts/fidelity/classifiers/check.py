@@ -12,7 +12,8 @@ from fidelity.classifiers.xrv import output_names
 from fidelity.datasets.class_names import class_names
 
 # Keys of the config among the fields of errors; others are of a file.
-FIELDS = ("weights", "weights_entry", "classes", "mean", "transform_input", "output_values")
+FIELDS = ("weights", "weights_entry", "classes", "head", "mean", "transform_input")
+FIELDS += ("output_values",)
 
 
 def loaded(

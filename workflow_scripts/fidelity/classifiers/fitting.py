@@ -7,7 +7,7 @@ found behind one prefix. What is left over must be of a known kind, or the file 
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -99,7 +99,8 @@ def match(
     best: tuple[int, str, dict[str, torch.Tensor], str] = (-1, "", {}, "")
     for name, tensors in checkpoint.sets.items():
         current = current_names(tensors)
-        tensors = current if body & (current.keys() - tensors.keys()) else tensors
+        renamed = {key: value for key, value in current.items() if key not in tensors}
+        tensors = current if _prefixes(renamed, body) else tensors
         counts = _prefixes(tensors, body) or Counter({"": 0})
         for prefix, count in counts.items():
             place = ".".join(filter(None, (name, prefix.rstrip("."))))
@@ -111,7 +112,9 @@ def match(
         _, place, tensors, prefix = best
         return _match(place, tensors, prefix, own, heads)
     place = _choose(found, body, entry, checkpoint)
-    return _match(place, *found[place], own, heads)
+    tensors, prefix = found[place]
+    others = [other for _, other in found.values() if other != prefix]
+    return _match(place, tensors, prefix, own, heads, others)
 
 
 def current_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -189,7 +192,9 @@ def _match(
     prefix: str,
     own: Mapping[str, torch.Tensor],
     heads: set[str],
+    others: Sequence[str] = (),
 ) -> Match:
+    """Sort a set of tensors; `others` are the prefixes of further weights of this network."""
     state = {key: tensors[prefix + key] for key in own if prefix + key in tensors}
     # Files of old versions of torch lack this counter, which no result depends on.
     state = {key: v for key, v in own.items() if key.endswith(COUNTER)} | state
@@ -197,13 +202,24 @@ def _match(
     result = Match(place, state)
     result.mean, result.std = _normalisation(left)
     for key in list(left):
-        kind = _kind(key)
+        other = _of_others(key, prefix, others, own)
+        kind = "other weights of this network" if other else _kind(key)
         if kind is not None:
             result.dropped.setdefault(kind, []).append(key)
             del left[key]
     _find_head(result, left, own, heads)
     result.unexpected = sorted(left)
     return result
+
+
+def _of_others(
+    key: str, prefix: str, others: Sequence[str], own: Mapping[str, torch.Tensor]
+) -> bool:
+    """Say whether a tensor is of a set that was not chosen (a teacher, an average)."""
+    return any(
+        key.startswith(other) and (not prefix.startswith(other) or key.removeprefix(other) in own)
+        for other in others
+    )
 
 
 def _kind(key: str) -> str | None:
@@ -274,6 +290,7 @@ def raise_misfit(
     unexpected: Sequence[str],
     path: str | Path,
     architecture: str,
+    heads: Collection[str] = (),
 ) -> NoReturn:
     """Raise InputError that names what does not fit.
 
@@ -283,11 +300,12 @@ def raise_misfit(
         unexpected: names of other tensors.
         path: the file.
         architecture: its name.
+        heads: names of tensors whose shape follows the number of outputs; theirs is no misfit.
     """
     shapes = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
         for key in own
-        if key in state and own[key].shape != state[key].shape
+        if key in state and own[key].shape != state[key].shape and key not in heads
     ]
     parts = [
         f"{len(names)} {what} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"

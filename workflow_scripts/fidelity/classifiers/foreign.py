@@ -102,13 +102,7 @@ def classifier_of(
     """
     outputs, architecture = outputs_of(activation, len(classes)), foreign.architecture
     if not foreign.by_name and outputs != foreign.outputs:
-        raise InputError(
-            f"the network returns {foreign.outputs} values per image where {outputs} are expected"
-            f" for the classes {', '.join(classes)}",
-            file=foreign.path,
-            field="classes",
-            remedy="List all classes of the checkpoint, in the order of its outputs, under classes",
-        )
+        raise _wrong_number(foreign, classes, activation)
     mean, std = input_normalisation(architecture, settings, foreign.plugins, foreign)
     values = settings.get("output_values")
     network = foreign.network(classes, outputs, settings.get("outputs")).eval()
@@ -133,6 +127,27 @@ def classifier_of(
         foreign.image_size,
         values or "logits",
     ).eval()
+
+
+def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activation) -> InputError:
+    """Say that the outputs are not as many as the classes, and what to write."""
+    values = "1 value" if foreign.outputs == 1 else f"{foreign.outputs} values"
+    expected = outputs_of(activation, len(classes))
+    field = "classes"
+    remedy = "List all classes of the checkpoint, in the order of its outputs, under classes"
+    if foreign.outputs == 1 and len(classes) == 2 and activation == "softmax":
+        field = "head"
+        remedy = "Write head: one_logit; the first of classes is then that of outputs below 0"
+    elif activation == "one_logit":
+        field = "head"
+        remedy = "Leave head: one_logit out"
+    return InputError(
+        f"the network returns {values} per image where {expected}"
+        f" {'is' if expected == 1 else 'are'} expected for the classes {', '.join(classes)}",
+        file=foreign.path,
+        field=field,
+        remedy=remedy,
+    )
 
 
 def initialise(network: nn.Module, foreign: Foreign) -> list[str]:

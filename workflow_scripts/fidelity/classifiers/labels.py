@@ -96,11 +96,13 @@ def head_of(
     if chosen:
         absent = [name for name in of_data if name not in chosen]
         if absent or len(set(chosen)) != len(chosen):
-            problem = f"{', '.join(absent)} is missing" if absent else "a class stands twice"
+            verb = "is" if len(absent) == 1 else "are"
+            problem = f"{', '.join(absent)} {verb} missing" if absent else "a class is listed twice"
             raise InputError(
-                f"{problem} in the classifier's classes",
+                f"{problem} in the classifier's classes ({', '.join(chosen)})",
                 field="classes",
-                remedy="List the classes in the order of its outputs, or map labels differently",
+                remedy="List the data set's classes in the order of its outputs under classes, or"
+                " map the data set's labels to the classifier's classes",
             )
     if by_name:
         # Its outputs were trained each for itself, whatever the data set's classes are.

@@ -98,13 +98,14 @@ class Foreign:
         """Say how many outputs there are and which line to write."""
         names, count = list(example), self.outputs
         what = f"{count} outputs" if count > 1 else "1 output"
+        one_logit = count == 1 and activation != "sigmoid"
         if activation == "three_way":
             count //= STATES["three_way"]
-        elif count == 1:
+        elif one_logit:
             count = 2
         line = _line([*names, *["…"] * (count - len(names))] if count >= len(names) else names)
         hint = ""
-        if self.outputs == 1:
+        if one_logit:
             hint = " (first the class of outputs below 0)"
             line = f"head: one_logit and {line}"
         return InputError(
@@ -185,7 +186,7 @@ def read_foreign(
     if channels == 1:
         own, heads = own_shapes(architecture, image_size, 1, plugins)
     if found.unexpected or own.keys() - found.state.keys():
-        raise_misfit(own, found.state, found.unexpected, path, architecture)
+        raise_misfit(own, found.state, found.unexpected, path, architecture, heads)
     if set(found.misshapen(own)) - heads:
         names = {"path": path, "architecture": architecture, "image_size": image_size}
         _raise_misshapen(found, own, heads, channels, names)
@@ -299,7 +300,7 @@ def _raise_misshapen(
             break  # no matter of size
         if not wrong & set(found.misshapen(other)):
             raise wrong_size(foreign["path"], side, size)
-    raise_misfit(own, found.state, found.unexpected, foreign["path"], architecture)
+    raise_misfit(own, found.state, found.unexpected, foreign["path"], architecture, heads)
 
 
 def wrong_size(path: str | Path | None, taken: int, size: int) -> InputError:

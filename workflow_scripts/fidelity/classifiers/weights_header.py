@@ -14,8 +14,12 @@ from typing import Any
 RESCALING = ("googlenet", "inception_v3")
 # A header larger than this is not read; the check of the classifier finds what is wrong.
 LARGEST = 64_000_000
-POSITIONS = ("pos_embed", "pos_embedding")
-PATCHES = ("patch_embed.proj.weight", "conv_proj.weight")
+# Position embeddings and the layer that makes the patches, behind the same prefix: timm's names and
+# torchvision's.
+NAMES = (
+    ("pos_embed", "patch_embed.proj.weight"),
+    ("encoder.pos_embedding", "conv_proj.weight"),
+)
 
 
 class _Shape(tuple):
@@ -63,13 +67,23 @@ def fixed_size(path: str | Path) -> int | None:
         BEiT, …); None if the file tells nothing of the kind.
     """
     shapes = _shapes(path)
-    patches = [shape for name, shape in shapes.items() if name.endswith(PATCHES)]
     found = set()
     for name, shape in shapes.items():
-        if name.rpartition(".")[2] in POSITIONS and len(shape) == 3 and len(patches) == 1:
-            # Class and register tokens come on top of the square.
-            found.add(math.isqrt(shape[1]) * patches[0][-1])
+        for positions, patches in NAMES:
+            patch = shapes.get(name.removesuffix(positions) + patches, ())
+            if name.endswith(positions) and len(shape) == 3 and _cuts_image(patch):
+                # Class and register tokens come on top of the square.
+                found.add(math.isqrt(shape[1]) * patch[-1])
     return found.pop() if len(found) == 1 else None
+
+
+def _cuts_image(patch: tuple[int, ...]) -> bool:
+    """Say whether a convolution cuts the image itself into patches side by side.
+
+    Not where it reads the features of another network (ViT hybrids), or overlaps (Hiera: 7 px with
+    a stride of 4).
+    """
+    return len(patch) == 4 and patch[1] in (1, 3) and patch[-1] % 2 == 0
 
 
 def trained_size(path: str | Path) -> int | None:

@@ -47,7 +47,8 @@ def with_chance_notes(
 
     Returns:
         The tables. Of a classifier below chance the note asks whether the order of its classes is
-        right, and names the order that would fit.
+        right, and names the order that would fit; likewise where another order fits classes that
+        are below chance.
     """
     found = []
     for table in tables:
@@ -56,9 +57,10 @@ def with_chance_notes(
         notes = []
         for (_, name), rated in quality.items():
             # A table over training seeds names the classifier's key.
-            if names & {name, bases.get(name)} and not rated.concludes:
-                if rated.status == "below_chance":
+            if names & {name, bases.get(name)}:
+                if rated.asks_for_order:
                     notes.append(question(bases.get(name, name), rated))
-                notes.append(withheld(name, rated))
+                if not rated.concludes:
+                    notes.append(withheld(name, rated))
         found.append(replace(table, notes=[*table.notes, *notes]))
     return found

@@ -15,8 +15,14 @@ TITLES = {
 
 
 def question(name: str, quality: Quality) -> str:
-    """Ask whether the order of classes is right, of a classifier below chance."""
+    """Ask whether the order of classes is right: of a classifier, or classes, below chance."""
     why = f"{name} is below chance on the {quality.split} split ({shown(quality)})."
+    if quality.status != "below_chance":
+        aucs = [f"{cls}: {measure_text('auc', auc)}" for cls, auc in quality.worse_classes.items()]
+        why = (
+            f"{name} is below chance for {counted(len(aucs), 'class', 'classes')} on the"
+            f" {quality.split} split ({'; '.join(aucs)})."
+        )
     if quality.fitting_order:
         return (
             f"Is the order of classes right? {why} The order that fits the labels is "

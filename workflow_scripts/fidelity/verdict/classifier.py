@@ -34,9 +34,12 @@ def without_its_explainers(evidence: Evidence) -> Evidence:
 
 
 def alarms(evidence: Evidence) -> Iterator[Sentence]:
-    """Say first what forbids a conclusion: a classifier below chance, or not shown above it."""
+    """Say first what forbids a conclusion: a classifier below chance, or not shown above it.
+
+    Also where single classes are below chance and another order of the outputs fits them.
+    """
     quality, name = evidence.quality, evidence.classifier
-    if quality is None or quality.status == "above_chance":
+    if quality is None:
         return
     facts = quality.facts()
     if quality.status == "unknown":
@@ -49,11 +52,12 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
             facts,
         )
         return
-    if quality.status == "below_chance":
+    if quality.asks_for_order:
         yield Sentence(
             question(evidence.study.bases.get(name, name), quality), "warning", "", facts
         )
-    yield Sentence(withheld(name, quality), "warning", "", facts)
+    if not quality.concludes:
+        yield Sentence(withheld(name, quality), "warning", "", facts)
 
 
 def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
