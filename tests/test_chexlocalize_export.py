@@ -83,7 +83,7 @@ def test_published_values_from_exported_masks(tmp_path, rule):
     settings = {
         "folder": str(SAMPLE / "gradcam_maps_val"), "file": None, "pattern": None,
         "format": "chexlocalize", "kind": "auto", "sign": "signed", "missing": "error",
-        "classes": {},
+        "classes": {}, "min_score": 0.5,
     }  # fmt: skip
     masks, cases = {}, {}
     for row in rows:

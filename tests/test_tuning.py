@@ -51,7 +51,7 @@ def _by_hand(metric, grid, steps):
         reference = square(4, 4 + index, 12 + index, 18)
         values = rng.random(SIZE).round(2) * 0.6 + reference * 0.3
         # As maps are stored and normalised.
-        values = (values / values.max()).astype(np.float16).astype(np.float32)
+        values = values.astype(np.float32)
         map01 = (values - values.min()) / (values.max() - values.min())
         for place, threshold in enumerate(grid):
             mask = postprocess(map01 > np.float32(threshold), LUNG, steps)

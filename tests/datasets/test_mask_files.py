@@ -286,7 +286,7 @@ def test_mask_values_reach_every_reader_of_masks(table):
     assert rates.set_index("class").loc["A", "mean"] == 0.5
     # One image from anywhere, with its lung mask.
     trained = SimpleNamespace(entry=SETTINGS, lung_model=lambda: None)
-    one = _prepare(trained, table / "i.png", table / "m.png")
+    one = _prepare(trained, table / "i.png", table / "m.png", 32)
     assert np.array_equal(decode(one.lung_native), LUNG)
 
 

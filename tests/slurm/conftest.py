@@ -22,7 +22,7 @@ def cluster() -> Iterator[slurm.Cluster]:
 @pytest.fixture
 def on_slurm(study, cluster) -> Iterator[SlurmStudy]:
     """A copy of the finished small study; what its heads leave running is ended."""
-    copy = SlurmStudy(study.folder, cluster)
+    copy = SlurmStudy(study.folder, cluster=cluster)
     yield copy
     for head in copy.heads:
         head.kill()

@@ -83,7 +83,7 @@ class Head:
 class SlurmStudy(Study):
     """A project folder in which Snakemake runs with profiles/slurm."""
 
-    cluster: Cluster
+    cluster: Cluster = field(kw_only=True)
     heads: list[Head] = field(default_factory=list)
 
     def start(self, *arguments: str) -> Head:

@@ -152,7 +152,7 @@ def test_nothing_is_written_outside_the_results(hostile):
 
 def test_no_table_holds_a_cell_that_a_spreadsheet_would_run(hostile):
     study, _ = hostile
-    tables = list((study.folder / "results").rglob("*.csv"))
+    tables = [path for path in (study.folder / "results").rglob("*.csv") if path.is_file()]
     assert len(tables) > 12
     risky = []
     for path in tables:

@@ -17,7 +17,15 @@ from fidelity.files import atomic_path
 log = logging.getLogger(__name__)
 
 # What torch.load raises on a damaged or foreign file.
-DAMAGE = (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError)
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
 
 
 # States of one training that are kept: a try of other settings costs no finished epoch.
