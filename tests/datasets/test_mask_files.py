@@ -206,6 +206,22 @@ def test_lung_masks_may_be_large_but_not_turned_round():
     assert np.array_equal(decode_mask(CLEAR["0 and 255"], "m.png", "A", values), LESION)
 
 
+def test_a_mask_of_the_whole_image_is_read_by_the_setting_that_its_error_names():
+    data = saved(grey(ALL * 255))
+    for name in ("A", "lung"):
+        with pytest.raises(InputError, match="covers 100%") as error:
+            decode_mask(data, "m.png", name)
+        setting = yaml.safe_load(re.search(r"mask_values: \{.*?\}", error.value.remedy)[0])
+        assert decode_mask(data, "m.png", name, mask_values_of(setting)).all()
+
+
+def test_no_setting_is_named_that_would_turn_transparent_pixels_into_the_lesion():
+    turned = painted((~LESION, (*BLACK, 255)))  # the lesion is what is transparent
+    with pytest.raises(InputError, match="covers") as error:
+        decode_mask(saved(turned), "m.png", "A")
+    assert "If it is inverted, export it again" in error.value.remedy
+
+
 @pytest.mark.parametrize(
     ("values", "name", "expected"),
     [
@@ -286,7 +302,7 @@ def test_mask_values_reach_every_reader_of_masks(table):
     assert rates.set_index("class").loc["A", "mean"] == 0.5
     # One image from anywhere, with its lung mask.
     trained = SimpleNamespace(entry=SETTINGS, lung_model=lambda: None)
-    one = _prepare(trained, table / "i.png", table / "m.png")
+    one = _prepare(trained, table / "i.png", table / "m.png", SETTINGS["image_size"])
     assert np.array_equal(decode(one.lung_native), LUNG)
 
 

@@ -204,7 +204,8 @@ def _by_settings(
             file=path,
             remedy=f"Add them to a class, or to the background: {BACKGROUND}: [{listed}]",
         )
-    if len(chosen) == len(levels) and name != LUNG:
+    # One value confirms a mask of the whole image; of several, some were hardly meant.
+    if len(chosen) == len(levels) and len(own) > 1 and name != LUNG:
         raise MaskValueError(
             f"the mask has {_described(levels)}, and mask_values makes all of it foreground",
             file=path,
@@ -248,7 +249,8 @@ def _check_size(
     if mask.mean() <= 0.5 or (name == LUNG and not corners.all()):
         return
     where = " and all of its corners" if name == LUNG else ""
-    others = [level for level in levels if level not in chosen]
+    # Transparent pixels are background whatever `mask_values` says.
+    others = [level for level in levels if level not in chosen and not level.transparent]
     turned = _line(others[0], levels, name) if others else "export it again"
     raise MaskValueError(
         f"the mask of {name!r} covers {mask.mean():.0%} of the image{where}, so it seems inverted",
