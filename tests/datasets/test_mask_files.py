@@ -139,6 +139,7 @@ def _study(values: dict) -> dict:
         saved(grey(GREY), "JPEG"),
         saved(grey(LESION * 255 + (Y > 28) * 127), "JPEG"),
         saved(grey(LESION * 3), "JPEG", quality=60),
+        saved(grey(LESION), "JPEG", quality=60),  # two values still, at the wrong pixels
         tiff(np.where(LESION, np.nan, 0).astype(np.float32)),
         saved(grey(LESION), "GIF", save_all=True, append_images=[grey(LUNG)]),
         saved(grey(LESION), "TIFF", save_all=True, append_images=[grey(LUNG)]),
@@ -150,6 +151,7 @@ def _study(values: dict) -> dict:
         "photo",
         "3 grey",
         "labels",
+        "1 in JPEG",
         "nan",
         "2",
         "2t",

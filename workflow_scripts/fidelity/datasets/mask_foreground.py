@@ -228,11 +228,14 @@ def _by_alpha(levels: list[Level], path: object) -> list[Level]:
 
 def _by_black(levels: list[Level], path: object, name: str | None, kind: str) -> list[Level]:
     chosen = [level for level in levels if not level.black]
-    if len(chosen) <= 1:
+    faint = kind == "JPEG" and any((level.number or 0) < MIDDLE[0] for level in chosen)
+    if len(chosen) <= 1 and not faint:
         return chosen
     wrong = "instead of black (0) and one other"
     if len(chosen) == len(levels):
         wrong = "and no pixel is black (0)"
+    elif len(chosen) == 1:
+        wrong = "which JPEG compression does not keep apart"
     remedy = "Threshold it"
     if kind in LOSSY:
         remedy += ", and save it as PNG: JPEG compression blurs masks"
