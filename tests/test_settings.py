@@ -62,6 +62,14 @@ def test_a_mistake_in_yaml_is_shown_with_its_line_and_column(tmp_path, text, pla
     assert caret.index("^") == 4 + column - 1
 
 
+@pytest.mark.parametrize("text", ["a:\n\t- b\n", "a:\tb\n", "a: b\t# c\n"])
+def test_a_tab_in_yaml_is_called_one(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match="this is a tab") as error:
+        read_yaml(tmp_path / "mine.yaml")
+    assert "spaces" in error.value.remedy
+
+
 def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path):
     (tmp_path / "mine.yaml").write_bytes("a: 1\nb: Ä\n".encode("cp1252"))
     with pytest.raises(InputError, match=r"mine\.yaml, line 2: .*UTF-8"):

@@ -1,12 +1,20 @@
 import shutil
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from small_data import make_covid_layout
 
 from fidelity.datasets import covid_qu_ex, registry
 from fidelity.datasets.cases import Case
 from fidelity.datasets.covid_qu_ex import TOP, TOPS, find_cases, unexpected_counts
+from fidelity.datasets.images import decode_mask
+from fidelity.datasets.mask_values import mask_values_of
 from fidelity.errors import InputError
+from fidelity.settings.reading import load_file
+
+CONFIGS = Path(__file__).parents[2] / "config"
 
 
 def test_one_case_per_image_with_masks_and_lungs(covid):
@@ -45,6 +53,21 @@ def test_bad_roots_are_named(tmp_path, covid):
             list(find_cases(tmp_path / name, {}))
         assert str(tmp_path / name) in str(error.value)
         assert "Set 'root'" in error.value.remedy or "set 'root'" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    "name", ["covid_qu_ex", "covid_qu_ex_faithfulness", "fair_study", "seed_study"]
+)
+def test_the_configs_of_the_whole_data_set_confirm_its_large_masks(name):
+    # Ten masks of the published data set cover 51 to 54 % of their image.
+    config = load_file(CONFIGS / f"{name}.yaml", check_files=False)
+    large = np.zeros((20, 20), np.uint8)
+    large[:11] = 255
+    data = cv2.imencode(".png", large)[1].tobytes()
+    for settings in config["datasets"].values():
+        assert settings["source"] == "covid_qu_ex"
+        mask = decode_mask(data, "m.png", "COVID-19", mask_values_of(settings))
+        assert np.array_equal(mask, large > 0)
 
 
 def test_patients_come_from_patients_csv(covid):

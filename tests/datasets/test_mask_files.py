@@ -139,6 +139,7 @@ def _study(values: dict) -> dict:
         saved(grey(GREY), "JPEG"),
         saved(grey(LESION * 255 + (Y > 28) * 127), "JPEG"),
         saved(grey(LESION * 3), "JPEG", quality=60),
+        saved(grey(LESION), "JPEG", quality=60),  # two values still, at the wrong pixels
         tiff(np.where(LESION, np.nan, 0).astype(np.float32)),
         saved(grey(LESION), "GIF", save_all=True, append_images=[grey(LUNG)]),
         saved(grey(LESION), "TIFF", save_all=True, append_images=[grey(LUNG)]),
@@ -150,6 +151,7 @@ def _study(values: dict) -> dict:
         "photo",
         "3 grey",
         "labels",
+        "1 in JPEG",
         "nan",
         "2",
         "2t",
@@ -204,6 +206,22 @@ def test_lung_masks_may_be_large_but_not_turned_round():
     assert np.array_equal(decode_mask(turned, "m.png", "lung", values), small)
     # The classes' masks have no entry: what is said of the lungs does not turn them round.
     assert np.array_equal(decode_mask(CLEAR["0 and 255"], "m.png", "A", values), LESION)
+
+
+def test_a_mask_of_the_whole_image_is_read_by_the_setting_that_its_error_names():
+    data = saved(grey(ALL * 255))
+    for name in ("A", "lung"):
+        with pytest.raises(InputError, match="covers 100%") as error:
+            decode_mask(data, "m.png", name)
+        setting = yaml.safe_load(re.search(r"mask_values: \{.*?\}", error.value.remedy)[0])
+        assert decode_mask(data, "m.png", name, mask_values_of(setting)).all()
+
+
+def test_no_setting_is_named_that_would_turn_transparent_pixels_into_the_lesion():
+    turned = painted((~LESION, (*BLACK, 255)))  # the lesion is what is transparent
+    with pytest.raises(InputError, match="covers") as error:
+        decode_mask(saved(turned), "m.png", "A")
+    assert "If it is inverted, export it again" in error.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -286,7 +304,7 @@ def test_mask_values_reach_every_reader_of_masks(table):
     assert rates.set_index("class").loc["A", "mean"] == 0.5
     # One image from anywhere, with its lung mask.
     trained = SimpleNamespace(entry=SETTINGS, lung_model=lambda: None)
-    one = _prepare(trained, table / "i.png", table / "m.png", 32)
+    one = _prepare(trained, table / "i.png", table / "m.png", SETTINGS["image_size"])
     assert np.array_equal(decode(one.lung_native), LUNG)
 
 

@@ -409,6 +409,36 @@ def test_a_whole_coco_file(case, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("images", "categories", "words"),
+    [
+        ([(3, "x/c.png"), (4, "x/c.png")], [(1, "a")], "'3' and '4' have the same file_name"),
+        ([(3, "x/c.png"), (4, "x/c.jpg")], [(1, "a")], "'3' and '4' have the same file_name"),
+        ([(3, "c.png"), (3, "d.png")], [(1, "a")], "the id '3' occurs twice"),
+        ([(3, "c.png")], [(1, "a"), (2, "a")], "'1' and '2' have the same name"),
+    ],
+)
+def test_two_ids_of_one_name_in_a_coco_file(tmp_path, images, categories, words):
+    content = {
+        "images": [{"id": i, "file_name": n, "height": 60, "width": 90} for i, n in images],
+        "categories": [{"id": i, "name": n} for i, n in categories],
+        "annotations": [{"image_id": 3, "category_id": 1, "segmentation": encode(LEFT)}],
+    }
+    _written(tmp_path / "m.json", content)
+    _refused(tmp_path / "m.json", "masks_json", words)
+
+
+def test_file_names_of_a_coco_file_may_be_of_windows(case, tmp_path):
+    content = {
+        "images": [{"id": 1, "file_name": f"x\\{case.case}.png", "height": 60, "width": 90}],
+        "categories": [{"id": 1, "name": "a"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "segmentation": encode(LEFT)}],
+    }
+    entry = _entry(file=_written(tmp_path / "c.json", content))
+    assert np.array_equal(_found(case, entry), LEFT)
+    assert np.array_equal(_found(replace(case, case=f"x/{case.case}"), entry), LEFT)
+
+
+@pytest.mark.parametrize(
     ("entry", "words"),
     [
         ({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, "boxes are not read"),

@@ -4,6 +4,7 @@ Jobs are counted that ran; where only a setting changed, jobs that are planned.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -231,6 +232,17 @@ def test_results_that_nobody_can_vouch_for_are_refused(study):
     (study.folder / "results/small/tables/made_of.json").unlink()
     printed = study.snakemake("--dry-run", expect=1)
     assert "results/small: nothing shows what made" in printed
+
+
+def test_a_change_of_the_data_is_not_accepted(study):
+    mask = next((study.folder / "data").rglob("infection masks/*.png"))
+    times = mask.stat()
+    mask.touch()
+    try:
+        assert "made with other settings or files" in _accept(study, expect=1)
+        assert study.plan()["acquire"] == 1
+    finally:
+        os.utime(mask, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def test_accepting_a_change_of_code(study, config):

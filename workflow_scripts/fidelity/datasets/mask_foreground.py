@@ -204,7 +204,8 @@ def _by_settings(
             file=path,
             remedy=f"Add them to a class, or to the background: {BACKGROUND}: [{listed}]",
         )
-    if len(chosen) == len(levels) and name != LUNG:
+    # One value confirms a mask of the whole image; of several, some were hardly meant.
+    if len(chosen) == len(levels) and len(own) > 1 and name != LUNG:
         raise MaskValueError(
             f"the mask has {_described(levels)}, and mask_values makes all of it foreground",
             file=path,
@@ -227,11 +228,14 @@ def _by_alpha(levels: list[Level], path: object) -> list[Level]:
 
 def _by_black(levels: list[Level], path: object, name: str | None, kind: str) -> list[Level]:
     chosen = [level for level in levels if not level.black]
-    if len(chosen) <= 1:
+    faint = kind == "JPEG" and any((level.number or 0) < MIDDLE[0] for level in chosen)
+    if len(chosen) <= 1 and not faint:
         return chosen
     wrong = "instead of black (0) and one other"
     if len(chosen) == len(levels):
         wrong = "and no pixel is black (0)"
+    elif len(chosen) == 1:
+        wrong = "which JPEG compression does not keep apart"
     remedy = "Threshold it"
     if kind in LOSSY:
         remedy += ", and save it as PNG: JPEG compression blurs masks"
@@ -248,7 +252,8 @@ def _check_size(
     if mask.mean() <= 0.5 or (name == LUNG and not corners.all()):
         return
     where = " and all of its corners" if name == LUNG else ""
-    others = [level for level in levels if level not in chosen]
+    # Transparent pixels are background whatever `mask_values` says.
+    others = [level for level in levels if level not in chosen and not level.transparent]
     turned = _line(others[0], levels, name) if others else "export it again"
     raise MaskValueError(
         f"the mask of {name!r} covers {mask.mean():.0%} of the image{where}, so it seems inverted",

@@ -1,6 +1,6 @@
 """Masks in COCO's layouts: a list of results, or a whole file with images and annotations."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -38,11 +38,13 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
         its name. If there is one category alone, it also is ONLY.
 
     Raises:
-        InputError: an entry has no mask, or masks of one image differ in size.
+        InputError: an entry has no mask, masks of one image differ in size, or two images or
+            categories have one name.
     """
     whole = isinstance(content, dict)
     images = _by_id(content["images"], path, "images") if whole else {}
     names = _by_id(content.get("categories", []), path, "categories") if whole else {}
+    _check_names(images, names, path)
     entries = content["annotations"] if whole else content
     instances: dict[str, dict[str, list[RLE]]] = defaultdict(lambda: defaultdict(list))
     for number, entry in enumerate(entries):
@@ -77,7 +79,37 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
 def _by_id(entries: list[Any], path: object, field: str) -> dict[str, dict[str, Any]]:
     if not all(isinstance(entry, dict) and "id" in entry for entry in entries):
         raise InputError("an entry has no id", file=path, field=field, remedy=REMEDY)
-    return {str(entry["id"]): entry for entry in entries}
+    found = {str(entry["id"]): entry for entry in entries}
+    if len(found) < len(entries):
+        repeated = Counter(str(entry["id"]) for entry in entries).most_common(1)[0][0]
+        raise InputError(
+            f"the id {repeated!r} occurs twice",
+            file=path,
+            field=field,
+            remedy="Give every entry an id of its own",
+        )
+    return found
+
+
+def _check_names(
+    images: dict[str, dict[str, Any]], categories: dict[str, dict[str, Any]], path: object
+) -> None:
+    """Refuse two ids of one name: their masks could not be told apart."""
+    names = [(key, "images", "file_name", _cases(key, images)[0]) for key in images]
+    names += [
+        (key, "categories", "name", str(entry["name"]))
+        for key, entry in categories.items()
+        if entry.get("name") is not None
+    ]
+    seen: dict[tuple[str, str], str] = {}
+    for key, field, what, name in names:
+        if (other := seen.setdefault((field, name), key)) != key:
+            raise InputError(
+                f"the ids {other!r} and {key!r} have the same {what}, {name!r}",
+                file=path,
+                field=field,
+                remedy="Merge them into one id, or correct one of the two names",
+            )
 
 
 def _instance(
@@ -119,7 +151,12 @@ def _empty(size: list[int]) -> RLE:
 
 def _joined(found: list[RLE], path: object, image: str) -> RLE:
     if any(mask["size"] != found[0]["size"] for mask in found):
-        raise InputError("masks of one image differ in size", file=path, field=image)
+        raise InputError(
+            "masks of one image differ in size",
+            file=path,
+            field=image,
+            remedy="Write all masks of an image at the image's size",
+        )
     if len(found) == 1:
         return found[0]
     joined = coco.merge([{**mask, "counts": mask["counts"].encode()} for mask in found])
@@ -130,7 +167,11 @@ def _cases(key: str, images: dict[str, dict[str, Any]]) -> list[str]:
     """Name the case ids that an image may be meant by."""
     if not images:
         return [key]
-    name = PurePosixPath(str(images[key].get("file_name", key)))
-    stems = [PurePosixPath(str(image.get("file_name", ""))).stem for image in images.values()]
+    name = _file_name(images[key], key)
+    stems = [_file_name(image, "").stem for image in images.values()]
     whole = str(name.with_suffix("")) if name.name else key
     return [whole, name.stem] if stems.count(name.stem) == 1 else [whole]
+
+
+def _file_name(image: dict[str, Any], default: str) -> PurePosixPath:
+    return PurePosixPath(str(image.get("file_name", default)).replace("\\", "/"))

@@ -132,7 +132,7 @@ def _changed(workflow: Any, records: Records) -> dict[str, tuple[str, list[str],
             if set(old) == set(new):
                 continue
             if made_of.split(old)[0] != made_of.split(new)[0]:
-                problems.append(f"{path} was made with other settings")
+                problems.append(f"{path} was made with other settings or files")
             else:
                 found[path] = (job.rule.name, old, new)
     _refuse(problems)

@@ -72,6 +72,8 @@ def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputEr
     shown = lines[line] if line < len(lines) else ""
     indent = "".join("\t" if letter == "\t" else " " for letter in shown[:column])
     remedy = "Keep one of the two" if "occurs twice" in problem else "Correct the YAML there"
+    if "'\\t'" in problem:
+        problem, remedy = "this is a tab", "YAML takes no tabs here. Replace it by spaces"
     return InputError(
         problem,
         file=f"{config}, line {line + 1}, column {column + 1}",
