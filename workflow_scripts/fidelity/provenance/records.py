@@ -106,7 +106,7 @@ def write_listings(
         if found:
             listing, before = listing_of(dataset), _accepted_before(dataset, found)
             # A full disk has been reported; the mark of the run stays.
-            with suppress(OSError):
+            with suppress(OSError, InputError):
                 listing.parent.mkdir(parents=True, exist_ok=True)
                 write_text(listing, made_of.to_json(found, {**accepted, **before}, places))
                 _remember(records, dataset)
