@@ -636,6 +636,18 @@ def test_a_classifier_that_only_names_the_commonest_class_is_weak():
     assert weak((0.7, 0.6, 0.8)) == []
 
 
+def test_one_class_for_every_image_is_the_first_thing_said():
+    table = pd.DataFrame(rated(0.9, 0.8, 0.95, (0.5, 0.5, 0.5)))
+    head = {**HEAD, "n": 90, "n_patients": 40}
+    for cls, recall, precision in (("A", 0.0, 0.0), ("B", 1.0, 0.5)):
+        values = {"recall": recall, "precision": precision, "support": 45}
+        rows = [{**head, "class": cls, "metric": m, "value": v} for m, v in values.items()]
+        table = pd.concat([table, pd.DataFrame(rows)])
+    chapter = chapter_of([compared("lime", "gradcam", "a_higher")], classification=table)
+    assert chapter.quality["only_class"] == "B"
+    assert "all 90 images of the test split the class B" in chapter.headline[0].text
+
+
 def test_a_class_told_worse_than_by_chance_is_warned_of():
     of_class = rated(0.2, 0.1, 0.3, **{"class": "COVID-19"})[0] | {"metric": "auc"}
     table = pd.DataFrame([*rated(0.8, 0.7, 0.9), of_class])

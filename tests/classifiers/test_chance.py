@@ -66,6 +66,22 @@ def test_a_swapped_order_is_below_chance_and_the_fitting_one_is_named():
     assert yaml.safe_load(swapped.classes_line) == {"classes": ["yes", "Normal"]}
 
 
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_network_that_names_one_class_for_every_image_is_recognised(k):
+    truth, scores = well_told(30, k, np.random.default_rng(2), 4)
+    classes = ["a", "b", "c"][:k]
+    assert judged(truth, scores, classes)[0].only_class == ""
+    # The order of its scores fits (macro AUC 1), and yet the last class always has the highest.
+    constant, _ = judged(truth, scores * 0.1 + np.eye(k)[-1] * 0.9, classes)
+    assert constant.only_class == classes[-1]
+    # One class missed altogether is something else.
+    truth = np.eye(3)[np.arange(30) % 3]
+    missed = truth.copy()
+    missed[truth[:, 1] == 1] = [0, 0, 1]
+    missed[truth[:, 2] == 1] = [0, 1, 0]
+    assert judged(truth, missed, ["a", "b", "c"])[0].only_class == ""
+
+
 def test_three_classes_turned_round_and_an_output_that_no_class_has():
     truth, scores = well_told(60, 3, np.random.default_rng(1), 4)
     # Output 0 tells b, output 1 c, output 3 a; output 2 is of no class of the data set.

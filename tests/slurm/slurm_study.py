@@ -38,7 +38,7 @@ def _watched(save):
 
     def watched(self, index, records):
         save(self, index, records)
-        saved.append(f"{self.folder.parent.name}/{index}")  # the shard's; inside, one per fingerprint
+        saved.append(f"{self.folder.parent.name}/{index}")  # the folder is the fingerprint's
         while index == 0 and len(records) == 4 and Path("hold").exists():
             note(waits=True)
             time.sleep(0.1)

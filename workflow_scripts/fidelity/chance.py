@@ -54,6 +54,7 @@ class Quality:
             unless another order than the present one fits better, and the status is `below_chance`
             or all classes that change places are among `worse_classes` (two of three classes that
             were swapped have a macro AUC near .5).
+        only_class: the class that every image gets; empty if the classifier tells classes apart.
     """
 
     status: Status
@@ -63,6 +64,7 @@ class Quality:
     n_patients: int
     worse_classes: Mapping[str, Measure]
     fitting_order: tuple[str, ...] = ()
+    only_class: str = ""
 
     @property
     def concludes(self) -> bool:
@@ -90,6 +92,7 @@ class Quality:
             **{name: asdict(measure) for name, measure in self.measures.items()},
             "worse_classes": {name: asdict(auc) for name, auc in self.worse_classes.items()},
             "fitting_order": list(self.fitting_order),
+            "only_class": self.only_class,
         }
 
 
@@ -134,6 +137,7 @@ def qualities(
             int(overall["n_patients"].max()),
             worse,
             tuple(order),
+            _only_class(rows) if "balanced_accuracy" in measures else "",
         )
     return found
 
@@ -163,6 +167,16 @@ def _status(measures: Mapping[str, Measure]) -> Status:
     if auc is None or np.isnan(auc.low):
         return "unknown"
     return "above_chance" if auc.low > auc.chance else "no_better_than_chance"
+
+
+def _only_class(rows: pd.DataFrame) -> str:
+    """Name the class that every image gets: all of its images, and as precise as it is frequent."""
+    wide = rows[rows["class"] != "all"].pivot(index="class", columns="metric", values="value")
+    if not {"recall", "precision", "support"} <= set(wide.columns):
+        return ""
+    share = wide["support"] / wide["support"].sum()
+    always = (wide["recall"] == 1) & ((wide["precision"] - share).abs() < ROUNDING) & (share < 1)
+    return str(wide.index[always][0]) if always.any() else ""
 
 
 def _below(measure: Measure) -> bool:

@@ -42,6 +42,14 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
     if quality is None:
         return
     facts = quality.facts()
+    if quality.only_class:
+        yield Sentence(
+            f"{name} gives all {quality.n} images of the {quality.split} split the class "
+            f"{quality.only_class}. Check its weights and its training first.",
+            "warning",
+            "",
+            facts,
+        )
     if quality.status == "unknown":
         yield Sentence(
             f"Whether {name} is better than chance cannot be tested on the {quality.split} split "
