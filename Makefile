@@ -54,7 +54,7 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 	@$(CHECK)
 	@$(SNAKEMAKE) $(TARGETS) $(STUDY)
 	@$(if $(TARGETS),,$(MAKE) --no-print-directory report)
-	@$(BIN)/python workflow_scripts/where.py $(CONFIG)
+	@$(BIN)/python workflow_scripts/where.py "$(CONFIG)" "$(SET)"
 
 accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
 	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))

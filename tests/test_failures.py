@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fidelity.failures import KILLED, NO_REASON, NO_SPACE, failures_of, told
+from fidelity.failures import INTERRUPTED, KILLED, NO_REASON, NO_SPACE, Failure, failures_of, told
 
 LOG = """[Tue] Job 3: Checking
 Error in rule check_classifier:
@@ -48,6 +48,15 @@ def test_each_failed_job_is_told_once_with_its_reason(tmp_path):
     assert text.startswith("3 failed jobs, config mine.yaml:\n  check_classifier: 'layer'")
     assert f"log: {paths['second']}\n" in text
     assert text.endswith("Finished results are kept.")
+
+
+def test_an_interrupted_run_has_nothing_to_fix():
+    stopped = Failure("train", "train.log", INTERRUPTED)
+    broken = Failure("explain", "explain.log", "no layer 'x'")
+    alone = told([stopped, stopped], "c.yaml")
+    assert "interrupted" in alone
+    assert "Fix" not in alone
+    assert told([broken, stopped], "c.yaml") == told([broken], "c.yaml")
 
 
 def test_nothing_failed(tmp_path):

@@ -47,7 +47,7 @@ def _set(config, path, value):
         ("a: b: c\n", (1, 5, "a: b: c")),
         # Noticed at the end of the file.
         ("a: {b: 1\n\n", (1, 9, "a: {b: 1")),
-        ("a: 'x\nb: 1\n", (2, 5, "b: 1")),
+        ("a: 'x\nb: 1\n", (1, 4, "a: 'x")),
         ("a: 1\nb: \x07\n", (2, 4, "b: \x07")),
     ],
 )

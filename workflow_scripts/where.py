@@ -8,15 +8,22 @@ import yaml
 from fidelity.finished import verdicts
 
 
-def main(config: str) -> None:
+# `make report` writes here of which config and overrides the report is.
+REPORT_OF = Path("results/.report-of")
+
+
+def main(config: str, overrides: str = "") -> None:
     """Print the places of report, tables and figures, as far as they exist.
 
     Args:
         config: path of the config file.
+        overrides: SET of the command; a report of another config or other overrides is left out.
     """
     datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]
     found = verdicts(datasets)
-    lines = [("Report", "results/report.html")]
+    reported = REPORT_OF.read_text(encoding="utf-8") if REPORT_OF.is_file() else ""
+    own = reported.strip() == f"{config} {overrides}".strip()
+    lines = [("Report", "results/report.html")] if own else []
     for dataset in datasets:
         if dataset in found:
             lines.append((f"Read first, {dataset}", found[dataset]))
@@ -31,4 +38,4 @@ def main(config: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

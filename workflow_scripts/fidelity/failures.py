@@ -11,6 +11,8 @@ _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error det
 # Of a cluster's plugin; of jobs on this machine it is None.
 _MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
 REFUSED = "Job submission failed"
+# What a job's log ends with after Ctrl-C.
+INTERRUPTED = "interrupted; run again to go on"
 # As `fidelity.joblog` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 # A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.
@@ -66,10 +68,14 @@ def told(failures: list[Failure], config: str) -> str:
         config: the config files of the run.
 
     Returns:
-        Several lines without a newline at the end; empty without failures.
+        Several lines without a newline at the end; empty without failures. Jobs that were
+        interrupted (Ctrl-C) are not listed: there is nothing to fix.
     """
     if not failures:
         return ""
+    failures = [failure for failure in failures if failure.reason != INTERRUPTED]
+    if not failures:
+        return "The run was interrupted. Rerun the same command: finished results are kept."
     lines = [f"{len(failures)} failed job{'s' * (len(failures) > 1)}, config {config}:"]
     for failure in failures:
         lines += [f"  {failure.rule}: {failure.reason}", f"    log: {failure.log}"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fidelity import counting
 from fidelity.errors import InputError
+from fidelity.failures import INTERRUPTED
 from fidelity.files import disk_error
 
 # How often a job looks whether Snakemake is still there, in seconds.
@@ -85,7 +86,7 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
         root.error("%s%s", error, f" ({', '.join(notes)})" if notes else "")
         sys.exit(1)
     except KeyboardInterrupt:
-        root.error("interrupted; run again to go on")
+        root.error(INTERRUPTED)
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         found = disk_error(error, error.filename or path) if isinstance(error, OSError) else None

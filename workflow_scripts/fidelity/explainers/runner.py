@@ -118,8 +118,9 @@ def explain_shard(
             f"{failed[0].reason}",
             file=prepared,
             field="explain.max_failed_cases",
-            remedy=f"Mend the cause, or allow at least {len(failed)}: "
-            "the maps made so far are kept and not made again",
+            remedy="Fix the cause and rerun"
+            if len(failed) == len(records)
+            else f"Fix the cause, or allow at least {len(failed)}; finished maps are kept",
         )
     attrs = {"method": settings["method"], "seed": str(seed), "unanswered": asked - len(tasks)}
     write_maps(output, records, attrs)

@@ -62,11 +62,13 @@ def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputEr
     else:
         line, column = mark.line, mark.column
     lines = text.splitlines()
+    began = getattr(error, "context_mark", None)
+    if began is not None and "end of stream" in problem:
+        line, column, problem = began.line, began.column, "this is not closed before the file ends"
     # An unclosed bracket or quote is noticed at the end of the file: show the last line with text.
     while line and (line >= len(lines) or not lines[line].strip()):
         line -= 1
         column = len(lines[line]) if line < len(lines) else 0
-    began = getattr(error, "context_mark", None)
     if began is not None and began.line < line:
         problem += f", in what begins in line {began.line + 1} ({lines[began.line].strip()})"
     shown = lines[line] if line < len(lines) else ""
