@@ -7,7 +7,6 @@ import yaml
 
 from fidelity.finished import verdicts
 
-
 # `make report` writes here of which config and overrides the report is.
 REPORT_OF = Path("results/.report-of")
 

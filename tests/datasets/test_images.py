@@ -148,6 +148,15 @@ def test_tiff_files_in_which_white_is_zero_are_shown_as_meant(tmp_path, kind, ph
     np.testing.assert_allclose(read_image(tmp_path / "i.tif"), expected, atol=1e-4)
 
 
+def test_white_as_zero_in_12_of_16_bits(tmp_path):
+    stored = 4095 - np.round(GREY * (4095 / 255)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "i.tif", stored, photometric="miniswhite")
+    image = read_image(tmp_path / "i.tif", Intensity(bits=12))
+    np.testing.assert_allclose(image, GREY, atol=0.05)
+    with pytest.raises(IntensityError, match="intensity_bits"):
+        read_image(tmp_path / "i.tif", Intensity(bits=10))
+
+
 def _turned_back(number: int) -> np.ndarray:
     """Store GREY so that orientation `number` shows it upright (the inverse of each turn)."""
     turns = {6: lambda a: np.rot90(a, 1), 8: lambda a: np.rot90(a, -1), 5: np.transpose}

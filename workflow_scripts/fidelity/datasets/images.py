@@ -98,6 +98,13 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
+# Where an image uses next to nothing of the range that its file declares.
+CONTRAST_REMEDY = (
+    "Set intensity_bits for the data set (12 if no image has a value above 4095), or"
+    " intensity: percentile"
+)
+
+
 def read_image(path: str | Path, intensity: Intensity = FULL) -> np.ndarray:
     """Read an image file as grey values; see `decode_image`."""
     return decode_image(read_bytes(path), path, intensity)
@@ -136,7 +143,8 @@ def decode_image(
         IntensityError: the file does not declare a range, or uses next to nothing of it.
     """
     if is_dicom(data) or Path(path).suffix.lower() in DICOM_SUFFIXES:
-        return _scaled(*_decode_dicom(data, path, findings), path, intensity)
+        found = _decode_dicom(data, path, findings)
+        return _scaled(*found, path, intensity, "Set intensity: percentile")
     decoded = decode(data, path)
     findings = Findings() if findings is None else findings
     _note_turned(decoded, findings.notes)
@@ -152,8 +160,16 @@ def decode_image(
         pixels = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_BGR2GRAY)
     if intensity.mode == "full" and pixels.dtype == np.uint8:
         return pixels
+    if decoded.inverted and intensity.bits is not None and pixels.dtype == np.uint16:
+        pixels = _inverted_within(pixels, intensity.bits)
     white = _white(pixels, path, intensity, findings) if intensity.mode == "full" else None
     return _scaled(pixels, 0.0, white, None, path, intensity)
+
+
+def _inverted_within(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Turn values round within so many bits that were turned round within 16."""
+    stored, white = np.iinfo(pixels.dtype).max - pixels, 2**bits - 1
+    return white - stored if stored.max() <= white else pixels
 
 
 def _white(
@@ -232,6 +248,7 @@ def _scaled(
     padding: np.ndarray | None,
     path: str | Path,
     intensity: Intensity,
+    remedy: str = CONTRAST_REMEDY,
 ) -> np.ndarray:
     """Scale values linearly so that black becomes 0 and white 255; beyond them, clip."""
     values = pixels.astype(np.float64)
@@ -257,8 +274,7 @@ def _scaled(
             " would leave it next to no contrast",
             file=path,
             field="intensity",
-            remedy="Set intensity_bits for the data set (12 if no image has a value above 4095), or"
-            " intensity: percentile",
+            remedy=remedy,
         )
     scaled = np.clip((values - black) * 255.0 / (white - black), 0, 255)
     if padding is not None:

@@ -35,6 +35,8 @@ class Pixels:
         index: (H, W) uint8, the places in the palette; None in files without one.
         turned: the file has an orientation tag other than upright, which was applied.
         format: a name of MASK_FORMATS.
+        inverted: the file has white as zero, and its values were turned round within the range of
+            their type.
     """
 
     values: np.ndarray
@@ -42,6 +44,7 @@ class Pixels:
     index: np.ndarray | None = None
     turned: bool = False
     format: str = "PNG"
+    inverted: bool = False
 
     def grey(self) -> np.ndarray | None:
         """Give the grey values (H, W); None if the image is in colour."""
@@ -95,14 +98,15 @@ def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pix
         raise InputError(
             "the image is damaged or cut off", file=path, remedy="Copy or export it again"
         ) from error
-    if header.white_is_zero and values.dtype != np.uint8:
+    inverted = header.white_is_zero and values.dtype != np.uint8
+    if inverted:
         values = _inverted(values)
     layers = (values, alpha, index)
     # Both libraries apply the tag of a TIFF file themselves, and no other file's.
     if header.orientation != 1 and header.format != "TIFF":
         layers = tuple(None if layer is None else _upright(layer, header) for layer in layers)
     values, alpha, index = layers
-    return Pixels(values, alpha, index, header.orientation != 1, header.format)
+    return Pixels(values, alpha, index, header.orientation != 1, header.format, inverted)
 
 
 def _read_header(data: bytes, path: object, formats: tuple[str, ...]) -> _Header:
