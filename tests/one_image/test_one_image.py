@@ -64,6 +64,8 @@ def project(tmp_path_factory):
     labels = {name: name for name in CLASSES}
     (small / "classes.json").write_text(json.dumps({"classes": CLASSES, "labels": labels}))
     (folder / "study.yaml").write_text(yaml.safe_dump(CONFIG))
+    lung = {"explainers": {"lung": CONFIG["explainers"]["lung"]}}
+    (folder / "bare.yaml").write_text(yaml.safe_dump({**CONFIG, "classifiers": {}, **lung}))
     return folder
 
 
@@ -236,7 +238,7 @@ def test_the_script_writes_and_prints(project, image, monkeypatch, capsys):
         ({"config": "nothing.yaml"}, "CONFIG="),
         ({"image": "nothing.png"}, "does not exist"),
         ({"image": "study.yaml"}, "not a readable image"),
-        ({"overrides": ["classifiers={}"], "explainer": "lung"}, "needs a classifier"),
+        ({"config": "bare.yaml", "explainer": "lung"}, "has no classifier. Add one"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

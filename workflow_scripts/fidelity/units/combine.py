@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.datasets.registry import GENERATORS
 from fidelity.errors import InputError
 from fidelity.settings import expand_classifiers
 from fidelity.units.unit import INDEX, Unit, read_unit
@@ -105,7 +106,9 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     """
     beside = {"dataset", "plugin_files"}
     config = {key: value for key, value in units[0].shared.items() if key not in beside}
-    config["datasets"] = {unit.dataset: unit.shared["dataset"] for unit in reversed(units)}
+    config["datasets"] = {
+        unit.dataset: _without_files(unit.shared["dataset"]) for unit in reversed(units)
+    }
     config["classifiers"] = {
         base: entry for unit in reversed(units) for base, entry in unit.own.items()
     }
@@ -113,6 +116,11 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     present = {unit.name for unit in units}
     config["only_classifiers"] = [name for name in trained if name in present]
     return config
+
+
+def _without_files(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a data set a root where the config wants one; no file below it is read."""
+    return dict(entry) if entry["source"] in GENERATORS else {**entry, "root": "."}
 
 
 def _differences(one: Any, other: Any, path: str) -> Iterator[str]:
