@@ -159,9 +159,9 @@ MISTAKES = [
         (("binarizations", "fixed50", "threshold"), value, message)
         for value, message in (
             ({"COVID-19": 0.5, "Non-COVID": 1.0}, r"fixed50\.threshold.*1\.0"),
-            ({"COVID-19": 0.5, "Non-Covid": 0.6}, r"'Non-Covid' is no anno.*'Non-COVID'"),
+            ({"COVID-19": 0.5, "Non-Covid": 0.6}, r"'Non-Covid' is not an anno.*'Non-COVID'"),
             ({"COVID-19": 0.5}, r"'Non-COVID' has no threshold, and datasets\.demo"),
-            ({"COVID-19": 0.5, "Non-COVID": 0.5, "Normal": 0.5}, r"'Normal' is no annotated"),
+            ({"COVID-19": 0.5, "Non-COVID": 0.5, "Normal": 0.5}, r"'Normal' is not an annotated"),
             ({"COVID-19": 0.5, True: 0.5}, r"fixed50\.threshold.*True is not text.*quotes"),
             ({}, r"fixed50\.threshold"),
         )

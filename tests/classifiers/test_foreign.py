@@ -387,7 +387,7 @@ def test_outputs_that_are_no_logits(tmp_path, end, outputs, kind):
     if kind is None:
         found = read(None)
         expected = own.softmax(1) if outputs > 1 else torch.cat([-own, own], 1).sigmoid()
-        with pytest.raises(InputError, match="are no probabilities"):
+        with pytest.raises(InputError, match="are not probabilities"):
             read("probabilities")
     else:
         with pytest.raises(InputError, match=f"ends in {kind}.*output_values: probabilities"):

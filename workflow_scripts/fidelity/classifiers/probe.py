@@ -89,7 +89,7 @@ def check_outputs_are(
         )
     if output_values == "probabilities" and found is None:
         raise InputError(
-            "the network's outputs are no probabilities: some are outside [0, 1], or all images"
+            "the network's outputs are not probabilities: some are outside [0, 1], or all images"
             " have the same",
             file=file,
             field="output_values",

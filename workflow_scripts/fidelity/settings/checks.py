@@ -375,7 +375,7 @@ def _check_mask_values(key: str, settings: dict[str, Any], source: str) -> None:
         field = f"datasets.{key}.mask_values.{name}"
         if name not in known:
             raise InputError(
-                f"{name!r} is no annotated class",
+                f"{name!r} is not an annotated class",
                 file=source,
                 field=field,
                 remedy=suggestion(name, known),

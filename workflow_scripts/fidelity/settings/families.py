@@ -37,7 +37,7 @@ def fill_families(config: dict[str, Any], source: str) -> None:
             family = stated_family(tree)
             if family is not None and family not in FAMILY_ORDER:
                 raise InputError(
-                    f"{family!r} is no family of explainers",
+                    f"{family!r} is not a family of explainers",
                     file=path,
                     field="family",
                     remedy=suggestion(family, FAMILY_ORDER),

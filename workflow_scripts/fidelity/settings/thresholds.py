@@ -17,7 +17,7 @@ def check_thresholds(config: dict[str, Any], source: str) -> None:
         source: the config file, for errors.
 
     Raises:
-        InputError: a name is no annotated class of any data set, or an annotated class has no
+        InputError: a name is not an annotated class of any data set, or an annotated class has no
             threshold.
     """
     classes = {
@@ -44,7 +44,7 @@ def check_thresholds(config: dict[str, Any], source: str) -> None:
                 cls = canonical(written) if chexpert and written not in classes else written
                 if cls not in classes:
                     raise InputError(
-                        f"{written!r} is no annotated class",
+                        f"{written!r} is not an annotated class",
                         file=source,
                         field=field,
                         remedy=suggestion(written, classes, "Annotated classes"),
