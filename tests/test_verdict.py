@@ -460,7 +460,7 @@ def test_below_chance_the_order_that_fits_is_named_for_the_config():
     chapter = judged(*rated(0.02, 0.0, 0.05), orders=order)
     assert chapter.quality["fitting_order"] == ["COVID-19", "Normal"]
     assert "`classes: [COVID-19, Normal]`" in chapter.headline[0].text
-    # Above chance the order is not asked for.
+    # Above chance, the verdict does not ask for the order.
     fine = judged(*rated(0.9, 0.8, 0.95), orders=order)
     assert fine.quality["fitting_order"] == []
 

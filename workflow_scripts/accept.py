@@ -4,12 +4,10 @@ Results are kept although the code that computed them has changed. Settings, inp
 be as they were. What was accepted is listed beside the tables and in provenance.json.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
-from fidelity.errors import InputError
 from fidelity.provenance.accept import accept
+from fidelity.settings.command import run
 from fidelity.settings.reading import load_file, parse_overrides
 
 SNAKEFILE = Path(__file__).resolve().parents[1] / "Snakefile"
@@ -40,12 +38,4 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config")
-    parser.add_argument("targets", nargs="*", metavar="TARGET")
-    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
-    arguments = parser.parse_args()
-    try:
-        main(arguments.config, arguments.overrides, arguments.targets)
-    except InputError as error:
-        sys.exit(str(error))
+    run(main, __doc__, targets=True)

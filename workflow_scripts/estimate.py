@@ -3,12 +3,9 @@
 Not a rule: it asks Snakemake for the number of jobs and times one case per explainer itself.
 """
 
-import argparse
-import sys
-
 from fidelity.dry_run import jobs_left
-from fidelity.errors import InputError
 from fidelity.estimate import START_SECONDS, Cost, estimate
+from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
 
 
@@ -37,11 +34,4 @@ def main(config: str, overrides: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config")
-    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
-    arguments = parser.parse_args()
-    try:
-        main(arguments.config, arguments.overrides)
-    except InputError as error:
-        sys.exit(str(error))
+    run(main, __doc__)

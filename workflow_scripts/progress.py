@@ -5,14 +5,13 @@ Called by `make progress CONFIG=…`.
 Not a rule: it reads what lies in results/, in any terminal, while Snakemake works or after.
 """
 
-import argparse
-import sys
 import time
 from pathlib import Path
 
 from fidelity import settings
 from fidelity.dry_run import jobs_left
 from fidelity.errors import InputError
+from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
 from fidelity.study_progress import states
 from fidelity.training_progress import training_line
@@ -73,11 +72,4 @@ def main(config: str, overrides: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config")
-    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
-    arguments = parser.parse_args()
-    try:
-        main(arguments.config, arguments.overrides)
-    except InputError as error:
-        sys.exit(str(error))
+    run(main, __doc__)

@@ -132,7 +132,7 @@ def test_auto_gives_grad_cam_as_by_hand_for_each_image_of_a_batch(name):
 
 
 def test_a_network_whose_patches_reach_no_logit_is_refused_with_another_method():
-    """TNT: inner patches stand in the axis of the images, outer ones end at the class token."""
+    """TNT: inner patches are on the axis of the images; outer ones end at the class token."""
     tnt = classifier_of(
         lambda: TNT(
             patch_size=8,

@@ -93,7 +93,7 @@ def test_three_classes_turned_round_and_an_output_that_no_class_has():
 
 @pytest.mark.parametrize("n", [60, 2000])
 def test_two_of_three_classes_that_are_swapped_are_noticed(n):
-    """Their macro AUC is near .5: no class order would be asked for by the status alone."""
+    """Their macro AUC is near .5, so the status alone would not ask for the class order."""
     truth, scores = well_told(n, 3, np.random.default_rng(1), 2)
     names = ["a", "b", "c"]
     found, _ = judged(truth, scores[:, [0, 2, 1]], names, outputs=names)
@@ -116,7 +116,7 @@ def test_labels_that_do_not_exclude_each_other_are_assigned_by_auc():
     assert fits == [1, 0]
     known = ~np.isnan(truth[:, 0])
     assert aucs[0, 0] == pytest.approx(metrics.roc_auc_score(truth[known, 0], scores[known, 1]))
-    # Inverted: each label is told, but as its absence; no other order helps.
+    # Inverted: each output predicts the absence of its label, so no other order helps.
     upside_down, _ = judged(truth, 1 - scores, ["a", "b"], "multilabel", outputs=["a", "b"])
     assert upside_down.status == "below_chance"
     assert upside_down.measures["balanced_accuracy"].chance == 0.5

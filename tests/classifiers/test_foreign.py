@@ -76,7 +76,7 @@ class Wrapper(nn.Module):
 
 
 class Headless(nn.Module):
-    """A network whose head stands beside its body."""
+    """A network with the head next to the body."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -434,7 +434,7 @@ def test_weights_for_images_of_another_size(tmp_path):
 
 
 def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
-    """The check names the data set's classes, outputs that are no logits, and the size to write."""
+    """The check names the classes, reports outputs that are not logits, and gives the size."""
     torch.save(net.state_dict(), tmp_path / "net.pt")
     (tmp_path / "cases.csv").write_text(
         "case,image,split,label\n1,1.png,test,ill\n2,2.png,test,ok\n"

@@ -103,7 +103,7 @@ def test_chexpert_in_the_batches_that_it_is_downloaded_in(tmp_path, inner):
     found = {c.case: (root / c.image).read_bytes() for c in chexlocalize.find_cases(root, kinds)}
     assert len(found) == 14
     assert found == expected
-    # Tens of thousands of patients are no place to look for tables.
+    # Tables are not searched for in tens of thousands of patient folders.
     assert not [path for path in _files(root, 3) if "patient" in str(path)]
 
 

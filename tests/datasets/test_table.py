@@ -263,7 +263,7 @@ def test_labels_that_differ_in_case_or_spaces_are_merged_with_their_masks_or_ref
     # Two classes that `labels` writes in two ways are as wrong.
     with pytest.raises(InputError, match="differ only in upper and lower case"):
         index_cases("table", root, {**merged, "labels": {"nod ule": "X", "Effusion": "x"}})
-    # One that is left out is no second class.
+    # A label that is left out does not count as a second class.
     assert index_cases("table", root, {**SETTINGS, "labels": {"nod ule": None}})
 
 

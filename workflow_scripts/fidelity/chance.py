@@ -28,7 +28,7 @@ class Measure:
         value: nan where it is undefined.
         low: lower bound of its interval; nan if there is none.
         high: upper bound.
-        chance: nan if chance is no fixed number.
+        chance: nan if the measure has no fixed chance level.
     """
 
     value: float
@@ -185,7 +185,7 @@ def _below(measure: Measure) -> bool:
 
 
 def _moved(rows: pd.DataFrame) -> set[str]:
-    """Name the classes of which another output fits better."""
+    """Name the classes that another output fits better."""
     return set(rows.loc[rows["class"] != rows["fitting_class"], "class"])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fidelity.files import atomic_path
+from fidelity.files import all_but_newest, atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,6 @@ DAMAGE = (
     ValueError,
     pickle.UnpicklingError,
 )
-
 
 # States of one training that are kept: a try of other settings costs no finished epoch.
 BOUND = 2
@@ -88,8 +87,7 @@ class EpochStore:
         torch.save(content, buffer)
         with atomic_path(self.path) as temporary:
             temporary.write_bytes(buffer.getbuffer())
-        newest = sorted(self._states(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in newest[BOUND:]:
+        for path in all_but_newest(self._states(), BOUND):
             path.unlink(missing_ok=True)
 
     def clear(self) -> None:

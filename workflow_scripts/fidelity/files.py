@@ -109,6 +109,11 @@ def _remove_litter(folder: Path) -> None:
                 path.unlink()
 
 
+def all_but_newest(paths: Iterable[Path], kept: int) -> list[Path]:
+    """List the files or folders that are older than the `kept` newest ones."""
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)[kept:]
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_path(path) as temporary:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity import counting
-from fidelity.files import MARK, atomic_path, content_hash
+from fidelity.files import MARK, all_but_newest, atomic_path, content_hash
 
 FOLDER = ".kept"
 NOTE = "kept.json"
@@ -144,9 +144,9 @@ def _took(seconds: float) -> dict[str, float]:
 def _drop_oldest(store: Path) -> None:
     """Remove what is beyond the bound, and what killed jobs have left."""
     with suppress(OSError):  # another job may be at it
-        found = sorted(store.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        found = list(store.iterdir())
         whole = [path for path in found if not path.name.endswith(MARK)]
         own = f".{os.getpid()}.{MARK}"
         left = [path for path in found if path.name.endswith(MARK) and not path.name.endswith(own)]
-        for path in [*whole[BOUND:], *left]:
+        for path in [*all_but_newest(whole, BOUND), *left]:
             shutil.rmtree(path, ignore_errors=True)

@@ -187,7 +187,7 @@ def check_encoding(rle: Any, path: object, field: str) -> RLE:
         The encoding with compressed counts; these may still be damaged, see `decode`.
 
     Raises:
-        InputError: size or counts are no such thing, or uncompressed run lengths do not fill the
+        InputError: size or counts are malformed, or uncompressed run lengths do not fill the
             size.
     """
     size = rle.get("size") if isinstance(rle, dict) else None

@@ -25,8 +25,8 @@ from fidelity.errors import InputError
 
 # `depth-1` … `depth-4`.
 DEPTHS = 4
-# `auto` of a network that is no known family: less of its layers before a layer make it a stem, and
-# so many layers are tried.
+# `auto` outside the known families: a layer with a smaller share of the layers before it is part of
+# the stem; so many layers are tried.
 DEEP, TRIED = 0.5, 40
 OTHERS = "Use an explainer that only calls the classifier, such as lime"
 

@@ -1,7 +1,7 @@
 """Proof that a cell of a layer's output answers to the same place of the same image.
 
 What is proven is a property of the architecture. The probe runs on a copy with weights from a fixed
-seed, so the check before training and every later job find the same layer, whatever was learnt.
+seed, so the check before training and every later job find the same layer.
 """
 
 import copy

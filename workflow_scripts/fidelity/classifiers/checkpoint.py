@@ -33,7 +33,7 @@ EXPORT = (
     "Save the weights alone where you trust the file's origin and its classes are installed: "
     "torch.save(model.state_dict(), 'weights.pt')"
 )
-# Packages whose classes stand beside weights, never in place of them: arguments, scores, dates.
+# Packages whose objects are saved next to weights, not instead of them: arguments, scores, dates.
 BESIDE = {
     "addict",
     "argparse",
@@ -222,7 +222,7 @@ def _load(path: Path) -> object:
 
 
 def _shells(path: Path) -> list[tuple[type, str]]:
-    """Give each class that stands beside weights an empty shell of its own."""
+    """Give each class of an object that is saved next to weights its own empty shell."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # not a zip archive, or damaged: torch.load says which

@@ -300,7 +300,7 @@ def raise_misfit(
         unexpected: names of other tensors.
         path: the file.
         architecture: its name.
-        heads: names of tensors whose shape follows the number of outputs; theirs is no misfit.
+        heads: names of tensors whose shape follows the number of outputs; they may differ.
     """
     shapes = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"

@@ -1,7 +1,7 @@
 """A weights file and an architecture: whether they fit, how many outputs there are, which classes.
 
-What a file does not state and a network cannot be asked is asked of the user: a wrong guess (the
-order of the classes) would give wrong numbers without a word.
+What neither the file nor the network states, the user must state. A wrong guess (such as the order
+of the classes) would give wrong numbers without any message.
 """
 
 import logging

@@ -297,7 +297,7 @@ def decode_mask(
     Args:
         data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or GIF file.
         path: named in errors.
-        name: class, or `lung`; None for a mask that is no reference.
+        name: class, or `lung`; None for a mask that is not a reference.
         values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
 

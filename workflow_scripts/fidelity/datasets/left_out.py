@@ -14,7 +14,7 @@ from fidelity.formulas import guard
 
 # Of the schema, for callers that come without the config.
 MAX_UNUSABLE = 0.05
-# One damaged file is no pattern, however small the split.
+# One damaged file does not make a pattern, however small the split is.
 FEWEST = 2
 NO_REFERENCE = "no reference mask"
 COUNT_COLUMNS = ("split", "status", "cause", "n")

@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 
 from fidelity.errors import InputError
+from fidelity.files import all_but_newest
 from fidelity.hdf5 import atomic_hdf5, reading
 from fidelity.maps import MapRecord, read_record, write_record
 
@@ -40,7 +41,7 @@ class PartialStore:
         self.shard, self.fingerprint = folder, fingerprint
         self.folder = folder / fingerprint[:16]
         others = [path for path in folder.glob("*/") if path != self.folder]
-        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-OTHERS]:
+        for path in all_but_newest(others, OTHERS):
             shutil.rmtree(path, ignore_errors=True)
 
     def save(self, index: int, records: Sequence[MapRecord]) -> None:

@@ -53,7 +53,9 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
         # An instance below the score still says that the image was looked at, and its size.
         score = entry.get("score")
         if score is not None and type(score) not in (int, float):
-            raise InputError("has a score that is no number", file=path, field=field, remedy=REMEDY)
+            raise InputError(
+                "has a score that is not a number", file=path, field=field, remedy=REMEDY
+            )
         kept = score is None or score >= min_score
         instances[image][category].append(encoding if kept else _empty(encoding["size"]))
     categories = {*names, *(category for found in instances.values() for category in found)}
