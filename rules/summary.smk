@@ -95,6 +95,7 @@ rule summary_over_datasets:
         families=FAMILIES,
         metric=cfg["statistics"]["primary"],
         binarization=PRIMARY_BINARIZATION,
+        least_accuracy=cfg["statistics"]["least_accuracy"],
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(
             "chance",

@@ -198,7 +198,7 @@ def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tm
     mixed_model_script.main(*arguments, classification=rated)
     good = pd.read_csv(output)
     assert good["n"].max() * 2 == both["n"].max()
-    assert good["note"].str.contains("left out, no better than chance: net").all()
+    assert good["note"].str.contains("left out, no conclusion is drawn from them: net").all()
 
 
 def test_infinite_differences_are_explained(results):
@@ -302,6 +302,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
         {"demo": {"source": "phantom", "input": "lung_masked"}},
         "iou",
         "fixed50",
+        None,
         {},
         80,
         *map(str, outputs),

@@ -62,7 +62,7 @@ def main(
         else None
     )
     orders = tables.read_results(class_order, CLASS_ORDER_NUMBERS) if class_order else None
-    quality = qualities(classified, orders)
+    quality = qualities(classified, orders, statistics.get("least_accuracy"))
     useless = {name for (_, name), found in quality.items() if not found.concludes}
     laid_out = tables.localization_tables(
         scored,

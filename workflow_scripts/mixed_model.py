@@ -31,11 +31,12 @@ def main(
         families: explainer → perturbation, cam, gradient, null or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
         output: the CSV to write.
-        classification: classification.csv; empty without classifiers. Those that are no better than
-            chance are left out.
+        classification: classification.csv; empty without classifiers. Those of which
+            nothing is concluded are left out.
     """
     rated = read_results(classification, CLASSIFICATION_NUMBERS) if classification else None
-    table = mixed_model(load_scores(scores, combos), statistics, families, bases, useless(rated))
+    left_out = useless(rated, statistics.get("least_accuracy"))
+    table = mixed_model(load_scores(scores, combos), statistics, families, bases, left_out)
     for (split, name), part in table.groupby(["split", "class"], sort=False):
         logging.info("%s, %s: %s", split, name, part["status"].iloc[0])
     write_csv(table, output)

@@ -22,6 +22,7 @@ def main(
     datasets: Mapping[str, Mapping[str, Any]],
     metric: str,
     binarization: str,
+    least_accuracy: float | None,
     families: Mapping[str, str],
     dpi: int,
     localization_table: str,
@@ -38,6 +39,7 @@ def main(
         datasets: data set → its settings, `source` and `input` among them.
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
+        least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
         families: explainer → family, for the looks.
         dpi: resolution of the PNG.
         localization_table: CSV to write.
@@ -50,7 +52,7 @@ def main(
     classified = _joined(classification, tables.CLASSIFICATION_NUMBERS)
     beside = input_table(scored, datasets, metric, binarization)
     write_csv(beside, inputs_table)
-    laid_out = input_tables(beside, datasets, qualities(classified))
+    laid_out = input_tables(beside, datasets, qualities(classified, least_accuracy=least_accuracy))
     write_text(inputs_markdown, tables.to_markdown(laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
@@ -77,6 +79,7 @@ if __name__ == "__main__":
             datasets=snakemake.params.datasets,
             metric=snakemake.params.metric,
             binarization=snakemake.params.binarization,
+            least_accuracy=snakemake.params.least_accuracy,
             families=snakemake.params.families,
             dpi=snakemake.params.dpi,
             localization_table=snakemake.output.localization,

@@ -13,7 +13,7 @@ from fidelity.classifiers.class_order import class_order, fitting_order
 from fidelity.classifiers.evaluate import evaluate
 from fidelity.classifiers.intervals import _aucs, quality_intervals
 from fidelity.statistics.resampling import resampling_weights
-from fidelity.verdict.chance_words import question
+from fidelity.verdict.chance_words import question, withheld
 
 STATISTICS = {"replicates": 500, "alpha": 0.05, "cluster": "patient"}
 
@@ -105,6 +105,25 @@ def test_two_of_three_classes_that_are_swapped_are_noticed(n):
     guessed = well_told(n, 3, np.random.default_rng(3), 0)[1]
     for right in (scores, guessed):
         assert not judged(truth, right, names, outputs=names)[0].asks_for_order
+
+
+def test_a_study_can_ask_for_an_accuracy_of_its_own():
+    truth, scores = well_told(60, 3, np.random.default_rng(1), 2)
+    fine, found = judged(truth, scores, ["a", "b", "c"])
+    accuracy = fine.measures["accuracy"].value
+    assert fine.concludes
+    assert 0.5 < accuracy < 1
+    table = found.classification
+    at, above = (
+        qualities(table, least_accuracy=least)["d", "net"] for least in (accuracy, accuracy + 0.01)
+    )
+    assert at.status == "above_chance"
+    assert (above.status, above.concludes) == ("below_least_accuracy", False)
+    assert useless(table, accuracy + 0.01) == {"net"}
+    assert f"below the {accuracy + 0.01:g} that this study asks for" in withheld("net", above)
+    # Worse than chance says more than the limit.
+    swapped = judged(truth, scores[:, [1, 2, 0]], ["a", "b", "c"])[1].classification
+    assert qualities(swapped, least_accuracy=0.9)["d", "net"].status == "below_chance"
 
 
 def test_labels_that_do_not_exclude_each_other_are_assigned_by_auc():

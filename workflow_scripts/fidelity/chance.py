@@ -13,7 +13,9 @@ import yaml
 
 from fidelity.summary import keep_test_split
 
-Status = Literal["above_chance", "no_better_than_chance", "below_chance", "unknown"]
+Status = Literal[
+    "above_chance", "below_least_accuracy", "no_better_than_chance", "below_chance", "unknown"
+]
 
 # Recalls of 1/3 do not add up to 1 exactly: a bound this close to chance is chance.
 ROUNDING = 1e-9
@@ -45,6 +47,7 @@ class Quality:
         status: `below_chance`: the upper bound of macro AUC or balanced accuracy is below chance.
             `no_better_than_chance`: else, the interval of the macro AUC contains .5. `unknown`: the
             macro AUC has no interval (one class in the split, or one patient with a class).
+            `below_least_accuracy`: none of these, but the accuracy is below the study's own limit.
         measures: those of MEASURES that are defined.
         split: whose cases these are.
         n: images.
@@ -55,6 +58,7 @@ class Quality:
             or all classes that change places are among `worse_classes` (two of three classes that
             were swapped have a macro AUC near .5).
         only_class: the class that every image gets; empty if the classifier tells classes apart.
+        least_accuracy: the study's own limit, if it has set one.
     """
 
     status: Status
@@ -65,6 +69,7 @@ class Quality:
     worse_classes: Mapping[str, Measure]
     fitting_order: tuple[str, ...] = ()
     only_class: str = ""
+    least_accuracy: float | None = None
 
     @property
     def concludes(self) -> bool:
@@ -93,17 +98,21 @@ class Quality:
             "worse_classes": {name: asdict(auc) for name, auc in self.worse_classes.items()},
             "fitting_order": list(self.fitting_order),
             "only_class": self.only_class,
+            "least_accuracy": self.least_accuracy,
         }
 
 
 def qualities(
-    classification: pd.DataFrame | None, orders: pd.DataFrame | None = None
+    classification: pd.DataFrame | None,
+    orders: pd.DataFrame | None = None,
+    least_accuracy: float | None = None,
 ) -> dict[tuple[str, str], Quality]:
     """Judge every classifier of a table.
 
     Args:
         classification: classification.csv, of one data set or several; None without classifiers.
         orders: class_order.csv, for the order that would fit.
+        least_accuracy: `statistics.least_accuracy` of the config.
 
     Returns:
         (dataset, classifier) → its quality on the test split (else on what was evaluated).
@@ -120,7 +129,7 @@ def qualities(
         measures = _measures(overall, "metric", MEASURES)
         if not measures:
             continue
-        status = _status(measures)
+        status = _status(measures, least_accuracy)
         aucs = _measures(rows[rows["metric"] == "auc"], "class", ())
         worse = {name: auc for name, auc in aucs.items() if _below(auc)}
         order: Sequence[str] = ()
@@ -138,13 +147,15 @@ def qualities(
             worse,
             tuple(order),
             _only_class(rows) if "balanced_accuracy" in measures else "",
+            least_accuracy,
         )
     return found
 
 
-def useless(classification: pd.DataFrame | None) -> set[str]:
+def useless(classification: pd.DataFrame | None, least_accuracy: float | None = None) -> set[str]:
     """Name the classifiers of one data set from which no conclusion is drawn."""
-    return {name for (_, name), found in qualities(classification).items() if not found.concludes}
+    found = qualities(classification, least_accuracy=least_accuracy)
+    return {name for (_, name), quality in found.items() if not quality.concludes}
 
 
 def _measures(rows: pd.DataFrame, by: str, order: Sequence[str]) -> dict[str, Measure]:
@@ -158,15 +169,19 @@ def _measures(rows: pd.DataFrame, by: str, order: Sequence[str]) -> dict[str, Me
     return {name: found[name] for name in order if name in found} if order else found
 
 
-def _status(measures: Mapping[str, Measure]) -> Status:
+def _status(measures: Mapping[str, Measure], least_accuracy: float | None) -> Status:
     auc = measures.get("macro_auc")
     if any(
         _below(measures[name]) for name in ("macro_auc", "balanced_accuracy") if name in measures
     ):
         return "below_chance"
-    if auc is None or np.isnan(auc.low):
-        return "unknown"
-    return "above_chance" if auc.low > auc.chance else "no_better_than_chance"
+    tested = auc is not None and not np.isnan(auc.low)
+    if tested and auc.low <= auc.chance:
+        return "no_better_than_chance"
+    accuracy = measures.get("accuracy")
+    if least_accuracy is not None and accuracy is not None and accuracy.value < least_accuracy:
+        return "below_least_accuracy"
+    return "above_chance" if tested else "unknown"
 
 
 def _only_class(rows: pd.DataFrame) -> str:

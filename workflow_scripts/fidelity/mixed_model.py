@@ -51,8 +51,7 @@ def mixed_model(
         families: explainer → family; null baselines and ceilings are left out unless only they
             exist.
         bases: classifier → its key in the config: training seeds of a classifier are pooled.
-        useless: classifiers no better than chance, of which nothing is concluded: left out, and
-            named in `note`.
+        useless: classifiers of which nothing is concluded: left out, and named in `note`.
 
     Returns:
         The table mixed_model.csv, one fit per data set, split and class, under the default
@@ -131,4 +130,4 @@ def _pooled(rows: pd.DataFrame, bases: Mapping[str, str]) -> str:
 
 
 def _left_out(names: list[str]) -> str:
-    return f"left out, no better than chance: {', '.join(names)}" if names else ""
+    return f"left out, no conclusion is drawn from them: {', '.join(names)}" if names else ""

@@ -220,8 +220,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         return
     if bad := [other for other in trained if other in evidence.useless]:
         yield Sentence(
-            f"No conclusion is drawn from {listed(bad)}: these trainings are not shown to be "
-            "better than chance. What follows leaves them out.",
+            f"No conclusion is drawn from {listed(bad)}: their chapters say why. What follows "
+            "leaves them out.",
             "warning",
             "",
             {"useless": bad},

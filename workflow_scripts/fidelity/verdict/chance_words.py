@@ -36,11 +36,16 @@ def question(name: str, quality: Quality) -> str:
 
 def withheld(name: str, quality: Quality) -> str:
     """Say that no conclusion is drawn from a classifier, and why."""
-    why = (
-        "it is below chance"
-        if quality.status == "below_chance"
-        else f"it is not shown to be better than chance ({shown(quality)})"
-    )
+    if quality.status == "below_chance":
+        why = "it is below chance"
+    elif quality.status == "below_least_accuracy":
+        accuracy = measure_text("accuracy", quality.measures["accuracy"])
+        why = (
+            f"its {accuracy} on the {quality.split} split is below the {quality.least_accuracy:g} "
+            f"that this study asks for ({size_text(quality)})"
+        )
+    else:
+        why = f"it is not shown to be better than chance ({shown(quality)})"
     return f"No conclusion about explainers is drawn from {name}: {why}."
 
 

@@ -161,7 +161,7 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
         One per data set and classifier, in the order of localization.csv.
     """
     found = []
-    rated = qualities(tables.classification, tables.orders)
+    rated = qualities(tables.classification, tables.orders, study.statistics.get("least_accuracy"))
     shown = keep_test_split(tables.localization)
     compared = keep_test_split(tables.comparisons)
     faithful = None if tables.faithfulness is None else keep_test_split(tables.faithfulness)
