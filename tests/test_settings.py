@@ -463,6 +463,28 @@ def test_the_seed_study_and_the_fair_one_keep_their_rules():
     assert [stage["learning_rate"] for stage in stages] == [1e-3, 5e-4, 1e-5]
 
 
+def test_the_three_configs_of_the_full_study_agree_in_all_that_they_share():
+    full, masked, hundred = (
+        settings.load(yaml.safe_load((ROOT / "config" / name).read_text()), check_files=False)
+        for name in ("full_study.yaml", "full_study_masked.yaml", "full_study_hundred.yaml")
+    )
+    own = {"datasets", "only_classifiers"}
+    assert {k: v for k, v in full.items() if k not in own} == {
+        k: v for k, v in masked.items() if k not in own
+    }
+    assert {**full["datasets"]["covid_full"], "input": "lung_masked"} == masked["datasets"][
+        "covid_masked"
+    ]
+    own = {"datasets", "classifiers", "explainers", "faithfulness", "sanity"}
+    assert {k: v for k, v in full.items() if k not in own} == {
+        k: v for k, v in hundred.items() if k not in own
+    }
+    assert set(hundred["classifiers"]) == set(masked["only_classifiers"])
+    shared = full["explainers"].keys() & hundred["explainers"].keys()
+    assert {"lime", "gradcam", "gradcam_depth3", "random_lime"} <= shared
+    assert all(full["explainers"][name] == hundred["explainers"][name] for name in shared)
+
+
 def test_checks_need_explainers_that_they_can_be_asked_of(demo):
     assert settings.checked_explainers(settings.load(demo)) == []
     demo["sanity"] = {"cases": 4}
