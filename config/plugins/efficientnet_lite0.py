@@ -59,4 +59,11 @@ def efficientnet_lite0(outputs: int, pretrained: bool = False) -> nn.Module:
 # is a conversion of theirs. One value per channel: their number is the number of channels.
 efficientnet_lite0.mean = (127 / 255,) * 3
 efficientnet_lite0.std = (128 / 255,) * 3
-efficientnet_lite0.cam_layer = "last_activation"
+# The last layer of each size, from early to late; `layer: depth-3` reads the fourth.
+efficientnet_lite0.cam_layers = (
+    "_blocks.0",
+    "_blocks.2",
+    "_blocks.4",
+    "_blocks.10",
+    "last_activation",
+)

@@ -94,6 +94,13 @@ def test_layer_by_name():
     assert cam_layer(classifier_of("resnet18"), "layer3.0.conv1")[0] == "layer3.0.conv1"
 
 
+def test_a_plugin_names_its_layers_from_early_to_late():
+    network = classifier_of("resnet18", 64)
+    network.network.cam_layers = ("layer1", "layer2.0", "layer3")
+    found = [cam_layer(network, name)[0] for name in ("auto", "depth-1", "depth-2", "depth-4")]
+    assert found == ["layer3", "layer1", "layer2.0", "layer3"]
+
+
 def test_too_small_an_image_is_said():
     with pytest.raises(InputError, match="1×1 positions at 32 px"):
         cam_layer(classifier_of("resnet18", 32))

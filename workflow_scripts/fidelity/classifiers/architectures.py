@@ -183,9 +183,9 @@ def _build_plugin(
             remedy="Add it to the function, or set weights: null",
         )
     network = function(outputs, pretrained=pretrained) if takes_pretrained else function(outputs)
-    cam = getattr(function, "cam_layer", None)
-    if cam is not None and isinstance(network, nn.Module):
-        network.cam_layer = cam  # where explainers look first
+    for name in ("cam_layer", "cam_layers"):  # where explainers look first
+        if hasattr(function, name) and isinstance(network, nn.Module):
+            setattr(network, name, getattr(function, name))
     return network
 
 

@@ -98,6 +98,9 @@ class CamLayer:
 
 def candidates(network: nn.Module) -> list[str]:
     """List the layers of a network from early to late; empty for a family that is not known."""
+    own = getattr(network, "cam_layers", None)
+    if isinstance(own, (list, tuple)):
+        return list(own)
     family = _family(network)
     if family is None:
         return []
@@ -145,7 +148,8 @@ def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLaye
             raise InputError(
                 f"the layers of {classifier.architecture} from early to late are not known",
                 field="layer",
-                remedy="Name each layer, one explainer for each",
+                remedy="Name each layer, one explainer for each, or give a plugin's function the "
+                "attribute cam_layers",
             )
         name = known[math.ceil(int(depth.group(1)) * len(known) / DEPTHS) - 1]
     if name not in dict(network.named_modules()) or not name:
