@@ -40,6 +40,8 @@ checkpoint checks:
         checks_of,
     output:
         touch("results/{dataset}/checked"),
+    # Trainings wait for it, and the longest work should start first.
+    priority: 100
     message:
         "Classifiers and imported maps of {wildcards.dataset} are checked"
 

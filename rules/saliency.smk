@@ -13,6 +13,7 @@ rule fit:
         "results/benchmarks/{dataset}/none/{explainer}/fit.tsv"
     wildcard_constraints:
         explainer=any_of(FITTED),
+    priority: 50  # as training: it can take hours, and maps wait for it
     conda:
         ENV
     threads: COMPUTE["threads"]
