@@ -85,7 +85,7 @@ def made(folder, results, name="net-s1", **changed):
         "own": {} if name == "none" else {"net": {"architecture": "resnet18", "seeds": [1, 2]}},
         "shared": {"seed": 1, "statistics": {"alpha": 0.05}, "dataset": {"source": "phantom"}},
         "code": {"explain lime": "abc", "score": "def"},
-        "versions": {"torch": "1"},
+        "place": [0, int(name[-1]) if name[-1].isdigit() else 9],
     }
     paths = [path.relative_to(results).as_posix() for path in results.rglob("*.*")]
     return write_unit(folder / name, results, paths, **given | changed)
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_a_unit_is_said(tmp_path, results):
     for old, new, match in (
         ('"format": 1', '"format": 99', "later version"),
         ('"alpha": 0.05', '"alpha": 0.5', "edited.*|shared"),
-        ('"versions"', '"other"', "versions"),
+        ('"copies"', '"other"', "copies"),
     ):
         index.write_text(text.replace(old, new))
         with pytest.raises(InputError, match=match):
@@ -157,7 +157,7 @@ def test_what_is_wrong_with_a_unit_is_said(tmp_path, results):
     with pytest.raises(InputError, match="cannot be read"):
         write_unit(
             tmp_path / "x", results, ["d/net-s1/training.csv"],
-            name="net-s1", dataset="d", own={}, shared={}, code={}, versions={},
+            name="net-s1", dataset="d", own={}, shared={}, code={},
         )  # fmt: skip
 
 
