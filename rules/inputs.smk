@@ -723,9 +723,8 @@ SANITY_PAIRS = [(c, e) for c in CLASSIFIERS for e in CHECKED]
 # {classifier's key: its training seeds}, where it is trained with several.
 REPEATED = {
     base: names
-    for base in cfg["classifiers"]
-    if len(names := [name for name in TRAINED if BASES[name] == base]) > 1
-    and (RESTORED is None or base in RESTORED["units"])
+    for base, names in settings.repeated(cfg).items()
+    if RESTORED is None or base in RESTORED["units"]
 }
 REPEATED_PAIRS = [
     (base, e)

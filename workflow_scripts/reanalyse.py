@@ -74,9 +74,9 @@ def mark(output: Path, units: Sequence[Unit]) -> None:
     write_text(output / RESTORED, json.dumps(names, ensure_ascii=False) + "\n")
 
 
-def command(config: Path, output: Path, cores: str, *arguments: str) -> list[str]:
-    """Give the command that analyses one group of units."""
-    words = [sys.executable, "-m", "snakemake", "reanalysis", "--cores", cores, *arguments]
+def command(config: Path, output: Path, cores: str, targets: Sequence[str] = ()) -> list[str]:
+    """Give the command that analyses one group of units, to the end or as far as named results."""
+    words = [sys.executable, "-m", "snakemake", *(targets or ["reanalysis"]), "--cores", cores]
     words += ["--snakefile", str(PROJECT / "Snakefile"), "--directory", str(output)]
     words += ["--workflow-profile", str(PROJECT / "profiles" / "default")]
     return [*words, "--configfile", str(config), "--allowed-rules", *RULES]
@@ -167,13 +167,18 @@ def main() -> int:
     parser.add_argument(
         "--accept", action="store_true", help="take units that do not agree with each other"
     )
+    parser.add_argument(
+        "--targets", nargs="*", default=[], help="results to make instead of all, from results/ on"
+    )
     arguments = parser.parse_args()
     output = arguments.output.resolve()
     try:
         analysed = prepare(arguments.study, output, arguments.accept)
         for config, group in analysed:
             mark(output, group)
-            code = subprocess.run(command(config, output, arguments.cores), check=False).returncode
+            own = [t for t in arguments.targets if t.split("/")[1] in by_dataset(group)]
+            words = command(config, output, arguments.cores, own)
+            code = subprocess.run(words, check=False).returncode
             if code:
                 return code
             write_costs(output, group)
