@@ -26,9 +26,9 @@ from fidelity.explainers.registry import (
 )
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate
-from fidelity.provenance import made_of, privacy, records
+from fidelity.provenance import made_of, records
 from fidelity.settings import reading
-from fidelity.units import analysis
+from fidelity.units import analysis, entries
 
 CONFIG_FILES = (
     ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"

@@ -26,10 +26,6 @@ INDEX_KEYS = (
 )
 
 
-# Keys that say where the files come from, not which cases they hold.
-ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
-
-
 PREPARE_KEYS = (
     "input",
     "image_size",
@@ -88,7 +84,7 @@ def acquisition(dataset):
     if where is not None:
         # However the path is written, and wherever the project is moved together with it.
         key = "root" if found.get("root") is not None else "archive"
-        others = ORIGIN_KEYS - {key}
+        others = entries.ORIGIN_KEYS - {key}
         found = {k: v for k, v in found.items() if k not in others}
         found[key] = os.path.relpath(where.resolve())
     elif not found.get("download"):
@@ -98,7 +94,7 @@ def acquisition(dataset):
 
 def index_settings(dataset):
     """What the list of cases depends on beside the files."""
-    own = settings.own_keys(DATASETS[dataset]["source"]) - ORIGIN_KEYS
+    own = settings.own_keys(DATASETS[dataset]["source"]) - entries.ORIGIN_KEYS
     return {
         **subset(dataset, {*INDEX_KEYS, *own}),
         "explained": cfg["explain"]["splits"],
@@ -909,56 +905,7 @@ def results_of_unit(w):
     return found
 
 
-# Data sets of which a unit holds masks and scores are STUDIES; the others have classifiers alone.
 UNITS = [analysis.NONE, *CLASSIFIERS, *REPEATED]
-# {path in a unit: the plugin's file}
-PACKED_PLUGINS = {
-    f"plugins/{number}-{Path(path).name}": path
-    for number, path in enumerate(cfg["plugins"])
-}
-
-
-def own_entries(w):
-    """The config entries that only this unit depends on."""
-    bases = {BASES.get(w.unit, w.unit)} - {analysis.NONE}
-    return hidden({base: cfg["classifiers"][base] for base in bases})
-
-
-def place_of_unit(w):
-    """Where data set and classifier are in the config, which orders the tables."""
-    names = list(cfg["classifiers"])
-    base = BASES.get(w.unit, w.unit)
-    return [
-        list(DATASETS).index(w.dataset),
-        names.index(base) if base in names else len(names),
-    ]
-
-
-def shared_entries(dataset):
-    """The config entries that all units of a data set depend on, wherever its files are."""
-    without = {"classifiers", "only_classifiers", "data_root", "datasets", "figures"}
-
-    def entry_of(name):
-        entry = DATASETS[name]
-        return {key: entry[key] for key in entry if key not in ORIGIN_KEYS}
-
-    source = LUNGS_FROM.get(dataset)
-    return hidden(
-        {
-            **{key: value for key, value in cfg.items() if key not in without},
-            "plugins": list(PACKED_PLUGINS),
-            "dataset": entry_of(dataset),
-            "lung_source": {source: entry_of(source)} if source else {},
-            "plugin_files": {
-                name: digests.file_digest(path) for name, path in PACKED_PLUGINS.items()
-            },
-        }
-    )
-
-
-def hidden(entries):
-    """Entries without paths outside of the project, as units leave the machine."""
-    return privacy.without_places(entries, Path.cwd())
 
 
 def jobs_wanted(dataset):

@@ -17,12 +17,12 @@ rule unit:
         runtime=minutes(30),
     params:
         paths=results_of_unit,
-        own=own_entries,
-        shared=lambda w: shared_entries(w.dataset),
+        own=lambda w: entries.own_entries(cfg, w.unit),
+        shared=lambda w: entries.shared_entries(cfg, w.dataset),
         code=code_of_unit,
-        plugins=PACKED_PLUGINS,
+        plugins=entries.packed_plugins(cfg),
         # Params that look at `input` trigger no rerun: another classifier in the config changes these.
-        place=lambda w, input: place_of_unit(w),
+        place=lambda w, input: entries.place_of(cfg, w.dataset, w.unit),
         patterns=lambda w, input: unit_benchmarks(),
         wanted=lambda w, input: jobs_wanted(w.dataset),
         digest=digests.module_digest("units.origin", "units.unit", "units.tables"),

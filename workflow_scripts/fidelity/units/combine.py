@@ -40,7 +40,7 @@ def find_units(folder: Path) -> list[Unit]:
                 remedy=f"Remove this folder or {seen[key].folder}",
             )
         seen[key] = unit
-    found = sorted(seen.values(), key=lambda unit: (*unit.place, unit.dataset, unit.name))
+    found = sorted(seen.values(), key=_order)
     for dataset, units in by_dataset(found).items():
         if all(unit.name != NONE for unit in units):
             raise InputError(
@@ -51,6 +51,11 @@ def find_units(folder: Path) -> list[Unit]:
                 f"copy the folder results/{dataset}/units/{NONE} to the others",
             )
     return found
+
+
+def _order(unit: Unit) -> tuple[int, str, int, str]:
+    first, second = unit.place
+    return first, unit.dataset, second, unit.name
 
 
 def by_dataset(units: Iterable[Unit]) -> dict[str, list[Unit]]:

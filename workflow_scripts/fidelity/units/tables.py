@@ -67,16 +67,12 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
     return found
 
 
-def unpack(
-    packed: Mapping[str, Any], folder: Path, added: Mapping[str, Any] | None = None
-) -> Iterator[tuple[str, pd.DataFrame]]:
+def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """Read the tables of `pack` back.
 
     Args:
         packed: what `pack` returned.
         folder: where the files are.
-        added: columns that this version has and an earlier one had not, with the value that rows of
-            that version mean; a column that a table has stays as it is.
 
     Yields:
         Name and table, in the order of packing.
@@ -96,11 +92,7 @@ def unpack(
                 field=absent[0],
                 remedy="Restore the files of this unit",
             )
-        table = groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
-        for column, value in (added or {}).items():
-            if column not in table.columns:
-                table[column] = value
-        yield name, table
+        yield name, groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
 
 
 def _starts(table: pd.DataFrame, rows: int) -> Sequence[int]:

@@ -11,15 +11,26 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from fidelity.errors import InputError
-from fidelity.files import atomic_path, read_json, read_parquet, write_parquet, write_text
+from fidelity.files import (
+    atomic_path,
+    read_csv,
+    read_json,
+    read_parquet,
+    write_csv,
+    write_parquet,
+    write_text,
+)
 from fidelity.units.tables import pack, unpack
 
 FORMAT = 1
 INDEX = "unit.json"
 COST = "cost.csv"
-# Columns of tables that later formats have: {format: {column: value that earlier rows mean}}.
-ADDED: dict[int, dict[str, Any]] = {}
+# Columns that tables got later: {format: {kind of table: {column: value that earlier rows mean}}}.
+# The kind is the file's name, or the folder's where files are named after explainers.
+ADDED: dict[int, dict[str, dict[str, Any]]] = {}
 # Result folders of which the tables are named after explainers, not after what they hold.
 FOLDERS = ("faithfulness", "known_truth", "repeatability")
 
@@ -177,12 +188,10 @@ def restore(unit: Unit, results: Path) -> None:
     Raises:
         InputError: a file is missing or damaged, or the disk is full.
     """
-    added = {
-        column: value
-        for number, columns in ADDED.items()
-        if number > unit.format
-        for column, value in columns.items()
-    }
+    added: dict[str, dict[str, Any]] = {}
+    for number, kinds in sorted(ADDED.items()):
+        for kind, columns in kinds.items() if number > unit.format else ():
+            added[kind] = {**added.get(kind, {}), **columns}
     tables = [name for packed in unit.tables.values() for name, _ in packed["tables"]]
     for path in [*unit.copies, *tables, *unit.plugins]:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
@@ -192,10 +201,14 @@ def restore(unit: Unit, results: Path) -> None:
                 remedy="Restore the files of this unit",
             )
     for packed in unit.tables.values():
-        for path, table in unpack(packed, unit.folder, added):
-            write_parquet(table, results / path)
+        for path, table in unpack(packed, unit.folder):
+            write_parquet(_with(table, added.get(_kind(path), {})), results / path)
     for path, name in unit.copies.items():
         _extract(unit.folder / name, results / path)
+        if _kind(path) in added:
+            # As text, so that what was there stays as it was written.
+            table = read_csv(results / path, dtype=str, keep_default_na=False)
+            write_csv(_with(table, added[_kind(path)]), results / path)
     for path, name in unit.plugins.items():
         _extract(unit.folder / name, results.parent / path)
 
@@ -206,6 +219,17 @@ def _group(path: str) -> str:
     if name == "scores.parquet":
         return f"scores-{folders[-3]}"
     return folders[0] if folders[0] in FOLDERS else name.removesuffix(".parquet")
+
+
+def _kind(path: str) -> str:
+    """Say what a result file holds, whatever it is of: a key of `ADDED`."""
+    _, *folders, name = PurePosixPath(path).parts
+    return folders[0] if folders and folders[0] in FOLDERS and name != "accuracy.csv" else name
+
+
+def _with(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Add columns that are not there."""
+    return table.assign(**{k: v for k, v in columns.items() if k not in table.columns})
 
 
 def _copy(path: Path, compressed: Path) -> None:
