@@ -16,6 +16,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import reanalyse
+from fidelity.errors import InputError
 from fidelity.units import unit
 from fidelity.units.combine import check_agreement, find_units
 from fidelity.units.unit import digest, restore
@@ -55,6 +57,16 @@ def renamed(source: Path, folder: Path, dataset: str, replicates: int) -> None:
     index["shared"]["statistics"]["replicates"] = replicates
     index["shared_digest"] = digest(index["shared"])
     (folder / unit.INDEX).write_text(json.dumps(index))
+
+
+def test_results_of_a_study_are_never_replaced(tmp_path):
+    (tmp_path / "results/demo").mkdir(parents=True)
+    with pytest.raises(InputError, match="holds results of a study.*OUT="):
+        reanalyse.prepare(SETS[0], tmp_path, accept=False)
+    assert (tmp_path / "results/demo").is_dir()
+    for _ in range(2):
+        reanalyse.prepare(SETS[0], tmp_path / "again", accept=False)
+    assert (tmp_path / "again/results/mine/cases.csv").is_file()
 
 
 @pytest.mark.parametrize("kept", SETS, ids=lambda path: path.name)

@@ -46,8 +46,15 @@ def prepare(study: Path, output: Path, accept: bool) -> list[tuple[Path, list[Un
         Config files, each with the units that are analysed together by it.
 
     Raises:
-        InputError: the units are damaged, or differ and that was not accepted.
+        InputError: the units are damaged, or differ and that was not accepted; or the folder holds
+            results that were not restored from units.
     """
+    if (output / "results").exists() and not (output / RESTORED).exists():
+        raise InputError(
+            "holds results of a study, which a re-analysis would replace",
+            file=output / "results",
+            remedy="Name another folder with OUT=",
+        )
     units = find_units(study)
     for line in check_agreement(units, accept):
         print(f"accepted: {line}", file=sys.stderr)
@@ -58,6 +65,7 @@ def prepare(study: Path, output: Path, accept: bool) -> list[tuple[Path, list[Un
     # Snakemake's notes on earlier results would be compared with the new ones.
     for old in ("results", ".snakemake"):
         shutil.rmtree(output / old, ignore_errors=True)
+    mark(output, units)
     for config, content, group in found:
         for unit in group:
             restore(unit, output / "results")
