@@ -947,7 +947,7 @@ def steps_towards(w):
 
 
 def code_of_unit(w):
-    """The digest of the code behind each rule that the unit's results come from: {rule: digest}.
+    """The digest of the code behind all that the unit's results come from, by name of the rule.
 
     Where it depends on explainer or binarization, the key names them too.
     """

@@ -46,5 +46,5 @@ rule reanalysis:
             for path in [*rules.tables.input, *rules.figures.input]
             if not path.endswith("checked")
             and "gallery-" not in path
-            and (RESTORED is None or path.split("/")[1] in RESTORED["datasets"])
+            and (RESTORED is None or Path(path).parts[1] in RESTORED["datasets"])
         ],

@@ -46,11 +46,9 @@ def listing_of(dataset: str) -> Path:
 
 
 def restored() -> dict[str, list[str]] | None:
-    """Name the `datasets` and `units` that results were restored from; None in a usual study."""
-    try:
-        return json.loads(RESTORED.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+    """Name the `datasets` and `units` that results were restored from; None where no file does."""
+    text = RESTORED.read_text(encoding="utf-8") if RESTORED.exists() else ""
+    return json.loads(text) if text else None
 
 
 def split(params: Iterable[str]) -> tuple[list[str], list[str]]:
