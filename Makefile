@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run accept report explain unlock progress test lint format estimate docs lock clean
+.PHONY: help setup run unit reanalyse accept report explain unlock progress test lint format estimate docs lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -18,12 +18,13 @@ QUOTE := s/(^|[[:space:]]+)([A-Za-z_][A-Za-z0-9_]*)=/' '\2=/g; s/^' //; s/$$/'/
 OVERRIDES := $(if $(findstring ',$(SET))$(findstring ",$(SET)),$(SET),$(if $(findstring {,$(SET))$(findstring [,$(SET)),$(shell printf %s '$(SET)' | sed -E "$(QUOTE)"),$(SET)))
 # TARGETS are rules or files to make instead of everything: TARGETS='masks_png figures'
 TARGETS ?=
-STUDY := --configfile $(CONFIG) $(if $(SET),--config $(OVERRIDES))
+OF_CONFIG := --configfile $(CONFIG) $(if $(SET),--config $(OVERRIDES))
 # Targets come before --configfile, which would read them as more config files.
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES)
 CHECK := $(BIN)/python workflow_scripts/check_config.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
-# An option of `make explain`, where it stands on the command line (not in the environment).
+# An option of a command, or its value alone, where it is on the command line (not in the environment).
 option = $(if $(findstring command,$(origin $(1))),--$(2) "$($(1))")
+word_of = $(if $(findstring command,$(origin $(1))),"$($(1))")
 SOURCES := workflow_scripts tests envs config docs benchmarks
 
 help: ## show this list
@@ -52,9 +53,19 @@ setup: $(ENVIRONMENT) ## only the environment (a cluster's login node)
 
 run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its report
 	@$(CHECK)
-	@$(SNAKEMAKE) $(TARGETS) $(STUDY)
+	@$(SNAKEMAKE) $(TARGETS) $(OF_CONFIG)
 	@$(if $(TARGETS),,$(MAKE) --no-print-directory report)
 	@$(BIN)/python workflow_scripts/where.py "$(CONFIG)" "$(SET)"
+
+unit: $(ENVIRONMENT) ## run one training and pack its results: UNIT=resnet18-s2 [DATASET=] ("none": what no classifier changes)
+	@[ -n "$(UNIT)" ] || { echo "Name the unit: make unit UNIT=resnet18-s2"; exit 1; }
+	@$(CHECK)
+	@folders="$$($(BIN)/python workflow_scripts/name_units.py $(CONFIG) "$(UNIT)" $(call word_of,DATASET) $(if $(SET),--config $(OVERRIDES)))" && \
+	  $(SNAKEMAKE) $$folders $(OF_CONFIG) && echo "Done. Copy these folders to keep the results of $(UNIT):" && ls -d $$folders
+
+reanalyse: $(ENVIRONMENT) ## tables, figures and verdict from units alone: STUDY=folder [OUT=reanalysis ACCEPT=1]
+	@[ -n "$(STUDY)" ] || { echo "Name the folder of the units: make reanalyse STUDY=results/demo/units"; exit 1; }
+	@$(BIN)/python workflow_scripts/reanalyse.py "$(STUDY)" --cores $(CORES) $(call option,OUT,output) $(if $(ACCEPT),--accept) $(if $(TARGETS),--targets $(TARGETS))
 
 accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
 	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
@@ -62,7 +73,7 @@ accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
 	@$(CHECK)
 	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
-	  $(SNAKEMAKE) $(STUDY) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
+	  $(SNAKEMAKE) $(OF_CONFIG) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER= EXPLAINER= TARGET= LUNG=mask.png OUT=folder]
 	@[ -n "$(IMAGE)" ] || { echo "Say which image: make explain IMAGE=chest.png"; exit 1; }
@@ -71,7 +82,7 @@ explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
 
 unlock: $(ENVIRONMENT) ## remove the lock that a killed run has left in this folder
-	@$(SNAKEMAKE) $(STUDY) --unlock
+	@$(SNAKEMAKE) $(OF_CONFIG) --unlock
 
 progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer, and the jobs left
 	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))

@@ -28,15 +28,23 @@ from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.imported import locate
 from fidelity.provenance import made_of, records
 from fidelity.settings import reading
+from fidelity.units import analysis, entries
 
 CONFIG_FILES = (
     ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
 )
 
+# What the results were restored from, in a re-analysis: it needs no file that the config names.
+RESTORED = made_of.restored()
 try:
     reading.check_yaml(workflow.configfiles)
     given = reading.typed(workflow.config_settings.config)
-    cfg = reading.load(reading.merged(config, given), CONFIG_FILES, given)
+    cfg = reading.load(
+        reading.merged(config, given),
+        CONFIG_FILES,
+        given,
+        check_files=RESTORED is None,
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

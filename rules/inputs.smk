@@ -26,10 +26,6 @@ INDEX_KEYS = (
 )
 
 
-# Keys that say where the files come from, not which cases they hold.
-ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
-
-
 PREPARE_KEYS = (
     "input",
     "image_size",
@@ -88,7 +84,7 @@ def acquisition(dataset):
     if where is not None:
         # However the path is written, and wherever the project is moved together with it.
         key = "root" if found.get("root") is not None else "archive"
-        others = ORIGIN_KEYS - {key}
+        others = entries.ORIGIN_KEYS - {key}
         found = {k: v for k, v in found.items() if k not in others}
         found[key] = os.path.relpath(where.resolve())
     elif not found.get("download"):
@@ -98,7 +94,7 @@ def acquisition(dataset):
 
 def index_settings(dataset):
     """What the list of cases depends on beside the files."""
-    own = settings.own_keys(DATASETS[dataset]["source"]) - ORIGIN_KEYS
+    own = settings.own_keys(DATASETS[dataset]["source"]) - entries.ORIGIN_KEYS
     return {
         **subset(dataset, {*INDEX_KEYS, *own}),
         "explained": cfg["explain"]["splits"],
@@ -723,8 +719,8 @@ SANITY_PAIRS = [(c, e) for c in CLASSIFIERS for e in CHECKED]
 # {classifier's key: its training seeds}, where it is trained with several.
 REPEATED = {
     base: names
-    for base in cfg["classifiers"]
-    if len(names := [name for name in TRAINED if BASES[name] == base]) > 1
+    for base, names in settings.repeated(cfg).items()
+    if RESTORED is None or base in RESTORED["units"]
 }
 REPEATED_PAIRS = [
     (base, e)
@@ -846,6 +842,8 @@ def benchmark_patterns(dataset):
 
 def results_of_explainers(dataset, classifier):
     """Tables of a classifier's explainers (of those without one under `none`), below results/."""
+    if dataset not in STUDIES:
+        return []
     found = []
     for _, e in own_explainers(classifier):
         found.append(f"{classifier}/{e}/ranking.parquet")
@@ -888,10 +886,10 @@ def results_of_unit(w):
         return [
             f"{d}/repeatability/{base}/{e}.parquet"
             for base, e in REPEATED_PAIRS
-            if base == w.unit
+            if base == w.unit and d in STUDIES
         ]
     found = results_of_explainers(d, w.unit)
-    if w.unit != "none":
+    if w.unit != analysis.NONE:
         names = ["predictions.csv", "training.csv", "architecture.json"]
         names += ["outputs.json"] if w.unit in ORDERED else []
         found += [f"{d}/{w.unit}/{name}" for name in names]
@@ -907,44 +905,69 @@ def results_of_unit(w):
     return found
 
 
-def shared_entries(dataset):
-    """The config entries that all units of a data set depend on, wherever its files are."""
-    without = {"classifiers", "only_classifiers", "data_root", "datasets", "figures"}
-    entry = DATASETS[dataset]
+UNITS = [analysis.NONE, *CLASSIFIERS, *REPEATED]
+
+
+def jobs_wanted(dataset):
+    """The values of wildcards that belong to a data set."""
     return {
-        **{key: value for key, value in cfg.items() if key not in without},
-        "dataset": {key: entry[key] for key in entry if key not in ORIGIN_KEYS},
-        "plugin_files": {path: digests.file_digest(path) for path in cfg["plugins"]},
+        "dataset": [dataset],
+        "source": [raw_name(dataset)],
+        "shard": shard_names(dataset, SPLITS),
     }
 
 
-def digest_of(rule, **names):
-    """The digest of the code among a rule's params."""
-    value = workflow.get_rule(rule).params.digest
-    return value(SimpleNamespace(**names)) if callable(value) else value
+def unit_benchmarks():
+    """Patterns of the benchmark files of all jobs that a unit's results come from."""
+    return {
+        step.name: step.benchmark.regex().pattern
+        for step in workflow.rules
+        if step.benchmark and step.name not in (*analysis.RULES, *analysis.BESIDE)
+    }
+
+
+def steps_towards(w):
+    """Files on the way to a unit's results: each kind once, below results/."""
+    d, shards = w.dataset, explained_shards(w.dataset)
+    found = [f"raw/{raw_name(d)}", f"{d}/classes.json", f"{d}/shards"]
+    if d in LUNGS_FROM:
+        found.append(f"{LUNGS_FROM[d]}/lung_model/model.safetensors")
+    found += [f"{d}/prepared/{shard}.h5" for shard in shards[:1]]
+    found.append(f"{d}/prepared/explained.json")
+    if w.unit in CLASSIFIERS:
+        found.append(f"{d}/{w.unit}/model.safetensors")
+    for c, e in own_explainers(w.unit) if d in STUDIES else []:
+        ways = SimpleNamespace(dataset=d, classifier=c, explainer=e)
+        fitted = fitted_of(ways)
+        found += [fitted.removeprefix("results/")] if fitted else []
+        found += [f"{d}/{c}/{e}/maps/{shard}.h5" for shard in shards[:1]]
+        found.append(f"{d}/{c}/{e}/curves.parquet")
+        found += [f"{d}/{c}/{e}/{b}/masks.json" for b in BINARIZATIONS]
+    return found
 
 
 def code_of_unit(w):
-    """The digest of the code behind everything that the unit was computed by."""
-    names = {"dataset": w.dataset, "classifier": w.unit}
-    rules_once = ["index_cases", "prepare", "sweep", "rank", "score"]
-    rules_once += ["agreement_cases", "threshold_curves", "stability_cases"]
-    if w.unit in REPEATED:
-        rules_once = ["index_cases", "prepare", "repeatability"]
-    elif w.unit != "none":
-        rules_once += ["train" if w.unit in TRAINED else "import_classifier", "predict"]
-    if any(c == w.unit for c, _ in FAITHFULNESS_PAIRS):
-        rules_once.append("faithfulness")
-    found = {rule: digest_of(rule, **names) for rule in rules_once}
-    for _, e in own_explainers(w.unit):
-        names["explainer"] = e
-        found[f"explain {e}"] = digest_of("explain", **names)
-        if e in FITTED:
-            found[f"fit {e}"] = digest_of("fit", **names)
-        if (w.unit, e) in SANITY_PAIRS:
-            found[f"sanity {e}"] = digest_of("sanity", **names)
-        for b in BINARIZATIONS:
-            found[f"binarize {e} by {b}"] = digest_of(
-                "binarize", binarization=b, **names
-            )
+    """The digest of the code behind all that the unit's results come from, by name of the rule.
+
+    Where it depends on explainer or binarization, the key names them too.
+    """
+    patterns = [
+        (step, output.regex())
+        for step in workflow.rules
+        if hasattr(step.params, "digest")
+        for output in step.output
+    ]
+    found = {}
+    for path in [*steps_towards(w), *results_of_unit(w)]:
+        step, names = next(
+            (step, match.groupdict())
+            for step, pattern in patterns
+            if (match := pattern.match(f"results/{path}"))
+        )
+        key, digest = step.name, step.params.digest
+        if callable(digest):
+            digest = digest(SimpleNamespace(**names))
+            chosen = [names[k] for k in ("explainer", "binarization") if k in names]
+            key = " ".join([key, *chosen])
+        found[key] = f"{digest}/{step.params.script}"
     return found

@@ -43,11 +43,7 @@ rule provenance:
         config=lambda w: {**cfg, "datasets": {w.dataset: DATASETS[w.dataset]}},
         plugins=lambda w: {path: digests.file_digest(path) for path in cfg["plugins"]},
         patterns=lambda w: benchmark_patterns(w.dataset),
-        wanted=lambda w: {
-            "dataset": [w.dataset],
-            "source": [raw_name(w.dataset)],
-            "shard": shard_names(w.dataset, SPLITS),
-        },
+        wanted=lambda w: jobs_wanted(w.dataset),
         digest=digests.module_digest(
             "provenance.build", "provenance.page", "provenance.cost"
         ),

@@ -9,7 +9,7 @@ rule unit:
     benchmark:
         "results/benchmarks/{dataset}/units/{unit}.tsv"
     wildcard_constraints:
-        unit=any_of(["none", *CLASSIFIERS, *REPEATED]),
+        unit=any_of(UNITS),
     conda:
         ENV
     resources:
@@ -17,13 +17,15 @@ rule unit:
         runtime=minutes(30),
     params:
         paths=results_of_unit,
-        own=lambda w: {
-            base: cfg["classifiers"][base]
-            for base in {BASES.get(w.unit, w.unit)} - {"none"}
-        },
-        shared=lambda w: shared_entries(w.dataset),
+        own=lambda w: entries.own_entries(cfg, w.unit),
+        shared=lambda w: entries.shared_entries(cfg, w.dataset),
         code=code_of_unit,
-        digest=digests.module_digest("units.unit", "units.tables", "provenance.machine"),
+        plugins=entries.packed_plugins(cfg),
+        # Params that look at `input` trigger no rerun: another classifier in the config changes these.
+        place=lambda w, input: entries.place_of(cfg, w.dataset, w.unit),
+        patterns=lambda w, input: unit_benchmarks(),
+        wanted=lambda w, input: jobs_wanted(w.dataset),
+        digest=digests.module_digest("units.origin", "units.unit", "units.tables"),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:
@@ -33,11 +35,7 @@ rule unit:
 # `snakemake units`: all units of the config.
 rule units:
     input:
-        expand(
-            rules.unit.output,
-            dataset=STUDIES,
-            unit=["none", *CLASSIFIERS, *REPEATED],
-        ),
+        expand(rules.unit.output, dataset=DATASETS, unit=UNITS),
 
 
 # All that can be computed from units alone; see workflow_scripts/reanalyse.py.
@@ -45,6 +43,8 @@ rule reanalysis:
     input:
         [
             path
-            for path in [*rules.tables.input, *rules.figures.input, *summary_files()]
-            if not path.endswith("checked") and "gallery-" not in path
+            for path in [*rules.tables.input, *rules.figures.input]
+            if not path.endswith("checked")
+            and "gallery-" not in path
+            and (RESTORED is None or Path(path).parts[1] in RESTORED["datasets"])
         ],

@@ -1,60 +1,41 @@
 """Rebuild tables, figures and verdict of a study from its units: no image, weight or map needed."""
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+import summary_over_datasets
 from fidelity.errors import InputError
+from fidelity.explainers.registry import family_of
 from fidelity.files import write_text
+from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.provenance.made_of import RESTORED
-from fidelity.units.combine import check_agreement, combined_config, find_units
-from fidelity.units.unit import restore
+from fidelity.settings import load
+from fidelity.units.analysis import RULES
+from fidelity.units.combine import (
+    by_dataset,
+    check_agreement,
+    combined_config,
+    find_units,
+    groups,
+)
+from fidelity.units.origin import read_cost
+from fidelity.units.unit import Unit, restore
 
 PROJECT = Path(__file__).resolve().parents[1]
-# Rules that read per-case results alone. All others are left out of the workflow, so that what
-# they would write is taken from the units.
-RULES = (
-    "reanalysis",
-    "summarize",
-    "compare",
-    "without_twins",
-    "ranks",
-    "seeds",
-    "layers",
-    "stability",
-    "mixed_model",
-    "strata",
-    "agreement",
-    "evaluate",
-    "verdict",
-    "format_tables",
-    "summarize_faithfulness",
-    "compare_faithfulness",
-    "summarize_sanity",
-    "summarize_repeatability",
-    "known_truth",
-    "summary_over_datasets",
-    "figure_curves",
-    "figure_distributions",
-    "figure_training",
-    "figure_confusion",
-    "figure_ranks",
-    "figure_sensitivity",
-    "figure_layers",
-    "figure_sanity",
-    "figure_faithfulness",
-    "figure_lesion_size",
-    "figure_agreement",
-    "figure_known_truth",
-)
+# What the tables over all data sets must have in common.
+SUMMARIZED = ("primary", "primary_binarization", "least_accuracy")
 
 
-def prepare(study: Path, output: Path, accept: bool) -> Path:
-    """Write the units' results and config to a folder of their own.
+def prepare(study: Path, output: Path, accept: bool) -> list[tuple[Path, list[Unit]]]:
+    """Write the units' results and configs to a folder of their own.
 
     Args:
         study: the folder of the units.
@@ -62,22 +43,127 @@ def prepare(study: Path, output: Path, accept: bool) -> Path:
         accept: take units that do not agree with each other.
 
     Returns:
-        The config file.
+        Config files, each with the units that are analysed together by it.
 
     Raises:
-        InputError: the units are damaged, or differ and that was not accepted.
+        InputError: the units are damaged, or differ and that was not accepted; or the folder holds
+            results that were not restored from units.
     """
+    if (output / "results").exists() and not (output / RESTORED).exists():
+        raise InputError(
+            "holds results of a study, which a re-analysis would replace",
+            file=output / "results",
+            remedy="Name another folder with OUT=",
+        )
     units = find_units(study)
     for line in check_agreement(units, accept):
         print(f"accepted: {line}", file=sys.stderr)
-    shutil.rmtree(output / "results", ignore_errors=True)
-    for unit in units:
-        restore(unit, output / "results")
-    (output / RESTORED).touch()
-    config = output / "config.yaml"
-    text = yaml.safe_dump(combined_config(units), sort_keys=False, allow_unicode=True)
-    write_text(config, text)
-    return config
+    found = []
+    for number, group in enumerate(groups(units), start=1):
+        config = output / ("config.yaml" if number == 1 else f"config-{number}.yaml")
+        found.append((config, combined_config(group), group))
+    # Snakemake's notes on earlier results would be compared with the new ones.
+    for old in ("results", ".snakemake"):
+        shutil.rmtree(output / old, ignore_errors=True)
+    mark(output, units)
+    for config, content, group in found:
+        for unit in group:
+            restore(unit, output / "results")
+        write_text(config, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return [(config, group) for config, _, group in found]
+
+
+def mark(output: Path, units: Sequence[Unit]) -> None:
+    """Let the workflow know which units lie in its working directory."""
+    names = {
+        "datasets": list(by_dataset(units)),
+        "units": sorted({unit.name for unit in units}),
+    }
+    write_text(output / RESTORED, json.dumps(names, ensure_ascii=False) + "\n")
+
+
+def command(config: Path, output: Path, cores: str, targets: Sequence[str] = ()) -> list[str]:
+    """Give the command that analyses one group of units, to the end or as far as named results."""
+    words = [sys.executable, "-m", "snakemake", *(targets or ["reanalysis"]), "--cores", cores]
+    words += ["--snakefile", str(PROJECT / "Snakefile"), "--directory", str(output)]
+    words += ["--workflow-profile", str(PROJECT / "profiles" / "default")]
+    return [*words, "--configfile", str(config), "--allowed-rules", *RULES]
+
+
+def write_costs(output: Path, units: Sequence[Unit]) -> None:
+    """Write cost.csv of each data set, as far as its units know what they took."""
+    for dataset, part in by_dataset(units).items():
+        steps = [step for unit in part for step in read_cost(unit.folder, dataset, unit.name)]
+        if steps:
+            path = output / "results" / dataset / "tables" / "cost.csv"
+            write_text(path, cost_csv(cost_rows(steps, dataset)))
+
+
+def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> list[str]:
+    """Join the tables of all data sets, as the rule of that name does for one config.
+
+    Args:
+        output: see `prepare`.
+        analysed: what `prepare` returned.
+
+    Returns:
+        Data sets that were left out, as their config has another primary comparison.
+    """
+    configs = [
+        (
+            load(yaml.safe_load(path.read_text(encoding="utf-8")), str(path), check_files=False),
+            list(by_dataset(group)),
+        )
+        for path, group in analysed
+    ]
+    first = configs[0][0]
+    datasets: dict[str, Any] = {}
+    families: dict[str, str] = {}
+    left_out = []
+    for config, names in configs:
+        if any(config["statistics"][k] != first["statistics"][k] for k in SUMMARIZED):
+            left_out += names
+            continue
+        datasets |= {name: config["datasets"][name] for name in names}
+        families |= {name: family_of(entry) for name, entry in config["explainers"].items()}
+    studies = {name: entry for name, entry in datasets.items() if entry["annotated_classes"]}
+    if not studies:
+        return left_out
+    results = output / "results"
+    rated = [results / name / "tables" / "classification.csv" for name in datasets]
+    folder = results / "summary"
+    summary_over_datasets.main(
+        localization=[str(results / name / "tables" / "localization.csv") for name in studies],
+        classification=[str(path) for path in rated if path.exists()],
+        datasets=studies,
+        metric=first["statistics"]["primary"],
+        binarization=first["statistics"]["primary_binarization"],
+        least_accuracy=first["statistics"]["least_accuracy"],
+        families=families,
+        dpi=first["figures"]["dpi"],
+        localization_table=str(folder / "tables" / "localization.csv"),
+        classification_table=str(folder / "tables" / "classification.csv"),
+        inputs_table=str(folder / "tables" / "inputs.csv"),
+        inputs_markdown=str(folder / "tables" / "inputs.md"),
+        figure=[str(folder / "figures" / f"localization.{suffix}") for suffix in ("png", "pdf")],
+    )
+    return left_out
+
+
+def show(output: Path, units: Sequence[Unit]) -> None:
+    """Print where verdicts, tables and figures are."""
+    lines = []
+    for dataset in by_dataset(units):
+        folder = output / "results" / dataset
+        lines.append((f"Read first, {dataset}", folder / "tables" / "verdict.md"))
+        lines.append((f"Tables, {dataset}", folder / "tables"))
+        lines.append((f"Figures, {dataset}", folder / "figures"))
+    lines.append(("All data sets", output / "results" / "summary"))
+    lines = [(label, place) for label, place in lines if place.exists()]
+    width = max(len(label) for label, _ in lines)
+    print("\nDone.")
+    for label, place in lines:
+        print(f"  {label:<{width}}  {place.resolve()}{'/' if place.is_dir() else ''}")
 
 
 def main() -> int:
@@ -89,19 +175,28 @@ def main() -> int:
     parser.add_argument(
         "--accept", action="store_true", help="take units that do not agree with each other"
     )
+    parser.add_argument(
+        "--targets", nargs="*", default=[], help="results to make instead of all, from results/ on"
+    )
     arguments = parser.parse_args()
+    output = arguments.output.resolve()
     try:
-        config = prepare(arguments.study, arguments.output, arguments.accept)
+        analysed = prepare(arguments.study, output, arguments.accept)
+        for config, group in analysed:
+            mark(output, group)
+            own = [t for t in arguments.targets if t.split("/")[1] in by_dataset(group)]
+            words = command(config, output, arguments.cores, own)
+            code = subprocess.run(words, check=False).returncode
+            if code:
+                return code
+            write_costs(output, group)
+        for dataset in summarize(output, analysed):
+            print(f"not in results/summary, other primary comparison: {dataset}", file=sys.stderr)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    command = [sys.executable, "-m", "snakemake", "reanalysis", "--cores", str(arguments.cores)]
-    command += ["--snakefile", str(PROJECT / "Snakefile"), "--directory", str(arguments.output)]
-    command += ["--configfile", str(config), "--allowed-rules", *RULES]
-    code = subprocess.run(command, check=False).returncode
-    if code == 0:
-        print(f"Tables and figures: {arguments.output / 'results'}")
-    return code
+    show(output, [unit for _, group in analysed for unit in group])
+    return 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
-from fidelity.provenance.machine import code_version, environment
+from fidelity.units.origin import origin_of, write_cost
 from fidelity.units.unit import write_unit
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,10 @@ def main(
     own: Mapping[str, Any],
     shared: Mapping[str, Any],
     code: Mapping[str, str],
+    plugins: Mapping[str, str],
+    place: Sequence[int],
+    patterns: Mapping[str, str],
+    wanted: Mapping[str, Sequence[str]],
     output: str,
 ) -> None:
     """Pack a unit.
@@ -31,22 +35,29 @@ def main(
         dataset: key of the data set.
         paths: result files, below the folder `results`.
         own: config entries that only this unit depends on.
-        shared: config entries that all units share.
+        shared: config entries that all units of the data set share.
         code: digest of the code behind each rule.
+        plugins: path that `shared` names → the plugin's file.
+        place: of the data set and of the classifier in the config.
+        patterns: rule → regular expression of its benchmark files.
+        wanted: wildcard → values of this data set.
         output: the folder to write.
     """
-    folder = Path(output)
+    folder, results = Path(output), Path("results")
     write_unit(
         folder,
-        Path("results"),
+        results,
         paths,
         name=name,
         dataset=dataset,
         own=own,
         shared=shared,
         code=code,
-        versions={"code": code_version(), **environment()},
+        plugins=plugins,
+        place=place,
+        provenance=origin_of(dataset, name, results, paths),
     )
+    write_cost(folder, name, patterns, wanted, Path.cwd())
     size = sum(path.stat().st_size for path in folder.iterdir())
     log.info("%d files, %.2f MB", len(list(folder.iterdir())), size / 1e6)
     if size > LARGE:
@@ -62,5 +73,9 @@ if __name__ == "__main__":
             own=snakemake.params.own,
             shared=snakemake.params.shared,
             code=snakemake.params.code,
+            plugins=snakemake.params.plugins,
+            place=snakemake.params.place,
+            patterns=snakemake.params.patterns,
+            wanted=snakemake.params.wanted,
             output=snakemake.output[0],
         )

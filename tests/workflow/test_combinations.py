@@ -2,17 +2,24 @@
 
 import csv
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_study import CONFIG, Study, copy_project
+from small_study import CONFIG, ROOT, Study, copy_project
 
+import reanalyse
 from fidelity.classifiers.architectures import build
 from fidelity.explainers.registry import METHODS
 from fidelity.maps import read_maps
+from fidelity.provenance import made_of
+from fidelity.units.unit import read_unit
 
 pytestmark = pytest.mark.slow
 PLUGINS = """
@@ -38,6 +45,10 @@ def smooth(outputs):
         torch.nn.Flatten(), torch.nn.Linear(8, outputs),
     )
 """
+
+SEEDS = {
+    "architecture": "resnet18", "head": "one_logit", "seeds": [1, 2], "training": {"epochs": 1},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +108,7 @@ def _scores(study: Study, path: str) -> pd.DataFrame:
 def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study):
     config = _config(
         classifiers={
-            "net": {
-                "architecture": "resnet18", "head": "one_logit", "seeds": [1, 2],
-                "training": {"epochs": 1},
-            },
+            "net": SEEDS,
             "loaded": {
                 "architecture": "resnet18", "weights": "weights.pt", "training": None,
                 "classes": ["sick", "well"], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
@@ -175,30 +183,48 @@ def test_a_layer_sweep_has_its_table_and_figure(table_study):
     assert (table_study.folder / figure).with_suffix(".pdf").is_file()
 
 
-def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(table_study):
-    config = _config(classifiers={"net": {"architecture": "resnet18", "training": {"epochs": 1}}})
-    metrics = ["deletion_auc", "insertion_auc", "road", "comprehensiveness", "sufficiency"]
-    metrics += ["infidelity", "infidelity_relative", "sensitivity_max"]
-    config["faithfulness"] = {"metrics": metrics, "steps": 4, "road_shares": [0.5]}
-    config["faithfulness"]["sensitivity"] = {"samples": 2, "cases": 2}
-    config["sanity"] = {"cases": 2, "layers": 2}
+METRICS = ["deletion_auc", "insertion_auc", "road", "comprehensiveness", "sufficiency"]
+METRICS += ["infidelity", "infidelity_relative", "sensitivity_max"]
+
+
+@pytest.fixture(scope="module")
+def checked_study(table_study) -> Study:
+    """Two training seeds, a tuned rule, two protocols and all checks; tables and units."""
+    config = _config(
+        classifiers={"net": SEEDS},
+        explain={"splits": ["val", "test"]},
+        binarizations={**CONFIG["binarizations"], "tuned": {"method": "tuned"}},
+        protocols=["default", "seed"],
+        faithfulness={
+            "metrics": METRICS,
+            "steps": 4,
+            "road_shares": [0.5],
+            "sensitivity": {"samples": 2, "cases": 2},
+        },
+        sanity={"cases": 2, "layers": 2},
+    )
     del config["explainers"]["gradient"]
     table_study.write(config)
     plan = table_study.plan()
-    assert (plan["faithfulness"], plan["sensitivity"], plan["sanity"]) == (2, 2, 1)
-    figure = "results/mine/figures/net/sanity.png"
-    joined = "results/mine/figures/net/faithfulness.png"
-    table_study.snakemake("results/mine/tables/faithfulness.csv", figure, joined)
-    folder = table_study.folder / "results/mine/tables"
+    assert (plan["faithfulness"], plan["sensitivity"], plan["sanity"]) == (4, 3, 2)
+    figures = [f"results/mine/figures/net-s1/{name}.png" for name in ("sanity", "faithfulness")]
+    agreement = [f"results/mine/tables/agreement-net-s{seed}.csv" for seed in (1, 2)]
+    summary = "results/summary/tables/localization.csv"
+    table_study.snakemake("tables", "units", *figures, *agreement, summary)
+    return table_study
+
+
+def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(checked_study):
+    folder = checked_study.folder / "results/mine/tables"
     table = pd.read_csv(folder / "faithfulness.csv")
     assert set(table.explainer) == {"gradcam", "noise"}
-    assert set(table.metric) == set(metrics)
+    assert set(table.metric) == set(METRICS)
     assert (table.n == np.where(table.metric == "sensitivity_max", 2, 6)).all()
     assert (table.n_undefined == 0).all()
     assert (table.loc[table.metric == "sensitivity_max", "mean"] > 0).all()
     assert table.loc[table.metric == "infidelity_relative", "mean"].between(0, 1).all()
     cases = pd.read_csv(folder / "faithfulness_cases.csv")
-    assert len(cases) == 12
+    assert len(cases) == 24
     assert set(cases.split) == {"test"}
     assert cases.iou.notna().all()
     sanity = pd.read_csv(folder / "sanity.csv")
@@ -207,8 +233,109 @@ def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(table_stu
         ("parameters", 1), ("parameters", 2), ("logit", 0),
     }  # fmt: skip
     assert set(sanity.loc[sanity.depth == 1, "layer"]) == {"fc"}
-    assert (table_study.folder / figure).with_suffix(".pdf").is_file()
-    assert (table_study.folder / joined).with_suffix(".pdf").is_file()
+    figures = folder.parent / "figures/net-s1"
+    assert (figures / "sanity.pdf").is_file()
+    assert (figures / "faithfulness.pdf").is_file()
+
+
+UNITS = ["net", "net-s1", "net-s2", "none"]
+# Of what a run took and when, not of what it found.
+TIMES = ("made_of.json", "cost.csv")
+
+
+def _reanalyse(study: Study, units, output, *options: str) -> str:
+    command = [sys.executable, str(ROOT / "workflow_scripts/reanalyse.py"), str(units)]
+    command += ["--output", str(output), "--cores", "2", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        command, cwd=study.folder, capture_output=True, text=True, env=environment
+    )
+    assert result.returncode == 0, (result.stdout + result.stderr)[-6000:]
+    return result.stdout
+
+
+def test_reanalysis_from_units_gives_equal_bytes(checked_study, tmp_path):
+    """Tables, verdict and pages; and the figures of one classifier, from units alone."""
+    results, output = checked_study.folder / "results", tmp_path / "again"
+    units = tmp_path / "units"
+    shutil.copytree(results / "mine/units", units)
+    assert sorted(path.name for path in units.iterdir()) == UNITS
+    made = [
+        path.relative_to(results)
+        for folder in ("mine", "summary")
+        for path in sorted((results / folder / "tables").glob("*.*"))
+        if path.is_file() and path.name not in TIMES
+    ]
+    # Of earlier tests' configs.
+    made = [path for path in made if path.name not in ("layers.csv", "agreement-net.csv")]
+    figures = ["distributions-tuned", "curves", "ranks", "sensitivity", "lesion_size", "agreement"]
+    figures += ["faithfulness", "sanity", "confusion", "training"]
+    figures = [f"results/mine/figures/net-s1/{name}.png" for name in figures]
+    tables = [f"results/{path}" for path in made if path.parts[0] == "mine"]
+    printed = _reanalyse(checked_study, units, output, "--targets", *tables, *figures)
+    assert str(output / "results/mine/tables/verdict.md") in printed
+    assert len(made) > 25
+    assert {path.suffix for path in made} == {".csv", ".html", ".json", ".md", ".tex"}
+    again = output / "results"
+    assert [str(p) for p in made if (again / p).read_bytes() != (results / p).read_bytes()] == []
+    assert all((output / name).stat().st_size > 1000 for name in figures)
+    # Nothing else was there to be read.
+    suffixes = {path.suffix for path in output.rglob("*.*") if "figures" not in path.parts}
+    assert not {".h5", ".safetensors", ".tiff", ".png", ".pt"} & suffixes
+    cost = pd.read_csv(again / "mine/tables/cost.csv").set_index(
+        ["classifier", "explainer", "step"]
+    )
+    assert cost.loc[("net-s1", "gradcam", "explain"), "jobs"] == 2
+    timed = (results / "benchmarks/mine/net-s1/gradcam/explain").glob("*.tsv")
+    seconds = sum(pd.read_csv(path, sep="\t").s.iloc[-1] for path in timed)
+    hours = cost.loc[("net-s1", "gradcam", "explain"), "wall_hours"]
+    assert hours == pytest.approx(seconds / 3600, abs=2e-6)
+
+
+def test_all_of_a_part_of_the_units_is_planned(checked_study, tmp_path):
+    """One of two trainings, and without what compares them."""
+    for name in ("net-s1", "none"):
+        shutil.copytree(checked_study.folder / "results/mine/units" / name, tmp_path / name)
+    output = tmp_path / "again"
+    ((config, group),) = reanalyse.prepare(tmp_path, output, accept=False)
+    reanalyse.mark(output, group)
+    command = [*reanalyse.command(config, output, "1"), "--dry-run"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "results/mine/figures/net-s1/training.png" in result.stdout
+    assert "net-s2" not in result.stdout
+    assert "repeatability.csv" not in result.stdout
+
+
+def test_the_digest_of_every_job_behind_a_unit_is_in_it(checked_study):
+    """All that results come from, by Snakemake's own record of inputs."""
+    listing = made_of.read(checked_study.folder / "results/mine/tables/made_of.json")
+    records = made_of.records_in(listing, made_of.Places([]))
+    folder = checked_study.folder / "results/mine/units"
+    known = {name: read_unit(folder / name).code.values() for name in UNITS}
+    for name in UNITS:
+        # A unit may build on the shared one, and what compares seeds on their units.
+        allowed = {
+            code for n in {name, "none"} | set(UNITS if name == "net" else []) for code in known[n]
+        }
+        pending, seen = list(records[f"results/mine/units/{name}"]["input"]), set()
+        rules = set()
+        while pending:
+            path = pending.pop()
+            if path in seen or path not in records:
+                continue
+            seen.add(path)
+            record = records[path]
+            pending += record["input"]
+            # A digest of the code and one of the script; a rule without code has none.
+            digests = [
+                text.strip("'") for text in record["params"] if made_of._BARE.fullmatch(text)
+            ]
+            if len(digests) > 1:
+                rules.add(record["rule"])
+                pairs = {f"{a}/{b}" for a in digests for b in digests}
+                assert pairs & allowed, f"{record['rule']} is not in the code of {name}"
+        assert rules >= {"prepare", "binarize"}
 
 
 def test_gradients_are_explained_and_networks_without_a_rule_stop_the_study(table_study):

@@ -69,6 +69,16 @@ def base_names(config: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def repeated(config: dict[str, Any]) -> dict[str, list[str]]:
+    """Name the classifiers trained with several seeds: {key in the config: its trainings}."""
+    found: dict[str, list[str]] = {}
+    trained = expand_classifiers(config)
+    for name, base in base_names(config).items():
+        if trained[name]["training"] is not None:
+            found.setdefault(base, []).append(name)
+    return {base: names for base, names in found.items() if len(names) > 1}
+
+
 def explainer_for(entry: dict[str, Any], classifier: str) -> dict[str, Any]:
     """Give an explainer's settings for one classifier.
 

@@ -1,22 +1,27 @@
-"""Several units of one study: whether they fit together, and the config that they make up."""
+"""Several units of one study: whether they fit together, and the configs that they make up."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fidelity.datasets.registry import GENERATORS
 from fidelity.errors import InputError
+from fidelity.explainers.registry import method_of
 from fidelity.settings import expand_classifiers
-from fidelity.units.unit import INDEX, Unit, read_unit
+from fidelity.units.analysis import NONE
+from fidelity.units.unit import INDEX, Unit, digest, read_unit
 
 SHOWN = 8  # differences in an error message
+# Entries of `shared` that the config has elsewhere.
+ELSEWHERE = {"dataset", "lung_source", "plugin_files"}
 
 
 def find_units(folder: Path) -> list[Unit]:
-    """Read all units below a folder, sorted by data set and name.
+    """Read all units below a folder, in the order of the config that they were made with.
 
     Raises:
-        InputError: there is none, or two of one name.
+        InputError: there is none, two have one name, or the unit `none` of a data set is missing.
     """
     units = [read_unit(path.parent) for path in sorted(folder.rglob(INDEX))]
     if not units:
@@ -35,14 +40,38 @@ def find_units(folder: Path) -> list[Unit]:
                 remedy=f"Remove this folder or {seen[key].folder}",
             )
         seen[key] = unit
-    return [seen[key] for key in sorted(seen)]
+    found = sorted(seen.values(), key=_order)
+    for dataset, units in by_dataset(found).items():
+        if all(unit.name != NONE for unit in units):
+            raise InputError(
+                f"the unit {NONE!r} of the data set {dataset!r} is missing: the list of cases and "
+                "the null baselines are in it",
+                file=folder,
+                remedy=f"Run make unit UNIT={NONE} DATASET={dataset} with the study's config, and "
+                f"copy the folder results/{dataset}/units/{NONE} to the others",
+            )
+    return found
+
+
+def _order(unit: Unit) -> tuple[int, str, int, str]:
+    first, second = unit.place
+    return first, unit.dataset, second, unit.name
+
+
+def by_dataset(units: Iterable[Unit]) -> dict[str, list[Unit]]:
+    """Sort units by data set; the order stays."""
+    found: dict[str, list[Unit]] = {}
+    for unit in units:
+        found.setdefault(unit.dataset, []).append(unit)
+    return found
 
 
 def differences(units: Sequence[Unit]) -> list[str]:
-    """List where units of one study do not agree with each other.
+    """List where units of one data set do not agree with each other.
 
     They are compared with each other, never with the code that is running: a later version reads
-    the units of an earlier one.
+    the units of an earlier one. Units of two data sets may differ: each data set is analysed with
+    the entries of its own units.
 
     Args:
         units: of `find_units`.
@@ -50,24 +79,28 @@ def differences(units: Sequence[Unit]) -> list[str]:
     Returns:
         One line per config entry or rule: what differs, and between which units.
     """
-    found = []
+    return [line for part in by_dataset(units).values() for line in _of_one_dataset(part)]
+
+
+def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
     first = units[0]
-    for unit in units[1:]:
-        lines = _differences(first.shared, unit.shared, "")
-        found += [f"{line} ({first.name} / {unit.name})" for line in lines]
     by_rule: dict[str, tuple[Unit, str]] = {}
-    for unit in units:
-        for rule, code in unit.code.items():
-            other, known = by_rule.setdefault(rule, (unit, code))
-            if known != code:
-                found.append(f"code of {rule} ({other.name} / {unit.name})")
     by_base: dict[str, Unit] = {}
     for unit in units:
+        for line in _differences(first.shared, unit.shared, ""):
+            yield f"{line} ({_pair(first, unit)})"
+        for rule, code in unit.code.items():
+            known, expected = by_rule.setdefault(rule, (unit, code))
+            if expected != code:
+                yield f"code of {rule} ({_pair(known, unit)})"
         for base, entry in unit.own.items():
-            other = by_base.setdefault(base, unit)
-            lines = _differences(other.own[base], entry, f"classifiers.{base}")
-            found += [f"{line} ({other.name} / {unit.name})" for line in lines]
-    return found
+            known = by_base.setdefault(base, unit)
+            for line in _differences(known.own[base], entry, f"classifiers.{base}"):
+                yield f"{line} ({_pair(known, unit)})"
+
+
+def _pair(one: Unit, other: Unit) -> str:
+    return f"{one.dataset}: {one.name} / {other.name}"
 
 
 def check_agreement(units: Sequence[Unit], accept: bool) -> list[str]:
@@ -95,27 +128,91 @@ def check_agreement(units: Sequence[Unit], accept: bool) -> list[str]:
     return found
 
 
+def groups(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Sort units by what one config can hold: data sets with the same units and entries.
+
+    A config asks for every classifier on every data set. Data sets of other classifiers, or of
+    another config, are analysed by themselves.
+
+    Args:
+        units: of `find_units`.
+
+    Returns:
+        Units of one or more data sets each.
+    """
+    found: dict[str, list[Unit]] = {}
+    for part in by_dataset(units).values():
+        shared = {key: value for key, value in part[0].shared.items() if key not in ELSEWHERE}
+        key = digest({"shared": shared, "own": _classifiers(part), "units": _names(part)})
+        found.setdefault(key, []).extend(part)
+    return list(found.values())
+
+
 def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     """Put together the config of the study that the units are of.
 
     Args:
-        units: of `find_units`; the first of a data set decides where they differ.
+        units: of `groups`; the first of a data set decides where they differ.
 
     Returns:
         A config as `settings.load` takes it, with the classifiers that are there and no others.
+
+    Raises:
+        InputError: no classifier is there, and explainers need one.
     """
-    beside = {"dataset", "plugin_files"}
-    config = {key: value for key, value in units[0].shared.items() if key not in beside}
+    first, datasets = units[0], by_dataset(units)
+    config = {k: copy.deepcopy(v) for k, v in first.shared.items() if k not in ELSEWHERE}
+    sources = [part[0].shared.get("lung_source", {}) for part in datasets.values()]
     config["datasets"] = {
-        unit.dataset: _without_files(unit.shared["dataset"]) for unit in reversed(units)
+        name: _without_files(entry)
+        for entries in [
+            *({name: part[0].shared["dataset"]} for name, part in datasets.items()),
+            *({k: v for k, v in source.items() if k not in datasets} for source in sources),
+        ]
+        for name, entry in entries.items()
     }
-    config["classifiers"] = {
-        base: entry for unit in reversed(units) for base, entry in unit.own.items()
-    }
+    config["classifiers"] = _classifiers(units)
     trained = expand_classifiers({"classifiers": config["classifiers"]})
     present = {unit.name for unit in units}
     config["only_classifiers"] = [name for name in trained if name in present]
+    if config.get("known_truth"):
+        asked = [name for name in config["known_truth"]["datasets"] if name in datasets]
+        config["known_truth"] = {**config["known_truth"], "datasets": asked}
+    needy = [
+        name
+        for name, entry in config.get("explainers", {}).items()
+        if method_of(entry["method"]).needs_classifier
+    ]
+    if needy and not trained:
+        raise InputError(
+            f"there is no unit of a classifier, and {needy[0]} needs one",
+            file=first.folder.parent,
+            remedy="Copy the unit of a classifier to this folder",
+        )
+    for entry in config.get("explainers", {}).values():
+        _leave_out_layers(entry, config["classifiers"])
     return config
+
+
+def _classifiers(units: Iterable[Unit]) -> dict[str, Any]:
+    """Give the entries of the classifiers that are there, the first of two that differ."""
+    found: dict[str, Any] = {}
+    for unit in units:
+        for base, entry in unit.own.items():
+            found.setdefault(base, entry)
+    return found
+
+
+def _names(units: Iterable[Unit]) -> list[str]:
+    return sorted(unit.name for unit in units)
+
+
+def _leave_out_layers(entry: dict[str, Any], classifiers: Mapping[str, Any]) -> None:
+    """Take the layers of classifiers that are not there out of an explainer's entry."""
+    if isinstance(entry.get("layer"), Mapping):
+        entry["layer"] = {k: v for k, v in entry["layer"].items() if k in classifiers} or "auto"
+    if isinstance(entry.get("of"), Mapping):
+        _leave_out_layers(entry["of"], classifiers)
 
 
 def _without_files(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ NUMBER = "table"  # column of a packed file: which of its tables a row is from
 def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES) -> dict[str, Any]:
     """Write tables below each other as Parquet files of limited size.
 
-    Tables of one explainer repeat each other (two protocols share most numbers); in one file, the
-    dictionary of a column stores an equal value once.
+    Tables of one explainer repeat each other (two protocols share most numbers); in one file, equal
+    values take little more than their first occurrence.
 
     Args:
         tables: name → table. Text, numbers and booleans; the index is not kept.
@@ -67,16 +67,12 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
     return found
 
 
-def unpack(
-    packed: Mapping[str, Any], folder: Path, added: Mapping[str, Any] | None = None
-) -> Iterator[tuple[str, pd.DataFrame]]:
+def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """Read the tables of `pack` back.
 
     Args:
         packed: what `pack` returned.
         folder: where the files are.
-        added: columns that this version has and an earlier one had not, with the value that rows of
-            that version mean; a column that a table has stays as it is.
 
     Yields:
         Name and table, in the order of packing.
@@ -96,11 +92,7 @@ def unpack(
                 field=absent[0],
                 remedy="Restore the files of this unit",
             )
-        table = groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
-        for column, value in (added or {}).items():
-            if column not in table.columns:
-                table[column] = value
-        yield name, table
+        yield name, groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
 
 
 def _starts(table: pd.DataFrame, rows: int) -> Sequence[int]:
@@ -109,5 +101,9 @@ def _starts(table: pd.DataFrame, rows: int) -> Sequence[int]:
 
 def _encoded(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False, compression="zstd", compression_level=19)
+    # Scores hardly repeat within a table. Compression finds the tables that hold the same ones.
+    repeating = [name for name in table if not pd.api.types.is_float_dtype(table[name])]
+    table.to_parquet(
+        buffer, index=False, compression="zstd", compression_level=19, use_dictionary=repeating
+    )
     return buffer.getvalue()

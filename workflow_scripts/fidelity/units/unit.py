@@ -5,19 +5,32 @@ import hashlib
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from fidelity.errors import InputError
-from fidelity.files import atomic_path, read_json, read_parquet, write_parquet, write_text
+from fidelity.files import (
+    atomic_path,
+    read_csv,
+    read_json,
+    read_parquet,
+    write_csv,
+    write_parquet,
+    write_text,
+)
 from fidelity.units.tables import pack, unpack
 
 FORMAT = 1
 INDEX = "unit.json"
-# Columns of tables that later formats have: {format: {column: value that earlier rows mean}}.
-ADDED: dict[int, dict[str, Any]] = {}
+COST = "cost.csv"
+# Columns that tables got later: {format: {kind of table: {column: value that earlier rows mean}}}.
+# The kind is the file's name, or the folder's where files are named after explainers.
+ADDED: dict[int, dict[str, dict[str, Any]]] = {}
 # Result folders of which the tables are named after explainers, not after what they hold.
 FOLDERS = ("faithfulness", "known_truth", "repeatability")
 
@@ -31,11 +44,13 @@ class Unit:
         name: the classifier, training seed included; `none` for what no classifier changes.
         dataset: key of the data set.
         own: config entries that only this unit depends on.
-        shared: config entries that all units of a study share.
+        shared: config entries that all units of a data set share.
         code: digest of the code behind each rule that computed a result.
-        versions: of libraries.
         tables: what `tables.unpack` needs, by group.
         copies: result path → file in the folder.
+        plugins: path that `shared` names → file in the folder.
+        place: of the data set and of the classifier in the config, which orders tables.
+        provenance: commit, packages, machine, dates and bytes; see `origin.origin_of`.
         format: version of the layout.
     """
 
@@ -45,9 +60,11 @@ class Unit:
     own: Mapping[str, Any]
     shared: Mapping[str, Any]
     code: Mapping[str, str]
-    versions: Mapping[str, str]
     tables: Mapping[str, Mapping[str, Any]]
     copies: Mapping[str, str]
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    place: Sequence[int] = (0, 0)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -67,7 +84,9 @@ def write_unit(
     own: Mapping[str, Any],
     shared: Mapping[str, Any],
     code: Mapping[str, str],
-    versions: Mapping[str, str],
+    plugins: Mapping[str, str] = MappingProxyType({}),
+    place: Sequence[int] = (0, 0),
+    provenance: Mapping[str, Any] = MappingProxyType({}),
 ) -> Unit:
     """Pack result files of one classifier, or of none, into a folder small enough to commit.
 
@@ -79,9 +98,11 @@ def write_unit(
         name: see `Unit`, as the others.
         dataset: key of the data set.
         own: config entries of this unit.
-        shared: config entries that all units share.
+        shared: config entries that all units of the data set share.
         code: digests by rule.
-        versions: of libraries.
+        plugins: path that `shared` names → the plugin's file.
+        place: see `Unit`.
+        provenance: see `Unit`.
 
     Returns:
         The unit as `read_unit` gives it.
@@ -99,16 +120,21 @@ def write_unit(
             copies[path] = f"{path.replace('/', '--')}.gz"
             _copy(results / path, folder / copies[path])
     tables = {group: pack(found, folder / group) for group, found in sorted(groups.items())}
+    packed = {path: f"{path.replace('/', '--')}.gz" for path in plugins}
+    for path, name_in_folder in packed.items():
+        _copy(Path(plugins[path]), folder / name_in_folder)
     index = {
         "format": FORMAT,
         "name": name,
         "dataset": dataset,
         "own_digest": digest(own),
         "shared_digest": digest(shared),
+        "place": list(place),
         "code": dict(code),
-        "versions": dict(versions),
+        "provenance": dict(provenance),
         "own": dict(own),
         "shared": dict(shared),
+        "plugins": packed,
         "tables": tables,
         "copies": copies,
     }
@@ -127,8 +153,8 @@ def read_unit(folder: Path) -> Unit:
     """
     path = folder / INDEX
     index = read_json(path)
-    fields = ("name", "dataset", "own", "shared", "code", "versions", "tables", "copies", "format")
-    absent = [field for field in fields if field not in index]
+    needed = ("name", "dataset", "own", "shared", "code", "tables", "copies", "format")
+    absent = [key for key in needed if key not in index]
     if absent:
         raise InputError(
             "lacks this key", file=path, field=absent[0], remedy="Restore the files of this unit"
@@ -148,7 +174,8 @@ def read_unit(folder: Path) -> Unit:
                 field=key,
                 remedy="Restore the file, or run the unit again",
             )
-    return Unit(folder, **{field: index[field] for field in fields})
+    known = {entry.name for entry in fields(Unit)}
+    return Unit(folder, **{key: value for key, value in index.items() if key in known})
 
 
 def restore(unit: Unit, results: Path) -> None:
@@ -156,19 +183,17 @@ def restore(unit: Unit, results: Path) -> None:
 
     Args:
         unit: of `read_unit`.
-        results: the folder `results` of the re-analysis.
+        results: the folder `results` of the re-analysis; plugins go beside it.
 
     Raises:
         InputError: a file is missing or damaged, or the disk is full.
     """
-    added = {
-        column: value
-        for number, columns in ADDED.items()
-        if number > unit.format
-        for column, value in columns.items()
-    }
-    places = [*unit.copies, *(name for t in unit.tables.values() for name, _ in t["tables"])]
-    for path in places:
+    added: dict[str, dict[str, Any]] = {}
+    for number, kinds in sorted(ADDED.items()):
+        for kind, columns in kinds.items() if number > unit.format else ():
+            added[kind] = {**added.get(kind, {}), **columns}
+    tables = [name for packed in unit.tables.values() for name, _ in packed["tables"]]
+    for path in [*unit.copies, *tables, *unit.plugins]:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise InputError(
                 f"{path!r} lies outside the results",
@@ -176,19 +201,16 @@ def restore(unit: Unit, results: Path) -> None:
                 remedy="Restore the files of this unit",
             )
     for packed in unit.tables.values():
-        for path, table in unpack(packed, unit.folder, added):
-            write_parquet(table, results / path)
+        for path, table in unpack(packed, unit.folder):
+            write_parquet(_with(table, added.get(_kind(path), {})), results / path)
     for path, name in unit.copies.items():
-        try:
-            content = gzip.decompress((unit.folder / name).read_bytes())
-        except (OSError, EOFError) as error:
-            raise InputError(
-                f"cannot be read ({error})",
-                file=unit.folder / name,
-                remedy="Restore the files of this unit",
-            ) from error
-        with atomic_path(results / path) as temporary:
-            temporary.write_bytes(content)
+        _extract(unit.folder / name, results / path)
+        if _kind(path) in added:
+            # As text, so that what was there stays as it was written.
+            table = read_csv(results / path, dtype=str, keep_default_na=False)
+            write_csv(_with(table, added[_kind(path)]), results / path)
+    for path, name in unit.plugins.items():
+        _extract(unit.folder / name, results.parent / path)
 
 
 def _group(path: str) -> str:
@@ -197,6 +219,17 @@ def _group(path: str) -> str:
     if name == "scores.parquet":
         return f"scores-{folders[-3]}"
     return folders[0] if folders[0] in FOLDERS else name.removesuffix(".parquet")
+
+
+def _kind(path: str) -> str:
+    """Say what a result file holds, whatever it is of: a key of `ADDED`."""
+    _, *folders, name = PurePosixPath(path).parts
+    return folders[0] if folders and folders[0] in FOLDERS and name != "accuracy.csv" else name
+
+
+def _with(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Add columns that are not there."""
+    return table.assign(**{k: v for k, v in columns.items() if k not in table.columns})
 
 
 def _copy(path: Path, compressed: Path) -> None:
@@ -208,4 +241,17 @@ def _copy(path: Path, compressed: Path) -> None:
             f"cannot be read ({error})", file=path, remedy="Run the study to its end first"
         ) from error
     with atomic_path(compressed) as temporary:
+        temporary.write_bytes(content)
+
+
+def _extract(compressed: Path, path: Path) -> None:
+    try:
+        content = gzip.decompress(compressed.read_bytes())
+    except (OSError, EOFError) as error:
+        raise InputError(
+            f"cannot be read ({error})",
+            file=compressed,
+            remedy="Restore the files of this unit",
+        ) from error
+    with atomic_path(path) as temporary:
         temporary.write_bytes(content)
