@@ -9,7 +9,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from fidelity.estimate.costs import SNAKEMAKE_SECONDS, Cost, by_step, cost_of, step_of, wall_time
+from fidelity.estimate.costs import (
+    SNAKEMAKE_SECONDS,
+    Cost,
+    by_step,
+    cost_of,
+    duration,
+    step_of,
+    wall_time,
+)
 from fidelity.estimate.counts import count_cases
 from fidelity.estimate.measure import Trials
 from fidelity.estimate.plan import Job, planned
@@ -98,13 +106,6 @@ def show(
     for rule, error in trials.failed.items():
         line = error.strip().splitlines()[-1]
         print(f"Not timed, counted as a start alone: {rule} ({line})")
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as a duration."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 if __name__ == "__main__":

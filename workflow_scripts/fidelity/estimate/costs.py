@@ -79,7 +79,9 @@ def step_of(study: Study, job: Job) -> str:
     return " ".join(filter(None, parts))
 
 
-def by_step(jobs: Iterable[Job], cost: Callable[[Job], Cost], name: Callable[[Job], str]) -> dict[str, Cost]:
+def by_step(
+    jobs: Iterable[Job], cost: Callable[[Job], Cost], name: Callable[[Job], str]
+) -> dict[str, Cost]:
     """Add up the costs of jobs by step, the dearest first."""
     found: dict[str, Cost] = defaultdict(Cost)
     for job in jobs:
@@ -100,7 +102,10 @@ def wall_time(jobs: Sequence[Job], seconds: Mapping[int, float], cores: int) -> 
         jobs start by priority as soon as their inputs and enough cores are there).
     """
     maker = {path: place for place, job in enumerate(jobs) for path in job.outputs}
-    before = [{maker[path] for path in job.inputs if path in maker} - {n} for n, job in enumerate(jobs)]
+    before = [
+        {maker[path] for path in job.inputs if path in maker} - {place}
+        for place, job in enumerate(jobs)
+    ]
     after: dict[int, list[int]] = defaultdict(list)
     for place, needed in enumerate(before):
         for other in needed:
@@ -135,3 +140,10 @@ def wall_time(jobs: Sequence[Job], seconds: Mapping[int, float], cores: int) -> 
             if not waiting[other]:
                 heapq.heappush(ready, (-jobs[other].priority, other))
     return least, max(now, least)
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a duration."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -5,7 +5,7 @@ import multiprocessing
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,12 +15,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.estimate.counts import Counts
 from fidelity.estimate.miniature import Pool, Size
 from fidelity.estimate.plan import Job
-from fidelity.estimate.rules import RULES, Start, Study, Trial, in_batches, passes, stages_of, start_of
+from fidelity.estimate.rules import (
+    RULES,
+    Start,
+    Study,
+    Trial,
+    in_batches,
+    passes,
+    stages_of,
+    start_of,
+)
 from fidelity.estimate.trial import Measured, run_cold, run_warm, time_notebook
-from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.maps import write_maps
 
 # What a trial of a kind may take on the larger miniature, in seconds.
@@ -28,6 +37,9 @@ LONGEST = 6.0
 REPEATS = 4  # of the tables in the larger trial of statistics
 # A job of the statistics that takes longer is not timed on more cases.
 LONG_TABLE = 15.0
+# Statistics of more blocks than these (a block is an explainer's scores by one rule) are timed on
+# those of one classifier, one binarization and one protocol.
+MANY_BLOCKS = 200
 SMALL = "small"
 Kind = tuple[str, str, str]
 # What the layout of a miniature takes the place of.
@@ -85,6 +97,23 @@ def parts_of(study: Study, job: Job, counts: Counts) -> list[tuple[str, float]]:
     return found
 
 
+@dataclass(frozen=True)
+class Part:
+    """A trial of a job, or of a part of it.
+
+    Attributes:
+        stage: of a training, as text; else empty.
+        changes: parameters it is run with instead of the planned ones, as `placed` takes them.
+        units: how much it does, in the units of its rule.
+        times: how many such parts there are.
+    """
+
+    stage: str
+    changes: dict[str, Any]
+    units: float
+    times: float = 1
+
+
 class Trials:
     """Trials of all kinds of jobs of a plan.
 
@@ -115,7 +144,8 @@ class Trials:
         """
         seen: set[str] = set()
         for dataset in self.study.counts:
-            own = [job for job in self.jobs if job.wildcards.get("dataset") == dataset]
+            alone = {dataset, None} if len(self.study.counts) == 1 else {dataset}
+            own = [job for job in self.jobs if job.wildcards.get("dataset") in alone]
             kinds = {self.study.place(job) for job in own}
             if own and not kinds <= seen:
                 seen |= kinds
@@ -140,9 +170,13 @@ class Trials:
         raw = next((j.inputs[0] for j in jobs if j.rule == "index_cases"), "results/raw/trial")
         pool = self._pool(dataset, entry, Size(3 * batch, 8, 16), counts.side)
         roots, made = {}, {}
+        lungs = [job for job in self.jobs if job.rule == "fit_lung_model" and job not in jobs]
         for name, size in sizes.items():
             roots[name] = self.folder / dataset / name
             made[name] = pool.build(roots[name], dataset, raw, size, entry["shards"])
+            for job in lungs:
+                pool.build(roots[name], job.wildcards["dataset"], job.inputs[-1], size, {})
+        jobs = [*lungs, *jobs]
         say(f"{dataset}: one case")
         self._small(jobs, roots[SMALL], made[SMALL])
         self._start(jobs, roots[SMALL])
@@ -169,19 +203,23 @@ class Trials:
                 points += [(0, Measured(0, 0, 0)), (images, taken)]
         return pool
 
-    def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> None:
-        """Run the parts of a job and keep what they took."""
-        for stage, changes, units in self._trials(job, counts, epochs):
-            measured = run_warm(job, root, changes)
-            if measured.error:
+    def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> float:
+        """Run the parts of a job, keep what they took, give the longest one's CPU seconds."""
+        longest = 0.0
+        for part in self._trials(job, counts, epochs):
+            measured = run_warm(job, root, part.changes)
+            points = self.rates[kind_of(self.study, job), part.stage].points
+            longest = max(longest, measured.cpu)
+            if not measured.error:
+                times = part.times
+                wall, cpu = measured.wall * times, measured.cpu * times
+                points.append((part.units, Measured(wall, cpu, round(measured.size * times))))
+            elif not points:
                 self.failed.setdefault(job.rule, measured.error)
-            else:
-                self.rates[kind_of(self.study, job), stage].points.append((units, measured))
+        return longest
 
-    def _trials(
-        self, job: Job, counts: Counts, epochs: int
-    ) -> list[tuple[str, dict[str, Any], float]]:
-        """Give (stage, changed parameters, units) of a job's trials."""
+    def _trials(self, job: Job, counts: Counts, epochs: int) -> list["Part"]:
+        """Plan the trials of a job."""
         given, images = job.snakemake().params, counts.images
         if job.rule == "train":
             entry = given.settings
@@ -190,21 +228,26 @@ class Trials:
                 name = json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
                 training = {**entry["training"], "stages": [{**stage, "epochs": epochs}]}
                 changes = {"settings": {**entry, "training": training}}
-                found.append((name, changes, passes(images["train"], images["val"], epochs)))
+                units = passes(images["train"], images["val"], epochs)
+                found.append(Part(name, changes, units))
             return found
         units = self._units(job, counts)
         if job.rule in ("fit", "fit_lung_model") and "epochs" in given.settings:
             units *= epochs / given.settings["epochs"]
-            return [("", {"settings": {**given.settings, "epochs": epochs}}, units)]
+            return [Part("", {"settings": {**given.settings, "epochs": epochs}}, units)]
         if job.rule == "sensitivity":
             units *= (epochs + 1) / (given.settings["samples"] + 1)
-            return [("", {"settings": {**given.settings, "samples": epochs}}, units)]
-        return [("", {}, units)]
+            return [Part("", {"settings": {**given.settings, "samples": epochs}}, units)]
+        combos = given.get("combos") if "scores" in given_names(job) else None
+        if combos and len(combos) > MANY_BLOCKS:
+            blocks, times = some_blocks(combos)
+            return [Part("", {"blocks": blocks}, units, times)]
+        return [Part("", {}, units)]
 
     def _units(self, job: Job, counts: Counts) -> float:
         """Count the units of a job in a miniature, whose cases are all in one shard of a split."""
-        shards = self.study.config["datasets"][job.wildcards["dataset"]]["shards"]
         if "shard" in job.wildcards:
+            shards = self.study.config["datasets"][job.wildcards["dataset"]]["shards"]
             images = {split: n * shards[split] for split, n in counts.images.items()}
             counts = Counts(images, {split: n * shards[split] for split, n in counts.maps.items()})
         return RULES[job.rule].units(self.study, job, counts)
@@ -314,19 +357,18 @@ class Trials:
                 {split: repeats * number for split, number in counts.maps.items()},
             )
 
-            def run(job: Job, root: Path = tables, counts: Counts = more) -> bool:
-                kind, trial = kind_of(self.study, job), RULES[job.rule].trial
-                if trial == Trial.TABLE or (trial == Trial.LAST and root.name == "tables-1"):
-                    if kind not in slow:
-                        self._time(job, root, counts)
-                        rate = self.rates[kind, ""]
-                        if rate.at(RULES[job.rule].units(self.study, job, counts), "cpu") > LONG_TABLE:
-                            slow.add(kind)
-                            rate.points.append((0, Measured(0, 0, 0)))
-                    return True
-                return False
+            wanted = (Trial.TABLE, Trial.LAST) if repeats == 1 else (Trial.TABLE,)
 
-            self._walk([j for j in jobs if RULES[j.rule].trial in (Trial.TABLE, Trial.LAST)], tables, run)
+            def run(job: Job, root: Path = tables, counts: Counts = more) -> bool:
+                kind = kind_of(self.study, job)
+                if kind in slow:
+                    return False
+                if self._time(job, root, counts) > LONG_TABLE:
+                    slow.add(kind)
+                    self.rates[kind, ""].points.append((0, Measured(0, 0, 0)))
+                return True
+
+            self._walk([job for job in jobs if RULES[job.rule].trial in wanted], tables, run)
 
     def _start(self, jobs: list[Job], root: Path) -> None:
         """Time how long jobs take to start: the same job in a fresh process and in this one."""
@@ -346,7 +388,7 @@ class Trials:
             ]
             if not timed:
                 continue
-            job = min(timed, key=lambda job: self.rates[kind_of(self.study, job), ""].points[0][1].cpu)
+            job = min(timed, key=lambda job: self._cost(job))
             warm = run_warm(job, root)
             # The first time the files of the libraries are read from the disk.
             cold = [run_cold(job, root, self.folder / "cold.pickle") for _ in range(2)][1]
@@ -379,6 +421,30 @@ def _copy(source: Job, here: Path, job: Job, there: Path) -> None:
             shutil.copytree(origin, target)
         else:
             shutil.copyfile(origin, target)
+
+
+def given_names(job: Job) -> set[str]:
+    """Name the groups of a job's input files."""
+    return set(dict(job.snakemake().input._get_names()))  # noqa: SLF001
+
+
+def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
+    """Choose few of the blocks of a table: one classifier, one binarization, one protocol.
+
+    Args:
+        combos: classifier, explainer, binarization and protocol of each block.
+
+    Returns:
+        (the places of the chosen blocks, how many such sets of blocks there are).
+    """
+
+    def rule(combo: Mapping[str, str]) -> tuple[str, str]:
+        return combo["binarization"], combo["protocol"]
+
+    classifiers = {combo["classifier"] for combo in combos} - {"none"}
+    one, first = {min(classifiers, default="none"), "none"}, rule(combos[0])
+    chosen = [n for n, c in enumerate(combos) if c["classifier"] in one and rule(c) == first]
+    return chosen, max(1, len(classifiers)) * len({rule(combo) for combo in combos})
 
 
 def has_cases(job: Job) -> bool:
@@ -419,7 +485,8 @@ def _link_missing(root: Path, target: Path) -> None:
     """Link the files of a miniature into another one that lacks them, all but maps."""
     for path in root.rglob("*"):
         new = target / path.relative_to(root)
-        if path.is_file() and not path.is_symlink() and not new.exists() and "maps" not in path.parts:
+        wanted = path.is_file() and not path.is_symlink() and "maps" not in path.parts
+        if wanted and not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
             new.hardlink_to(path)
 

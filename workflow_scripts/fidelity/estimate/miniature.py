@@ -7,13 +7,15 @@ the job's own parameters.
 import json
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from fidelity.datasets import phantom, registry
-from fidelity.datasets.cases import Case, read_cases, write_cases
+from fidelity.datasets.cases import SPLITS, Case, sort_key, write_cases
 from fidelity.datasets.index import index_cases
 from fidelity.datasets.left_out import write_quarantine
 from fidelity.datasets.phantom_lesions import CLASSES
@@ -47,6 +49,7 @@ class _Clock:
         self.last = time.perf_counter(), time.process_time()
 
     def lap(self, size: int) -> Measured:
+        """Give what passed since the last lap, with the bytes that were written."""
         now = time.perf_counter(), time.process_time()
         taken = Measured(now[0] - self.last[0], now[1] - self.last[1], size)
         self.last = now
@@ -94,13 +97,16 @@ class Pool:
         kept = set(self.entry["annotated_classes"])
 
         def named(files: Mapping[str, str]) -> dict[str, str]:
-            return {new: files[old] for old, new in self.called.items() if old in files and new in kept}
+            found = {self.called[name]: path for name, path in files.items()}
+            return {name: path for name, path in found.items() if name in kept}
 
         labels = tuple(self.called[name] for name in case.labels)
         masks = {"masks": named(case.masks), "second_masks": named(case.second_masks)}
         return replace(case, labels=labels, **masks)
 
-    def build(self, root: Path, dataset: str, raw: str, size: Size, shards: Mapping[str, int]) -> Counts:
+    def build(
+        self, root: Path, dataset: str, raw: str, size: Size, shards: Mapping[str, int]
+    ) -> Counts:
         """Lay out a miniature as the workflow does up to the shards' tables.
 
         Args:
@@ -130,16 +136,19 @@ class Pool:
             for number in range(count):
                 part = [c for c in chosen if c.split == split] if number == 0 else []
                 write_cases(folder / "shards" / f"{shard_name(split, number)}.csv", part)
-        images = {s: sum(c.split == s for c in chosen) for s in ("train", "val", "test")}
+        images = {s: sum(c.split == s for c in chosen) for s in SPLITS}
         maps = {s: sum(len(c.masks) for c in chosen if c.split == s) for s in images}
         return Counts(images, maps)
 
     def _chosen(self, size: Size) -> list[Case]:
         """Take cases of one annotated class, and one more of each class that has no masks."""
-        train = [case for case in self.cases if case.split == "train"]
+        classes: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+        for case in self.cases:
+            if case.split == "train":
+                classes[case.labels].append(case)
         # In turn of each class, so that a cut leaves all of them.
-        ranks = {c.case: i for label in {c.labels for c in train} for i, c in enumerate(c for c in train if c.labels == label)}
-        chosen = sorted(train, key=lambda case: ranks[case.case])[: size.train]
+        turns = chain.from_iterable(zip_longest(*classes.values()))
+        chosen = [case for case in turns if case is not None][: size.train]
         for split, wanted in (("val", size.val), ("test", size.test)):
             own = [case for case in self.cases if case.split == split]
             chosen += [case for case in own if case.masks and case.labels == own[0].labels][:wanted]
@@ -148,7 +157,7 @@ class Pool:
                 if not case.masks:
                     plain.setdefault(case.labels, case)
             chosen += plain.values()
-        return sorted(chosen, key=lambda case: (("train", "val", "test").index(case.split), case.case))
+        return sorted(chosen, key=sort_key)
 
     def _classes(self) -> dict[str, Any]:
         """Give the content of classes.json: the data set's annotated classes and two more."""

@@ -137,4 +137,3 @@ def _job(job: Any) -> Job:
         given,
         str(job.benchmark or ""),
     )
-

@@ -1,4 +1,4 @@
-"""How each rule of the workflow is estimated: what its cost grows with, and which jobs are equal."""
+"""How each rule is estimated: what its cost grows with, and which jobs are equal."""
 
 import json
 import math
@@ -76,7 +76,7 @@ class Study:
         return counts.maps[settings.judged_split(dict(self.config))]
 
     def place(self, job: Job) -> str:
-        """Describe what makes cases of a data set dear: data sets alike in it share their trials."""
+        """Describe what a case of a data set costs: data sets alike in it share their trials."""
         name = job.wildcards.get("dataset")
         if name is None:
             return ""

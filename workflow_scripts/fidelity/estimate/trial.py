@@ -76,7 +76,8 @@ def run_warm(job: Job, root: Path, changes: dict[str, Any] | None = None) -> Mea
     Args:
         job: of the plan.
         root: the miniature's folder.
-        changes: parameters to run it with instead of the planned ones.
+        changes: parameters to run it with instead of the planned ones; `blocks` is the places of
+            the input files `scores` (and of the parameter `combos`) that it is to have alone.
 
     Returns:
         What it took, less what importing takes.
@@ -165,10 +166,20 @@ def placed(job: Job, root: Path, changes: dict[str, Any] | None = None) -> Simpl
             file = "classes.json" if name == "classes" else f"{job.wildcards.get('shard')}.csv"
             input_[start] += f"/{file}"
             input_._set_name(name, start)  # noqa: SLF001
+    changes = dict(changes or {})
+    blocks = changes.pop("blocks", None)
+    if blocks is not None:
+        start, _ = dict(input_._get_names())["scores"]  # noqa: SLF001
+        end = start + len(original.params.combos)
+        input_ = _kept(
+            input_, [*range(start), *(start + n for n in blocks), *range(end, len(input_))]
+        )
+        changes["combos"] = [original.params.combos[n] for n in blocks]
     params = _listed(original.params, lambda item: _place(item, root))
-    for name, value in (changes or {}).items():
-        params[dict(params._get_names())[name][0]] = value  # noqa: SLF001
-        params._set_name(name, dict(params._get_names())[name][0])  # noqa: SLF001
+    for name, value in changes.items():
+        place = dict(params._get_names())[name][0]  # noqa: SLF001
+        params[place] = value
+        params._set_name(name, place)  # noqa: SLF001
     return SimpleNamespace(
         input=input_,
         output=_listed(original.output, lambda item: _place(str(item), root)),
@@ -188,6 +199,19 @@ def _listed(files: Any, change: Any) -> Any:
     new = type(files)()
     new.extend(change(item) for item in files)
     new._take_names(files._get_names())  # noqa: SLF001
+    return new
+
+
+def _kept(files: Any, places: list[int]) -> Any:
+    """Copy a named list of Snakemake's with some of its items alone."""
+    new = type(files)()
+    new.extend(files[place] for place in places)
+    for name, (start, end) in files._get_names():  # noqa: SLF001
+        begin = sum(place < start for place in places)
+        if end is None:
+            new._set_name(name, begin)  # noqa: SLF001
+        else:
+            new._set_name(name, begin, end=begin + sum(start <= p < end for p in places))  # noqa: SLF001
     return new
 
 
