@@ -125,11 +125,11 @@ def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
 
 
 def test_a_rate_is_a_line_through_the_medians_of_its_trials():
-    rate = Rate([(2, Measured(9, seconds, 10)) for seconds in (1.0, 3.0, 50.0)])
+    rate = Rate([(2, Measured(9, seconds, 30)) for seconds in (1.0, 3.0, 50.0)])
     assert rate.at(100, "cpu") == 3  # one size of trials shows no slope
-    rate.points.append((12, Measured(9, 8.0, 110)))
+    rate.points.append((12, Measured(9, 8.0, 130)))
     assert rate.at(22, "cpu") == 13
-    assert rate.at(22, "size") == 210
+    assert rate.at(22, "size") == 230
     falling = Rate([(1, Measured(5, 5, 0)), (3, Measured(1, 1, 0))])
     assert falling.at(100, "wall") == 5
 

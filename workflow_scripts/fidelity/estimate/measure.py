@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity import settings
+from fidelity.datasets.cases import SPLITS
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.estimate.counts import Counts
 from fidelity.estimate.miniature import Pool, Size
@@ -132,6 +134,9 @@ class Trials:
             folder: for the miniatures; about 100 MB.
         """
         self.study, self.jobs, self.folder = study, jobs, folder
+        one = {"shards": dict.fromkeys(SPLITS, 1)}
+        sets = {name: {**entry, **one} for name, entry in study.config["datasets"].items()}
+        self.single = Study({**study.config, "datasets": sets}, study.counts)
         self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
         self.starts: dict[Start, tuple[float, float]] = {}
         self.failed: dict[str, str] = {}
@@ -246,11 +251,7 @@ class Trials:
 
     def _units(self, job: Job, counts: Counts) -> float:
         """Count the units of a job in a miniature, whose cases are all in one shard of a split."""
-        if "shard" in job.wildcards:
-            shards = self.study.config["datasets"][job.wildcards["dataset"]]["shards"]
-            images = {split: n * shards[split] for split, n in counts.images.items()}
-            counts = Counts(images, {split: n * shards[split] for split, n in counts.maps.items()})
-        return RULES[job.rule].units(self.study, job, counts)
+        return RULES[job.rule].units(self.single, job, counts)
 
     def _walk(
         self, jobs: Iterable[Job], root: Path, run: Callable[[Job], bool], other: Path | None = None
@@ -290,14 +291,18 @@ class Trials:
 
     def _small(self, jobs: list[Job], root: Path, counts: Counts) -> None:
         wanted = (Trial.ONCE, Trial.MODEL, Trial.CASES)
+        quick = any(job.rule in MAKING[1:] for job in jobs)
 
         def run(job: Job) -> bool:
             if RULES[job.rule].trial not in wanted:
                 return False
+            # Those of the other splits are copies of a quick explainer's.
+            if job.rule == "explain" and quick and not self._is_judged(job):
+                return False
             self._time(job, root, counts)
             return True
 
-        self._walk(jobs, root, run)
+        self._walk(_cheap_first(jobs, self._cost), root, run)
 
     def _model(self, jobs: list[Job], roots: Mapping[str, Path], counts: Counts) -> None:
         root = roots["model"]
@@ -305,7 +310,9 @@ class Trials:
         def run(job: Job) -> bool:
             if job.rule != "prepare" and RULES[job.rule].trial != Trial.MODEL:
                 return False
-            if job.wildcards.get("shard", "").startswith("val") and job.rule in MAKING:
+            if job.rule in MAKING and not (
+                self._is_judged(job) and not in_batches(self.study, job)
+            ):
                 return False
             self._time(job, root, counts, epochs=2)
             return True
@@ -329,6 +336,11 @@ class Trials:
             _link_missing(roots["model"], root)
             many = {"train": 0, "val": 2 * batch, "test": 2 * batch}
             self._time(job, root, Counts(many, many))
+
+    def _is_judged(self, job: Job) -> bool:
+        """Say whether a job makes maps of the split that checks look at."""
+        split = job.wildcards["shard"].partition("-")[0]
+        return split == settings.judged_split(dict(self.study.config))
 
     def _cost(self, job: Job) -> float:
         """Estimate the seconds of a job's kind on the larger miniature."""
@@ -396,18 +408,21 @@ class Trials:
                 self.starts[start] = (max(0, cold.wall - warm.wall), max(0, cold.cpu - warm.cpu))
 
 
+# What is done before the first map is made.
+BEFORE_MAPS = ("prepare", "list_prepared", "fit_lung_model", "measure_lung_model", "fit")
+BEFORE_MAPS += ("check_classifier", "check_imported", "train", "import_classifier")
+
+
 def _cheap_first(jobs: Iterable[Job], cost: Callable[[Job], float]) -> list[Job]:
-    """Put the cheaper of the jobs that make maps first, in the places of all of them."""
-    jobs = list(jobs)
-    places = [place for place, job in enumerate(jobs) if job.rule in MAKING]
-    ordered = sorted((jobs[place] for place in places), key=cost)
-    # All of them after the last model and fit, as an order of their own would have it.
-    rest = [job for job in jobs if job.rule not in MAKING]
-    ready = max((i for i, j in enumerate(rest) if j.rule in BEFORE_MAPS), default=-1) + 1
-    return [*rest[:ready], *ordered, *rest[ready:]]
+    """Order jobs by what comes before the maps, the maps, and what follows; cheap maps first."""
 
+    def place(job: Job) -> tuple[int, float, bool]:
+        if job.rule in MAKING:
+            # Before anything is known, those without a network.
+            return 1, cost(job), job.rule == "explain"
+        return (0 if job.rule in BEFORE_MAPS else 2), 0, False
 
-BEFORE_MAPS = ("prepare", "fit", "train", "import_classifier", "check_imported")
+    return sorted(jobs, key=place)
 
 
 def _copy(source: Job, here: Path, job: Job, there: Path) -> None:
