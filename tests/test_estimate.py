@@ -15,7 +15,7 @@ from fidelity.estimate.counts import Counts, count_cases
 from fidelity.estimate.measure import Rate, Trials, kind_of, parts_of
 from fidelity.estimate.miniature import Pool, Size
 from fidelity.estimate.plan import Job, planned
-from fidelity.estimate.rules import COLLECTING, RULES, Start, Study, padded
+from fidelity.estimate.rules import COLLECTING, RULES, Study, padded
 from fidelity.estimate.trial import Measured
 from fidelity.maps import read_maps
 from fidelity.settings.reading import load_file
@@ -137,7 +137,7 @@ def test_a_rate_is_a_line_through_the_medians_of_its_trials():
 def test_a_job_costs_its_start_and_its_units():
     study = study_of()
     trials = Trials(study, [], Path())
-    trials.starts = {Start.NETWORK: (4.0, 3.0)}
+    trials.starts = {"NETWORK": (4.0, 3.0)}
     jobs = [job_of("explain", classifier="net-s1", explainer="lime", shard="test-000")]
     jobs.append(job_of("explain", classifier="net-s2", explainer="lime", shard="val-000"))
     rate = trials.rates[kind_of(study, jobs[0]), ""]

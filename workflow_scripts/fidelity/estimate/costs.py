@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fidelity.estimate.measure import Trials, kind_of, parts_of
 from fidelity.estimate.plan import Job
-from fidelity.estimate.rules import Study, start_of
+from fidelity.estimate.rules import Study
 
 # What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
 # and samples the job's memory. Measured on 2 cores.
@@ -52,7 +52,7 @@ def cost_of(study: Study, trials: Trials, job: Job) -> Cost:
         Its start and its work. Where it may end early, as a training may, what it costs at most.
     """
     counts = study.counts[job.wildcards.get("dataset") or next(iter(study.counts))]
-    wall, cpu = trials.starts.get(start_of(study, job), (0.0, 0.0))
+    wall, cpu = trials.start(job)
     size = 0.0
     for part, units in parts_of(study, job, counts):
         rate = trials.rates.get((kind_of(study, job), part))

@@ -23,7 +23,6 @@ from fidelity.estimate.miniature import Pool, Size
 from fidelity.estimate.plan import Job
 from fidelity.estimate.rules import (
     RULES,
-    Start,
     Study,
     Trial,
     in_batches,
@@ -121,7 +120,8 @@ class Trials:
 
     Attributes:
         rates: what they took, by kind and part.
-        starts: (wall, cpu) seconds of a job's start, by what it imports.
+        starts: (wall, cpu) seconds of a job's start, by its kind (`start_of`).
+        quickest: of each kind of start the trial that took least.
         failed: rule → why its trial failed; its jobs count as a start alone.
     """
 
@@ -138,7 +138,8 @@ class Trials:
         sets = {name: {**entry, **one} for name, entry in study.config["datasets"].items()}
         self.single = Study({**study.config, "datasets": sets}, study.counts)
         self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
-        self.starts: dict[Start, tuple[float, float]] = {}
+        self.starts: dict[str, tuple[float, float]] = {}
+        self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
         self.failed: dict[str, str] = {}
 
     def run(self, say: Callable[[str], None] = lambda text: None) -> None:
@@ -184,13 +185,14 @@ class Trials:
         jobs = [*lungs, *jobs]
         say(f"{dataset}: one case")
         self._small(jobs, roots[SMALL], made[SMALL])
-        self._start(jobs, roots[SMALL])
         say(f"{dataset}: networks and maps")
         self._model(jobs, roots, made["model"])
         say(f"{dataset}: masks and scores")
         self._cases(jobs, roots, made["cases"])
         say(f"{dataset}: statistics and figures")
         self._tables(jobs, roots["cases"], made["cases"])
+        say(f"{dataset}: how jobs start")
+        self._start()
 
     def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
         """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
@@ -216,6 +218,9 @@ class Trials:
             points = self.rates[kind_of(self.study, job), part.stage].points
             longest = max(longest, measured.cpu)
             if not measured.error:
+                name = start_of(self.study, job)
+                if name not in self.quickest or measured.cpu < self.quickest[name][0].cpu:
+                    self.quickest[name] = measured, job, root, part
                 times = part.times
                 wall, cpu = measured.wall * times, measured.cpu * times
                 points.append((part.units, Measured(wall, cpu, round(measured.size * times))))
@@ -382,30 +387,23 @@ class Trials:
 
             self._walk([job for job in jobs if RULES[job.rule].trial in wanted], tables, run)
 
-    def _start(self, jobs: list[Job], root: Path) -> None:
-        """Time how long jobs take to start: the same job in a fresh process and in this one."""
-        if Start.NOTEBOOK not in self.starts and any(job.rule == "explore" for job in jobs):
-            self.starts[Start.NOTEBOOK] = time_notebook(self.folder)
-        for start in Start:
-            if start in self.starts:
-                continue
-            timed = [
-                job
-                for job in jobs
-                if start_of(self.study, job) == start
-                and (rate := self.rates.get((kind_of(self.study, job), ""))) is not None
-                and rate.points
-                and job.rule not in (*LAID_OUT, "fit", "sensitivity", "train")
-                and has_cases(job)
-            ]
-            if not timed:
-                continue
-            job = min(timed, key=lambda job: self._cost(job))
-            warm = run_warm(job, root)
-            # The first time the files of the libraries are read from the disk.
-            cold = [run_cold(job, root, self.folder / "cold.pickle") for _ in range(2)][1]
-            if not cold.error:
-                self.starts[start] = (max(0, cold.wall - warm.wall), max(0, cold.cpu - warm.cpu))
+    def _start(self) -> None:
+        """Time how long jobs take to start: a job in a fresh process, less the same in this one."""
+        if "NOTEBOOK" not in self.starts and any(job.rule == "explore" for job in self.jobs):
+            self.starts["NOTEBOOK"] = time_notebook(self.folder)
+        for name, (warm, job, root, part) in self.quickest.items():
+            if name not in self.starts and name != "NOTEBOOK":
+                cold = run_cold(job, root, part.changes, self.folder / "cold.pickle")
+                if not cold.error:
+                    rest = cold.wall - warm.wall, cold.cpu - warm.cpu
+                    self.starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
+
+    def start(self, job: Job) -> tuple[float, float]:
+        """Give the (wall, cpu) seconds of a job's start; that of most jobs where none was timed."""
+        found = self.starts.get(start_of(self.study, job))
+        if found is None and self.starts:
+            found = tuple(median(times) for times in zip(*self.starts.values(), strict=True))
+        return found or (0.0, 0.0)
 
 
 # What is done before the first map is made.

@@ -28,8 +28,7 @@ class Trial(Enum):
 class Start(Enum):
     """What a job imports, by which its start is timed."""
 
-    LIGHT = "hardly anything"
-    TABLES = "pandas and the like"
+    OWN = "what its script needs: timed for each rule"
     FIGURE = "a plotting library"
     NETWORK = "PyTorch"
     NOTEBOOK = "a notebook's kernel"
@@ -231,57 +230,57 @@ class Rule:
 
 _T, _S = Trial, Start
 RULES: dict[str, Rule] = {
-    "acquire": Rule(_T.CASES, _S.TABLES, _images),
-    "index_cases": Rule(_T.CASES, _S.TABLES, _images),
-    "shard_cases": Rule(_T.NONE, _S.LIGHT),
-    "prepare": Rule(_T.CASES, _S.TABLES, _images_of_shard),
-    "list_prepared": Rule(_T.CASES, _S.LIGHT, _maps),
+    "acquire": Rule(_T.CASES, _S.OWN, _images),
+    "index_cases": Rule(_T.CASES, _S.OWN, _images),
+    "shard_cases": Rule(_T.NONE, _S.OWN),
+    "prepare": Rule(_T.CASES, _S.OWN, _images_of_shard),
+    "list_prepared": Rule(_T.CASES, _S.OWN, _maps),
     "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
     "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),
     "check_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
     "train": Rule(_T.MODEL, _S.NETWORK, _trained, _network),
     "import_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
     "predict": Rule(_T.MODEL, _S.NETWORK, _predicted, _network),
-    "name_outputs": Rule(_T.ONCE, _S.LIGHT),
-    "evaluate": Rule(_T.TABLE, _S.TABLES, _maps),
+    "name_outputs": Rule(_T.ONCE, _S.OWN),
+    "evaluate": Rule(_T.TABLE, _S.OWN, _maps),
     "fit": Rule(_T.MODEL, _S.NETWORK, _fitted, _explainer),
-    "check_imported": Rule(_T.NONE, _S.TABLES),
+    "check_imported": Rule(_T.NONE, _S.OWN),
     "explain": Rule(_T.MODEL, _S.NETWORK, _maps_of_shard, _explainer),
-    "explain_on_cpu": Rule(_T.MODEL, _S.TABLES, _maps_of_shard, _explainer),
-    "explain_without_network": Rule(_T.MODEL, _S.LIGHT, _maps_of_shard, _explainer),
-    "sweep": Rule(_T.CASES, _S.TABLES, _maps),
-    "rank": Rule(_T.CASES, _S.TABLES, _maps),
-    "tune": Rule(_T.CASES, _S.TABLES, _maps_of_val, _binarization),
-    "binarize": Rule(_T.CASES, _S.TABLES, _maps, _binarization),
-    "score": Rule(_T.CASES, _S.TABLES, _maps, _binarization),
-    "export_masks_png": Rule(_T.CASES, _S.TABLES, _maps),
-    "export_chexlocalize": Rule(_T.CASES, _S.TABLES, _maps),
+    "explain_on_cpu": Rule(_T.MODEL, _S.OWN, _maps_of_shard, _explainer),
+    "explain_without_network": Rule(_T.MODEL, _S.OWN, _maps_of_shard, _explainer),
+    "sweep": Rule(_T.CASES, _S.OWN, _maps),
+    "rank": Rule(_T.CASES, _S.OWN, _maps),
+    "tune": Rule(_T.CASES, _S.OWN, _maps_of_val, _binarization),
+    "binarize": Rule(_T.CASES, _S.OWN, _maps, _binarization),
+    "score": Rule(_T.CASES, _S.OWN, _maps, _binarization),
+    "export_masks_png": Rule(_T.CASES, _S.OWN, _maps),
+    "export_chexlocalize": Rule(_T.CASES, _S.OWN, _maps),
     "faithfulness": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
     "sensitivity": Rule(_T.MODEL, _S.NETWORK, _sensitivity, _explainer),
-    "summarize_faithfulness": Rule(_T.TABLE, _S.TABLES, _maps),
-    "compare_faithfulness": Rule(_T.TABLE, _S.TABLES, _maps),
+    "summarize_faithfulness": Rule(_T.TABLE, _S.OWN, _maps),
+    "compare_faithfulness": Rule(_T.TABLE, _S.OWN, _maps),
     "sanity": Rule(_T.MODEL, _S.NETWORK, _sanity, _explainer),
-    "summarize_sanity": Rule(_T.TABLE, _S.TABLES, _maps),
-    "repeatability": Rule(_T.CASES, _S.TABLES, _judged),
-    "summarize_repeatability": Rule(_T.TABLE, _S.TABLES, _maps),
+    "summarize_sanity": Rule(_T.TABLE, _S.OWN, _maps),
+    "repeatability": Rule(_T.CASES, _S.OWN, _judged),
+    "summarize_repeatability": Rule(_T.TABLE, _S.OWN, _maps),
     "known_truth_accuracy": Rule(_T.CASES, _S.NETWORK, _images, _network),
-    "known_truth_scores": Rule(_T.CASES, _S.TABLES, _maps),
-    "known_truth": Rule(_T.TABLE, _S.TABLES, _maps),
-    "summarize": Rule(_T.TABLE, _S.TABLES, _maps),
-    "compare": Rule(_T.TABLE, _S.TABLES, _maps),
-    "without_twins": Rule(_T.TABLE, _S.TABLES, _maps),
-    "ranks": Rule(_T.TABLE, _S.TABLES, _maps),
-    "seeds": Rule(_T.TABLE, _S.TABLES, _maps),
-    "layers": Rule(_T.TABLE, _S.TABLES, _maps),
-    "stability_cases": Rule(_T.CASES, _S.TABLES, _maps),
-    "stability": Rule(_T.TABLE, _S.TABLES, _maps),
-    "threshold_curves": Rule(_T.TABLE, _S.TABLES, _maps),
-    "mixed_model": Rule(_T.TABLE, _S.TABLES, _maps),
-    "strata": Rule(_T.TABLE, _S.TABLES, _maps),
-    "agreement_cases": Rule(_T.CASES, _S.TABLES, _maps),
-    "agreement": Rule(_T.TABLE, _S.TABLES, _maps),
-    "verdict": Rule(_T.TABLE, _S.TABLES, _maps),
-    "human_benchmark": Rule(_T.NONE, _S.TABLES),
+    "known_truth_scores": Rule(_T.CASES, _S.OWN, _maps),
+    "known_truth": Rule(_T.TABLE, _S.OWN, _maps),
+    "summarize": Rule(_T.TABLE, _S.OWN, _maps),
+    "compare": Rule(_T.TABLE, _S.OWN, _maps),
+    "without_twins": Rule(_T.TABLE, _S.OWN, _maps),
+    "ranks": Rule(_T.TABLE, _S.OWN, _maps),
+    "seeds": Rule(_T.TABLE, _S.OWN, _maps),
+    "layers": Rule(_T.TABLE, _S.OWN, _maps),
+    "stability_cases": Rule(_T.CASES, _S.OWN, _maps),
+    "stability": Rule(_T.TABLE, _S.OWN, _maps),
+    "threshold_curves": Rule(_T.TABLE, _S.OWN, _maps),
+    "mixed_model": Rule(_T.TABLE, _S.OWN, _maps),
+    "strata": Rule(_T.TABLE, _S.OWN, _maps),
+    "agreement_cases": Rule(_T.CASES, _S.OWN, _maps),
+    "agreement": Rule(_T.TABLE, _S.OWN, _maps),
+    "verdict": Rule(_T.TABLE, _S.OWN, _maps),
+    "human_benchmark": Rule(_T.NONE, _S.OWN),
     "figure_gallery": Rule(_T.SOME, _S.FIGURE),
     "figure_curves": Rule(_T.TABLE, _S.FIGURE, _maps),
     "figure_distributions": Rule(_T.TABLE, _S.FIGURE, _maps),
@@ -295,19 +294,24 @@ RULES: dict[str, Rule] = {
     "figure_lesion_size": Rule(_T.TABLE, _S.FIGURE, _maps),
     "figure_agreement": Rule(_T.TABLE, _S.FIGURE, _maps),
     "figure_known_truth": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "format_tables": Rule(_T.TABLE, _S.TABLES, _maps),
+    "format_tables": Rule(_T.TABLE, _S.OWN, _maps),
     "summary_over_datasets": Rule(_T.TABLE, _S.FIGURE, _maps),
     "explore": Rule(_T.LAST, _S.NOTEBOOK),
-    "unit": Rule(_T.TABLE, _S.TABLES, _maps),
-    "provenance": Rule(_T.NONE, _S.TABLES),
+    "unit": Rule(_T.TABLE, _S.OWN, _maps),
+    "provenance": Rule(_T.NONE, _S.OWN),
 }
 # Targets that collect files and do no work.
 COLLECTING = {"all", "tables", "figures", "checks", "notebooks", "masks_png", "units", "reanalysis"}
 
 
-def start_of(study: Study, job: Job) -> Start:
-    """Say what a job imports; of some rules that depends on the method."""
+def start_of(study: Study, job: Job) -> str:
+    """Name the kind of start of a job; of some rules it depends on the method."""
+    start = _imports(study, job)
+    return job.rule if start == Start.OWN else start.name
+
+
+def _imports(study: Study, job: Job) -> Start:
     if job.rule in ("fit", "sensitivity"):
         method = method_of(study.explainer(job)["method"])
-        return Start.NETWORK if method.needs_classifier or method.own_network else Start.TABLES
+        return Start.NETWORK if method.needs_classifier or method.own_network else Start.OWN
     return RULES[job.rule].start

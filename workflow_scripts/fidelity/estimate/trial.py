@@ -101,11 +101,11 @@ def run_warm(job: Job, root: Path, changes: dict[str, Any] | None = None) -> Mea
     return Measured(wall, cpu, _size(job, root), error)
 
 
-def run_cold(job: Job, root: Path, pickled: Path) -> Measured:
+def run_cold(job: Job, root: Path, changes: dict[str, Any], pickled: Path) -> Measured:
     """Run a job's script in a fresh process, as Snakemake does."""
     import pickle
 
-    pickled.write_bytes(pickle.dumps((job, root)))
+    pickled.write_bytes(pickle.dumps((job, root, changes)))
     program = (
         f"import sys, pickle; sys.path.insert(0, {str(SCRIPTS)!r}); "
         "from fidelity.estimate.trial import execute; "
@@ -132,7 +132,8 @@ def time_notebook(folder: Path) -> tuple[float, float]:
     """
     notebook = folder / "empty.ipynb"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cell = {"cell_type": "code", "source": "import matplotlib.pyplot, pandas", "metadata": {}}
+    source = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import fidelity.figures.gallery"
+    cell = {"cell_type": "code", "source": source, "metadata": {}}
     cell |= {"execution_count": None, "outputs": [], "id": "a"}
     text = {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     notebook.write_text(json.dumps(text), encoding="utf-8")
