@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from fidelity import settings
@@ -49,17 +50,24 @@ class Study:
     config: Mapping[str, Any]
     counts: Mapping[str, Counts]
 
+    @cached_property
+    def _classifiers(self) -> dict[str, dict[str, Any]]:
+        return settings.expand_classifiers(dict(self.config))
+
+    @cached_property
+    def _bases(self) -> dict[str, str]:
+        return settings.base_names(dict(self.config))
+
     def classifier(self, job: Job) -> dict[str, Any]:
         """Give the entry of a job's classifier, without its training seed."""
-        entries = settings.expand_classifiers(dict(self.config))
-        entry = entries.get(job.wildcards.get("classifier", "none"), {})
+        entry = self._classifiers.get(job.wildcards.get("classifier", "none"), {})
         return {key: value for key, value in entry.items() if key not in ("seed", "seeds")}
 
     def explainer(self, job: Job) -> dict[str, Any]:
         """Give the entry of a job's explainer, its layer resolved for the classifier."""
         entry = self.config["explainers"][job.wildcards["explainer"]]
-        bases = settings.base_names(dict(self.config))
-        return settings.explainer_for(entry, bases.get(job.wildcards.get("classifier", ""), ""))
+        base = self._bases.get(job.wildcards.get("classifier", ""), "")
+        return settings.explainer_for(entry, base)
 
     def binarization(self, job: Job) -> dict[str, Any]:
         """Give the rule by which a job's maps become masks."""
