@@ -98,8 +98,8 @@ lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt and snakemake --lint
 format: $(DEV_ENVIRONMENT) ## format all code
 	@$(BIN)/ruff check --fix $(SOURCES); $(BIN)/ruff format $(SOURCES); $(BIN)/snakefmt Snakefile rules
 
-estimate: $(ENVIRONMENT) ## jobs, CPU-hours and disk of CONFIG, from one timed case per explainer
-	@$(BIN)/python workflow_scripts/estimate.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
+estimate: $(ENVIRONMENT) ## jobs, CPU-hours, wall time and disk of CONFIG on CORES cores [TARGETS=files]
+	@CORES=$(CORES) $(BIN)/python workflow_scripts/estimate.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
 
 docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.md
 	@$(BIN)/python config/write_readme.py

@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from captum.attr import KernelShap, Occlusion  # noqa: E402
+from one_case import trial_case, trial_classifier  # noqa: E402
 from skimage.transform import resize  # noqa: E402
 
 from fidelity.compute import configure
-from fidelity.estimate import trial_case, trial_classifier  # noqa: E402
 from fidelity.explainers.base import Context, Explanation, Task  # noqa: E402
 from fidelity.explainers.perturbation import kernel_shap, occlusion, rise, shapley  # noqa: E402
 from fidelity.explainers.perturbation.coalitions import lime_parts  # noqa: E402

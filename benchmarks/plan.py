@@ -175,8 +175,9 @@ def start_seconds(*modules: str) -> float:
 
 def seconds_per_map() -> dict[str, float]:
     """Time one map of each explainer on DenseNet-121 at 224 pixels: CPU seconds, one thread."""
+    from one_case import time_explainer, trial_classifier
+
     from fidelity import settings
-    from fidelity.estimate import time_explainer, trial_classifier
 
     compute = {"threads": 1, "batch": 8, "device": "cpu", "dtype": "float32"}
     classifier = trial_classifier({"architecture": "densenet121"}, 224, [])

@@ -101,9 +101,9 @@ def prepare(folder: Path, cases: int) -> None:
 def explain(folder: Path, cases: int) -> None:
     """Explain all shards."""
     import torch
+    from one_case import TRIAL_CLASSES, trial_classifier
 
     from fidelity.compute import configure
-    from fidelity.estimate import TRIAL_CLASSES, trial_classifier
     from fidelity.explainers.runner import explain_shard
 
     configure(COMPUTE)
@@ -220,9 +220,9 @@ def grow(numbers: list[int]) -> None:
 def storage() -> None:
     """Print bytes per stored map, by kind."""
     import numpy as np
+    from one_case import trial_case, trial_classifier
 
     from fidelity.datasets.phantom import make_image, plan
-    from fidelity.estimate import trial_case, trial_classifier
     from fidelity.explainers.base import Context, Task
     from fidelity.explainers.registry import method_of
     from fidelity.explainers.runner import _record

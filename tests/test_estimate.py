@@ -1,72 +1,221 @@
-"""What a study will cost: what can be counted without timing."""
+"""What a study will cost: counts, kinds of jobs, arithmetic. No test looks at a time."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from fidelity import settings
 from fidelity.datasets import registry
-from fidelity.estimate import count_cases, estimate, further_maps, training_steps
+from fidelity.datasets.cases import read_cases
+from fidelity.estimate import trial
+from fidelity.estimate.costs import Cost, by_step, cost_of, duration, step_of, wall_time
+from fidelity.estimate.counts import Counts, count_cases
+from fidelity.estimate.measure import Rate, Trials, kind_of, parts_of
+from fidelity.estimate.miniature import Pool, Size
+from fidelity.estimate.plan import Job, planned
+from fidelity.estimate.rules import COLLECTING, RULES, Study, padded
+from fidelity.estimate.trial import Measured
+from fidelity.maps import read_maps
+from fidelity.settings.reading import load_file
+
+ROOT = Path(__file__).parents[1]
+COUNTS = Counts({"train": 99, "val": 50, "test": 30}, {"train": 66, "val": 30, "test": 20}, side=96)
+CONFIG = {
+    "datasets": {
+        "demo": {
+            "source": "phantom",
+            "annotated_classes": ["COVID-19", "Non-COVID"],
+            "shards": {"train": 2, "val": 1, "test": 2},
+        }
+    },
+    "classifiers": {
+        "net": {
+            "architecture": "resnet18",
+            "seeds": [1, 2],
+            "training": {"stages": [{"trainable": "head", "epochs": 1}, {"epochs": 3}]},
+        },
+        "other": {"architecture": "resnet34", "training": {"epochs": 2}},
+    },
+    "explainers": {
+        "cam": {"method": "gradcam"},
+        "lime": {"method": "lime"},
+        "edges": {"method": "edge_map"},
+    },
+    "explain": {"splits": ["val", "test"]},
+}
 
 
-def test_steps_of_stages_are_counted_by_their_batch():
-    shared = {"epochs": 2, "batch": 32, "stages": []}
-    assert training_steps(shared, 100) == (2, {32: 8})
-    stages = [{"epochs": 3}, {"batch": 16}, {"epochs": 1, "batch": 32}]
-    assert training_steps({**shared, "stages": stages}, 100) == (6, {32: 16, 16: 14})
+def study_of(**changes) -> Study:
+    return Study(settings.load({**CONFIG, **changes}, check_files=False), {"demo": COUNTS})
+
+
+def job_of(rule: str, **wildcards: str) -> Job:
+    return Job(rule, {"dataset": "demo", **wildcards})
+
+
+def test_every_rule_of_the_workflow_is_estimated():
+    files = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
+    pattern = r"^(?:rule|checkpoint|use rule \w+ as) (\w+)"
+    found = {name for file in files for name in re.findall(pattern, file.read_text(), re.M)}
+    assert found == {*RULES, *COLLECTING}
+
+
+def test_equal_trainings_are_timed_once():
+    study = study_of()
+    kinds = [
+        kind_of(study, job_of("train", classifier=name)) for name in ("net-s1", "net-s2", "other")
+    ]
+    assert kinds[0] == kinds[1] != kinds[2]
+    cams = [
+        kind_of(study, job_of("explain", classifier=name, explainer="cam", shard=shard))
+        for name, shard in (("net-s1", "val-000"), ("net-s2", "test-001"), ("other", "val-000"))
+    ]
+    assert cams[0] == cams[1] != cams[2]
+
+
+def test_a_training_costs_its_stages_epochs_and_validation():
+    parts = parts_of(study_of(), job_of("train", classifier="net-s1"), COUNTS)
+    assert [units for _, units in parts] == pytest.approx([99 + 50 / 3, 3 * (99 + 50 / 3)])
+    assert parts[0][0] != parts[1][0]  # the head alone is quicker
+    [(_, units)] = parts_of(study_of(), job_of("train", classifier="other"), COUNTS)
+    assert units == pytest.approx(2 * (99 + 50 / 3))
+
+
+def test_maps_of_a_shard_come_in_batches_or_one_by_one():
+    study = study_of(compute={"batch": 8})
+    number = {
+        name: RULES[rule].units(
+            study, job_of(rule, classifier="net-s1", explainer=name, shard="test-000"), COUNTS
+        )
+        for rule, name in (("explain", "cam"), ("explain", "lime"))
+    }
+    assert number == {"cam": 16, "lime": 10}
+    assert padded(8, 8) == 8
+
+
+def test_maps_of_checks_are_counted():
+    study = study_of(
+        faithfulness={"metrics": ["sensitivity_max"], "sensitivity": {"cases": None}},
+        sanity={"cases": 4, "layers": 3},
+    )
+    job = job_of("sensitivity", classifier="net-s1", explainer="cam")
+    # All 20 test maps eleven times; 4 cases of 2 classes by 3 depths, another class and as is.
+    assert RULES["sensitivity"].units(study, job, COUNTS) == 220
+    assert RULES["sanity"].units(study, job, COUNTS) == 40
+    few = study_of(sanity={"cases": 50, "tests": ["logit"]})
+    assert RULES["sanity"].units(few, job, COUNTS) == 40
 
 
 def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
     labels = [("COVID-19",)] * 3 + [("Normal",)] * 2 + [("Non-COVID",)] * 4
-    cases = [SimpleNamespace(split="train", labels=names) for names in labels]
+    cases = [
+        SimpleNamespace(split="train", labels=names, masks={}, width=20, height=80)
+        for names in labels
+    ]
     monkeypatch.setattr(registry, "reader", lambda _: SimpleNamespace(find_cases=lambda *_: cases))
     entry = {"source": "covid_qu_ex", "root": ".", "annotated_classes": ["COVID-19"]}
     entry |= {"labels": {"Non-COVID": None}, "limit": None}
     config = {"data_root": str(tmp_path), "datasets": {"two": entry}}
-    images, cohort = count_cases(config, "two")
-    assert images == {"train": 5, "val": 0, "test": 0}
-    assert cohort["train"] == 3
+    counts = count_cases(config, "two")
+    assert counts.images == {"train": 5, "val": 0, "test": 0}
+    assert counts.maps["train"] == 3
+    assert counts.side == 40
 
 
-def test_maps_of_checks_are_counted():
-    config = {
-        "datasets": {"demo": {"source": "phantom", "annotated_classes": ["COVID-19", "Non-COVID"]}},
-        "classifiers": {"net": {"architecture": "resnet18"}},
-        "explainers": {"cam": {"method": "gradcam"}, "edges": {"method": "edge_map"}},
-    }
-    cohort = {"train": 99, "val": 50, "test": 30}
-    off = settings.load(config, check_files=False)
-    assert further_maps(off, "demo", "cam", cohort) == {}
-    config["faithfulness"] = {"metrics": ["sensitivity_max"], "sensitivity": {"cases": None}}
-    config["sanity"] = {"cases": 4, "layers": 3}
-    loaded = settings.load(config, check_files=False)
-    # All 30 test maps eleven times; 4 cases of 2 classes by 3 depths, another class and as is.
-    assert further_maps(loaded, "demo", "cam", cohort) == {"sensitivity": 330, "sanity": 40}
-    assert further_maps(loaded, "demo", "edges", cohort) == {"sensitivity": 330}
-    config["sanity"] |= {"tests": ["logit"], "cases": 50}
-    loaded = settings.load(config, check_files=False)
-    assert further_maps(loaded, "demo", "cam", cohort)["sanity"] == 60
+def test_a_rate_is_a_line_through_the_medians_of_its_trials():
+    rate = Rate([(2, Measured(9, seconds, 30)) for seconds in (1.0, 3.0, 50.0)])
+    assert rate.at(100, "cpu") == 3  # one size of trials shows no slope
+    rate.points.append((12, Measured(9, 8.0, 130)))
+    assert rate.at(22, "cpu") == 13
+    assert rate.at(22, "size") == 230
+    falling = Rate([(1, Measured(5, 5, 0)), (3, Measured(1, 1, 0))])
+    assert falling.at(100, "wall") == 5
 
 
-def test_faithfulness_of_all_explainers_is_counted():
-    config = {
-        "datasets": {
-            "demo": {
-                "source": "phantom",
-                "cases": {"train": 9, "val": 9, "test": 9},
-                "image_size": 64,
-                "annotated_classes": ["COVID-19"],
-            }
-        },
-        "classifiers": {"net": {"architecture": "resnet18"}},
-        "explainers": {"cam": {"method": "gradcam"}, "edges": {"method": "edge_map"}},
-        "faithfulness": {"metrics": ["deletion_auc", "infidelity", "sensitivity_max"], "steps": 4},
-    }
-    loaded = settings.load(config, check_files=False)
-    costs = {cost.step: cost for cost in estimate(loaded, "demo")}
-    # 3 annotated test images, 2 explainers; sensitivity has rows of its own.
-    told = costs["demo: faithfulness of all explainers, net"]
-    assert told.units == 6
-    assert told.core_hours > 0
-    assert "demo: sensitivity of edges" in costs
-    config["faithfulness"] = {"metrics": ["sensitivity_max"]}
-    loaded = settings.load(config, check_files=False)
-    assert not any("faithfulness" in cost.step for cost in estimate(loaded, "demo"))
+def test_a_job_costs_its_start_and_its_units():
+    study = study_of()
+    trials = Trials(study, [], Path())
+    trials.starts = {"NETWORK": (4.0, 3.0)}
+    jobs = [job_of("explain", classifier="net-s1", explainer="lime", shard="test-000")]
+    jobs.append(job_of("explain", classifier="net-s2", explainer="lime", shard="val-000"))
+    rate = trials.rates[kind_of(study, jobs[0]), ""]
+    rate.points += [(1, Measured(3, 2, 5)), (2, Measured(6, 4, 10))]
+    costs = by_step(jobs, lambda job: cost_of(study, trials, job), lambda job: job.rule)
+    # 10 maps and 30, with a start each; an untimed kind is its start alone.
+    assert costs == {"explain": Cost(2, 8 + 120, 6 + 80, 200)}
+    other = job_of("explain", classifier="other", explainer="lime", shard="test-000")
+    assert cost_of(study, trials, other) == Cost(1, 4, 3, 0)
+    assert step_of(study, other) == "demo explain lime other"
+
+
+def test_wall_time_follows_cores_and_chains():
+    def jobs(*threads):
+        return [Job("rule", {}, count, outputs=(f"{n}",)) for n, count in enumerate(threads)]
+
+    seconds = {0: 10.0, 1: 10.0, 2: 4.0}
+    assert wall_time(jobs(1, 1), seconds, 2) == (10, 10)
+    assert wall_time(jobs(1, 1), seconds, 1) == (20, 20)
+    assert wall_time(jobs(2, 1, 1), seconds, 2) == (17, 20)
+    assert wall_time(jobs(8), seconds, 2) == (10, 10)
+    chain = [*jobs(1), Job("rule", {}, inputs=("0",), outputs=("1",))]
+    assert wall_time(chain, seconds, 2) == (20, 20)
+    assert [duration(s) for s in (60, 600, 7200)] == ["60 s", "10 min", "2.0 h"]
+
+
+def test_the_plan_agrees_with_what_a_finished_study_made(finished, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    loaded = load_file("study.yaml", [])
+    counts = count_cases(loaded, "small")
+    cases = read_cases("results/small/cases.csv")
+    assert counts.images["train"] == sum(case.split == "train" for case in cases)
+    assert counts.side == 96
+    jobs = planned("study.yaml")
+    assert all(Path(job.benchmark).exists() for job in jobs if job.rule != "explore")
+    assert {job.rule for job in jobs} <= set(RULES)
+    study = Study(loaded, {"small": counts})
+    for name in ("lime", "lung"):
+        mine = [
+            job
+            for job in jobs
+            if job.wildcards.get("explainer") == name and "shard" in job.wildcards
+        ]
+        told = sum(RULES[job.rule].units(study, job, counts) for job in mine)
+        made = sum(len(list(read_maps(job.outputs[0]))) for job in mine)
+        assert told == pytest.approx(made)
+    assert planned("study.yaml", whole=False) == []
+    [unit] = [
+        job
+        for job in planned("study.yaml", targets=["results/small/units/none"])
+        if job.rule == "unit"
+    ]
+    assert unit.wildcards["unit"] == "none"
+
+
+def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
+    monkeypatch.chdir(finished.folder)
+    loaded = load_file("study.yaml", [])
+    jobs = planned("study.yaml", targets=["results/small/none/lung/curves.parquet"])
+    entry = loaded["datasets"]["small"]
+    pool = Pool(tmp_path / "pool", entry, Size(3, 1, 2), 96, trained=True)
+    [raw] = {job.inputs[0] for job in jobs if job.rule == "index_cases"}
+    made = pool.build(tmp_path / "mini", "small", raw, Size(3, 1, 2), entry["shards"])
+    assert made.maps == {"train": 2, "val": 1, "test": 2}
+    assert {label for case in pool.cases for label in case.labels} == {
+        "COVID-19", "Non-COVID", "Normal",
+    }  # fmt: skip
+    trials = Trials(Study(loaded, {"small": made}), jobs, tmp_path)
+
+    def run(job):
+        trials._time(job, tmp_path / "mini", made)
+        return True
+
+    trials._walk(jobs, tmp_path / "mini", run)
+    assert trials.failed == {}
+    points = {kind[0]: rate.points for (kind, _), rate in trials.rates.items()}
+    assert [units for units, _ in points["explain_without_network"]] == [2]
+    assert points["sweep"][0][1].size > 0
+    # Nothing of the study itself was touched.
+    assert trial.placed(jobs[-1], tmp_path).output[0].startswith(str(tmp_path))
+    assert planned("study.yaml", whole=False) == []

@@ -1,6 +1,5 @@
 """What a failed job leaves in its log: one sentence for bad input, else traceback and case."""
 
-import dataclasses
 import logging
 import sysconfig
 
@@ -10,11 +9,30 @@ import pytest
 from fidelity.cohort import explained_cases
 from fidelity.datasets.cases import Case
 from fidelity.datasets.prepare import prepare_cases
-from fidelity.datasets.prepared import write_prepared
+from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.errors import InputError
-from fidelity.estimate import trial_case
 from fidelity.joblog import job_log, working_on
 from fidelity.maps import MapRecord, SaliencyMap, write_maps
+from fidelity.masks import encode
+
+
+def _case(name: str) -> PreparedCase:
+    lung = np.ones((8, 8), bool)
+    mask = encode(lung)
+    return PreparedCase(
+        case=name,
+        patient=name,
+        split="test",
+        labels=("A",),
+        image=np.zeros((8, 8), np.uint8),
+        lung=lung,
+        native_size=(8, 8),
+        box=(0, 0, 8, 8),
+        references={"A": mask},
+        second_references={},
+        lung_native=mask,
+        digest="",
+    )
 
 
 def _failed(path, raising) -> str:
@@ -52,7 +70,7 @@ def test_the_next_job_of_a_process_forgets_the_case(tmp_path):
 
 def test_whoever_reads_maps_names_the_case(tmp_path):
     """A consumer of `explained_cases` fails at the second map: the log says which that is."""
-    cases = [dataclasses.replace(trial_case(8), case=name) for name in ("one", "two", "three")]
+    cases = [_case(name) for name in ("one", "two", "three")]
     write_prepared(tmp_path / "p.h5", cases, {"image_size": 8, "classes": ["A"]})
     values = SaliencyMap("dense", np.ones((8, 8), np.float32))
     records = [MapRecord(case.case, "A", "A", "ok", "", 0.1, {}, values) for case in cases]

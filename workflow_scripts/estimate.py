@@ -1,37 +1,112 @@
-"""Say what a study will cost before it is started: `make estimate CONFIG=…`.
+"""Estimate what a study costs before it is started: `make estimate CONFIG=…`.
 
-Not a rule: it asks Snakemake for the number of jobs and times one case per explainer itself.
+Not a rule: it asks Snakemake for the jobs, and times one job of each kind on generated images.
 """
 
-from fidelity.dry_run import jobs_left
-from fidelity.estimate import START_SECONDS, Cost, estimate
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fidelity.estimate.costs import (
+    SNAKEMAKE_SECONDS,
+    Cost,
+    by_step,
+    cost_of,
+    duration,
+    step_of,
+    wall_time,
+)
+from fidelity.estimate.counts import count_cases
+from fidelity.estimate.measure import Trials
+from fidelity.estimate.plan import Job, planned
+from fidelity.estimate.rules import Study
+from fidelity.estimate.trial import load_libraries
 from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
 
+SHOWN = 0.01  # the least share of the CPU time of a step that has a line of its own
 
-def main(config: str, overrides: list[str]) -> None:
+
+def main(config: str, overrides: list[str], targets: list[str]) -> None:
     """Print the estimate as a table.
 
     Args:
         config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
+        targets: rules or files; empty for the whole study.
     """
+    started = time.perf_counter()
+    load = os.getloadavg()[0]
+    cores = _cores()
     loaded = load_file(config, overrides)
-    jobs = sum(jobs_left(config, overrides).values())
-    costs = [cost for dataset in loaded["datasets"] for cost in estimate(loaded, dataset)]
-    costs.append(Cost("starting jobs and importing", jobs, jobs * START_SECONDS / 3600, 0))
-    hours, megabytes = sum(c.core_hours for c in costs), sum(c.megabytes for c in costs)
-    rows = [(c.step, str(c.units), f"{c.core_hours:.3f}", f"{c.megabytes:.1f}") for c in costs]
-    rows.append(("total", "", f"{hours:.3f}", f"{megabytes:.1f}"))
-    width = max(len(row[0]) for row in rows)
-    for step, *numbers in [("step", "units", "CPU-hours", "MB"), *rows]:
-        print(f"{step:<{width}}", *(f"{number:>10}" for number in numbers))
-    print(
-        f"\n{jobs} jobs to do (a dry run's count); {hours:.2f} CPU-hours and "
-        f"{megabytes / 1000:.2f} GB for the whole study from nothing.\nOn N cores about CPU-hours"
-        " / N. Timed on this machine, one case per explainer; scoring and figures not counted."
-    )
+    jobs = planned(config, overrides, targets, cores)
+    planning = time.perf_counter() - started
+    named = {job.wildcards["dataset"] for job in jobs if "dataset" in job.wildcards}
+    chosen = [name for name in loaded["datasets"] if name in named]
+    study = Study(loaded, {name: count_cases(loaded, name) for name in chosen})
+    load_libraries()
+    with tempfile.TemporaryDirectory() as folder:
+        trials = Trials(study, jobs, Path(folder))
+        trials.run(lambda text: print(f"timing {text}", file=sys.stderr, flush=True))
+    left = planned(config, overrides, targets, cores, whole=False)
+    show(study, trials, jobs, left, cores, planning)
+    print(f"\nThe estimate took {(time.perf_counter() - started) / 60:.1f} minutes.")
+    if load > 0.3:
+        print(
+            f"Other programs were running (load {load:.1f}): times are too high. Run the estimate "
+            "again when the machine is idle."
+        )
+
+
+def _cores() -> int:
+    """Read CORES as `make` passes it on; `all` and nothing mean all."""
+    given = os.environ.get("CORES", "all")
+    return int(given) if given.isdigit() else len(os.sched_getaffinity(0))
+
+
+def show(
+    study: Study, trials: Trials, jobs: list[Job], left: list[Job], cores: int, planning: float
+) -> None:
+    """Print the steps, the totals and what is left to do."""
+    total, rows = Cost(), []
+    steps = by_step(jobs, lambda job: cost_of(study, trials, job), lambda job: step_of(study, job))
+    for cost in steps.values():
+        total += cost
+    other = Cost()
+    for name, cost in steps.items():
+        if cost.cpu < SHOWN * total.cpu:
+            other += cost
+        else:
+            rows.append((name, cost))
+    own = planning * 3 + SNAKEMAKE_SECONDS * len(jobs)
+    rows += [("all other steps", other), ("Snakemake itself", Cost(0, own, own, 0))]
+    total += Cost(0, own, own, 0)
+    rows.append(("total", total))
+    width = max(len(name) for name, _ in rows)
+    print(f"{'step':<{width}} {'jobs':>6} {'CPU-hours':>10} {'wall hours':>10} {'MB':>9}")
+    for name, cost in rows:
+        print(
+            f"{name:<{width}} {cost.jobs:>6} {cost.cpu / 3600:>10.3f} {cost.wall / 3600:>10.3f} "
+            f"{cost.size / 1e6:>9.1f}"
+        )
+    for text, chosen in (("The whole, from nothing", jobs), ("What is left to do", left)):
+        costs = [cost_of(study, trials, job) for job in chosen]
+        seconds = {place: cost.wall + SNAKEMAKE_SECONDS for place, cost in enumerate(costs)}
+        least, likely = wall_time(chosen, seconds, cores)
+        whole = sum(costs, Cost())
+        print(
+            f"{text}: {len(chosen)} jobs, {whole.cpu / 3600:.2f} CPU-hours, {whole.size / 1e9:.2f} "
+            f"GB; {duration(least)} to {duration(likely * 1.1)} on {cores} cores."
+        )
+    print("Wall hours of a step are those of its jobs one after the other.")
+    if any(job.rule == "train" for job in jobs):
+        print("A training may stop early (`patience`): its time is the most that it takes.")
+    for rule, error in trials.failed.items():
+        line = error.strip().splitlines()[-1]
+        print(f"Not timed, counted as a start alone: {rule} ({line})")
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    run(main, __doc__, targets=True)

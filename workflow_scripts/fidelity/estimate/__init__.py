@@ -1,0 +1,1 @@
+"""What a study will cost: `make estimate` and benchmarks/estimate.py."""
