@@ -1,0 +1,71 @@
+"""What each step of a study took: wall clock, CPU, memory per rule and explainer, and disk.
+
+    python benchmarks/steps.py docs/studies/covid_qu_ex/units/full/none …/lite0-s1
+
+Reads `cost.csv` and `unit.json` of units; runs nothing. Prints a Markdown table. Snakemake samples
+CPU time and memory: it may miss the end of a job, and the whole of one of a few seconds.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+from fidelity.files import read_csv  # noqa: E402
+from fidelity.units.unit import COST, read_unit  # noqa: E402
+
+# Rules whose cost depends on the explainer so much that a sum would say little.
+BY_EXPLAINER = ("explain", "explain_on_cpu", "fit")
+
+
+def steps_of(folders: list[Path]) -> pd.DataFrame:
+    """Sum the cost of jobs by unit and step.
+
+    Args:
+        folders: of units.
+
+    Returns:
+        Rows with unit, step, jobs, seconds, cpu_seconds (wall clock where Snakemake has none) and
+        the highest peak_memory_mb, in the order in which they are first listed.
+    """
+    tables = []
+    for folder in folders:
+        table = read_csv(folder / COST, ["rule", "seconds"], dtype={"shard": str})
+        named = table["rule"].isin(BY_EXPLAINER)
+        table["step"] = table["rule"].where(
+            ~named, table["rule"].str.replace("_on_cpu", "") + " " + table["explainer"].fillna("")
+        )
+        table["cpu_seconds"] = table["cpu_seconds"].fillna(table["seconds"])
+        tables.append(table.assign(unit=folder.name))
+    sums = {"seconds": "sum", "cpu_seconds": "sum", "peak_memory_mb": "max", "rule": "count"}
+    grouped = pd.concat(tables).groupby(["unit", "step"], sort=False).agg(sums)
+    return grouped.rename(columns={"rule": "jobs"}).reset_index()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("units", nargs="+", type=Path, help="folders of units")
+    folders = parser.parse_args().units
+    print(
+        "| unit | step | jobs | wall, s | CPU, s | peak memory, MB |\n|---|---|---:|---:|---:|---:|"
+    )
+    for row in steps_of(folders).itertuples():
+        memory = "" if pd.isna(row.peak_memory_mb) else f"{row.peak_memory_mb:.0f}"
+        print(
+            f"| {row.unit} | {row.step} | {row.jobs} | {row.seconds:.0f} | {row.cpu_seconds:.0f} "
+            f"| {memory} |"
+        )
+    print("\n| unit | on disk | MB |\n|---|---|---:|")
+    for folder in folders:
+        for kind, size in read_unit(folder).provenance["bytes"].items():
+            print(f"| {folder.name} | {kind} | {size / 1e6:.1f} |")
+        own = sum(path.stat().st_size for path in folder.iterdir())
+        print(f"| {folder.name} | the unit's files | {own / 1e6:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
