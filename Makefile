@@ -65,7 +65,7 @@ unit: $(ENVIRONMENT) ## run one training and pack its results: UNIT=resnet18-s2 
 
 reanalyse: $(ENVIRONMENT) ## tables, figures and verdict from units alone: STUDY=folder [OUT=reanalysis ACCEPT=1]
 	@[ -n "$(STUDY)" ] || { echo "Name the folder of the units: make reanalyse STUDY=results/demo/units"; exit 1; }
-	@$(BIN)/python workflow_scripts/reanalyse.py "$(STUDY)" --cores $(CORES) $(call option,OUT,output) $(if $(ACCEPT),--accept) $(if $(TARGETS),--targets $(TARGETS))
+	@$(BIN)/python workflow_scripts/reanalyse.py "$(STUDY)" --cores $(CORES) $(call option,OUT,output) $(if $(filter 1,$(ACCEPT)),--accept) $(if $(TARGETS),--targets $(TARGETS))
 
 accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
 	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))

@@ -34,12 +34,14 @@ def steps_of(folders: list[Path]) -> pd.DataFrame:
     tables = []
     for folder in folders:
         table = read_csv(folder / COST, ["rule", "seconds"], dtype={"shard": str})
-        named = table["rule"].isin(BY_EXPLAINER)
+        unit = read_unit(folder)
+        explainer = table["explainer"].fillna("") if "explainer" in table else ""
         table["step"] = table["rule"].where(
-            ~named, table["rule"].str.replace("_on_cpu", "") + " " + table["explainer"].fillna("")
+            ~table["rule"].isin(BY_EXPLAINER),
+            table["rule"].str.replace("_on_cpu", "") + " " + explainer,
         )
         table["cpu_seconds"] = table["cpu_seconds"].fillna(table["seconds"])
-        tables.append(table.assign(unit=folder.name))
+        tables.append(table.assign(unit=f"{unit.dataset} {unit.name}"))
     sums = {"seconds": "sum", "cpu_seconds": "sum", "peak_memory_mb": "max", "rule": "count"}
     grouped = pd.concat(tables).groupby(["unit", "step"], sort=False).agg(sums)
     return grouped.rename(columns={"rule": "jobs"}).reset_index()
@@ -61,10 +63,11 @@ def main() -> None:
         )
     print("\n| unit | on disk | MB |\n|---|---|---:|")
     for folder in folders:
-        for kind, size in read_unit(folder).provenance["bytes"].items():
-            print(f"| {folder.name} | {kind} | {size / 1e6:.1f} |")
+        unit = read_unit(folder)
+        for kind, size in unit.provenance["bytes"].items():
+            print(f"| {unit.dataset} {unit.name} | {kind} | {size / 1e6:.1f} |")
         own = sum(path.stat().st_size for path in folder.iterdir())
-        print(f"| {folder.name} | the unit's files | {own / 1e6:.2f} |")
+        print(f"| {unit.dataset} {unit.name} | the unit's files | {own / 1e6:.2f} |")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 rule unit:
     input:
         lambda w: [f"results/{path}" for path in results_of_unit(w)],
+        cases="results/{dataset}/cases.csv",
     output:
         directory("results/{dataset}/units/{unit}"),
     log:
@@ -25,7 +26,9 @@ rule unit:
         place=lambda w, input: entries.place_of(cfg, w.dataset, w.unit),
         patterns=lambda w, input: unit_benchmarks(),
         wanted=lambda w, input: jobs_wanted(w.dataset),
-        digest=digests.module_digest("units.origin", "units.unit", "units.tables"),
+        digest=digests.module_digest(
+            "provenance.build", "units.origin", "units.unit", "units.tables"
+        ),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:

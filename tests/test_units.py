@@ -216,7 +216,7 @@ def test_units_combine_if_they_agree_with_each_other(tmp_path, results):
     [
         ({"shared": {"seed": 2, "statistics": {"alpha": 0.05}, "dataset": {}}}, "seed: 1 and 2"),
         ({"code": {"score": "new"}}, "code of score"),
-        ({"own": {"net": {"architecture": "resnet18", "seeds": [1]}}}, "classifiers.net.seeds"),
+        ({"own": {"net": {"architecture": "vgg11", "seeds": [1, 2]}}}, "net.architecture"),
     ],
 )
 def test_units_that_differ_are_refused_unless_accepted(tmp_path, results, changed, named):
@@ -227,6 +227,45 @@ def test_units_that_differ_are_refused_unless_accepted(tmp_path, results, change
     with pytest.raises(InputError, match=rf"{named}[\s\S]*ACCEPT=1"):
         check_agreement(units, accept=False)
     assert any(named in line for line in check_agreement(units, accept=True))
+
+
+def test_units_of_other_images_do_not_combine(tmp_path, results):
+    for name, cases in (("none", "a"), ("net-s1", "a"), ("net-s2", "")):
+        made(tmp_path / "units", results, name, cases=cases)
+    assert differences(find_units(tmp_path / "units")) == []
+    made(tmp_path / "units", results, "net-s1", cases="b")
+    (line,) = differences(find_units(tmp_path / "units"))
+    assert line == "cases, images or masks (d: net-s1 / none)"
+
+
+def test_a_seed_that_was_added_later_changes_no_other_training(tmp_path, results):
+    for name in ("none", "net-s1", "net-s2"):
+        made(tmp_path / "units", results, name)
+    net = {"architecture": "resnet18"}
+    made(tmp_path / "units", results, "net-s3", own={"net": {**net, "seeds": [1, 2, 3]}})
+    units = find_units(tmp_path / "units")
+    assert check_agreement(units, accept=False) == []
+    config = combined_config(units)
+    assert config["classifiers"]["net"]["seeds"] == [1, 2, 3]
+    assert config["only_classifiers"] == ["net-s1", "net-s2", "net-s3"]
+    # The agreement between seeds is of those that it was made from.
+    made(tmp_path / "units", results, "net", own={"net": {**net, "seeds": [1, 2]}})
+    assert differences(find_units(tmp_path / "units")) != []
+    # `net` alone would be another training.
+    made(tmp_path / "units", results, "other", own={"net": {**net, "seeds": [1, 2]}})
+    with pytest.raises(InputError, match="'other' is none of the trainings"):
+        combined_config(find_units(tmp_path / "units"))
+
+
+def test_a_key_that_is_newer_than_a_unit_has_its_default(monkeypatch):
+    monkeypatch.chdir(CONFIGS.parent)
+    units = units_of(load_file(CONFIGS / "config.yaml", check_files=False))
+    shared = copy.deepcopy(dict(units[0].shared))
+    assert shared["statistics"].pop("least_accuracy", "absent") is None
+    units[0] = replace(units[0], shared=shared)
+    assert differences(units) == []
+    shared["statistics"]["least_accuracy"] = 0.5
+    assert any("least_accuracy" in line for line in differences(units))
 
 
 def test_rules_that_only_one_unit_has_do_not_disagree(tmp_path, results):

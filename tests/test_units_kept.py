@@ -60,13 +60,30 @@ def renamed(source: Path, folder: Path, dataset: str, replicates: int) -> None:
 
 
 def test_results_of_a_study_are_never_replaced(tmp_path):
-    (tmp_path / "results/demo").mkdir(parents=True)
-    with pytest.raises(InputError, match="holds results of a study.*OUT="):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(InputError, match="holds files.*OUT="):
         reanalyse.prepare(SETS[0], tmp_path, accept=False)
-    assert (tmp_path / "results/demo").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    units, out = tmp_path / "units", tmp_path / "again"
+    shutil.copytree(SETS[0], units)
     for _ in range(2):
-        reanalyse.prepare(SETS[0], tmp_path / "again", accept=False)
-    assert (tmp_path / "again/results/mine/cases.csv").is_file()
+        reanalyse.prepare(units, out, accept=False)
+    # What was made before stays until all units could be read.
+    table = out / "results/mine/tables/localization.csv"
+    table.parent.mkdir()
+    table.touch()
+    for wrong in ("tables", "results/none/tables/ranks.csv"):
+        with pytest.raises(InputError, match="TARGETS.*results/mine/tables"):
+            reanalyse.prepare(units, out, accept=False, targets=[wrong])
+    next(units.glob("net-s1/*.parquet")).unlink()
+    with pytest.raises(InputError, match="Restore the files of this unit"):
+        reanalyse.prepare(units, out, accept=False)
+    assert table.is_file()
+    reanalyse.prepare(SETS[0], out, accept=False)
+    assert not table.exists()
+    shutil.copytree(SETS[0], out / "results/units")
+    with pytest.raises(InputError, match="holds the units"):
+        reanalyse.prepare(out / "results/units", out, accept=False)
 
 
 @pytest.mark.parametrize("kept", SETS, ids=lambda path: path.name)

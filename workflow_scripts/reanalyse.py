@@ -30,47 +30,88 @@ from fidelity.units.origin import read_cost
 from fidelity.units.unit import Unit, restore
 
 PROJECT = Path(__file__).resolve().parents[1]
+# Below the output folder: where units are restored, so that damaged ones replace nothing.
+FRESH = ".restoring"
 # What the tables over all data sets must have in common.
 SUMMARIZED = ("primary", "primary_binarization", "least_accuracy")
 
 
-def prepare(study: Path, output: Path, accept: bool) -> list[tuple[Path, list[Unit]]]:
+def prepare(
+    study: Path, output: Path, accept: bool, targets: Sequence[str] = ()
+) -> list[tuple[Path, list[Unit]]]:
     """Write the units' results and configs to a folder of their own.
 
     Args:
         study: the folder of the units.
         output: becomes the working directory of the re-analysis; results there are replaced.
         accept: take units that do not agree with each other.
+        targets: results to be made; see `check_targets`.
 
     Returns:
         Config files, each with the units that are analysed together by it.
 
     Raises:
         InputError: the units are damaged, or differ and that was not accepted; or the folder holds
-            results that were not restored from units.
+            files that no re-analysis wrote. Nothing in the folder has changed then.
     """
-    if (output / "results").exists() and not (output / RESTORED).exists():
-        raise InputError(
-            "holds results of a study, which a re-analysis would replace",
-            file=output / "results",
-            remedy="Name another folder with OUT=",
-        )
+    _check_free(study, output)
     units = find_units(study)
+    check_targets(targets, units)
     for line in check_agreement(units, accept):
         print(f"accepted: {line}", file=sys.stderr)
     found = []
     for number, group in enumerate(groups(units), start=1):
         config = output / ("config.yaml" if number == 1 else f"config-{number}.yaml")
         found.append((config, combined_config(group), group))
+    fresh = output / FRESH
+    shutil.rmtree(fresh, ignore_errors=True)
+    mark(fresh, units)
+    for unit in units:
+        restore(unit, fresh / "results")
     # Snakemake's notes on earlier results would be compared with the new ones.
-    for old in ("results", ".snakemake"):
+    for old in ("results", "plugins", ".snakemake"):
         shutil.rmtree(output / old, ignore_errors=True)
-    mark(output, units)
-    for config, content, group in found:
-        for unit in group:
-            restore(unit, output / "results")
+    for new in fresh.iterdir():
+        new.replace(output / new.name)
+    fresh.rmdir()
+    for config, content, _ in found:
         write_text(config, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     return [(config, group) for config, _, group in found]
+
+
+def _check_free(study: Path, output: Path) -> None:
+    """Refuse a folder in which something else would be replaced."""
+    others = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    if others - {FRESH} and not (output / RESTORED).exists():
+        raise InputError(
+            "holds files that a re-analysis could replace",
+            file=output,
+            remedy="Name a new folder with OUT=",
+        )
+    if study.resolve().is_relative_to(output.resolve()):
+        raise InputError(
+            "holds the units, and a re-analysis replaces what is there",
+            file=output,
+            remedy="Name a folder elsewhere with OUT=",
+        )
+
+
+def check_targets(targets: Sequence[str], units: Sequence[Unit]) -> None:
+    """Refuse targets that are no result of one of the data sets.
+
+    Raises:
+        InputError: names the target.
+    """
+    known = by_dataset(units)
+    for target in targets:
+        parts = Path(target).parts
+        if len(parts) < 3 or parts[0] != "results" or parts[1] not in known:
+            raise InputError(
+                f"{target!r} is not a result of a data set",
+                field="TARGETS",
+                remedy="Name files such as "
+                + ", ".join(f"results/{name}/tables/verdict.md" for name in known),
+            )
 
 
 def mark(output: Path, units: Sequence[Unit]) -> None:
@@ -181,17 +222,29 @@ def main() -> int:
     arguments = parser.parse_args()
     output = arguments.output.resolve()
     try:
-        analysed = prepare(arguments.study, output, arguments.accept)
+        analysed = prepare(arguments.study, output, arguments.accept, arguments.targets)
         for config, group in analysed:
+            own = [t for t in arguments.targets if Path(t).parts[1] in by_dataset(group)]
+            if arguments.targets and not own:
+                continue
             mark(output, group)
-            own = [t for t in arguments.targets if t.split("/")[1] in by_dataset(group)]
             words = command(config, output, arguments.cores, own)
             code = subprocess.run(words, check=False).returncode
             if code:
                 return code
             write_costs(output, group)
-        for dataset in summarize(output, analysed):
-            print(f"not in results/summary, other primary comparison: {dataset}", file=sys.stderr)
+        # Of single results, it is not known whether they are enough.
+        scored = [
+            output / "results" / unit.dataset / "tables" / "localization.csv"
+            for _, group in analysed
+            for unit in group
+            if unit.shared["dataset"]["annotated_classes"]
+        ]
+        for dataset in summarize(output, analysed) if all(p.exists() for p in scored) else ():
+            print(
+                f"{dataset} is not in results/summary: its primary comparison differs.",
+                file=sys.stderr,
+            )
     except InputError as error:
         print(error, file=sys.stderr)
         return 1

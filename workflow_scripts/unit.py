@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.joblog import job_log
+from fidelity.provenance.build import cases_digest
 from fidelity.units.origin import origin_of, write_cost
 from fidelity.units.unit import write_unit
 
@@ -43,7 +44,8 @@ def main(
         wanted: wildcard → values of this data set.
         output: the folder to write.
     """
-    folder, results = Path(output), Path("results")
+    folder = Path(output)
+    results = folder.parents[2]  # results/<data set>/units/<unit>
     write_unit(
         folder,
         results,
@@ -56,8 +58,9 @@ def main(
         plugins=plugins,
         place=place,
         provenance=origin_of(dataset, name, results, paths),
+        cases=cases_digest(results / dataset / "cases.csv"),
     )
-    write_cost(folder, name, patterns, wanted, Path.cwd())
+    write_cost(folder, name, patterns, wanted, results.parent)
     size = sum(path.stat().st_size for path in folder.iterdir())
     log.info("%d files, %.2f MB", len(list(folder.iterdir())), size / 1e6)
     if size > LARGE:

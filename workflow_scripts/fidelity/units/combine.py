@@ -9,6 +9,7 @@ from fidelity.datasets.registry import GENERATORS
 from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.settings import expand_classifiers
+from fidelity.settings.schema import resolve, schema
 from fidelity.units.analysis import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
 
@@ -83,20 +84,64 @@ def differences(units: Sequence[Unit]) -> list[str]:
 
 
 def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
-    first = units[0]
+    first, completed = units[0], _completed(units)
     by_rule: dict[str, tuple[Unit, str]] = {}
-    by_base: dict[str, Unit] = {}
-    for unit in units:
-        for line in _differences(first.shared, unit.shared, ""):
+    by_base: dict[str, tuple[Unit, Mapping[str, Any]]] = {}
+    listed: list[Unit] = []  # those of the first format may lack the digest of their cases
+    for unit, (entries, own) in zip(units, completed, strict=True):
+        for line in _differences(completed[0][0], entries, ""):
             yield f"{line} ({_pair(first, unit)})"
+        if unit.cases:
+            known = listed[0] if listed else unit
+            listed.append(unit)
+            if known.cases != unit.cases:
+                yield f"cases, images or masks ({_pair(known, unit)})"
         for rule, code in unit.code.items():
             known, expected = by_rule.setdefault(rule, (unit, code))
             if expected != code:
                 yield f"code of {rule} ({_pair(known, unit)})"
-        for base, entry in unit.own.items():
-            known = by_base.setdefault(base, unit)
-            for line in _differences(known.own[base], entry, f"classifiers.{base}"):
+        for base, entry in own.items():
+            known, expected = by_base.setdefault(base, (unit, entry))
+            # A further seed changes no other training.
+            one, other = (
+                {key: value for key, value in part.items() if key != "seeds"}
+                for part in (expected, entry)
+            )
+            for line in _differences(one, other, f"classifiers.{base}"):
                 yield f"{line} ({_pair(known, unit)})"
+    # But the agreement between seeds is of all.
+    seeds = {base: entry.get("seeds") for base, entry in _classifiers(units).items()}
+    for unit in units:
+        own = unit.own.get(unit.name, {}).get("seeds")
+        if own != seeds.get(unit.name):
+            yield (
+                f"classifiers.{unit.name}.seeds: {own} and {seeds[unit.name]} "
+                f"({unit.dataset}: {unit.name} / all)"
+            )
+
+
+def _completed(units: Sequence[Unit]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Give the units' entries with the defaults of keys that are newer than some of them.
+
+    Returns:
+        Per unit (shared entries, own ones); as they are if this version does not know them all.
+    """
+    found = []
+    for unit in units:
+        config = {key: value for key, value in unit.shared.items() if key not in ELSEWHERE}
+        config["datasets"] = {unit.dataset: unit.shared["dataset"]}
+        config["classifiers"] = dict(unit.own)
+        if unit.shared["dataset"].get("source") not in GENERATORS:
+            config["datasets"] = {unit.dataset: {**unit.shared["dataset"], "root": "."}}
+        try:
+            config = resolve(config, schema(), "", "unit")
+        except InputError:
+            return [(unit.shared, unit.own) for unit in units]
+        rest = {key: value for key, value in unit.shared.items() if key in ELSEWHERE}
+        own = config.pop("classifiers")
+        dataset = config.pop("datasets")[unit.dataset]
+        found.append(({**config, **rest, "dataset": dataset}, own))
+    return found
 
 
 def _pair(one: Unit, other: Unit) -> str:
@@ -175,6 +220,16 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     trained = expand_classifiers({"classifiers": config["classifiers"]})
     present = {unit.name for unit in units}
     config["only_classifiers"] = [name for name in trained if name in present]
+    for unit in units:
+        # Under a classifier's own name: a training, or the agreement between several.
+        seeds = unit.own.get(unit.name, {}).get("seeds", ())
+        if unit.name in {NONE, *trained} or len(seeds) > 1:
+            continue
+        raise InputError(
+            f"the unit {unit.name!r} is none of the trainings ({', '.join(trained)})",
+            file=unit.folder,
+            remedy="Run this unit again with the config of the others, or remove it",
+        )
     if config.get("known_truth"):
         asked = [name for name in config["known_truth"]["datasets"] if name in datasets]
         config["known_truth"] = {**config["known_truth"], "datasets": asked}
@@ -183,7 +238,7 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
         for name, entry in config.get("explainers", {}).items()
         if method_of(entry["method"]).needs_classifier
     ]
-    if needy and not trained:
+    if needy and not config["only_classifiers"]:
         raise InputError(
             f"there is no unit of a classifier, and {needy[0]} needs one",
             file=first.folder.parent,
@@ -195,11 +250,16 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
 
 
 def _classifiers(units: Iterable[Unit]) -> dict[str, Any]:
-    """Give the entries of the classifiers that are there, the first of two that differ."""
+    """Give the entries of the classifiers that are there, with the training seeds of all units.
+
+    Of two entries that differ in anything else, the first counts.
+    """
     found: dict[str, Any] = {}
     for unit in units:
         for base, entry in unit.own.items():
-            found.setdefault(base, entry)
+            first = found.setdefault(base, dict(entry))
+            if "seeds" in entry:
+                first["seeds"] = list(dict.fromkeys([*first["seeds"], *entry["seeds"]]))
     return found
 
 

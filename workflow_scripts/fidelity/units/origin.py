@@ -1,4 +1,4 @@
-"""What made a unit and what it took: commit, packages, machine, dates; a row of cost per job."""
+"""Provenance of a unit (commit, packages, machine, dates) and the cost of each of its jobs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime

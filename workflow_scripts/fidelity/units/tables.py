@@ -13,6 +13,7 @@ from fidelity.files import atomic_path, read_parquet
 
 # GitHub shows files up to 1 MB; a unit's files stay below it.
 MAX_BYTES = 900_000
+RESTORE = "Restore the files of this unit"
 NUMBER = "table"  # column of a packed file: which of its tables a row is from
 
 
@@ -80,7 +81,12 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.Da
     Raises:
         InputError: a file is missing or damaged, or lacks rows or columns.
     """
-    parts = [read_parquet(folder / name, [NUMBER]) for name in packed["files"]]
+    try:
+        parts = [read_parquet(folder / name, [NUMBER]) for name in packed["files"]]
+    except InputError as error:
+        raise InputError(
+            error.problem, file=error.file, field=error.field, remedy=RESTORE
+        ) from error
     whole = pd.concat(parts, ignore_index=True)
     groups = dict(list(whole.groupby(NUMBER, sort=False)))
     for number, (name, columns) in enumerate(packed["tables"]):
@@ -90,7 +96,7 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.Da
                 "lacks this column",
                 file=folder / packed["files"][0],
                 field=absent[0],
-                remedy="Restore the files of this unit",
+                remedy=RESTORE,
             )
         yield name, groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
 

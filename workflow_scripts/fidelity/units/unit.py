@@ -51,6 +51,7 @@ class Unit:
         plugins: path that `shared` names → file in the folder.
         place: of the data set and of the classifier in the config, which orders tables.
         provenance: commit, packages, machine, dates and bytes; see `origin.origin_of`.
+        cases: digest of all cases with their images and masks; empty if the unit has none.
         format: version of the layout.
     """
 
@@ -65,6 +66,7 @@ class Unit:
     plugins: Mapping[str, str] = field(default_factory=dict)
     place: Sequence[int] = (0, 0)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    cases: str = ""
     format: int = FORMAT
 
 
@@ -87,6 +89,7 @@ def write_unit(
     plugins: Mapping[str, str] = MappingProxyType({}),
     place: Sequence[int] = (0, 0),
     provenance: Mapping[str, Any] = MappingProxyType({}),
+    cases: str = "",
 ) -> Unit:
     """Pack result files of one classifier, or of none, into a folder small enough to commit.
 
@@ -103,6 +106,7 @@ def write_unit(
         plugins: path that `shared` names → the plugin's file.
         place: see `Unit`.
         provenance: see `Unit`.
+        cases: see `Unit`.
 
     Returns:
         The unit as `read_unit` gives it.
@@ -130,6 +134,7 @@ def write_unit(
         "own_digest": digest(own),
         "shared_digest": digest(shared),
         "place": list(place),
+        "cases": cases,
         "code": dict(code),
         "provenance": dict(provenance),
         "own": dict(own),
