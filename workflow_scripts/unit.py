@@ -43,7 +43,7 @@ def main(
         wanted: wildcard → values of this data set.
         output: the folder to write.
     """
-    folder, results = Path(output), Path("results")
+    folder, results = Path(output), Path(output).parents[2]
     write_unit(
         folder,
         results,
