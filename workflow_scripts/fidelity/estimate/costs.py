@@ -63,22 +63,6 @@ def cost_of(study: Study, trials: Trials, job: Job) -> Cost:
     return Cost(1, wall, cpu, size)
 
 
-def step_of(study: Study, job: Job) -> str:
-    """Name the step of a job in the table: its data set, rule, and what decides its cost."""
-    names = job.wildcards
-    rule = "explain" if job.rule.startswith("explain") else job.rule
-    parts = [names.get("dataset", ""), rule]
-    if rule in ("explain", "fit", "sensitivity", "sanity"):
-        parts.append(names["explainer"])
-    classifier = names.get("classifier", "none")
-    if classifier != "none" and rule in (
-        *("explain", "train", "predict", "faithfulness", "sensitivity", "sanity"),
-        "check_classifier",
-    ):
-        parts.append(classifier)
-    return " ".join(filter(None, parts))
-
-
 def by_step(
     jobs: Iterable[Job], cost: Callable[[Job], Cost], name: Callable[[Job], str]
 ) -> dict[str, Cost]:
