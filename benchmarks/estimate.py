@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from fidelity.estimate.costs import Cost, cost_of, step_of  # noqa: E402
+from fidelity.estimate.costs import Cost, cost_of  # noqa: E402
 from fidelity.estimate.counts import count_cases  # noqa: E402
 from fidelity.estimate.measure import Trials  # noqa: E402
 from fidelity.estimate.plan import Job, planned  # noqa: E402
-from fidelity.estimate.rules import Study  # noqa: E402
+from fidelity.estimate.rules import Study, step_of  # noqa: E402
 from fidelity.estimate.trial import load_libraries  # noqa: E402
 from fidelity.kept import FOLDER, NOTE  # noqa: E402
 from fidelity.provenance.steps import benchmark_row  # noqa: E402
@@ -78,26 +78,42 @@ def main() -> None:
         # Snakemake counts a notebook's processes more than once: its wall clock is compared.
         told[step] += replace(cost, cpu=cost.wall) if job.script.endswith(".ipynb") else cost
         true[step] += found
-    for rule, error in trials.failed.items():
-        print(f"not timed: {rule} ({error.strip().splitlines()[-1]})")
+    for line in trials.missing():
+        print(line)
     print(f"{len(done)} of {len(jobs)} jobs were run. Times in seconds, one job after another.\n")
     print("| step | jobs | CPU estimated | CPU measured | ratio | wall estimated | wall measured |"
-          " share of CPU | MB estimated | MB measured | |")  # fmt: skip
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|")
+          " ratio | share of CPU | MB estimated | MB measured | ratio | off |")  # fmt: skip
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|")
     everything = sum(true.values(), Cost())
     for step in sorted(true, key=lambda name: -true[name].cpu):
-        share = true[step].cpu / everything.cpu
-        _row(step, told[step], true[step], share)
-    _row("all", sum(told.values(), Cost()), everything, 1.0)
+        print(row_of(step, told[step], true[step], everything), flush=True)
+    print(row_of("all", sum(told.values(), Cost()), everything, everything))
 
 
-def _row(step: str, told: Cost, true: Cost, share: float) -> None:
-    ratio = told.cpu / true.cpu if true.cpu else float("inf")
-    off = share > SHARE and not 1 / FACTOR <= ratio <= FACTOR
-    cells = [step, true.jobs, f"{told.cpu:.1f}", f"{true.cpu:.1f}", f"{ratio:.2f}"]
-    cells += [f"{told.wall:.1f}", f"{true.wall:.1f}", f"{share:.1%}"]
-    cells += [f"{told.size / 1e6:.1f}", f"{true.size / 1e6:.1f}", "off" if off else ""]
-    print("|", " | ".join(map(str, cells)), "|", flush=True)
+def row_of(step: str, told: Cost, true: Cost, everything: Cost) -> str:
+    """Write a step's row; its last cell names what is outside of FACTOR.
+
+    Args:
+        step: its name.
+        told: the estimate.
+        true: what it took.
+        everything: what all steps took; CPU, wall and disk are judged where the step has at least
+            SHARE of that resource.
+    """
+    ratios, off = {}, []
+    for name, title in (("cpu", "CPU"), ("wall", "wall"), ("size", "disk")):
+        estimated, measured, whole = (getattr(cost, name) for cost in (told, true, everything))
+        ratio = estimated / measured if measured else float("inf" if estimated else "nan")
+        # An estimate of much that takes nothing is as wrong as the reverse.
+        large = max(estimated, measured) > SHARE * whole
+        if large and not 1 / FACTOR <= ratio <= FACTOR:
+            off.append(title)
+        ratios[name] = f"{ratio:.2f}"
+    share = true.cpu / everything.cpu if everything.cpu else 0.0
+    cells = [step, true.jobs, f"{told.cpu:.1f}", f"{true.cpu:.1f}", ratios["cpu"]]
+    cells += [f"{told.wall:.1f}", f"{true.wall:.1f}", ratios["wall"], f"{share:.1%}"]
+    cells += [f"{told.size / 1e6:.1f}", f"{true.size / 1e6:.1f}", ratios["size"], ", ".join(off)]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":

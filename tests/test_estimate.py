@@ -1,6 +1,8 @@
 """What a study will cost: counts, kinds of jobs, arithmetic. No test looks at a time."""
 
+import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,13 +11,13 @@ import pytest
 from fidelity import settings
 from fidelity.datasets import registry
 from fidelity.datasets.cases import read_cases
-from fidelity.estimate import trial
-from fidelity.estimate.costs import Cost, by_step, cost_of, duration, step_of, wall_time
+from fidelity.estimate import measure, trial
+from fidelity.estimate.costs import Cost, by_step, cost_of, duration, wall_time
 from fidelity.estimate.counts import Counts, count_cases
 from fidelity.estimate.measure import Rate, Trials, kind_of, parts_of
 from fidelity.estimate.miniature import Pool, Size
 from fidelity.estimate.plan import Job, planned
-from fidelity.estimate.rules import COLLECTING, RULES, Study, padded
+from fidelity.estimate.rules import COLLECTING, RULES, Study, padded, step_of
 from fidelity.estimate.trial import Measured
 from fidelity.maps import read_maps
 from fidelity.settings.reading import load_file
@@ -148,6 +150,69 @@ def test_a_job_costs_its_start_and_its_units():
     other = job_of("explain", classifier="other", explainer="lime", shard="test-000")
     assert cost_of(study, trials, other) == Cost(1, 4, 3, 0)
     assert step_of(study, other) == "demo explain lime other"
+
+
+def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smaller(
+    monkeypatch, tmp_path
+):
+    output = "results/demo/prepared/val-000.h5"
+    job = Job("prepare", {"dataset": "demo", "shard": "val-000"}, outputs=(output,))
+    job = replace(job, given=pickle.dumps(SimpleNamespace(params={})))
+    trials = Trials(study_of(), [job], tmp_path)
+
+    def run_warm(job, root, changes):
+        if root.name == "model":
+            return Measured(9, 9, 0, "Traceback\nOSError: disk full")
+        (root / output).parent.mkdir(parents=True)
+        (root / output).write_text("one case")
+        return Measured(3, 2, 5)
+
+    monkeypatch.setattr(measure, "run_warm", run_warm)
+    monkeypatch.setattr(measure, "given_names", lambda job: set())
+    roots = {name: tmp_path / name for name in ("small", "model")}
+    trials._small([job], roots["small"], COUNTS)
+    assert trials.missing() == []
+    trials._model([job], roots, COUNTS)
+    assert (roots["model"] / output).read_text() == "one case"
+    [line] = trials.missing()
+    assert "demo prepare" in line
+    assert "OSError: disk full" in line
+
+
+def test_every_kind_of_job_is_timed_or_listed(monkeypatch, tmp_path):
+    """Two data sets whose cases cost the same; only the second one has a U-Net."""
+    sets = {"demo": CONFIG["datasets"]["demo"], "more": CONFIG["datasets"]["demo"]}
+    explainers = {**CONFIG["explainers"], "unet": {"method": "unet"}}
+    study = study_of(datasets=sets, explainers=explainers)
+    study = Study(study.config, {"demo": COUNTS, "more": COUNTS, "again": COUNTS})
+    jobs = [Job("fit_lung_model", {"dataset": "demo"}), Job("fit_lung_model", {"dataset": "more"})]
+    jobs += [Job("fit", {"dataset": "more", "explainer": "unet"}), Job("summary_over_datasets", {})]
+    jobs.append(Job("provenance", {"dataset": "more"}))
+    trials = Trials(study, jobs, tmp_path)
+    done = []
+
+    def time_all(dataset, own, say):
+        done.append(dataset)
+        for job in own:
+            trials.rates[kind_of(study, job), ""].points.append((1, Measured(1, 1, 1)))
+
+    monkeypatch.setattr(trials, "_dataset", time_all)
+    assert {line.split(": ")[1].split(" (")[0] for line in trials.missing()} == {
+        "demo fit_lung_model", "more fit_lung_model", "more fit unet", "summary_over_datasets",
+    }  # fmt: skip
+    trials.run()
+    assert done == ["demo", "more"]
+    [line] = trials.missing()
+    assert "summary_over_datasets" in line
+
+
+@pytest.mark.parametrize("rule", ["train", "check_classifier"])
+def test_no_trial_downloads_weights(rule, tmp_path):
+    entry = {"weights": "imagenet", "training": {"epochs": 2, "stages": None}}
+    given = pickle.dumps(SimpleNamespace(params=SimpleNamespace(settings=entry)))
+    job = replace(job_of(rule, classifier="net-s1"), given=given)
+    [part] = Trials(study_of(), [job], tmp_path)._trials(job, COUNTS, 1)
+    assert part.changes["settings"]["weights"] is None
 
 
 def test_wall_time_follows_cores_and_chains():

@@ -15,13 +15,12 @@ from fidelity.estimate.costs import (
     by_step,
     cost_of,
     duration,
-    step_of,
     wall_time,
 )
 from fidelity.estimate.counts import count_cases
 from fidelity.estimate.measure import Trials
 from fidelity.estimate.plan import Job, planned
-from fidelity.estimate.rules import Study
+from fidelity.estimate.rules import Study, step_of
 from fidelity.estimate.trial import load_libraries
 from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
@@ -83,7 +82,9 @@ def show(
     own = planning * 3 + SNAKEMAKE_SECONDS * len(jobs)
     rows += [("all other steps", other), ("Snakemake itself", Cost(0, own, own, 0))]
     total += Cost(0, own, own, 0)
-    rows.append(("total", total))
+    missing = trials.missing()
+    at_least = "at least " if missing else ""
+    rows.append((f"{at_least}total", total))
     width = max(len(name) for name, _ in rows)
     print(f"{'step':<{width}} {'jobs':>6} {'CPU-hours':>10} {'wall hours':>10} {'MB':>9}")
     for name, cost in rows:
@@ -97,15 +98,15 @@ def show(
         least, likely = wall_time(chosen, seconds, cores)
         whole = sum(costs, Cost())
         print(
-            f"{text}: {len(chosen)} jobs, {whole.cpu / 3600:.2f} CPU-hours, {whole.size / 1e9:.2f} "
-            f"GB; {duration(least)} to {duration(likely * 1.1)} on {cores} cores."
+            f"{text}: {len(chosen)} jobs, {at_least}{whole.cpu / 3600:.2f} CPU-hours, "
+            f"{whole.size / 1e9:.2f} GB; {duration(least)} to {duration(likely * 1.1)} on {cores} "
+            "cores."
         )
     print("Wall hours of a step are those of its jobs one after the other.")
     if any(job.rule == "train" for job in jobs):
         print("A training may stop early (`patience`): its time is the most that it takes.")
-    for rule, error in trials.failed.items():
-        line = error.strip().splitlines()[-1]
-        print(f"Not timed, counted as a start alone: {rule} ({line})")
+    for line in missing:
+        print(line)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """A classifier below chance, or no better, is recognised, and the order that fits is named."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,7 +122,13 @@ def test_a_study_can_ask_for_an_accuracy_of_its_own():
     assert at.status == "above_chance"
     assert (above.status, above.concludes) == ("below_least_accuracy", False)
     assert useless(table, accuracy + 0.01) == {"net"}
-    assert f"below the {accuracy + 0.01:g} that this study asks for" in withheld("net", above)
+    assert f"below the {accuracy + 0.01:g} that this study requires" in withheld("net", above)
+    # Rounded to three digits the two would be equal.
+    close = qualities(table, least_accuracy=accuracy + 1e-5)["d", "net"]
+    told, least = re.search(
+        r"accuracy ([\d.]+).* below the ([\d.]+)", withheld("net", close)
+    ).groups()
+    assert float(told) < float(least)
     # Worse than chance says more than the limit.
     swapped = judged(truth, scores[:, [1, 2, 0]], ["a", "b", "c"])[1].classification
     assert qualities(swapped, least_accuracy=0.9)["d", "net"].status == "below_chance"

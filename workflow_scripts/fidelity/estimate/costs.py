@@ -10,7 +10,7 @@ from fidelity.estimate.plan import Job
 from fidelity.estimate.rules import Study
 
 # What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
-# and samples the job's memory. Measured on 2 cores.
+# and samples the job's memory. A guess, not measured.
 SNAKEMAKE_SECONDS = 0.15
 
 
@@ -61,22 +61,6 @@ def cost_of(study: Study, trials: Trials, job: Job) -> Cost:
             cpu += rate.at(units, "cpu")
             size = max(size, rate.at(units, "size"))
     return Cost(1, wall, cpu, size)
-
-
-def step_of(study: Study, job: Job) -> str:
-    """Name the step of a job in the table: its data set, rule, and what decides its cost."""
-    names = job.wildcards
-    rule = "explain" if job.rule.startswith("explain") else job.rule
-    parts = [names.get("dataset", ""), rule]
-    if rule in ("explain", "fit", "sensitivity", "sanity"):
-        parts.append(names["explainer"])
-    classifier = names.get("classifier", "none")
-    if classifier != "none" and rule in (
-        *("explain", "train", "predict", "faithfulness", "sensitivity", "sanity"),
-        "check_classifier",
-    ):
-        parts.append(classifier)
-    return " ".join(filter(None, parts))
 
 
 def by_step(

@@ -17,8 +17,10 @@ import pandas as pd
 
 from fidelity import settings
 from fidelity.datasets.cases import SPLITS
+from fidelity.datasets.class_names import class_names
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.estimate.counts import Counts
+from fidelity.estimate.disk import size_of_distinct
 from fidelity.estimate.miniature import Pool, Size
 from fidelity.estimate.plan import Job
 from fidelity.estimate.rules import (
@@ -29,8 +31,10 @@ from fidelity.estimate.rules import (
     passes,
     stages_of,
     start_of,
+    step_of,
 )
 from fidelity.estimate.trial import Measured, run_cold, run_warm, time_notebook
+from fidelity.explainers.registry import method_of
 from fidelity.maps import write_maps
 
 # What a trial of a kind may take on the larger miniature, in seconds.
@@ -122,7 +126,7 @@ class Trials:
         rates: what they took, by kind and part.
         starts: (wall, cpu) seconds of a job's start, by its kind (`start_of`).
         quickest: of each kind of start the trial that took least.
-        failed: rule → why its trial failed; its jobs count as a start alone.
+        failed: step → why a trial of it failed, the first time.
     """
 
     def __init__(self, study: Study, jobs: list[Job], folder: Path) -> None:
@@ -148,14 +152,37 @@ class Trials:
         Args:
             say: told what is timed.
         """
-        seen: set[str] = set()
+        seen: set[Kind] = set()
         for dataset in self.study.counts:
             alone = {dataset, None} if len(self.study.counts) == 1 else {dataset}
             own = [job for job in self.jobs if job.wildcards.get("dataset") in alone]
-            kinds = {self.study.place(job) for job in own}
-            if own and not kinds <= seen:
+            kinds = {kind_of(self.study, job) for job in own}
+            if not kinds <= seen:
                 seen |= kinds
                 self._dataset(dataset, own, say)
+
+    def missing(self) -> list[str]:
+        """Write a line on each step whose estimate is too low: a trial failed, or none was run."""
+        timed: dict[str, bool] = {}
+        for job in self.jobs:
+            if RULES[job.rule].trial == Trial.NONE:
+                continue
+            counts = self.study.counts[
+                job.wildcards.get("dataset") or next(iter(self.study.counts))
+            ]
+            kind = kind_of(self.study, job)
+            step = step_of(self.study, job)
+            for part, _ in parts_of(self.study, job, counts):
+                found = self.rates.get((kind, part), Rate()).points
+                timed[step] = timed.get(step, True) and bool(found)
+        lines = []
+        for step in dict.fromkeys([*timed, *self.failed]):
+            why = self.failed.get(step, "").strip().splitlines()[-1:] or ["no trial was run"]
+            if not timed.get(step, True):
+                lines.append(f"Not timed, counted as a start alone: {step} ({why[0]})")
+            elif step in self.failed:
+                lines.append(f"A trial failed, so its cost may be too low: {step} ({why[0]})")
+        return lines
 
     def _dataset(self, dataset: str, jobs: list[Job], say: Callable[[str], None]) -> None:
         entry = self.study.config["datasets"][dataset]
@@ -182,6 +209,7 @@ class Trials:
             made[name] = pool.build(roots[name], dataset, raw, size, entry["shards"])
             for job in lungs:
                 pool.build(roots[name], job.wildcards["dataset"], job.inputs[-1], size, {})
+            self._link_results(roots[name])
         jobs = [*lungs, *jobs]
         say(f"{dataset}: one case")
         self._small(jobs, roots[SMALL], made[SMALL])
@@ -194,12 +222,24 @@ class Trials:
         say(f"{dataset}: how jobs start")
         self._start()
 
+    def _link_results(self, root: Path) -> None:
+        """Link what jobs read below results/ and no job of the plan writes, such as weights."""
+        weights = (entry.get("weights") for entry in self.study.config["classifiers"].values())
+        read = {path for job in self.jobs for path in job.inputs} | {path or "" for path in weights}
+        for path in sorted(read - {path for job in self.jobs for path in job.outputs}):
+            target = root / path
+            if path.startswith("results/") and Path(path).is_file() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(Path(path).resolve())
+
     def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
         """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
         trained = any(job.rule == "train" for job in self.jobs)
+        root = settings.data_root(dict(self.study.config), dataset)
+        classes = class_names(dict(entry), root)
         with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as process:
             pool = process.submit(
-                Pool, self.folder / dataset / "pool", entry, size, side, trained
+                Pool, self.folder / dataset / "pool", entry, size, side, trained, classes
             ).result()
         images = len(pool.cases)
         for job in self.jobs:
@@ -210,9 +250,13 @@ class Trials:
                 points += [(0, Measured(0, 0, 0)), (images, taken)]
         return pool
 
-    def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> float:
-        """Run the parts of a job, keep what they took, give the longest one's CPU seconds."""
-        longest = 0.0
+    def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> float | None:
+        """Run the parts of a job, keep what they took.
+
+        Returns:
+            The longest one's CPU seconds; None if any failed.
+        """
+        longest, worked = 0.0, True
         for part in self._trials(job, counts, epochs):
             measured = run_warm(job, root, part.changes)
             points = self.rates[kind_of(self.study, job), part.stage].points
@@ -222,17 +266,28 @@ class Trials:
                 if name not in self.quickest or measured.cpu < self.quickest[name][0].cpu:
                     self.quickest[name] = measured, job, root, part
                 times = part.times
+                if self._is_fitted(job):
+                    maps = root / job.outputs[0]
+                    more = size_of_distinct(maps) - maps.stat().st_size
+                    measured = replace(measured, size=measured.size + more)
                 wall, cpu = measured.wall * times, measured.cpu * times
                 points.append((part.units, Measured(wall, cpu, round(measured.size * times))))
-            elif not points:
-                self.failed.setdefault(job.rule, measured.error)
-        return longest
+            else:
+                worked = False
+                self.failed.setdefault(step_of(self.study, job), measured.error)
+        return longest if worked else None
 
     def _trials(self, job: Job, counts: Counts, epochs: int) -> list["Part"]:
         """Plan the trials of a job."""
         given, images = job.snakemake().params, counts.images
-        if job.rule == "train":
+        if job.rule in ("train", "check_classifier"):
             entry = given.settings
+            if entry.get("weights") == "imagenet":
+                # They would be downloaded, and random weights take the same time.
+                entry = {**entry, "weights": None}
+        if job.rule == "check_classifier":
+            return [Part("", {"settings": entry}, self._units(job, counts))]
+        if job.rule == "train":
             found = []
             for stage in stages_of(entry["training"]):
                 name = json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
@@ -254,6 +309,10 @@ class Trials:
             return [Part("", {"blocks": blocks}, units, times)]
         return [Part("", {}, units)]
 
+    def _is_fitted(self, job: Job) -> bool:
+        """Say whether a job makes maps with what was learnt from the training masks."""
+        return job.rule in MAKING and method_of(self.study.explainer(job)["method"]).fitted
+
     def _units(self, job: Job, counts: Counts) -> float:
         """Count the units of a job in a miniature, whose cases are all in one shard of a split."""
         return RULES[job.rule].units(self.single, job, counts)
@@ -266,10 +325,11 @@ class Trials:
         Args:
             jobs: in an order in which they could run.
             root: the miniature's folder.
-            run: runs a job if its kind is to be timed; says whether it did.
+            run: runs a job if its kind is to be timed; says whether it did, without an error.
             other: a miniature that has the output of jobs that are not run.
         """
         first: dict[tuple[Kind, str], Job] = {}
+        tried: set[tuple[Kind, str]] = set()
         maps: dict[str, Job] = {}
         jobs = [job for job in jobs if job.rule not in LAID_OUT]
         empty = defaultdict(list)
@@ -281,9 +341,11 @@ class Trials:
                 continue
             split = job.wildcards.get("shard", "").partition("-")[0]
             key = kind_of(self.study, job), split
+            new = key not in tried
+            tried.add(key)
             if key in first:
                 _copy(first[key], root, job, root)
-            elif run(job):
+            elif new and run(job):
                 first[key] = job
                 if job.rule in MAKING:
                     maps[split] = job
@@ -304,8 +366,7 @@ class Trials:
             # Those of the other splits are copies of a quick explainer's.
             if job.rule == "explain" and quick and not self._is_judged(job):
                 return False
-            self._time(job, root, counts)
-            return True
+            return self._time(job, root, counts) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run)
 
@@ -319,8 +380,7 @@ class Trials:
                 self._is_judged(job) and not in_batches(self.study, job)
             ):
                 return False
-            self._time(job, root, counts, epochs=2)
-            return True
+            return self._time(job, root, counts, epochs=2) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
         self._batches(jobs, roots)
@@ -359,8 +419,7 @@ class Trials:
             cheap = job.rule in MAKING and self._cost(job) < LONGEST
             if trial not in (Trial.CASES, Trial.SOME) and not cheap:
                 return False
-            self._time(job, root, counts)
-            return True
+            return self._time(job, root, counts) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
 
@@ -380,7 +439,10 @@ class Trials:
                 kind = kind_of(self.study, job)
                 if kind in slow:
                     return False
-                if self._time(job, root, counts) > LONG_TABLE:
+                seconds = self._time(job, root, counts)
+                if seconds is None:
+                    return False
+                if seconds > LONG_TABLE:
                     slow.add(kind)
                     self.rates[kind, ""].points.append((0, Measured(0, 0, 0)))
                 return True
@@ -394,7 +456,9 @@ class Trials:
         for name, (warm, job, root, part) in self.quickest.items():
             if name not in self.starts and name != "NOTEBOOK":
                 cold = run_cold(job, root, part.changes, self.folder / "cold.pickle")
-                if not cold.error:
+                if cold.error:
+                    self.failed.setdefault(step_of(self.study, job), f"start: {cold.error}")
+                else:
                     rest = cold.wall - warm.wall, cold.cpu - warm.cpu
                     self.starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
 

@@ -60,7 +60,13 @@ class Pool:
     """Generated images that all miniatures of a data set draw from."""
 
     def __init__(
-        self, folder: Path, entry: Mapping[str, Any], largest: Size, side: int, trained: bool
+        self,
+        folder: Path,
+        entry: Mapping[str, Any],
+        largest: Size,
+        side: int,
+        trained: bool,
+        classes: Sequence[str] = (),
     ) -> None:
         """Generate and index them.
 
@@ -70,7 +76,10 @@ class Pool:
             largest: the largest miniature.
             side: native side in pixels.
             trained: whether a classifier is trained on the data set.
+            classes: the data set's model classes, as far as they are known. The miniature then has
+                no other ones, so that the classes of a loaded checkpoint fit it.
         """
+        self.classes = classes
         self.data = folder / "data"
         self.entry = entry
         cases = {"train": largest.train, "val": 3 * largest.val, "test": 3 * largest.test}
@@ -160,10 +169,14 @@ class Pool:
         return sorted(chosen, key=sort_key)
 
     def _classes(self) -> dict[str, Any]:
-        """Give the content of classes.json: the data set's annotated classes and two more."""
+        """Give the content of classes.json: the data set's annotated classes, up to three."""
         several = getattr(registry.reader(self.entry["source"]), "multilabel", False)
         names = list(self.called.values())
         labels = {name: self.entry["labels"].get(name) or name for name in names}
+        for name, label in labels.items():
+            if len(self.classes) > 1 and label not in self.classes:
+                unused = [known for known in self.classes if known not in labels.values()]
+                labels[name] = (unused or self.classes)[-1]
         return {
             "classes": list(dict.fromkeys(labels.values())),
             "task": "multilabel" if several else self.names["task"],

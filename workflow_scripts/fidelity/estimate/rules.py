@@ -312,6 +312,22 @@ RULES: dict[str, Rule] = {
 COLLECTING = {"all", "tables", "figures", "checks", "notebooks", "masks_png", "units", "reanalysis"}
 
 
+def step_of(study: Study, job: Job) -> str:
+    """Name the step of a job in the table: its data set, rule, and what decides its cost."""
+    names = job.wildcards
+    rule = "explain" if job.rule.startswith("explain") else job.rule
+    parts = [names.get("dataset", ""), rule]
+    if rule in ("explain", "fit", "sensitivity", "sanity"):
+        parts.append(names["explainer"])
+    classifier = names.get("classifier", "none")
+    if classifier != "none" and rule in (
+        *("explain", "train", "predict", "faithfulness", "sensitivity", "sanity"),
+        "check_classifier",
+    ):
+        parts.append(classifier)
+    return " ".join(filter(None, parts))
+
+
 def start_of(study: Study, job: Job) -> str:
     """Name the kind of start of a job; of some rules it depends on the method."""
     start = _imports(study, job)

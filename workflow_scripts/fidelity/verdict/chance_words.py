@@ -1,4 +1,4 @@
-"""How verdict and tables say that a classifier is no better than chance, or below it."""
+"""How verdict and tables say that a classifier is below chance, no better, or too inaccurate."""
 
 import math
 
@@ -39,10 +39,11 @@ def withheld(name: str, quality: Quality) -> str:
     if quality.status == "below_chance":
         why = "it is below chance"
     elif quality.status == "below_least_accuracy":
-        accuracy = measure_text("accuracy", quality.measures["accuracy"])
+        measure = quality.measures["accuracy"]
+        accuracy = measure_text("accuracy", measure, _digits(measure.value, quality))
         why = (
             f"its {accuracy} on the {quality.split} split is below the {quality.least_accuracy:g} "
-            f"that this study asks for ({size_text(quality)})"
+            f"that this study requires ({size_text(quality)})"
         )
     else:
         why = f"it is not shown to be better than chance ({shown(quality)})"
@@ -59,9 +60,15 @@ def shown(quality: Quality) -> str:
     return f"{', '.join(parts)}; {size_text(quality)}"
 
 
-def measure_text(name: str, measure: Measure) -> str:
+def _digits(accuracy: float, quality: Quality) -> int:
+    """Choose so many digits that an accuracy below the study's limit reads as below it."""
+    limit = quality.least_accuracy or 0.0
+    return next((n for n in range(3, 17) if float(f"{accuracy:.{n}f}") < limit), 17)
+
+
+def measure_text(name: str, measure: Measure, digits: int = 3) -> str:
     """Write a measure with its interval and its chance, where it has them."""
-    text = f"{TITLES[name]} {measure.value:.3f}"
+    text = f"{TITLES[name]} {measure.value:.{digits}f}"
     if not math.isnan(measure.low):
         text += f" [{measure.low:.3f}, {measure.high:.3f}]"
     return text if math.isnan(measure.chance) else f"{text} with chance at {measure.chance:.3g}"

@@ -56,9 +56,10 @@ class Chapter:
         setting: what the primary comparisons are, in one sentence.
         headline: the answers in short, from primary comparisons alone.
         sections: the answers in full.
-        quality: of the classifier, for programs: `status` (above_chance, no_better_than_chance,
-            below_chance, unknown), `concludes` (whether conclusions about explainers are drawn),
-            measures with intervals, `fitting_order`; empty without a classifier.
+        quality: of the classifier, for programs: `status` (above_chance, below_least_accuracy,
+            no_better_than_chance, below_chance, unknown), `concludes` (whether conclusions about
+            explainers are drawn), measures with intervals, `fitting_order`; empty without a
+            classifier.
     """
 
     dataset: str
