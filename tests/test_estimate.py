@@ -2,25 +2,35 @@
 
 import pickle
 import re
+import runpy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
+import yaml
 
 from fidelity import settings
-from fidelity.datasets import registry
-from fidelity.datasets.cases import read_cases
+from fidelity.classifiers import store
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.model import Classifier
+from fidelity.datasets import phantom, registry
+from fidelity.datasets.cases import SPLITS, read_cases
 from fidelity.estimate import measure, trial
 from fidelity.estimate.costs import Cost, by_step, cost_of, duration, wall_time
 from fidelity.estimate.counts import Counts, count_cases
+from fidelity.estimate.disk import size_of_distinct
 from fidelity.estimate.measure import Rate, Trials, kind_of, parts_of
-from fidelity.estimate.miniature import Pool, Size
+from fidelity.estimate.miniature import Pool, Size, _names
 from fidelity.estimate.plan import Job, planned
 from fidelity.estimate.rules import COLLECTING, RULES, Study, padded, step_of
 from fidelity.estimate.trial import Measured
-from fidelity.maps import read_maps
+from fidelity.maps import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.settings.reading import load_file
+from workflow.small_study import CONFIG as SMALL
+from workflow.small_study import TWO_LAYERS, copy_project, phantom_settings
 
 ROOT = Path(__file__).parents[1]
 COUNTS = Counts({"train": 99, "val": 50, "test": 30}, {"train": 66, "val": 30, "test": 20}, side=96)
@@ -284,3 +294,76 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
     # Nothing of the study itself was touched.
     assert trial.placed(jobs[-1], tmp_path).output[0].startswith(str(tmp_path))
     assert planned("study.yaml", whole=False) == []
+
+
+def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
+    """Its classes are not the miniature's own three, and no job of the plan writes it."""
+    copy_project(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    phantom.generate(Path("data"), phantom_settings() | {"cases": dict.fromkeys(SPLITS, 3)}, 1)
+    Path("net.py").write_text(TWO_LAYERS)
+    classes, ones = ("Normal", "sick"), (0.5, 0.5, 0.5)
+    network = build("plugin:two_layers", 2, plugins=["net.py"])
+    tiny = Classifier(network, "plugin:two_layers", classes, "softmax", 3, ones, ones, 64)
+    weights = Path("results/other/net/model.safetensors")
+    weights.parent.mkdir(parents=True)
+    store.save(tiny, weights)
+    entry = {**SMALL["datasets"]["small"], "annotated_classes": ["COVID-19"]}
+    entry["labels"] = {"COVID-19": "sick", "Non-COVID": "sick"}
+    net = {"architecture": "plugin:two_layers", "weights": str(weights), "training": None}
+    config = {**SMALL, "datasets": {"small": entry}, "classifiers": {"net": net}}
+    config |= {"explainers": {"lime": {"method": "lime", "samples": 20}}, "plugins": ["net.py"]}
+    Path("study.yaml").write_text(yaml.safe_dump(config))
+    jobs = planned("study.yaml", targets=["results/small/net/lime/maps/test-000.h5"])
+    loaded = load_file("study.yaml", [])
+    trials = Trials(Study(loaded, {"small": count_cases(loaded, "small")}), jobs, tmp_path / "t")
+    trials.run()
+    assert trials.missing() == []
+    assert {"import_classifier", "check_classifier", "explain"} <= {
+        kind[0] for (kind, _), rate in trials.rates.items() if rate.points
+    }
+
+
+def test_the_size_of_a_fitted_map_does_not_depend_on_how_few_masks_it_was_fitted_on(tmp_path):
+    rng = np.random.default_rng(1)
+    rows, columns = np.mgrid[:128, :128]
+
+    def size(masks):
+        centres = rng.uniform(40, 88, (masks, 2))
+        mean = np.mean([np.hypot(rows - y, columns - x) < 30 for y, x in centres], axis=0)
+        # As a study's own: each pixel between the cells of a resized mean is a value of its own.
+        mean = cv2.resize(mean.astype(np.float32), (200, 200))
+        file = tmp_path / f"{masks}.h5"
+        record = MapRecord("c", "a", "", "ok", "", 0.0, {}, SaliencyMap("dense", mean))
+        write_maps(file, [record], {})
+        return file.stat().st_size, size_of_distinct(file)
+
+    (few, told), (many, _) = size(12), size(1500)
+    assert few < many / 1.5
+    assert many / 1.5 < told < many * 1.5
+
+
+def test_a_miniature_has_no_class_that_the_data_set_lacks():
+    entry = {"source": "table", "annotated_classes": ["pneumonia"], "labels": {}}
+    pool = SimpleNamespace(entry=entry, called=_names(entry), names={"task": "multiclass"})
+    pool.classes = ["healthy", "pneumonia"]
+    found = Pool._classes(pool)
+    assert found["classes"] == ["pneumonia", "healthy"]
+    assert set(found["labels"].values()) == {"healthy", "pneumonia"}
+    pool.classes = ["a", "b", "pneumonia"]
+    assert sorted(Pool._classes(pool)["classes"]) == pool.classes
+    pool.classes = []
+    assert len(Pool._classes(pool)["classes"]) == 3
+
+
+def test_the_benchmark_names_each_resource_that_is_off():
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "estimate.py"))["row_of"]
+    whole = Cost(9, 1000, 1000, 1e9)
+
+    def off(told, true):
+        return benchmark("a", told, true, whole).split("|")[-2].strip()
+
+    assert off(Cost(1, 100, 100, 1e8), Cost(1, 120, 80, 9e7)) == ""
+    assert off(Cost(1, 100, 100, 44e6), Cost(1, 100, 50, 289e6)) == "CPU, disk"
+    assert off(Cost(1, 100, 100, 0), Cost(1, 300, 100, 0)) == "wall"
+    assert off(Cost(1, 1, 1, 1e6), Cost(1, 9, 9, 9e6)) == ""  # too little to matter

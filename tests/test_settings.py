@@ -385,6 +385,18 @@ def test_a_primary_metric_in_mm_wants_the_spacing_of_every_data_set(demo):
         settings.load(demo)
 
 
+def test_a_least_accuracy_needs_exclusive_classes(demo):
+    table = {"source": "table", "root": ".", "table": "t.csv", "annotated_classes": ["COVID-19"]}
+    demo["statistics"] = {"least_accuracy": 0.8}
+    demo["datasets"]["second"] = table
+    assert settings.load(demo, check_files=False)["statistics"]["least_accuracy"] == 0.8
+    demo["datasets"]["second"] = {**table, "task": "multilabel"}
+    with pytest.raises(InputError, match=r"statistics\.least_accuracy.*datasets\.second"):
+        settings.load(demo, check_files=False)
+    demo["statistics"] = {}
+    settings.load(demo, check_files=False)
+
+
 def test_compared_may_name_metrics_that_are_not_scored_here(demo):
     demo.setdefault("scores", {})["metrics"] = ["iou"]
     demo["statistics"] = {"compared": ["iou", "nsd", "roc_auc"]}

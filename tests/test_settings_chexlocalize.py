@@ -91,3 +91,9 @@ def test_files_are_looked_for(config, tmp_path):
     config["datasets"]["chexlocalize"]["human_benchmark"] = {"points": "none.json"}
     with pytest.raises(InputError, match=r"human_benchmark\.points"):
         load(config, check_files=True)
+
+
+def test_its_classes_do_not_exclude_each_other(config):
+    config.setdefault("statistics", {})["least_accuracy"] = 0.8
+    with pytest.raises(InputError, match=r"statistics\.least_accuracy"):
+        load(config)

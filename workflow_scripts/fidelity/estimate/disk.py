@@ -9,14 +9,13 @@ import numpy as np
 
 from fidelity.maps import MapRecord, read_maps, write_maps
 
-SMALLEST = 0.999  # factor of a value; a float32 has some 16,000 values from there to 1
-
 
 def size_of_distinct(path: Path) -> int:
-    """Measure what a file of maps would take if the values of each map differed from each other.
+    """Measure what a file of maps would take if all values of a map differed from each other.
 
-    A mean over the few masks of a miniature has few distinct values, which compress well; over the
-    masks of a study it has about as many as pixels. Zeros stay zeros.
+    A mean over the few masks of a miniature has few distinct values, and zeros between them. So it
+    compresses well. A mean over the masks of a study does not. Dense maps are therefore filled with
+    noise, within the bounding box of the values that are not 0.
 
     Args:
         path: HDF5, as `write_maps` writes it.
@@ -28,12 +27,15 @@ def size_of_distinct(path: Path) -> int:
 
     def changed() -> Iterator[MapRecord]:
         for record in read_maps(path):
-            if record.map is None or record.map.kind != "dense":
+            if record.map is None or record.map.kind != "dense" or not record.map.values.any():
                 yield record
                 continue
-            values = record.map.values
-            factors = rng.uniform(SMALLEST, 1, values.shape).astype(np.float32)
-            yield replace(record, map=replace(record.map, values=values * factors))
+            values = record.map.values.astype(np.float32)
+            rows, columns = np.nonzero(values)
+            part = values[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            part[part == 0] = 1
+            part *= rng.uniform(0.5, 1, part.shape).astype(np.float32)
+            yield replace(record, map=replace(record.map, values=values))
 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name

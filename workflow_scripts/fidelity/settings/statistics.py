@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fidelity.datasets.registry import reader
 from fidelity.errors import InputError
 from fidelity.near import suggestion
 from fidelity.settings.queries import sees_reference
@@ -21,6 +22,7 @@ def check_statistics(config: dict[str, Any], source: str) -> None:
                 remedy=suggestion(name, known, "Known"),
             )
     _check_primary(config, source)
+    _check_least_accuracy(config, source)
     fair = [key for key, rule in config["binarizations"].items() if not sees_reference(rule)]
     if not fair:
         raise InputError(
@@ -61,6 +63,22 @@ def _check_primary(config: dict[str, Any], source: str) -> None:
                 field="statistics.primary",
                 remedy=f"Set datasets.{key}.pixel_spacing, or use "
                 f"{primary.removesuffix('_mm')!r} (pixels)",
+            )
+
+
+def _check_least_accuracy(config: dict[str, Any], source: str) -> None:
+    """Refuse a least accuracy for images with several classes, whose accuracy is not computed."""
+    if config["statistics"]["least_accuracy"] is None:
+        return
+    for key, settings in config["datasets"].items():
+        several = getattr(reader(settings["source"]), "multilabel", False)
+        if several or settings.get("task") == "multilabel":
+            raise InputError(
+                f"an image of datasets.{key} can have several classes, so classifiers have no"
+                " accuracy there",
+                file=source,
+                field="statistics.least_accuracy",
+                remedy="Remove it, or run this data set with a config of its own",
             )
 
 
