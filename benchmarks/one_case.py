@@ -69,7 +69,7 @@ def time_explainer(
         side: working size in pixels.
         compute: the config's; explainers that are quick are timed on a whole batch.
         plugins: the config's plugin files.
-        fitted: what the explainer has learnt, if it is one that does.
+        fitted: file of the fitted explainer; None for methods that are not fitted.
 
     Returns:
         (seconds per map, megabytes per map).

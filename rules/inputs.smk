@@ -822,12 +822,12 @@ BESIDE_TABLES = (
 )
 
 
-def benchmark_patterns(dataset):
-    """Each rule's benchmark files as a regular expression, names of this config alone in it."""
+def benchmark_patterns(dataset, wanted=lambda rule: not rule.startswith(BESIDE_TABLES)):
+    """Each wanted rule's benchmark files as a regular expression, names of this config alone in it."""
     found = {
         step.name: step.benchmark.regex().pattern
         for step in workflow.rules
-        if step.benchmark and not step.name.startswith(BESIDE_TABLES)
+        if step.benchmark and wanted(step.name)
     }
     if dataset in LUNGS_FROM:
         # Learnt on another data set, for the sake of this one.
@@ -914,15 +914,6 @@ def jobs_wanted(dataset):
         "dataset": [dataset],
         "source": [raw_name(dataset)],
         "shard": shard_names(dataset, SPLITS),
-    }
-
-
-def unit_benchmarks():
-    """Patterns of the benchmark files of all jobs that a unit's results come from."""
-    return {
-        step.name: step.benchmark.regex().pattern
-        for step in workflow.rules
-        if step.benchmark and step.name not in (*analysis.RULES, *analysis.BESIDE)
     }
 
 

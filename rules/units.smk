@@ -24,7 +24,10 @@ rule unit:
         plugins=entries.packed_plugins(cfg),
         # Params that look at `input` trigger no rerun: another classifier in the config changes these.
         place=lambda w, input: entries.place_of(cfg, w.dataset, w.unit),
-        patterns=lambda w, input: unit_benchmarks(),
+        patterns=lambda w, input: benchmark_patterns(
+            w.dataset,
+            lambda rule: rule not in (*analysis.RULES, *analysis.BESIDE),
+        ),
         wanted=lambda w, input: jobs_wanted(w.dataset),
         digest=digests.module_digest(
             "provenance.build", "units.origin", "units.unit", "units.tables"

@@ -18,6 +18,7 @@ from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets import phantom, registry
 from fidelity.datasets.cases import SPLITS, read_cases
+from fidelity.dry_run import COLLECTING
 from fidelity.estimate import measure, trial
 from fidelity.estimate.costs import Cost, by_step, cost_of, duration, wall_time
 from fidelity.estimate.counts import Counts, count_cases
@@ -25,7 +26,7 @@ from fidelity.estimate.disk import size_of_distinct
 from fidelity.estimate.measure import Rate, Trials, kind_of, parts_of
 from fidelity.estimate.miniature import Pool, Size, _names
 from fidelity.estimate.plan import Job, planned
-from fidelity.estimate.rules import COLLECTING, RULES, Study, padded, step_of
+from fidelity.estimate.rules import RULES, Study, padded, step_of
 from fidelity.estimate.trial import Measured
 from fidelity.maps import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.settings.reading import load_file

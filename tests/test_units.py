@@ -388,7 +388,9 @@ def test_entries_of_what_is_not_there_are_left_out(monkeypatch, tmp_path):
         "lungs": config["datasets"]["lungs"],
     }
     assert units[0].shared == shared
-    with pytest.raises(InputError, match="no unit of a classifier, and cam needs one"):
+    with pytest.raises(
+        InputError, match="explainer cam needs a classifier, but there is no unit of a classifier"
+    ):
         combined_config([unit for unit in units if unit.name == "none"])
 
 

@@ -31,8 +31,8 @@ def main(
         families: explainer → perturbation, cam, gradient, null or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
         output: the CSV to write.
-        classification: classification.csv; empty without classifiers. Those of which
-            nothing is concluded are left out.
+        classification: classification.csv; empty without classifiers. Those that
+            allow no conclusion are left out.
     """
     rated = read_results(classification, CLASSIFICATION_NUMBERS) if classification else None
     left_out = useless(rated, statistics.get("least_accuracy"))

@@ -16,7 +16,7 @@ def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list
     Args:
         config: path of the YAML file.
         overrides: KEY=VALUE.
-        names: the unit and, if only one is asked for, the data set.
+        names: the unit, and a data set if the unit of one data set is wanted.
 
     Raises:
         InputError: there is no such unit or data set.

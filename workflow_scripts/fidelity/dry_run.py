@@ -9,7 +9,7 @@ from pathlib import Path
 from fidelity.errors import InputError
 
 # Targets that only collect, which are no work.
-COLLECTING = {"all", "tables", "figures", "checks", "notebooks"}
+COLLECTING = {"all", "tables", "figures", "checks", "notebooks", "masks_png", "units", "reanalysis"}
 
 
 def jobs_left(
@@ -33,12 +33,17 @@ def jobs_left(
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
     command += ["--configfile", config, *(["--config", *overrides] if overrides else [])]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-    said = result.stdout + result.stderr
     if result.returncode:
-        # Errors of the config are on the standard output, behind much about the machine.
-        reason = said[max(said.rfind("WorkflowError"), len(said) - 2000, 0) :].strip()
-        raise InputError(f"the dry run failed:\n{reason}", file=config)
-    return read_job_stats(said)
+        raise failed(result, config)
+    return read_job_stats(result.stdout + result.stderr)
+
+
+def failed(result: subprocess.CompletedProcess[str], config: str) -> InputError:
+    """Make the error of a dry run that failed, with what Snakemake said."""
+    said = result.stdout + result.stderr
+    # Errors of the config are on the standard output, behind much about the machine.
+    reason = said[max(said.rfind("WorkflowError"), len(said) - 2000, 0) :].strip()
+    return InputError(f"the dry run failed:\n{reason}", file=config)
 
 
 def read_job_stats(output: str) -> dict[str, int]:

@@ -51,7 +51,7 @@ def mixed_model(
         families: explainer → family; null baselines and ceilings are left out unless only they
             exist.
         bases: classifier → its key in the config: training seeds of a classifier are pooled.
-        useless: classifiers of which nothing is concluded: left out, and named in `note`.
+        useless: classifiers that allow no conclusion; they are left out and named in `note`.
 
     Returns:
         The table mixed_model.csv, one fit per data set, split and class, under the default

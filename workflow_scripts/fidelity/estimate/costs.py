@@ -51,7 +51,7 @@ def cost_of(study: Study, trials: Trials, job: Job) -> Cost:
     Returns:
         Its start and its work. Where it may end early, as a training may, what it costs at most.
     """
-    counts = study.counts[job.wildcards.get("dataset") or next(iter(study.counts))]
+    counts = study.counts_of(job)
     wall, cpu = trials.start(job)
     size = 0.0
     for part, units in parts_of(study, job, counts):

@@ -97,9 +97,14 @@ def parts_of(study: Study, job: Job, counts: Counts) -> list[tuple[str, float]]:
     images = counts.images["train"], counts.images["val"]
     found = []
     for stage in stages_of(study.classifier(job)["training"]):
-        name = json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
+        name = _stage_name(stage)
         found.append((name, passes(*images, stage["epochs"])))
     return found
+
+
+def _stage_name(stage: Mapping[str, Any]) -> str:
+    """Write a stage of a training as text: stages that differ in `epochs` alone are timed once."""
+    return json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -167,9 +172,7 @@ class Trials:
         for job in self.jobs:
             if RULES[job.rule].trial == Trial.NONE:
                 continue
-            counts = self.study.counts[
-                job.wildcards.get("dataset") or next(iter(self.study.counts))
-            ]
+            counts = self.study.counts_of(job)
             kind = kind_of(self.study, job)
             step = step_of(self.study, job)
             for part, _ in parts_of(self.study, job, counts):
@@ -290,7 +293,7 @@ class Trials:
         if job.rule == "train":
             found = []
             for stage in stages_of(entry["training"]):
-                name = json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
+                name = _stage_name(stage)
                 training = {**entry["training"], "stages": [{**stage, "epochs": epochs}]}
                 changes = {"settings": {**entry, "training": training}}
                 units = passes(images["train"], images["val"], epochs)
@@ -310,7 +313,7 @@ class Trials:
         return [Part("", {}, units)]
 
     def _is_fitted(self, job: Job) -> bool:
-        """Say whether a job makes maps with what was learnt from the training masks."""
+        """Return whether a job's explainer was fitted to the training masks."""
         return job.rule in MAKING and method_of(self.study.explainer(job)["method"]).fitted
 
     def _units(self, job: Job, counts: Counts) -> float:

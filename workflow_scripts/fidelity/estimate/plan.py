@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.dry_run import COLLECTING, failed
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,7 @@ def planned(
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
         if not output.exists():
-            said = result.stdout + result.stderr
-            reason = said[max(said.rfind("WorkflowError"), len(said) - 2000, 0) :].strip()
-            raise InputError(f"the dry run failed:\n{reason}", file=config)
+            raise failed(result, config)
         return pickle.loads(output.read_bytes())  # noqa: S301
 
 
@@ -110,9 +108,9 @@ def write(output: str, request: tuple[str, list[str], list[str], int, bool]) -> 
             execution_settings=types.ExecutionSettings(lock=False),
             scheduling_settings=types.SchedulingSettings(scheduler="greedy"),
         )
-        made = workflow._workflow.dag  # noqa: SLF001 - there is no public way to the jobs
+        made = workflow._workflow.dag  # noqa: SLF001 - no public function returns the jobs
         jobs = [_job(job) for level in made.toposorted() for job in level if made.needrun(job)]
-    kept = [job for job in jobs if job.outputs and job.rule != "checks"]
+    kept = [job for job in jobs if job.rule not in COLLECTING]
     Path(output).write_bytes(pickle.dumps(kept))
 
 

@@ -74,6 +74,10 @@ class Study:
         names = job.wildcards
         return settings.rule_for(dict(self.config), names["binarization"], names["explainer"])
 
+    def counts_of(self, job: Job) -> Counts:
+        """Give the counts of a job's data set; of the first one if the job is of all."""
+        return self.counts[job.wildcards.get("dataset") or next(iter(self.counts))]
+
     def explained(self, counts: Counts) -> int:
         """Count the maps that an explainer makes of one classifier."""
         return sum(counts.maps[split] for split in self.config["explain"]["splits"])
@@ -171,7 +175,7 @@ def _predicted(study: Study, job: Job, counts: Counts) -> float:
 
 
 def _chosen(study: Study, job: Job, counts: Counts, per_class: int | None) -> int:
-    """Count maps of which a check takes some per class."""
+    """Count the maps of a check that uses some cases of each class."""
     if per_class is None:
         return study.judged(counts)
     entry = study.config["datasets"][job.wildcards["dataset"]]
@@ -308,8 +312,6 @@ RULES: dict[str, Rule] = {
     "unit": Rule(_T.TABLE, _S.OWN, _maps),
     "provenance": Rule(_T.NONE, _S.OWN),
 }
-# Targets that collect files and do no work.
-COLLECTING = {"all", "tables", "figures", "checks", "notebooks", "masks_png", "units", "reanalysis"}
 
 
 def step_of(study: Study, job: Job) -> str:

@@ -39,7 +39,7 @@ RULES = (
     "figure_agreement",
     "figure_known_truth",
 )
-# Rules of which neither a unit nor its cost holds anything, beside those above.
+# Other rules whose results and costs are in no unit.
 BESIDE = (
     "explore",
     "export_chexlocalize",

@@ -87,15 +87,13 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
     first, completed = units[0], _completed(units)
     by_rule: dict[str, tuple[Unit, str]] = {}
     by_base: dict[str, tuple[Unit, Mapping[str, Any]]] = {}
-    listed: list[Unit] = []  # those of the first format may lack the digest of their cases
+    # Units of the first format may lack the digest of their cases.
+    listed = next((unit for unit in units if unit.cases), first)
     for unit, (entries, own) in zip(units, completed, strict=True):
         for line in _differences(completed[0][0], entries, ""):
             yield f"{line} ({_pair(first, unit)})"
-        if unit.cases:
-            known = listed[0] if listed else unit
-            listed.append(unit)
-            if known.cases != unit.cases:
-                yield f"cases, images or masks ({_pair(known, unit)})"
+        if unit.cases and unit.cases != listed.cases:
+            yield f"cases, images or masks ({_pair(listed, unit)})"
         for rule, code in unit.code.items():
             known, expected = by_rule.setdefault(rule, (unit, code))
             if expected != code:
@@ -129,10 +127,8 @@ def _completed(units: Sequence[Unit]) -> list[tuple[Mapping[str, Any], Mapping[s
     found = []
     for unit in units:
         config = {key: value for key, value in unit.shared.items() if key not in ELSEWHERE}
-        config["datasets"] = {unit.dataset: unit.shared["dataset"]}
+        config["datasets"] = {unit.dataset: _without_files(unit.shared["dataset"])}
         config["classifiers"] = dict(unit.own)
-        if unit.shared["dataset"].get("source") not in GENERATORS:
-            config["datasets"] = {unit.dataset: {**unit.shared["dataset"], "root": "."}}
         try:
             config = resolve(config, schema(), "", "unit")
         except InputError:
@@ -240,7 +236,7 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     ]
     if needy and not config["only_classifiers"]:
         raise InputError(
-            f"there is no unit of a classifier, and {needy[0]} needs one",
+            f"the explainer {needy[0]} needs a classifier, but there is no unit of a classifier",
             file=first.folder.parent,
             remedy="Copy the unit of a classifier to this folder",
         )
@@ -277,7 +273,7 @@ def _leave_out_layers(entry: dict[str, Any], classifiers: Mapping[str, Any]) -> 
 
 def _without_files(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Give a data set a root where the config wants one; no file below it is read."""
-    return dict(entry) if entry["source"] in GENERATORS else {**entry, "root": "."}
+    return dict(entry) if entry.get("source") in GENERATORS else {**entry, "root": "."}
 
 
 def _differences(one: Any, other: Any, path: str) -> Iterator[str]:

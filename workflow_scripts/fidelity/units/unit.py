@@ -23,7 +23,7 @@ from fidelity.files import (
     write_parquet,
     write_text,
 )
-from fidelity.units.tables import pack, unpack
+from fidelity.units.tables import RESTORE, pack, unpack
 
 FORMAT = 1
 INDEX = "unit.json"
@@ -161,9 +161,7 @@ def read_unit(folder: Path) -> Unit:
     needed = ("name", "dataset", "own", "shared", "code", "tables", "copies", "format")
     absent = [key for key in needed if key not in index]
     if absent:
-        raise InputError(
-            "lacks this key", file=path, field=absent[0], remedy="Restore the files of this unit"
-        )
+        raise InputError("lacks this key", file=path, field=absent[0], remedy=RESTORE)
     if index["format"] > FORMAT:
         raise InputError(
             f"was written by a later version (format {index['format']})",
@@ -203,7 +201,7 @@ def restore(unit: Unit, results: Path) -> None:
             raise InputError(
                 f"{path!r} lies outside the results",
                 file=unit.folder / INDEX,
-                remedy="Restore the files of this unit",
+                remedy=RESTORE,
             )
     for packed in unit.tables.values():
         for path, table in unpack(packed, unit.folder):
@@ -256,7 +254,7 @@ def _extract(compressed: Path, path: Path) -> None:
         raise InputError(
             f"cannot be read ({error})",
             file=compressed,
-            remedy="Restore the files of this unit",
+            remedy=RESTORE,
         ) from error
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
