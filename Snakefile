@@ -78,7 +78,7 @@ localrules:
 # At the very end, below whatever the other jobs had to say.
 onerror:
     records.write_listings(RAW_FOLDERS, PLACES)
-    told = failures.told(failures.failures_of(log), CONFIG_FILES)
+    told = failed_jobs.told(failed_jobs.failures_of(log), CONFIG_FILES)
     if told:
         print(told, file=sys.stderr, flush=True)
 
@@ -88,7 +88,7 @@ onsuccess:
     records.write_listings(RAW_FOLDERS, PLACES)
     if "MAKELEVEL" not in os.environ:
         overrides = workflow.config_settings.config
-        told = finished.told(STUDIES, CONFIG_FILES, overrides)
+        told = next_steps.told(STUDIES, CONFIG_FILES, overrides)
         if told:
             print(told, file=sys.stderr, flush=True)
 

@@ -20,13 +20,13 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
+from fidelity.base.compute import configure
 from fidelity.classifiers.architectures import build
-from fidelity.classifiers.cam_layers import find_cam_layer
+from fidelity.classifiers.cam_layers.choose import find_cam_layer
 from fidelity.classifiers.model import Classifier
-from fidelity.compute import configure
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.explainers import cam
 from fidelity.explainers.base import Context, Task
+from fidelity.explainers.cam import cam
 
 IMAGES, BATCH, ROUNDS = 64, 32, 3
 GOAL = 3

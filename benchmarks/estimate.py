@@ -4,8 +4,8 @@
 
 Runs nothing but the trials of `make estimate`. FOLDER is where the run's `results` are. Jobs that
 have not been run there are left out of both sides. CPU time is what the job itself recorded beside
-its kept result (`fidelity.kept`); where it keeps none, Snakemake's sample, which misses up to 30
-seconds of a job that takes longer than 15. Run it while the machine does nothing else.
+its kept result (`fidelity.base.kept_results`); where it keeps none, Snakemake's sample, which
+misses up to 30 seconds of a job that takes longer than 15. Run it while the machine does nothing else.
 """
 
 import argparse
@@ -18,15 +18,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from fidelity.estimate.costs import Cost, cost_of  # noqa: E402
-from fidelity.estimate.counts import count_cases  # noqa: E402
-from fidelity.estimate.measure import Trials  # noqa: E402
-from fidelity.estimate.plan import Job, planned  # noqa: E402
-from fidelity.estimate.rules import Study, step_of  # noqa: E402
-from fidelity.estimate.trial import load_libraries  # noqa: E402
-from fidelity.kept import FOLDER, NOTE  # noqa: E402
+from fidelity.base.kept_results import FOLDER, NOTE  # noqa: E402
 from fidelity.provenance.steps import benchmark_row  # noqa: E402
 from fidelity.settings.reading import load_file  # noqa: E402
+from fidelity.tools.estimate.counts import count_cases  # noqa: E402
+from fidelity.tools.estimate.plan import Job, planned  # noqa: E402
+from fidelity.tools.estimate.rules import Study, step_of  # noqa: E402
+from fidelity.tools.estimate.timing import Trials  # noqa: E402
+from fidelity.tools.estimate.totals import Cost, cost_of  # noqa: E402
+from fidelity.tools.estimate.trial import load_libraries  # noqa: E402
 
 FACTOR, SHARE = 1.5, 0.01
 

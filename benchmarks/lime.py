@@ -46,12 +46,12 @@ from lime_errors import PACKAGE, Kept, errors_of_image  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 from sklearn.linear_model import Ridge  # noqa: E402
 
-from fidelity.classifiers import store  # noqa: E402
-from fidelity.compute import configure  # noqa: E402
+from fidelity.base.compute import configure  # noqa: E402
+from fidelity.classifiers.weights import own_format  # noqa: E402
 from fidelity.datasets.prepared import PreparedShard  # noqa: E402
 from fidelity.explainers.base import Context, Task  # noqa: E402
-from fidelity.explainers.lime import explain_superpixels  # noqa: E402
-from fidelity.explainers.lime_designs import SAMPLES  # noqa: E402
+from fidelity.explainers.lime.designs import SAMPLES  # noqa: E402
+from fidelity.explainers.lime.lime import explain_superpixels  # noqa: E402
 from fidelity.explainers.superpixels import rgb_image, segment  # noqa: E402
 from fidelity.settings import SUPERPIXEL_DEFAULTS  # noqa: E402
 
@@ -123,7 +123,7 @@ def by_package(
 def inputs(args: argparse.Namespace) -> tuple[Context, list[tuple[Task, np.ndarray]]]:
     """Load the classifier and the first annotated cases with their superpixels."""
     device = configure({"threads": int(os.environ["OMP_NUM_THREADS"]), "device": args.device})
-    classifier = store.load(args.model, plugins=args.plugins).to(device).eval()
+    classifier = own_format.load(args.model, plugins=args.plugins).to(device).eval()
     context = Context(classifier, args.batch, 1, "lime")
     algorithm = {"algorithm": "quickshift", **SUPERPIXEL_DEFAULTS["quickshift"]}
     algorithm["kernel_size"] = args.kernel_size

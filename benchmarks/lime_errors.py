@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.lime import explain_pictures
-from fidelity.explainers.lime_designs import SAMPLES
-from fidelity.explainers.lime_forward import Perturbed
-from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import design
-from fidelity.explainers.lime_stability import z_of
-from fidelity.explainers.lime_surrogate import fit, kernel_weights
+from fidelity.explainers.lime.designs import SAMPLES
+from fidelity.explainers.lime.hidden_fill import hidden_image
+from fidelity.explainers.lime.lime import explain_pictures
+from fidelity.explainers.lime.perturbed_outputs import Perturbed
+from fidelity.explainers.lime.repeat_agreement import z_of
+from fidelity.explainers.lime.sampling import design
+from fidelity.explainers.lime.surrogate import fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image
 
 PACKAGE = "package"

@@ -14,8 +14,8 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
 from fidelity.explainers.runner import _record
-from fidelity.maps import write_maps
-from fidelity.masks import encode
+from fidelity.maps.saliency_map import write_maps
+from fidelity.masks.run_lengths import encode
 
 TRIAL_CLASSES = ("A", "B", "C")
 

@@ -29,7 +29,7 @@ from captum.attr import KernelShap, Occlusion  # noqa: E402
 from one_case import trial_case, trial_classifier  # noqa: E402
 from skimage.transform import resize  # noqa: E402
 
-from fidelity.compute import configure
+from fidelity.base.compute import configure
 from fidelity.explainers.base import Context, Explanation, Task  # noqa: E402
 from fidelity.explainers.perturbation import kernel_shap, occlusion, rise, shapley  # noqa: E402
 from fidelity.explainers.perturbation.coalitions import lime_parts  # noqa: E402

@@ -200,7 +200,9 @@ def seconds_per_map() -> dict[str, float]:
 def share_of_overhead(jobs: Counter, planning: float, per_map: dict[str, float]) -> None:
     """Print overhead beside work, for the study and for each explainer."""
     heavy = start_seconds(
-        "fidelity.explainers.runner", "fidelity.classifiers.store", "fidelity.classifiers.predict"
+        "fidelity.explainers.runner",
+        "fidelity.classifiers.weights.own_format",
+        "fidelity.classifiers.predict",
     )
     light = start_seconds("figure_gallery")
     with_torch = sum(jobs[name] for name in TORCH)

@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 from fidelity.classifiers.model import Classifier  # noqa: E402
 from fidelity.faithfulness.infidelity import infidelity  # noqa: E402
 from fidelity.faithfulness.sensitivity import sensitivity_max  # noqa: E402
+from fidelity.metrics.map_similarity import similarities  # noqa: E402
 from fidelity.sanity.cascade import cascade, stages_of  # noqa: E402
-from fidelity.similarity import similarities  # noqa: E402
 
 SIDE = 24
 PATCH = 6

@@ -62,7 +62,7 @@ def shards(folder: Path) -> list[str]:
 @step
 def generate(folder: Path, cases: int) -> None:
     """Draw the phantoms."""
-    from fidelity.datasets import phantom
+    from fidelity.datasets.sources.phantom import phantom
 
     counts = {"train": 3, "val": 3, "test": cases}
     phantom.generate(folder / "raw/data", {**DATASET, "cases": counts}, SEED)
@@ -103,7 +103,7 @@ def explain(folder: Path, cases: int) -> None:
     import torch
     from one_case import TRIAL_CLASSES, trial_classifier
 
-    from fidelity.compute import configure
+    from fidelity.base.compute import configure
     from fidelity.explainers.runner import explain_shard
 
     configure(COMPUTE)
@@ -178,7 +178,7 @@ def summarize(folder: Path, cases: int) -> None:
 @step
 def start(folder: Path, cases: int) -> None:
     """Start and import, which is taken off the other steps."""
-    import fidelity.classifiers.store
+    import fidelity.classifiers.weights.own_format
     import fidelity.explainers.runner  # noqa: F401
 
 
@@ -222,11 +222,11 @@ def storage() -> None:
     import numpy as np
     from one_case import trial_case, trial_classifier
 
-    from fidelity.datasets.phantom import make_image, plan
+    from fidelity.datasets.sources.phantom.phantom import make_image, plan
     from fidelity.explainers.base import Context, Task
     from fidelity.explainers.registry import method_of
     from fidelity.explainers.runner import _record
-    from fidelity.maps import write_maps
+    from fidelity.maps.saliency_map import write_maps
 
     classifier = trial_classifier({"architecture": "resnet18"}, 224, [])
     items = [item for item in plan({"train": 0, "val": 0, "test": 48}, SEED)]

@@ -22,7 +22,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from sklearn.metrics import f1_score, jaccard_score  # noqa: E402
 
-from fidelity.maps import SaliencyMap, render  # noqa: E402
+from fidelity.maps.saliency_map import SaliencyMap, render  # noqa: E402
 from fidelity.metrics.conventions import policy_for  # noqa: E402
 from fidelity.metrics.curves import overlap_curves  # noqa: E402
 

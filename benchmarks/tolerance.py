@@ -153,13 +153,13 @@ def explain(name: str, model: Path, prepared: Path, plugins: list[str], folder: 
 def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
     """Read maps; give {case: map in the frame, and its scores by name}."""
     from fidelity.binarizations.apply import binarize
-    from fidelity.cohort import explained_cases
-    from fidelity.frames import map_in_frame, reference_in_frame
+    from fidelity.maps.case_maps import explained_cases
+    from fidelity.maps.pixel_frames import map_in_frame, reference_in_frame
     from fidelity.metrics.conventions import PROTOCOLS
-    from fidelity.metrics.ranking import MapPair
-    from fidelity.metrics.ranking_registry import select_ranking
+    from fidelity.metrics.map_metrics import MapPair
+    from fidelity.metrics.map_registry import select_ranking
     from fidelity.metrics.registry import select
-    from fidelity.scoring import score_mask
+    from fidelity.scoring.mask_scores import score_mask
 
     metrics, protocol = select(list(MASK_SCORES)), PROTOCOLS["default"]
     sign = settings.load(STUDY)["postprocess"]["sign"]

@@ -23,10 +23,10 @@ from torchvision.models import list_models
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
+from fidelity.base.errors import InputError  # noqa: E402
 from fidelity.classifiers.architectures import build  # noqa: E402
-from fidelity.classifiers.cam_layers import CamLayer, find_cam_layer  # noqa: E402
+from fidelity.classifiers.cam_layers.choose import CamLayer, find_cam_layer  # noqa: E402
 from fidelity.classifiers.model import Classifier  # noqa: E402
-from fidelity.errors import InputError  # noqa: E402
 
 PAGE = ROOT / "docs" / "cam_layers.md"
 SIZES = (64, 224, 240, 256)

@@ -14,8 +14,8 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 from fidelity.explainers.registry import METHODS  # noqa: E402
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS  # noqa: E402
 from fidelity.metrics.conventions import PROTOCOLS, Protocol, base_name  # noqa: E402
+from fidelity.metrics.map_registry import RANKING, RankingMetric  # noqa: E402
 from fidelity.metrics.metric import Metric  # noqa: E402
-from fidelity.metrics.ranking_registry import RANKING, RankingMetric  # noqa: E402
 from fidelity.metrics.registry import METRICS  # noqa: E402
 
 MEASURING = ROOT / "docs" / "measuring.md"

@@ -31,8 +31,8 @@ rule acquire:
         digest=lambda w: digests.module_digest(
             f"datasets.{DATASETS[RAW[w.source]]['source']}",
             "datasets.label_counts",
-            "datasets.mask_entries",
-            "datasets.origin",
+            "datasets.mask_files.mask_entries",
+            "datasets.acquisition.data_root",
         ),
     message:
         "Acquiring the images of {wildcards.source}"
@@ -65,7 +65,7 @@ rule index_cases:
         settings=lambda w: index_settings(w.dataset),
         targets=TARGETS,
         digest=lambda w: digests.module_digest(
-            "datasets.index",
+            "datasets.indexing.index",
             READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity."),
         ),
     message:
@@ -177,7 +177,7 @@ rule fit_lung_model:
         reading=lambda w: subset(w.dataset, READING_KEYS),
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,
-        digest=digests.module_digest("lung_model"),
+        digest=digests.module_digest("segmentation.lungs"),
     message:
         "Teaching a network the lungs of {wildcards.dataset}"
     script:
@@ -217,7 +217,7 @@ rule measure_lung_model:
         statistics={key: cfg["statistics"][key] for key in ("replicates", "alpha")},
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,
-        digest=digests.module_digest("lung_model"),
+        digest=digests.module_digest("segmentation.lungs"),
     message:
         "Measuring the model of the lungs on the test split of {wildcards.dataset}"
     script:

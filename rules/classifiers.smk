@@ -22,9 +22,9 @@ rule check_classifier:
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
-            "classifiers.cam_layers",
+            "classifiers.cam_layers.choose",
             "classifiers.check",
-            "classifiers.probe",
+            "classifiers.network_facts",
             "explainers.gradients.operations",
         ),
     message:
@@ -77,11 +77,11 @@ rule train:
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
-            "classifiers.train",
-            "classifiers.foreign",
-            "classifiers.store",
-            "classifiers.weights_file",
-            "classifiers.data",
+            "classifiers.training.train",
+            "classifiers.weights.foreign",
+            "classifiers.weights.own_format",
+            "classifiers.weights.file_facts",
+            "classifiers.training.prepared_data",
             "classifiers.labels",
         ),
     message:
@@ -115,10 +115,10 @@ rule import_classifier:
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
-            "classifiers.foreign",
+            "classifiers.weights.foreign",
             "classifiers.labels",
-            "classifiers.store",
-            "classifiers.weights_file",
+            "classifiers.weights.own_format",
+            "classifiers.weights.file_facts",
         ),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
@@ -151,7 +151,7 @@ rule predict:
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.predict",
-            "classifiers.store",
+            "classifiers.weights.own_format",
             "classifiers.labels",
             "datasets.prepared",
         ),
@@ -179,7 +179,7 @@ rule name_outputs:
         mem_mb=memory(1000),
         runtime=minutes(20),
     params:
-        digest=digests.module_digest("classifiers.class_order"),
+        digest=digests.module_digest("classifiers.evaluation.class_order"),
     message:
         "Reading the class names of the outputs of {wildcards.classifier} ({wildcards.dataset})"
     script:
@@ -215,7 +215,9 @@ rule evaluate:
         dataset=lambda w: w.dataset,
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("classifiers.class_order", "classifiers.evaluate"),
+        digest=digests.module_digest(
+            "classifiers.evaluation.class_order", "classifiers.evaluation.evaluate"
+        ),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:

@@ -12,11 +12,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from snakemake.logging import logger
 
-from fidelity import digests, failures, files, finished, kept, locked, settings
+from fidelity import settings
+from fidelity.base import digests, files, kept_results
 from fidelity.binarizations.registry import RULES
-from fidelity.datasets import listing
+from fidelity.datasets.acquisition import listing
 from fidelity.datasets.registry import READERS
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.explainers.registry import (
     FAMILY_ORDER,
     family_of,
@@ -25,17 +26,18 @@ from fidelity.explainers.registry import (
     without_family,
 )
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
-from fidelity.imported import locate
-from fidelity.provenance import made_of, records
+from fidelity.maps import imported_paths
+from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
-from fidelity.units import analysis, entries
+from fidelity.tools import failed_jobs, folder_lock, next_steps
+from fidelity.units import config_entries, workflow_rules
 
 CONFIG_FILES = (
     ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
 )
 
 # What the results were restored from, in a re-analysis: it needs no file that the config names.
-RESTORED = made_of.restored()
+RESTORED = result_origins.restored()
 try:
     reading.check_yaml(workflow.configfiles)
     given = reading.typed(workflow.config_settings.config)
@@ -72,8 +74,8 @@ COMBINATIONS = settings.combinations_of(EXPLAINERS, CLASSIFIERS)
 # Said below Snakemake's own message; through `make`, in words of `make`.
 if workflow.is_main_process:
     logger.addFilter(
-        locked.Advice(
-            lambda: finished.unlocking(CONFIG_FILES, workflow.config_settings.config)
+        folder_lock.Advice(
+            lambda: next_steps.unlocking(CONFIG_FILES, workflow.config_settings.config)
         )
     )
 
@@ -87,7 +89,7 @@ onstart:
     except InputError as error:
         raise WorkflowError(str(error)) from None
     forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
-    os.environ[kept.FORCED] = str(int(bool(forced)))
+    os.environ[kept_results.FORCED] = str(int(bool(forced)))
     records.mark_running(DATASETS)
 
 

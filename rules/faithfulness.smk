@@ -30,18 +30,18 @@ rule faithfulness:
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
-            "faithfulness.answers",
-            "faithfulness.cohort",
+            "faithfulness.changed_images",
+            "faithfulness.case_rows",
             "faithfulness.infidelity",
-            "faithfulness.measure",
-            "faithfulness.measures",
+            "faithfulness.one_map",
+            "faithfulness.requested_metrics",
             "faithfulness.registry",
             "classifiers.predict",
-            "classifiers.store",
-            "cohort",
+            "classifiers.weights.own_format",
+            "maps.case_maps",
             "datasets.prepared",
             "explainers.runner",
-            "masks",
+            "masks.run_lengths",
         ),
     message:
         "Measuring the faithfulness of {wildcards.explainer} to {wildcards.classifier} on {wildcards.dataset}"
@@ -118,7 +118,7 @@ rule summarize_faithfulness:
         statistics=INTERVALS,
         seed=cfg["seed"],
         digest=digests.module_digest(
-            "faithfulness.registry", "faithfulness.table", "tables.layout"
+            "faithfulness.registry", "analysis.checks.faithfulness", "tables.layout"
         ),
     message:
         "Joining faithfulness and localization on {wildcards.dataset}"
@@ -144,7 +144,9 @@ rule compare_faithfulness:
         metrics=FAITHFULNESS["metrics"],
         statistics=TESTS,
         seed=cfg["seed"],
-        digest=digests.module_digest("faithfulness.comparisons", "tables.layout"),
+        digest=digests.module_digest(
+            "analysis.checks.faithfulness_comparisons", "tables.layout"
+        ),
     message:
         "Comparing the faithfulness of the explainers on {wildcards.dataset}"
     script:

@@ -36,8 +36,8 @@ rule figure_gallery:
             "figures.gallery",
             "datasets.prepared",
             "datasets.prepared_list",
-            "maps",
-            "masks",
+            "maps.saliency_map",
+            "masks.run_lengths",
         ),
     message:
         "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
@@ -71,7 +71,7 @@ rule figure_curves:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings=DRAWING,
         thresholds=tuned_thresholds,
-        digest=digests.module_digest("figures.curves", "tables.layout"),
+        digest=digests.module_digest("figures.threshold_curves", "tables.layout"),
     message:
         "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -237,7 +237,7 @@ rule figure_sensitivity:
         },
         diagnostic=DIAGNOSTIC,
         settings=DRAWING,
-        digest=digests.module_digest("figures.sensitivity", "tables.layout"),
+        digest=digests.module_digest("figures.rank_by_protocol", "tables.layout"),
     message:
         "Drawing the sensitivity of the ranking of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -274,7 +274,7 @@ rule figure_layers:
         ),
         binarization=PRIMARY_BINARIZATION,
         settings=DRAWING,
-        digest=digests.module_digest("figures.layers", "tables.layout"),
+        digest=digests.module_digest("figures.layer_depth", "tables.layout"),
     message:
         "Drawing score against layer of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -413,7 +413,7 @@ rule figure_agreement:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings=DRAWING,
-        digest=digests.module_digest("figures.agreement", "tables.layout"),
+        digest=digests.module_digest("figures.mask_agreement", "tables.layout"),
     message:
         "Drawing the agreement between explainers of {wildcards.dataset}, {wildcards.classifier}"
     script:

@@ -84,7 +84,7 @@ def acquisition(dataset):
     if where is not None:
         # However the path is written, and wherever the project is moved together with it.
         key = "root" if found.get("root") is not None else "archive"
-        others = entries.ORIGIN_KEYS - {key}
+        others = config_entries.ORIGIN_KEYS - {key}
         found = {k: v for k, v in found.items() if k not in others}
         found[key] = os.path.relpath(where.resolve())
     elif not found.get("download"):
@@ -94,7 +94,7 @@ def acquisition(dataset):
 
 def index_settings(dataset):
     """What the list of cases depends on beside the files."""
-    own = settings.own_keys(DATASETS[dataset]["source"]) - entries.ORIGIN_KEYS
+    own = settings.own_keys(DATASETS[dataset]["source"]) - config_entries.ORIGIN_KEYS
     return {
         **subset(dataset, {*INDEX_KEYS, *own}),
         "explained": cfg["explain"]["splits"],
@@ -280,7 +280,9 @@ def explain_compute(w):
 def explain_digest(w):
     """Code of the explainer, of the loop around it, and of the network where there is one."""
     network = (
-        [] if w.classifier == "none" else ["classifiers.store", "classifiers.predict"]
+        []
+        if w.classifier == "none"
+        else ["classifiers.weights.own_format", "classifiers.predict"]
     )
     return digests.module_digest(
         *modules_of(EXPLAINERS[w.explainer]), "explainers.runner", *network
@@ -299,11 +301,13 @@ def explainer_settings(w):
     entry = with_plugins(without_family(entry))
     if entry["method"] != "imported":
         return entry
-    entry = locate.for_dataset(entry, w.dataset)
+    entry = imported_paths.for_dataset(entry, w.dataset)
     # Names, sizes and times of the maps: one added, removed or changed is noticed.
     return {
         **entry,
-        "listing": listing.listing_digest(locate.root_of(entry), locate.any_map(entry)),
+        "listing": listing.listing_digest(
+            imported_paths.root_of(entry), imported_paths.any_map(entry)
+        ),
     }
 
 
@@ -410,12 +414,12 @@ def binarize_digest(w):
     return digests.module_digest(
         RULES[method].module.removeprefix("fidelity."),
         "binarizations.apply",
-        "binarizations.inputs",
+        "binarizations.rule_inputs",
         "datasets.prepared_list",
-        "predictions",
-        "postprocess",
-        "frames",
-        "cohort",
+        "scoring.predictions",
+        "binarizations.postprocess",
+        "maps.pixel_frames",
+        "maps.case_maps",
     )
 
 
@@ -672,11 +676,13 @@ def sensitivity_files(w):
 
 def sensitivity_digest(w):
     network = (
-        [] if w.classifier == "none" else ["classifiers.store", "classifiers.predict"]
+        []
+        if w.classifier == "none"
+        else ["classifiers.weights.own_format", "classifiers.predict"]
     )
     return digests.module_digest(
         *modules_of(EXPLAINERS[w.explainer]),
-        "explainers.again",
+        "explainers.rerun",
         "explainers.base",
         "explainers.runner",
         "faithfulness.sensitivity",
@@ -734,11 +740,11 @@ def sanity_digest(w):
     return digests.module_digest(
         *modules_of(EXPLAINERS[w.explainer]),
         "classifiers.predict",
-        "classifiers.store",
-        "explainers.again",
+        "classifiers.weights.own_format",
+        "explainers.rerun",
         "explainers.base",
         "explainers.runner",
-        "sanity.measure",
+        "sanity.run_checks",
     )
 
 
@@ -768,9 +774,9 @@ def mark_class_of(w):
 # ---- provenance.smk ----
 
 # Paths outside of the project that no result may show.
-PLACES = made_of.Places(
+PLACES = result_origins.Places(
     [
-        *made_of.texts_in(cfg),
+        *result_origins.texts_in(cfg),
         *(
             os.path.relpath(where.resolve())
             for where in (settings.data_origin(cfg, name) for name in DATASETS)
@@ -889,7 +895,7 @@ def results_of_unit(w):
             if base == w.unit and d in STUDIES
         ]
     found = results_of_explainers(d, w.unit)
-    if w.unit != analysis.NONE:
+    if w.unit != workflow_rules.NONE:
         names = ["predictions.csv", "training.csv", "architecture.json"]
         names += ["outputs.json"] if w.unit in ORDERED else []
         found += [f"{d}/{w.unit}/{name}" for name in names]
@@ -905,7 +911,7 @@ def results_of_unit(w):
     return found
 
 
-UNITS = [analysis.NONE, *CLASSIFIERS, *REPEATED]
+UNITS = [workflow_rules.NONE, *CLASSIFIERS, *REPEATED]
 
 
 def jobs_wanted(dataset):

@@ -28,8 +28,8 @@ rule known_truth_accuracy:
         plugins=plugins_of_classifier,
         digest=digests.module_digest(
             "classifiers.predict",
-            "classifiers.store",
-            "datasets.phantom_retouch",
+            "classifiers.weights.own_format",
+            "datasets.sources.phantom.retouch",
             "datasets.prepare",
             "known_truth.dependence",
         ),
@@ -66,7 +66,9 @@ rule known_truth_scores:
             "sign": cfg["postprocess"]["sign"],
         },
         digest=digests.module_digest(
-            "cohort", "datasets.phantom_retouch", "known_truth.truths"
+            "maps.case_maps",
+            "datasets.sources.phantom.retouch",
+            "known_truth.two_truths",
         ),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}) against the planted mark of {wildcards.dataset}"
@@ -105,7 +107,7 @@ rule known_truth:
         families=FAMILIES,
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("known_truth.table", "tables.layout"),
+        digest=digests.module_digest("analysis.checks.known_truth", "tables.layout"),
     message:
         "Telling which explainers find the planted mark of {wildcards.dataset}"
     script:
@@ -139,7 +141,10 @@ rule figure_known_truth:
     params:
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(
-            "figures.known_truth", "known_truth.table", "summary", "tables.layout"
+            "figures.known_truth",
+            "analysis.checks.known_truth",
+            "analysis.localization",
+            "tables.layout",
         ),
     message:
         "Drawing who finds the planted mark of {wildcards.dataset}, {wildcards.classifier}"

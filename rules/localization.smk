@@ -27,8 +27,8 @@ rule sweep:
         digest=digests.module_digest(
             "metrics.curves",
             "metrics.conventions",
-            "frames",
-            "cohort",
+            "maps.pixel_frames",
+            "maps.case_maps",
             "datasets.prepared_list",
         ),
     message:
@@ -62,7 +62,11 @@ rule rank:
             "sign": cfg["postprocess"]["sign"],
         },
         digest=digests.module_digest(
-            "map_scoring", "predictions", "frames", "cohort", "datasets.prepared_list"
+            "scoring.map_scores",
+            "scoring.predictions",
+            "maps.pixel_frames",
+            "maps.case_maps",
+            "datasets.prepared_list",
         ),
     message:
         "Scoring the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) without a threshold"
@@ -96,7 +100,10 @@ rule tune:
             "partial": w.explainer in PARTIAL,
         },
         digest=digests.module_digest(
-            "tuning", "metrics.conventions", "frames", "cohort"
+            "binarizations.tuning",
+            "metrics.conventions",
+            "maps.pixel_frames",
+            "maps.case_maps",
         ),
     message:
         "Tuning the threshold of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) on the validation split"
@@ -165,7 +172,10 @@ rule score:
         },
         protocols=cfg["protocols"],
         digest=digests.module_digest(
-            "scoring", "metrics.registry", "predictions", "datasets.prepared_list"
+            "scoring.mask_scores",
+            "metrics.registry",
+            "scoring.predictions",
+            "datasets.prepared_list",
         ),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
@@ -189,7 +199,7 @@ rule export_masks_png:
         mem_mb=memory(1000),
         runtime=minutes(60),
     params:
-        digest=digests.module_digest("datasets.cases", "masks"),
+        digest=digests.module_digest("datasets.cases", "masks.run_lengths"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) as PNG"
     script:
@@ -214,7 +224,7 @@ rule export_chexlocalize:
         runtime=minutes(60),
     params:
         splits=cfg["explain"]["splits"],
-        digest=digests.module_digest("chexlocalize_export"),
+        digest=digests.module_digest("binarizations.chexlocalize_export"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) for CheXlocalize"
     script:

@@ -41,9 +41,9 @@ rule explore:
         scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
         sign=cfg["postprocess"]["sign"],
         digest=digests.module_digest(
-            "cohort",
-            "frames",
-            "masks",
+            "maps.case_maps",
+            "maps.pixel_frames",
+            "masks.run_lengths",
             "figures.gallery",
             "figures.distributions",
             "figures.lesion_size",

@@ -45,7 +45,7 @@ rule provenance:
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=lambda w: jobs_wanted(w.dataset),
         digest=digests.module_digest(
-            "provenance.build", "provenance.page", "provenance.cost"
+            "provenance.collect", "provenance.page", "provenance.cost"
         ),
     message:
         "Writing down where the results of {wildcards.dataset} come from"

@@ -62,7 +62,7 @@ rule summarize_sanity:
         ],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("sanity.table", "tables.layout"),
+        digest=digests.module_digest("analysis.checks.sanity", "tables.layout"),
     message:
         "Summarizing the sanity checks on {wildcards.dataset}"
     script:
@@ -96,7 +96,7 @@ rule repeatability:
         runtime=minutes(60),
     params:
         sign=cfg["postprocess"]["sign"],
-        digest=digests.module_digest("repeatability"),
+        digest=digests.module_digest("analysis.checks.map_repeatability"),
     message:
         "Comparing {wildcards.explainer} between the training seeds of {wildcards.base} on {wildcards.dataset}"
     script:
@@ -132,7 +132,9 @@ rule summarize_repeatability:
         ],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("repeatability", "tables.layout"),
+        digest=digests.module_digest(
+            "analysis.checks.map_repeatability", "tables.layout"
+        ),
     message:
         "Summarizing the agreement between training seeds on {wildcards.dataset}"
     script:

@@ -23,7 +23,10 @@ rule summarize:
         seed=cfg["seed"],
         cohort=cohort_asked_for,
         digest=digests.module_digest(
-            "summary", "coverage", "datasets.cases", "tables.layout"
+            "analysis.localization",
+            "analysis.coverage",
+            "datasets.cases",
+            "tables.layout",
         ),
     message:
         "Summarizing the scores of {wildcards.dataset}"
@@ -52,7 +55,7 @@ rule compare:
         seed=cfg["seed"],
         diagnostic=DIAGNOSTIC,
         partial=PARTIAL,
-        digest=digests.module_digest("comparisons", "tables.layout"),
+        digest=digests.module_digest("analysis.comparisons", "tables.layout"),
     message:
         "Comparing the explainers on {wildcards.dataset}"
     script:
@@ -80,7 +83,9 @@ rule without_twins:
         statistics=cfg["statistics"],
         seed=cfg["seed"],
         partial=PARTIAL,
-        digest=digests.module_digest("without_twins", "tables.layout"),
+        digest=digests.module_digest(
+            "analysis.without_near_duplicates", "tables.layout"
+        ),
     message:
         "Computing the primary result of {wildcards.dataset} without near-duplicates"
     script:
@@ -107,7 +112,7 @@ rule ranks:
         metrics=METRIC_NAMES,
         families=FAMILIES,
         diagnostic=DIAGNOSTIC,
-        digest=digests.module_digest("ranks", "tables.layout"),
+        digest=digests.module_digest("analysis.ranks", "tables.layout"),
     message:
         "Ranking the explainers on {wildcards.dataset}"
     script:
@@ -130,7 +135,7 @@ rule seeds:
         runtime=minutes(20),
     params:
         bases=BASES,
-        digest=digests.module_digest("seeds", "tables.layout"),
+        digest=digests.module_digest("analysis.training_seeds", "tables.layout"),
     message:
         "Measuring the spread between training seeds on {wildcards.dataset}"
     script:
@@ -158,7 +163,7 @@ rule layers:
     params:
         classifiers=list(CLASSIFIERS),
         sweeps=SWEEPS,
-        digest=digests.module_digest("layer_depth", "tables.layout"),
+        digest=digests.module_digest("analysis.layer_depth", "tables.layout"),
     message:
         "Joining scores and layers on {wildcards.dataset}"
     script:
@@ -181,7 +186,9 @@ rule stability_cases:
         runtime=minutes(30),
     params:
         blocks=lambda w: [f[:2] for f in stability_files(w.dataset, w.classifier)],
-        digest=digests.module_digest("stability", "maps"),
+        digest=digests.module_digest(
+            "analysis.checks.map_stability", "maps.saliency_map"
+        ),
     message:
         "Reading how stable the maps are ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -208,7 +215,7 @@ rule stability:
     params:
         classifiers=REPORTING_CLASSIFIERS,
         combos=REPORTING,
-        digest=digests.module_digest("stability", "tables.layout"),
+        digest=digests.module_digest("analysis.checks.map_stability", "tables.layout"),
     message:
         "Summarizing the stability of the maps of {wildcards.dataset}"
     script:
@@ -236,7 +243,7 @@ rule threshold_curves:
         explainers=lambda w: [e for _, e in own_explainers(w.classifier)],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("threshold_curves"),
+        digest=digests.module_digest("analysis.threshold_curves"),
     message:
         "Averaging the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -267,7 +274,9 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest("chance", "mixed_model", "tables.layout"),
+        digest=digests.module_digest(
+            "analysis.chance", "analysis.mixed_model", "tables.layout"
+        ),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:
@@ -292,7 +301,7 @@ rule strata:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
         seed=cfg["seed"],
-        digest=digests.module_digest("strata", "tables.layout"),
+        digest=digests.module_digest("analysis.strata", "tables.layout"),
     message:
         "Summarizing the scores of {wildcards.dataset} by lesion size, prediction and confidence"
     script:
@@ -321,7 +330,7 @@ rule agreement_cases:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         own=lambda w: [e for _, e in own_explainers(w.classifier)],
-        digest=digests.module_digest("agreement", "datasets.cases"),
+        digest=digests.module_digest("analysis.checks.mask_agreement", "datasets.cases"),
     message:
         "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -346,7 +355,9 @@ rule agreement:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         binarization=PRIMARY_BINARIZATION,
-        digest=digests.module_digest("agreement", "datasets.cases", "tables.layout"),
+        digest=digests.module_digest(
+            "analysis.checks.mask_agreement", "datasets.cases", "tables.layout"
+        ),
     message:
         "Summarizing the agreement of the explainers ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -406,7 +417,9 @@ rule verdict:
         statistics=cfg["statistics"],
         lung_from=lambda w: LUNGS_FROM.get(w.dataset, ""),
         searched=lambda w: DATASETS[w.dataset]["near_duplicates"] not in ("off", False),
-        digest=digests.module_digest("verdict.build", "verdict.pages", "tables.layout"),
+        digest=digests.module_digest(
+            "verdict.chapters", "verdict.pages", "tables.layout"
+        ),
     message:
         "Writing the verdict on {wildcards.dataset}"
     script:
@@ -436,7 +449,7 @@ rule human_benchmark:
         statistics=INTERVALS,
         seed=cfg["seed"],
         reading=lambda w: subset(w.dataset, READING_KEYS),
-        digest=digests.module_digest("human_benchmark"),
+        digest=digests.module_digest("analysis.checks.human_benchmark"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"
     script:

@@ -50,7 +50,7 @@ rule format_tables:
             "bases": BASES,
             "confounded": settings.confounded(cfg),
         },
-        digest=digests.module_digest("chance", "tables"),
+        digest=digests.module_digest("analysis.chance", "tables"),
     message:
         "Formatting the tables of {wildcards.dataset}"
     script:
@@ -98,12 +98,12 @@ rule summary_over_datasets:
         least_accuracy=cfg["statistics"]["least_accuracy"],
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(
-            "chance",
+            "analysis.chance",
             "figures.overview",
-            "inputs",
-            "summary",
+            "analysis.input_ablation",
+            "analysis.localization",
             "tables",
-            "tables.inputs",
+            "tables.input_ablation",
         ),
     message:
         "Joining the tables of all data sets"

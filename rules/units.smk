@@ -18,19 +18,22 @@ rule unit:
         runtime=minutes(30),
     params:
         paths=results_of_unit,
-        own=lambda w: entries.own_entries(cfg, w.unit),
-        shared=lambda w: entries.shared_entries(cfg, w.dataset),
+        own=lambda w: config_entries.own_entries(cfg, w.unit),
+        shared=lambda w: config_entries.shared_entries(cfg, w.dataset),
         code=code_of_unit,
-        plugins=entries.packed_plugins(cfg),
+        plugins=config_entries.packed_plugins(cfg),
         # Params that look at `input` trigger no rerun: another classifier in the config changes these.
-        place=lambda w, input: entries.place_of(cfg, w.dataset, w.unit),
+        place=lambda w, input: config_entries.place_of(cfg, w.dataset, w.unit),
         patterns=lambda w, input: benchmark_patterns(
             w.dataset,
-            lambda rule: rule not in (*analysis.RULES, *analysis.BESIDE),
+            lambda rule: rule not in (*workflow_rules.RULES, *workflow_rules.BESIDE),
         ),
         wanted=lambda w, input: jobs_wanted(w.dataset),
         digest=digests.module_digest(
-            "provenance.build", "units.origin", "units.unit", "units.tables"
+            "provenance.collect",
+            "units.unit_provenance",
+            "units.unit",
+            "units.packing",
         ),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"

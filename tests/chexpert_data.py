@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fidelity.masks import encode
+from fidelity.masks.run_lengths import encode
 
 HEIGHT, WIDTH = 96, 120
 FINDINGS = [

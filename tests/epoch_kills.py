@@ -2,7 +2,7 @@
 
 import pytest
 
-from fidelity.epochs import EpochStore
+from fidelity.base.training_state import EpochStore
 
 SAVE = EpochStore.save
 

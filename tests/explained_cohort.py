@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.maps import MapRecord, SaliencyMap, write_maps
-from fidelity.masks import encode
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
+from fidelity.masks.run_lengths import encode
 
 SIZE = (24, 32)
 WORKING = 16

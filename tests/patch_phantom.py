@@ -13,8 +13,8 @@ from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_superpixels
-from fidelity.maps import render
-from fidelity.masks import encode
+from fidelity.maps.saliency_map import render
+from fidelity.masks.run_lengths import encode
 
 SIDE, PATCH, TESTED = 48, 12, 16
 SUPERPIXELS = {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"], "n_segments": 30}

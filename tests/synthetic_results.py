@@ -8,8 +8,8 @@ import pandas as pd
 
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.maps import MapRecord, SaliencyMap, render, write_maps
-from fidelity.masks import encode, write_masks
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, render, write_maps
+from fidelity.masks.run_lengths import encode, write_masks
 
 STATISTICS = {
     "primary": "iou",

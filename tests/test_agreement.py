@@ -9,10 +9,10 @@ from hypothesis.extra import numpy as arrays
 
 import agreement as script
 import agreement_cases
-from fidelity.agreement import AGREEMENT, agree, pair_ious
+from fidelity.analysis.checks.mask_agreement import AGREEMENT, agree, pair_ious
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.errors import InputError
-from fidelity.masks import encode, write_masks
+from fidelity.masks.run_lengths import encode, write_masks
 
 HEAD = {"dataset": "demo", "classifier": "resnet18", "binarization": "tuned"}
 

@@ -7,17 +7,17 @@ from hypothesis.extra.numpy import arrays
 from lime.lime_image import ImageExplanation
 from PIL import Image, ImageDraw
 
+from fidelity.base.errors import InputError
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.registry import RULES
 from fidelity.binarizations.superpixels import Superpixels, superpixels_of
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.errors import InputError
 from fidelity.explainers.superpixels import rgb_image, segment
-from fidelity.frames import frame_of
-from fidelity.maps import SaliencyMap
+from fidelity.maps.pixel_frames import frame_of
+from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.metrics import overlap
-from fidelity.metrics.ranking import MapPair
-from fidelity.metrics.ranking_registry import RANKING
+from fidelity.metrics.map_metrics import MapPair
+from fidelity.metrics.map_registry import RANKING
 
 RULE_SETTINGS = [
     {"method": "fixed", "threshold": 0.0},

@@ -6,11 +6,11 @@ import pytest
 
 import binarize
 from explained_cohort import SIZE, case_of, record_of, square, write_cohort, write_predictions
-from fidelity.binarizations.inputs import inputs_of
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.binarizations.rule_inputs import inputs_of
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.superpixels import rgb_image, segment
-from fidelity.masks import decode, read_masks
+from fidelity.masks.run_lengths import decode, read_masks
 
 POSTPROCESS = {"sign": "positive", "lung": False, "min_probability": 0}
 REFERENCE = square(4, 4, 12, 18)

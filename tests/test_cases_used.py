@@ -8,12 +8,12 @@ import pytest
 
 import verdict as script
 import without_twins
-from fidelity.comparisons import compare
-from fidelity.datasets.near_duplicates import COLUMNS
-from fidelity.ranks import RANKS
-from fidelity.summary import MEASURED, summarize
-from fidelity.tables.cases import cases_table
-from fidelity.verdict.build import build
+from fidelity.analysis.comparisons import compare
+from fidelity.analysis.localization import MEASURED, summarize
+from fidelity.analysis.ranks import RANKS
+from fidelity.datasets.indexing.near_duplicates import COLUMNS
+from fidelity.tables.case_counts import cases_table
+from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 from synthetic_results import combined
 

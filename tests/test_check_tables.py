@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from fidelity.errors import InputError
+from fidelity.analysis.checks.faithfulness import FAITHFULNESS, GIVEN, join, summarize
+from fidelity.analysis.checks.map_repeatability import REPEATABILITY
+from fidelity.analysis.checks.map_stability import STABILITY
+from fidelity.analysis.checks.sanity import SANITY
+from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
-from fidelity.faithfulness.table import FAITHFULNESS, GIVEN, join, summarize
-from fidelity.repeatability import REPEATABILITY
-from fidelity.sanity.table import SANITY
-from fidelity.stability import STABILITY
 from fidelity.tables import check_tables, to_html, to_latex, to_markdown
 
 FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}

@@ -9,14 +9,14 @@ import pytest
 from pycocotools import mask as coco
 
 from export_chexlocalize import main
+from fidelity.base.errors import InputError
 from fidelity.binarizations import chexlocalize_otsu, fixed
-from fidelity.chexlocalize_export import export, image_id
+from fidelity.binarizations.chexlocalize_export import export, image_id
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.datasets.chexpert_names import PATHOLOGIES
-from fidelity.errors import InputError
+from fidelity.datasets.sources.chexpert.observation_names import PATHOLOGIES
 from fidelity.explainers.imported import read_saliency
-from fidelity.maps import render
-from fidelity.masks import decode, encode, read_masks, write_masks
+from fidelity.maps.saliency_map import render
+from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import METRICS

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from fidelity.base.errors import InputError
 from fidelity.binarizations import chexlocalize_otsu, fixed
-from fidelity.chexlocalize_maps import read_map
-from fidelity.errors import InputError
-from fidelity.maps import SaliencyMap, render
-from fidelity.masks import decode
+from fidelity.maps.chexlocalize_pickles import read_map
+from fidelity.maps.saliency_map import SaliencyMap, render
+from fidelity.masks.run_lengths import decode
 from fidelity.metrics.conventions import PROTOCOLS
+from fidelity.metrics.map_metrics import MapPair
 from fidelity.metrics.pair import MaskPair
-from fidelity.metrics.ranking import MapPair
 from fidelity.metrics.registry import METRICS
 
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "chexlocalize_sample"

@@ -8,16 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from fidelity import counting, digests
+from fidelity.base import counting, digests
+from fidelity.base.job_log import job_log
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
 from fidelity.classifiers.randomised import NOISE_IMAGES
-from fidelity.classifiers.train import Examples, train
+from fidelity.classifiers.training.train import Examples, train
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.explainers import cam, lime, plugin
+from fidelity.explainers import plugin
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_weights
-from fidelity.joblog import job_log
+from fidelity.explainers.cam import cam
+from fidelity.explainers.lime import lime
 from fidelity.settings import SUPERPIXEL_DEFAULTS
 
 SIDE = 32
@@ -167,9 +169,9 @@ def test_a_job_leaves_its_counts_beside_its_log(classifier, tmp_path):
 
 
 def test_no_digest_depends_on_how_is_counted():
-    found = digests.dependencies("compute", "classifiers.train", "explainers.lime")
-    assert "fidelity.compute" in found
-    assert "fidelity.counting" not in found
+    found = digests.dependencies("compute", "classifiers.training.train", "explainers.lime.lime")
+    assert "fidelity.base.compute" in found
+    assert "fidelity.base.counting" not in found
 
 
 def test_networks_in_several_threads_are_counted_each():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fidelity import digests
+from fidelity.base import digests
 
 
 @pytest.fixture
@@ -33,40 +33,40 @@ def _edited(path: Path, text: str, *modules: str) -> str:
 
 def test_code_counts_and_docstrings_and_comments_do_not(package):
     path = package / "explainers" / "lime.py"
-    before = digests.module_digest("explainers.lime")
-    assert _edited(path, "\n# a comment\n", "explainers.lime") == before
-    assert _edited(path, "\n\ndef extra():\n    return 1\n", "explainers.lime") != before
+    before = digests.module_digest("explainers.lime.lime")
+    assert _edited(path, "\n# a comment\n", "explainers.lime.lime") == before
+    assert _edited(path, "\n\ndef extra():\n    return 1\n", "explainers.lime.lime") != before
 
 
 def test_editing_one_explainer_leaves_the_others_alone(package):
-    others = ["explainers.cam", "explainers.baselines.lung_mask", "explainers.runner"]
+    others = ["explainers.cam.cam", "explainers.baselines.lung_mask", "explainers.runner"]
     before = [digests.module_digest(name) for name in others]
-    _edited(package / "explainers" / "lime.py", "\nX = 1\n", "explainers.lime")
+    _edited(package / "explainers" / "lime.py", "\nX = 1\n", "explainers.lime.lime")
     assert [digests.module_digest(name) for name in others] == before
 
 
 def test_shared_code_counts_for_all_that_import_it(package):
-    names = ["explainers.lime", "explainers.baselines.random_superpixels"]
+    names = ["explainers.lime.lime", "explainers.baselines.random_superpixels"]
     before = [digests.module_digest(name) for name in names]
-    _edited(package / "explainers" / "superpixels.py", "\nX = 1\n", "explainers.lime")
+    _edited(package / "explainers" / "superpixels.py", "\nX = 1\n", "explainers.lime.lime")
     assert all(digests.module_digest(n) != b for n, b in zip(names, before, strict=True))
 
 
 def test_registering_a_method_reruns_nothing(package):
-    before = digests.module_digest("explainers.runner", "explainers.lime")
+    before = digests.module_digest("explainers.runner", "explainers.lime.lime")
     path = package / "explainers" / "registry.py"
-    assert _edited(path, "\nX = 1\n", "explainers.runner", "explainers.lime") == before
+    assert _edited(path, "\nX = 1\n", "explainers.runner", "explainers.lime.lime") == before
 
 
 def test_library_versions_count(monkeypatch):
     _forget()
-    before = digests.module_digest("explainers.lime")
+    before = digests.module_digest("explainers.lime.lime")
     _forget()
     real = digests.metadata.version
     monkeypatch.setattr(
         digests.metadata, "version", lambda name: "99" if name == "scikit-image" else real(name)
     )
-    assert digests.module_digest("explainers.lime") != before
+    assert digests.module_digest("explainers.lime.lime") != before
     _forget()
 
 

@@ -13,23 +13,24 @@ import pytest
 import yaml
 
 from fidelity import settings
-from fidelity.classifiers import store
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
-from fidelity.datasets import phantom, registry
+from fidelity.classifiers.weights import own_format
+from fidelity.datasets import registry
 from fidelity.datasets.cases import SPLITS, read_cases
-from fidelity.dry_run import COLLECTING
-from fidelity.estimate import measure, trial
-from fidelity.estimate.costs import Cost, by_step, cost_of, duration, wall_time
-from fidelity.estimate.counts import Counts, count_cases
-from fidelity.estimate.disk import size_of_distinct
-from fidelity.estimate.measure import Rate, Trials, kind_of, parts_of
-from fidelity.estimate.miniature import Pool, Size, _names
-from fidelity.estimate.plan import Job, planned
-from fidelity.estimate.rules import RULES, Study, padded, step_of
-from fidelity.estimate.trial import Measured
-from fidelity.maps import MapRecord, SaliencyMap, read_maps, write_maps
+from fidelity.datasets.sources.phantom import phantom
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.settings.reading import load_file
+from fidelity.tools.dry_run import COLLECTING
+from fidelity.tools.estimate import timing, trial
+from fidelity.tools.estimate.counts import Counts, count_cases
+from fidelity.tools.estimate.disk import size_of_distinct
+from fidelity.tools.estimate.miniature import Pool, Size, _names
+from fidelity.tools.estimate.plan import Job, planned
+from fidelity.tools.estimate.rules import RULES, Study, padded, step_of
+from fidelity.tools.estimate.timing import Rate, Trials, kind_of, parts_of
+from fidelity.tools.estimate.totals import Cost, by_step, cost_of, duration, wall_time
+from fidelity.tools.estimate.trial import Measured
 from workflow.small_study import CONFIG as SMALL
 from workflow.small_study import TWO_LAYERS, copy_project, phantom_settings
 
@@ -178,8 +179,8 @@ def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smal
         (root / output).write_text("one case")
         return Measured(3, 2, 5)
 
-    monkeypatch.setattr(measure, "run_warm", run_warm)
-    monkeypatch.setattr(measure, "given_names", lambda job: set())
+    monkeypatch.setattr(timing, "run_warm", run_warm)
+    monkeypatch.setattr(timing, "given_names", lambda job: set())
     roots = {name: tmp_path / name for name in ("small", "model")}
     trials._small([job], roots["small"], COUNTS)
     assert trials.missing() == []
@@ -308,7 +309,7 @@ def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
     tiny = Classifier(network, "plugin:two_layers", classes, "softmax", 3, ones, ones, 64)
     weights = Path("results/other/net/model.safetensors")
     weights.parent.mkdir(parents=True)
-    store.save(tiny, weights)
+    own_format.save(tiny, weights)
     entry = {**SMALL["datasets"]["small"], "annotated_classes": ["COVID-19"]}
     entry["labels"] = {"COVID-19": "sick", "Non-COVID": "sick"}
     net = {"architecture": "plugin:two_layers", "weights": str(weights), "training": None}

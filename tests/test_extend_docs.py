@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fidelity.provenance.made_of import RESTORED
+from fidelity.provenance.result_origins import RESTORED
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")

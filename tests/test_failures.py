@@ -5,7 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from fidelity.failures import INTERRUPTED, KILLED, NO_REASON, NO_SPACE, Failure, failures_of, told
+from fidelity.tools.failed_jobs import (
+    INTERRUPTED,
+    KILLED,
+    NO_REASON,
+    NO_SPACE,
+    Failure,
+    failures_of,
+    told,
+)
 
 LOG = """[Tue] Job 3: Checking
 Error in rule check_classifier:

@@ -15,16 +15,16 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
+from fidelity.analysis.checks.faithfulness import FAITHFULNESS, join, summarize
 from fidelity.classifiers.model import Classifier
-from fidelity.faithfulness import measure as measuring
-from fidelity.faithfulness.answers import answers_of
-from fidelity.faithfulness.cohort import measure_maps
-from fidelity.faithfulness.measure import Options, measure
+from fidelity.faithfulness import one_map as measuring
+from fidelity.faithfulness.case_rows import measure_maps
+from fidelity.faithfulness.changed_images import answers_of
+from fidelity.faithfulness.one_map import Options, measure
 from fidelity.faithfulness.registry import METRICS, names_by
 from fidelity.faithfulness.removal import background, imputed, ranked_pixels
-from fidelity.faithfulness.table import FAITHFULNESS, join, summarize
-from fidelity.maps import MapRecord, SaliencyMap
-from fidelity.masks import encode
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap
+from fidelity.masks.run_lengths import encode
 
 SIDE = 20
 PATCH = np.zeros((SIDE, SIDE), bool)

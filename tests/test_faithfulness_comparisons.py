@@ -9,7 +9,7 @@ from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 
 import compare_faithfulness as script
-from fidelity.faithfulness.comparisons import COLUMNS, compare
+from fidelity.analysis.checks.faithfulness_comparisons import COLUMNS, compare
 from fidelity.tables import check_tables, to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show

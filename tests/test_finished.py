@@ -3,7 +3,7 @@
 import pytest
 
 import where
-from fidelity.finished import told
+from fidelity.tools.next_steps import told
 
 
 @pytest.mark.parametrize(("config", "listed"), [("mine.yaml", True), ("other.yaml", False)])

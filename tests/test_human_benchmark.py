@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from fidelity.analysis.checks.human_benchmark import hit_rates, is_hit, read_points
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
-from fidelity.errors import InputError
-from fidelity.human_benchmark import hit_rates, is_hit, read_points
-from fidelity.masks import encode
+from fidelity.masks.run_lengths import encode
 
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
 

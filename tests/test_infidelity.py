@@ -7,7 +7,7 @@ from captum.metrics import infidelity as captum_infidelity
 from torch import nn
 
 from fidelity.classifiers.model import Classifier
-from fidelity.faithfulness.answers import answers_of
+from fidelity.faithfulness.changed_images import answers_of
 from fidelity.faithfulness.infidelity import Squares, infidelity, measure_infidelity, square_masks
 from fidelity.faithfulness.removal import background
 

@@ -6,14 +6,14 @@ import sysconfig
 import numpy as np
 import pytest
 
-from fidelity.cohort import explained_cases
+from fidelity.base.errors import InputError
+from fidelity.base.job_log import job_log, working_on
 from fidelity.datasets.cases import Case
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.errors import InputError
-from fidelity.joblog import job_log, working_on
-from fidelity.maps import MapRecord, SaliencyMap, write_maps
-from fidelity.masks import encode
+from fidelity.maps.case_maps import explained_cases
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
+from fidelity.masks.run_lengths import encode
 
 
 def _case(name: str) -> PreparedCase:

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fidelity import counting, kept
-from fidelity.joblog import job_log
+from fidelity.base import counting, kept_results
+from fidelity.base.job_log import job_log
 from fidelity.provenance.steps import read_steps
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def run(job, text="new", fail=False):
     for path in map(Path, job.output):
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-    with kept.results_of(job) as there:
+    with kept_results.results_of(job) as there:
         if not there:
             if fail:
                 raise ValueError("broken")
@@ -65,7 +65,7 @@ def test_a_failed_change_of_settings_costs_nothing(job):
 @pytest.mark.parametrize("change", ["params", "input", "folder", "also"])
 def test_whatever_decides_a_result_is_in_its_fingerprint(job, change):
     def name():
-        return kept.fingerprint(job.rule, job.params, job.input, also)
+        return kept_results.fingerprint(job.rule, job.params, job.input, also)
 
     also, before = "", None
     before = name()
@@ -87,8 +87,8 @@ def test_links_take_no_space_and_two_results_are_kept(job):
         job.params["settings"]["layer"] = layer
         assert run(job, layer)
     assert Path(job.output[0]).stat().st_nlink == 2
-    store = Path(job.output[0]).parent / kept.FOLDER / "x.h5"
-    assert len(list(store.iterdir())) == kept.BOUND
+    store = Path(job.output[0]).parent / kept_results.FOLDER / "x.h5"
+    assert len(list(store.iterdir())) == kept_results.BOUND
     job.params["settings"]["layer"] = "b"
     assert not run(job)
     job.params["settings"]["layer"] = "a"
@@ -99,16 +99,16 @@ def test_a_changed_or_half_kept_result_is_computed_anew(job):
     run(job, "A")
     Path(job.output[1]).write_text("damaged in place")
     assert run(job, "A")
-    (note,) = (Path(job.output[0]).parent / kept.FOLDER).rglob(kept.NOTE)
+    (note,) = (Path(job.output[0]).parent / kept_results.FOLDER).rglob(kept_results.NOTE)
     note.write_text("{")
     assert run(job, "A")
 
 
 def test_forced_jobs_compute(job, monkeypatch):
     run(job)
-    monkeypatch.setenv(kept.FORCED, "1")
+    monkeypatch.setenv(kept_results.FORCED, "1")
     assert run(job)
-    monkeypatch.setenv(kept.FORCED, "0")
+    monkeypatch.setenv(kept_results.FORCED, "0")
     assert not run(job)
 
 
@@ -116,12 +116,12 @@ def test_file_systems_without_hard_links_and_full_ones_stop_no_job(job, monkeypa
     def refuse(*names):
         raise OSError("not here")
 
-    monkeypatch.setattr(kept.os, "link", refuse)
+    monkeypatch.setattr(kept_results.os, "link", refuse)
     assert run(job, "A")
     assert not run(job)
     assert contents(job) == ["A", "A"]
     job.params["digest"] = "2"
-    monkeypatch.setattr(kept.shutil, "copy2", refuse)
+    monkeypatch.setattr(kept_results.shutil, "copy2", refuse)
     with caplog.at_level(logging.WARNING):
         assert run(job, "B")
     assert contents(job) == ["B", "B"]
@@ -138,7 +138,7 @@ def test_the_account_is_of_the_computing_not_of_the_taking_back(job, tmp_path):
         run(job)
     with job_log(log):
         assert not run(job)
-    (note,) = (Path(job.output[0]).parent / kept.FOLDER).rglob(kept.NOTE)
+    (note,) = (Path(job.output[0]).parent / kept_results.FOLDER).rglob(kept_results.NOTE)
     took = json.loads(note.read_text())["took"]
     (step,) = read_steps({"explain": r"results/benchmarks/d/explain\.tsv"}, {}, tmp_path)
     assert step["forward"] == 40

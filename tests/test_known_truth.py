@@ -15,18 +15,18 @@ import known_truth_accuracy
 import known_truth_scores
 from explained_cohort import case_of, record_of, square
 from fidelity import settings
+from fidelity.analysis.checks.known_truth import COLUMNS, check_known, summarize
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.phantom import generate
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
-from fidelity.errors import InputError
+from fidelity.datasets.sources.phantom.phantom import generate
 from fidelity.figures import known_truth as figure
 from fidelity.known_truth.dependence import dependence, refusal
-from fidelity.known_truth.table import COLUMNS, check_known, summarize
-from fidelity.known_truth.truths import score_truths
-from fidelity.maps import MapRecord, SaliencyMap, write_maps
-from fidelity.masks import encode
+from fidelity.known_truth.two_truths import score_truths
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
+from fidelity.masks.run_lengths import encode
 
 LABELS = {"COVID-19": "COVID", "Normal": "Normal"}
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
@@ -113,7 +113,7 @@ def marked(tmp_path_factory):
 
 def accuracy(marked, network, monkeypatch, tmp_path):
     """Run the script on a network that needs no file."""
-    import fidelity.classifiers.store as store
+    import fidelity.classifiers.weights.own_format as store
 
     classifier = Classifier(
         network, "own", (A, B), "softmax", 3, (0.0,) * 3, (1.0,) * 3, image_size=96
@@ -163,7 +163,7 @@ def test_images_of_another_phantom_are_noticed(marked, monkeypatch, tmp_path):
 
 def test_scores_are_of_the_mark_on_disk(marked, tmp_path):
     """A map that shines where the phantom drew the mark has AUC 1 there, and finds no lesion."""
-    from fidelity.datasets.phantom_retouch import read_mark
+    from fidelity.datasets.sources.phantom.retouch import read_mark
 
     folder, prepared = marked
     records = []

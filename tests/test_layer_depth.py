@@ -8,10 +8,10 @@ import pytest
 
 import figure_layers
 import layers as layers_script
-from fidelity.errors import InputError
-from fidelity.figures import layers as figure
-from fidelity.layer_depth import LAYERS, by_depth
-from fidelity.summary import LOCALIZATION
+from fidelity.analysis.layer_depth import LAYERS, by_depth
+from fidelity.analysis.localization import LOCALIZATION
+from fidelity.base.errors import InputError
+from fidelity.figures import layer_depth as figure
 
 SWEEPS = {"cam": [f"cam-depth{depth}" for depth in range(1, 5)]}
 ARCHITECTURES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import name_units
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 

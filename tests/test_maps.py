@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fidelity.errors import InputError
-from fidelity.maps import (
+from fidelity.base.errors import InputError
+from fidelity.maps.saliency_map import (
     MapRecord,
     SaliencyMap,
     normalise,
@@ -18,7 +18,7 @@ from fidelity.maps import (
     render_relevance,
     write_maps,
 )
-from fidelity.metrics.ranking import MapPair, pointing_game
+from fidelity.metrics.map_metrics import MapPair, pointing_game
 
 FLOATS = st.floats(-1e3, 1e3, width=32)
 

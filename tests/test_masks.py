@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco
 
-from fidelity.errors import InputError
-from fidelity.masks import at_size, decode, encode, read_masks, write_masks
+from fidelity.base.errors import InputError
+from fidelity.masks.run_lengths import at_size, decode, encode, read_masks, write_masks
 from mask_grid import MASKS
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import synthetic_results as made_up
-from fidelity.comparisons import COMPARISONS
+from fidelity.analysis.comparisons import COMPARISONS
+from fidelity.analysis.localization import LOCALIZATION
 from fidelity.figures import style
-from fidelity.summary import LOCALIZATION
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "explore.py.ipynb"
 FEW = {"lime": 0.36, "lung_mask": 0.5}

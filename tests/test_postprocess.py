@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from fidelity.errors import InputError
-from fidelity.postprocess import is_pointwise, postprocess
+from fidelity.base.errors import InputError
+from fidelity.binarizations.postprocess import is_pointwise, postprocess
 from mask_grid import MASKS
 
 

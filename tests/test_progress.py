@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import pytest
 
 import progress as script
-from fidelity import dry_run
+from fidelity.base.errors import InputError
+from fidelity.base.progress import EVERY, Progress, duration, line
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.dry_run import read_job_stats
-from fidelity.errors import InputError
-from fidelity.explainers.partial import PartialStore
-from fidelity.maps import MapRecord
-from fidelity.progress import EVERY, Progress, duration, line
+from fidelity.explainers.unfinished_shards import PartialStore
+from fidelity.maps.saliency_map import MapRecord
 from fidelity.settings import combinations_of
-from fidelity.study_progress import states
+from fidelity.tools import dry_run
+from fidelity.tools.dry_run import read_job_stats
+from fidelity.tools.study_progress import states
 
 NOW = 1_000_000.0
 

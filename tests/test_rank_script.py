@@ -8,8 +8,8 @@ import pytest
 
 import rank
 from explained_cohort import SIZE, case_of, record_of, square, write_cohort, write_predictions
-from fidelity.errors import InputError
-from fidelity.metrics.ranking_registry import RANKING
+from fidelity.base.errors import InputError
+from fidelity.metrics.map_registry import RANKING
 
 REFERENCE, LUNG = square(4, 4, 12, 18), square(2, 2, 20, 20)
 LEADING = [

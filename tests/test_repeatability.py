@@ -7,11 +7,16 @@ import pytest
 import repeatability as script
 import summarize_repeatability
 from explained_cohort import SIZE, WORKING, case_of, record_of, square, write_cohort
-from fidelity.errors import InputError
-from fidelity.maps import SaliencyMap
-from fidelity.masks import encode, write_masks
-from fidelity.repeatability import CASES, REPEATABILITY, compare_seeds, summarize
-from fidelity.similarity import similarities
+from fidelity.analysis.checks.map_repeatability import (
+    CASES,
+    REPEATABILITY,
+    compare_seeds,
+    summarize,
+)
+from fidelity.base.errors import InputError
+from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.masks.run_lengths import encode, write_masks
+from fidelity.metrics.map_similarity import similarities
 
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
 ONE, OTHER = np.random.default_rng(0).normal(size=(2, WORKING, WORKING)).astype(np.float16)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from fidelity.resize import bilinear
+from fidelity.maps.resize import bilinear
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fidelity import digests
+from fidelity.base import digests
 
 ROOT = Path(__file__).parents[1]
 BLOCK = r"^{} (\w+){}:\n((?:(?:    |#).*\n|\n)+)"
@@ -69,5 +69,5 @@ def test_digest_covers_the_script(rule):
 
 def test_rules_are_found():
     assert {"explain", "score", "compare", "verdict", "train"} <= set(RULES)
-    assert _called(ROOT / "workflow_scripts" / "score.py") >= {"fidelity.scoring"}
+    assert _called(ROOT / "workflow_scripts" / "score.py") >= {"fidelity.scoring.mask_scores"}
     assert "explainers.runner" in _declared(RULES["explain"])

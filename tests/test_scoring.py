@@ -13,14 +13,14 @@ import binarize
 import masks_png
 import score
 import sweep
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.errors import InputError
-from fidelity.maps import MapRecord, SaliencyMap, write_maps
-from fidelity.masks import decode, encode, read_masks, write_masks
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
+from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import select
-from fidelity.scoring import score_mask, spacing_in_frame, verdicts
+from fidelity.scoring.mask_scores import score_mask, spacing_in_frame, verdicts
 
 NATIVE, WORKING = (24, 32), 16
 POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}

@@ -7,11 +7,11 @@ from captum.metrics import sensitivity_max as captum_sensitivity
 
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
-from fidelity.explainers.again import attributions, explainer_of, some_tasks, with_image
 from fidelity.explainers.base import Context, Explanation, Task
 from fidelity.explainers.perturbation.forward import per_case
+from fidelity.explainers.rerun import attributions, explainer_of, some_tasks, with_image
 from fidelity.faithfulness.sensitivity import measure_sensitivity, neighbours, sensitivity_max
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 from gradient_cases import noise_cases
 
 OPTIONS = {"samples": 5, "radius": 0.02, "absolute": False, "batch": 4, "seed": 1}

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from fidelity import settings
-from fidelity.digests import file_digest
-from fidelity.errors import InputError
+from fidelity.base.digests import file_digest
+from fidelity.base.errors import InputError
 from fidelity.explainers.registry import family_of, without_family
 from fidelity.settings.reading import (
     check_yaml,

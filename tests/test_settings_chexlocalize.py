@@ -7,7 +7,7 @@ import yaml
 
 from chexpert_data import write_chexpert
 from fidelity import settings
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 CONFIG = Path(__file__).parents[1] / "config" / "chexlocalize.yaml"
 DATASET = ("datasets", "chexlocalize")

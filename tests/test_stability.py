@@ -6,8 +6,12 @@ import pytest
 
 import stability as script
 import stability_cases as cases_script
-from fidelity.maps import MapRecord, SaliencyMap, write_maps
-from fidelity.stability import STABILITY, stability_cases, summarize_stability
+from fidelity.analysis.checks.map_stability import (
+    STABILITY,
+    stability_cases,
+    summarize_stability,
+)
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 
 
 def _record(case, status="ok", **extras):

@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from fidelity import statistics
-from fidelity.statistics import mixed, multiplicity, paired, ranks
+from fidelity.statistics import mixed_model, multiplicity, paired, ranks
 
 
 def test_bootstrap_of_single_cases_agrees_with_scipy():
@@ -224,7 +224,7 @@ def mixed_rows(case_spread, explainers=("lime", "gradcam"), patients=30, noise=0
 
 def test_mixed_model_finds_what_was_put_in():
     rows = mixed_rows(0.1)
-    fit = mixed.fit_mixed_model(rows, alpha=0.05)
+    fit = mixed_model.fit_mixed_model(rows, alpha=0.05)
     assert fit.status == "ok"
     terms = {row["term"]: row for row in fit.terms}
     effect = terms["explainer[T.gradcam]"]
@@ -260,7 +260,7 @@ def test_mixed_model_keeps_its_level_where_nothing_differs(of_explainer):
         rows = pd.DataFrame({"score": score, "patient": names, "case": names})
         rows["explainer"] = pd.Categorical.from_codes(explainers, ["lime", "gradcam"])
         rows["classifier"] = pd.Categorical.from_codes(classifiers, ["a", "b"])
-        fit = mixed.fit_mixed_model(rows, alpha=0.05)
+        fit = mixed_model.fit_mixed_model(rows, alpha=0.05)
         p_values += [t["p_value"] for t in fit.terms if t["term"] == "explainer[T.gradcam]"]
     assert len(p_values) >= 60
     # At a level of .05 more than 10 of 80 have a probability of .002.
@@ -273,13 +273,15 @@ def test_a_singular_or_too_small_mixed_model_is_said_not_shown():
     # Without any difference between patients, their variance is zero.
     flat = rows.assign(score=np.random.default_rng(1).normal(0, 1, len(rows)))
     centred = flat["score"] - flat.groupby("patient")["score"].transform("mean")
-    fit = mixed.fit_mixed_model(flat.assign(score=centred), alpha=0.05)
+    fit = mixed_model.fit_mixed_model(flat.assign(score=centred), alpha=0.05)
     assert (fit.status, fit.terms) == ("singular", [])
-    assert mixed.fit_mixed_model(rows[rows["patient"] == "p1"], alpha=0.05).status == "too_few"
+    assert (
+        mixed_model.fit_mixed_model(rows[rows["patient"] == "p1"], alpha=0.05).status == "too_few"
+    )
     gap = rows[~((rows["explainer"] == "lime") & (rows["classifier"] == "b"))]
-    assert mixed.fit_mixed_model(gap, alpha=0.05).status == "singular"
+    assert mixed_model.fit_mixed_model(gap, alpha=0.05).status == "singular"
     one = rows[(rows["explainer"] == "lime") & (rows["classifier"] == "a")]
-    assert mixed.fit_mixed_model(one, alpha=0.05).status == "too_few"
+    assert mixed_model.fit_mixed_model(one, alpha=0.05).status == "too_few"
 
 
 def test_holm_by_hand_skips_missing_tests():

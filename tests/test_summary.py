@@ -4,15 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity import summary
-from fidelity.comparisons import COMPARISONS, HOLM_WITHIN, compare, conclusions, inside_margin
-from fidelity.errors import InputError
+from fidelity.analysis import localization as summary
+from fidelity.analysis.comparisons import (
+    COMPARISONS,
+    HOLM_WITHIN,
+    compare,
+    conclusions,
+    inside_margin,
+)
+from fidelity.analysis.localization import COMBO, LOCALIZATION, load_scores, summarize
+from fidelity.analysis.mixed_model import MIXED_MODEL, mixed_model
+from fidelity.analysis.ranks import RANKS, rank
+from fidelity.analysis.strata import STRATA, stratify
+from fidelity.analysis.training_seeds import SEEDS, between_seeds
+from fidelity.base.errors import InputError
 from fidelity.metrics.conventions import Protocol
-from fidelity.mixed_model import MIXED_MODEL, mixed_model
-from fidelity.ranks import RANKS, rank
-from fidelity.seeds import SEEDS, between_seeds
-from fidelity.strata import STRATA, stratify
-from fidelity.summary import COMBO, LOCALIZATION, load_scores, summarize
 from synthetic_results import FAMILIES, STATISTICS, combined, study
 
 

@@ -17,13 +17,13 @@ import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
-from fidelity.chance import qualities
-from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
+from fidelity.analysis.chance import qualities
+from fidelity.analysis.input_ablation import input_table
+from fidelity.analysis.localization import COMBO
+from fidelity.analysis.mixed_model import MIXED_MODEL
+from fidelity.classifiers.evaluation.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.explainers.registry import METHODS
-from fidelity.inputs import input_table
-from fidelity.mixed_model import MIXED_MODEL
-from fidelity.summary import COMBO
-from fidelity.tables.inputs import input_tables
+from fidelity.tables.input_ablation import input_tables
 from synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
 
 EVIL = "=1+1|<b>&_{%$#~^\\"

@@ -7,7 +7,7 @@ import scipy.stats
 
 import synthetic_results as made_up
 import threshold_curves as script
-from fidelity.threshold_curves import COLUMNS, mean_curves
+from fidelity.analysis.threshold_curves import COLUMNS, mean_curves
 
 
 def test_means_and_counts_by_numpy():

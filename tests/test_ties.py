@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fidelity.ties import top_k
+from fidelity.metrics.ties import top_k
 
 TIED = arrays(np.float32, (7, 9), elements=st.sampled_from([0, 0.25, 0.5, 1]))
 

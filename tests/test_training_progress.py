@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from fidelity.base.job_log import job_log
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.train import Examples, train
-from fidelity.joblog import job_log
-from fidelity.training_progress import seconds_of_epochs, training_line
+from fidelity.classifiers.training.train import Examples, train
+from fidelity.tools.training_progress import seconds_of_epochs, training_line
 
 NOW = 1_000_000.0
 ONE_STAGE = {"epochs": 12, "patience": 12, "stages": []}

@@ -9,11 +9,11 @@ from hypothesis.extra.numpy import arrays
 
 import tune
 from explained_cohort import SIZE, case_of, record_of, square, write_cohort
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.binarizations.postprocess import postprocess
+from fidelity.binarizations.tuning import COLUMNS, curve_of, grid_of
 from fidelity.metrics import overlap
 from fidelity.metrics.empty import EmptyPolicy
-from fidelity.postprocess import postprocess
-from fidelity.tuning import COLUMNS, curve_of, grid_of
 
 PLAIN = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
 RULE = {"method": "tuned", "metric": "iou", "thresholds": None}

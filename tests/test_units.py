@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 import synthetic_results as made_up
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.settings import expand_classifiers, load, repeated
 from fidelity.settings.reading import load_file
 from fidelity.units import combine, unit
 from fidelity.units.combine import check_agreement, combined_config, differences, find_units, groups
-from fidelity.units.entries import own_entries, place_of, shared_entries
-from fidelity.units.origin import read_cost, write_cost
-from fidelity.units.tables import pack, unpack
+from fidelity.units.config_entries import own_entries, place_of, shared_entries
+from fidelity.units.packing import pack, unpack
 from fidelity.units.unit import Unit, read_unit, restore, write_unit
+from fidelity.units.unit_provenance import read_cost, write_cost
 
 COLUMNS = [
     column("case", elements=st.text(max_size=5)),

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import reanalyse
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.units import unit
 from fidelity.units.combine import check_agreement, find_units
 from fidelity.units.unit import digest, restore

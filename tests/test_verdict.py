@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 import verdict as script
-from fidelity.comparisons import COMPARISONS
-from fidelity.ranks import RANKS
-from fidelity.seeds import SEEDS
-from fidelity.summary import LOCALIZATION
+from fidelity.analysis.comparisons import COMPARISONS
+from fidelity.analysis.localization import LOCALIZATION
+from fidelity.analysis.ranks import RANKS
+from fidelity.analysis.training_seeds import SEEDS
 from fidelity.verdict import pages
-from fidelity.verdict.build import build, reading
-from fidelity.verdict.comparison import read_rows, sentence
+from fidelity.verdict.chapters import build, reading
+from fidelity.verdict.compared_pair import read_rows, sentence
 from fidelity.verdict.evidence import Study, Tables
 from fidelity.verdict.flips import order_of
 from fidelity.verdict.wording import counted, listed, p_value, signed

@@ -5,10 +5,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fidelity.datasets import listing, origin, registry
+from fidelity.base.files import write_text
+from fidelity.base.job_log import job_log
+from fidelity.datasets import registry
+from fidelity.datasets.acquisition import data_root, listing
 from fidelity.datasets.label_counts import count_labels
-from fidelity.files import write_text
-from fidelity.joblog import job_log
 
 UNPACKED = ".unpacked"
 
@@ -33,7 +34,7 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         generator.generate(data, settings, seed)
     else:
         # Beside the output, which Snakemake deletes when a job fails: unpacked once, kept.
-        root = origin.locate(source, settings, output.parent / UNPACKED)
+        root = data_root.locate(source, settings, output.parent / UNPACKED)
         output.mkdir(parents=True, exist_ok=True)
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)

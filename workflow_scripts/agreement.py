@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fidelity.agreement import PAIRS, agree
+from fidelity.analysis.checks.mask_agreement import PAIRS, agree
+from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import read_cases
-from fidelity.files import read_parquet, write_csv
-from fidelity.joblog import job_log
 
 
 def main(

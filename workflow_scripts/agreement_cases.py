@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from fidelity.agreement import pair_ious
+from fidelity.analysis.checks.mask_agreement import pair_ious
+from fidelity.base.files import write_parquet
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import read_cases
-from fidelity.files import write_parquet
-from fidelity.joblog import job_log
-from fidelity.masks import read_masks
+from fidelity.masks.run_lengths import read_masks
 
 
 def main(

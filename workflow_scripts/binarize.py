@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.base.errors import InputError
+from fidelity.base.files import read_csv, write_csv
+from fidelity.base.formulas import restore_formulas
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.binarizations.apply import binarize
-from fidelity.binarizations.inputs import inputs_of
-from fidelity.cohort import explained_cases
+from fidelity.binarizations.postprocess import postprocess as postprocessed
+from fidelity.binarizations.rule_inputs import inputs_of
 from fidelity.datasets.prepared_list import listed
-from fidelity.errors import InputError
-from fidelity.files import read_csv, write_csv
-from fidelity.formulas import restore_formulas
-from fidelity.frames import ScoringSize, lung_in_frame, map_in_frame
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.maps import MapRecord
-from fidelity.masks import Masks, encode, write_masks
-from fidelity.postprocess import postprocess as postprocessed
-from fidelity.predictions import read_predictions
+from fidelity.maps.case_maps import explained_cases
+from fidelity.maps.pixel_frames import ScoringSize, lung_in_frame, map_in_frame
+from fidelity.maps.saliency_map import MapRecord
+from fidelity.masks.run_lengths import Masks, encode, write_masks
+from fidelity.scoring.predictions import read_predictions
 
 COLUMNS = ["case", "class", "target_class", "status", "reason", "threshold"]
 
@@ -43,8 +43,8 @@ def main(
         maps: map files, one per shard.
         prepared: prepared shards in the same order.
         rule: the binarization's config entry: method and its parameters.
-        postprocess: the explainer's post-processing; see `fidelity.postprocess`, and `sign` (part
-            of the map that counts) and `min_probability` (the mask is empty where the classifier
+        postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`, and
+            `sign` (part of the map that counts) and `min_probability` (the mask is empty where the classifier
             gives the explained class a lower probability, as CheXlocalize's cutoff).
         scoring_size: size the masks are made at.
         masks: output, masks.json; failed explanations are not in it.

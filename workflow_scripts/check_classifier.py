@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fidelity.joblog import job_log
+from fidelity.base.job_log import job_log
 
 
 def main(
@@ -39,12 +39,12 @@ def main(
     """
     import torch
 
-    from fidelity.classifiers.cam_layers import cam_size
+    from fidelity.base.errors import InputError, first_line, under
+    from fidelity.base.files import write_text
+    from fidelity.classifiers.cam_layers.choose import cam_size
     from fidelity.classifiers.check import FIELDS, loaded, to_be_trained
-    from fidelity.classifiers.probe import check_outputs_are, sides_taken
-    from fidelity.errors import InputError, first_line, under
+    from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
     from fidelity.explainers.gradients.operations import with_known_operations
-    from fidelity.files import write_text
 
     architecture = settings["architecture"]
     try:

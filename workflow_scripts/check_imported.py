@@ -6,16 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.base.formulas import guard
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.cases import Case, read_cases
-from fidelity.errors import InputError
 from fidelity.explainers.imported import is_there, read_saliency
-from fidelity.files import atomic_path
-from fidelity.formulas import guard
-from fidelity.imported.coco import ONLY
-from fidelity.imported.formats import masks_in
-from fidelity.imported.locate import FIELD, format_of, location, pattern_of
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.maps.imported_files import masks_in
+from fidelity.maps.imported_paths import FIELD, format_of, location, pattern_of
+from fidelity.masks.coco import ONLY
 
 COLUMNS = ("case", "class", "file", "found")
 SHOWN = 3  # errors named; the rest is counted

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.comparisons import compare
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.summary import load_scores
+from fidelity.analysis.comparisons import compare
+from fidelity.analysis.localization import load_scores
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 
 def main(

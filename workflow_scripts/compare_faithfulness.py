@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.faithfulness.comparisons import compare
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
+from fidelity.analysis.checks.faithfulness_comparisons import compare
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
 from fidelity.tables.layout import read_results
 
 

@@ -9,7 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from fidelity.estimate.costs import (
+from fidelity.settings.command import run
+from fidelity.settings.reading import load_file
+from fidelity.tools.estimate.counts import count_cases
+from fidelity.tools.estimate.plan import Job, planned
+from fidelity.tools.estimate.rules import Study, step_of
+from fidelity.tools.estimate.timing import Trials
+from fidelity.tools.estimate.totals import (
     SNAKEMAKE_SECONDS,
     Cost,
     by_step,
@@ -17,13 +23,7 @@ from fidelity.estimate.costs import (
     duration,
     wall_time,
 )
-from fidelity.estimate.counts import count_cases
-from fidelity.estimate.measure import Trials
-from fidelity.estimate.plan import Job, planned
-from fidelity.estimate.rules import Study, step_of
-from fidelity.estimate.trial import load_libraries
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.tools.estimate.trial import load_libraries
 
 SHOWN = 0.01  # the least share of the CPU time of a step that has a line of its own
 

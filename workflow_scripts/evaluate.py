@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.joblog import job_log
+from fidelity.base.job_log import job_log
 
 
 def main(
@@ -37,8 +37,8 @@ def main(
     """
     import pandas as pd
 
-    from fidelity.classifiers.evaluate import evaluate, read_predictions
-    from fidelity.files import read_json, write_csv
+    from fidelity.base.files import read_json, write_csv
+    from fidelity.classifiers.evaluation.evaluate import evaluate, read_predictions
 
     task = read_json(classes_json)["task"]
     found = [

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 
 def main(
@@ -38,15 +38,15 @@ def main(
         fitted: what the explainer learnt from the training split; None for most.
         name: of the job, in lines of progress.
     """
+    from fidelity.base.files import content_hash
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.runner import explain_shard
-    from fidelity.files import content_hash
 
     classifier, weights, predict = None, "", None
     if model is not None:
+        from fidelity.base.compute import configure
         from fidelity.classifiers.predict import predict_logits as predict
-        from fidelity.classifiers.store import load
-        from fidelity.compute import configure
+        from fidelity.classifiers.weights.own_format import load
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
         weights = content_hash(model)

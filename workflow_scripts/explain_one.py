@@ -8,7 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.settings.reading import load_file
 
 
@@ -43,23 +43,24 @@ def main(
         explainer's own unit and sign at the image's size.
 
     Raises:
-        InputError: see `fidelity.one_image`.
+        InputError: see `fidelity.tools.one_image`.
     """
     # The study's images may be gone; its results are what is needed.
     loaded = load_file(config, overrides or (), check_files=False)
     for path, field in ((image, "IMAGE"), (lung, "LUNG")):
         if path is not None and not Path(path).is_file():
             raise InputError("the file does not exist", file=path, field=field)
-    from fidelity.one_image.trained import choose
+    from fidelity.tools.one_image.trained import choose
 
     trained = choose(loaded, config, Path(results), dataset, classifier)
     trained.model()  # before torch is imported: an untrained study is told at once
 
     import numpy as np
 
-    from fidelity.figures import one_image, style
-    from fidelity.files import atomic_path
-    from fidelity.one_image.explain import explain_image
+    from fidelity.base.files import atomic_path
+    from fidelity.figures import style
+    from fidelity.tools.one_image import overlay
+    from fidelity.tools.one_image.explain import explain_image
 
     found = explain_image(
         trained, Path(image), explainer, target, None if lung is None else Path(lung)
@@ -72,10 +73,10 @@ def main(
     written = []
     for answer in found.answers:
         stem = folder / f"{found.name}-{answer.explainer}"
-        title = one_image.title_of(
+        title = overlay.title_of(
             found.name, answer.explainer, found.target, found.probabilities[found.target]
         )
-        drawn = one_image.draw(found.image, answer.heat, answer.mask, title, answer.rule)
+        drawn = overlay.draw(found.image, answer.heat, answer.mask, title, answer.rule)
         png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
         style.save(drawn, [str(png)], loaded["figures"]["dpi"])
         with atomic_path(npy) as temporary:

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from fidelity.chexlocalize_export import export
+from fidelity.base.job_log import job_log
+from fidelity.binarizations.chexlocalize_export import export
 from fidelity.datasets.cases import read_cases
-from fidelity.joblog import job_log
-from fidelity.masks import read_masks, write_masks
+from fidelity.masks.run_lengths import read_masks, write_masks
 
 
 def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 
 def main(
@@ -38,15 +38,15 @@ def main(
     """
     import cv2
 
+    from fidelity.base.compute import configure
+    from fidelity.base.files import read_json, write_parquet
     from fidelity.classifiers.predict import predict_logits
-    from fidelity.classifiers.store import load
-    from fidelity.cohort import explained_cases
-    from fidelity.compute import configure
+    from fidelity.classifiers.weights.own_format import load
     from fidelity.explainers.runner import tasks_of
-    from fidelity.faithfulness.cohort import measure_maps
-    from fidelity.faithfulness.measures import measures_of
-    from fidelity.files import read_json, write_parquet
-    from fidelity.masks import read_masks
+    from fidelity.faithfulness.case_rows import measure_maps
+    from fidelity.faithfulness.requested_metrics import measures_of
+    from fidelity.maps.case_maps import explained_cases
+    from fidelity.masks.run_lengths import read_masks
 
     cv2.setNumThreads(1)
     classifier = load(model, plugins=list(plugins)).to(configure(compute))

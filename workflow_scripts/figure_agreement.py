@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.figures import agreement as figure
+from fidelity.base.job_log import job_log
+from fidelity.figures import mask_agreement as figure
 from fidelity.figures import style
-from fidelity.joblog import job_log
 from fidelity.tables.layout import read_results
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.figures import curves as figure
+from fidelity.analysis.threshold_curves import COLUMNS
+from fidelity.base.files import read_parquet
+from fidelity.base.job_log import job_log
 from fidelity.figures import style
-from fidelity.files import read_parquet
-from fidelity.joblog import job_log
+from fidelity.figures import threshold_curves as figure
 from fidelity.tables.layout import read_results
-from fidelity.threshold_curves import COLUMNS
 
 THRESHOLD_NUMBERS = ["threshold", "mean", "n"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.base.job_log import job_log
 from fidelity.figures import distributions, style
 from fidelity.figures.scores import axis_title, read_scores
-from fidelity.joblog import job_log
 
 
 def main(

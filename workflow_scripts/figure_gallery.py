@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from fidelity.base.files import read_parquet
+from fidelity.base.job_log import job_log
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures import gallery, style
-from fidelity.files import read_parquet
-from fidelity.joblog import job_log
-from fidelity.maps import SaliencyMap, read_maps
-from fidelity.masks import decode, read_masks
+from fidelity.maps.saliency_map import SaliencyMap, read_maps
+from fidelity.masks.run_lengths import decode, read_masks
 
 
 def main(

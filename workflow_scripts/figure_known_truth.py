@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from fidelity.analysis.checks.known_truth import NUMBERS
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.base.job_log import job_log
 from fidelity.figures import known_truth as figure
 from fidelity.figures import style
-from fidelity.joblog import job_log
-from fidelity.known_truth.table import NUMBERS
-from fidelity.summary import NO_CLASSIFIER
 from fidelity.tables.layout import read_results
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.analysis.localization import DEFAULT_PROTOCOL
+from fidelity.analysis.ranks import RANKS
+from fidelity.base.job_log import job_log
 from fidelity.figures import critical_difference as figure
 from fidelity.figures import style
-from fidelity.joblog import job_log
-from fidelity.ranks import RANKS
-from fidelity.summary import DEFAULT_PROTOCOL
 from fidelity.tables.layout import read_results
 
 

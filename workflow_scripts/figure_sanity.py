@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.base.job_log import job_log
 from fidelity.figures import sanity as figure
 from fidelity.figures import style
-from fidelity.joblog import job_log
 from fidelity.tables.layout import read_results
 
 NUMBERS = ["depth", "parameters_share", "n", "mean", "ci_low", "ci_high"]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.figures import sensitivity as figure
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.base.job_log import job_log
+from fidelity.figures import rank_by_protocol as figure
 from fidelity.figures import style
-from fidelity.joblog import job_log
-from fidelity.summary import NO_CLASSIFIER
 from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 

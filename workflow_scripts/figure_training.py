@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.base.files import read_csv
+from fidelity.base.job_log import job_log
 from fidelity.figures import style
 from fidelity.figures import training as figure
-from fidelity.files import read_csv
-from fidelity.joblog import job_log
 
 
 def main(training: str, settings: Mapping[str, Any], output: Sequence[str]) -> None:

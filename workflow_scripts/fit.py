@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.explainers.registry import method_of
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
 
 
 def main(

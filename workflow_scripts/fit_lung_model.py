@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from fidelity import lung_model
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.cases import read_cases
-from fidelity.datasets.images import intensity_of
-from fidelity.datasets.mask_values import mask_values_of
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.datasets.images.images import intensity_of
+from fidelity.datasets.mask_files.mask_values import mask_values_of
+from fidelity.segmentation import lungs
 
 
 def main(
@@ -36,7 +36,7 @@ def main(
     Raises:
         InputError: there is no lung mask to learn from.
     """
-    lung_model.fit(
+    lungs.fit(
         read_cases(cases),
         Path(raw_dir) / "data",
         settings,

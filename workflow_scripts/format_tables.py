@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from fidelity import tables
-from fidelity.chance import qualities
-from fidelity.classifiers.class_order import CLASS_ORDER_NUMBERS
-from fidelity.files import write_text
-from fidelity.joblog import job_log
+from fidelity.analysis.chance import qualities
+from fidelity.base.files import write_text
+from fidelity.base.job_log import job_log
+from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_NUMBERS
 
 
 def main(

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from fidelity.analysis.checks.human_benchmark import hit_rates, read_points
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import read_cases
-from fidelity.datasets.mask_values import mask_values_of
-from fidelity.files import write_csv
-from fidelity.human_benchmark import hit_rates, read_points
-from fidelity.joblog import job_log
+from fidelity.datasets.mask_files.mask_values import mask_values_of
 
 
 def main(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fidelity.joblog import job_log
+from fidelity.base.job_log import job_log
 
 
 def main(
@@ -25,12 +25,12 @@ def main(
     """
     import pandas as pd
 
-    from fidelity.classifiers import store
-    from fidelity.classifiers.foreign import classifier_of
+    from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.labels import head_of
-    from fidelity.classifiers.train import COLUMNS
-    from fidelity.classifiers.weights_file import read_foreign
-    from fidelity.files import read_json, write_csv
+    from fidelity.classifiers.training.train import COLUMNS
+    from fidelity.classifiers.weights import own_format
+    from fidelity.classifiers.weights.file_facts import read_foreign
+    from fidelity.classifiers.weights.foreign import classifier_of
 
     classes = read_json(classes_json)
     foreign = read_foreign(
@@ -45,7 +45,7 @@ def main(
     order = foreign.order(settings.get("classes"), classes["classes"], activation)
     names, activation = head_of({**settings, "classes": order}, classes, foreign.by_name)
     classifier = classifier_of(foreign, names, activation, {**settings, "training": None})
-    store.save(classifier, out_model)
+    own_format.save(classifier, out_model)
     write_csv(pd.DataFrame(columns=COLUMNS), out_training)
 
 

@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fidelity.datasets import index
+from fidelity.base.errors import InputError, under
+from fidelity.base.files import write_text
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.acquisition.listing import source_digest
 from fidelity.datasets.cases import write_cases
-from fidelity.datasets.left_out import write_quarantine
-from fidelity.datasets.listing import source_digest
-from fidelity.errors import InputError, under
-from fidelity.files import write_text
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.near import suggestion
+from fidelity.datasets.indexing import index
+from fidelity.datasets.indexing.left_out import write_quarantine
 
 
 def main(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 
 def main(
@@ -34,14 +34,14 @@ def main(
     import numpy as np
     import pandas as pd
 
+    from fidelity.base.compute import configure
+    from fidelity.base.errors import InputError
+    from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.predict import predict_logits
-    from fidelity.classifiers.store import load
-    from fidelity.compute import configure
-    from fidelity.datasets.phantom_retouch import retouch
+    from fidelity.classifiers.weights.own_format import load
     from fidelity.datasets.prepare import resize_image
     from fidelity.datasets.prepared import PreparedShard
-    from fidelity.errors import InputError
-    from fidelity.files import read_json, write_csv
+    from fidelity.datasets.sources.phantom.retouch import retouch
     from fidelity.known_truth.dependence import dependence
 
     cv2.setNumThreads(1)

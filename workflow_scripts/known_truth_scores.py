@@ -6,14 +6,14 @@ from typing import Any
 
 import cv2
 
-from fidelity.cohort import explained_cases
-from fidelity.datasets.phantom_retouch import read_mark
+from fidelity.base.files import read_json, write_parquet
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.files import read_json, write_parquet
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.known_truth.truths import score_truths
-from fidelity.masks import RLE, encode
+from fidelity.datasets.sources.phantom.retouch import read_mark
+from fidelity.known_truth.two_truths import score_truths
+from fidelity.maps.case_maps import explained_cases
+from fidelity.masks.run_lengths import RLE, encode
 
 
 def main(

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from fidelity.files import read_json, write_csv
-from fidelity.joblog import job_log
-from fidelity.layer_depth import by_depth
+from fidelity.analysis.layer_depth import by_depth
+from fidelity.base.files import read_json, write_csv
+from fidelity.base.job_log import job_log
 from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 

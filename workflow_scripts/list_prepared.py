@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from fidelity.base.job_log import job_log
 from fidelity.datasets.prepared_list import write_list
-from fidelity.joblog import job_log
 
 
 def main(prepared: Sequence[str], classes: str, output: str) -> None:

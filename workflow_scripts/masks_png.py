@@ -5,11 +5,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import Case, read_cases
-from fidelity.errors import InputError
-from fidelity.files import atomic_path
-from fidelity.joblog import job_log
-from fidelity.masks import decode, read_masks
+from fidelity.masks.run_lengths import decode, read_masks
 
 FOLDER = "predicted masks"
 LONGEST = 200  # bytes of a name without its ending

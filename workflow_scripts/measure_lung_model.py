@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity import lung_model
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.cases import read_cases
-from fidelity.datasets.images import intensity_of
-from fidelity.datasets.mask_values import mask_values_of
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.datasets.images.images import intensity_of
+from fidelity.datasets.mask_files.mask_values import mask_values_of
+from fidelity.segmentation import lungs
 
 
 def main(
@@ -43,20 +43,18 @@ def main(
         scores: output, one row per case.
         quality: output, one row per metric.
     """
-    predict = lung_model.predictor(Path(model), components, compute)
-    measured = lung_model.measure(
+    predict = lungs.predictor(Path(model), components, compute)
+    measured = lungs.measure(
         read_cases(cases),
         Path(raw_dir) / "data",
         intensity_of(reading),
         predict,
         mask_values_of(reading),
     )
-    rows = lung_model.summary(
-        measured, dataset, seed, statistics["replicates"], statistics["alpha"]
-    )
-    table = pd.DataFrame([asdict(score) for score in measured], columns=lung_model.CASE_COLUMNS)
+    rows = lungs.summary(measured, dataset, seed, statistics["replicates"], statistics["alpha"])
+    table = pd.DataFrame([asdict(score) for score in measured], columns=lungs.CASE_COLUMNS)
     write_csv(table, scores)
-    write_csv(pd.DataFrame(rows, columns=lung_model.SUMMARY_COLUMNS), quality)
+    write_csv(pd.DataFrame(rows, columns=lungs.SUMMARY_COLUMNS), quality)
 
 
 if __name__ == "__main__":

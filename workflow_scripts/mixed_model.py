@@ -4,12 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.chance import useless
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.mixed_model import mixed_model
-from fidelity.summary import load_scores
+from fidelity.analysis.chance import useless
+from fidelity.analysis.localization import load_scores
+from fidelity.analysis.mixed_model import mixed_model
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.tables.layout import CLASSIFICATION_NUMBERS, read_results
 
 

@@ -2,9 +2,9 @@
 
 import json
 
-from fidelity.classifiers.class_order import output_names
-from fidelity.files import write_text
-from fidelity.joblog import job_log
+from fidelity.base.files import write_text
+from fidelity.base.job_log import job_log
+from fidelity.classifiers.evaluation.class_order import output_names
 
 
 def main(model: str, output: str) -> None:

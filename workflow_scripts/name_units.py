@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from fidelity import settings
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
-from fidelity.units.analysis import NONE
+from fidelity.units.workflow_rules import NONE
 
 
 def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list[str]:

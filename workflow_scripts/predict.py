@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +32,18 @@ def main(
     import pandas as pd
     import torch
 
-    from fidelity.classifiers import store
-    from fidelity.classifiers.evaluate import PREDICTION_COLUMNS
+    from fidelity.base.compute import configure
+    from fidelity.base.files import read_json, write_csv
+    from fidelity.classifiers.evaluation.evaluate import PREDICTION_COLUMNS
     from fidelity.classifiers.labels import known_matrix, label_matrix
     from fidelity.classifiers.predict import predict_logits
-    from fidelity.compute import configure
+    from fidelity.classifiers.weights import own_format
     from fidelity.datasets.prepared import PreparedShard
-    from fidelity.files import read_json, write_csv
 
     classes = read_json(classes_json)
     names = classes["classes"]
     device = configure(compute)
-    classifier = store.load(model, plugins=plugins).to(device)
+    classifier = own_format.load(model, plugins=plugins).to(device)
     columns = [classifier.index_of(name) for name in names]
     # Explanations are computed in float32; predictions agree with them.
     dtype = "bfloat16" if compute.get("dtype") == "bfloat16" else "float32"

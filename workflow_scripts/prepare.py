@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fidelity.base.files import read_json
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
-from fidelity.files import read_json
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
 
 
 def main(
@@ -47,7 +47,7 @@ def main(
     predict = None
     if lung_model:
         # Not at the top: it imports torch, which no other data set's shards need.
-        from fidelity.lung_model import predictor
+        from fidelity.segmentation.lungs import predictor
 
         predict = predictor(Path(lung_model), lung["components"], lung["compute"])
         attrs["lung_from"] = lung["lung_from"]

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 from fidelity import settings
-from fidelity.dry_run import jobs_left
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
-from fidelity.study_progress import states
-from fidelity.training_progress import training_line
+from fidelity.tools.dry_run import jobs_left
+from fidelity.tools.study_progress import states
+from fidelity.tools.training_progress import training_line
 
 NOTE = "(Counted is what is there: maps that a changed config will make anew count until it does.)"
 

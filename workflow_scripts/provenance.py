@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.files import write_text
-from fidelity.joblog import job_log
-from fidelity.provenance.build import build
+from fidelity.base.files import write_text
+from fidelity.base.job_log import job_log
+from fidelity.provenance.collect import build
 from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.provenance.page import to_page
 

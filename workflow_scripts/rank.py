@@ -6,15 +6,15 @@ from typing import Any
 
 import cv2
 
-from fidelity.cohort import explained_cases
+from fidelity.base.files import read_json, write_parquet
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.prepared_list import listed
-from fidelity.files import read_json, write_parquet
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.map_scoring import score_maps
-from fidelity.metrics.ranking_registry import select_ranking
-from fidelity.predictions import read_predictions
-from fidelity.scoring import verdicts
+from fidelity.maps.case_maps import explained_cases
+from fidelity.metrics.map_registry import select_ranking
+from fidelity.scoring.map_scores import score_maps
+from fidelity.scoring.mask_scores import verdicts
+from fidelity.scoring.predictions import read_predictions
 
 
 def main(

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.ranks import rank
-from fidelity.summary import load_scores
+from fidelity.analysis.localization import load_scores
+from fidelity.analysis.ranks import rank
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
 
 
 def main(

@@ -12,13 +12,12 @@ from typing import Any
 import yaml
 
 import summary_over_datasets
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.base.files import write_text
 from fidelity.explainers.registry import family_of
-from fidelity.files import write_text
 from fidelity.provenance.cost import cost_csv, cost_rows
-from fidelity.provenance.made_of import RESTORED
+from fidelity.provenance.result_origins import RESTORED
 from fidelity.settings import load
-from fidelity.units.analysis import RULES
 from fidelity.units.combine import (
     by_dataset,
     check_agreement,
@@ -26,8 +25,9 @@ from fidelity.units.combine import (
     find_units,
     groups,
 )
-from fidelity.units.origin import read_cost
 from fidelity.units.unit import Unit, restore
+from fidelity.units.unit_provenance import read_cost
+from fidelity.units.workflow_rules import RULES
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Below the output folder: where units are restored, so that damaged ones replace nothing.

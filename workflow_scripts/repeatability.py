@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from fidelity.files import write_parquet
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.maps import Sign
-from fidelity.masks import read_masks
-from fidelity.repeatability import compare_seeds
+from fidelity.analysis.checks.map_repeatability import compare_seeds
+from fidelity.base.files import write_parquet
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
+from fidelity.maps.saliency_map import Sign
+from fidelity.masks.run_lengths import read_masks
 
 
 def main(

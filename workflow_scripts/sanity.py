@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 
 def main(
@@ -33,14 +33,14 @@ def main(
         plugins: Python files that the classifier's architecture is in.
         output: the table to write.
     """
+    from fidelity.base.compute import configure
+    from fidelity.base.files import read_json, write_parquet
     from fidelity.classifiers.predict import predict_logits
-    from fidelity.classifiers.store import load
-    from fidelity.compute import configure
-    from fidelity.explainers.again import some_tasks
+    from fidelity.classifiers.weights.own_format import load
     from fidelity.explainers.base import Context
+    from fidelity.explainers.rerun import some_tasks
     from fidelity.explainers.runner import tasks_of
-    from fidelity.files import read_json, write_parquet
-    from fidelity.sanity.measure import check
+    from fidelity.sanity.run_checks import check
 
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]

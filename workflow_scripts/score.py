@@ -10,16 +10,16 @@ from typing import Any
 
 import cv2
 
+from fidelity.base.files import read_json, write_parquet
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
-from fidelity.files import read_json, write_parquet
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
-from fidelity.masks import read_masks
+from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
-from fidelity.predictions import read_predictions, read_status
-from fidelity.scoring import score_cohort, spacing_pair, verdicts
+from fidelity.scoring.mask_scores import score_cohort, spacing_pair, verdicts
+from fidelity.scoring.predictions import read_predictions, read_status
 
 
 def main(

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.seeds import between_seeds
+from fidelity.analysis.training_seeds import between_seeds
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
 from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 
 def main(
@@ -36,17 +36,17 @@ def main(
         plugins: Python files that the classifier's architecture is in.
         output: the table to write.
     """
-    from fidelity.explainers.again import explainer_of, some_tasks
+    from fidelity.base.files import read_json, write_parquet
     from fidelity.explainers.base import Context
+    from fidelity.explainers.rerun import explainer_of, some_tasks
     from fidelity.explainers.runner import tasks_of
     from fidelity.faithfulness.sensitivity import measure_sensitivity
-    from fidelity.files import read_json, write_parquet
 
     classifier, predict = None, None
     if model is not None:
+        from fidelity.base.compute import configure
         from fidelity.classifiers.predict import predict_logits as predict
-        from fidelity.classifiers.store import load
-        from fidelity.compute import configure
+        from fidelity.classifiers.weights.own_format import load
 
         classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.shards import write_shards
-from fidelity.joblog import job_log
 
 
 def main(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from fidelity.files import read_parquet, write_csv
-from fidelity.joblog import job_log
-from fidelity.stability import CASE_KEYS, summarize_stability
+from fidelity.analysis.checks.map_stability import CASE_KEYS, summarize_stability
+from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.job_log import job_log
 
 
 def main(

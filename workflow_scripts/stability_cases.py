@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from fidelity.files import write_parquet
-from fidelity.joblog import job_log
-from fidelity.maps import read_maps
-from fidelity.stability import stability_cases
+from fidelity.analysis.checks.map_stability import stability_cases
+from fidelity.base.files import write_parquet
+from fidelity.base.job_log import job_log
+from fidelity.maps.saliency_map import read_maps
 
 
 def main(maps: Sequence[str], blocks: Sequence[tuple[str, str]], output: str) -> None:

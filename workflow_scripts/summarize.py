@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.coverage import check_coverage, cohort_of
+from fidelity.analysis.coverage import check_coverage, cohort_of
+from fidelity.analysis.localization import load_scores, summarize
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import read_cases
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.summary import load_scores, summarize
 
 
 def main(

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.checks.faithfulness import join, summarize
+from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.job_log import job_log
 from fidelity.faithfulness.registry import names_by
-from fidelity.faithfulness.table import join, summarize
-from fidelity.files import read_parquet, write_csv
-from fidelity.joblog import job_log
 
 
 def main(

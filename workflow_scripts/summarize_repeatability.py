@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.files import read_parquet, write_csv
-from fidelity.joblog import job_log
-from fidelity.repeatability import summarize
+from fidelity.analysis.checks.map_repeatability import summarize
+from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.job_log import job_log
 
 
 def main(

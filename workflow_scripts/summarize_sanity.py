@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.files import read_parquet, write_csv
-from fidelity.joblog import job_log
-from fidelity.sanity.table import summarize
+from fidelity.analysis.checks.sanity import summarize
+from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.job_log import job_log
 
 
 def main(

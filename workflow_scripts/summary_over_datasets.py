@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 
 from fidelity import tables
-from fidelity.chance import qualities
-from fidelity.classifiers.evaluate import CLASSIFICATION_COLUMNS
+from fidelity.analysis.chance import qualities
+from fidelity.analysis.input_ablation import input_table
+from fidelity.analysis.localization import COMBO
+from fidelity.base.files import write_csv, write_text
+from fidelity.base.job_log import job_log
+from fidelity.classifiers.evaluation.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.figures import overview, style
-from fidelity.files import write_csv, write_text
-from fidelity.inputs import input_table
-from fidelity.joblog import job_log
-from fidelity.summary import COMBO
-from fidelity.tables.inputs import input_tables
+from fidelity.tables.input_ablation import input_tables
 
 
 def main(

@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from fidelity.cohort import explained_cases, order_of
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 from fidelity.datasets.prepared_list import listed
-from fidelity.errors import InputError
-from fidelity.files import atomic_path
-from fidelity.frames import lung_in_frame, map_in_frame, reference_in_frame
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.maps.case_maps import explained_cases, order_of
+from fidelity.maps.pixel_frames import lung_in_frame, map_in_frame, reference_in_frame
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.curves import overlap_curves
 

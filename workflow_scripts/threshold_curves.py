@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.files import read_parquet, write_parquet
-from fidelity.joblog import job_log
-from fidelity.threshold_curves import mean_curves
+from fidelity.analysis.threshold_curves import mean_curves
+from fidelity.base.files import read_parquet, write_parquet
+from fidelity.base.job_log import job_log
 
 
 def main(

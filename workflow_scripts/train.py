@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +41,17 @@ def main(
     """
     import torch
 
-    from fidelity.classifiers import store
+    from fidelity.base.files import read_json, write_csv
+    from fidelity.base.seeding import seed_for
+    from fidelity.base.training_state import EpochStore
     from fidelity.classifiers.architectures import build
-    from fidelity.classifiers.data import read_examples
-    from fidelity.classifiers.foreign import initialise, input_normalisation
     from fidelity.classifiers.labels import check_every_class, head_of
     from fidelity.classifiers.model import Classifier, outputs_of
-    from fidelity.classifiers.train import train as fit
-    from fidelity.classifiers.weights_file import read_foreign
-    from fidelity.epochs import EpochStore
-    from fidelity.files import read_json, write_csv
-    from fidelity.seeding import seed_for
+    from fidelity.classifiers.training.prepared_data import read_examples
+    from fidelity.classifiers.training.train import train as fit
+    from fidelity.classifiers.weights import own_format
+    from fidelity.classifiers.weights.file_facts import read_foreign
+    from fidelity.classifiers.weights.foreign import initialise, input_normalisation
 
     classes = read_json(classes_json)
     names, activation = head_of(settings, classes)
@@ -95,7 +95,7 @@ def main(
         "images": len(training),
         "epoch": int(best["epoch"]),
     }
-    store.save(classifier, out_model, note)
+    own_format.save(classifier, out_model, note)
     write_csv(table, out_training)
     epochs.clear()
 

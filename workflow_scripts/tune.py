@@ -4,12 +4,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fidelity.cohort import explained_cases
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.kept import results_of
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
+from fidelity.base.kept_results import results_of
+from fidelity.binarizations.tuning import tune
+from fidelity.maps.case_maps import explained_cases
 from fidelity.metrics.conventions import policy_for
-from fidelity.tuning import tune
 
 
 def main(

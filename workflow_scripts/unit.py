@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.joblog import job_log
-from fidelity.provenance.build import cases_digest
-from fidelity.units.origin import origin_of, write_cost
+from fidelity.base.job_log import job_log
+from fidelity.provenance.collect import cases_digest
 from fidelity.units.unit import write_unit
+from fidelity.units.unit_provenance import origin_of, write_cost
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fidelity.classifiers.class_order import CLASS_ORDER_NUMBERS
-from fidelity.comparisons import TESTS
-from fidelity.files import write_text
-from fidelity.joblog import job_log
-from fidelity.ranks import RANKS
-from fidelity.seeds import SEEDS
-from fidelity.stability import STABILITY
+from fidelity.analysis.checks.map_stability import STABILITY
+from fidelity.analysis.comparisons import TESTS
+from fidelity.analysis.ranks import RANKS
+from fidelity.analysis.training_seeds import SEEDS
+from fidelity.base.files import write_text
+from fidelity.base.job_log import job_log
+from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_NUMBERS
 from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
     LOCALIZATION_NUMBERS,
@@ -18,7 +18,7 @@ from fidelity.tables.layout import (
     read_results,
 )
 from fidelity.verdict import pages
-from fidelity.verdict.build import build, reading
+from fidelity.verdict.chapters import build, reading
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 
 # From its first count on, each contract's columns are numbers.

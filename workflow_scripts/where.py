@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from fidelity.finished import verdicts
+from fidelity.tools.next_steps import verdicts
 
 # `make report` writes here of which config and overrides the report is.
 REPORT_OF = Path("results/.report-of")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.files import write_csv
-from fidelity.joblog import job_log
-from fidelity.summary import load_scores
+from fidelity.analysis.localization import load_scores
+from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import job_log
 from fidelity.tables.layout import read_results
-from fidelity.without_twins import cases_with_twins, primary_result
 
 
 def main(

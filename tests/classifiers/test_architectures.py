@@ -5,13 +5,13 @@ import torch
 import torchvision
 from torchvision.models import get_model_weights
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers import architectures
 from fidelity.classifiers.architectures import build, current_names, normalisation
-from fidelity.classifiers.cam_layers import cam_layer, cam_size
-from fidelity.classifiers.foreign import initialise
+from fidelity.classifiers.cam_layers.choose import cam_layer, cam_size
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.weights_file import read_foreign
-from fidelity.errors import InputError
+from fidelity.classifiers.weights.file_facts import read_foreign
+from fidelity.classifiers.weights.foreign import initialise
 
 
 def classifier_of(architecture: str, image_size: int = 64) -> Classifier:

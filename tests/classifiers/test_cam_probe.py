@@ -14,10 +14,10 @@ from torch import nn
 from torchvision.models import swin_transformer as tv_swin
 from torchvision.models.googlenet import Inception
 
-from fidelity.classifiers.cam_layers import find_cam_layer
-from fidelity.classifiers.cam_probe import Layout, layouts
+from fidelity.base.errors import InputError
+from fidelity.classifiers.cam_layers.choose import find_cam_layer
+from fidelity.classifiers.cam_layers.probe import Layout, layouts
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
 from gradient_cases import explain, images_of, noise_cases
 
 SIDE, TARGET = 32, 1

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from fidelity.chance import qualities, useless
-from fidelity.classifiers.class_order import class_order, fitting_order
-from fidelity.classifiers.evaluate import evaluate
-from fidelity.classifiers.intervals import _aucs, quality_intervals
+from fidelity.analysis.chance import qualities, useless
+from fidelity.classifiers.evaluation.class_order import class_order, fitting_order
+from fidelity.classifiers.evaluation.evaluate import evaluate
+from fidelity.classifiers.evaluation.intervals import _aucs, quality_intervals
 from fidelity.statistics.resampling import resampling_weights
 from fidelity.verdict.chance_words import question, withheld
 

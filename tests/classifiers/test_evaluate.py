@@ -3,9 +3,13 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from fidelity.classifiers import evaluate as module
-from fidelity.classifiers.evaluate import calibration_error, read_predictions, reliability
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.classifiers.evaluation import evaluate as module
+from fidelity.classifiers.evaluation.evaluate import (
+    calibration_error,
+    read_predictions,
+    reliability,
+)
 
 STATISTICS = {"replicates": 400, "alpha": 0.05, "cluster": "patient"}
 

@@ -16,15 +16,15 @@ from torch import nn
 from torchvision.models import resnet18
 
 from check_classifier import main as check_classifier
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
-from fidelity.classifiers.checkpoint import read_checkpoint
-from fidelity.classifiers.foreign import initialise, input_normalisation, load_foreign
 from fidelity.classifiers.labels import head_of
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, log_odds
-from fidelity.classifiers.probe import kind_of_outputs
-from fidelity.classifiers.store import load, save
-from fidelity.classifiers.weights_file import read_foreign
-from fidelity.errors import InputError
+from fidelity.classifiers.network_facts import kind_of_outputs
+from fidelity.classifiers.weights.checkpoint import read_checkpoint
+from fidelity.classifiers.weights.file_facts import read_foreign
+from fidelity.classifiers.weights.foreign import initialise, input_normalisation, load_foreign
+from fidelity.classifiers.weights.own_format import load, save
 
 CLASSES = ("Normal", "Pneumonia")
 SIDE = 32

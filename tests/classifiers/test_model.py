@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import nn
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
-from fidelity.errors import InputError
 
 
 class Mean(nn.Module):

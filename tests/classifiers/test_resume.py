@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from classifiers.conftest import CLASSES, SIDE
+from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.train import train
-from fidelity.epochs import EpochStore
+from fidelity.classifiers.training.train import train
 
 COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
 SHARED = {"batch": 8, "augmentation": {"rotation": 5, "brightness": 0.1}, "learning_rate": 0.01}

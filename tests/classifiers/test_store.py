@@ -5,13 +5,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
-from fidelity.classifiers.cam_layers import cam_layer
-from fidelity.classifiers.foreign import initialise, load_foreign
+from fidelity.classifiers.cam_layers.choose import cam_layer
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.store import load, read_metadata, save
-from fidelity.classifiers.weights_file import read_foreign
-from fidelity.errors import InputError
+from fidelity.classifiers.weights.file_facts import read_foreign
+from fidelity.classifiers.weights.foreign import initialise, load_foreign
+from fidelity.classifiers.weights.own_format import load, read_metadata, save
 
 CLASSES = ("a", "b", "c")
 

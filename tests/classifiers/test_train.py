@@ -6,14 +6,20 @@ import torch
 from torch import nn
 
 from classifiers.conftest import CLASSES, SIDE, squares
-from fidelity.classifiers import train as train_module
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
-from fidelity.classifiers.augment import augment
 from fidelity.classifiers.labels import head_of, known_matrix, label_matrix
 from fidelity.classifiers.model import Classifier, outputs_of
-from fidelity.classifiers.store import load, save
-from fidelity.classifiers.train import Examples, _Trainer, class_weights, freeze, train
-from fidelity.errors import InputError
+from fidelity.classifiers.training import train as train_module
+from fidelity.classifiers.training.augment import augment
+from fidelity.classifiers.training.train import (
+    Examples,
+    _Trainer,
+    class_weights,
+    freeze,
+    train,
+)
+from fidelity.classifiers.weights.own_format import load, save
 
 COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
 AUGMENTATION = {"rotation": 5, "translation": 0.03, "brightness": 0.1, "contrast": 0.1}

@@ -5,7 +5,7 @@ import timm
 import torch
 from torchvision.models import VisionTransformer
 
-from fidelity.classifiers.weights_header import fixed_size
+from fidelity.classifiers.weights.header import fixed_size
 
 
 def small_vit(side: int) -> torch.nn.Module:

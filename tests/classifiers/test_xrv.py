@@ -5,10 +5,11 @@ import pytest
 import torch
 import torchxrayvision as package
 
-from fidelity.classifiers import store, xrv
-from fidelity.classifiers.checkpoint import read_checkpoint
-from fidelity.classifiers.foreign import load_foreign
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.classifiers import xrv
+from fidelity.classifiers.weights import own_format
+from fidelity.classifiers.weights.checkpoint import read_checkpoint
+from fidelity.classifiers.weights.foreign import load_foreign
 
 NAME = "xrv:densenet121-res224-nih"
 
@@ -30,8 +31,8 @@ def test_chosen_outputs_are_the_package_s_logits(original, tmp_path):
         image_size=64,
         output_names={"COVID-19": "Pneumonia", "Non-COVID": "Pneumonia"},
     )
-    store.save(classifier, tmp_path / "model.safetensors")
-    loaded = store.load(tmp_path / "model.safetensors")
+    own_format.save(classifier, tmp_path / "model.safetensors")
+    loaded = own_format.load(tmp_path / "model.safetensors")
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64)).astype(np.uint8)
     with torch.no_grad():
         x = (2 * torch.from_numpy(images).float() / 255 - 1)[:, None] * 1024

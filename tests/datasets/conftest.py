@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_data import CLASSES, make_covid_layout
 
-from fidelity.datasets import covid_qu_ex
+from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 
 SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "covid_qu_ex_sample"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fidelity.datasets.covid_qu_ex import TOPS
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import TOPS
 
 CLASSES = ("COVID-19", "Non-COVID", "Normal")
 SIZE = 32

@@ -8,10 +8,10 @@ from small_data import make_covid_layout
 
 import acquire
 from fidelity import settings as config_settings
-from fidelity.datasets import kaggle
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.listing import listing_digest
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition import kaggle
+from fidelity.datasets.acquisition.listing import listing_digest
+from fidelity.datasets.indexing.index import index_cases
 
 
 @pytest.fixture

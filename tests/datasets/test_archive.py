@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small_data import make_covid_layout
 
-from fidelity.datasets.archive import unpack
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.archive import unpack
 
 
 @pytest.fixture

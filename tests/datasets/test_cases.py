@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, read_cases, write_cases
 from fidelity.datasets.shards import shard_of, write_shards
-from fidelity.errors import InputError
 
 CASES = [
     Case(

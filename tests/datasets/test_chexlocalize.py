@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from chexpert_data import HEIGHT, WIDTH, disc, write_chexpert
-from fidelity.datasets import chexlocalize
-from fidelity.datasets.chexpert_labels import read_rows
-from fidelity.datasets.chexpert_names import PATHOLOGIES
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.mask_entries import read_mask_at, read_reference
+from fidelity.base.errors import InputError
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.mask_files.mask_entries import read_mask_at, read_reference
 from fidelity.datasets.prepare import prepare_case
-from fidelity.errors import InputError
-from fidelity.masks import decode, read_masks
+from fidelity.datasets.sources.chexpert import chexlocalize
+from fidelity.datasets.sources.chexpert.label_files import read_rows
+from fidelity.datasets.sources.chexpert.observation_names import PATHOLOGIES
+from fidelity.masks.run_lengths import decode, read_masks
 
 SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "chexlocalize_sample"
 COUNTS = {"train": 16, "valid": 8, "test": 8}

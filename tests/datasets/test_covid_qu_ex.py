@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from small_data import make_covid_layout
 
-from fidelity.datasets import covid_qu_ex, registry
+from fidelity.base.errors import InputError
+from fidelity.datasets import registry
 from fidelity.datasets.cases import Case
-from fidelity.datasets.covid_qu_ex import TOP, TOPS, find_cases, unexpected_counts
-from fidelity.datasets.images import decode_mask
-from fidelity.datasets.mask_values import mask_values_of
-from fidelity.errors import InputError
+from fidelity.datasets.images.images import decode_mask
+from fidelity.datasets.mask_files.mask_values import mask_values_of
+from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import (
+    TOP,
+    TOPS,
+    find_cases,
+    unexpected_counts,
+)
 from fidelity.settings.reading import load_file
 
 CONFIGS = Path(__file__).parents[2] / "config"

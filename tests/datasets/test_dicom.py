@@ -23,11 +23,11 @@ from pydicom.uid import (
 from small_data import write_image
 from small_dicom import PATIENT, dicom_bytes, dicom_dataset, lut
 
-from fidelity.datasets.dicom import NO_PREAMBLE, NO_SYNTAX, decode_dicom, dicom_spacing
-from fidelity.datasets.images import FULL, Findings, Intensity, decode_image, read_image
-from fidelity.datasets.index import index_cases
+from fidelity.base.errors import InputError
+from fidelity.datasets.images.dicom import NO_PREAMBLE, NO_SYNTAX, decode_dicom, dicom_spacing
+from fidelity.datasets.images.images import FULL, Findings, Intensity, decode_image, read_image
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_case
-from fidelity.errors import InputError
 
 RNG = np.random.default_rng(5)
 GREY = RNG.integers(0, 256, (20, 14), np.uint8)
@@ -405,7 +405,7 @@ import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
 from pathlib import Path
 import index_cases, shard_cases, prepare
-from fidelity.joblog import job_log
+from fidelity.base.job_log import job_log
 out, keys = Path({str(out)!r}), {keys!r}
 (out / "raw").mkdir(parents=True)
 (out / "raw" / "data").symlink_to({str(root)!r})

@@ -10,11 +10,12 @@ import pytest
 from small_data import make_covid_layout
 
 from chexpert_data import write_chexpert
-from fidelity.datasets import chexlocalize, covid_qu_ex
-from fidelity.datasets.archive import unpack
-from fidelity.datasets.chexpert_layout import _files
-from fidelity.datasets.index import index_cases
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.archive import unpack
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.sources.chexpert import chexlocalize
+from fidelity.datasets.sources.chexpert.folder_layout import _files
+from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 
 FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
 

@@ -13,8 +13,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from small_data import write_image
 
-from fidelity.datasets import images
-from fidelity.datasets.images import (
+from fidelity.base.errors import InputError
+from fidelity.datasets.images import images
+from fidelity.datasets.images.images import (
     FULL,
     OTHER_FLOATS,
     TURNED,
@@ -28,8 +29,7 @@ from fidelity.datasets.images import (
     read_image,
     read_mask,
 )
-from fidelity.datasets.index import index_cases
-from fidelity.errors import InputError
+from fidelity.datasets.indexing.index import index_cases
 
 GREY = np.random.default_rng(1).integers(0, 256, (12, 9), np.uint8)
 

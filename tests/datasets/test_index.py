@@ -15,11 +15,11 @@ from small_data import SIZE, write_image
 
 import acquire
 import index_cases as rule
-from fidelity.datasets import covid_qu_ex
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, read_cases
-from fidelity.datasets.index import index_cases, limited
-from fidelity.datasets.left_out import cause_of
-from fidelity.errors import InputError
+from fidelity.datasets.indexing.index import index_cases, limited
+from fidelity.datasets.indexing.left_out import cause_of
+from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 
 TOP = "Infection Segmentation Data"
 

@@ -17,8 +17,8 @@ import requests
 from kagglehub.exceptions import KaggleApiHTTPError, UnauthenticatedError
 from kagglesdk import kaggle_env
 
-from fidelity.datasets import kaggle
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition import kaggle
 
 NAME = "owner/data"
 SECRET = "s3cret-token"

@@ -8,8 +8,8 @@ import pytest
 from small_data import CLASSES, make_covid_layout, write_image
 
 import chexpert_data
-from fidelity.datasets import listing
-from fidelity.imported import locate
+from fidelity.datasets.acquisition import listing
+from fidelity.maps import imported_paths
 
 COVID = {"source": "covid_qu_ex", "annotated_classes": [CLASSES[0]]}
 IMAGE = f"Infection Segmentation Data/Test/{CLASSES[0]}/images/test {CLASSES[0]} (0).png"
@@ -102,7 +102,7 @@ def test_of_imported_maps_those_that_fit_the_pattern_count(tmp_path):
 
     def maps():
         listing.listing_digest.cache_clear()
-        return listing.listing_digest(locate.root_of(entry), locate.any_map(entry))
+        return listing.listing_digest(imported_paths.root_of(entry), imported_paths.any_map(entry))
 
     before = maps()
     (tmp_path / "Edema/.DS_Store").write_bytes(b"x")

@@ -10,17 +10,18 @@ import fit_lung_model
 import measure_lung_model
 import prepare
 from epoch_kills import count_epochs, dies_after
-from fidelity import lung_model, settings
-from fidelity.datasets import phantom
+from fidelity import settings
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import read_cases, write_cases
-from fidelity.datasets.images import Intensity, read_mask
-from fidelity.datasets.index import index_cases
+from fidelity.datasets.images.images import Intensity, read_mask
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import PreparedShard
-from fidelity.errors import InputError
-from fidelity.lung_model import largest_components
-from fidelity.masks import decode
+from fidelity.datasets.sources.phantom import phantom
+from fidelity.masks.run_lengths import decode
 from fidelity.metrics.overlap import confusion, dice
+from fidelity.segmentation import lungs
+from fidelity.segmentation.lungs import largest_components
 
 MODEL = {
     "size": 64, "cases": 60, "epochs": 8, "channels": 8, "learning_rate": 0.01, "batch": 8,
@@ -110,7 +111,7 @@ def test_provided_lungs_leave_no_mark(teacher):
 
 @pytest.mark.parametrize("mode", ["lung_masked", "lung_crop"])
 def test_the_input_setting_uses_the_predicted_lung(teacher, pupil, mode):
-    predict = lung_model.predictor(teacher / "model.safetensors", 2, COMPUTE)
+    predict = lungs.predictor(teacher / "model.safetensors", 2, COMPUTE)
     case = read_cases(pupil / "cases.csv")[0]
     root = pupil / "raw" / "data"
     prepared = prepare_case(case, root, {**PREDICTED, "input": mode, "image_size": 128}, predict)
@@ -126,8 +127,8 @@ def test_the_input_setting_uses_the_predicted_lung(teacher, pupil, mode):
 
 
 def test_a_mask_depends_on_its_image_alone(teacher, pupil):
-    predict = lung_model.predictor(teacher / "model.safetensors", 2, COMPUTE)
-    again = lung_model.predictor(teacher / "model.safetensors", 2, COMPUTE)
+    predict = lungs.predictor(teacher / "model.safetensors", 2, COMPUTE)
+    again = lungs.predictor(teacher / "model.safetensors", 2, COMPUTE)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (50, 70), np.uint8) for _ in range(3)]
     for image, mask in zip(images[::-1], [predict(i) for i in images[::-1]], strict=True):
@@ -155,8 +156,8 @@ def test_fitting_again_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
 
 def test_a_limit_takes_cases_by_the_hash_of_their_id(teacher):
     cases = read_cases(teacher / "cases.csv")
-    few = lung_model._chosen(cases, "train", 10)
-    more = lung_model._chosen(reversed(cases), "train", 20)
+    few = lungs._chosen(cases, "train", 10)
+    more = lungs._chosen(reversed(cases), "train", 20)
     assert len(few) == 10
     assert {case.case for case in few} < {case.case for case in more}
     assert {case.split for case in more} == {"train"}
@@ -165,13 +166,11 @@ def test_a_limit_takes_cases_by_the_hash_of_their_id(teacher):
 def test_no_lung_mask_to_learn_from(teacher, tmp_path):
     cases = [c for c in read_cases(teacher / "cases.csv") if c.split != "train"]
     with pytest.raises(InputError, match="'lung_from'.*no training case has a lung mask"):
-        lung_model.fit(
-            cases, teacher / "raw" / "data", MODEL, Intensity(), 1, COMPUTE, tmp_path / "m"
-        )
+        lungs.fit(cases, teacher / "raw" / "data", MODEL, Intensity(), 1, COMPUTE, tmp_path / "m")
 
 
 def test_without_a_test_split_nothing_is_claimed():
-    assert lung_model.summary([], "teacher", 1, 100, 0.05) == []
+    assert lungs.summary([], "teacher", 1, 100, 0.05) == []
 
 
 def test_the_largest_components_are_kept():

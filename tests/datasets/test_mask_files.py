@@ -17,16 +17,16 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from small_data import write_image
 
-from fidelity import lung_model
 from fidelity import settings as config_settings
-from fidelity.datasets.images import Intensity, decode_mask
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.mask_values import mask_values_of
+from fidelity.analysis.checks.human_benchmark import hit_rates
+from fidelity.base.errors import InputError
+from fidelity.datasets.images.images import Intensity, decode_mask
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.datasets.prepare import prepare_case
-from fidelity.errors import InputError
-from fidelity.human_benchmark import hit_rates
-from fidelity.masks import decode
-from fidelity.one_image.explain import _prepare
+from fidelity.masks.run_lengths import decode
+from fidelity.segmentation import lungs
+from fidelity.tools.one_image.explain import _prepare
 
 Y, X = np.mgrid[:40, :50]
 LESION = (Y > 5) & (Y < 15) & (X > 8) & (X < 30)
@@ -292,11 +292,11 @@ def test_mask_values_reach_every_reader_of_masks(table):
         assert np.array_equal(decode(references["A"]), LESION)
     assert np.array_equal(decode(prepared.lung_native), LUNG)
     values = mask_values_of(SETTINGS)
-    scores = lung_model.measure(cases, table, Intensity(), lambda image: LUNG, values)
+    scores = lungs.measure(cases, table, Intensity(), lambda image: LUNG, values)
     assert [score.iou for score in scores] == [1, 1]
     training = [replace(case, split="train") for case in cases]
     model = {"size": 16, "cases": 9}
-    examples = lung_model._examples(training, table, model, Intensity(), values)
+    examples = lungs._examples(training, table, model, Intensity(), values)
     assert 0.5 < examples.masks.mean() < 0.7
     points = {"a": {"A": [[10, 8]]}, "b": {"A": [[10, 30]]}}  # (x, y); the second is lung alone
     statistics = {"cluster": "patient", "replicates": 20, "alpha": 0.05}

@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 from small_data import write_image
 
-from fidelity.datasets import likeness
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.likeness import close_pairs, correlations, look_at
-from fidelity.datasets.near_duplicates import NearDuplicate, excluded, find_near_duplicates
-from fidelity.datasets.phantom import generate
-from fidelity.errors import InputError
+from fidelity.datasets.images import image_similarity
+from fidelity.datasets.images.image_similarity import close_pairs, correlations, look_at
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.indexing.near_duplicates import (
+    NearDuplicate,
+    excluded,
+    find_near_duplicates,
+)
+from fidelity.datasets.sources.phantom.phantom import generate
 
 CHANGES = {
     "jpeg": lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [1, 60])[1], 0),
@@ -93,7 +97,7 @@ def test_exclude_drops_them_outside_the_test_split(planted, tmp_path):
 
 @pytest.mark.parametrize("off", ["off", False])
 def test_off_compares_nothing(planted, tmp_path, off, monkeypatch):
-    monkeypatch.setattr(likeness, "imagehash", None)
+    monkeypatch.setattr(image_similarity, "imagehash", None)
     root, _ = planted
     index_cases("phantom", root, settings_with(near_duplicates=off), tmp_path / "near.csv")
     assert rows_of(tmp_path / "near.csv") == []
@@ -153,7 +157,7 @@ def test_a_training_image_stays_if_its_only_twin_goes():
 
 @pytest.mark.parametrize("block", [1, 64, 10_000])
 def test_close_pairs_agree_with_a_plain_count(block, monkeypatch):
-    monkeypatch.setattr(likeness, "BLOCK", block)
+    monkeypatch.setattr(image_similarity, "BLOCK", block)
     rng = np.random.default_rng(1)
     left = rng.integers(0, 2**64, 57, np.uint64)
     near = left[:20] ^ np.uint64(1 << 63 | 5)
@@ -177,7 +181,7 @@ def test_close_pairs_agree_with_a_plain_count(block, monkeypatch):
 
 
 def test_correlations_agree_with_numpy_across_blocks(monkeypatch):
-    monkeypatch.setattr(likeness, "PAIRS", 3)
+    monkeypatch.setattr(image_similarity, "PAIRS", 3)
     rng = np.random.default_rng(2)
     left, right = (rng.integers(0, 256, (8, 32, 32), np.uint8) for _ in range(2))
     right[4] = left[4] // 2 + 20

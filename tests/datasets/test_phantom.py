@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fidelity.datasets import phantom
-from fidelity.datasets.phantom_lesions import CLASSES, make_lesions
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.datasets.sources.phantom import phantom
+from fidelity.datasets.sources.phantom.lesions import CLASSES, make_lesions
 
 SETTINGS = {
     "cases": {"train": 13, "val": 3, "test": 6},

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fidelity.datasets.phantom import generate
-from fidelity.datasets.phantom_retouch import read_mark, retouch
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.datasets.sources.phantom.phantom import generate
+from fidelity.datasets.sources.phantom.retouch import read_mark, retouch
 
 SETTINGS = {
     "cases": {"train": 0, "val": 0, "test": 9},

@@ -9,12 +9,12 @@ from small_data import SIZE, write_image
 
 import prepare
 import shard_cases
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import write_cases
-from fidelity.datasets.index import index_cases
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import lung_box, prepare_case, prepare_cases, resize_image
 from fidelity.datasets.prepared import PreparedShard, write_prepared
-from fidelity.errors import InputError
-from fidelity.masks import decode
+from fidelity.masks.run_lengths import decode
 
 ATTRS = {"image_size": 16, "classes": ["A", "B"], "dataset": "x"}
 

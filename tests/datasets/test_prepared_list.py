@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.prepared_list import listed, write_list
-from fidelity.errors import InputError
 
 
 def _list(folder, shards, classes):

@@ -9,14 +9,14 @@ import pytest
 from small_data import write_image
 
 import acquire
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import read_cases, write_cases
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.phantom import Plan, generate, make_image, plan
-from fidelity.datasets.phantom_second_reader import second_reading
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
-from fidelity.errors import InputError
-from fidelity.masks import decode
+from fidelity.datasets.sources.phantom.phantom import Plan, generate, make_image, plan
+from fidelity.datasets.sources.phantom.second_reader import second_reading
+from fidelity.masks.run_lengths import decode
 
 SETTINGS = {
     "table": "t.csv",

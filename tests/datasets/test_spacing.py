@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from small_data import write_image
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, read_cases, write_cases
-from fidelity.datasets.index import index_cases
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
-from fidelity.errors import InputError
-from fidelity.scoring import spacing_pair
+from fidelity.scoring.mask_scores import spacing_pair
 
 SETTINGS = {
     "table": "t.csv",

@@ -6,11 +6,11 @@ import pytest
 from small_data import write_image
 
 import index_cases as index_script
-from fidelity.datasets.index import index_cases
+from fidelity.base.errors import InputError
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_case
-from fidelity.datasets.table import find_cases
-from fidelity.errors import InputError
-from fidelity.masks import decode
+from fidelity.datasets.sources.table.table import find_cases
+from fidelity.masks.run_lengths import decode
 
 GREY = np.random.default_rng(2).integers(0, 256, (24, 36), np.uint8)
 

@@ -7,7 +7,7 @@ import torch
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.masks import encode
+from fidelity.masks.run_lengths import encode
 
 SIZE = 64
 

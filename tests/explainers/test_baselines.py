@@ -9,8 +9,8 @@ from fidelity import settings
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import centre_prior, lung_mask, random_superpixels
 from fidelity.explainers.superpixels import rgb_image, segment
-from fidelity.maps import render
-from fidelity.masks import decode
+from fidelity.maps.saliency_map import render
+from fidelity.masks.run_lengths import decode
 
 CONTEXT = Context(None, 8, 1, "x")
 SUPERPIXELS = {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]}

@@ -7,9 +7,9 @@ import pytest
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from fidelity import settings
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.phantom import generate
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
+from fidelity.datasets.sources.phantom.phantom import generate
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import (
     centre_prior,
@@ -23,8 +23,8 @@ from fidelity.explainers.baselines import (
 )
 from fidelity.explainers.baselines.geometry import from_grid, to_grid
 from fidelity.explainers.registry import METHODS
-from fidelity.maps import render
-from fidelity.masks import decode, encode
+from fidelity.maps.saliency_map import render
+from fidelity.masks.run_lengths import decode, encode
 
 SUPERPIXELS = {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"]}
 BINARY = {

@@ -7,12 +7,12 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build, normalisation
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
-from fidelity.explainers import cam
 from fidelity.explainers.base import Context, Task
-from fidelity.maps import normalise, raw_map, render
+from fidelity.explainers.cam import cam
+from fidelity.maps.saliency_map import normalise, raw_map, render
 
 
 def _explain(classifier, cases, target=1, batch=8, layer="auto"):

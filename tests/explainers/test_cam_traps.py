@@ -17,19 +17,20 @@ from pytorch_grad_cam.xgrad_cam import XGradCAM
 from torch import nn
 
 from fidelity import settings
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
-from fidelity.classifiers.cam_layers import CamLayer
+from fidelity.classifiers.cam_layers.choose import CamLayer
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
-from fidelity.explainers import ablation_cam, fullgrad, score_cam
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.cam_methods import (
+from fidelity.explainers.cam import ablation_cam, score_cam
+from fidelity.explainers.cam.layer_reader import LayerReader, frozen
+from fidelity.explainers.cam.methods import (
     BoundedGradCAMPlusPlus,
     FinerTarget,
     StableXGradCAM,
     first_component,
 )
-from fidelity.explainers.layer_reader import LayerReader, frozen
+from fidelity.explainers.gradients import fullgrad
 from fidelity.explainers.registry import METHODS
 
 SIDE = 32
@@ -283,7 +284,7 @@ def test_eigen_cam_knows_of_no_class(shrunk):
 def test_finer_cam_compares_each_image_s_own_class(shrunk):
     """With targets the package gives Grad-CAM; without, one class for the whole batch."""
     classifier = small(classes=5)
-    module = importlib.import_module("fidelity.explainers.cam")
+    module = importlib.import_module("fidelity.explainers.cam.cam")
     entry = {"method": "finercam", "layer": "4", "alpha": 1.0, "comparisons": 3}
     explain = module.make(Context(classifier, 4, 1, "finercam"), entry)
     found = explain([Task(case, "a", index) for index, case in enumerate(shrunk[:3])])

@@ -9,16 +9,16 @@ import torch
 
 import fit as rule
 from epoch_kills import count_epochs, dies_after
+from fidelity.base.errors import InputError
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.errors import InputError
 from fidelity.explainers import runner
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import mean_mask, unet
 from fidelity.explainers.baselines.fitted import read_fitted
 from fidelity.explainers.baselines.unet import read_examples
-from fidelity.maps import read_maps, render
-from fidelity.masks import decode, encode
-from fidelity.segmentation import _own_channel, _varied, mean_dice
+from fidelity.maps.saliency_map import read_maps, render
+from fidelity.masks.run_lengths import decode, encode
+from fidelity.segmentation.unet import _own_channel, _varied, mean_dice
 
 SIDE = 32
 MEAN = {"method": "mean_mask", "align": "image"}

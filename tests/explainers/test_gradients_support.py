@@ -9,9 +9,9 @@ import yaml
 
 from check_classifier import main as check_classifier
 from fidelity import settings
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
 from fidelity.explainers.gradients.operations import with_known_operations
 from fidelity.explainers.registry import METHODS, refusal
 from gradient_cases import GRADIENTS, explain, noise_cases

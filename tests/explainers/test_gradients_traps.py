@@ -10,10 +10,10 @@ from captum.attr import DeepLift, GuidedBackprop
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from fidelity import counting
+from fidelity.base import counting
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
 from fidelity.explainers.gradients import deeplift, modules, operations, relevance
 from fidelity.explainers.gradients.modules import RELU_CALLS, with_network, with_own_modules
 from gradient_cases import GRADIENTS, explain, images_of, maps, noise_cases

@@ -14,14 +14,14 @@ import torch
 
 import check_imported
 from fidelity import settings as config_settings
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.errors import InputError
 from fidelity.explainers import imported
 from fidelity.explainers.base import Context, Task
-from fidelity.frames import map_in_frame
-from fidelity.imported import formats, locate
-from fidelity.maps import render
-from fidelity.masks import encode, write_masks
+from fidelity.maps import imported_files, imported_paths
+from fidelity.maps.pixel_frames import map_in_frame
+from fidelity.maps.saliency_map import render
+from fidelity.masks.run_lengths import encode, write_masks
 
 CONTEXT = Context(None, 4, 1, "imported")
 
@@ -72,7 +72,9 @@ def test_every_format_gives_the_same_map(case, tmp_path):
         found = _map(case, _entry(folder=str(tmp_path), pattern=pattern))
         assert found.kind == "grid"
         assert np.array_equal(found.values, values), pattern
-    assert np.array_equal(formats.read(tmp_path / "batch.npy", "npy", "a", "", "map")[0], values)
+    assert np.array_equal(
+        imported_files.read(tmp_path / "batch.npy", "npy", "a", "", "map")[0], values
+    )
 
 
 def test_masks_of_all_formats_are_binary(case, tmp_path):
@@ -177,7 +179,7 @@ def test_a_missing_map_is_an_error_or_no_answer(case, tmp_path):
 )
 def test_entries_that_cannot_work(changes, field):
     with pytest.raises(InputError) as caught:
-        locate.check_entry(_entry(**changes))
+        imported_paths.check_entry(_entry(**changes))
     assert caught.value.field == field
 
 
@@ -185,12 +187,12 @@ def test_entries_that_cannot_work(changes, field):
 def test_a_case_cannot_lead_out_of_the_folder(tmp_path, name):
     entry = _entry(folder=str(tmp_path), pattern="{case}/map.npy")
     with pytest.raises(InputError, match="leaves the folder"):
-        locate.location(entry, name, "a")
+        imported_paths.location(entry, name, "a")
 
 
 def test_slashes_of_a_case_make_no_folders(tmp_path):
     entry = _entry(folder=str(tmp_path), pattern="{case}_{class}.npy")
-    found = locate.location(entry, "../../etc/{class}", "a/b")
+    found = imported_paths.location(entry, "../../etc/{class}", "a/b")
     assert found == tmp_path / ".._.._etc_{class}_a_b.npy"
 
 
@@ -201,7 +203,7 @@ class _Shell:
 
 def _refused(path, file_format, words, kind="auto"):
     with pytest.raises(InputError, match=words) as caught:
-        formats.read(path, file_format, "a", "x", kind)
+        imported_files.read(path, file_format, "a", "x", kind)
     assert path.name in str(caught.value)
 
 
@@ -242,7 +244,7 @@ def test_bombs_are_not_unpacked(tmp_path):
     # A header that says little: the 50 MB behind it are never unpacked.
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.npy", _header((2, 2)) + bytes(50_000_000))
-    values, _ = formats.read(bomb, "npz", "a", "x", "auto")
+    values, _ = imported_files.read(bomb, "npz", "a", "x", "auto")
     assert values.shape == (2, 2)
     (tmp_path / "cut.npy").write_bytes(_header((2, 2)) + bytes(3))
     _refused(tmp_path / "cut.npy", "npy", "cut off|sound")
@@ -313,7 +315,7 @@ def test_axes_of_length_one_are_dropped_wherever_they_stand(tmp_path):
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
     for number, shape in enumerate([(3, 4, 1), (1, 3, 4, 1), (1, 1, 3, 4), (1, 3, 4)]):
         np.save(tmp_path / f"{number}.npy", values.reshape(shape))
-        found, _ = formats.read(tmp_path / f"{number}.npy", "npy", "a", "x", "auto")
+        found, _ = imported_files.read(tmp_path / f"{number}.npy", "npy", "a", "x", "auto")
         assert np.array_equal(found, values)
     np.save(tmp_path / "rgb.npy", np.zeros((3, 4, 3)))
     _refused(tmp_path / "rgb.npy", "npy", "shape")
@@ -328,7 +330,9 @@ def test_heat_in_the_alpha_channel_is_refused(tmp_path):
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.stack(layers, -1))
         _refused(tmp_path / f"{name}.png", "png", "alpha", kind="map")
     cv2.imwrite(str(tmp_path / "opaque.png"), np.stack([heat] * 3 + [heat * 0 + 255], -1))
-    assert np.array_equal(formats.read(tmp_path / "opaque.png", "png", "a", "x", "map")[0], heat)
+    assert np.array_equal(
+        imported_files.read(tmp_path / "opaque.png", "png", "a", "x", "map")[0], heat
+    )
 
 
 LEFT, RIGHT = np.zeros((2, 60, 90), bool)

@@ -10,7 +10,7 @@ from captum.attr import KernelShap, ShapleyValues
 from perturbation_settings import HIDE, METHODS
 
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation import coalitions, kernel_shap, shapley
 
 ENTRY = METHODS["kernel_shap"][1]

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from fidelity import settings
-from fidelity.classifiers import cam_layers
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.classifiers.cam_layers import choose
 from fidelity.settings import layers
 
 
@@ -31,7 +31,7 @@ def test_all_becomes_one_explainer_per_depth(config):
         "cam-depth4": "depth-4",
         "lime": None,
     }
-    assert layers.DEPTHS == cam_layers.DEPTHS
+    assert layers.DEPTHS == choose.DEPTHS
 
 
 def test_a_taken_name_and_a_nested_sweep_are_refused(config):

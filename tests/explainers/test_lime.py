@@ -9,12 +9,12 @@ from lime.lime_image import LimeImageExplainer
 
 from fidelity import settings
 from fidelity.classifiers.model import Classifier
-from fidelity.explainers import lime
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.lime_forward import Perturbed
-from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import design
-from fidelity.explainers.lime_stability import separated, z_of
+from fidelity.explainers.lime import lime
+from fidelity.explainers.lime.hidden_fill import hidden_image
+from fidelity.explainers.lime.perturbed_outputs import Perturbed
+from fidelity.explainers.lime.repeat_agreement import separated, z_of
+from fidelity.explainers.lime.sampling import design
 from fidelity.explainers.superpixels import rgb_image, segment
 
 SETTINGS = {

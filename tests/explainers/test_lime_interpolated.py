@@ -6,11 +6,11 @@ import torch
 from scipy.optimize import check_grad
 from sklearn.linear_model import Ridge
 
-from fidelity.explainers import lime_interpolated
-from fidelity.explainers.lime_interpolated import LINKS, interpolate
-from fidelity.explainers.lime_process import _loss, fit_process
-from fidelity.explainers.lime_sampling import all_subsets, design
-from fidelity.explainers.lime_surrogate import fit, kernel_weights
+from fidelity.explainers.lime import interpolated
+from fidelity.explainers.lime.gaussian_process import _loss, fit_process
+from fidelity.explainers.lime.interpolated import LINKS, interpolate
+from fidelity.explainers.lime.sampling import all_subsets, design
+from fidelity.explainers.lime.surrogate import fit, kernel_weights
 
 LIVE = np.array([1, 0, 1, 1, 0, 1, 1], bool)  # of seven superpixels two are dead
 ALPHA = 0.003
@@ -77,7 +77,7 @@ def test_without_all_subsets_it_is_the_regression_over_what_is_predicted(monkeyp
     np.testing.assert_allclose(found.coefficients[0], expected.coef_, atol=2e-4)
     assert found.intercept[0] == pytest.approx(expected.intercept_, abs=2e-4)
     assert found.r2[0] == pytest.approx(r2, abs=1e-3)
-    monkeypatch.setattr(lime_interpolated, "MOST_LIVE", 0)
+    monkeypatch.setattr(interpolated, "MOST_LIVE", 0)
     sampled = _interpolate(rows, outputs[_number(rows[:, LIVE])], LIVE, **settings)
     np.testing.assert_allclose(sampled.coefficients[0], expected.coef_, atol=3e-3)
     assert (sampled.errors >= found.errors / 2).all()

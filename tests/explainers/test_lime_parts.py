@@ -9,11 +9,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from fidelity.errors import InputError
-from fidelity.explainers.lime_hide import hidden_image
-from fidelity.explainers.lime_sampling import all_subsets, design
-from fidelity.explainers.lime_stability import separated, stability, top_mask, z_of
-from fidelity.explainers.lime_surrogate import fit, kernel_weights
+from fidelity.base.errors import InputError
+from fidelity.explainers.lime.hidden_fill import hidden_image
+from fidelity.explainers.lime.repeat_agreement import separated, stability, top_mask, z_of
+from fidelity.explainers.lime.sampling import all_subsets, design
+from fidelity.explainers.lime.surrogate import fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image, segment
 
 SAMPLINGS = ["package", "random", "antithetic", "hadamard"]

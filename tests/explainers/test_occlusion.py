@@ -10,7 +10,7 @@ from perturbation_settings import HIDE, METHODS, SLIC
 from skimage.filters import gaussian
 
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation import feature_ablation, occlusion
 from fidelity.explainers.superpixels import rgb_image, segment
 

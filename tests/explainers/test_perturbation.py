@@ -7,16 +7,17 @@ import pytest
 import torch
 from perturbation_settings import HIDE, METHODS, SLIC
 
-from fidelity import counting, settings
+from fidelity import settings
+from fidelity.base import counting
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
-from fidelity.explainers import lime
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_superpixels
-from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.lime import lime
+from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
 from fidelity.explainers.registry import METHODS as REGISTRY
-from fidelity.maps import raw_map
+from fidelity.maps.saliency_map import raw_map
 
 SIZE, PATCH = 64, (slice(24, 40), slice(32, 48))
 

@@ -8,13 +8,13 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from fidelity.classifiers.model import Classifier
-from fidelity.datasets.index import index_cases
-from fidelity.datasets.phantom import generate
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
+from fidelity.datasets.sources.phantom.phantom import generate
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_superpixels
-from fidelity.maps import raw_map
-from fidelity.masks import decode
+from fidelity.maps.saliency_map import raw_map
+from fidelity.masks.run_lengths import decode
 
 SICK = ["COVID-19", "Non-COVID"]
 SIDE = 64

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.randomised import randomised, weights_digest
-from fidelity.errors import InputError
-from fidelity.explainers import cam
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_weights
+from fidelity.explainers.cam import cam
 
 GRADCAM = {"method": "gradcam", "layer": "auto"}
 ENTRY = {"method": "random_weights", "of": GRADCAM}

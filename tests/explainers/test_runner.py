@@ -8,19 +8,19 @@ import pytest
 
 import binarize
 from fidelity import settings as config
+from fidelity.base.errors import InputError
 from fidelity.classifiers.predict import predict_logits
 from fidelity.datasets.prepared import PreparedShard, write_prepared
-from fidelity.errors import InputError
 from fidelity.explainers import runner
 from fidelity.explainers.baselines import centre_prior
-from fidelity.explainers.partial import finished
 from fidelity.explainers.registry import method_of
-from fidelity.maps import read_maps
-from fidelity.masks import read_masks
+from fidelity.explainers.unfinished_shards import finished
+from fidelity.maps.saliency_map import read_maps
+from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
-from fidelity.predictions import read_status
-from fidelity.scoring import score_cohort
+from fidelity.scoring.mask_scores import score_cohort
+from fidelity.scoring.predictions import read_status
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}

@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from fidelity.classifiers.model import Classifier
-from fidelity.compute import configure
+from fidelity.base.compute import configure
 from fidelity.explainers.base import Context
 from fidelity.explainers.gradients import integrated
-from fidelity.maps import render
+from fidelity.maps.saliency_map import render
 from patch_phantom import SIDE, patch_tasks
 
 torch.manual_seed(0)

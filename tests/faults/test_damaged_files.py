@@ -8,19 +8,19 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from fidelity import files
-from fidelity.classifiers import store
+from fidelity.analysis.coverage import check_coverage, cohort_of
+from fidelity.analysis.localization import COMBO, load_scores
+from fidelity.base import files
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.cohort import explained_cases
-from fidelity.coverage import check_coverage, cohort_of
+from fidelity.classifiers.weights import own_format
 from fidelity.datasets.cases import Case
 from fidelity.datasets.prepared import PreparedCase, PreparedShard, write_prepared
-from fidelity.errors import InputError
-from fidelity.explainers.partial import PartialStore
-from fidelity.maps import MapRecord, SaliencyMap, read_maps, write_maps
-from fidelity.masks import encode
-from fidelity.predictions import read_predictions, read_status
-from fidelity.summary import COMBO, load_scores
+from fidelity.explainers.unfinished_shards import PartialStore
+from fidelity.maps.case_maps import explained_cases
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
+from fidelity.masks.run_lengths import encode
+from fidelity.scoring.predictions import read_predictions, read_status
 from synthetic_results import scores
 
 NAMES = [f"case {i}" for i in range(4)]
@@ -159,21 +159,21 @@ def model(tmp_path, monkeypatch):
     def two_layers(*_, **__):
         return nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
 
-    monkeypatch.setattr(store, "build", two_layers)
+    monkeypatch.setattr(own_format, "build", two_layers)
     classifier = Classifier(
         two_layers(), "net", ("A", "B"), "softmax", 3, (0.5,) * 3, (0.5,) * 3, 2
     )
-    store.save(classifier, tmp_path / "model.safetensors")
+    own_format.save(classifier, tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
 
 
 def test_one_changed_bit_of_the_weights(model):
-    store.load(model)
+    own_format.load(model)
     content = bytearray(model.read_bytes())
     content[-5] ^= 1
     model.write_bytes(content)
     with pytest.raises(InputError, match=r"model.safetensors: the weights .* are not those"):
-        store.load(model)
+        own_format.load(model)
 
 
 def test_a_model_cut_off_or_of_another_kind(model):
@@ -181,16 +181,16 @@ def test_a_model_cut_off_or_of_another_kind(model):
     for content in (b"", whole[:20], whole[:-1], b"no model at all" * 10):
         model.write_bytes(content)
         with pytest.raises(InputError, match=r"model.safetensors.*cannot be read"):
-            store.load(model)
+            own_format.load(model)
 
 
 def test_weights_without_a_checksum_are_refused(model):
-    content = store._read_saved(model)
+    content = own_format._read_saved(model)
     tensors = {name: value.clone() for name, value in content.tensors.items()}
     text = json.dumps({k: v for k, v in content.meta.items() if k != "checksum"})
-    model.write_bytes(store.to_bytes(tensors, metadata={"fidelity": text}))
+    model.write_bytes(own_format.to_bytes(tensors, metadata={"fidelity": text}))
     with pytest.raises(InputError, match="checksum"):
-        store.load(model)
+        own_format.load(model)
 
 
 READERS = {

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.errors import InputError
 from fidelity.explainers.runner import explain_shard
-from fidelity.maps import normalise, read_maps
-from fidelity.masks import encode
+from fidelity.maps.saliency_map import normalise, read_maps
+from fidelity.masks.run_lengths import encode
 
 SIDE = 32
 

@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity import files
+from fidelity.base import files
+from fidelity.base.errors import InputError
+from fidelity.base.hdf5 import atomic_hdf5
+from fidelity.base.job_log import job_log
 from fidelity.datasets.prepared import PreparedCase, write_prepared
-from fidelity.errors import InputError
-from fidelity.explainers.partial import PartialStore
-from fidelity.hdf5 import atomic_hdf5
-from fidelity.joblog import job_log
-from fidelity.maps import MapRecord, SaliencyMap, write_maps
+from fidelity.explainers.unfinished_shards import PartialStore
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 
 LITTLE = 256 * 1024
 RANDOM = np.random.default_rng(0)

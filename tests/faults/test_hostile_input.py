@@ -20,17 +20,17 @@ from safetensors.torch import save_file
 
 import masks_png
 from fidelity import settings as config_settings
-from fidelity.chexlocalize_maps import read_map
-from fidelity.classifiers.checkpoint import read_checkpoint
-from fidelity.datasets import table
+from fidelity.base.errors import InputError
+from fidelity.base.files import write_csv
+from fidelity.base.formulas import escape_formulas, guard, restore_formulas, unguard
+from fidelity.classifiers.weights.checkpoint import read_checkpoint
+from fidelity.datasets.acquisition.listing import listing_digest
 from fidelity.datasets.cases import Case, read_cases, write_cases
-from fidelity.datasets.examine import check_inside
-from fidelity.datasets.listing import listing_digest
-from fidelity.errors import InputError
-from fidelity.files import write_csv
-from fidelity.formulas import escape_formulas, guard, restore_formulas, unguard
-from fidelity.imported import formats
-from fidelity.masks import decode, encode, read_masks, write_masks
+from fidelity.datasets.indexing.examine import check_inside
+from fidelity.datasets.sources.table import table
+from fidelity.maps import imported_files
+from fidelity.maps.chexlocalize_pickles import read_map
+from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.settings.schema import schema
 
 FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -280,7 +280,7 @@ ARRAYS = {
 
 
 def read_array(path):
-    return formats.read(path, path.suffix[1:], "A", "c", "map")
+    return imported_files.read(path, path.suffix[1:], "A", "c", "map")
 
 
 @FUZZ

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from fidelity.errors import InputError
-from fidelity.joblog import job_log
+from fidelity.base.errors import InputError
+from fidelity.base.job_log import job_log
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
 JOB = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {library!r})
-from fidelity.files import atomic_path
-from fidelity.joblog import job_log
+from fidelity.base.files import atomic_path
+from fidelity.base.job_log import job_log
 
 with job_log("job.log"), atomic_path("result.txt") as temporary:
     temporary.write_text("half")

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import figure_faithfulness
-from fidelity.faithfulness.table import FAITHFULNESS
+from fidelity.analysis.checks.faithfulness import FAITHFULNESS
+from fidelity.analysis.localization import LOCALIZATION
 from fidelity.figures import faithfulness, style
-from fidelity.summary import LOCALIZATION
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline"}
 IOU = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}

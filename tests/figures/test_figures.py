@@ -11,10 +11,18 @@ import figure_distributions
 import figure_gallery
 import figure_training
 import synthetic_results as made_up
-from fidelity.errors import InputError
-from fidelity.figures import confusion, curves, distributions, gallery, overview, style, training
-from fidelity.summary import summarize
-from fidelity.threshold_curves import mean_curves
+from fidelity.analysis.localization import summarize
+from fidelity.analysis.threshold_curves import mean_curves
+from fidelity.base.errors import InputError
+from fidelity.figures import (
+    confusion,
+    distributions,
+    gallery,
+    overview,
+    style,
+    threshold_curves,
+    training,
+)
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
 
@@ -28,7 +36,7 @@ def _close():
 def drawn(name):
     if name == "curves":
         tables = {key: made_up.curves(v, 6) for key, v in FEW.items()}
-        return curves.draw(mean_curves(tables, replicates=100), list(FEW))
+        return threshold_curves.draw(mean_curves(tables, replicates=100), list(FEW))
     if name == "distributions":
         return distributions.draw({key: made_up.scores(v, 20) for key, v in FEW.items()})
     if name == "training":

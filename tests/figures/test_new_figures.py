@@ -12,12 +12,19 @@ import figure_lesion_size
 import figure_ranks
 import figure_sensitivity
 import synthetic_results as made_up
-from fidelity.agreement import AGREEMENT
-from fidelity.errors import InputError
-from fidelity.figures import agreement, critical_difference, curves, lesion_size, sensitivity, style
-from fidelity.ranks import RANKS
-from fidelity.summary import LOCALIZATION
-from fidelity.threshold_curves import mean_curves
+from fidelity.analysis.checks.mask_agreement import AGREEMENT
+from fidelity.analysis.localization import LOCALIZATION
+from fidelity.analysis.ranks import RANKS
+from fidelity.analysis.threshold_curves import mean_curves
+from fidelity.base.errors import InputError
+from fidelity.figures import (
+    critical_difference,
+    lesion_size,
+    mask_agreement,
+    rank_by_protocol,
+    style,
+    threshold_curves,
+)
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
 LEVELS = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5, "unet": 0.7}
@@ -100,7 +107,7 @@ def thresholds(value=0.31):
 
 def drawn(name):
     if name == "sensitivity":
-        return sensitivity.draw(
+        return rank_by_protocol.draw(
             pd.concat([SETTINGS, DISTANCE]), families=FAMILIES, primary_binarization="tuned"
         )
     if name == "ranks":
@@ -109,9 +116,9 @@ def drawn(name):
         tables = {key: sized(level) for key, level in LEVELS.items()}
         return lesion_size.draw(tables, families=FAMILIES, replicates=100)
     if name == "agreement":
-        return agreement.draw(agreed(LEVELS), list(LEVELS))
+        return mask_agreement.draw(agreed(LEVELS), list(LEVELS))
     tables = {key: made_up.curves(level, 6) for key, level in LEVELS.items()}
-    return curves.draw(
+    return threshold_curves.draw(
         mean_curves(tables, replicates=100),
         list(LEVELS),
         tuned={"lime": thresholds()},
@@ -134,25 +141,25 @@ def test_new_figures_have_equal_bytes_in_both_formats(name, tmp_path):
 
 def test_ranks_follow_the_direction_and_leave_ties_undecided():
     shown = pd.concat([SETTINGS, DISTANCE, OTHER_DISTANCE])
-    found = sensitivity.ranks_of(SETTINGS, ["iou"], FAMILIES)
+    found = rank_by_protocol.ranks_of(SETTINGS, ["iou"], FAMILIES)
     assert found.explainers == list(FAMILIES)
     assert found.settings[:2] == [("default", "tuned"), ("default", "top20")]
     np.testing.assert_array_equal(found.values[:2], [[3, 4, 2, 1], [4, 3, 2, 1]])
     assert list(found.winners[:2]) == [0, 1]
-    distance = sensitivity.ranks_of(shown, sensitivity.DISTANCES, FAMILIES)
+    distance = rank_by_protocol.ranks_of(shown, rank_by_protocol.DISTANCES, FAMILIES)
     ranks = dict(zip(distance.settings, distance.values, strict=True))
     np.testing.assert_array_equal(ranks["default", "tuned"], [3, 4, 2, 1])
     # The protocol without full sets is ranked by its boundary distance; lower is better.
     np.testing.assert_array_equal(ranks["monai", "tuned"], [2, 1, 3, 4])
     assert ("default", "top20") not in ranks
     tied = localization({("default", "tuned"): {**LEVELS, "gradcam": 0.36}})
-    found = sensitivity.ranks_of(tied, ["iou"], FAMILIES)
+    found = rank_by_protocol.ranks_of(tied, ["iou"], FAMILIES)
     np.testing.assert_array_equal(found.values, [[3.5, 3.5, 2, 1]])
     assert list(found.winners) == [-1]
 
 
 def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
-    fig = sensitivity.draw(
+    fig = rank_by_protocol.draw(
         SETTINGS, families=FAMILIES, primary_binarization="tuned", diagnostic=["oracle"]
     )
     (axis,) = fig.axes
@@ -160,7 +167,7 @@ def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
     assert labels == ["default · tuned", "default · top20", "monai · tuned"]
     changed = [line.get_ydata()[0] for line in axis.get_lines() if line.get_marker() == "<"]
     assert changed == [1]
-    nothing = sensitivity.draw(SETTINGS.head(0), families=FAMILIES)
+    nothing = rank_by_protocol.draw(SETTINGS.head(0), families=FAMILIES)
     assert "No iou" in nothing.axes[0].texts[0].get_text()
 
 
@@ -176,12 +183,14 @@ def test_sensitivity_to_one_protocol_speaks_of_one():
         (one, "", "tuned"),
         (several, " of each protocol", "default · tuned"),
     ):
-        fig = sensitivity.draw(table, families=FAMILIES, primary_binarization="tuned")
+        fig = rank_by_protocol.draw(table, families=FAMILIES, primary_binarization="tuned")
         words = _words(fig)
         assert f"Hausdorff distance{end}" in words
         assert f"orange: it is not the best one under {setting}" in words
         # The second protocol of the second table has no IoU: its row says so in the left panel.
-        said = [sum(t.get_text() == sensitivity.ABSENT for t in axis.texts) for axis in fig.axes]
+        said = [
+            sum(t.get_text() == rank_by_protocol.ABSENT for t in axis.texts) for axis in fig.axes
+        ]
         assert said == ([0, 0] if table is one else [1, 0])
 
 
@@ -228,7 +237,7 @@ def test_agreement_shows_each_pair_once():
     fig = drawn("agreement")
     assert [text.get_text() for text in fig.axes[0].texts] == [".30"] * 6
     assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == list(LEVELS)[:-1]
-    alone = agreement.draw(agreed(["lime"]), ["lime"])
+    alone = mask_agreement.draw(agreed(["lime"]), ["lime"])
     assert "no two explainers" in alone.axes[0].texts[0].get_text()
 
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.metrics.conventions import PROTOCOLS, protocol_for
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import MASK_METRICS, METRICS, select

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from fidelity.base.errors import InputError
 from fidelity.binarizations.apply import binarize
-from fidelity.errors import InputError
 from fidelity.metrics import overlap
-from fidelity.metrics.ranking import MapPair
-from fidelity.metrics.ranking_registry import RANKING, select_ranking
+from fidelity.metrics.map_metrics import MapPair
+from fidelity.metrics.map_registry import RANKING, select_ranking
 from mask_grid import MASKS, SHAPE
 
 TIED = arrays(np.float32, (6, 8), elements=st.sampled_from([0, 0.25, 0.3, 0.6, 0.61, 1]))

@@ -12,18 +12,19 @@ import yaml
 
 import explain_one
 from fidelity import settings
-from fidelity.classifiers import store
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
-from fidelity.datasets import covid_qu_ex, phantom
+from fidelity.classifiers.weights import own_format
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import write_prepared
-from fidelity.errors import InputError
+from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
+from fidelity.datasets.sources.phantom import phantom
 from fidelity.explainers.runner import explain_shard
-from fidelity.maps import raw_map, read_maps
-from fidelity.one_image.explain import explain_image
-from fidelity.one_image.trained import choose
+from fidelity.maps.saliency_map import raw_map, read_maps
+from fidelity.tools.one_image.explain import explain_image
+from fidelity.tools.one_image.trained import choose
 
 CLASSES = ["COVID-19", "Non-COVID", "Normal"]
 CONFIG = {
@@ -60,7 +61,7 @@ def project(tmp_path_factory):
     classifier = Classifier(build("resnet18", 3), "resnet18", tuple(CLASSES), image_size=64)
     small = folder / "results" / "small"
     (small / "net-s1").mkdir(parents=True)
-    store.save(classifier.eval(), small / "net-s1" / "model.safetensors")
+    own_format.save(classifier.eval(), small / "net-s1" / "model.safetensors")
     labels = {name: name for name in CLASSES}
     (small / "classes.json").write_text(json.dumps({"classes": CLASSES, "labels": labels}))
     (folder / "study.yaml").write_text(yaml.safe_dump(CONFIG))
@@ -100,7 +101,7 @@ def test_the_map_is_the_workflows_own(project, case, image, name, tmp_path):
     found = explain_image(trained, image, name, "COVID-19")
     prepared = prepare_case(case, project / "data", trained.entry)
     write_prepared(tmp_path / "s.h5", [prepared], {"image_size": 64, "classes": CLASSES})
-    classifier = store.load(trained.model())
+    classifier = own_format.load(trained.model())
     explain_shard(
         tmp_path / "s.h5",
         classifier,
@@ -274,7 +275,7 @@ def test_lungs_are_drawn_by_the_model_where_the_study_has_them_so(project, image
         asked.append((model, components))
         return lambda shown: drawn
 
-    monkeypatch.setattr("fidelity.one_image.explain.predictor", predictor)
+    monkeypatch.setattr("fidelity.tools.one_image.explain.predictor", predictor)
     found = explain_image(trained, image)
     assert asked == [(path, trained.config["lung_model"]["components"])]
     assert np.array_equal({a.explainer: a for a in found.answers}["lung"].mask, drawn)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fidelity.errors import InputError
-from fidelity.provenance import made_of
-from fidelity.provenance.made_of import Places
+from fidelity.base.errors import InputError
+from fidelity.provenance import result_origins
 from fidelity.provenance.records import Records, mark_running, take_over, write_listings
+from fidelity.provenance.result_origins import Places
 
 TABLE = "results/demo/tables/ranks.csv"
 MAPS = "results/demo/net/lime/maps/test-000.h5"
@@ -35,7 +35,7 @@ def study(tmp_path, monkeypatch):
             "input_checksums": {"/home/jo/data/a.csv": "sha256:1"},
             "record_format_version": 6,
             "software_stack_hash": "abc",
-            "endtime": made_of.made_at(path),
+            "endtime": result_origins.made_at(path),
         }
         Records().write(path, record)
     write_listings(RAW, PLACES)
@@ -47,15 +47,15 @@ def _take_over(raw=RAW, places=PLACES):
 
 
 def _listing():
-    return made_of.read(made_of.listing_of("demo"))
+    return result_origins.read(result_origins.listing_of("demo"))
 
 
 def test_code_and_settings_are_told_apart():
-    settings, code = made_of.split([CODE, "1", "{'mine.py': '0123456789abcdef'}", "'lime'"])
+    settings, code = result_origins.split([CODE, "1", "{'mine.py': '0123456789abcdef'}", "'lime'"])
     assert code == [CODE, CODE]
     assert settings == sorted(["1", "{'mine.py': code}", "'lime'"])
     # The digest of a folder of imported maps is data.
-    assert made_of.split(["{'listing': '0123456789abcdef'}"])[1] == []
+    assert result_origins.split(["{'listing': '0123456789abcdef'}"])[1] == []
 
 
 @given(st.lists(st.sampled_from(["/home/jo/data", "/home/jo", "'", "x", "../up", " "]), max_size=8))
@@ -69,11 +69,11 @@ def test_places_come_back_for_a_config_that_has_them(parts):
 
 
 def test_the_listing_names_rule_digests_and_no_place(study):
-    text = made_of.listing_of("demo").read_text()
+    text = result_origins.listing_of("demo").read_text()
     assert "/home" not in text
     entry = json.loads(text)["results"][TABLE]
     assert entry["rule"] == "ranks"
-    assert entry["code"] == made_of.digest([CODE])
+    assert entry["code"] == result_origins.digest([CODE])
     assert entry["size"] == len(TABLE)
 
 
@@ -104,19 +104,19 @@ def test_results_of_another_clone_replace_own_ones(study):
 
 
 def test_times_that_a_copy_lost_are_put_back(study):
-    made = made_of.made_at(TABLE)
+    made = result_origins.made_at(TABLE)
     shutil.rmtree(study / ".snakemake")
     for path in (TABLE, MAPS):
-        made_of.set_made_at(path, made + 5000)
+        result_origins.set_made_at(path, made + 5000)
     assert any("what made 2 results is read from" in note for note in _take_over())
-    assert made_of.made_at(TABLE) == pytest.approx(made, abs=1e-3)
+    assert result_origins.made_at(TABLE) == pytest.approx(made, abs=1e-3)
 
 
 def test_a_copy_without_times_of_a_killed_run_is_refused(study):
     mark_running(RAW)
     shutil.rmtree(study / ".snakemake")
     for path in (TABLE, MAPS):
-        made_of.set_made_at(path, 1.7e9)
+        result_origins.set_made_at(path, 1.7e9)
     with pytest.raises(InputError, match="cp -a"):
         _take_over()
 
@@ -126,7 +126,7 @@ def test_what_the_listing_does_not_describe_is_recomputed(study, change):
     shutil.rmtree(study / ".snakemake")
     path = TABLE
     if change == "time":
-        made_of.set_made_at(TABLE, 1.7e9)
+        result_origins.set_made_at(TABLE, 1.7e9)
     else:
         path = "results/demo/tables/new.csv"
         (study / path).write_text("x")
@@ -136,29 +136,29 @@ def test_what_the_listing_does_not_describe_is_recomputed(study, change):
 
 
 def test_results_without_any_record_are_refused(study):
-    made_of.listing_of("demo").unlink()
+    result_origins.listing_of("demo").unlink()
     assert _take_over() == []
     shutil.rmtree(study / ".snakemake")
     with pytest.raises(InputError, match="nothing shows what made the 2 results") as error:
         _take_over()
     assert str(error.value.file) == "results/demo"
     # Units vouch for theirs.
-    made_of.RESTORED.touch()
+    result_origins.RESTORED.touch()
     assert _take_over() == []
 
 
 def test_what_was_accepted_stays_until_it_is_computed_again(study):
     write_listings(RAW, PLACES, {TABLE: "abcd"})
     write_listings(RAW, PLACES)
-    (entry,) = made_of.accepted_in(_listing())
+    (entry,) = result_origins.accepted_in(_listing())
     assert entry == {
         "rule": "ranks",
         "file": TABLE,
         "computed_by": "abcd",
-        "accepted_for": made_of.digest([CODE]),
+        "accepted_for": result_origins.digest([CODE]),
     }
-    made_of.set_made_at(TABLE, 1.7e9)
-    assert made_of.accepted_in(_listing()) == []
+    result_origins.set_made_at(TABLE, 1.7e9)
+    assert result_origins.accepted_in(_listing()) == []
     Records().write(TABLE, {**Records().read(TABLE), "endtime": 1.7e9})
     write_listings(RAW, PLACES)
     assert "computed_by" not in _listing()["results"][TABLE]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.provenance import machine
-from fidelity.provenance.build import build, cases_digest
+from fidelity.provenance.collect import build, cases_digest
 from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
 from fidelity.provenance.page import to_page
 from fidelity.provenance.privacy import OUTSIDE, without_places

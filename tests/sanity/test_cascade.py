@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
 from fidelity.sanity.cascade import cascade, stages_of
 
 

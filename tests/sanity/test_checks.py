@@ -10,13 +10,13 @@ from torch import nn
 
 import figure_sanity
 import summarize_sanity
+from fidelity.analysis.checks.sanity import SANITY, summarize
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.figures import sanity as figure
-from fidelity.maps import SaliencyMap
-from fidelity.sanity.measure import CHECKS, check, other_class
-from fidelity.sanity.table import SANITY, summarize
-from fidelity.similarity import similarities
+from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.metrics.map_similarity import similarities
+from fidelity.sanity.run_checks import CHECKS, check, other_class
 from gradient_cases import case_of, noise_cases
 from gradient_cases import entry as entry_of
 

@@ -108,7 +108,7 @@ class SlurmStudy(Study):
 
     def watch(self) -> None:
         """Make the workers of explainers stoppable, and forget Grad-CAM's maps."""
-        path = self.folder / "workflow_scripts/fidelity/explainers/partial.py"
+        path = self.folder / "workflow_scripts/fidelity/explainers/unfinished_shards.py"
         path.write_text(path.read_text() + WATCHED)
         shutil.rmtree(self.folder / "results" / GRADCAM)
 

@@ -21,7 +21,7 @@ ALLOWED = (
     r"DAG of jobs will be updated after completion\.|Updating checkpoint dependencies\.",
     r"Touching output file .+",
     r"Complete log\(s\): .+|Elapsed time: [\d:.]+",
-    # Jobs of the project (`fidelity.joblog`), and what ends a run.
+    # Jobs of the project (`fidelity.base.job_log`), and what ends a run.
     r"\d\d:\d\d:\d\d (INFO|WARNING) .+",
     r"Read first: .+|One page with everything: .+",
 )

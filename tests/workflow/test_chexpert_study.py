@@ -12,7 +12,7 @@ import yaml
 from small_study import ROOT, Study, copy_project
 
 from chexpert_data import HEIGHT, PLACES, WIDTH, disc, write_chexpert
-from fidelity.masks import decode, read_masks
+from fidelity.masks.run_lengths import decode, read_masks
 
 SAMPLE = ROOT.parent / "shared" / "data" / "chexlocalize_sample"
 COUNTS = {"train": 32, "valid": 8, "test": 16}

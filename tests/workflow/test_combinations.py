@@ -17,8 +17,8 @@ from small_study import CONFIG, ROOT, Study, copy_project
 import reanalyse
 from fidelity.classifiers.architectures import build
 from fidelity.explainers.registry import METHODS
-from fidelity.maps import read_maps
-from fidelity.provenance import made_of
+from fidelity.maps.saliency_map import read_maps
+from fidelity.provenance import result_origins
 from fidelity.units.unit import read_unit
 
 pytestmark = pytest.mark.slow
@@ -311,8 +311,8 @@ def test_all_of_a_part_of_the_units_is_planned(checked_study, tmp_path):
 
 def test_the_digest_of_every_job_behind_a_unit_is_in_it(checked_study):
     """All that results come from, by Snakemake's own record of inputs."""
-    listing = made_of.read(checked_study.folder / "results/mine/tables/made_of.json")
-    records = made_of.records_in(listing, made_of.Places([]))
+    listing = result_origins.read(checked_study.folder / "results/mine/tables/made_of.json")
+    records = result_origins.records_in(listing, result_origins.Places([]))
     folder = checked_study.folder / "results/mine/units"
     known = {name: read_unit(folder / name).code.values() for name in UNITS}
     for name in UNITS:
@@ -331,7 +331,7 @@ def test_the_digest_of_every_job_behind_a_unit_is_in_it(checked_study):
             pending += record["input"]
             # A digest of the code and one of the script; a rule without code has none.
             digests = [
-                text.strip("'") for text in record["params"] if made_of._BARE.fullmatch(text)
+                text.strip("'") for text in record["params"] if result_origins._BARE.fullmatch(text)
             ]
             if len(digests) > 1:
                 rules.add(record["rule"])

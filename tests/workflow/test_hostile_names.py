@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from small_study import TWO_LAYERS, Study, copy_project
 
-from fidelity.formulas import guard, unguard
+from fidelity.base.formulas import guard, unguard
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from small_study import CONFIG, Study, copy_project
 
-from fidelity.masks import encode, write_masks
+from fidelity.masks.run_lengths import encode, write_masks
 
 pytestmark = pytest.mark.slow
 SIZE = (60, 80)

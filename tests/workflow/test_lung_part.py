@@ -4,7 +4,7 @@ import copy
 
 from small_study import CONFIG, Study, copy_project, phantom_settings
 
-from fidelity.datasets import phantom
+from fidelity.datasets.sources.phantom import phantom
 
 LUNGS = {"source": "covid_qu_ex", "part": "lung", "root": "lungs", "annotated_classes": []}
 MASKS = {"explain", "binarize", "score", "summarize", "verdict", "provenance"}

@@ -16,8 +16,8 @@ import pytest
 from run_lines import foreign
 from small_study import CONFIG
 
-from fidelity.dry_run import jobs_left
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.tools.dry_run import jobs_left
 
 pytestmark = pytest.mark.slow
 TOP = "data/Infection Segmentation Data"

@@ -12,7 +12,7 @@ from small_study import ROOT
 import reanalyse
 from fidelity.settings.reading import load_file
 from fidelity.units.combine import combined_config
-from fidelity.units.entries import own_entries, place_of, shared_entries
+from fidelity.units.config_entries import own_entries, place_of, shared_entries
 from fidelity.units.unit import Unit
 
 DEMO = ROOT / "config" / "config.yaml"

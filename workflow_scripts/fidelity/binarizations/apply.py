@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
-from fidelity.errors import InputError
-from fidelity.near import suggestion
 
 # A binary map holds 0 and 1: any threshold between gives the map itself.
 BINARY_THRESHOLD = 0.5

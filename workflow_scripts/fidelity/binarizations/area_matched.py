@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from fidelity.ties import top_k
+from fidelity.metrics.ties import top_k
 
 
 def binarize(map01: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
     """Keep the highest pixels, exactly as many as the reference has.
 
     What is left of the error is where the map points, not how much of it is kept. Precision, recall
-    and Dice are then one number, the relevance rank accuracy (`metrics.ranking`). Pixels of equal
-    value are taken in a fixed shuffled order (`fidelity.ties`), those of value 0 too where the map
-    has fewer others. It has seen the reference: no explainer could be used so.
+    and Dice are then one number, the relevance rank accuracy (`metrics.map_metrics`). Pixels of equal
+    value are taken in a fixed shuffled order (`fidelity.metrics.ties`), those of value 0 too
+    where the map has fewer others. It has seen the reference: no explainer could be used so.
 
     Args:
         map01: float32 (H, W) in [0, 1].

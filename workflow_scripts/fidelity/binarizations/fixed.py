@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 
 
 def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from fidelity.errors import InputError
-from fidelity.ties import top_k
+from fidelity.base.errors import InputError
+from fidelity.metrics.ties import top_k
 
 
 def binarize(
@@ -19,8 +19,8 @@ def binarize(
     interpolates between two values instead, which picks the same pixels up to one.
 
     Where pixels tie with the threshold (superpixels, saturated maps), `shuffled` fills up with them
-    in a fixed shuffled order (`fidelity.ties`) until the mask has k pixels, so that all explainers
-    get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at all if the
+    in a fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
+    explainers get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at all if the
     highest value alone covers more than k. Pixels of value 0 are never taken.
 
     Args:

@@ -7,8 +7,8 @@ import numpy as np
 
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.superpixels import rgb_image, segment
-from fidelity.frames import Frame
-from fidelity.maps import SaliencyMap, Sign, raw_map, signed_part
+from fidelity.maps.pixel_frames import Frame
+from fidelity.maps.saliency_map import SaliencyMap, Sign, raw_map, signed_part
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One threshold per class, chosen on the validation split (`fidelity.tuning`)."""
+"""One threshold per class, chosen on the validation split (`fidelity.binarizations.tuning`)."""
 
 from collections.abc import Sequence
 

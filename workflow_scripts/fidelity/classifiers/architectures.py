@@ -20,11 +20,11 @@ from torch import nn
 from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models import vision_transformer as tv_vit
 
+from fidelity.base.errors import InputError
+from fidelity.base.plugins import PREFIX, load_plugin_function
 from fidelity.classifiers import xrv
-from fidelity.classifiers.fitting import current_names
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
-from fidelity.errors import InputError
-from fidelity.plugins import PREFIX, load_plugin_function
+from fidelity.classifiers.weights.tensor_names import current_names
 
 # With these the network returns one tensor in training too, as the trainer expects.
 BUILD_ARGUMENTS = {

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.classifiers.architectures import build
-from fidelity.classifiers.foreign import classifier_of, initialise, input_normalisation
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.weights_file import read_foreign
+from fidelity.classifiers.weights.file_facts import read_foreign
+from fidelity.classifiers.weights.foreign import classifier_of, initialise, input_normalisation
 from fidelity.classifiers.xrv import output_names
 from fidelity.datasets.class_names import class_names
 

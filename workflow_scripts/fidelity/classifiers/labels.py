@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 
 def label_matrix(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 Activation = Literal["softmax", "sigmoid", "one_logit", "three_way"]
 OutputValues = Literal["logits", "probabilities"]

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
+from fidelity.base.compute import autocast
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.compute import autocast
-from fidelity.errors import InputError
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 # How torch begins its refusal (torch.nn.functional.batch_norm).
 REFUSAL = "Expected more than 1 value per channel when training"

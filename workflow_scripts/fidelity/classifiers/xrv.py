@@ -14,7 +14,7 @@ import torch
 import torchvision
 from torch import nn
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 PREFIX = "xrv:"
 # x in [0, 1] becomes (2x - 1) · 1024, the package's range.

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from fidelity.errors import InputError
-from fidelity.files import atomic_path
-from fidelity.formulas import guard, unguard
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.base.formulas import guard, unguard
 
 SPLITS = ("train", "val", "test")
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
@@ -107,7 +107,7 @@ def relative_path(text: str, *, file: str | Path, field: str) -> str:
 
 
 def read_cases(path: str | Path) -> list[Case]:
-    """Read a case table that `write_cases` wrote, or one like it; see `fidelity.datasets.table`.
+    """Read a case table that `write_cases` wrote, or one like it; see `datasets.sources.table`.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
     second_mask:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain,

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.registry import reader
-from fidelity.errors import InputError
 
 PHANTOM = ("COVID-19", "Non-COVID", "Normal")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
-from fidelity.errors import InputError
 
 # `all` names the rows of all classes together in the tables; the others are rules of
 # `explain.target`, which may also be a class.

@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images import intensity_of, read_image
-from fidelity.datasets.mask_entries import read_mask_at
-from fidelity.datasets.mask_values import LUNG, mask_values_of
+from fidelity.datasets.images.images import intensity_of, read_image
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.prepared import Box, PreparedCase
-from fidelity.errors import InputError
-from fidelity.masks import RLE, at_size, encode
+from fidelity.masks.run_lengths import RLE, at_size, encode
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
 CROP_MARGIN = 0.05

@@ -10,9 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fidelity.errors import InputError
-from fidelity.hdf5 import atomic_hdf5, reading
-from fidelity.masks import RLE
+from fidelity.base.errors import InputError
+from fidelity.base.hdf5 import atomic_hdf5, reading
+from fidelity.masks.run_lengths import RLE
 
 SCHEMA = "fidelity-prepared-1"
 # Cases read or written at once: bounds memory, spares HDF5 calls.

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from fidelity.errors import InputError
-from fidelity.files import content_hash, read_json, write_text
+from fidelity.base.errors import InputError
+from fidelity.base.files import content_hash, read_json, write_text
 
 
 def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str | Path) -> None:

@@ -3,19 +3,19 @@
 import importlib
 from types import ModuleType
 
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 
 # Source → module that offers `find_cases`, `tables` and `same_size`. The phantom is written
 # in COVID-QU-Ex' layout and read by the same code as the real data.
 READERS = {
-    "phantom": "fidelity.datasets.covid_qu_ex",
-    "covid_qu_ex": "fidelity.datasets.covid_qu_ex",
-    "table": "fidelity.datasets.table",
-    "chexlocalize": "fidelity.datasets.chexlocalize",
+    "phantom": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
+    "covid_qu_ex": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
+    "table": "fidelity.datasets.sources.table.table",
+    "chexlocalize": "fidelity.datasets.sources.chexpert.chexlocalize",
 }
 # Source → module that offers `generate(root, settings, seed)`, for sources made here.
-GENERATORS = {"phantom": "fidelity.datasets.phantom"}
+GENERATORS = {"phantom": "fidelity.datasets.sources.phantom.phantom"}
 
 
 def reader(source: str) -> ModuleType:

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import SPLITS, Case, write_cases
-from fidelity.errors import InputError
 
 
 def shard_of(case: str, count: int) -> int:

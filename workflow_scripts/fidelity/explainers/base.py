@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fidelity.maps import SaliencyMap
-from fidelity.seeding import seed_for
+from fidelity.base.seeding import seed_for
+from fidelity.maps.saliency_map import SaliencyMap
 
 if TYPE_CHECKING:
     from fidelity.classifiers.model import Classifier

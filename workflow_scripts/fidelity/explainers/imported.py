@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.prepared import Box
-from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.imported.formats import has_mask, read
-from fidelity.imported.locate import format_of, location
-from fidelity.maps import SaliencyMap, raw_map
-from fidelity.masks import at_size
+from fidelity.maps.imported_files import has_mask, read
+from fidelity.maps.imported_paths import format_of, location
+from fidelity.maps.saliency_map import SaliencyMap, raw_map
+from fidelity.masks.run_lengths import at_size
 
 
 def has_answer(task: Task, settings: Mapping[str, Any]) -> bool:

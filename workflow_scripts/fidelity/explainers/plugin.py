@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from fidelity.base.plugins import load_plugin_function
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.maps import SaliencyMap
-from fidelity.plugins import load_plugin_function
+from fidelity.maps.saliency_map import SaliencyMap
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

@@ -86,7 +86,7 @@ RULES_UNSUPPORTED = (rf"torchscript|(?:timm:)?(?:{_NO_RELU}|{_PRODUCTS})[\w.]*",
 
 METHODS: dict[str, Method] = {
     "lime": Method(
-        "explainers.lime",
+        "explainers.lime.lime",
         "LIME",
         "perturbation",
         "Ribeiro, Singh & Guestrin 2016, package lime",
@@ -94,7 +94,7 @@ METHODS: dict[str, Method] = {
         case_by_case=True,
     ),
     "gradcam": Method(
-        "explainers.cam", "Grad-CAM", "cam", "Selvaraju et al. 2017, package pytorch-grad-cam"
+        "explainers.cam.cam", "Grad-CAM", "cam", "Selvaraju et al. 2017, package pytorch-grad-cam"
     ),
     "gradient": Method(
         "explainers.gradients.vanilla",
@@ -160,48 +160,51 @@ METHODS: dict[str, Method] = {
         own_backward=True,
     ),
     "gradcam_plus_plus": Method(
-        "explainers.cam", "Grad-CAM++", "cam", "Chattopadhyay et al. 2018, package pytorch-grad-cam"
+        "explainers.cam.cam",
+        "Grad-CAM++",
+        "cam",
+        "Chattopadhyay et al. 2018, package pytorch-grad-cam",
     ),
     "xgradcam": Method(
-        "explainers.cam", "XGrad-CAM", "cam", "Fu et al. 2020, package pytorch-grad-cam"
+        "explainers.cam.cam", "XGrad-CAM", "cam", "Fu et al. 2020, package pytorch-grad-cam"
     ),
     "hirescam": Method(
-        "explainers.cam", "HiResCAM", "cam", "Draelos & Carin 2020, package pytorch-grad-cam"
+        "explainers.cam.cam", "HiResCAM", "cam", "Draelos & Carin 2020, package pytorch-grad-cam"
     ),
     "layercam": Method(
-        "explainers.cam", "LayerCAM", "cam", "Jiang et al. 2021, package pytorch-grad-cam"
+        "explainers.cam.cam", "LayerCAM", "cam", "Jiang et al. 2021, package pytorch-grad-cam"
     ),
     "eigencam": Method(
-        "explainers.cam",
+        "explainers.cam.cam",
         "Eigen-CAM",
         "cam",
         "Muhammad & Yeasin 2020, package pytorch-grad-cam (no class, no gradients)",
     ),
     "eigengradcam": Method(
-        "explainers.cam",
+        "explainers.cam.cam",
         "EigenGrad-CAM",
         "cam",
         "Eigen-CAM of gradient × activation, package pytorch-grad-cam",
     ),
     "finercam": Method(
-        "explainers.cam", "Finer-CAM", "cam", "Zhang et al. 2025, as package pytorch-grad-cam"
+        "explainers.cam.cam", "Finer-CAM", "cam", "Zhang et al. 2025, as package pytorch-grad-cam"
     ),
     "scorecam": Method(
-        "explainers.score_cam",
+        "explainers.cam.score_cam",
         "Score-CAM",
         "cam",
         "Wang et al. 2020, as package pytorch-grad-cam (perturbs the input, no gradients)",
         case_by_case=True,
     ),
     "ablationcam": Method(
-        "explainers.ablation_cam",
+        "explainers.cam.ablation_cam",
         "Ablation-CAM",
         "cam",
         "Desai & Ramaswamy 2020, as package pytorch-grad-cam (perturbs a layer, no gradients)",
         case_by_case=True,
     ),
     "fullgrad": Method(
-        "explainers.fullgrad",
+        "explainers.gradients.fullgrad",
         "FullGrad",
         "cam",
         "Srinivas & Fleuret 2019, as package pytorch-grad-cam (gradients of all layers)",

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fidelity.base.errors import InputError
+from fidelity.base.files import content_hash
+from fidelity.base.progress import Progress
 from fidelity.datasets.prepared import PreparedShard
-from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.explainers.partial import PartialStore
 from fidelity.explainers.registry import is_case_by_case, method_of
-from fidelity.files import content_hash
-from fidelity.maps import MapRecord, write_maps
-from fidelity.progress import Progress
+from fidelity.explainers.unfinished_shards import PartialStore
+from fidelity.maps.saliency_map import MapRecord, write_maps
 
 if TYPE_CHECKING:  # null baselines do without torch and its four seconds
     from fidelity.classifiers.model import Classifier

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 
 def rgb_image(image: np.ndarray) -> np.ndarray:

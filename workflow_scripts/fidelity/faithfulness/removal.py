@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 
-from fidelity.ties import places
+from fidelity.metrics.ties import places
 
 Fill = Literal["black", "mean", "blur"]
 # As a share of the image's side: wide enough that no lesion stays visible (RISE: 11 of 224 px).

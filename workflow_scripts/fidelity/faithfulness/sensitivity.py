@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from fidelity.cohort import order_of
-from fidelity.explainers.again import attributions, with_image
+from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Explain, Task
-from fidelity.maps import raw_map
-from fidelity.seeding import seed_for
+from fidelity.explainers.rerun import attributions, with_image
+from fidelity.maps.case_maps import order_of
+from fidelity.maps.saliency_map import raw_map
 
 SENSITIVITY = ["case", "patient", "split", "class", "sensitivity_max"]
 LEVELS = 255

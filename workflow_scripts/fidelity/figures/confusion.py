@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fidelity.analysis.localization import keep_test_split
 from fidelity.figures import style
-from fidelity.summary import keep_test_split
 
 
 def draw(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:

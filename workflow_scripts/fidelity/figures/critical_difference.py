@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fidelity.analysis.localization import ALL_CLASSES, keep_test_split
 from fidelity.figures import style
-from fidelity.summary import ALL_CLASSES, keep_test_split
 
 # Inches: rows of names, bars of explainers that are not told apart, what stands above the ranks.
 ROW, BAR, HEAD = 0.19, 0.085, 0.62

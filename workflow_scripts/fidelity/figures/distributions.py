@@ -8,9 +8,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fidelity.analysis.localization import keep_test_split
+from fidelity.base.seeding import seed_for
 from fidelity.figures import style
-from fidelity.seeding import seed_for
-from fidelity.summary import keep_test_split
 
 
 def draw(

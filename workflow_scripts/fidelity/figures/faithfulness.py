@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.figures import style
 from fidelity.metrics.registry import title_of
-from fidelity.summary import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 
 COLUMNS = 3
 

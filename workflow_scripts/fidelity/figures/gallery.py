@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
+from fidelity.analysis.localization import keep_test_split
 from fidelity.figures import style
-from fidelity.maps import Box, SaliencyMap, Sign, render
-from fidelity.summary import keep_test_split
+from fidelity.maps.saliency_map import Box, SaliencyMap, Sign, render
 
 HEAT = "inferno"
 REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"

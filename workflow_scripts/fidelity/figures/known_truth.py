@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fidelity.figures import style
-from fidelity.known_truth.truths import TRUTHS
+from fidelity.known_truth.two_truths import TRUTHS
 
 # Filled for what is right, hollow for what is not: told apart without colour as well.
 LOOKS = {

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from fidelity.analysis.localization import keep_test_split
 from fidelity.figures import style
 from fidelity.statistics import bootstrap_means
-from fidelity.summary import keep_test_split
 
 PER_ROW = 4
 # Fewest cases behind a mean, and most bins.

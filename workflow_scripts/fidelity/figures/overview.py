@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.figures import style
 from fidelity.metrics.registry import title_of
-from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 
 BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fidelity.analysis.localization import keep_test_split
 from fidelity.figures import style
-from fidelity.summary import keep_test_split
 
 TITLES = {
     "spearman": "Rank correlation",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fidelity.errors import InputError
-from fidelity.files import read_parquet
+from fidelity.base.errors import InputError
+from fidelity.base.files import read_parquet
 from fidelity.metrics.registry import METRICS
 
 

@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen befor
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.legend import Legend  # noqa: E402
 
-from fidelity.files import atomic_path  # noqa: E402
+from fidelity.base.files import atomic_path  # noqa: E402
 
 # Okabe & Ito 2008, "Color Universal Design"; yellow last: weak on white.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442"]

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.metrics.empty import WORDS, EmptyPolicy, Word
 from fidelity.metrics.surface import Percentile
-from fidelity.near import suggestion
 
 Surface = Literal["pixels", "contour"]
 

@@ -2,13 +2,13 @@
 
 import math
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.metrics import metric as of_pair
 from fidelity.metrics import overlap
 from fidelity.metrics.conventions import Protocol
+from fidelity.metrics.map_registry import RANKING, RankingMetric
 from fidelity.metrics.metric import Metric, of_counts, of_distances, where_predicted, with_policy
-from fidelity.metrics.ranking_registry import RANKING, RankingMetric
-from fidelity.near import suggestion
 
 _SHARE = (0.0, 1.0)
 _SHARES = [

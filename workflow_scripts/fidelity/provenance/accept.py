@@ -23,9 +23,9 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
-from fidelity.errors import InputError
-from fidelity.files import write_text
-from fidelity.provenance import made_of
+from fidelity.base.errors import InputError
+from fidelity.base.files import write_text
+from fidelity.provenance import result_origins
 from fidelity.provenance.page import to_page
 from fidelity.provenance.records import Records, write_listings
 
@@ -75,7 +75,9 @@ def accept(
             for path, (rule, old, new) in changed.items():
                 before[path] = records.read(path)
                 records.write(path, {**before[path], "params": new})
-                found[path] = Accepted(rule, path, made_of.digest(made_of.split(old)[1]))
+                found[path] = Accepted(
+                    rule, path, result_origins.digest(result_origins.split(old)[1])
+                )
     except BaseException:
         for path, record in before.items():
             records.write(path, record)
@@ -131,7 +133,7 @@ def _changed(workflow: Any, records: Records) -> dict[str, tuple[str, list[str],
             old, new = record["params"], store._params(job)
             if set(old) == set(new):
                 continue
-            if made_of.split(old)[0] != made_of.split(new)[0]:
+            if result_origins.split(old)[0] != result_origins.split(new)[0]:
                 problems.append(f"{path} was made with other settings or files")
             else:
                 found[path] = (job.rule.name, old, new)
@@ -165,10 +167,12 @@ def _note_in_provenance(dataset: str, records: Records) -> None:
     if not path.is_file():
         return
     found = json.loads(path.read_text(encoding="utf-8"))
-    found["accepted"] = made_of.accepted_in(made_of.read(made_of.listing_of(dataset)))
+    found["accepted"] = result_origins.accepted_in(
+        result_origins.read(result_origins.listing_of(dataset))
+    )
     write_text(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(path.with_suffix(".html"), to_page(found))
     for written in (path, path.with_suffix(".html")):
         record = records.read(str(written))
         if record:
-            records.write(str(written), {**record, "endtime": made_of.made_at(written)})
+            records.write(str(written), {**record, "endtime": result_origins.made_at(written)})

@@ -5,8 +5,8 @@ from typing import Any
 
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
-from fidelity.tables.formats import to_html
 from fidelity.tables.layout import ABSENT, Table
+from fidelity.tables.writers import to_html
 
 STEP_HEADER = [
     "Step",

@@ -15,10 +15,10 @@ from typing import Any
 
 from snakemake.persistence.file import FilePersistence
 
-from fidelity.errors import InputError
-from fidelity.files import write_text
-from fidelity.provenance import made_of
-from fidelity.provenance.made_of import Places, listing_of, made_at
+from fidelity.base.errors import InputError
+from fidelity.base.files import write_text
+from fidelity.provenance import result_origins
+from fidelity.provenance.result_origins import Places, listing_of, made_at
 
 # Archives and file systems that keep whole seconds, or two, are no change.
 TOLERANCE = 2.1
@@ -108,14 +108,14 @@ def write_listings(
             # A full disk has been reported; the mark of the run stays.
             with suppress(OSError, InputError):
                 listing.parent.mkdir(parents=True, exist_ok=True)
-                write_text(listing, made_of.to_json(found, {**accepted, **before}, places))
+                write_text(listing, result_origins.to_json(found, {**accepted, **before}, places))
                 _remember(records, dataset)
                 running_mark(dataset).unlink(missing_ok=True)
 
 
 def _accepted_before(dataset: str, found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Carry over what was accepted and has not been computed since."""
-    before = (made_of.read(listing_of(dataset)) or {"results": {}})["results"]
+    before = (result_origins.read(listing_of(dataset)) or {"results": {}})["results"]
     return {
         path: before[path]["computed_by"]
         for path, record in found.items()
@@ -142,7 +142,7 @@ def take_over(
     Raises:
         InputError: the results of a data set have no record at all.
     """
-    if made_of.RESTORED.exists():
+    if result_origins.RESTORED.exists():
         return []
     records, notes = Records(), []
     for dataset in [*raw, SUMMARY]:
@@ -182,7 +182,7 @@ def take_over(
 
 def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[str]]:
     """Store the records of a listing; give their number and the results that it does not fit."""
-    listing = made_of.read(listing_of(dataset))
+    listing = result_origins.read(listing_of(dataset))
     if listing is None:
         raise InputError(
             "cannot be read, so it is not known what made the results beside it",
@@ -202,10 +202,10 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
                 remedy="Copy them again with their times: cp -a, or rsync -a",
             )
         for path, entry in entries.items():
-            if made_of.size_of(path) == entry["size"]:
-                made_of.set_made_at(path, entry["made"])
+            if result_origins.size_of(path) == entry["size"]:
+                result_origins.set_made_at(path, entry["made"])
     taken, unknown = 0, []
-    for path, record in made_of.records_in({**listing, "results": entries}, places).items():
+    for path, record in result_origins.records_in({**listing, "results": entries}, places).items():
         own = records.read(path)
         if _same_time(path, record["endtime"]):
             # To the last digit, or a job whose input it is would be due.

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.counting import beside
-from fidelity.errors import InputError
+from fidelity.base.counting import beside
+from fidelity.base.errors import InputError
 
 BENCHMARKS, LOGS = Path("results/benchmarks"), Path("results/logs")
 # Fields of a step that may differ between two runs of one study.
@@ -100,7 +100,7 @@ def _account(file: Path, folder: Path) -> dict[str, Any]:
         "forward": counts.get("forward", 0),
         "backward": counts.get("backward", 0),
         "device": counts.get("device", ""),
-        # Of results that were taken back (`fidelity.kept`): what computing them took.
+        # Of results that were taken back (`fidelity.base.kept_results`): what computing them took.
         **counts.get("took", {}),
     }
 

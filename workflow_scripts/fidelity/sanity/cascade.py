@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from fidelity.base.errors import InputError
+from fidelity.base.seeding import seed_for
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.randomised import (
     draw_weights,
@@ -18,8 +20,6 @@ from fidelity.classifiers.randomised import (
     noise,
     weights_digest,
 )
-from fidelity.errors import InputError
-from fidelity.seeding import seed_for
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Imports nothing heavy: Snakemake runs this each time it parses, on a cluster onc
 import copy
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 from fidelity.settings.checks import SUPERPIXEL_DEFAULTS, check_meaning
 from fidelity.settings.families import fill_families
 from fidelity.settings.files import check_files as _check_files

@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from fidelity.classifiers.weights_header import RESCALING
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.classifiers.weights.header import RESCALING
 from fidelity.datasets.label_names import is_reserved, reserved_error
-from fidelity.datasets.mask_values import BACKGROUND, FOREGROUND, LUNG, mask_values_of
-from fidelity.errors import InputError
-from fidelity.explainers.lime_designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
+from fidelity.datasets.mask_files.mask_values import (
+    BACKGROUND,
+    FOREGROUND,
+    LUNG,
+    mask_values_of,
+)
+from fidelity.explainers.lime.designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import inside_lung, method_of, refusal
-from fidelity.imported.locate import check_entry
-from fidelity.near import suggestion
+from fidelity.maps.imported_paths import check_entry
 from fidelity.settings.chexpert import check_chexpert
 from fidelity.settings.known_truth import check_known_truth
 from fidelity.settings.occlusion import check_occlusion

@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from fidelity.datasets.chexpert_names import ALIASES, OBSERVATIONS, PATHOLOGIES, canonical
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.sources.chexpert.observation_names import (
+    ALIASES,
+    OBSERVATIONS,
+    PATHOLOGIES,
+    canonical,
+)
 from fidelity.explainers.registry import method_of
-from fidelity.near import suggestion
 
 
 def check_chexpert(key: str, config: dict[str, Any], source: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 
 def run(main: Callable[..., object], description: str | None, *, targets: bool = False) -> None:

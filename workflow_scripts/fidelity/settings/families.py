@@ -4,11 +4,10 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.base.plugins import PREFIX, stated_family
+from fidelity.base.suggestions import suggestion
 from fidelity.explainers.registry import FAMILY_ORDER, PLUGIN
-from fidelity.near import suggestion
-from fidelity.plugin_family import stated_family
-from fidelity.plugins import PREFIX
 from fidelity.settings.queries import all_explainers
 
 

@@ -4,13 +4,13 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.datasets.cases import SECOND_PREFIX
-from fidelity.datasets.chexpert_layout import find_layout
-from fidelity.datasets.table import columns_of
-from fidelity.errors import InputError
+from fidelity.datasets.sources.chexpert.folder_layout import find_layout
+from fidelity.datasets.sources.table.table import columns_of
 from fidelity.explainers.registry import method_of
-from fidelity.imported.locate import for_dataset, has_files, pattern_of, root_of
-from fidelity.near import suggestion
+from fidelity.maps.imported_paths import for_dataset, has_files, pattern_of, root_of
 from fidelity.settings.origin import check_archive
 from fidelity.settings.queries import all_explainers, data_origin, data_root
 

@@ -4,8 +4,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.settings.layers import SWEEP, parts_of
 
 

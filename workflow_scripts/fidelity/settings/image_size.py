@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from fidelity.classifiers.weights_header import fixed_size, trained_size
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.classifiers.weights.header import fixed_size, trained_size
 
 USUAL = 224
 

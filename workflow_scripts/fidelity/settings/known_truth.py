@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.settings.queries import target_of
 
 

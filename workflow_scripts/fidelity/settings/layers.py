@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 # The quarters that `fidelity.classifiers.cam_layers` resolves in the job (a test compares them).
 DEPTHS = 4

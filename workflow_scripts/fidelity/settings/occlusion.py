@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 
 def check_occlusion(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 
 def check_origin(key: str, settings: dict[str, Any], source: str) -> None:

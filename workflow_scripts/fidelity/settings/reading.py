@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from fidelity import settings
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fidelity.errors import InputError
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.explainers.registry import method_of
-from fidelity.near import suggestion
 
 
 def checkable(config: dict[str, Any]) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.settings.quotes import lacks_quotes, quoted, read_as
 from fidelity.settings.validator import jsonschema
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 from fidelity.datasets.registry import reader
-from fidelity.errors import InputError
-from fidelity.near import suggestion
 from fidelity.settings.queries import sees_reference
 from fidelity.settings.schema import schema
 

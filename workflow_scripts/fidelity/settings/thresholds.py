@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from fidelity.datasets.chexpert_names import canonical
-from fidelity.errors import InputError
-from fidelity.near import suggestion
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.sources.chexpert.observation_names import canonical
 from fidelity.settings.queries import rules_of
 
 

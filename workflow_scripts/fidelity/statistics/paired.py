@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from fidelity.seeding import seed_for
+from fidelity.base.seeding import seed_for
 from fidelity.statistics.resampling import resampling_weights
 
 # Columns (and rows of signs) per matrix product: bounds memory at some 100 MB.

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fidelity.seeding import seed_for
+from fidelity.base.seeding import seed_for
 
 # Rows of resampling weights turned to float at a time: bounds memory at some 32 MB.
 CHUNK_VALUES = 4_000_000

@@ -1,10 +1,9 @@
 """Formatted tables of a study. A table is laid out once as text and written in three formats."""
 
-from fidelity.formulas import escape_formulas
-from fidelity.tables.cases import cases_table
+from fidelity.base.formulas import escape_formulas
+from fidelity.tables.case_counts import cases_table
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
-from fidelity.tables.formats import to_html, to_latex, to_markdown
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
 from fidelity.tables.layout import (
     CLASSIFICATION_NUMBERS,
@@ -19,6 +18,7 @@ from fidelity.tables.layout import (
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
 from fidelity.tables.quality import with_chance_notes
+from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 __all__ = [
     "CLASSIFICATION_NUMBERS",

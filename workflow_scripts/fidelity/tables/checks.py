@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
-from fidelity.summary import keep_test_split, pooled_classes
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import (
     ABSENT,

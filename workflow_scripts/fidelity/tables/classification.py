@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.summary import keep_test_split
+from fidelity.analysis.localization import keep_test_split
 from fidelity.tables.layout import ABSENT, Table, with_interval
 
 CLASSIFICATION_TITLES = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.localization import pooled_classes
 from fidelity.faithfulness.registry import METRICS
-from fidelity.summary import pooled_classes
 from fidelity.tables.layout import ABSENT, NOT_EXPLAINING, Table, classifier_title, number
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]

@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.strata import LEVELS
-from fidelity.summary import DEFAULT_PROTOCOL, NO_BINARIZATION, keep_test_split, unit_of
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_BINARIZATION,
+    keep_test_split,
+    unit_of,
+)
+from fidelity.analysis.strata import LEVELS
 from fidelity.tables.layout import (
     ABSENT,
     NOT_EXPLAINING,

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fidelity.errors import InputError
-from fidelity.files import AGAIN, read_csv
-from fidelity.formulas import restore_formulas
+from fidelity.analysis.localization import LOCALIZATION, NO_CLASSIFIER, sees_reference
+from fidelity.base.errors import InputError
+from fidelity.base.files import AGAIN, read_csv
+from fidelity.base.formulas import restore_formulas
 from fidelity.metrics.registry import METRICS
-from fidelity.summary import LOCALIZATION, NO_CLASSIFIER, sees_reference
 
 # From its first count on, the contract's columns are numbers.
 LOCALIZATION_NUMBERS = LOCALIZATION[LOCALIZATION.index("n") :]

@@ -5,14 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.metrics.registry import METRICS
-from fidelity.summary import (
+from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
     ON_EMPTY_REFERENCES,
     PROTOCOLS,
     keep_test_split,
 )
+from fidelity.metrics.registry import METRICS
 from fidelity.tables.layout import (
     ABSENT,
     Table,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from fidelity.chance import Quality
+from fidelity.analysis.chance import Quality
 from fidelity.tables.layout import Table, with_interval
 from fidelity.verdict.chance_words import question, withheld
 

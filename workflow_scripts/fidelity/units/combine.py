@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.registry import GENERATORS
-from fidelity.errors import InputError
 from fidelity.explainers.registry import method_of
 from fidelity.settings import expand_classifiers
 from fidelity.settings.schema import resolve, schema
-from fidelity.units.analysis import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
+from fidelity.units.workflow_rules import NONE
 
 SHOWN = 8  # differences in an error message
 # Entries of `shared` that the config has elsewhere.

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.errors import InputError
-from fidelity.files import (
+from fidelity.base.errors import InputError
+from fidelity.base.files import (
     atomic_path,
     read_csv,
     read_json,
@@ -23,7 +23,7 @@ from fidelity.files import (
     write_parquet,
     write_text,
 )
-from fidelity.units.tables import RESTORE, pack, unpack
+from fidelity.units.packing import RESTORE, pack, unpack
 
 FORMAT = 1
 INDEX = "unit.json"

@@ -2,7 +2,7 @@
 
 import math
 
-from fidelity.chance import Measure, Quality
+from fidelity.analysis.chance import Measure, Quality
 from fidelity.verdict.wording import counted
 
 TITLES = {

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fidelity.chance import Quality
-from fidelity.summary import NO_CLASSIFIER
+from fidelity.analysis.chance import Quality
+from fidelity.analysis.localization import NO_CLASSIFIER
 from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.model import Sentence
+from fidelity.verdict.structure import Sentence
 
 # A classifier above chance, but below this macro AUC, is weak: its explanations are read with care.
 # An AUC, since its chance is .5 for any number of classes.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.chance import Quality, qualities
-from fidelity.summary import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
-from fidelity.verdict.comparison import Comparison, read_rows
+from fidelity.analysis.chance import Quality, qualities
+from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
+from fidelity.verdict.compared_pair import Comparison, read_rows
 
 REAL_FAMILIES = ("perturbation", "cam", "gradient", "imported")
 

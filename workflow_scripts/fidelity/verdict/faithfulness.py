@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 
+from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.faithfulness.registry import METRICS
-from fidelity.summary import ALL_CLASSES
 from fidelity.verdict.caveats import primary_means
-from fidelity.verdict.comparison import Comparison, cannot_show, numbers, pair_by_metrics
+from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.model import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 from fidelity.verdict.wording import counted, listed
 
 QUESTION = "Does the classifier use what the maps show?"

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 
 from fidelity.metrics.registry import title_of
-from fidelity.verdict.comparison import Comparison
+from fidelity.verdict.compared_pair import Comparison
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.model import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 from fidelity.verdict.wording import counted, listed
 
 # Longer lists are cut in the text; verdict.json has them whole.

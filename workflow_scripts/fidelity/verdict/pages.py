@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fidelity.verdict.model import Chapter, Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Chapter, Group, Outcome, Section, Sentence
 
 SCHEMA = "fidelity-verdict-1"
 # A sign beside the colour: readable in print and for colour-blind readers.

@@ -7,7 +7,7 @@ import numpy as np
 
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_gradient_magnitude
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

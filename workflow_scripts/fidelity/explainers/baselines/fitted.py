@@ -9,9 +9,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
-from fidelity.errors import InputError
-from fidelity.files import atomic_path
 
 SCHEMA = "fidelity-fitted-1"
 

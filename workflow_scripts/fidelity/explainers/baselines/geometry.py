@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from fidelity.datasets.prepared import Box, PreparedCase
-from fidelity.maps import SaliencyMap
-from fidelity.masks import decode
+from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.masks.run_lengths import decode
 
 
 def native_lung(case: PreparedCase) -> np.ndarray:

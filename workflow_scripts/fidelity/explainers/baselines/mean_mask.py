@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fidelity.datasets.left_out import FEWEST, MAX_UNUSABLE
+from fidelity.base.errors import InputError
+from fidelity.datasets.indexing.left_out import FEWEST, MAX_UNUSABLE
 from fidelity.datasets.prepared import Box, PreparedCase
-from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.baselines.fitted import (
     annotated_cases,
@@ -19,8 +19,8 @@ from fidelity.explainers.baselines.fitted import (
     write_fitted,
 )
 from fidelity.explainers.baselines.geometry import bounds, from_grid, native_lung, to_grid
-from fidelity.maps import SaliencyMap
-from fidelity.masks import decode
+from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.masks.run_lengths import decode
 
 GRID = 256
 

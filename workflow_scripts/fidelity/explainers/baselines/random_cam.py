@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.superpixels import rgb_image, segment
-from fidelity.maps import SaliencyMap
-from fidelity.seeding import seed_for
+from fidelity.maps.saliency_map import SaliencyMap
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

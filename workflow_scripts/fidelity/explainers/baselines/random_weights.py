@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Any
 
+from fidelity.base.errors import InputError
+from fidelity.base.seeding import seed_for
 from fidelity.classifiers.randomised import randomised, weights_digest
-from fidelity.errors import InputError
 from fidelity.explainers.base import Context, Explain
 from fidelity.explainers.registry import method_of
-from fidelity.seeding import seed_for
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

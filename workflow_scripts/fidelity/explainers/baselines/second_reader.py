@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.baselines.geometry import shown
-from fidelity.masks import decode
+from fidelity.masks.run_lengths import decode
 
 
 def has_answer(task: Task, settings: dict[str, Any]) -> bool:

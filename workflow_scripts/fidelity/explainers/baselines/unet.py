@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fidelity.compute import configure
-from fidelity.epochs import EpochStore
+from fidelity.base.compute import configure
+from fidelity.base.training_state import EpochStore
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.baselines.fitted import (
     annotated_cases,
@@ -16,9 +16,9 @@ from fidelity.explainers.baselines.fitted import (
     read_fitted,
     write_fitted,
 )
-from fidelity.frames import reference_in_frame
-from fidelity.maps import SaliencyMap
-from fidelity.segmentation import Examples, Segmenter, train_network
+from fidelity.maps.pixel_frames import reference_in_frame
+from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.segmentation.unet import Examples, Segmenter, train_network
 
 
 def fit(

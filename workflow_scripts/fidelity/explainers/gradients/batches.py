@@ -10,9 +10,9 @@ import torch
 
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Explain, Explanation, Task
-from fidelity.explainers.layer_reader import frozen
+from fidelity.explainers.cam.layer_reader import frozen
 from fidelity.explainers.padding import padded
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 
 @dataclass(frozen=True)

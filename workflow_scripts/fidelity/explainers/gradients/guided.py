@@ -6,16 +6,16 @@ from typing import Any
 import torch
 from captum.attr import GuidedBackprop
 
-from fidelity.classifiers.cam_layers import CamLayer, find_cam_layer
+from fidelity.classifiers.cam_layers.choose import CamLayer, find_cam_layer
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Explain
+from fidelity.explainers.cam.layer_reader import LayerReader
 from fidelity.explainers.gradients.batches import (
     Attributions,
     Batch,
     explainer,
 )
 from fidelity.explainers.gradients.operations import with_known_operations
-from fidelity.explainers.layer_reader import LayerReader
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:

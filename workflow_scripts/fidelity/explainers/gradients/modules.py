@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.overrides import TorchFunctionMode
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
 
 RELU_FUNCTIONS = {F.relu, torch.relu, torch.relu_}
 RELU_METHODS = {"relu", "relu_"}

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.errors import InputError
 from fidelity.explainers.gradients.modules import REMEDY, with_own_modules
 
 # Linear in their input, or moving values about.

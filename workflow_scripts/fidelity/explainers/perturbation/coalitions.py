@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Context
-from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation.forward import classify_all
 from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
 from fidelity.explainers.superpixels import rgb_image, segment
-from fidelity.seeding import seed_for
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase

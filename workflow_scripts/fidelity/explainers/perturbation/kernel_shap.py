@@ -9,7 +9,7 @@ from fidelity.explainers.base import Context, Explain, Explanation
 from fidelity.explainers.perturbation import shapley
 from fidelity.explainers.perturbation.coalitions import Game
 from fidelity.explainers.perturbation.forward import per_case
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase

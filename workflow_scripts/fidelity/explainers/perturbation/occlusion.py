@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from fidelity.explainers.base import Context, Explain, Explanation
-from fidelity.explainers.lime_hide import hidden_image
+from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation.forward import classify_all, per_case
 from fidelity.explainers.perturbation.hiding import unit_image
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase

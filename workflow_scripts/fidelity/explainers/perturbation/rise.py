@@ -10,7 +10,7 @@ from fidelity.explainers.base import Context, Explain, Explanation
 from fidelity.explainers.perturbation.forward import chunks, classify, per_case
 from fidelity.explainers.perturbation.hiding import unit_image
 from fidelity.explainers.perturbation.rise_masks import Masks, draw
-from fidelity.maps import SaliencyMap
+from fidelity.maps.saliency_map import SaliencyMap
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase

@@ -1,0 +1,184 @@
+"""The scores that are compared with each other: several explainers on the same cases, aligned."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import (
+    NO_CLASSIFIER,
+    class_groups,
+    localization_values,
+    measured,
+    metric_names,
+    sees_reference,
+)
+from fidelity.base.errors import InputError
+
+MISSING_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Block:
+    """Explainers of one data set, split, binarization, protocol, classifier and class.
+
+    Attributes:
+        head: these six by name.
+        metrics: names of the values' columns.
+        values: explainer → (cases, metrics), nan where the case is absent or undefined; the cases
+            are the same for all, sorted by unit.
+        present: explainer → (cases,) whether it has the case.
+        starts: (units,) index of each unit's first case.
+        unit: `patient` or `image`: what a unit is.
+    """
+
+    head: dict[str, str]
+    metrics: list[str]
+    values: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
+    starts: np.ndarray
+    unit: str
+
+    def unit_means(self, values: np.ndarray) -> np.ndarray:
+        """Average cases within units: (cases, metrics) to (units, metrics), nan skipped."""
+        defined = ~np.isnan(values)
+        sums = np.add.reduceat(np.where(defined, values, 0.0), self.starts, axis=0)
+        counts = np.add.reduceat(defined.astype(float), self.starts, axis=0)
+        with np.errstate(invalid="ignore"):
+            return sums / counts
+
+
+def blocks(
+    scores: pd.DataFrame, statistics: Mapping[str, Any], *, sees_reference_too: bool = False
+) -> Iterator[Block]:
+    """Go through the scores block by block.
+
+    Explainers that need no classifier take part in the blocks of every classifier.
+
+    Args:
+        scores: as `load_scores` returns it.
+        statistics: `cluster`, `primary`, and `compared` (metrics; absent: all there are).
+        sees_reference_too: whether to keep metrics that use the reference.
+
+    Yields:
+        The blocks, empty ones left out.
+
+    Raises:
+        InputError: a case is listed twice.
+    """
+    for (dataset, *_), of_dataset in scores.groupby(["dataset"], sort=False):
+        groups = class_groups(of_dataset)
+        asked = compared_metrics(metric_names(of_dataset), statistics)
+        if not sees_reference_too:
+            asked = [name for name in asked if not sees_reference(name)]
+        classifiers = [
+            name for name in of_dataset["classifier"].unique() if name != NO_CLASSIFIER
+        ] or [NO_CLASSIFIER]
+        units = {
+            split: unit_of_analysis(part, statistics["cluster"])
+            for split, part in of_dataset.groupby("split")
+        }
+        keys = ["split", "binarization", "protocol"]
+        for key, group in of_dataset.groupby(keys, sort=False):
+            metrics = measured(group, asked)
+            if not metrics:
+                continue
+            for classifier in classifiers:
+                joined = group[group["classifier"].isin([classifier, NO_CLASSIFIER])]
+                for name, members in groups.items():
+                    part = joined[joined["class"].isin(members)]
+                    head = {"dataset": dataset, **dict(zip(keys, key, strict=True))}
+                    head |= {"classifier": classifier, "class": name}
+                    if len(part):
+                        yield align(
+                            part,
+                            head,
+                            metrics,
+                            localization_values(part, metrics),
+                            statistics["cluster"],
+                            units[key[0]],
+                        )
+
+
+def compared_metrics(names: Sequence[str], statistics: Mapping[str, Any]) -> list[str]:
+    """Keep the metrics that are compared, the primary one always among them."""
+    asked = statistics.get("compared")
+    if asked is None:
+        return list(names)
+    return [name for name in names if name in {*asked, statistics["primary"]}]
+
+
+def unit_of_analysis(scores: pd.DataFrame, cluster: str) -> str:
+    """Say what is resampled and tested: `patient`, or `image` where that comes to the same.
+
+    Args:
+        scores: rows of one data set and split.
+        cluster: the setting, `patient` or `case`.
+
+    Returns:
+        `image` if cases are the clusters, or no patient has two of them (as where the data set
+        does not know its patients, and each image stands for one).
+    """
+    if cluster != "patient":
+        return "image"
+    cases = scores[["patient", "case"]].drop_duplicates()
+    return "patient" if cases["patient"].duplicated().any() else "image"
+
+
+def check_overlap(a: str, b: str, in_a: np.ndarray, in_b: np.ndarray) -> None:
+    """Raise InputError if over 1 % of the cases of one explainer are missing from the other."""
+    for name, other, here, there in ((a, b, in_a, in_b), (b, a, in_b, in_a)):
+        missing = int((here & ~there).sum())
+        if missing > MISSING_SHARE * int(here.sum()):
+            raise InputError(
+                f"{missing} of the {int(here.sum())} cases of explainer {name!r} "
+                f"are missing from {other!r}",
+                remedy="Explain both on the same cohort; at most 1 % may be missing",
+            )
+
+
+def align(
+    rows: pd.DataFrame,
+    head: dict[str, str],
+    metrics: list[str],
+    values: np.ndarray,
+    cluster: str,
+    unit: str,
+) -> Block:
+    """Put the values of several explainers side by side, case by case.
+
+    Args:
+        rows: with `explainer`, `case`, `class` and the cluster.
+        head: what the block is of.
+        metrics: names of the values' columns.
+        values: (rows, metrics), nan where undefined.
+        cluster: column of the units.
+        unit: `patient` or `image`.
+
+    Returns:
+        The block.
+
+    Raises:
+        InputError: a case is listed twice.
+    """
+    order = list(dict.fromkeys([cluster, "case", "class"]))
+    known = rows[order].drop_duplicates().sort_values(order, kind="stable")
+    cases = pd.MultiIndex.from_frame(known[["case", "class"]])
+    clusters = known[cluster].to_numpy(dtype=str)
+    starts = np.flatnonzero(np.r_[True, clusters[1:] != clusters[:-1]])
+    explainers = rows["explainer"].to_numpy(dtype=object)
+    aligned, present = {}, {}
+    for explainer in rows["explainer"].unique():
+        own = explainers == explainer
+        index = pd.MultiIndex.from_frame(rows.loc[own, ["case", "class"]])
+        if index.has_duplicates:
+            case = index[index.duplicated()][0]
+            raise InputError(f"the scores of {explainer!r} list {case[0]!r}, {case[1]!r} twice")
+        where = cases.get_indexer(index)
+        aligned[explainer] = np.full((len(cases), len(metrics)), np.nan)
+        aligned[explainer][where] = values[own]
+        present[explainer] = np.zeros(len(cases), dtype=bool)
+        present[explainer][where] = True
+    return Block(head, metrics, aligned, present, starts, unit)

@@ -1,0 +1,139 @@
+"""Means of faithfulness, and its rank correlation with localization: is what looks right used?"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from fidelity.analysis.checks.case_means import NUMBERS, case_means
+from fidelity.analysis.localization import class_groups_of
+from fidelity.faithfulness.registry import METRICS
+
+KEY = ["case", "class", "split"]
+CORRELATION = ["localization", "spearman", "p_value", "n_pairs"]
+GIVEN = "its maps are read, not computed: a changed image has none"
+FAITHFULNESS = [
+    "dataset",
+    "split",
+    "classifier",
+    "explainer",
+    "class",
+    "metric",
+    "direction",
+    *NUMBERS,
+    *CORRELATION,
+    "note",
+]
+# Fewer pairs say nothing of a correlation.
+SMALLEST = 4
+
+
+def join(
+    faithfulness: pd.DataFrame,
+    scores: pd.DataFrame,
+    primary: str,
+    sensitivity: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Put each case's localization beside its faithfulness.
+
+    Args:
+        faithfulness: as `cohort.measure_maps` returns it.
+        scores: scores.parquet or ranking.parquet of the same maps.
+        primary: the column to take; NaN where the reference is empty.
+        sensitivity: as `sensitivity.measure_sensitivity` returns it, of some of the cases.
+
+    Returns:
+        The first table with the columns `sensitivity_asked` (whether the case is one of those),
+        `sensitivity_max` and `primary` more.
+    """
+    if sensitivity is None:
+        sensitivity = pd.DataFrame(columns=[*KEY, "sensitivity_max"]).astype(
+            dict.fromkeys(KEY, "str")
+        )
+    measured = sensitivity[[*KEY, "sensitivity_max"]].astype({"sensitivity_max": "float64"})
+    faithfulness = faithfulness.merge(measured.assign(sensitivity_asked=True), on=KEY, how="left")
+    faithfulness["sensitivity_asked"] = faithfulness["sensitivity_asked"].eq(True)
+    wanted = scores[[*KEY, primary, "empty_reference"]].copy()
+    wanted.loc[wanted["empty_reference"].astype(bool), primary] = np.nan
+    return faithfulness.merge(wanted.drop(columns="empty_reference"), on=KEY, how="left")
+
+
+def summarize(
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
+    metrics: Sequence[str],
+    primary: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+    given: Collection[str] = (),
+) -> pd.DataFrame:
+    """Average over cases and correlate with localization.
+
+    Args:
+        parts: per classifier and explainer {dataset, classifier, explainer} and what `join` gives.
+        metrics: to summarize.
+        primary: the localization metric that is correlated.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+        given: explainers whose maps are read, which have no sensitivity: `note` says so.
+
+    Returns:
+        The table faithfulness.csv. `spearman` is Spearman's rank correlation over cases of the
+        metric, turned so that higher is better, with the localization metric; `p_value` is
+        scipy's, of no correlation, not adjusted and blind to patients. NaN where fewer than four
+        pairs are there or one of the two is constant. Sensitivity is over the cases it was asked
+        of.
+    """
+    rows = []
+    groups = class_groups_of(parts)
+    for head, table in parts:
+        for split, in_split in table.groupby("split", sort=True):
+            for cls, members in groups[head["dataset"]].items():
+                part = in_split[in_split["class"].isin(members)]
+                if part.empty:
+                    continue
+                for name in metrics:
+                    rows.append(
+                        {
+                            **head,
+                            "split": split,
+                            "class": cls,
+                            **_summary(part, name, primary, statistics, seed),
+                            "note": GIVEN if _has_none(name, head["explainer"], given) else "",
+                        }
+                    )
+    return pd.DataFrame(rows, columns=FAITHFULNESS)
+
+
+def _has_none(name: str, explainer: str, given: Collection[str]) -> bool:
+    return METRICS[name].by == "sensitivity" and explainer in given
+
+
+def _summary(
+    part: pd.DataFrame, name: str, primary: str, statistics: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    """Give the columns of one metric, from `metric` on."""
+    if METRICS[name].by == "sensitivity":
+        part = part[part["sensitivity_asked"]]
+    return {
+        "metric": name,
+        "direction": METRICS[name].direction,
+        **case_means(part, [name], statistics, seed)[name],
+        "localization": primary,
+        **_correlation(part, name, primary),
+    }
+
+
+def _correlation(part: pd.DataFrame, name: str, primary: str) -> dict[str, float]:
+    pairs = part[[name, primary]].dropna().to_numpy(dtype=float)
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if len(pairs) < SMALLEST or (pairs == pairs[0]).all(axis=0).any():
+        return {"spearman": np.nan, "p_value": np.nan, "n_pairs": len(pairs)}
+    turned = pairs[:, 0] * (1 if METRICS[name].direction == "higher" else -1)
+    found = spearmanr(turned, pairs[:, 1])
+    return {
+        "spearman": float(found.statistic),
+        "p_value": float(found.pvalue),
+        "n_pairs": len(pairs),
+    }

@@ -1,0 +1,154 @@
+"""How often other radiologists' most representative points hit the reference (CheXlocalize)."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images.images import read_bytes
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.mask_files.mask_values import MaskValues
+from fidelity.statistics.resampling import mean_intervals
+
+Points = dict[str, dict[str, list[list[float]]]]
+
+ALL = "all"
+COLUMNS = [
+    "dataset",
+    "split",
+    "class",
+    "metric",
+    "n",
+    "n_patients",
+    "n_without_point",
+    "mean",
+    "ci_low",
+    "ci_high",
+]
+
+
+def read_points(path: Path) -> Points:
+    """Read the points of the human benchmark.
+
+    Args:
+        path: JSON {image id: {class: [[x, y], …]}}, in pixels of the original image.
+
+    Returns:
+        Its content.
+
+    Raises:
+        InputError: the file cannot be read or has another layout.
+    """
+    try:
+        content = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the file of points is not JSON ({error})", file=path) from error
+    if not isinstance(content, dict):
+        raise InputError("points are not {image: {class: [[x, y], …]}}", file=path)
+    for image, by_class in content.items():
+        for cls, points in by_class.items() if isinstance(by_class, dict) else [("", None)]:
+            if not (isinstance(points, list) and all(map(_is_point, points))):
+                raise InputError(
+                    "points are no list of [x, y]", file=path, field=f"{image}/{cls}".rstrip("/")
+                )
+    return content
+
+
+def _is_point(point: object) -> bool:
+    return (
+        isinstance(point, list)
+        and len(point) == 2
+        and all(isinstance(x, Real) and math.isfinite(x) for x in point)
+    )
+
+
+def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str) -> bool:
+    """Say whether any point lies in the reference: coordinates cut to whole pixels, no tolerance.
+
+    Args:
+        reference: boolean (H, W).
+        points: [x, y] in pixels.
+        field: image and class, for the error.
+
+    Returns:
+        True if one of them does (rajpurkarlab/cheXlocalize, eval.py); False without a point.
+
+    Raises:
+        InputError: a point lies outside the image.
+    """
+    hit = False
+    for x, y in points:
+        if not (0 <= x < reference.shape[1] and 0 <= y < reference.shape[0]):
+            raise InputError(f"the point ({x}, {y}) lies outside the image", field=field)
+        hit = hit or bool(reference[int(y), int(x)])
+    return hit
+
+
+def hit_rates(
+    cases: Iterable[Case],
+    root: Path,
+    points: Points,
+    dataset: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+    mask_values: MaskValues | None = None,
+) -> pd.DataFrame:
+    """Average the hits over the images with a non-empty reference, as CheXlocalize does.
+
+    An image that has a reference and no point is a miss. Splits without any point are left out.
+
+    Args:
+        cases: the data set's.
+        root: its root.
+        points: as `read_points` returns them.
+        dataset: its name.
+        statistics: replicates, alpha and cluster.
+        seed: the config's seed.
+        mask_values: the data set's.
+
+    Returns:
+        One row per split and class, and for "all" classes together; intervals resample patients.
+
+    Raises:
+        InputError: a point lies outside its image, or no case has one.
+    """
+    rows = []
+    for case in cases:
+        for cls, reference in case.masks.items():
+            mask = read_mask_at(root, reference, cls, mask_values)
+            if not mask.any():
+                continue
+            found = points.get(case.case, {}).get(cls, [])
+            hit = is_hit(mask, found, f"{case.case}/{cls}")
+            cluster = case.patient if statistics["cluster"] == "patient" else case.case
+            rows.append((case.split, cls, cluster, case.patient, bool(found), float(hit)))
+    table = pd.DataFrame(rows, columns=["split", "class", "cluster", "patient", "marked", "hit"])
+    table = table[table.groupby("split")["marked"].transform("any").astype(bool)]
+    if table.empty:
+        raise InputError(
+            "no case with a reference mask has a point of the human benchmark",
+            field="human_benchmark.points",
+            remedy="Check that the file is of this data set",
+        )
+    result = []
+    for split, of_split in table.groupby("split", sort=True):
+        groups = {**dict(list(of_split.groupby("class", sort=True))), ALL: of_split}
+        for cls, group in groups.items():
+            (interval,) = mean_intervals(
+                group["hit"],
+                group["cluster"],
+                replicates=statistics["replicates"],
+                alpha=statistics["alpha"],
+                seed=seed,
+            )
+            counts = (len(group), group["patient"].nunique(), int((~group["marked"]).sum()))
+            means = (interval.mean, interval.low, interval.high)
+            result.append((dataset, split, cls, "hit_rate", *counts, *means))
+    return pd.DataFrame(result, columns=COLUMNS)

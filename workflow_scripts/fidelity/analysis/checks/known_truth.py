@@ -1,0 +1,147 @@
+"""Which explainers point at the planted mark, and which at the lesion that nothing depends on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.base.errors import InputError
+from fidelity.known_truth.dependence import refusal
+from fidelity.known_truth.two_truths import TRUTHS
+from fidelity.statistics.resampling import mean_intervals
+
+# Names of the metrics in this table: pixel ROC-AUC, pointing game, relevance rank.
+SHORT = {"auc": "roc_auc", "hit": "pointing_game", "rank": "relevance_rank"}
+ENDS = ("", "_low", "_high")
+LEARNT = ["accuracy", "accuracy_erased", "follows_mark"]
+NUMBERS = [
+    "n",
+    "n_patients",
+    *(f"{name}_{truth}{end}" for name in SHORT for truth in TRUTHS for end in ENDS),
+    *(f"auc_difference{end}" for end in ENDS),
+    "nulls_beaten",
+    "nulls",
+    *LEARNT,
+]
+COLUMNS = ["dataset", "classifier", "explainer", "family", "points_at", *NUMBERS]
+
+Part = tuple[Mapping[str, str], pd.DataFrame]
+
+
+def check_known(
+    found: Mapping[str, Mapping[str, Any]], least: float, level: float, dataset: str
+) -> None:
+    """See that every classifier lives on the mark alone.
+
+    Args:
+        found: classifier → what `dependence` says.
+        least: see `refusal`.
+        level: see `refusal`.
+        dataset: name of the data set, for the message.
+
+    Raises:
+        InputError: one does not; the message has the accuracies of all that do not.
+    """
+    why = {name: refusal(dict(row), least, level) for name, row in found.items()}
+    wrong = [f"{name}: {text}" for name, text in why.items() if text is not None]
+    if wrong:
+        raise InputError(
+            f"what a classifier lives on is not known, so nothing is scored. {'. '.join(wrong)}",
+            field=f"known_truth.datasets: {dataset}",
+            remedy="The lesions need contrast 0, the mark probability 1 and distractor 0, the"
+            " classifier enough training; or leave the data set out of known_truth.datasets",
+        )
+
+
+def summarize(
+    parts: Sequence[Part],
+    found: Mapping[str, Mapping[str, Any]],
+    families: Mapping[str, str],
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Average over cases.
+
+    Args:
+        parts: per classifier and explainer {dataset, classifier, explainer} and the scores of
+            `score_truths`.
+        found: classifier → what `dependence` says.
+        families: explainer → family.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table known_truth.csv, one row per classifier and explainer. `auc_`, `hit_` and `rank_`
+        are means of pixel ROC-AUC, pointing game and relevance rank against mark and lesion with
+        their intervals; `auc_difference` is the mean of mark minus lesion within cases. `points_at`
+        is `mark` (or `lesion`) if that AUC's interval lies above .5 and the difference's on its
+        side of 0, else `neither`. `nulls_beaten` counts, of `nulls` null baselines, those whose AUC
+        against the mark is lower on the same cases, the interval of the difference above 0.
+    """
+
+    def intervals(values: np.ndarray, clusters: np.ndarray) -> list:
+        return mean_intervals(
+            values,
+            clusters,
+            replicates=statistics["replicates"],
+            alpha=statistics["alpha"],
+            seed=seed,
+        )
+
+    rows = []
+    for head, table in parts:
+        wide = _wide(table)
+        clusters = wide[statistics["cluster"]].to_numpy(dtype=str)
+        row = {**head, "family": families[head["explainer"]], "n": len(wide)}
+        row["n_patients"] = wide["patient"].nunique()
+        names = [f"{name}_{truth}" for name in SHORT for truth in TRUTHS]
+        wide["auc_difference"] = wide["auc_mark"] - wide["auc_lesion"]
+        names.append("auc_difference")
+        for name, interval in zip(
+            names, intervals(wide[names].to_numpy(dtype=float), clusters), strict=True
+        ):
+            row |= zip(
+                (f"{name}{end}" for end in ENDS),
+                (interval.mean, interval.low, interval.high),
+                strict=True,
+            )
+        beaten, nulls = _nulls(head, wide, parts, families, statistics["cluster"], intervals)
+        row |= {"nulls_beaten": beaten, "nulls": nulls, "points_at": _points_at(row)}
+        row |= {name: found.get(head["classifier"], {}).get(name, np.nan) for name in LEARNT}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per case whose map was made, a column per metric and truth."""
+    sides = []
+    for truth in TRUTHS:
+        side = table[table["truth"] == truth].set_index(["case", "patient"])
+        side = side[list(SHORT.values())]
+        sides.append(side.set_axis([f"{name}_{truth}" for name in SHORT], axis=1))
+    return pd.concat(sides, axis=1).dropna().reset_index()
+
+
+def _nulls(head, wide, parts, families, cluster, intervals) -> tuple[int, int]:
+    """Count the null baselines beside an explainer, and those that find the mark less well."""
+    beaten = nulls = 0
+    for other, table in parts:
+        if families[other["explainer"]] != "baseline" or other["explainer"] == head["explainer"]:
+            continue
+        if other["classifier"] not in (head["classifier"], NO_CLASSIFIER):
+            continue
+        both = wide.merge(_wide(table), on=["case", "patient"], suffixes=("", "_null"))
+        margin = (both["auc_mark"] - both["auc_mark_null"]).to_numpy(dtype=float)
+        nulls += 1
+        beaten += intervals(margin, both[cluster].to_numpy(dtype=str))[0].low > 0
+    return int(beaten), nulls
+
+
+def _points_at(row: Mapping[str, float]) -> str:
+    if row["auc_mark_low"] > 0.5 and row["auc_difference_low"] > 0:
+        return "mark"
+    if row["auc_lesion_low"] > 0.5 and row["auc_difference_high"] < 0:
+        return "lesion"
+    return "neither"

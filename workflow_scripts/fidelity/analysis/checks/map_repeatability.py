@@ -1,0 +1,125 @@
+"""Agreement between training seeds: do networks trained alike give the same maps."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.checks.case_means import NUMBERS, case_means
+from fidelity.analysis.localization import class_groups_of
+from fidelity.base.errors import InputError
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.maps.case_maps import explained_cases, order_of
+from fidelity.maps.saliency_map import MapRecord, Sign
+from fidelity.masks.run_lengths import RLE, Masks, decode
+from fidelity.metrics.map_similarity import SIMILARITIES, similarities
+
+QUANTITIES = [*SIMILARITIES, "mask_iou"]
+CASES = ["case", "patient", "split", "class", "n_seeds", *QUANTITIES]
+HEAD = ["dataset", "split", "classifier", "explainer", "binarization", "class", "quantity"]
+REPEATABILITY = [*HEAD, "n_seeds", *NUMBERS]
+
+
+def compare_seeds(
+    maps: Sequence[Sequence[str | Path]],
+    prepared: Sequence[str | Path],
+    masks: Sequence[Masks],
+    sign: Sign,
+) -> pd.DataFrame:
+    """Compare the maps and masks of one explainer between the training seeds of a classifier.
+
+    Args:
+        maps: per seed its map files, one per shard.
+        prepared: the prepared shards.
+        masks: per seed its binarized maps.
+        sign: the part of a map that is scored.
+
+    Returns:
+        One row per case and class, sorted: `n_seeds` of which there is a map, and the means over
+        all pairs of them of the similarities of the maps at the working image's size
+        (`similarity.similarities`) and of the IoU of the masks, two empty ones agreeing (1). nan
+        where fewer than two seeds have one.
+    """
+    rows = []
+    for shards in zip(prepared, *maps, strict=True):
+        shard, *files = shards
+        walks = [explained_cases([file], [shard]) for file in files]
+        for found in zip(*walks, strict=True):
+            rows.append(_compare(found, masks, sign))
+    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    texts = dict.fromkeys(CASES[:4], "str")
+    numbers = dict.fromkeys(QUANTITIES, "float64")
+    return pd.DataFrame(rows, columns=CASES).astype(texts | numbers | {"n_seeds": "int64"})
+
+
+def _compare(
+    found: Sequence[tuple[PreparedCase, MapRecord]], masks: Sequence[Masks], sign: Sign
+) -> dict[str, Any]:
+    case, first = found[0]
+    names = {(record.case, record.cls) for _, record in found}
+    if len(names) > 1:
+        raise InputError(
+            f"the training seeds have maps of different cases ({sorted(names)[0][0]!r} and "
+            f"{sorted(names)[1][0]!r} at one place)",
+            remedy="Delete the map files of this explainer and run again",
+        )
+    maps = [record.map for _, record in found if record.map is not None]
+    size = case.image.shape
+    alike = [similarities(one, other, size, sign) for one, other in combinations(maps, 2)]
+    means = {name: _mean([pair[name] for pair in alike]) for name in SIMILARITIES}
+    drawn = [each.get(case.case, {}).get(first.cls) for each in masks]
+    ious = [_iou(one, other) for one, other in combinations(filter(None, drawn), 2)]
+    return {
+        "case": case.case,
+        "patient": case.patient,
+        "split": case.split,
+        "class": first.cls,
+        "n_seeds": len(maps),
+        **means,
+        "mask_iou": _mean(ious),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean of the defined values; nan if there is none."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _iou(one: RLE, other: RLE) -> float:
+    first, second = decode(one), decode(other)
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else 1.0
+
+
+def summarize(
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Average over cases.
+
+    Args:
+        parts: {dataset, classifier (its key before seeds were expanded), explainer, binarization}
+            and the table of each, as `compare_seeds` gives it.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table repeatability.csv; `n_seeds` is the most that a case has.
+    """
+    rows = []
+    groups = class_groups_of(parts)
+    for head, table in parts:
+        for split, in_split in table.groupby("split", sort=True):
+            for cls, members in groups[head["dataset"]].items():
+                part = in_split[in_split["class"].isin(members)]
+                if part.empty:
+                    continue
+                common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
+                for name, numbers in case_means(part, QUANTITIES, statistics, seed).items():
+                    rows.append({**common, "quantity": name, **numbers})
+    return pd.DataFrame(rows, columns=REPEATABILITY)

@@ -1,0 +1,88 @@
+"""How stable and how exact the maps are: the table stability.csv, from what maps carry."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.maps.saliency_map import MapRecord
+
+# What explainers report of each map, in the order of the rows; superpixels are counted.
+QUANTITIES = (
+    "surrogate_r2",
+    "stability_iou",
+    "stability_rank",
+    "coefficient_half_width",
+    "samples",
+    "superpixels",
+)
+CASE_KEYS = ["explainer", "case", "split", "class"]
+KEYS = ["dataset", "split", "classifier", "explainer"]
+STABILITY = [*KEYS, "quantity", "n", "mean", "median", "min", "max"]
+
+
+def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> pd.DataFrame:
+    """List what the maps of explainers report of their own stability.
+
+    Args:
+        blocks: (explainer, split, records).
+
+    Returns:
+        One row per map in the order of the blocks: explainer, case, split, class and one column per
+        quantity, NaN where the map does not report it. Failed cases have no row.
+    """
+    rows = [
+        [explainer, record.case, split, record.cls, *(_value(record, name) for name in QUANTITIES)]
+        for explainer, split, records in blocks
+        for record in records
+        if record.status == "ok"
+    ]
+    table = pd.DataFrame(rows, columns=[*CASE_KEYS, *QUANTITIES])
+    return table.astype(dict.fromkeys(QUANTITIES, float))
+
+
+def summarize_stability(
+    dataset: str, combos: Iterable[tuple[str, str]], tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Summarize what maps report of their own stability.
+
+    Args:
+        dataset: key of the rows.
+        combos: (classifier, explainer) in the order of the rows.
+        tables: classifier → its table of `stability_cases`.
+
+    Returns:
+        The table stability.csv: per split and quantity that some map has, the number of maps that
+        have it, their mean, median, smallest and largest value. Explainers without any of the
+        quantities have no row.
+    """
+    rows: list[dict[str, Any]] = []
+    for classifier, explainer in combos:
+        table = tables[classifier]
+        of_explainer = table[table["explainer"] == explainer]
+        for split, part in of_explainer.groupby("split", sort=False):
+            for quantity in QUANTITIES:
+                values = part[quantity].to_numpy(float)
+                values = values[np.isfinite(values)]
+                if not len(values):
+                    continue
+                rows.append(
+                    {
+                        **dict(zip(KEYS, (dataset, split, classifier, explainer), strict=True)),
+                        "quantity": quantity,
+                        "n": len(values),
+                        "mean": np.mean(values),
+                        "median": np.median(values),
+                        "min": np.min(values),
+                        "max": np.max(values),
+                    }
+                )
+    return pd.DataFrame(rows, columns=STABILITY)
+
+
+def _value(record: MapRecord, quantity: str) -> float | None:
+    if quantity != "superpixels":
+        return record.extras.get(quantity)
+    of_superpixels = record.map is not None and record.map.kind == "superpixels"
+    return len(record.map.values) if of_superpixels else None

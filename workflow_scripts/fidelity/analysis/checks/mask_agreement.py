@@ -1,0 +1,127 @@
+"""How far the predicted masks of different explainers agree with each other: agreement.csv."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import ALL_CLASSES
+from fidelity.base.errors import InputError
+from fidelity.masks.run_lengths import Masks, decode
+
+AGREEMENT = [
+    "dataset",
+    "split",
+    "classifier",
+    "binarization",
+    "class",
+    "explainer_a",
+    "explainer_b",
+    "n",
+    "mean_iou",
+]
+
+
+PAIRS = ["case", "split", "class", "explainer_a", "explainer_b", "iou"]
+
+
+def pair_ious(
+    masks: Mapping[str, Masks], splits: Mapping[str, str], own: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Measure the IoU of every two explainers' masks of the same case and class.
+
+    Args:
+        masks: explainer → its masks, in the order of the config.
+        splits: case → split.
+        own: only pairs with one of these explainers; None takes all pairs.
+
+    Returns:
+        One row of PAIRS per case, class and pair that both have a mask of; `iou` is in [0, 1], two
+        empty masks agreeing fully (IoU 1).
+
+    Raises:
+        InputError: masks of one case differ in size, or a case has no split.
+    """
+    rows = []
+    for case in sorted(set().union(*masks.values())):
+        if case not in splits:
+            raise InputError("the case has no split", field=case, remedy="Delete the masks")
+        classes = sorted(set().union(*(found.get(case, {}) for found in masks.values())))
+        rows += [
+            (case, splits[case], cls, a, b, iou)
+            for cls in classes
+            for a, b, iou in _pairs(masks, case, cls, own)
+        ]
+    return pd.DataFrame(rows, columns=PAIRS)
+
+
+def agree(
+    pairs: pd.DataFrame,
+    explainers: Sequence[str],
+    classes: Sequence[str],
+    head: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Average the agreement of every two explainers over the cases.
+
+    Args:
+        pairs: rows of `pair_ious`.
+        explainers: in the order of the config; pairs of others are left out.
+        classes: the annotated classes.
+        head: dataset, classifier and binarization of the rows.
+
+    Returns:
+        The table agreement.csv: one row per split, class and pair, over the cases and classes of
+        which both have a mask (`n`). Where several classes are annotated, class "all" pools them.
+    """
+    pooled = pairs.assign(**{"class": ALL_CLASSES}) if len(classes) > 1 else pairs.iloc[:0]
+    means = (
+        pd.concat([pairs, pooled])
+        .groupby(["split", "class", "explainer_a", "explainer_b"])["iou"]
+        .agg(["size", "mean"])
+    )
+    rows = [
+        {
+            **head,
+            "split": split,
+            "class": cls,
+            "explainer_a": a,
+            "explainer_b": b,
+            "n": means.at[(split, cls, a, b), "size"],
+            "mean_iou": means.at[(split, cls, a, b), "mean"],
+        }
+        for split in sorted(pairs["split"].unique())
+        for cls in [*sorted(classes), ALL_CLASSES]
+        for a, b in combinations(explainers, 2)
+        if (split, cls, a, b) in means.index
+    ]
+    return pd.DataFrame(rows, columns=AGREEMENT)
+
+
+def _pairs(
+    masks: Mapping[str, Masks], case: str, cls: str, own: Collection[str] | None
+) -> Iterator[tuple[str, str, float]]:
+    """Give the IoU of every two masks of a case and class, each mask decoded once."""
+    packed: dict[str, np.ndarray] = {}
+    areas: dict[str, int] = {}
+    sizes = set()
+    for name, found in masks.items():
+        if (rle := found.get(case, {}).get(cls)) is None:
+            continue
+        mask = decode(rle)
+        sizes.add(mask.shape)
+        # A bit per pixel: intersections of all pairs at once would not fit in memory.
+        packed[name], areas[name] = np.packbits(mask), int(np.count_nonzero(mask))
+    if len(sizes) > 1:
+        raise InputError(
+            "the explainers' masks differ in size",
+            field=f"{case}/{cls}",
+            remedy="Recompute all masks with one scoring_size",
+        )
+    for a, b in combinations(packed, 2):
+        if own is not None and a not in own and b not in own:
+            continue
+        intersection = int(np.bitwise_count(packed[a] & packed[b]).sum())
+        union = areas[a] + areas[b] - intersection
+        yield a, b, intersection / union if union else 1.0

@@ -1,0 +1,68 @@
+"""Input ablation: the same explainers on data sets that differ in what the classifier was shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
+
+INPUTS = ["full", "lung_masked", "lung_crop"]
+KEY = ["source", "classifier", "explainer", "binarization", "class", "metric"]
+SHOWN = ["n", "mean", "ci_low", "ci_high"]
+
+
+def input_table(
+    localization: pd.DataFrame,
+    datasets: Mapping[str, Mapping[str, Any]],
+    metric: str,
+    binarization: str,
+) -> pd.DataFrame:
+    """Put data-set settings side by side.
+
+    Args:
+        localization: rows of localization.csv of all data sets.
+        datasets: data set → its settings, `source` and `input` among them.
+        metric: the primary one.
+        binarization: the primary one.
+
+    Returns:
+        The table inputs.csv: one row per source, classifier, explainer and class; per data set the
+        columns "<data set>: n", "… mean", "… ci_low", "… ci_high", ordered by source and by input
+        (full, lung_masked, lung_crop). Test split, default protocol; empty where a data set of
+        another source stands.
+    """
+    chosen = localization[
+        (localization["metric"] == metric)
+        & (localization["binarization"] == binarization)
+        & (localization["protocol"] == DEFAULT_PROTOCOL)
+    ]
+    parts = []
+    for name in ordered(datasets):
+        part = keep_test_split(chosen[chosen["dataset"] == name])
+        part = part.assign(source=datasets[name]["source"])
+        renamed = {column: f"{name}: {column}" for column in SHOWN}
+        parts.append(part.set_index(KEY)[SHOWN].rename(columns=renamed))
+    if not parts:
+        return pd.DataFrame(columns=KEY)
+    # Rows in the order of their first appearance.
+    index = parts[0].index
+    for part in parts[1:]:
+        index = index.append(part.index.difference(index, sort=False))
+    table = pd.concat([part.reindex(index) for part in parts], axis=1)
+    return table.reset_index()
+
+
+def ordered(datasets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Order data sets by source (as they come), then by input."""
+    sources = list(dict.fromkeys(settings["source"] for settings in datasets.values()))
+
+    def place(name: str) -> tuple[int, int]:
+        settings = datasets[name]
+        known = settings["input"] in INPUTS
+        return (
+            sources.index(settings["source"]),
+            INPUTS.index(settings["input"]) if known else len(INPUTS),
+        )
+
+    return sorted(datasets, key=place)

@@ -1,0 +1,64 @@
+"""How the score depends on the layer that a CAM reads: the table layers.csv."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import LOCALIZATION
+from fidelity.base.errors import InputError
+
+LAYERS = [*LOCALIZATION, "sweep", "depth", "layer", "height", "width"]
+
+
+def by_depth(
+    localization: pd.DataFrame,
+    sweeps: Mapping[str, list[str]],
+    architectures: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Say beside each mean of a layer sweep which layer it comes from.
+
+    Args:
+        localization: localization.csv.
+        sweeps: sweep → its explainers from the earliest layer to the last.
+        architectures: classifier → its architecture.json, whose `layers` gives each explainer's
+            layer and its size in positions.
+
+    Returns:
+        The table layers.csv: the rows of the sweeps' explainers with the columns of
+        localization.csv, then sweep (the explainer's key in the config), depth (1: earliest),
+        layer (dotted name in the network), height and width (positions of its feature map).
+        Two depths may name one layer where an architecture has fewer layers than depths.
+
+    Raises:
+        InputError: architecture.json does not say an explainer's layer.
+    """
+    parts = []
+    for sweep, explainers in sweeps.items():
+        for depth, explainer in enumerate(explainers, start=1):
+            rows = localization[localization["explainer"] == explainer]
+            found = [_layer(architectures, name, explainer) for name in rows["classifier"]]
+            parts.append(
+                rows.assign(
+                    sweep=sweep,
+                    depth=depth,
+                    layer=[layer["layer"] for layer in found],
+                    height=[layer["size"][0] for layer in found],
+                    width=[layer["size"][1] for layer in found],
+                )
+            )
+    return pd.concat(parts)[LAYERS] if parts else pd.DataFrame(columns=LAYERS)
+
+
+def _layer(
+    architectures: Mapping[str, Mapping[str, Any]], classifier: str, explainer: str
+) -> Mapping[str, Any]:
+    try:
+        return architectures[classifier]["layers"][explainer]
+    except KeyError:
+        raise InputError(
+            f"does not say which layer {explainer!r} reads",
+            file="architecture.json",
+            field=f"{classifier}.layers.{explainer}",
+            remedy="Delete the file, so that it is made anew",
+        ) from None

@@ -1,0 +1,304 @@
+"""From scores per case to means with intervals: the table localization.csv."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.base.files import read_parquet
+from fidelity.metrics.conventions import PROTOCOLS
+from fidelity.metrics.registry import METRICS
+from fidelity.statistics.resampling import mean_intervals, order_statistics_intervals
+
+COMBO = ["dataset", "classifier", "explainer", "binarization", "protocol"]
+CASE = [
+    "case",
+    "patient",
+    "split",
+    "class",
+    "target_class",
+    "target_is_predicted",
+    "probability",
+    "correct",
+    "status",
+    "empty_prediction",
+    "empty_reference",
+    "reference_area",
+    "image_area",
+]
+# Which metrics the row's file has: names joined by blanks. Other metrics' columns are empty there.
+MEASURED = "measured"
+LOCALIZATION = [
+    "dataset",
+    "split",
+    "classifier",
+    "explainer",
+    "binarization",
+    "protocol",
+    "class",
+    "metric",
+    "unit",
+    "n",
+    "n_patients",
+    "n_empty_prediction",
+    "n_empty_reference",
+    "n_undefined",
+    "mean",
+    "ci_low",
+    "ci_high",
+    "median",
+    "std",
+]
+# Measured on cases with an empty reference, where the localization metrics are not.
+ON_EMPTY_REFERENCES = {"false_positive_share"}
+# Undefined on a whole data set that knows no spacing or lung; then they are not metrics of it.
+NEEDS_SPACING = "mm"
+NEEDS_LUNG = {"outside_lung_share"}
+NO_CLASSIFIER = "none"
+NO_BINARIZATION = "none"
+ALL_CLASSES = "all"
+DEFAULT_PROTOCOL = "default"
+
+
+def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Read score and ranking files and say in each row which combination it belongs to.
+
+    Args:
+        paths: scores.parquet and ranking.parquet files.
+        combos: per file {dataset, classifier, explainer, binarization, protocol}; the maps'
+            rankings have binarization "none" and protocol "default".
+
+    Returns:
+        All rows, in the order of the files: the columns of COMBO, of CASE, then `measured` and the
+        metrics of all files.
+
+    Raises:
+        InputError: a file is damaged or lacks a column.
+        ValueError: paths and combos differ in number.
+    """
+    parts = []
+    for path, combo in zip(paths, combos, strict=True):
+        part = read_parquet(path, CASE)
+        names = [name for name in part.columns if name not in CASE]
+        head = pd.DataFrame({name: combo[name] for name in COMBO}, index=part.index)
+        head = head.join(part[CASE]).assign(**{MEASURED: " ".join(names)})
+        parts.append(pd.concat([head, part[names]], axis=1))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMBO + CASE)
+
+
+def metric_names(scores: pd.DataFrame) -> list[str]:
+    """Name the metric columns, in their order, without those that the data cannot have.
+
+    Args:
+        scores: as `load_scores` returns it; where it holds several data sets, all are looked at.
+
+    Returns:
+        The names; millimetres only where a case knows its spacing, attribution outside the lung
+        only where one knows its lung.
+    """
+    names = [name for name in scores.columns if name not in {*COMBO, *CASE, MEASURED}]
+    return [name for name in names if not _needs_more(name) or scores[name].notna().any()]
+
+
+def measured(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """Keep the metrics that the files of these rows have and their protocol defines.
+
+    Args:
+        group: rows of one protocol, and of files with the same columns.
+        metrics: candidates.
+
+    Returns:
+        Those of them, in order.
+    """
+    known = set(metrics)
+    if MEASURED in group.columns and len(group):
+        known &= set(group[MEASURED].iloc[0].split(" "))
+    protocol = PROTOCOLS.get(group["protocol"].iloc[0]) if len(group) else None
+    if protocol is not None:
+        known = {n for n in known if protocol.defines(n) or n in ON_EMPTY_REFERENCES}
+    return [name for name in metrics if name in known]
+
+
+def unit_of(metric: str) -> str:
+    """Give a metric's unit; an unregistered one is a share."""
+    return METRICS[metric].unit if metric in METRICS else "1"
+
+
+def sees_reference(metric: str) -> bool:
+    """Tell whether a metric chooses by the reference: shown, but never compared as a result."""
+    return metric in METRICS and METRICS[metric].uses_reference
+
+
+def summarize(
+    scores: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Average the scores of each combination, split and class.
+
+    Localization is averaged over cases with a non-empty reference; the others are counted in
+    `n_empty_reference`, and enter the means of protocols that count them. Where several classes
+    are annotated, class "all" pools their rows.
+
+    Args:
+        scores: as `load_scores` returns it.
+        statistics: replicates, alpha, cluster ("patient", or "case" where patients are unknown).
+        seed: the config's seed.
+
+    Returns:
+        The table localization.csv. `n` counts the cases with a non-empty reference (all, where the
+        protocol counts empty ones), failed ones included; `n_undefined` those of them without a
+        value, so that the mean is over n − n_undefined. `n_empty_prediction` counts within n.
+        `false_positive_share` alone is taken over the cases with an empty reference. `std` is the
+        sample standard deviation. Protocol "chexlocalize" has CheXlocalize's interval and mean.
+    """
+    rows: list[dict[str, Any]] = []
+    for (dataset, *_), of_dataset in scores.groupby(["dataset"], sort=False):
+        classes = class_groups(of_dataset)
+        metrics = metric_names(of_dataset)
+        for split, in_split in of_dataset.groupby("split", sort=True):
+            for key, group in in_split.groupby(COMBO[1:], sort=False):
+                head = {
+                    "dataset": dataset,
+                    "split": split,
+                    **dict(zip(COMBO[1:], key, strict=True)),
+                }
+                here = measured(group, metrics)
+                for name, members in classes.items():
+                    part = group[group["class"].isin(members)]
+                    for row in summaries(part, here, statistics, seed):
+                        rows.append({**head, "class": name, **row})
+    return pd.DataFrame(rows, columns=LOCALIZATION)
+
+
+def class_groups(scores: pd.DataFrame) -> dict[str, list[str]]:
+    """Name the classes to report: each annotated one, and "all" if there are several."""
+    names = sorted(scores["class"].unique())
+    groups = {name: [name] for name in names}
+    return {**groups, ALL_CLASSES: names} if len(names) > 1 else groups
+
+
+def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of all classes together where there are several, else all rows."""
+    pooled = table[table["class"] == ALL_CLASSES]
+    return pooled if len(pooled) else table
+
+
+def class_groups_of(
+    parts: Iterable[tuple[Mapping[str, str], pd.DataFrame]],
+) -> dict[str, dict[str, list[str]]]:
+    """Name the classes to report per data set: an explainer may have cases of some alone.
+
+    Args:
+        parts: {dataset, …} and a table with the column `class`.
+
+    Returns:
+        {dataset: what `class_groups` gives for all its tables}.
+    """
+    classes: dict[str, list[pd.DataFrame]] = {}
+    for head, table in parts:
+        classes.setdefault(head["dataset"], []).append(table[["class"]])
+    return {name: class_groups(pd.concat(tables)) for name, tables in classes.items()}
+
+
+def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
+    """Give the values that enter means: nan where the case is not one the metric is for.
+
+    Args:
+        scores: rows of one protocol with `empty_reference` and the metrics.
+        metrics: columns.
+
+    Returns:
+        (rows, metrics) float array.
+    """
+    values = scores[list(metrics)].to_numpy(dtype=float, copy=True)
+    empty = scores["empty_reference"].to_numpy(dtype=bool)
+    outside = np.zeros(len(empty), dtype=bool) if _counts_empty(scores) else empty
+    for column, name in enumerate(metrics):
+        values[~empty if name in ON_EMPTY_REFERENCES else outside, column] = np.nan
+    return values
+
+
+def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the test split, or all if there is none."""
+    chosen = table[table["split"] == "test"]
+    return chosen if len(chosen) else table
+
+
+def summaries(
+    rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
+    """Give one row per metric for the scores of one combination, split and class.
+
+    Args:
+        rows: scores.
+        metrics: columns to summarize.
+        statistics: as for `summarize`.
+        seed: the config's seed.
+
+    Yields:
+        The columns of localization.csv from `metric` on.
+    """
+    values = localization_values(rows, metrics)
+    empty = rows["empty_reference"].to_numpy(dtype=bool)
+    empty_prediction = rows["empty_prediction"].to_numpy(dtype=bool)
+    patients = rows["patient"].to_numpy(dtype=str)
+    counted = np.ones(len(rows), dtype=bool) if _counts_empty(rows) else ~empty
+    for on_empty in (False, True):
+        chosen = empty if on_empty else counted
+        columns = [
+            index for index, name in enumerate(metrics) if (name in ON_EMPTY_REFERENCES) == on_empty
+        ]
+        if not columns or (on_empty and not chosen.any()):
+            continue
+        part = values[np.ix_(chosen, columns)]
+        intervals = _intervals(part, rows[chosen], statistics, seed)
+        for position, (column, interval) in enumerate(zip(columns, intervals, strict=True)):
+            defined = part[~np.isnan(part[:, position]), position]
+            yield {
+                "metric": metrics[column],
+                "unit": unit_of(metrics[column]),
+                "n": int(chosen.sum()),
+                "n_patients": len(set(patients[chosen])),
+                "n_empty_prediction": int((chosen & empty_prediction).sum()),
+                "n_empty_reference": int(empty.sum()),
+                "n_undefined": int(chosen.sum()) - len(defined),
+                "mean": interval.mean,
+                "ci_low": interval.low,
+                "ci_high": interval.high,
+                "median": float(np.median(defined)) if len(defined) else np.nan,
+                "std": _std(defined),
+            }
+
+
+def _std(values: np.ndarray) -> float:
+    """Sample standard deviation; nan of one value, or where one is infinite."""
+    known = len(values) > 1 and np.isfinite(values).all()
+    return float(np.std(values, ddof=1)) if known else np.nan
+
+
+def _intervals(values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int):
+    """Means with intervals per column, by the rows' protocol."""
+    protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
+    if protocol is not None and protocol.interval == "order_statistics":
+        # CheXlocalize resamples images, whoever's they are.
+        return order_statistics_intervals(values, rows["case"].to_numpy(dtype=str), seed=seed)
+    return mean_intervals(
+        values,
+        rows[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
+
+
+def _counts_empty(rows: pd.DataFrame) -> bool:
+    """Tell whether the rows' protocol takes cases with an empty reference into its means."""
+    protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
+    return protocol is not None and protocol.counts_empty_references
+
+
+def _needs_more(metric: str) -> bool:
+    return metric in NEEDS_LUNG or unit_of(metric) == NEEDS_SPACING

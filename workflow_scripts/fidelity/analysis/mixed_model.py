@@ -1,0 +1,133 @@
+"""Mixed model of the primary metric: the table mixed_model.csv."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.aligned_scores import unit_of_analysis
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    class_groups,
+    localization_values,
+)
+from fidelity.statistics.mixed_model import fit_mixed_model
+
+MIXED_MODEL = [
+    "dataset",
+    "split",
+    "binarization",
+    "protocol",
+    "class",
+    "metric",
+    "term",
+    "estimate",
+    "std_error",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "n",
+    "n_patients",
+    "status",
+    "note",
+]
+NOT_EXPLAINING = {"baseline", "ceiling"}
+
+
+def mixed_model(
+    scores: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    bases: Mapping[str, str],
+    useless: Collection[str] = (),
+) -> pd.DataFrame:
+    """Model the primary metric by explainer and classifier.
+
+    Args:
+        scores: as `load_scores` returns it.
+        statistics: `primary`, `primary_binarization`, alpha, cluster.
+        families: explainer → family; null baselines and ceilings are left out unless only they
+            exist.
+        bases: classifier → its key in the config: training seeds of a classifier are pooled.
+        useless: classifiers that allow no conclusion; they are left out and named in `note`.
+
+    Returns:
+        The table mixed_model.csv, one fit per data set, split and class, under the default
+        protocol. The first explainer and classifier of the scores are the reference. `status` says
+        whether the fit holds; if not, one row without a term says so.
+    """
+    metric = statistics["primary"]
+    rows: list[dict[str, Any]] = []
+    chosen = scores[
+        (scores["binarization"] == statistics["primary_binarization"])
+        & (scores["protocol"] == DEFAULT_PROTOCOL)
+    ]
+    left_out = [name for name in chosen["classifier"].unique() if name in useless]
+    chosen = chosen[~chosen["classifier"].isin(left_out)]
+    explaining = ~chosen["explainer"].map(lambda name: families[name]).isin(NOT_EXPLAINING)
+    chosen = chosen[explaining] if explaining.any() else chosen
+    if metric not in chosen.columns:
+        return pd.DataFrame(columns=MIXED_MODEL)
+    for (dataset, split), part in chosen.groupby(["dataset", "split"], sort=False):
+        unit = unit_of_analysis(part, statistics["cluster"])
+        for name, members in class_groups(scores[scores["dataset"] == dataset]).items():
+            data = _data(part[part["class"].isin(members)], metric, unit, bases)
+            fit = fit_mixed_model(data, alpha=statistics["alpha"])
+            head = {
+                "dataset": dataset,
+                "split": split,
+                "binarization": statistics["primary_binarization"],
+                "protocol": DEFAULT_PROTOCOL,
+                "class": name,
+                "metric": metric,
+            }
+            tail = {
+                "n": len(data),
+                "n_patients": data["patient"].nunique(),
+                "status": fit.status,
+                "note": "; ".join(
+                    filter(None, [fit.note, _pooled(part, bases), _left_out(left_out)])
+                ),
+            }
+            rows += [{**head, **term, **tail} for term in fit.terms or [{"term": ""}]]
+    table = pd.DataFrame(rows, columns=MIXED_MODEL)
+    numbers = MIXED_MODEL[MIXED_MODEL.index("estimate") : MIXED_MODEL.index("n")]
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def _data(rows: pd.DataFrame, metric: str, unit: str, bases: Mapping[str, str]) -> pd.DataFrame:
+    classifiers = [bases.get(name, NO_CLASSIFIER) for name in rows["classifier"]]
+    data = pd.DataFrame(
+        {
+            "score": localization_values(rows, [metric])[:, 0],
+            "explainer": _categories(rows["explainer"].tolist()),
+            "classifier": _categories(classifiers),
+            "patient": rows["patient" if unit == "patient" else "case"].to_numpy(dtype=object),
+            "case": rows["case"].to_numpy(dtype=object),
+        }
+    )
+    data["class"] = rows["class"].to_numpy(dtype=object)
+    data = data[np.isfinite(data["score"])]
+    # Training seeds share what a case does to an explainer: as rows of their own they would count
+    # one case several times.
+    by = ["case", "patient", "class", "explainer", "classifier"]
+    data = data.groupby(by, sort=False, observed=True)["score"].mean().reset_index()
+    for name in ("explainer", "classifier"):
+        data[name] = data[name].cat.remove_unused_categories()
+    return data
+
+
+def _categories(names: list[str]) -> pd.Categorical:
+    return pd.Categorical(names, categories=list(dict.fromkeys(names)))
+
+
+def _pooled(rows: pd.DataFrame, bases: Mapping[str, str]) -> str:
+    names = [name for name in rows["classifier"].unique() if name != NO_CLASSIFIER]
+    seeds = len(names) - len({bases[name] for name in names})
+    return "each case's scores averaged over the training seeds" if seeds else ""
+
+
+def _left_out(names: list[str]) -> str:
+    return f"left out, no conclusion is drawn from them: {', '.join(names)}" if names else ""

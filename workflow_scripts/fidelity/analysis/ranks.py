@@ -1,0 +1,83 @@
+"""Mean ranks of the explainers over patients: the table ranks.csv."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.aligned_scores import MISSING_SHARE, blocks
+from fidelity.analysis.localization import ON_EMPTY_REFERENCES
+from fidelity.metrics.registry import METRICS
+from fidelity.statistics.ranks import rank_methods
+
+RANKS = [
+    "dataset",
+    "split",
+    "classifier",
+    "binarization",
+    "protocol",
+    "class",
+    "metric",
+    "explainer",
+    "explainer_family",
+    "n_patients",
+    "mean_rank",
+    "friedman_statistic",
+    "friedman_p",
+    "critical_difference",
+]
+
+
+def rank(
+    scores: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    diagnostic: Collection[str] = (),
+) -> pd.DataFrame:
+    """Rank the explainers of every classifier, null baselines and ceilings included.
+
+    Args:
+        scores: as `load_scores` returns it.
+        statistics: alpha, cluster, `primary`, `compared`.
+        families: explainer → perturbation, cam, gradient, null or ceiling.
+        diagnostic: binarizations that see the reference; left out, as metrics that do.
+
+    Returns:
+        The table ranks.csv. Ranks are taken within patients (1 = best by the metric's direction,
+        ties share), over the cases on which every explainer has a value; `n_patients` counts the
+        units of analysis. An explainer that lacks over 1 % of the cases has no rank: it would
+        reduce everybody's to the cases it has.
+    """
+    rows: list[dict[str, Any]] = []
+    for block in blocks(scores[~scores["binarization"].isin(diagnostic)], statistics):
+        explainers = [
+            name for name, present in block.present.items() if present.mean() >= 1 - MISSING_SHARE
+        ]
+        if not explainers:
+            continue
+        stacked = np.stack([block.values[name] for name in explainers])
+        complete = ~np.isnan(stacked).any(axis=0)
+        means = np.stack([block.unit_means(np.where(complete, part, np.nan)) for part in stacked])
+        for column, metric in enumerate(block.metrics):
+            if metric in ON_EMPTY_REFERENCES:
+                continue
+            higher = metric not in METRICS or METRICS[metric].direction == "higher"
+            ranking = rank_methods(
+                means[:, :, column].T, higher_is_better=higher, alpha=statistics["alpha"]
+            )
+            for explainer, mean_rank in zip(explainers, ranking.mean_ranks, strict=True):
+                rows.append(
+                    {
+                        **block.head,
+                        "metric": metric,
+                        "explainer": explainer,
+                        "explainer_family": families[explainer],
+                        "n_patients": ranking.n,
+                        "mean_rank": mean_rank,
+                        "friedman_statistic": ranking.statistic,
+                        "friedman_p": ranking.p_value,
+                        "critical_difference": ranking.critical_difference,
+                    }
+                )
+    return pd.DataFrame(rows, columns=RANKS)

@@ -1,0 +1,106 @@
+"""Scores by lesion size, by right or wrong prediction, by confidence: the table strata.csv."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    LOCALIZATION,
+    NO_CLASSIFIER,
+    class_groups,
+    measured,
+    metric_names,
+    summaries,
+)
+
+_AT = LOCALIZATION.index("class") + 1
+STRATA = [*LOCALIZATION[:_AT], "stratum", "level", *LOCALIZATION[_AT:]]
+LEVELS = {
+    "lesion_size": ["small", "medium", "large"],
+    "prediction": ["correct", "wrong"],
+    "confidence": ["low", "medium", "high"],
+}
+BESIDE_PRIMARY = ["dice", "hausdorff_full"]
+_KEY = ["case", "class"]
+
+
+def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
+    """Average the scores within strata of cases.
+
+    Args:
+        scores: as `load_scores` returns it.
+        statistics: as for `summarize`, with `primary` and `primary_binarization`.
+        seed: the config's seed.
+
+    Returns:
+        The table strata.csv: localization.csv's columns with `stratum` and `level`, for the primary
+        binarization under the default protocol; the primary metric, Dice and the full-set Hausdorff
+        distance. `lesion_size`: tertiles within the class of the reference's share of the image.
+        `prediction` and `confidence` are the classifier's: whether it was right, and tertiles
+        within the class of its probability of the target; explainers without a classifier stand in
+        the strata of each classifier, on the same cases. Empty strata have no rows.
+    """
+    chosen = scores[
+        (scores["binarization"] == statistics["primary_binarization"])
+        & (scores["protocol"] == DEFAULT_PROTOCOL)
+    ]
+    asked = {statistics["primary"], *BESIDE_PRIMARY}
+    rows: list[dict[str, Any]] = []
+    for (dataset, split), of_split in chosen.groupby(["dataset", "split"], sort=False):
+        groups = class_groups(scores[scores["dataset"] == dataset])
+        metrics = [name for name in measured(of_split, metric_names(of_split)) if name in asked]
+        names = [name for name in of_split["classifier"].unique() if name != NO_CLASSIFIER] or [
+            NO_CLASSIFIER
+        ]
+        for classifier in names:
+            joined = of_split[of_split["classifier"].isin([classifier, NO_CLASSIFIER])]
+            levels = _levels(joined, classifier)
+            for explainer, part in joined.groupby("explainer", sort=False):
+                head = {"dataset": dataset, "split": split, "classifier": classifier}
+                head |= {"explainer": explainer, "binarization": part["binarization"].iloc[0]}
+                head |= {"protocol": DEFAULT_PROTOCOL}
+                part = part.join(levels, on=_KEY)
+                for stratum, level, members in _strata(part):
+                    for name, classes in groups.items():
+                        inside = members[members["class"].isin(classes)]
+                        if inside.empty:
+                            continue
+                        of_level = {**head, "class": name, "stratum": stratum, "level": level}
+                        rows += [
+                            {**of_level, **row}
+                            for row in summaries(inside, metrics, statistics, seed)
+                        ]
+    return pd.DataFrame(rows, columns=STRATA)
+
+
+def _levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:
+    """Give each (case, class) its level in every stratum; missing where it has none."""
+    cases = scores.drop_duplicates(_KEY).set_index(_KEY)
+    share = (cases["reference_area"] / cases["image_area"]).where(~cases["empty_reference"])
+    levels = {"lesion_size": _tertiles(share, LEVELS["lesion_size"])}
+    said = scores[scores["classifier"] == classifier].drop_duplicates(_KEY).set_index(_KEY)
+    if classifier != NO_CLASSIFIER:
+        correct = said["correct"].map({True: "correct", False: "wrong"}, na_action="ignore")
+        levels["prediction"] = correct.astype(object)
+        levels["confidence"] = _tertiles(said["probability"], LEVELS["confidence"])
+    return pd.DataFrame(levels, index=cases.index)
+
+
+def _tertiles(values: pd.Series, names: list[str]) -> pd.Series:
+    """Cut values into thirds of each class; equal values stay together."""
+    levels = pd.Series(None, index=values.index, dtype=object)
+    for _, part in values.dropna().groupby(level="class"):
+        limits = np.quantile(part, [1 / 3, 2 / 3])
+        places = np.searchsorted(limits, part.to_numpy(dtype=float), side="left")
+        levels.loc[part.index] = np.array(names, dtype=object)[places]
+    return levels
+
+
+def _strata(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for stratum, names in LEVELS.items():
+        if stratum in rows.columns:
+            for level in names:
+                yield stratum, level, rows[rows[stratum] == level]

@@ -1,0 +1,59 @@
+"""Mean overlap at every threshold with its interval, from the curves of single cases."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import keep_test_split
+from fidelity.statistics import bootstrap_means
+
+METRICS = ("iou", "dice")
+COLUMNS = ["explainer", "class", "metric", "threshold", "n", "mean", "ci_low", "ci_high"]
+
+
+def mean_curves(
+    curves: Mapping[str, pd.DataFrame],
+    *,
+    metrics: Sequence[str] = METRICS,
+    replicates: int = 1000,
+    alpha: float = 0.05,
+    cluster: str = "patient",
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Average curves over cases, with pointwise percentile intervals of the cluster bootstrap.
+
+    Args:
+        curves: explainer → its curves.parquet as a table. Only the test split (all splits if there
+            is none) and cases with a non-empty reference are used.
+        metrics: columns to average.
+        replicates: bootstrap resamples.
+        alpha: 1 - coverage of the interval.
+        cluster: `patient` or `case`, the unit of resampling.
+        seed: the config's seed.
+
+    Returns:
+        One row of COLUMNS per explainer, class, metric and threshold; `n` counts cases.
+    """
+    parts = []
+    for explainer, table in curves.items():
+        chosen = keep_test_split(table)
+        chosen = chosen[~chosen["reference_empty"].astype(bool)]
+        index = list(dict.fromkeys(["case", "class", cluster]))
+        for metric in metrics:
+            wide = chosen.pivot(index=index, columns="threshold", values=metric)
+            for cls, part in wide.groupby(level="class"):
+                values = part.to_numpy(float)
+                clusters = part.index.get_level_values(cluster)
+                resampled = bootstrap_means(values, clusters, replicates, seed)
+                low, high = np.nanquantile(resampled, [alpha / 2, 1 - alpha / 2], axis=0)
+                numbers = {
+                    "threshold": part.columns.to_numpy(float),
+                    "n": len(part),
+                    "mean": np.nanmean(values, axis=0),
+                    "ci_low": low,
+                    "ci_high": high,
+                }
+                keys = {"explainer": explainer, "class": cls, "metric": metric}
+                parts.append(pd.DataFrame(keys | numbers, columns=COLUMNS))
+    return pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)

@@ -1,0 +1,52 @@
+"""How far training seeds differ: the table seeds.csv, from localization.csv."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import NO_CLASSIFIER
+
+WITHIN = [
+    "dataset",
+    "split",
+    "classifier",
+    "explainer",
+    "binarization",
+    "protocol",
+    "class",
+    "metric",
+]
+SEEDS = [*WITHIN, "n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_half_width"]
+
+
+def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.DataFrame:
+    """Summarize the means of a classifier's training seeds.
+
+    Args:
+        localization: localization.csv.
+        bases: classifier → its key in the config, before seeds were expanded.
+
+    Returns:
+        The table seeds.csv, `classifier` being the config key: mean, sample standard deviation
+        (nan with one seed), smallest and largest of the seeds' means, and, to compare with, the
+        mean half width of their intervals over cases. Explainers without a classifier have no
+        seed and no row.
+    """
+    rows: list[dict[str, Any]] = []
+    trained = localization[localization["classifier"] != NO_CLASSIFIER]
+    trained = trained.assign(classifier=trained["classifier"].map(lambda name: bases[name]))
+    for key, part in trained.groupby(WITHIN, sort=False):
+        half = (part["ci_high"] - part["ci_low"]) / 2
+        rows.append(
+            {
+                **dict(zip(WITHIN, key, strict=True)),
+                "n_seeds": len(part),
+                "mean": part["mean"].mean(),
+                "std_between_seeds": part["mean"].std(ddof=1),
+                "min": part["mean"].min(),
+                "max": part["mean"].max(),
+                "mean_ci_half_width": half.mean(),
+            }
+        )
+    return pd.DataFrame(rows, columns=SEEDS)

@@ -1,0 +1,49 @@
+"""The primary result without the cases whose image has a near-duplicate in another split."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.comparisons import COMPARISONS, compare
+from fidelity.analysis.localization import CASE, COMBO, LOCALIZATION, MEASURED, summarize
+
+
+def cases_with_twins(pairs: pd.DataFrame) -> set[str]:
+    """Name the cases that have a near-duplicate in another split, among the cases that are used.
+
+    Args:
+        pairs: near_duplicates.csv; pairs of which one case was excluded count no more.
+    """
+    kept = pairs[pairs["excluded"] != "yes"]
+    return {*kept["case"], *kept["twin"]}
+
+
+def primary_result(
+    scores: pd.DataFrame,
+    twins: Collection[str],
+    statistics: Mapping[str, Any],
+    seed: int,
+    partial: Collection[str] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Average and compare the primary metric without some cases.
+
+    Args:
+        scores: of the primary binarization and protocol, as `load_scores` returns them.
+        twins: cases to leave out.
+        statistics: the config's `statistics`, the primary binarization resolved.
+        seed: the config's seed.
+        partial: explainers that may lack cases by their nature.
+
+    Returns:
+        Rows of localization.csv and of comparisons.csv, of the primary metric alone. Both are empty
+        where no case is to be left out, or none is left.
+    """
+    primary = statistics["primary"]
+    kept = scores[~scores["case"].isin(list(twins))]
+    if kept.empty or not twins:
+        return pd.DataFrame(columns=LOCALIZATION), pd.DataFrame(columns=COMPARISONS)
+    kept = kept[[*COMBO, *CASE, MEASURED, primary]].reset_index(drop=True)
+    chosen = {**statistics, "compared": [primary]}
+    compared = compare(kept, chosen, seed, partial=partial)
+    return summarize(kept, statistics, seed), compared

@@ -1,0 +1,135 @@
+"""Logging of one job: to the rule's log file and to stderr, tracebacks included; how a job ends."""
+
+import logging
+import os
+import signal
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fidelity.base import counting
+from fidelity.base.errors import InputError
+from fidelity.base.files import disk_error
+from fidelity.tools.failed_jobs import INTERRUPTED
+
+# How often a job looks whether Snakemake is still there, in seconds.
+WATCH_SECONDS = 1.0
+
+
+class _Quiet(logging.FileHandler):
+    """A log file that fails without noise: on a full disk the message still reaches stderr."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        del record
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
+# Where libraries are installed, by whose messages a user is not disturbed.
+_LIBRARIES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Keep what the project, a plugin or `warnings` logs; of libraries, warnings and errors."""
+    return record.levelno >= logging.WARNING or not record.pathname.startswith(_LIBRARIES)
+
+
+_case = ""
+
+
+def working_on(case: str) -> None:
+    """Remember the case in hand, so that the log of a job that fails names it; "" for none."""
+    global _case
+    _case = case
+
+
+@contextmanager
+def job_log(path: str | Path) -> Iterator[logging.Logger]:
+    """Log to `path` and stderr; end the process with status 1 on an error.
+
+    An InputError and a full or read-only disk are shown as one sentence, anything else with its
+    traceback and the case that was in hand (`working_on`). Ctrl-C, SIGTERM (a cluster's time limit,
+    `scancel`) and the death of the Snakemake that started the job end it in good order: temporary
+    files are removed, the status is 128 plus the signal's number. The images that went through
+    networks are counted, and written beside the log (`fidelity.base.counting`).
+
+    Args:
+        path: the rule's log file.
+
+    Yields:
+        The root logger.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+    # It warns that its list of fonts takes a while on first use.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    handlers = [_Quiet(path, mode="w", encoding="utf-8"), logging.StreamHandler()]
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        handler.addFilter(_is_ours)
+        root.addHandler(handler)
+    working_on("")
+    try:
+        with _ended_by_signals(root):
+            counting.begin(path)
+            yield root
+            counting.finish(path)
+    except InputError as error:
+        notes = getattr(error, "__notes__", [])
+        root.error("%s%s", error, f" ({', '.join(notes)})" if notes else "")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        root.error(INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        found = disk_error(error, error.filename or path) if isinstance(error, OSError) else None
+        if found is None:
+            root.exception("the job failed%s", f" at case {_case!r}" if _case else "")
+        else:
+            root.error("%s", found)
+        sys.exit(1)
+    finally:
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+
+
+@contextmanager
+def _ended_by_signals(root: logging.Logger) -> Iterator[None]:
+    """Turn SIGTERM into an orderly end, and send it when the parent process is gone.
+
+    A job that outlived a killed Snakemake would work for nothing: the next run discards what an
+    incomplete job left under its final name, while finished batches are taken over.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        del frame
+        root.error("ended by %s; run again to go on", signal.Signals(number).name)
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    done, parent = threading.Event(), os.getppid()
+
+    def watch() -> None:
+        while not done.wait(WATCH_SECONDS):
+            if os.getppid() != parent:
+                root.error("the process that started this job is gone")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, name="watch parent", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+        signal.signal(signal.SIGTERM, before)

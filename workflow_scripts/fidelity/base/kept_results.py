@@ -1,0 +1,152 @@
+"""Finished results of a job's former settings, kept beside its output and taken back in a second.
+
+Snakemake removes the output of a job before it starts, and after it has failed. A setting that is
+tried and given up, a plugin that raises or a submission that a cluster refuses would so cost what
+had been computed before. A finished job therefore leaves hard links to its output (no disk space
+while the output exists) under a fingerprint of all that decides it:
+
+    results/…/maps/test-000.h5
+    results/…/maps/.kept/test-000.h5/<fingerprint>/{0.h5, kept.json}
+
+`update()` of Snakemake 9.27 does not help: it restores nothing after a refused submission, and it
+records the settings of the job that failed for the output that it restored.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import resource
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fidelity.base import counting
+from fidelity.base.files import MARK, all_but_newest, atomic_path, content_hash
+
+FOLDER = ".kept"
+NOTE = "kept.json"
+# Results of one output that are kept, the present one included.
+BOUND = 2
+# Parameters that decide how a job ends or where it looks, not what it computes.
+LEFT_OUT = {"max_failed_cases"}
+# Set where a user forces jobs (--forceall, --forcerun): they compute.
+FORCED = "XRAY_FIDELITY_FORCED"
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def results_of(job: Any, also: str = "") -> Iterator[bool]:
+    """Give a job its earlier results back if they were computed from the same, else keep new ones.
+
+    Args:
+        job: the script's `snakemake`: `rule`, `params`, `input` and `output` are read.
+        also: what decides the result beside parameters and input files, as text.
+
+    Yields:
+        True if the output is there and nothing is left to do; False if the block is to make it.
+    """
+    outputs = [Path(path) for path in job.output]
+    store = outputs[0].parent / FOLDER / outputs[0].name
+    name = fingerprint(job.rule, dict(job.params.items()), job.input, also)
+    there = os.environ.get(FORCED) != "1" and _take(store / name, outputs)
+    began = time.perf_counter()
+    yield there
+    if not there:
+        _keep(store / name, outputs, time.perf_counter() - began)
+    _drop_oldest(store)
+
+
+def fingerprint(rule: str, params: Mapping[str, Any], inputs: Iterable[str], also: str = "") -> str:
+    """Hash what decides the output of a job.
+
+    Args:
+        rule: its name.
+        params: its parameters, the digest of its code among them.
+        inputs: its input files, hashed by content; a folder counts with its name.
+        also: anything else.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    contents = [p.name if (p := Path(path)).is_dir() else content_hash(p) for path in inputs]
+    counted = {key: value for key, value in params.items() if key not in LEFT_OUT}
+    text = json.dumps([rule, counted, contents, also], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _take(folder: Path, outputs: list[Path]) -> bool:
+    """Link kept results back to their places; False if there are none or they were changed."""
+    try:
+        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        kept = [folder / name for name in note["files"]]
+        if list(map(content_hash, kept)) != list(note["files"].values()):
+            raise ValueError("a file has changed")
+        if len(kept) != len(outputs):
+            raise ValueError("other outputs")
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s is damaged (%s) and is removed", folder, error)
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    for source, output in zip(kept, outputs, strict=True):
+        with atomic_path(output) as temporary:
+            _link(source, temporary)
+        os.utime(output)  # newer than the inputs, or Snakemake would run the job again
+    os.utime(folder)
+    counting.restore(note["passes"], note["took"])
+    log.info("computed before from the same settings, code and input: taken from %s", folder)
+    return True
+
+
+def _keep(folder: Path, outputs: list[Path], seconds: float) -> None:
+    """Link new results to the store. Costs no job its success: a warning says what failed."""
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.{MARK}")
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+        hashes = {}
+        for number, output in enumerate(outputs):
+            name = f"{number}{output.suffix}"
+            _link(output, unfinished / name)
+            hashes[name] = content_hash(output)
+        note = {"files": hashes, "passes": counting.passes(), "took": _took(seconds)}
+        (unfinished / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
+    except OSError as error:
+        log.warning("the result is not kept for later (%s)", error)
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links, such as exFAT
+        shutil.copy2(source, target)
+
+
+def _took(seconds: float) -> dict[str, float]:
+    """Say what a job took, in the words of `provenance.steps`."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(sum(part.ru_utime + part.ru_stime for part in used), 2),
+        "peak_memory_mb": round(max(part.ru_maxrss for part in used) / 1024, 2),
+    }
+
+
+def _drop_oldest(store: Path) -> None:
+    """Remove what is beyond the bound, and what killed jobs have left."""
+    with suppress(OSError):  # another job may be at it
+        found = list(store.iterdir())
+        whole = [path for path in found if not path.name.endswith(MARK)]
+        own = f".{os.getpid()}.{MARK}"
+        left = [path for path in found if path.name.endswith(MARK) and not path.name.endswith(own)]
+        for path in [*all_but_newest(whole, BOUND), *left]:
+            shutil.rmtree(path, ignore_errors=True)

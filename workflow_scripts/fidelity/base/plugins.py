@@ -1,0 +1,91 @@
+"""Methods of one's own: functions in Python files that the config lists under `plugins`."""
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from fidelity.base.errors import InputError
+
+PREFIX = "plugin:"
+
+
+def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
+    """Find a function in the plugin files.
+
+    Args:
+        name: "plugin:<function>".
+        paths: the Python files, in the order of the config; the first that has it wins.
+
+    Returns:
+        The function.
+
+    Raises:
+        InputError: a file is missing or cannot be imported, or no file has the function.
+    """
+    function = name.removeprefix(PREFIX)
+    known: list[str] = []
+    for path in paths:
+        module = _import(Path(path))
+        found = getattr(module, function, None)
+        if callable(found):
+            return found
+        known += [key for key, value in vars(module).items() if callable(value)]
+    near = difflib.get_close_matches(function, known, n=1)
+    where = ", ".join(map(str, paths)) or "an empty list of plugins"
+    raise InputError(
+        f"no plugin has a function {function!r} (searched: {where})",
+        field="plugins",
+        remedy=f"Did you mean 'plugin:{near[0]}'?"
+        if near
+        else "List the Python file that defines it under plugins",
+    )
+
+
+def _import(path: Path) -> ModuleType:
+    """Import a file under a module name of its own."""
+    if not path.is_file():
+        raise InputError("the plugin file does not exist", file=path, field="plugins")
+    path = path.resolve()
+    # Unique per file: two plugins may have the same file name.
+    digest = hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()
+    name = f"fidelity_plugin_{path.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError("the plugin is not a Python file", file=path, field="plugins")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise InputError(
+            f"the plugin cannot be imported: {type(error).__name__}: {error}",
+            file=path,
+            field="plugins",
+        ) from error
+    return module
+
+
+def stated_family(tree: ast.Module) -> str | None:
+    """Give the family that a plugin file states in a line `family = "cam"`; None if none."""
+    for node in tree.body:
+        if states_family(node):
+            return node.value.value
+    return None
+
+
+def states_family(node: ast.stmt) -> bool:
+    """Say whether a statement of a plugin file is `family = "…"`."""
+    return (
+        isinstance(node, ast.Assign)
+        and [getattr(target, "id", None) for target in node.targets] == ["family"]
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

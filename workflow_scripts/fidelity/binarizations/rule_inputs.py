@@ -1,0 +1,78 @@
+"""What a binarization rule needs beside the map, gathered for one case and class."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.base.seeding import seed_for
+from fidelity.binarizations.fixed import threshold_of
+from fidelity.binarizations.registry import RULES
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.maps.pixel_frames import ScoringSize, frame_of, reference_in_frame
+from fidelity.maps.saliency_map import MapRecord, Sign
+
+
+def inputs_of(
+    rule: Mapping[str, Any],
+    case: PreparedCase,
+    record: MapRecord,
+    *,
+    scoring_size: ScoringSize,
+    sign: Sign,
+    thresholds: Mapping[str, float],
+    seed: int,
+) -> dict[str, Any]:
+    """Gather the keywords that `binarize` must be given; nothing for a plain rule.
+
+    Args:
+        rule: the config's entry: method and its parameters.
+        case: the prepared case.
+        record: its map; one of kind `binary` needs nothing, being its own mask.
+        scoring_size: frame of the mask.
+        sign: part of the map that counts.
+        thresholds: the tuned ones by class.
+        seed: the config's; superpixels of this seed are LIME's own.
+
+    Returns:
+        `reference`, `superpixels` or `threshold` (tuned, or the class's own). A case that has no
+        reference of the class counts as one with an empty reference: its mask is scored by no
+        metric.
+
+    Raises:
+        InputError: the class has no threshold.
+    """
+    if record.map.kind == "binary":
+        return {}
+    needs = RULES[rule["method"]].needs
+    found: dict[str, Any] = {}
+    if rule["method"] == "fixed":
+        found["threshold"] = threshold_of(rule["threshold"], record.cls)
+    if "reference" in needs:
+        found["reference"] = (
+            reference_in_frame(case, record.cls, scoring_size)
+            if record.cls in case.references
+            else np.zeros(frame_of(case, scoring_size).size, bool)
+        )
+    if "threshold" in needs:
+        if record.cls not in thresholds:
+            raise InputError(
+                f"no threshold was tuned for the class {record.cls!r}",
+                field="binarizations.method: tuned",
+                remedy="The validation split needs an explained case of it with a reference mask",
+            )
+        found["threshold"] = thresholds[record.cls]
+    if "superpixels" in needs:
+        # By name, as rules are: what superpixels are made of is that rule's code and no other's.
+        module = import_module("fidelity.binarizations.superpixels")
+        found["superpixels"] = module.superpixels_of(
+            record.map,
+            case,
+            frame_of(case, scoring_size),
+            sign,
+            rule["superpixels"],
+            seed_for(seed, case.case, "lime", 0),
+        )
+    return found

@@ -1,0 +1,344 @@
+"""The layer whose activation a class activation map reads, and how its output becomes a grid.
+
+Families by the names of their classes: a pattern lists the layers of a family from early to late.
+`auto` is the last; `depth-k` is the one k quarters of the way. In other networks `auto` is the last
+layer that everything the logits know of the image passes through. A layer is used only after a
+probe has shown that its cells answer to places (`cam_probe`). A forward and a backward pass check
+the rest: more than one position each way, a gradient that arrives, an output that nothing
+overwrites.
+"""
+
+import difflib
+import math
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from fidelity.base.errors import InputError
+from fidelity.classifiers.cam_layers.probe import Layout, Probe, Seen, layouts
+from fidelity.classifiers.model import Classifier
+
+# `depth-1` … `depth-4`.
+DEPTHS = 4
+# `auto` outside the known families: a layer with a smaller share of the layers before it is part of
+# the stem; so many layers are tried.
+DEEP, TRIED = 0.5, 40
+OTHERS = "Use an explainer that only calls the classifier, such as lime"
+
+
+@dataclass(frozen=True)
+class Family:
+    """The layers of an architecture that a CAM may read.
+
+    Attributes:
+        candidates: pattern of their dotted names; of those with equal first group the last counts.
+        last: the layer that `auto` means, if it is none of the candidates.
+    """
+
+    candidates: str
+    last: str = ""
+
+
+# Last blocks as in pytorch-grad-cam's list; of transformers the first norm of the last block, since
+# what follows the last attention reaches the class token alone.
+FAMILIES: dict[str, Family] = {
+    "torchvision.models.alexnet.AlexNet": Family(r"features\.(\d+)", "features"),
+    "torchvision.models.resnet.ResNet": Family(r"(layer\d)"),
+    "torchvision.models.vgg.VGG": Family(r"features\.(\d+)", "features"),
+    "torchvision.models.densenet.DenseNet": Family(r"features\.(denseblock\d)", "features"),
+    "torchvision.models.convnext.ConvNeXt": Family(r"features\.([1357])", "features"),
+    "torchvision.models.efficientnet.EfficientNet": Family(r"features\.(\d)", "features"),
+    "torchvision.models.mobilenetv2.MobileNetV2": Family(r"features\.(\d+)", "features"),
+    "torchvision.models.mobilenetv3.MobileNetV3": Family(r"features\.(\d+)", "features"),
+    "torchvision.models.regnet.RegNet": Family(r"trunk_output\.(block\d)", "trunk_output"),
+    "torchvision.models.squeezenet.SqueezeNet": Family(r"features\.(\d+)", "features"),
+    # Its norms end the branches (Swin v2), so that the stages are read. It shares Swin's class.
+    "torchvision.models.swin_transformer.SwinTransformerBlockV2": Family(
+        r"features\.([1357])", "permute"
+    ),
+    "torchvision.models.swin_transformer.SwinTransformer": Family(
+        r"features\.([1357])\.\d+\.norm1"
+    ),
+    "torchvision.models.vision_transformer.VisionTransformer": Family(
+        r"encoder\.layers\.(encoder_layer_\d+)\.ln_1"
+    ),
+    "timm.models.resnet.ResNet": Family(r"(layer\d)"),
+    "timm.models.vgg.VGG": Family(r"features\.(\d+)", "features"),
+    "timm.models.densenet.DenseNet": Family(r"features\.(denseblock\d)", "features"),
+    "timm.models.convnext.ConvNeXt": Family(r"stages\.(\d)", "stages"),
+    "timm.models.efficientnet.EfficientNet": Family(r"blocks\.(\d)", "bn2"),
+    "timm.models.swin_transformer.SwinTransformer": Family(r"layers\.(\d)\.blocks\.\d+\.norm1"),
+    "timm.models.vision_transformer.VisionTransformer": Family(r"blocks\.(\d+)\.norm1"),
+    "torchxrayvision.models.DenseNet": Family(r"features\.(denseblock\d)", "features"),
+}
+
+
+@dataclass(frozen=True)
+class CamLayer:
+    """A layer that a CAM can read.
+
+    Attributes:
+        name: dotted, below the network.
+        module: what to hook.
+        size: positions (h, w).
+        reshape: None if its output is (n, channels, h, w); else its channels are last, and this
+            gives (n, channels, h, w); pytorch-grad-cam's reshape_transform.
+    """
+
+    name: str
+    module: nn.Module
+    size: tuple[int, int]
+    reshape: Callable[[torch.Tensor], torch.Tensor] | None
+
+
+def candidates(network: nn.Module) -> list[str]:
+    """List the layers of a network from early to late; empty for a family that is not known."""
+    own = getattr(network, "cam_layers", None)
+    if isinstance(own, (list, tuple)):
+        return list(own)
+    family = _family(network)
+    if family is None:
+        return []
+    last: dict[str, str] = {}
+    for name, _ in network.named_modules():
+        found = re.fullmatch(family.candidates, name)
+        if found:
+            last.pop(found.group(1), None)
+            last[found.group(1)] = name
+    names = list(last.values())
+    # The block of layers as a whole ends where its last candidate ends, or a norm later.
+    return [*names[:-1], family.last] if family.last else names
+
+
+def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLayer:
+    """Find the layer whose activation a CAM reads.
+
+    Args:
+        classifier: on any device; its mode is restored.
+        name: "auto", "depth-1" … "depth-4" (quarters of the family's layers), or a dotted name
+            below the network ("layer3", "features.denseblock4").
+
+    Returns:
+        The layer, checked.
+
+    Raises:
+        InputError: no such layer, or its output is not a feature map that a CAM can use.
+    """
+    network = classifier.network
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
+        raise InputError(
+            "a TorchScript classifier has no layers that can be hooked",
+            field="layer",
+            remedy="Use an explainer that only calls the classifier, or load a state dict",
+        )
+    depth = re.fullmatch(rf"depth-([1-{DEPTHS}])", name or "")
+    known = candidates(network)
+    if name in (None, "auto"):
+        own = getattr(network, "cam_layer", None)
+        name = own if isinstance(own, str) else known[-1] if known else None
+        if name is None:
+            return _last_of_all(classifier)
+    elif depth:
+        if not known:
+            raise InputError(
+                f"the layers of {classifier.architecture} from early to late are not known",
+                field="layer",
+                remedy="Name each layer, one explainer for each, or give a plugin's function the "
+                "attribute cam_layers",
+            )
+        name = known[math.ceil(int(depth.group(1)) * len(known) / DEPTHS) - 1]
+    if name not in dict(network.named_modules()) or not name:
+        raise _unknown_layer(classifier, str(name))
+    return _checked(classifier, name, Probe(classifier))
+
+
+def cam_layer(classifier: Classifier, name: str | None = "auto") -> tuple[str, nn.Module]:
+    """Return the name and the module of the layer that `find_cam_layer` finds."""
+    found = find_cam_layer(classifier, name)
+    return found.name, found.module
+
+
+def cam_size(classifier: Classifier, name: str | None = "auto") -> tuple[str, tuple[int, int]]:
+    """Return the name and the spatial size (h, w) of the layer that `find_cam_layer` finds."""
+    found = find_cam_layer(classifier, name)
+    return found.name, found.size
+
+
+def _family(network: nn.Module) -> Family | None:
+    own = {_path(kind) for kind in type(network).__mro__}
+    parts = {_path(type(module)) for module in network.modules()}
+    return next(
+        (
+            family
+            for name, family in FAMILIES.items()
+            if name in own or (name.endswith("BlockV2") and name in parts)
+        ),
+        None,
+    )
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
+    """Check a layer by a pass of an image forwards and backwards, and by the probe."""
+    where = f"layer {name!r} of {classifier.architecture}"
+    output, overwritten, gradient = _passes(classifier, name)
+    possible = [] if output is None else layouts(output.shape, 1)
+    if output is None or not possible:
+        raise InputError(
+            f"{where} is not used or returns no feature map (n, channels, h, w) or tokens",
+            field="layer",
+            remedy="Name a convolutional layer, or a block or norm of a transformer",
+        )
+    sizes = [layout.grid(output).shape[2:] for layout in possible]
+    if all(min(size) <= 1 for size in sizes):
+        raise _too_small(classifier, where, min(sizes, key=math.prod))
+    if overwritten:
+        raise InputError(
+            f"the output of {where} is overwritten in place by a later operation",
+            field="layer",
+            remedy="Name the block around it",
+        )
+    layout = _proven_layout(classifier, name, probe)
+    if gradient is None or not layout.grid(gradient).any():
+        raise InputError(
+            f"no gradient of the logits reaches {where} at its positions",
+            field="layer",
+            remedy="Name an earlier layer (of a ViT the last block's first norm)",
+        )
+    height, width = layout.grid(output).shape[2:]
+    if min(height, width) <= 1:
+        raise _too_small(classifier, where, (height, width))
+    reshape = None if layout.kind == "channels first" else layout.grid
+    return CamLayer(name, classifier.network.get_submodule(name), (height, width), reshape)
+
+
+def _too_small(classifier: Classifier, where: str, size: Sequence[int]) -> InputError:
+    height, width = size
+    return InputError(
+        f"{where} has {height}×{width} positions at {classifier.image_size} px: a map needs more"
+        " than one each way",
+        field="layer",
+        remedy="Use a larger image_size or name an earlier layer",
+    )
+
+
+def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
+    """Return the layout that the probe has shown; InputError names layers that pass."""
+    seen = probe.look([name]).get(name)
+    if seen is not None and seen.layout is not None and probe.separates_images(name):
+        return seen.layout
+    near = _near(name, probe.look())
+    raise InputError(
+        f"the cells of layer {name!r} of {classifier.architecture} do not answer to the same"
+        " places of the same image",
+        field="layer",
+        remedy=f"Layers that do: {', '.join(near)}" if near else OTHERS,
+    )
+
+
+def _near(name: str, seen: dict[str, Seen]) -> list[str]:
+    """Name the layers that pass and finish last before the given one and first after it."""
+    order = list(seen)
+    at = order.index(name) if name in seen else len(order)
+    passing = [i for i, each in enumerate(seen.values()) if each.layout and each.share >= DEEP]
+    before = [order[i] for i in passing if i < at][-1:]
+    return before + [order[i] for i in passing if i > at][:2]
+
+
+def _passes(
+    classifier: Classifier, name: str
+) -> tuple[torch.Tensor | None, bool, torch.Tensor | None]:
+    """Run an image forwards and backwards.
+
+    Returns:
+        The layer's output (None if it is no tensor of three or four axes that a gradient can
+        reach), whether a later operation has overwritten it, and its gradient, if one arrives.
+    """
+    network = classifier.network
+    kept: list[tuple[torch.Tensor, int]] = []
+    gradients: list[torch.Tensor] = []
+
+    def note(_module: nn.Module, _inputs: tuple, output: object) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim in (3, 4) and output.requires_grad:
+            kept.append((output.detach(), output._version))
+            output.register_hook(gradients.append)
+
+    handle = network.get_submodule(name).register_forward_hook(note)
+    training = classifier.training
+    side = classifier.image_size
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, classifier.channels, side, side, generator=generator)
+    image = image.to(classifier.device).requires_grad_()
+    # A head or a block that starts at zero would let no gradient through, before any training.
+    waking = {
+        key: torch.full_like(value, 0.1)
+        if value.ndim == 1
+        else torch.randn(value.shape, generator=generator).to(value) * 0.1
+        for key, value in classifier.named_parameters()
+        if not value.any()
+    }
+    try:
+        classifier.eval()
+        with torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            logits = functional_call(classifier, waking, (image,))
+            # Not the plain sum: the two columns of a one-logit head cancel each other. All of them:
+            # SqueezeNet's logits follow a ReLU, and one of them may be 0.
+            weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
+            torch.autograd.grad((logits * weights).sum(), image, allow_unused=True)
+    finally:
+        handle.remove()
+        classifier.train(training)
+    if not kept:
+        return None, False, None
+    output, version = kept[-1]
+    return output, output._version != version, gradients[-1] if gradients else None
+
+
+def _last_of_all(classifier: Classifier) -> CamLayer:
+    """Choose the last layer that passes every check and carries all the logits know of the image.
+
+    Raises:
+        InputError: there is none; the network's stem is none.
+    """
+    probe = Probe(classifier)
+    seen = probe.look()
+    fit = [
+        name
+        for name, each in seen.items()
+        if each.layout and each.share >= DEEP and each.calls == 1 and not each.passes_on
+    ]
+    why = ""
+    for name in fit[-TRIED:][::-1]:
+        if probe.carries_all(name):
+            try:
+                return _checked(classifier, name, probe)
+            except InputError as error:
+                why = why or error.problem
+    if not why and fit:
+        why = "information passes beside each layer whose cells answer to places of the image"
+    why = why or "the cells of no late layer answer to places of the image"
+    raise InputError(
+        f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
+        field="layer",
+        remedy=f"{OTHERS}, name a layer, or use a larger image_size",
+    )
+
+
+def _unknown_layer(classifier: Classifier, name: str) -> InputError:
+    names = [key for key, _ in classifier.network.named_modules() if key]
+    near = difflib.get_close_matches(name, names, n=3)
+    top = [key for key, _ in classifier.network.named_children()]
+    return InputError(
+        f"{classifier.architecture} has no layer {name!r}",
+        field="layer",
+        remedy=f"Did you mean {', '.join(near)}?" if near else f"Its blocks: {', '.join(top)}",
+    )

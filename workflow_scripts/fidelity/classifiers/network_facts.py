@@ -1,0 +1,108 @@
+"""Questions that a network itself answers: what its outputs are, which images it takes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from fidelity.base.errors import InputError
+from fidelity.classifiers.randomised import noise
+
+# Inputs this much larger than images: logits grow with them, probabilities stay in [0, 1].
+SCALES = (100, 10, 1)
+IMAGES = 4
+TOLERANCE = 1e-3
+# Sides that networks are built for.
+SIDES = (224, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192, 196, 208, 240, 256, 288, 299)
+SIDES += (300, 320, 331, 336, 352, 380, 384, 416, 448, 456, 480, 512, 518, 528, 560, 600, 640, 768)
+SIDES += (896, 1024)
+
+
+@torch.no_grad()
+def kind_of_outputs(network: nn.Module, channels: int, side: int) -> str | None:
+    """Say whether a network ends in softmax or sigmoid.
+
+    Args:
+        network: in eval mode, on the CPU.
+        channels: of its input.
+        side: of its input in pixels.
+
+    Returns:
+        "softmax" (all outputs in [0, 1], rows sum to 1), "sigmoid" (all in [0, 1]) or None.
+        Outputs that are equal for all images, such as those of a head of zeros, tell nothing.
+    """
+    grey = torch.from_numpy(noise(side, 0)[:IMAGES]).float() / 127.5 - 1
+    grey = torch.cat([grey, torch.full_like(grey[:1], -1), torch.ones_like(grey[:1])])
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(len(grey), channels, side, side, generator=generator)
+    parts = []
+    for images in (drawn, grey.unsqueeze(1).expand(-1, channels, -1, -1)):
+        for scale in SCALES:
+            out = network(images * scale).float().reshape(len(images), -1)
+            out = out[out.isfinite().all(dim=1)]
+            if (out < 0).any() or (out > 1 + TOLERANCE).any():
+                return None
+            parts.append(out)
+    out = torch.cat(parts)
+    if not len(out) or bool((out == out[0]).all()):
+        return None
+    sums_to_one = out.shape[1] > 1 and float((out.sum(dim=1) - 1).abs().max()) < TOLERANCE
+    return "softmax" if sums_to_one else "sigmoid"
+
+
+def check_outputs_are(
+    network: nn.Module,
+    channels: int,
+    side: int,
+    output_values: str | None,
+    *,
+    file: str | Path | None = None,
+) -> None:
+    """Check that a network's outputs are what the config takes them for.
+
+    Args:
+        network: in eval mode, on the CPU.
+        channels: of its input.
+        side: of its input in pixels.
+        output_values: `logits` (believed), `probabilities`, or None: logits, if a probe agrees.
+        file: of its weights; None if it is to be trained here, which needs logits.
+
+    Raises:
+        InputError: the outputs look like probabilities, or are none.
+    """
+    if output_values == "logits":
+        return
+    found = kind_of_outputs(network, channels, side)
+    if output_values is None and found is not None:
+        how = "in [0, 1] and sum to 1" if found == "softmax" else "in [0, 1]"
+        raise InputError(
+            f"the network ends in {found}: for every probe image its outputs are {how}, so they are"
+            " probabilities, not logits",
+            file=file,
+            field="output_values",
+            remedy="Let the network return logits, which training needs; or write"
+            " output_values: logits if they are logits"
+            if file is None
+            else "Write output_values: probabilities (their log-odds are then explained), or"
+            " output_values: logits if they are logits",
+        )
+    if output_values == "probabilities" and found is None:
+        raise InputError(
+            "the network's outputs are not probabilities: some are outside [0, 1], or all images"
+            " have the same",
+            file=file,
+            field="output_values",
+            remedy="Write output_values: logits, or leave it out",
+        )
+
+
+def sides_taken(network: nn.Module, channels: int) -> Iterator[int]:
+    """Try square images of common sides; give the sides in pixels that the network takes."""
+    for side in SIDES:
+        try:
+            with torch.no_grad():
+                network(torch.zeros(1, channels, side, side))
+        except (RuntimeError, AssertionError, ValueError):
+            continue
+        yield side

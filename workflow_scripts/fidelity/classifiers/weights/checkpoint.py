@@ -1,0 +1,349 @@
+"""Weights files made elsewhere, read without running any code in them: tensors, and what is noted.
+
+A training script saves more than weights: its arguments, scores as numpy scalars, the state of its
+optimiser. torch's reader (`weights_only`) refuses a file for any class it does not know. Here such
+classes become empty shells, so that the weights beside them can be read.
+"""
+
+import io
+import json
+import pickle
+import re
+import warnings
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from fidelity.base.errors import InputError, first_line
+
+MORE_MEMORY = "Give the job more memory; where the file is small, it is damaged: fetch it again"
+# The package's own files are pickled modules.
+EXPORT_XRV = (
+    "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
+    "torch.save(xrv.models.DenseNet(weights='densenet121-res224-all').state_dict(), 'xrv.pt')"
+)
+EXPORT = (
+    "Save the weights alone where you trust the file's origin and its classes are installed: "
+    "torch.save(model.state_dict(), 'weights.pt')"
+)
+# Packages whose objects are saved next to weights, not instead of them: arguments, scores, dates.
+BESIDE = {
+    "addict",
+    "argparse",
+    "box",
+    "collections",
+    "datetime",
+    "easydict",
+    "enum",
+    "lightning",
+    "lightning_fabric",
+    "ml_collections",
+    "numpy",
+    "omegaconf",
+    "pathlib",
+    "pytorch_lightning",
+    "torchmetrics",
+    "types",
+    "typing",
+    "uuid",
+    "yacs",
+}
+BUILTINS = {f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str")}
+DEPTH = 4
+NOTES = ("", "args", "cfg", "config", "hparams", "hyper_parameters", "meta")
+CLASS_LISTS = ("classes", "class_names", "label_names")
+CLASS_NUMBERS = ("class_to_idx", "class_to_index", "label2id")
+NUMBERED_CLASSES = ("idx_to_class", "index_to_class", "id2label")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a weights file holds.
+
+    Attributes:
+        path: the file.
+        sets: where in the file ("" for the top, "model_ema") → name → tensor; all on the CPU.
+        classes: names of the outputs in their order, if the file states them.
+        mean: per channel, what the inputs (0 to 1) were normalised with, if the file states it.
+        std: the same for the standard deviation.
+        ours: this project wrote the file; mean and std are then all that happens to the input.
+    """
+
+    path: Path
+    sets: dict[str, dict[str, torch.Tensor]]
+    ours: bool = False
+    classes: tuple[str, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+class Shell(list):
+    """Stands for an object of a class that is not loaded; keeps its attributes, runs nothing."""
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> "Shell":
+        return super().__new__(cls)
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: object) -> None:
+        """Keep attributes; drop any other state."""
+        if isinstance(state, dict):
+            self.__dict__.update({key: v for key, v in state.items() if isinstance(key, str)})
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a weights file without running any code in it.
+
+    Args:
+        path: safetensors (this project's own included), or a file of torch.save.
+
+    Raises:
+        InputError: the file is missing, corrupt, TorchScript, without tensors, or a pickle of
+            classes that may hold weights or run code.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        with open_safetensors(path) as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            notes = _json((file.metadata() or {}).get("fidelity"))
+        return _checkpoint(path, {"": tensors}, [notes], ours=bool(notes))
+    content = _load(path)
+    sets = dict(_sets(content))
+    parts = [content.get(key) if key else content for key in NOTES] if _is_mapping(content) else []
+    return _checkpoint(path, sets, [_mapping(part) for part in parts])
+
+
+def _checkpoint(
+    path: Path, sets: dict, notes: list[dict[str, Any]], ours: bool = False
+) -> Checkpoint:
+    sets = {name: tensors for name, tensors in sets.items() if tensors}
+    if not sets:
+        raise InputError(
+            "the checkpoint holds no state dict",
+            file=path,
+            field="weights",
+            remedy="Save model.state_dict()",
+        )
+    classes, mean, std = None, None, None
+    for part in notes:
+        classes = classes or _classes(part)
+        if mean is None:
+            mean, std = _numbers(part.get("mean")), _numbers(part.get("std"))
+            if mean is None or std is None or len(mean) != len(std):
+                mean, std = None, None
+    return Checkpoint(path, sets, ours, classes, mean, std)
+
+
+def _sets(content: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, dict]]:
+    """Find every mapping from names to tensors, with its place in the file."""
+    if not _is_mapping(content) or depth > DEPTH:
+        return
+    named = {key: value for key, value in content.items() if isinstance(key, str)}
+    yield name, {key: value for key, value in named.items() if isinstance(value, torch.Tensor)}
+    for key, value in named.items():
+        yield from _sets(value, f"{name}.{key}" if name else key, depth + 1)
+
+
+def _classes(notes: dict[str, Any]) -> tuple[str, ...] | None:
+    for key in CLASS_LISTS:
+        found = notes.get(key)
+        if isinstance(found, list | tuple) and found and all(isinstance(v, str) for v in found):
+            return tuple(found)
+    pairs = [list(_mapping(notes.get(key)).items()) for key in CLASS_NUMBERS]
+    pairs += [
+        [(name, number) for number, name in _mapping(notes.get(key)).items()]
+        for key in NUMBERED_CLASSES
+    ]
+    for names in pairs:
+        try:
+            order = {int(number): name for name, number in names}
+        except (TypeError, ValueError):
+            continue
+        if order and sorted(order) == list(range(len(names))):
+            return tuple(str(order[number]) for number in sorted(order))
+    return None
+
+
+def _numbers(value: object) -> tuple[float, ...] | None:
+    """Read one or three numbers from a list or tensor; None for anything else."""
+    if isinstance(value, torch.Tensor) and value.numel() in (1, 3):
+        return tuple(value.flatten().double().tolist())
+    if isinstance(value, list | tuple) and len(value) in (1, 3):
+        real = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
+        return tuple(map(float, real)) if len(real) == len(value) else None
+    return None
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """Give a mapping, or the attributes of a shell, as a dict; else an empty one."""
+    if isinstance(value, Shell):
+        return dict(vars(value))
+    return dict(value) if _is_mapping(value) else {}
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        return _mapping(json.loads(text or "{}"))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _load(path: Path) -> object:
+    if not path.is_file():
+        raise missing(path)
+    if is_torchscript(path):
+        raise InputError(
+            "the checkpoint is TorchScript, which is code",
+            file=path,
+            field="weights",
+            remedy="Set architecture: torchscript and trusted: true if you trust its origin",
+        )
+    _check_unpacked(path)
+    shells = _shells(path)
+    try:
+        with torch.serialization.safe_globals(shells):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _refused(path, error) from error
+    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+        raise corrupt(path, error) from error
+
+
+def _shells(path: Path) -> list[tuple[type, str]]:
+    """Give each class of an object that is saved next to weights its own empty shell."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # not a zip archive, or damaged: torch.load says which
+        return []
+    found: list[tuple[type, str]] = []
+    for name in sorted(names):
+        if name.partition(".")[0] in BESIDE or name in BUILTINS:
+            found.append((_shell(name), name))
+    return found
+
+
+def _shell(name: str) -> Callable:
+    """Choose what stands for a class: torch's reader fills no mapping but dict and OrderedDict."""
+    if name == "collections.defaultdict":
+        return lambda *_: OrderedDict()
+    return OrderedDict if name.endswith(("Dict", "CfgNode")) else type("Shell", (Shell,), {})
+
+
+def missing(path: str | Path) -> InputError:
+    return InputError("the checkpoint does not exist", file=path, field="weights")
+
+
+def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
+    """Name what a pickle asked for; or call the file corrupt if it asked for nothing."""
+    text = str(error)
+    found = re.search(r"(?:GLOBAL|global|function|class) `?([\w]+(?:\.[\w]+)+)", text)
+    if found is None:
+        return corrupt(path, error)
+    return InputError(
+        f"the checkpoint is a pickle that asks to run code ({found.group(1)}) and was refused",
+        file=path,
+        field="weights",
+        remedy=EXPORT_XRV if found.group(1).startswith("torchxrayvision.") else EXPORT,
+    )
+
+
+def corrupt(path: str | Path, error: Exception) -> InputError:
+    return InputError(
+        f"the checkpoint cannot be read ({first_line(error)})",
+        file=path,
+        field="weights",
+        remedy=MORE_MEMORY
+        if isinstance(error, MemoryError)
+        else "The file is damaged or no checkpoint; fetch or train it again",
+    )
+
+
+def open_safetensors(path: str | Path) -> safe_open:
+    if not Path(path).is_file():
+        raise missing(path)
+    try:
+        return safe_open(str(path), framework="pt", device="cpu")
+    except (SafetensorError, OSError) as error:
+        raise corrupt(path, error) from error
+
+
+def is_torchscript(path: Path) -> bool:
+    try:
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise corrupt(path, error) from error
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse compressed members: torch.save makes none, and a small file could fill the memory."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        packed = [entry for entry in archive.infolist() if entry.compress_type]
+    if packed:
+        raise InputError(
+            f"the checkpoint is a compressed archive ({packed[0].filename!r} unpacks from"
+            f" {packed[0].compress_size} to {packed[0].file_size} bytes)",
+            file=path,
+            field="weights",
+            remedy="Save it by torch.save, which does not compress, or as safetensors",
+        )
+
+
+class ScriptedNetwork(nn.Module):
+    """A TorchScript network that keeps its archive, so that it can be saved as it came.
+
+    Attributes:
+        archive: bytes of the TorchScript file.
+        channels: channels its first convolution reads (3 where it has none).
+    """
+
+    def __init__(self, archive: bytes, path: str | Path) -> None:
+        """Read the archive; raises InputError (naming `path`) if it is not TorchScript."""
+        super().__init__()
+        self.archive = archive
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # that torch.jit is to be replaced
+                self.script = torch.jit.load(io.BytesIO(archive), map_location="cpu")
+        except RuntimeError as error:
+            raise corrupt(path, error) from error
+        kernels = [value for value in self.script.parameters() if value.ndim == 4]
+        self.channels = int(kernels[0].shape[1]) if kernels else 3
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the script returns."""
+        return self.script(x)
+
+
+def trusted_torchscript(path: str | Path, trusted: bool) -> ScriptedNetwork:
+    """Load a TorchScript file.
+
+    Raises:
+        InputError: it is not trusted, missing or corrupt.
+    """
+    if not trusted:
+        raise InputError(
+            "a TorchScript checkpoint is code and is loaded only when trusted",
+            file=path,
+            field="trusted",
+            remedy="Set trusted: true if you trust its origin, or use a state dict",
+        )
+    if not Path(path).is_file():
+        raise missing(path)
+    return ScriptedNetwork(Path(path).read_bytes(), path)

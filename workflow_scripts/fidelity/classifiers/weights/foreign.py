@@ -1,0 +1,256 @@
+"""Classifiers made elsewhere: how the input was normalised, what the outputs are."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from fidelity.base.errors import InputError
+from fidelity.base.plugins import PREFIX as PLUGIN
+from fidelity.classifiers.architectures import normalisation, rescaled
+from fidelity.classifiers.model import Activation, Classifier, outputs_of
+from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
+from fidelity.classifiers.weights.file_facts import (
+    Foreign,
+    count_outputs,
+    read_foreign,
+    wrong_size,
+)
+from fidelity.classifiers.weights.header import RESCALING
+
+log = logging.getLogger(__name__)
+
+
+def load_foreign(
+    path: str | Path,
+    architecture: str,
+    classes: Sequence[str] | None,
+    *,
+    activation: Activation = "softmax",
+    image_size: int = 224,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    trusted: bool = False,
+    plugins: Sequence[str | Path] = (),
+    output_names: Mapping[str, str] | None = None,
+    output_values: str | None = None,
+    transform_input: bool | None = None,
+    weights_entry: str | None = None,
+) -> Classifier:
+    """Read a checkpoint made elsewhere.
+
+    Args:
+        path: see `read_foreign`.
+        architecture: see `architectures.build`.
+        classes: model classes in the order of the checkpoint's outputs; None if the file states
+            them.
+        activation: how its outputs become probabilities.
+        image_size: side of the input in pixels.
+        mean: per channel; by default the file's own, else the architecture's (see
+            `architectures.normalisation`).
+        std: the same.
+        trusted: allow TorchScript, which is code.
+        plugins: Python files, for an architecture "plugin:<function>".
+        output_names: class → output of a checkpoint of torchxrayvision, where names differ.
+        output_values: `logits` or `probabilities`; None: logits, checked by a probe.
+        transform_input: how a GoogLeNet or Inception v3 of torchvision was built.
+        weights_entry: which weights of the file, where it holds several.
+
+    Returns:
+        The classifier on the CPU, in eval mode.
+
+    Raises:
+        InputError: see `read_foreign`; also classes that nobody states, a number of outputs that
+            does not fit, outputs that are no logits.
+    """
+    foreign = read_foreign(
+        path,
+        architecture,
+        image_size=image_size,
+        trusted=trusted,
+        plugins=plugins,
+        entry=weights_entry,
+    )
+    return classifier_of(
+        foreign,
+        foreign.order(classes, activation=activation),
+        activation,
+        {
+            "mean": mean,
+            "std": std,
+            "outputs": output_names,
+            "output_values": output_values,
+            "transform_input": transform_input,
+        },
+    )
+
+
+def classifier_of(
+    foreign: Foreign, classes: Sequence[str], activation: Activation, settings: Mapping[str, Any]
+) -> Classifier:
+    """Make a classifier of a weights file.
+
+    Args:
+        foreign: the file.
+        classes: see `Foreign.order`.
+        activation: how outputs become probabilities.
+        settings: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
+
+    Returns:
+        The classifier on the CPU, in eval mode.
+
+    Raises:
+        InputError: see `load_foreign`.
+    """
+    outputs, architecture = outputs_of(activation, len(classes)), foreign.architecture
+    if not foreign.by_name and outputs != foreign.outputs:
+        raise _wrong_number(foreign, classes, activation)
+    mean, std = input_normalisation(architecture, settings, foreign.plugins, foreign)
+    values = settings.get("output_values")
+    network = foreign.network(classes, outputs, settings.get("outputs")).eval()
+    if foreign.script is not None or architecture.startswith(PLUGIN) or values == "probabilities":
+        size = foreign.image_size
+        try:
+            count_outputs(network, foreign.channels, size)
+        except (RuntimeError, AssertionError) as error:
+            side = next(sides_taken(network, foreign.channels), None)
+            if side is None:
+                raise
+            raise wrong_size(foreign.path, side, size) from error
+        check_outputs_are(network, foreign.channels, size, values, file=foreign.path)
+    return Classifier(
+        network,
+        architecture,
+        tuple(classes),
+        activation,
+        foreign.channels,
+        mean,
+        std,
+        foreign.image_size,
+        values or "logits",
+    ).eval()
+
+
+def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activation) -> InputError:
+    """Say that the outputs are not as many as the classes, and what to write."""
+    values = "1 value" if foreign.outputs == 1 else f"{foreign.outputs} values"
+    expected = outputs_of(activation, len(classes))
+    field = "classes"
+    remedy = "List all classes of the checkpoint, in the order of its outputs, under classes"
+    if foreign.outputs == 1 and len(classes) == 2 and activation == "softmax":
+        field = "head"
+        remedy = "Write head: one_logit; the first of classes is then that of outputs below 0"
+    elif activation == "one_logit":
+        field = "head"
+        remedy = "Leave head: one_logit out"
+    return InputError(
+        f"the network returns {values} per image where {expected}"
+        f" {'is' if expected == 1 else 'are'} expected for the classes {', '.join(classes)}",
+        file=foreign.path,
+        field=field,
+        remedy=remedy,
+    )
+
+
+def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
+    """Start a training from a checkpoint; a head with another number of outputs stays fresh.
+
+    Args:
+        network: as `build` returns it, with the file's channels; changed in place.
+        foreign: the file.
+
+    Returns:
+        Names of the parameters left fresh (those of the head).
+    """
+    own, found = network.state_dict(), foreign.match
+    fresh = sorted(found.misshapen(own))
+    network.load_state_dict(found.state | {key: own[key] for key in fresh})
+    if fresh:
+        names = ", ".join(fresh)
+        log.info("%s: %s stay fresh (another number of classes)", foreign.path, names)
+    return fresh
+
+
+def input_normalisation(
+    architecture: str,
+    settings: Mapping[str, Any],
+    plugins: Sequence[str | Path] = (),
+    foreign: Foreign | None = None,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Decide what images in [0, 1] are normalised with.
+
+    Args:
+        architecture: see `architectures.build`.
+        settings: of the classifier: `mean`, `std`, `transform_input`, `weights`, `training`.
+        plugins: Python files, for an architecture "plugin:<function>".
+        foreign: the file of its weights; None for fresh or ImageNet's weights.
+
+    Returns:
+        (mean, std), one value per channel: the config's, else the file's own, else the
+        architecture's; with what `transform_input` does.
+
+    Raises:
+        InputError: the file's values are not for images in [0, 1], or nobody says how a GoogLeNet
+            or Inception v3 that is not trained here was built.
+    """
+    given = foreign is not None or settings.get("weights") is not None
+    mean, std = normalisation(architecture, given, plugins)
+    channels = foreign.channels if foreign else len(mean)
+    stated = settings.get("mean") and settings.get("std")
+    own = _own_normalisation(foreign) if foreign and not stated else None
+    if own is not None:
+        mean, std = own
+    elif channels == 1 and len(mean) == 3:
+        log.info("grey input: mean and std are the averages of those of three channels")
+    mean = tuple(settings.get("mean") or _spread(mean, channels))
+    std = tuple(settings.get("std") or _spread(std, channels))
+    log.info("images from 0 to 1 are normalised with mean %s and std %s", list(mean), list(std))
+    ours = foreign is not None and foreign.checkpoint is not None and foreign.checkpoint.ours
+    if architecture not in RESCALING or channels != 3 or ours:
+        return mean, std
+    rescales = settings.get("transform_input")
+    if rescales is None:
+        if foreign is not None and settings.get("training") is None:
+            raise InputError(
+                f"torchvision's {architecture} may rescale its input, and a weights file does not"
+                " state whether this one did",
+                file=foreign.path,
+                field="transform_input",
+                remedy="Write transform_input: true if its training started from ImageNet's"
+                " weights (torchvision then always rescales), else transform_input: false",
+            )
+        rescales = given
+    return rescaled(mean, std) if rescales else (mean, std)
+
+
+def _own_normalisation(
+    foreign: Foreign,
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Give the mean and std that the file states, or that a layer of its network holds."""
+    for holder in (foreign.match, foreign.checkpoint):
+        mean, std = getattr(holder, "mean", None), getattr(holder, "std", None)
+        if mean is None or std is None:
+            continue
+        ours = holder is foreign.checkpoint and foreign.checkpoint.ours
+        if not ours and (min(mean) < 0 or max(mean) > 1 or min(std) <= 0):
+            raise InputError(
+                f"the file's own mean {list(mean)} and std {list(std)} are not for images from 0"
+                " to 1",
+                file=foreign.path,
+                field="mean",
+                remedy="Write mean and std for images from 0 to 1; for images from 0 to 255 divide"
+                " both by 255",
+            )
+        log.info("%s states its own mean %s and std %s", foreign.path, list(mean), list(std))
+        return mean, std
+    return None
+
+
+def _spread(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Give values per channel: grey takes the average of three, three take that of grey."""
+    if len(values) == channels:
+        return tuple(values)
+    return (float(np.mean(values)),) * channels

@@ -1,0 +1,165 @@
+"""Classifiers on disk: safetensors with everything in the metadata."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.model import Classifier, outputs_of
+from fidelity.classifiers.weights.checkpoint import ScriptedNetwork, corrupt, open_safetensors
+from fidelity.classifiers.weights.tensor_names import raise_misfit
+
+SCHEMA = "fidelity-classifier-2"
+TORCHSCRIPT = "torchscript"
+_CODE = "torchscript_archive"
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What `save` wrote: the metadata and the tensors."""
+
+    meta: dict[str, Any]
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def save(
+    classifier: Classifier, path: str | Path, training: Mapping[str, Any] | None = None
+) -> None:
+    """Write a classifier, atomically; equal classifiers give equal bytes.
+
+    Args:
+        classifier: on any device.
+        path: the .safetensors file.
+        training: JSON-able facts about how it came about; without times and paths.
+    """
+    network = classifier.network
+    if classifier.architecture == TORCHSCRIPT:
+        tensors = {_CODE: torch.frombuffer(bytearray(network.archive), dtype=torch.uint8)}
+    else:
+        # Cloned: safetensors refuses tensors that share memory, and channels_last strides.
+        tensors = {
+            name: value.detach().cpu().contiguous().clone()
+            for name, value in network.state_dict().items()
+        }
+    meta = {
+        "schema": SCHEMA,
+        "architecture": classifier.architecture,
+        "classes": list(classifier.classes),
+        "activation": classifier.activation,
+        "head": "one_logit" if classifier.activation == "one_logit" else "softmax",
+        "channels": classifier.channels,
+        "mean": list(classifier.mean),
+        "std": list(classifier.std),
+        "image_size": classifier.image_size,
+        "output_values": classifier.output_values,
+        "training": dict(training or {}),
+    }
+    meta["checksum"] = _checksum(tensors, meta)
+    # One metadata entry alone: safetensors does not keep an order between several.
+    text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(to_bytes(tensors, metadata={"fidelity": text}))
+
+
+def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
+    """Read a classifier that `save` wrote.
+
+    Args:
+        path: the .safetensors file.
+        plugins: Python files, for an architecture "plugin:<function>".
+
+    Returns:
+        The classifier on the CPU, in eval mode.
+
+    Raises:
+        InputError: missing, corrupt or foreign file; weights that do not fit the architecture.
+    """
+    content = _read_saved(path)
+    meta = content.meta
+    if meta["architecture"] == TORCHSCRIPT:
+        # Reaches this file only through an import with trusted: true.
+        network: nn.Module = ScriptedNetwork(content.tensors[_CODE].numpy().tobytes(), path)
+    else:
+        outputs = outputs_of(meta["activation"], len(meta["classes"]))
+        network = build(
+            meta["architecture"],
+            outputs,
+            image_size=meta["image_size"],
+            channels=meta["channels"],
+            plugins=plugins,
+        )
+        own = network.state_dict()
+        if own.keys() != content.tensors.keys() or any(
+            own[key].shape != value.shape for key, value in content.tensors.items()
+        ):
+            raise_misfit(own, content.tensors, (), path, meta["architecture"])
+        network.load_state_dict(content.tensors)
+    classifier = Classifier(
+        network,
+        meta["architecture"],
+        tuple(meta["classes"]),
+        meta["activation"],
+        meta["channels"],
+        tuple(meta["mean"]),
+        tuple(meta["std"]),
+        meta["image_size"],
+        meta.get("output_values", "logits"),
+    )
+    # The layout that convolutions are fastest in, on CPU and GPU alike.
+    return classifier.eval().to(memory_format=torch.channels_last)
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Read what `save` noted beside the weights, `training` included, without the weights."""
+    return _read_saved(path, tensors=False).meta
+
+
+def _read_saved(path: str | Path, tensors: bool = True) -> _Content:
+    with open_safetensors(path) as file:
+        text = (file.metadata() or {}).get("fidelity")
+        if text is None:
+            raise InputError(
+                "the safetensors file was not written by this project",
+                file=path,
+                remedy="Import it: name it under the classifier's weights",
+            )
+        try:
+            meta = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise corrupt(path, error) from error
+        if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
+            raise InputError(
+                f"is no classifier of this version (it says {text[:80]!r})",
+                file=path,
+                remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
+            )
+        values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
+    if tensors and meta.get("checksum") != _checksum(values, meta):
+        raise InputError(
+            "the weights or what is noted beside them are not those that were saved (the checksum"
+            " differs)",
+            file=path,
+            remedy="The file is damaged: delete it and run again",
+        )
+    return _Content(meta, values)
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> str:
+    """Hash names, values and metadata; safetensors itself would not notice that they changed."""
+    digest = hashlib.blake2b(digest_size=16)
+    noted = {key: value for key, value in meta.items() if key != "checksum"}
+    digest.update(json.dumps(noted, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

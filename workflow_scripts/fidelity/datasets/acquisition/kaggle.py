@@ -1,0 +1,161 @@
+"""Downloading a data set with Kaggle's own client.
+
+Credentials are the client's business: it looks for them in the environment and in its own files.
+They pass neither through the config nor through the params or logs of a rule, and no text of an
+error of the client is repeated, because it may quote an address that grants access.
+"""
+
+import logging
+import tarfile
+import zipfile
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+
+# The client continues where a broken download stopped, so trying again costs little.
+ATTEMPTS = 5
+REFUSED = (401, 403)
+MISSING = 404
+
+log = logging.getLogger(__name__)
+
+
+def download(dataset: str) -> Path:
+    """Download and unpack a data set into the client's cache, unless it is there.
+
+    The cache is `~/.cache/kagglehub`, or the folder in the variable KAGGLEHUB_CACHE. It holds the
+    part of a broken download, which the client continues. Without a version in the name, the newest
+    one in the cache is taken and no network is needed; else the newest at Kaggle.
+
+    Args:
+        dataset: `owner/name` or `owner/name/versions/number`.
+
+    Returns:
+        The folder with the data.
+
+    Raises:
+        InputError: no network, no permission, no such data set, or a damaged download; it says
+            what to do.
+    """
+    import kagglehub
+    import requests
+    from kagglehub.exceptions import CredentialError, DataCorruptionError, UnauthenticatedError
+
+    handle = _cached_handle(dataset) or dataset
+    for attempt in range(1, ATTEMPTS + 1):
+        before = _partial_size(dataset)
+        try:
+            folder = Path(kagglehub.dataset_download(handle))
+        except (UnauthenticatedError, CredentialError):
+            raise _refused(dataset) from None
+        except requests.HTTPError as error:
+            raise _answered(dataset, getattr(error.response, "status_code", None)) from None
+        except (requests.RequestException, DataCorruptionError) as error:
+            kept = _partial_size(dataset)
+            # Without progress another try would end the same way.
+            if attempt == ATTEMPTS or (kept <= before and not _is_damage(error)):
+                raise _broken(dataset, type(error).__name__, kept) from None
+            log.warning("the download broke off after %.1f MB, trying again", kept / 1e6)
+        except (ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
+            # The client has no error of its own for a malformed kaggle.json.
+            if "credentials" in str(error):
+                raise _refused(dataset) from None
+            raise InputError(
+                f"what was downloaded of {dataset!r} is no whole archive",
+                file=_folder(dataset),
+                field="download",
+                remedy="Delete the .archive file in this folder and run again",
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"the download cannot be written ({error.strerror or type(error).__name__})",
+                file=_cache(),
+                field="download",
+                remedy="Make room, or set the variable KAGGLEHUB_CACHE to a folder on a larger"
+                " disk, and run again",
+            ) from None
+        else:
+            log.info("%s lies in %s", handle, folder)
+            return folder
+    raise AssertionError("unreachable")
+
+
+def _is_damage(error: Exception) -> bool:
+    """The client has deleted what did not fit its checksum and starts anew."""
+    return type(error).__name__ == "DataCorruptionError"
+
+
+def _cache() -> Path:
+    from kagglehub.config import get_cache_folder
+
+    return Path(get_cache_folder())
+
+
+def _folder(dataset: str) -> Path:
+    owner, name = dataset.split("/")[:2]
+    return _cache() / "datasets" / owner / name
+
+
+def _cached_handle(dataset: str) -> str | None:
+    """Name the newest version that was downloaded whole; the client marks these."""
+    if dataset.count("/") != 1:
+        return None
+    done = [path.stem for path in _folder(dataset).glob("*.complete")]
+    numbers = [
+        int(stem)
+        for stem in done
+        if stem.isdecimal() and (_folder(dataset) / "versions" / stem).is_dir()
+    ]
+    return f"{dataset}/versions/{max(numbers)}" if numbers else None
+
+
+def _partial_size(dataset: str) -> int:
+    return sum(path.stat().st_size for path in _folder(dataset).glob("*.archive"))
+
+
+def _by_hand(dataset: str) -> str:
+    owner, name = dataset.split("/")[:2]
+    return (
+        f"open https://www.kaggle.com/datasets/{owner}/{name} in a browser, click 'Download',"
+        " and set 'archive: <the .zip>' (or unpack it and set 'root: <the folder>') in place of"
+        " 'download: kaggle'"
+    )
+
+
+def _refused(dataset: str) -> InputError:
+    return InputError(
+        f"Kaggle wants credentials for {dataset!r}, and found none that are valid",
+        field="download",
+        remedy="At kaggle.com, click your picture, 'Settings', 'API', create a token, and save it"
+        " as ~/.kaggle/access_token (or the older kaggle.json as ~/.kaggle/kaggle.json), or put it"
+        " into the variable KAGGLE_API_TOKEN (older: KAGGLE_USERNAME and KAGGLE_KEY); never into"
+        f" the config. Or {_by_hand(dataset)}",
+    )
+
+
+def _answered(dataset: str, status: int | None) -> InputError:
+    if status in REFUSED:
+        return _refused(dataset)
+    if status == MISSING:
+        return InputError(
+            f"Kaggle has no data set {dataset!r}",
+            field="kaggle_dataset",
+            remedy="Check the name: owner/name as in the page's address, /versions/<number> after"
+            " it to pin a version",
+        )
+    return InputError(
+        f"Kaggle answered with an error (HTTP {status}) for {dataset!r}",
+        field="download",
+        remedy=f"Try again later. Or {_by_hand(dataset)}",
+    )
+
+
+def _broken(dataset: str, kind: str, kept: int) -> InputError:
+    got = f"after {kept / 1e6:.1f} MB, which are kept" if kept else "before it began"
+    return InputError(
+        f"the download of {dataset!r} failed {got} ({kind})",
+        field="download",
+        remedy="Check the network (compute nodes often have none: run this rule where there is"
+        " one, snakemake --until acquire) and run again: it continues where it stopped. Or"
+        f" {_by_hand(dataset)}",
+    )

@@ -1,0 +1,157 @@
+"""Notice that files were added, removed or changed, without reading them."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fidelity.base.errors import InputError
+from fidelity.datasets import registry
+
+if TYPE_CHECKING:
+    from fidelity.datasets.cases import Case
+
+# Folders of this workflow and of tools: a data root may be the working folder itself.
+PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
+
+
+def source_digest(root: Path | None, source: str, settings: dict[str, Any]) -> str:
+    """Hash names, sizes and modification times of the files that a source reads below its root.
+
+    Other files (notes, `.DS_Store`, a folder of old images) do not count. Where the source cannot
+    list its files, every file counts: any change may be the one that fixes it.
+
+    Args:
+        root: the data root; see `listing_digest` for None and for an archive.
+        source: name in the registry.
+        settings: of the data set.
+
+    Returns:
+        16 hexadecimal digits, or "".
+    """
+    if root is None or not root.is_dir():
+        return listing_digest(root)
+    return _source_digest(root, source, json.dumps(settings, sort_keys=True))
+
+
+@cache
+def _source_digest(root: Path, source: str, settings: str) -> str:
+    try:
+        with _quiet():
+            names = files_of(root, source, json.loads(settings))
+    except (InputError, OSError, ValueError):
+        return listing_digest(root)
+    return _digest((name, os.path.join(root, name)) for name in sorted(names))
+
+
+def files_of(root: Path, source: str, settings: dict[str, Any]) -> set[str]:
+    """List the files that a source reads: images, masks and tables, relative to its root.
+
+    Args:
+        root: the data root.
+        source: name in the registry.
+        settings: of the data set.
+
+    Returns:
+        Paths with "/"; a table may name files that do not exist.
+
+    Raises:
+        InputError: the files are not laid out as the source's.
+    """
+    reader = registry.reader(source)
+    listed = getattr(reader, "tables", None)
+    tables = (os.path.relpath(path, root) for path in (listed(root, settings) if listed else ()))
+    return image_files(reader.find_cases(root, settings)).union(tables)
+
+
+def image_files(cases: Iterable["Case"]) -> set[str]:
+    """List the files of cases: images and masks (a JSON file of many masks once)."""
+    from fidelity.datasets.mask_files.mask_entries import file_of  # not at the top: it imports cv2
+
+    return {
+        file_of(path)
+        for case in cases
+        for path in (case.image, case.lung_mask, *case.masks.values(), *case.second_masks.values())
+        if path
+    }
+
+
+@cache
+def listing_digest(root: Path | None, pattern: str = "*") -> str:
+    """Hash names, sizes and modification times of all files below a folder.
+
+    Args:
+        root: the folder, or one file such as an archive; links are followed, PASSED_OVER is not
+            looked into. None (generated or downloaded data) gives an empty text.
+        pattern: of the paths below the folder that count, as of `fnmatch`.
+
+    Returns:
+        16 hexadecimal digits, or "".
+    """
+    if root is None:
+        return ""
+    if root.is_file():
+        return _digest([(root.name, str(root))])
+    found = ((os.path.relpath(path, root), path) for path in _below(root))
+    return _digest((name, path) for name, path in found if fnmatchcase(name, pattern))
+
+
+def _digest(files: Iterable[tuple[str, str]]) -> str:
+    """Hash files given by name and path; one that does not exist counts with its name."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, path in files:
+        try:
+            stat = os.stat(path)
+            facts = f"{stat.st_size}\0{stat.st_mtime_ns}"
+        except OSError:
+            facts = ""
+        digest.update(os.fsencode(name) + f"\0{facts}\n".encode())
+    return digest.hexdigest()
+
+
+def _below(root: Path) -> Iterator[str]:
+    # Folders by device and number: a link may lead back to a folder that it lies in.
+    pending: list[tuple[str, frozenset]] = [(str(root), frozenset())]
+    while pending:
+        folder, entered = pending.pop()
+        for entry in _entries(folder):
+            try:
+                if entry.is_dir():
+                    stat = entry.stat()
+                    place = (stat.st_dev, stat.st_ino)
+                    if entry.name not in PASSED_OVER and place not in entered:
+                        pending.append((entry.path, entered | {place}))
+                elif entry.is_file():
+                    yield entry.path
+            except OSError:  # a link that leads nowhere, or to itself: no file
+                continue
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave a reader's warnings to the job that reads the data set for good."""
+    log = logging.getLogger("fidelity.datasets")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _entries(folder: str) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(
+            f"the folder cannot be listed ({error.strerror})",
+            file=folder,
+            remedy="Mend its permissions, or move it out of the data root",
+        ) from error

@@ -1,0 +1,376 @@
+"""Reading one grey image from a DICOM file, and of its header only what the image needs.
+
+The steps are those of DICOM PS3.3: modality LUT or rescale (C.11.1), VOI LUT or window (C.11.2),
+MONOCHROME1 turned round. Only the elements named in ELEMENTS are read from the header at all, so
+that no patient data can reach a table, a log or an error.
+"""
+
+import io
+import logging
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pydicom
+from pydicom import config
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.pixels import apply_windowing, get_decoder
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from fidelity.base.errors import InputError
+
+# pydicom's messages quote the values they complain about.
+config.settings.reading_validation_mode = config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+warnings.filterwarnings("ignore", module="pydicom")
+
+MARK_AT, MARK = 128, b"DICM"
+ITEM = b"\xfe\xff\x00\xe0"
+NO_SYNTAX = (
+    "are DICOM without a Transfer Syntax UID; they were read by the standard's default"
+    " (uncompressed, little endian)"
+)
+NO_PREAMBLE = "are DICOM without a preamble; they were read from their first byte on"
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
+ELEMENTS = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "PlanarConfiguration",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTFunction",
+    "ModalityLUTSequence",
+    "VOILUTSequence",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelData",
+    *SPACINGS,
+)
+
+
+@dataclass(frozen=True)
+class DicomImage:
+    """Grey values as the file wants them shown, greater = brighter.
+
+    Attributes:
+        values: (H, W), integer or float64.
+        black: the value that the file's own scale calls black.
+        white: the value that it calls white.
+        bits: stored bits per pixel.
+        padding: (H, W) bool, pixels that the file says are none; None if it names no such value.
+        assumed: what the file should declare and does not; empty if it declares everything.
+    """
+
+    values: np.ndarray
+    black: float
+    white: float
+    bits: int
+    padding: np.ndarray | None
+    assumed: str = ""
+
+
+def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
+    """Decode a single-frame grey image.
+
+    A VOI LUT goes before a window, the first of several counts, as pydicom's `apply_voi_lut`
+    has it. LUTs are applied here: pydicom 3.0 overflows where a LUT's output has fewer bits than
+    its input.
+
+    Args:
+        data: the bytes of the file.
+        path: named in errors.
+        max_pixels: greatest number of pixels that is decoded.
+
+    Returns:
+        The image. Without a VOI transform, black and white are the ends of the stored range
+        (by BitsStored) after the modality transform.
+
+    Raises:
+        InputError: the file is damaged, too large, no grey image, has several frames, or is
+            compressed by a method that no installed plugin reads. It quotes nothing of the header
+            that could be a patient's.
+    """
+    header, assumed = _read_header(data, path)
+    _check(header, path, max_pixels)
+    stored = _stored_values(header, path)
+    try:
+        values, black, white = _modality(stored, header)
+        values, black, white = _voi(values, black, white, header)
+    except Exception as error:
+        # `from None`: the library's own message may quote the header.
+        raise InputError(
+            f"the grey scale of the DICOM file cannot be applied ({type(error).__name__})",
+            file=path,
+            remedy="Correct its rescale, window or LUT elements, or export it as 16-bit PNG",
+        ) from None
+    if header.PhotometricInterpretation == "MONOCHROME1":
+        values = black + white - values.astype(np.float64)
+    padding = _padding(stored, header)
+    return DicomImage(values, black, white, int(header.BitsStored), padding, assumed)
+
+
+def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | None:
+    """Read the size of a pixel.
+
+    PixelSpacing goes first: where a projection radiograph has it, it is calibrated or equal to
+    ImagerPixelSpacing. The latter is measured at the detector; no correction is made for the
+    magnification of the patient before it (PS3.3 C.8.7.1.1.3), some 5 to 20 % in chest X-rays.
+
+    Args:
+        data: the bytes of a DICOM file.
+        path: named in errors.
+
+    Returns:
+        (row, column) spacing in mm and the name of the element it comes from; None if the header
+        has none, or none above 0.
+
+    Raises:
+        InputError: the header cannot be read.
+    """
+    header, _ = _read_header(data, path)
+    for name in SPACINGS:
+        try:
+            row, column = (float(value) for value in header.get(name))
+        except (TypeError, ValueError):
+            continue
+        if all(math.isfinite(value) and value > 0 for value in (row, column)):
+            return (row, column), name
+    return None
+
+
+def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
+    """Read the needed elements, and say what the file left to be assumed.
+
+    A file without preamble begins with its first element. One without a Transfer Syntax UID is
+    read by the standard's default, implicit VR little endian (PS3.5 10.1), unless its first element
+    has an explicit VR: writers who leave the UID out often leave the rest as it was.
+    """
+    marked = data[MARK_AT : MARK_AT + len(MARK)] == MARK
+    try:
+        meta = FileMetaDataset(
+            read_dataset(
+                io.BytesIO(data[MARK_AT + len(MARK) if marked else 0 :]),
+                is_implicit_VR=False,
+                is_little_endian=True,
+                stop_when=lambda tag, *_: tag.group != 2,
+            )
+        )
+        syntax = meta.get("TransferSyntaxUID")
+        if syntax != DeflatedExplicitVRLittleEndian:
+            header = pydicom.dcmread(
+                io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
+            )
+            list(header)  # pydicom decodes a value when it is first asked for; damage shows here
+            if not syntax:
+                _assume_syntax(header, path)
+            return header, NO_SYNTAX if not syntax else "" if marked else NO_PREAMBLE
+    except InputError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from None
+    # Its size is not known before it is inflated: a small file may fill the memory.
+    raise InputError(
+        "the whole DICOM file is compressed (transfer syntax Deflated Explicit VR)",
+        file=path,
+        remedy="Save it with another transfer syntax",
+    )
+
+
+def _assume_syntax(header: Dataset, path: str) -> None:
+    """Write down the syntax by which pydicom has read a file that names none."""
+    implicit, little = header.original_encoding
+    if not little:
+        syntax = ExplicitVRBigEndian
+    else:
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    if header.get("PixelData", b"")[: len(ITEM)] == ITEM:
+        raise InputError(
+            "the DICOM file has compressed pixels and no Transfer Syntax UID, so the compression is"
+            " not known",
+            file=path,
+            remedy="Export it again, with element (0002,0010) or uncompressed",
+        )
+    header.file_meta.TransferSyntaxUID = syntax
+
+
+def _check(header: Dataset, path: str, max_pixels: int) -> None:
+    """See that this is one grey image of 8 to 16 bit, before any pixel is decoded."""
+    try:
+        rows, columns = int(header.Rows), int(header.Columns)
+        frames = int(header.get("NumberOfFrames") or 1)
+        allocated, stored = int(header.BitsAllocated), int(header.BitsStored)
+        photometric, samples = str(header.PhotometricInterpretation), int(header.SamplesPerPixel)
+        syntax = header.file_meta.TransferSyntaxUID
+        int(header.PixelRepresentation)
+        present = "PixelData" in header and rows > 0 and columns > 0
+    except Exception:  # absent, or of a kind that it may not be
+        present = False
+    if not present:
+        raise InputError(
+            "the DICOM file holds no image",
+            file=path,
+            remedy="Leave out reports, structures and the like",
+        )
+    if rows * columns > max_pixels:
+        raise InputError(
+            f"the image is too large ({columns} x {rows} pixels; at most "
+            f"{max_pixels // 10**6} million)",
+            file=path,
+            remedy="Shrink it",
+        )
+    if frames != 1:
+        raise InputError(
+            f"the file holds {frames} frames",
+            file=path,
+            remedy="Save each in a file of its own; only single radiographs are read",
+        )
+    if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        known = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+        shown = photometric if photometric in known else "unknown"
+        raise InputError(
+            f"the DICOM image is not grey ({shown})",
+            file=path,
+            remedy="Use MONOCHROME1 or MONOCHROME2 images",
+        )
+    if allocated not in (8, 16) or not 8 <= stored <= allocated:
+        raise InputError(
+            f"the DICOM image has {stored} of {allocated} bits per pixel",
+            file=path,
+            remedy="Use images of 8 to 16 bit",
+        )
+    _check_decoder(syntax, path)
+
+
+def _check_decoder(syntax: pydicom.uid.UID, path: str) -> None:
+    try:
+        decoder = get_decoder(syntax)
+    except (NotImplementedError, TypeError, ValueError):  # unknown, or damaged: no UID at all
+        raise InputError(
+            "the DICOM file's transfer syntax is unknown",
+            file=path,
+            remedy="Save it uncompressed (Explicit VR Little Endian)",
+        ) from None
+    if not decoder.is_available:
+        raise InputError(
+            f"no installed plugin decodes {syntax.name}",
+            file=path,
+            remedy=_plugins(syntax),
+        )
+
+
+def _plugins(syntax: pydicom.uid.UID) -> str:
+    missing = "; or ".join(get_decoder(syntax).missing_dependencies)
+    # gdcm is the module's name, python-gdcm the package's.
+    missing = missing.replace("gdcm - requires gdcm", "python-gdcm - requires python-gdcm")
+    installed = f"Install a pydicom plugin: {missing}. " if missing else ""
+    return f"{installed}Or save the file uncompressed"
+
+
+def _stored_values(header: Dataset, path: str) -> np.ndarray:
+    syntax = header.file_meta.TransferSyntaxUID
+    try:
+        stored = header.pixel_array
+    except Exception as error:
+        if not syntax.is_compressed:
+            raise _damaged(path, error) from None
+        raise InputError(
+            f"the {syntax.name} pixels are damaged, or the installed plugins cannot decode them",
+            file=path,
+            remedy=_plugins(syntax),
+        ) from None
+    low, high = _stored_range(header)
+    if stored.ndim != 2 or stored.min() < low or stored.max() > high:
+        raise InputError(
+            "the DICOM pixels do not fit the header (shape, or values beyond BitsStored)",
+            file=path,
+            remedy="Export the image again, without overlays in the pixels",
+        )
+    return stored
+
+
+def _stored_range(header: Dataset) -> tuple[int, int]:
+    bits = int(header.BitsStored)
+    if header.PixelRepresentation:
+        return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    return 0, 2**bits - 1
+
+
+def _modality(stored: np.ndarray, header: Dataset) -> tuple[np.ndarray, float, float]:
+    """Apply the modality LUT or rescale; give the range of values that it can reach too."""
+    low, high = _stored_range(header)
+    if header.get("ModalityLUTSequence"):
+        return _looked_up(stored, header.ModalityLUTSequence[0])
+    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    if slope is None or intercept is None:
+        return stored, low, high
+    slope, intercept = float(slope), float(intercept)
+    if not (math.isfinite(slope) and math.isfinite(intercept)) or slope == 0:
+        raise ValueError("no scale")
+    ends = sorted((low * slope + intercept, high * slope + intercept))
+    return stored.astype(np.float64) * slope + intercept, *ends
+
+
+def _voi(
+    values: np.ndarray, black: float, white: float, header: Dataset
+) -> tuple[np.ndarray, float, float]:
+    """Apply the first VOI LUT, or else the first window."""
+    if header.get("VOILUTSequence"):
+        return _looked_up(values, header.VOILUTSequence[0])
+    if header.get("WindowCenter") is None and header.get("WindowWidth") is None:
+        return values, black, white
+    shown = apply_windowing(values, header)
+    if not header.get("ModalityLUTSequence") and float(header.get("RescaleSlope") or 1) < 0:
+        # pydicom's output range runs backwards then; a greater value stays brighter.
+        shown = black + white - shown
+    return shown, black, white
+
+
+def _looked_up(values: np.ndarray, item: Dataset) -> tuple[np.ndarray, float, float]:
+    """Apply a LUT: below its first value the first entry counts, above its last one the last."""
+    entries, first, bits = (int(value) for value in item.LUTDescriptor)
+    entries = entries % 2**16 or 2**16
+    if not 8 <= bits <= 16:
+        raise ValueError("no LUT of 8 to 16 bit")
+    data = item.LUTData
+    if isinstance(data, bytes):
+        order = "<" if item.is_little_endian is not False else ">"
+        data = np.frombuffer(data, "u1" if len(data) < 2 * entries else f"{order}u2")
+    table = np.asarray(data)[:entries].astype(np.uint16)
+    if len(table) < entries:
+        raise ValueError("a LUT shorter than it says")
+    index = np.clip(np.rint(values).astype(np.int64) - first, 0, entries - 1)
+    return table[index], 0, 2**bits - 1
+
+
+def _padding(stored: np.ndarray, header: Dataset) -> np.ndarray | None:
+    ends = [header.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    ends = [int(end) for end in ends if isinstance(end, int)]
+    if not ends:
+        return None
+    return (stored >= min(ends)) & (stored <= max(ends))
+
+
+def _damaged(path: str, error: Exception) -> InputError:
+    return InputError(
+        f"the DICOM file is damaged or cut off ({type(error).__name__})",
+        file=path,
+        remedy="Copy or export it again",
+    )

@@ -1,0 +1,348 @@
+"""Reading images and masks from files that are not trusted to be sound."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.images.pixels import MASK_FORMATS, MAX_PIXELS, Pixels, decode
+from fidelity.datasets.mask_files.mask_foreground import foreground
+from fidelity.datasets.mask_files.mask_values import MaskValues
+
+MAX_BYTES = 1_000_000_000
+# Deeper images that span less of their range than this would be left with 32 grey values or fewer.
+USED_RANGE = 1 / 8
+# A DICOM file may lack its mark; its name then still says what it is meant to be.
+DICOM_SUFFIXES = (".dcm", ".dicom")
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """Which grey value of a file becomes black (0) and which white (255).
+
+    Attributes:
+        mode: `full`, the ends of the range that the file declares: 0 and 2^bits − 1 (floats: 0 and
+            1); of DICOM the ends of the modality or VOI transform's output. `percentile`, two
+            percentiles of the image itself; what lies beyond them is clipped.
+        low: percentile that becomes black.
+        high: percentile that becomes white.
+        bits: of the grey values that `full` expects in files deeper than 8 bits; None takes the
+            bits of the file.
+    """
+
+    mode: Literal["full", "percentile"] = "full"
+    low: float = 0.5
+    high: float = 99.5
+    bits: int | None = None
+
+
+FULL = Intensity()
+
+
+def intensity_of(settings: Mapping[str, Any]) -> Intensity:
+    """Read the keys of a data set's settings that begin with `intensity`."""
+    low, high = settings.get("intensity_percentiles", (FULL.low, FULL.high))
+    mode, bits = settings.get("intensity", FULL.mode), settings.get("intensity_bits")
+    return Intensity(mode, float(low), float(high), bits)
+
+
+@dataclass
+class Findings:
+    """What reading one case shows that is worth reporting once per data set.
+
+    Attributes:
+        notes: sentences without a full stop, whose subject is a number of files.
+        largest: the largest value of an image deeper than 8 bits, scaled by the file's own bits;
+            None for other images.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    largest: int | None = None
+
+
+TURNED = "are turned upright, as their orientation tag (EXIF) says"
+UNIT_FLOATS = "hold floating-point grey values from 0 to 1; 1 is white"
+OTHER_FLOATS = (
+    "hold floating-point grey values beyond 0 to 1; each was scaled from its own minimum (black) to"
+    " its own maximum (white); intensity: percentile is less sensitive to single pixels"
+)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        InputError: it does not exist, cannot be read, has zero bytes or more than MAX_BYTES.
+    """
+    try:
+        size = Path(path).stat().st_size
+        data = Path(path).read_bytes() if size <= MAX_BYTES else None
+    except OSError as error:
+        raise InputError(
+            f"the file cannot be read ({error.strerror})",
+            file=path,
+            remedy="Check the path and the permissions",
+        ) from error
+    if data is None:
+        raise InputError(
+            f"the file has {size / 1e9:.1f} GB, more than {MAX_BYTES / 1e9:g}",
+            file=path,
+            remedy="Shrink the image",
+        )
+    if not data:
+        raise InputError("the file has zero bytes", file=path, remedy="Copy it again")
+    return data
+
+
+# Where an image uses next to nothing of the range that its file declares.
+CONTRAST_REMEDY = (
+    "Set intensity_bits for the data set (12 if no image has a value above 4095), or"
+    " intensity: percentile"
+)
+
+
+def read_image(path: str | Path, intensity: Intensity = FULL) -> np.ndarray:
+    """Read an image file as grey values; see `decode_image`."""
+    return decode_image(read_bytes(path), path, intensity)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Read a mask file as booleans; see `decode_mask`."""
+    return decode_mask(read_bytes(path), path)
+
+
+def decode_image(
+    data: bytes,
+    path: str | Path,
+    intensity: Intensity = FULL,
+    findings: Findings | None = None,
+) -> np.ndarray:
+    """Decode an image to grey values in 0 … 255.
+
+    Colour becomes luma (ITU-R BT.601, as OpenCV does), alpha is dropped. An orientation tag is
+    applied. Grey values are scaled linearly as `intensity` says, never truncated; a DICOM file's
+    own transforms come before. Floating-point values have 1 as white, or are scaled from minimum
+    to maximum where they leave the range from 0 to 1.
+
+    Args:
+        data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or DICOM file.
+        path: named in errors.
+        intensity: what becomes black and white.
+        findings: what is worth reporting is added here.
+
+    Returns:
+        (H, W) uint8 where all values are whole, so that an image is the same whatever file it
+        comes in; else float32. A DICOM file's padding is black.
+
+    Raises:
+        InputError: the image is unreadable, too large or has values that are not finite.
+        IntensityError: the file does not declare a range, or uses next to nothing of it.
+    """
+    if is_dicom(data) or Path(path).suffix.lower() in DICOM_SUFFIXES:
+        found = _decode_dicom(data, path, findings)
+        return _scaled(*found, path, intensity, "Set intensity: percentile")
+    decoded = decode(data, path)
+    findings = Findings() if findings is None else findings
+    _note_turned(decoded, findings.notes)
+    pixels = decoded.values
+    if decoded.alpha is not None and (pixels == pixels[:1, :1]).all():
+        raise InputError(
+            "the image has one colour, and its picture is in the alpha channel",
+            file=path,
+            remedy="Save the picture as grey values, without transparency",
+        )
+    if pixels.ndim == 3:
+        colour = pixels if pixels.dtype in (np.uint8, np.uint16) else pixels.astype(np.float32)
+        pixels = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_BGR2GRAY)
+    if intensity.mode == "full" and pixels.dtype == np.uint8:
+        return pixels
+    if decoded.inverted and intensity.bits is not None and pixels.dtype == np.uint16:
+        pixels = _inverted_within(pixels, intensity.bits)
+    white = _white(pixels, path, intensity, findings) if intensity.mode == "full" else None
+    return _scaled(pixels, 0.0, white, None, path, intensity)
+
+
+def _inverted_within(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Turn values round within so many bits that were turned round within 16."""
+    stored, white = np.iinfo(pixels.dtype).max - pixels, 2**bits - 1
+    return white - stored if stored.max() <= white else pixels
+
+
+def _white(
+    pixels: np.ndarray, path: str | Path, intensity: Intensity, findings: Findings
+) -> float | None:
+    """Give the value that the file calls white; None for floats that leave 0 to 1."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if pixels.dtype.kind == "f":
+        unit = low >= 0 and high <= 1
+        findings.notes.append(UNIT_FLOATS if unit else OTHER_FLOATS)
+        return 1.0 if unit else None
+    if pixels.dtype.kind != "u":
+        raise IntensityError(
+            f"the image has {pixels.dtype} values, which declare no white",
+            file=path,
+            field="intensity",
+            remedy="Set intensity: percentile, or export 8- or 16-bit grey values",
+        )
+    if intensity.bits is None or pixels.dtype == np.uint8:
+        findings.largest = None if pixels.dtype == np.uint8 else int(high)
+        return float(np.iinfo(pixels.dtype).max)
+    white = float(2**intensity.bits - 1)
+    if high > white:
+        raise IntensityError(
+            f"the image has values up to {high:g}, more than {intensity.bits} bits hold"
+            f" ({white:g})",
+            file=path,
+            field="intensity_bits",
+            remedy=f"Set intensity_bits: {int(high).bit_length()} or more",
+        )
+    return white
+
+
+def is_dicom(data: bytes) -> bool:
+    """Say whether the bytes are a DICOM file; pydicom is not imported.
+
+    By the mark of PS3.10, or, in files that begin without preamble, by a first element of group
+    0002 or 0008 with a value representation, or a length that the file can hold.
+    """
+    if data[128:132] == b"DICM":
+        return True
+    length = int.from_bytes(data[4:8], "little")
+    explicit = data[4:6].isalpha() and data[4:6].isupper()
+    begins = data[:2] in (b"\x02\0", b"\x08\0") and data[3:4] == b"\0"
+    return begins and (explicit or length < len(data))
+
+
+def _note_turned(pixels: Pixels, notes: list[str] | None) -> None:
+    if pixels.turned and notes is not None:
+        notes.append(TURNED)
+
+
+def _decode_dicom(
+    data: bytes, path: str | Path, findings: Findings | None
+) -> tuple[np.ndarray, float, float, np.ndarray | None]:
+    # Not at the top: pydicom takes a third of a second, and most data sets have no DICOM file.
+    from fidelity.datasets.images.dicom import decode_dicom
+
+    if not is_dicom(data):
+        raise InputError(
+            "the file is not DICOM (the mark DICM is missing, and it does not begin with a DICOM"
+            " element)",
+            file=path,
+            remedy="Export it again as a DICOM file (PS3.10), with its preamble",
+        )
+    found = decode_dicom(data, str(path), MAX_PIXELS)
+    if found.assumed and findings is not None:
+        findings.notes.append(found.assumed)
+    return found.values, found.black, found.white, found.padding
+
+
+def _scaled(
+    pixels: np.ndarray,
+    black: float,
+    white: float | None,
+    padding: np.ndarray | None,
+    path: str | Path,
+    intensity: Intensity,
+    remedy: str = CONTRAST_REMEDY,
+) -> np.ndarray:
+    """Scale values linearly so that black becomes 0 and white 255; beyond them, clip."""
+    values = pixels.astype(np.float64)
+    seen = values if padding is None or padding.all() else values[~padding]
+    low, high = float(seen.min()), float(seen.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(
+            "the image has values that are not finite", file=path, remedy="Export it again"
+        )
+    if intensity.mode == "percentile":
+        black, white = (float(v) for v in np.percentile(seen, [intensity.low, intensity.high]))
+        if white <= black:  # nearly all pixels are alike
+            black, white = low, high
+        if white <= black:
+            return np.zeros(values.shape, np.uint8)
+    elif white is None:
+        black, white = low, high
+        if white <= black:
+            return np.zeros(values.shape, np.uint8)
+    elif pixels.dtype != np.uint8 and 0 < high - low < USED_RANGE * (white - black):
+        raise IntensityError(
+            f"the image spans {low:g} to {high:g} of a range of {black:g} to {white:g}, which"
+            " would leave it next to no contrast",
+            file=path,
+            field="intensity",
+            remedy=remedy,
+        )
+    scaled = np.clip((values - black) * 255.0 / (white - black), 0, 255)
+    if padding is not None:
+        scaled[padding] = 0
+    whole = np.rint(scaled)
+    if np.abs(scaled - whole).max() < 1e-6:
+        return whole.astype(np.uint8)
+    return scaled.astype(np.float32)
+
+
+def decode_mask(
+    data: bytes,
+    path: str | Path,
+    name: str | None = None,
+    values: MaskValues | None = None,
+    notes: list[str] | None = None,
+) -> np.ndarray:
+    """Decode a mask; see `mask_foreground.foreground`.
+
+    Args:
+        data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or GIF file.
+        path: named in errors.
+        name: class, or `lung`; None for a mask that is not a reference.
+        values: the data set's `mask_values`.
+        notes: what is worth reporting once per data set is appended here.
+
+    Returns:
+        (H, W) bool. A file of zeros alone is an empty mask.
+
+    Raises:
+        InputError: the file is unreadable, or its foreground is not clear.
+    """
+    pixels = decode(data, path, MASK_FORMATS)
+    _note_turned(pixels, notes)
+    return foreground(pixels, path, name, values, notes)
+
+
+def decode_values(data: bytes, path: str | Path) -> np.ndarray:
+    """Decode a grey image to the numbers that are in the file, unscaled.
+
+    Args:
+        data: the bytes of an image file of 8 or 16 bit or of floats.
+        path: named in errors.
+
+    Returns:
+        (H, W) of the file's own type.
+
+    Raises:
+        InputError: the file is unreadable, too large, in colour (a colour map's values are lost) or
+            partly transparent.
+    """
+    pixels = decode(data, path)
+    if pixels.alpha is not None:
+        raise InputError(
+            "the map has an alpha channel that is not opaque, so it is not clear which channel"
+            " holds the values",
+            file=path,
+            remedy="Write the values as grey PNG, TIFF or .npy, without transparency",
+        )
+    grey = pixels.grey()
+    if grey is None:
+        raise InputError(
+            "the map is in colour, so its values cannot be read",
+            file=path,
+            remedy="Write the values themselves: grey PNG, TIFF or .npy",
+        )
+    return grey
+
+
+class IntensityError(InputError):
+    """An image whose grey values do not fit the intensity setting: true of all its kind."""

@@ -1,0 +1,263 @@
+"""Checking the files of one case before anything is computed from them."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images.image_similarity import Look, look_at
+from fidelity.datasets.images.images import (
+    FULL,
+    Findings,
+    Intensity,
+    IntensityError,
+    decode_image,
+    is_dicom,
+    read_bytes,
+)
+from fidelity.datasets.mask_files.mask_entries import decode_reference, file_of, read_reference
+from fidelity.datasets.mask_files.mask_foreground import MaskValueError
+from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
+
+# Relative difference of aspect ratios above which a mask cannot belong to its image.
+ASPECT_TOLERANCE = 0.01
+
+
+class MisfitError(InputError):
+    """A mask is missing or does not fit its image: a fault of the data set, not of one file."""
+
+
+class OutsideError(InputError):
+    """A file of the data set is a link to one elsewhere."""
+
+
+# Faults of the data set or of its settings, which every file of a kind shares.
+FATAL = (MaskValueError, MisfitError, IntensityError, OutsideError)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the files of a case turned out to be.
+
+    Attributes:
+        case: with width, height and digest filled in, if the files can be used.
+        image_digest: hash of the image's size and grey values; empty if unreadable. Two files of
+            one image have one hash, whatever their format, compression and metadata.
+        problem: what is wrong with the first bad file, else None.
+        file: that file, relative to the data root.
+        fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
+            out would bias the scores without a trace.
+        look: what the image looks like, to compare it with others; None if not asked for.
+        other_size: masks, relative to the data root, that are not of their image's size although
+            that is the size they are scored at.
+        findings: what reading the files showed that is worth reporting once per data set.
+    """
+
+    case: Case
+    image_digest: str = ""
+    problem: InputError | None = None
+    file: str = ""
+    fatal: bool = False
+    look: Look | None = None
+    other_size: tuple[str, ...] = ()
+    findings: Findings = field(default_factory=Findings)
+
+
+def examine(
+    case: Case,
+    root: Path,
+    *,
+    same_size: bool,
+    lung_expected: bool,
+    lung_needed: bool,
+    intensity: Intensity = FULL,
+    look: bool = False,
+    native_is_mask: bool = False,
+    outside_links: bool = False,
+    mask_values: MaskValues | None = None,
+) -> Examined:
+    """Read the image and masks of a case and check that they fit together.
+
+    Args:
+        case: with no other masks than those that are used.
+        root: the data root.
+        same_size: the source declares image and masks to be of equal size.
+        lung_expected: every case must have a lung mask.
+        lung_needed: the lung mask decides the classifier's input, so it must not be empty.
+        intensity: the data set's.
+        look: also summarise what the image looks like.
+        native_is_mask: the reference masks' size, where there are any, is the native one.
+        outside_links: files may be links that lead out of the data root.
+        mask_values: the data set's.
+
+    Returns:
+        The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
+        first problem.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    file, image_digest = case.image, ""
+    other_size: list[str] = []
+    findings = Findings()
+    try:
+        if not outside_links:
+            check_inside(case, root)
+        data = read_bytes(root / case.image)
+        image = decode_image(data, root / case.image, intensity, findings)
+        image_digest = pixel_digest(image)
+        shape, seen = image.shape, look_at(image) if look else None
+        native = shape
+        spacing, spacing_from = _spacing(case, data, root / case.image)
+        digest.update(f"image {len(data)}\n".encode() + data)
+
+        def mask(prefix: str, name: str, path: str) -> np.ndarray:
+            data = read_reference(root, path)
+            values = decode_reference(data, root, path, name, mask_values, findings.notes)
+            _check_size(values.shape, shape, root / path, same_size)
+            if values.shape != shape and not native_is_mask:
+                other_size.append(path)
+            digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
+            return values
+
+        file = case.lung_mask or case.image
+        _check_lung(case, root, mask, lung_expected, lung_needed)
+        for name, path in sorted(case.masks.items()):
+            file = path
+            if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
+                problem = _absent_mask(case, name, root / path)
+                return Examined(case, image_digest, problem, path, fatal=True)
+            drawn = mask("mask:", name, path)
+            native = drawn.shape if native_is_mask else native
+        for name, path in sorted(case.second_masks.items()):
+            file = path
+            if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
+                return Examined(
+                    case, image_digest, _missing_second(case, name, root / path), path, fatal=True
+                )
+            mask("second_mask:", name, path)
+    except InputError as error:
+        return Examined(case, image_digest, error, file, isinstance(error, FATAL))
+    height, width = native
+    done = replace(
+        case,
+        width=width,
+        height=height,
+        digest=digest.hexdigest(),
+        spacing=spacing,
+        spacing_from=spacing_from,
+    )
+    return Examined(done, image_digest, look=seen, other_size=tuple(other_size), findings=findings)
+
+
+def pixel_digest(image: np.ndarray) -> str:
+    """Hash an image's size and grey values (H, W): equal for equal images alone."""
+    kind = f"{image.dtype.name} {image.shape}\n".encode()
+    return hashlib.blake2b(kind + np.ascontiguousarray(image).tobytes(), digest_size=16).hexdigest()
+
+
+def check_inside(case: Case, root: Path) -> None:
+    """See that no file of a case is a link out of the data root, or lies below such a link.
+
+    Raises:
+        InputError: names the link and where it leads.
+    """
+    home = os.path.realpath(root)
+    masks = (*case.masks.values(), *case.second_masks.values())
+    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
+        real = os.path.realpath(root / file_of(path))
+        if os.path.commonpath([home, real]) != home:
+            raise OutsideError(
+                f"is a link that leads out of the data root, to {real}",
+                file=root / file_of(path),
+                field="outside_links",
+                remedy="Copy the file, choose a root that contains it, or set outside_links: true"
+                " if you trust where the links lead",
+            )
+
+
+def missing_mask(case: Case, name: str, path: Path) -> InputError:
+    """Describe a case of an annotated class that has no reference mask."""
+    return InputError(
+        f"the case {case.case!r} of the annotated class {name!r} has no reference mask",
+        file=path,
+        field="annotated_classes",
+        remedy="Add the mask (all zeros if nothing is to be seen) or drop the class from"
+        " annotated_classes",
+    )
+
+
+def _absent_mask(case: Case, name: str, path: Path) -> InputError:
+    return InputError(
+        f"the reference mask of the case {case.case!r}, class {name!r}, does not exist",
+        file=path,
+        field=f"mask:{name}",
+        remedy="Add the file (all zeros if nothing is to be seen), or correct its path",
+    )
+
+
+def _missing_second(case: Case, name: str, path: Path) -> InputError:
+    return InputError(
+        f"the second reader's mask of the case {case.case!r}, class {name!r}, does not exist",
+        file=path,
+        field=f"second_mask:{name}",
+        remedy="Add the file, or leave the cell empty where nobody read twice",
+    )
+
+
+def _spacing(case: Case, data: bytes, path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Give the pixel spacing and where it is from; a table's goes before a DICOM header's."""
+    if case.spacing is not None:
+        return case.spacing, case.spacing_from or "table"
+    if not is_dicom(data):
+        return None, ""
+    from fidelity.datasets.images.dicom import dicom_spacing
+
+    return dicom_spacing(data, str(path)) or (None, "")
+
+
+def _check_lung(
+    case: Case,
+    root: Path,
+    mask: Callable[[str, str, str], np.ndarray],
+    expected: bool,
+    needed: bool,
+) -> None:
+    if case.lung_mask is None:
+        if expected:
+            raise MisfitError(
+                f"the case {case.case!r} has no lung mask",
+                file=root / case.image,
+                field="lung_masks",
+                remedy="Add the mask, or set lung_masks: none",
+            )
+        return
+    if not mask("", LUNG, case.lung_mask).any() and needed:
+        raise InputError(
+            "the lung mask is empty, and the input setting needs it",
+            file=root / case.lung_mask,
+            field="input",
+            remedy="Correct the mask, or set input: full",
+        )
+
+
+def _check_size(mask: tuple[int, ...], image: tuple[int, ...], path: Path, same_size: bool) -> None:
+    if mask == image:
+        return
+    sizes = f"the mask is {mask[1]} x {mask[0]} pixels, its image {image[1]} x {image[0]}"
+    if same_size:
+        raise MisfitError(
+            f"{sizes}: this source has masks of the image's size",
+            file=path,
+            remedy="Restore the original file",
+        )
+    # Cross-multiplied: |(mw/mh) / (iw/ih) - 1| > tolerance.
+    if abs(mask[1] * image[0] - image[1] * mask[0]) > ASPECT_TOLERANCE * image[1] * mask[0]:
+        raise MisfitError(
+            f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}",
+            file=path,
+            remedy="Check that the mask belongs to this image and was not cropped",
+        )

@@ -1,0 +1,626 @@
+"""Indexing a data set: find its cases, check everything, say what is used and what is not."""
+
+import hashlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets import registry
+from fidelity.datasets.cases import SPLITS, Case, sort_key
+from fidelity.datasets.images.images import (
+    OTHER_FLOATS,
+    UNIT_FLOATS,
+    IntensityError,
+    intensity_of,
+)
+from fidelity.datasets.indexing.examine import Examined, examine, missing_mask
+from fidelity.datasets.indexing.leakage import Leak, find_leaks, leak_errors
+from fidelity.datasets.indexing.left_out import (
+    MAX_UNUSABLE,
+    NO_REFERENCE,
+    Quarantined,
+    cause_of,
+    check_unusable,
+    count_rows,
+    write_counts,
+)
+from fidelity.datasets.indexing.near_duplicates import (
+    NearDuplicate,
+    excluded,
+    find_near_duplicates,
+    write_near_duplicates,
+)
+from fidelity.datasets.indexing.problem_list import raise_first
+from fidelity.datasets.label_counts import count_labels
+from fidelity.datasets.label_names import model_class, name_errors, respelled
+from fidelity.datasets.mask_files.mask_values import mask_values_of
+
+# Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
+READERS = 4
+# Of the schema, for callers that come without the config.
+NEAR_DISTANCE = 10
+NEAR_CORRELATION = 0.97
+
+log = logging.getLogger(__name__)
+
+
+def index_cases(
+    source: str,
+    root: str | Path,
+    settings: dict[str, Any],
+    near_report: str | Path | None = None,
+    counts_report: str | Path | None = None,
+) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
+    """Find and check the cases of a data set.
+
+    Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
+    intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
+    duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
+    source's own. Damaged files put their case into quarantine (or are fatal under `strict`, or
+    where they are too many for `max_unusable`); what is wrong with the data set as a whole is
+    fatal: ambiguous ids, labels that differ only in case or spaces, masks that are unclear or
+    missing, grey values that do not fit `intensity`, links out of the root, one image or patient in
+    two splits (unless `duplicates` says otherwise).
+
+    Args:
+        source: name in the registry.
+        root: the data root.
+        settings: of the data set, as in the config.
+        near_report: CSV file for the near-duplicates across splits, if they are to be written.
+        counts_report: CSV file for the number of cases that are used and left out, likewise.
+
+    Returns:
+        The cases by split and id, with size, digest and only the masks that are used; what was
+        left out; and {"classes", "task", "annotated", "labels"}: model classes in order (those of
+        annotated_classes first), `multiclass` or `multilabel`, annotated source classes, and the
+        model class of each source class; "uncertain": "multi-class" beside them where uncertain
+        labels are to be a third class of each task.
+
+    Raises:
+        InputError: names the first problems and counts them.
+    """
+    root = Path(root)
+    adapter = registry.reader(source)
+    _check_settings(settings)
+    found = list(adapter.find_cases(root, settings))
+    if not found:
+        raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
+    _check_counts(adapter, found, root, settings)
+    raise_first(_repeated_ids(found))
+    found, settings = respelled(found, settings)
+    raise_first(name_errors(found, settings))
+    settings = _without_absent_classes(found, settings, adapter)
+    raise_first(_unknown_classes(found, settings))
+    multilabel = _is_multilabel(found, settings, adapter)
+    raise_first(_blank_labels(found, multilabel))
+    dropped: Counter[tuple[str, str]] = Counter()
+    quarantine: list[Quarantined] = []
+    cases = _without_dropped_labels(found, settings, multilabel)
+    _count_lost(dropped, "labels", found, cases)
+    # Every case is its own patient where the source knows none, so this finds nothing then.
+    patients = find_leaks(((c.patient, c) for c in cases), "patient")
+    cases = _separate(patients, cases, settings, quarantine)
+    follow = getattr(adapter, "masks_follow_labels", True)
+    few = limited(cases, settings.get("limit"))
+    _count_lost(dropped, "limit", cases, few)
+    cases = [_only_used_masks(case, settings, follow) for case in few]
+    lung = settings.get("lung_masks", "provided") == "provided"
+    if lung and not any(case.lung_mask for case in cases):
+        raise InputError(
+            "no case has a lung mask",
+            file=root,
+            field="lung_masks",
+            remedy="Set lung_masks: none, or add the masks",
+        )
+    examined = _examine_all(cases, root, settings, adapter, lung)
+    _raise_fatal(examined, bool(settings.get("strict")))
+    _check_depth(examined, root)
+    _report_findings(examined)
+    _tell_other_sizes(examined, root, bool(settings.get("strict")))
+    bad = [one for one in examined if one.problem]
+    quarantine += [_quarantined(one) for one in bad]
+    unscored = [] if follow else _unscored(cases, settings)
+    raise_first(_too_many_unusable(cases, quarantine, unscored, settings, root))
+    good = [one for one in examined if not one.problem]
+    raise_first(_absent_in_split([one.case for one in good], bad, settings, follow))
+    leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
+    cases = _separate(leaks, [one.case for one in good], settings, quarantine)
+    near = _near_duplicates(cases, good, settings)
+    cases = _without_near_duplicates(near, cases, quarantine)
+    if settings.get("duplicates") == "keep":
+        near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
+    if near_report is not None:
+        write_near_duplicates(near_report, near)
+    raise_first(_empty_classes(cases, quarantine, settings))
+    cases.sort(key=sort_key)
+    quarantine.sort(key=lambda entry: (entry.split, entry.case))
+    classes = _classes(cases, settings, multilabel)
+    _report(cases, quarantine, dropped, multilabel)
+    _report_absent(cases, classes)
+    if counts_report is not None:
+        used = Counter(case.split for case in cases)
+        without = Counter(entry.split for entry in unscored)
+        write_counts(counts_report, count_rows(used, quarantine, dropped, without))
+    return cases, quarantine, classes
+
+
+def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
+    """Keep the first cases of each class and split by the hash of their id.
+
+    The choice depends on no order of files; a greater limit contains a smaller one.
+
+    Args:
+        cases: any cases.
+        limit: per class and split (a case of several classes counts for each); None keeps all.
+
+    Returns:
+        The kept cases in their given order.
+    """
+    cases = list(cases)
+    if limit is None:
+        return cases
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for case in cases:
+        for label in case.labels or ("",):
+            groups[case.split, label].append(case.case)
+    kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
+    return [case for case in cases if case.case in kept]
+
+
+def _rank(case: str) -> bytes:
+    return hashlib.blake2b(case.encode(), digest_size=8).digest()
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    """Check the keys used here; the config's schema does so earlier, with the config's name."""
+    for name, default, known in (
+        ("input", "full", ("full", "lung_masked", "lung_crop")),
+        ("lung_masks", "provided", ("provided", "predicted", "none")),
+        ("duplicates", "error", ("error", "exclude", "keep")),
+        ("near_duplicates", "report", ("report", "exclude", "off", False)),
+    ):
+        value = settings.get(name, default)
+        if value not in known:
+            raise InputError(
+                f"unknown value {value!r}", field=name, remedy=suggestion(str(value), known)
+            )
+    if settings.get("input", "full") != "full" and settings.get("lung_masks") == "none":
+        raise InputError(
+            f"input {settings['input']!r} needs lung masks, and lung_masks is 'none'",
+            field="input",
+            remedy="Set input: full, or lung_masks: provided",
+        )
+    for name in settings["annotated_classes"]:
+        if model_class(name, settings) is None:
+            raise InputError(
+                f"the class {name!r} is annotated but left out by 'labels'",
+                field="annotated_classes",
+                remedy="Drop it from one of the two",
+            )
+
+
+def _check_counts(
+    adapter: ModuleType, cases: list[Case], root: Path, settings: dict[str, Any]
+) -> None:
+    """Compare the number of images with what the source is known to have, if it is known."""
+    difference = getattr(adapter, "unexpected_counts", lambda cases, settings: None)(
+        cases, settings
+    )
+    if difference is None:
+        return
+    problem = InputError(
+        difference,
+        file=root.resolve(),
+        field="strict",
+        remedy="Complete or restore the copy; if this part of it is what you want, set"
+        " strict: false",
+    )
+    if settings.get("strict"):
+        raise problem
+    log.warning("%s. Scores from it are not those of the whole data set", difference)
+
+
+def _repeated_ids(cases: list[Case]) -> list[InputError]:
+    files: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        files[case.case].append(case.image)
+    return [
+        InputError(
+            f"the case id {name!r} stands for {len(images)} images (also {images[1]})",
+            file=images[0],
+            field="case",
+            remedy="Give every image an id of its own",
+        )
+        for name, images in files.items()
+        if len(images) > 1
+    ]
+
+
+def _unknown_classes(cases: list[Case], settings: dict[str, Any]) -> list[InputError]:
+    present = sorted({label for case in cases for label in case.labels})
+    named = [("annotated_classes", name) for name in settings["annotated_classes"]]
+    named += [("labels", name) for name in settings.get("labels") or {}]
+    return [
+        InputError(
+            f"no image has the class {name!r}", field=field, remedy=suggestion(name, present)
+        )
+        for field, name in named
+        if name not in present
+    ]
+
+
+def _is_multilabel(cases: list[Case], settings: dict[str, Any], adapter: ModuleType) -> bool:
+    """Say whether images may have several classes, or none: by the source, `task` or a label."""
+    if getattr(adapter, "multilabel", False) or settings.get("task") == "multilabel":
+        return True
+    # Those that 'labels' leaves out count too.
+    return any(len({model_class(label, settings) for label in case.labels}) > 1 for case in cases)
+
+
+def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
+    """Refuse cases without a class where each has one; a table names their rows earlier."""
+    blank = [] if multilabel else [case for case in cases if not case.labels]
+    if not blank:
+        return []
+    return [
+        InputError(
+            f"{len(blank)} of {len(cases)} cases have no label, first {blank[0].case!r}",
+            file=blank[0].image,
+            field="label",
+            remedy="Label them, or declare the source to be multi-label",
+        )
+    ]
+
+
+def _without_absent_classes(
+    cases: list[Case], settings: dict[str, Any], adapter: ModuleType
+) -> dict[str, Any]:
+    """Leave classes out that no image has, where the source's own list says that they exist."""
+    own = getattr(adapter, "known_classes", ())
+    present = {name for case in cases for name in (*case.labels, *case.masks)}
+    absent = [name for name in settings["annotated_classes"] if name not in present]
+    unknown = [name for name in settings.get("labels") or {} if name not in present]
+    gone = {name for name in (*absent, *unknown) if name in own}
+    if not gone:
+        return settings
+    log.warning("no image has these classes, so they are left out: %s", ", ".join(sorted(gone)))
+    annotated = [name for name in settings["annotated_classes"] if name not in gone]
+    if not annotated:
+        raise InputError(
+            "no image has any of the annotated classes",
+            field="annotated_classes",
+            remedy="Name classes that the images have",
+        )
+    labels = {k: v for k, v in (settings.get("labels") or {}).items() if k not in gone}
+    return {**settings, "annotated_classes": annotated, "labels": labels}
+
+
+def _without_dropped_labels(
+    cases: list[Case], settings: dict[str, Any], multilabel: bool
+) -> list[Case]:
+    """Leave out what 'labels' maps to null: images of that class, or that one of several labels."""
+
+    def kept(labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(label for label in labels if model_class(label, settings) is not None)
+
+    if multilabel:
+        return [replace(c, labels=kept(c.labels), uncertain=kept(c.uncertain)) for c in cases]
+    return [case for case in cases if kept(case.labels) == case.labels]
+
+
+def _only_used_masks(case: Case, settings: dict[str, Any], follow: bool) -> Case:
+    """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
+    annotated = [c for c in settings["annotated_classes"] if c in case.labels or not follow]
+    lung_masks = settings.get("lung_masks", "provided")
+    return replace(
+        case,
+        masks={c: case.masks[c] for c in annotated if c in case.masks},
+        second_masks={c: case.second_masks[c] for c in annotated if c in case.second_masks},
+        lung_mask=case.lung_mask if lung_masks == "provided" else None,
+        lung_from=settings["lung_from"] if lung_masks == "predicted" else "",
+    )
+
+
+def _separate(
+    leaks: list[Leak],
+    cases: list[Case],
+    settings: dict[str, Any],
+    quarantine: list[Quarantined],
+) -> list[Case]:
+    """Deal with leaks as `duplicates` says; excluded cases are added to the quarantine."""
+    rule = settings.get("duplicates", "error")
+    if rule == "error":
+        raise_first(leak_errors(leaks))
+    if not leaks or rule == "keep":
+        for leak in leaks:
+            log.warning("%s in %s: %s, kept", leak.case.case, leak.case.split, leak.reason)
+        return cases
+    gone = {leak.case.case for leak in leaks}
+    quarantine += [_on_purpose(leak.case, leak.reason, "duplicates") for leak in leaks]
+    return [case for case in cases if case.case not in gone]
+
+
+def _compares_looks(settings: dict[str, Any]) -> bool:
+    # YAML 1.1 reads an unquoted `off` as false.
+    return settings.get("near_duplicates", "report") not in ("off", False)
+
+
+def _near_duplicates(
+    cases: list[Case], examined: list[Examined], settings: dict[str, Any]
+) -> list[NearDuplicate]:
+    """Find the near-duplicates among the remaining cases, marked as the settings say."""
+    if not _compares_looks(settings):
+        return []
+    by_id = {one.case.case: one for one in examined}
+    remaining = [by_id[case.case] for case in cases]
+    pairs = find_near_duplicates(
+        cases,
+        [one.look for one in remaining],
+        [one.image_digest for one in remaining],
+        distance=settings.get("near_duplicate_distance", NEAR_DISTANCE),
+        correlation=settings.get("near_duplicate_correlation", NEAR_CORRELATION),
+    )
+    if pairs:
+        log.warning("%d near-duplicates across splits, see near_duplicates.csv", len(pairs))
+    return excluded(pairs) if settings.get("near_duplicates") == "exclude" else pairs
+
+
+def _without_near_duplicates(
+    pairs: list[NearDuplicate], cases: list[Case], quarantine: list[Quarantined]
+) -> list[Case]:
+    """Leave out the marked cases; each enters the quarantine once, with its first twin."""
+    first: dict[str, NearDuplicate] = {}
+    for pair in pairs:
+        if pair.excluded:
+            first.setdefault(pair.case.case, pair)
+    quarantine += [_on_purpose(p.case, p.reason, "near_duplicates") for p in first.values()]
+    return [case for case in cases if case.case not in first]
+
+
+def _examine_all(
+    cases: list[Case], root: Path, settings: dict[str, Any], adapter: ModuleType, lung: bool
+) -> list[Examined]:
+    check = partial(
+        examine,
+        root=root,
+        same_size=adapter.same_size,
+        native_is_mask=getattr(adapter, "native_is_mask", False),
+        lung_expected=lung,
+        lung_needed=settings.get("input", "full") != "full",
+        intensity=intensity_of(settings),
+        look=_compares_looks(settings),
+        outside_links=settings.get("outside_links", False),
+        mask_values=mask_values_of(settings),
+    )
+    follow = getattr(adapter, "masks_follow_labels", True)
+    annotated = set(settings["annotated_classes"]) if follow else set()
+
+    def one(case: Case) -> Examined:
+        for name in sorted(annotated.intersection(case.labels) - set(case.masks)):
+            problem = missing_mask(case, name, root / case.image)
+            return Examined(case, problem=problem, file=case.image, fatal=True)
+        return check(case)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(one, cases))
+
+
+def _raise_fatal(examined: list[Examined], strict: bool) -> None:
+    raise_first([one.problem for one in examined if one.problem and (one.fatal or strict)])
+
+
+def _check_depth(examined: list[Examined], root: Path) -> None:
+    """Refuse grey scales that the files leave unknown, as only all images together show it."""
+    largest = {one.findings.largest: one for one in examined if one.findings.largest is not None}
+    bits = max(largest, default=0).bit_length()
+    if 0 < bits < 16:
+        raise IntensityError(
+            f"none of the {sum(one.findings.largest is not None for one in examined)} images of 16"
+            f" bit has a value above {max(largest)}, so they seem to hold {bits} bits; read as 16"
+            " bits, all would be dark",
+            file=root / largest[max(largest)].case.image,
+            field="intensity_bits",
+            remedy=f"Set intensity_bits: {bits} (or 16 if the images are this dark)",
+        )
+    notes = {note: one for one in examined for note in one.findings.notes}
+    if UNIT_FLOATS in notes and OTHER_FLOATS in notes:
+        raise IntensityError(
+            "some images hold floating-point values from 0 to 1, others go beyond, so it is not"
+            " clear which value is white",
+            file=root / notes[OTHER_FLOATS].case.image,
+            field="intensity",
+            remedy="Set intensity: percentile, or export all images in one range",
+        )
+
+
+def _report_findings(examined: list[Examined]) -> None:
+    """Log once per data set what single files left to be assumed."""
+    counts = Counter(note for one in examined for note in one.findings.notes)
+    for note, count in sorted(counts.items()):
+        log.warning("%d files %s", count, note)
+
+
+def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> None:
+    """Warn of masks that are brought to their image's size; under `strict`, refuse them."""
+    masks = [path for one in examined for path in one.other_size]
+    if not masks:
+        return
+    problem = (
+        f"{len(masks)} masks are not of their image's size, though of its aspect ratio; they would"
+        " be resampled (nearest neighbour) and scored at the image's size"
+    )
+    if strict:
+        raise InputError(
+            problem,
+            file=root / masks[0],
+            field="strict",
+            remedy="Give the masks at their images' sizes, or set strict: false",
+        )
+    log.warning("%s. The first: %s", problem, root / masks[0])
+
+
+def _quarantined(one: Examined) -> Quarantined:
+    """Word a problem for the quarantine table, which has a column for the file."""
+    problem = one.problem
+    reason = f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
+    return Quarantined(one.case.case, one.case.split, one.file, reason, cause_of(problem))
+
+
+def _on_purpose(case: Case, reason: str, setting: str) -> Quarantined:
+    return Quarantined(case.case, case.split, case.image, reason, setting, on_purpose=True)
+
+
+def _count_lost(
+    counts: Counter[tuple[str, str]], setting: str, before: Sequence[Case], after: Sequence[Case]
+) -> None:
+    """Count per split the cases that a setting has left out."""
+    lost = Counter(case.split for case in before)
+    lost.subtract(case.split for case in after)
+    counts.update({(split, setting): n for split, n in lost.items() if n})
+
+
+def _unscored(cases: list[Case], settings: dict[str, Any]) -> list[Quarantined]:
+    """List the cases that show an annotated class, and have no reference mask of any."""
+    annotated = set(settings["annotated_classes"])
+    return [
+        Quarantined(
+            case.case,
+            case.split,
+            case.image,
+            "its image has no entry in the file of reference masks, so it is not scored",
+            NO_REFERENCE,
+        )
+        for case in cases
+        if case.split in settings.get("explained", ())
+        and annotated.intersection(case.labels)
+        and not case.masks
+    ]
+
+
+def _too_many_unusable(
+    cases: list[Case],
+    quarantine: list[Quarantined],
+    unscored: list[Quarantined],
+    settings: dict[str, Any],
+    root: Path,
+) -> list[InputError]:
+    share = settings.get("max_unusable", MAX_UNUSABLE)
+    totals = Counter(case.split for case in cases)
+    annotated = set(settings["annotated_classes"])
+    shown = Counter(case.split for case in cases if annotated.intersection(case.labels))
+    return [
+        *check_unusable(quarantine, totals, share, root),
+        *check_unusable(unscored, shown, share, root),
+    ]
+
+
+def _empty_classes(
+    cases: list[Case], quarantine: list[Quarantined], settings: dict[str, Any]
+) -> list[InputError]:
+    present = {label for case in cases for label in case.labels}
+    first = f" (first: {quarantine[0].file}: {quarantine[0].reason})" if quarantine else ""
+    return [
+        InputError(
+            f"no usable image is left of the class {name!r};"
+            f" {len(quarantine)} cases were left out{first}",
+            field="annotated_classes",
+            remedy="Mend the files, or drop the class",
+        )
+        for name in settings["annotated_classes"]
+        if name not in present
+    ]
+
+
+def _absent_in_split(
+    cases: list[Case], bad: list[Examined], settings: dict[str, Any], follow: bool
+) -> list[InputError]:
+    """Find annotated classes without a case to explain, and classes without one to train on."""
+    by_split = {
+        split: {
+            name
+            for case in cases
+            if case.split == split
+            # What is explained is what has a mask; where labels say which these are, labels.
+            for name in (case.labels if follow or split == "train" else case.masks)
+        }
+        for split in SPLITS
+    }
+    labels = {label for case in cases for label in case.labels}
+    lost = {(one.case.split, label): one for one in bad for label in one.case.labels}
+    asked = [(s, c) for s in settings.get("explained", ()) for c in settings["annotated_classes"]]
+    asked += [("train", label) for label in sorted(labels) if settings.get("trained")]
+    return [
+        InputError(
+            f"the class {label!r} has no image"
+            f"{'' if follow or split == 'train' else ' with a mask'} in the split {split!r}"
+            f"{_left_out(lost.get((split, label)))}",
+            field="annotated_classes",
+            remedy="Add cases, drop the class (labels: {class: null}) or the split",
+        )
+        for split, label in asked
+        if label not in by_split[split]
+    ]
+
+
+def _left_out(one: Examined | None) -> str:
+    """Say which case was left out for a file that cannot be used, if one was."""
+    if one is None or one.problem is None:
+        return ""
+    return (
+        f"; {one.case.case!r} was left out ({one.problem.file or one.file}: {one.problem.problem})"
+    )
+
+
+def _classes(cases: list[Case], settings: dict[str, Any], multilabel: bool) -> dict[str, Any]:
+    labels = sorted({label for case in cases for label in case.labels})
+    mapping = {label: model_class(label, settings) for label in labels}
+    first = [mapping[name] for name in settings["annotated_classes"]]
+    rest = sorted(set(mapping.values()) - set(first))
+    three_way = settings.get("uncertain") == "multi-class"
+    return {
+        "classes": [*dict.fromkeys(first), *rest],
+        "task": "multilabel" if multilabel else "multiclass",
+        "annotated": list(settings["annotated_classes"]),
+        "labels": mapping,
+        **({"uncertain": "multi-class"} if three_way else {}),
+    }
+
+
+def _report_absent(cases: list[Case], classes: dict[str, Any]) -> None:
+    """Warn of classes that no image of a split has: measures of them are undefined there."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        seen[case.split] |= {classes["labels"].get(label) for label in case.labels}
+    for split, present in seen.items():
+        absent = [name for name in classes["classes"] if name not in present]
+        if absent:
+            log.warning("%s: no image has the class %s", split, ", ".join(absent))
+
+
+def _report(
+    cases: list[Case],
+    quarantine: list[Quarantined],
+    dropped: Counter[tuple[str, str]],
+    multilabel: bool,
+) -> None:
+    for (split, label), count in count_labels(cases, multilabel).items():
+        log.info("%s, %s: %d cases", split, label, count)
+    for origin, count in Counter(case.spacing_from for case in cases).items():
+        if origin == "ImagerPixelSpacing":
+            log.warning("%d cases: pixel spacing at the detector, not magnification-free", count)
+        elif origin:
+            log.info("%d cases: pixel spacing from %s", count, origin)
+    for (split, setting), count in sorted(dropped.items()):
+        log.info("%s: %d cases are left out by the setting '%s'", split, count, setting)
+    if quarantine:
+        log.warning("%d cases left out, see the quarantine table", len(quarantine))
+        for entry in quarantine[:5]:
+            log.warning("left out: %s: %s", entry.file, entry.reason)

@@ -1,0 +1,62 @@
+"""Finding images and patients that stand in two splits."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.cases import Case
+
+# Where a copy is kept: the test split must not shrink for a mistake in the training split.
+PRIORITY = ("test", "val", "train")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A case whose image or patient is also in a split of higher priority."""
+
+    case: Case
+    twin: Case
+    kind: str
+
+    @property
+    def reason(self) -> str:
+        return f"same {self.kind} as {self.twin.case!r} in {self.twin.split}"
+
+
+def find_leaks(keyed: Iterable[tuple[str, Case]], kind: str) -> list[Leak]:
+    """Name the cases that would have to go for each key to be in one split alone.
+
+    Args:
+        keyed: (key, case), the key being a patient or the hash of an image.
+        kind: `patient` or `image`, for messages.
+
+    Returns:
+        One leak per case outside the first of test, val, train that has its key, in input order.
+    """
+    keyed = list(keyed)
+    best: dict[str, Case] = {}
+    for key, case in keyed:
+        kept = best.setdefault(key, case)
+        if PRIORITY.index(case.split) < PRIORITY.index(kept.split):
+            best[key] = case
+    return [Leak(c, best[key], kind) for key, c in keyed if c.split != best[key].split]
+
+
+def leak_errors(leaks: Iterable[Leak]) -> list[InputError]:
+    """Describe leaks as errors, one per twin."""
+    grouped: dict[str, list[Leak]] = defaultdict(list)
+    for leak in leaks:
+        grouped[leak.twin.case].append(leak)
+    return [
+        InputError(
+            f"{first.reason}: a test would see what was trained on"
+            + (f" ({len(group)} cases like this)" if len(group) > 1 else ""),
+            file=first.case.image,
+            field=f"{first.case.split} case {first.case.case}",
+            remedy="Put them in one split, or set duplicates: exclude (drops the copy outside the"
+            " test split) or duplicates: keep",
+        )
+        for group in grouped.values()
+        for first in group[:1]
+    ]

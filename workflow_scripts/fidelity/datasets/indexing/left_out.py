@@ -1,0 +1,139 @@
+"""Cases that are not used: why, how many, and whether they are too many to go on."""
+
+import csv
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.base.formulas import guard
+
+# Of the schema, for callers that come without the config.
+MAX_UNUSABLE = 0.05
+# One damaged file does not make a pattern, however small the split is.
+FEWEST = 2
+NO_REFERENCE = "no reference mask"
+COUNT_COLUMNS = ("split", "status", "cause", "n")
+# A name as Python quotes it (not the apostrophe of "reader's"), and what is between parentheses.
+_VARYING = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\([^()]*\)")
+_NUMBER = re.compile(r"[\d.,]*\d")
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A case that is left out.
+
+    Attributes:
+        case: its id.
+        split: its split.
+        file: the file concerned, relative to the data root.
+        reason: why, in full.
+        cause: the same text for all cases with the same reason; for what a setting excludes on
+            purpose, the setting.
+        on_purpose: a setting excludes it; it is not a fault of its files.
+    """
+
+    case: str
+    split: str
+    file: str
+    reason: str
+    cause: str = ""
+    on_purpose: bool = False
+
+
+def cause_of(problem: InputError) -> str:
+    """Reduce a problem to what all cases with this problem share: no names, numbers, details."""
+    text = _NUMBER.sub("…", _VARYING.sub("", problem.problem))
+    return re.sub(r"\s+", " ", text).strip(" :;,")
+
+
+def check_unusable(
+    left_out: Iterable[Quarantined], totals: Mapping[str, int], share: float, root: Path
+) -> list[InputError]:
+    """Find the splits that lose too many cases to one cause.
+
+    Args:
+        left_out: cases that cannot be used, and others, which are passed over.
+        totals: cases per split that the settings ask for, the unusable ones included.
+        share: largest share of a split that one cause may take.
+        root: the data root, for the errors.
+
+    Returns:
+        One error per split and cause with more than that share and at least two cases.
+    """
+    groups: dict[tuple[str, str], list[Quarantined]] = {}
+    for entry in left_out:
+        if not entry.on_purpose:
+            groups.setdefault((entry.split, entry.cause), []).append(entry)
+    return [
+        InputError(
+            f"{len(group)} of {totals[split]} cases of the split {split!r} cannot be used:"
+            f" {cause} (first: {group[0].case!r}: {group[0].reason})",
+            file=root / group[0].file,
+            field="max_unusable",
+            remedy="Fix the files. To go on without these cases, set max_unusable:"
+            f" {_rounded_up(len(group) / totals[split]):g} for the data set",
+        )
+        for (split, cause), group in groups.items()
+        if len(group) >= FEWEST and len(group) > share * totals[split]
+    ]
+
+
+def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
+    """Write what was left out as CSV: case, split, file, reason, cause, on_purpose (yes, no)."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["case", "split", "file", "reason", "cause", "on_purpose"])
+        for e in entries:
+            cells = [guard(cell) for cell in (e.case, e.split, e.file, e.reason, e.cause)]
+            writer.writerow([*cells, "yes" if e.on_purpose else "no"])
+
+
+def count_rows(
+    used: Mapping[str, int],
+    left_out: Iterable[Quarantined],
+    excluded: Mapping[tuple[str, str], int],
+    unscored: Mapping[str, int],
+) -> list[tuple[str, str, str, int]]:
+    """Count the cases of each split by what became of them.
+
+    Args:
+        used: cases used per split.
+        left_out: the quarantine.
+        excluded: cases that a setting leaves out before their files are read, by split and setting.
+        unscored: cases per split that are used, and not scored for want of a reference mask.
+
+    Returns:
+        Rows of (split, status, cause, n). Status `used`; `unusable` by cause; `excluded` by
+        setting; `unscored` by cause, which are among the used ones.
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for split, n in used.items():
+        counts[split, "used", ""] += n
+    for entry in left_out:
+        status = "excluded" if entry.on_purpose else "unusable"
+        counts[entry.split, status, entry.cause] += 1
+    for (split, setting), n in excluded.items():
+        counts[split, "excluded", setting] += n
+    for split, n in unscored.items():
+        counts[split, "unscored", NO_REFERENCE] += n
+    order = ("test", "val", "train")
+    ranked = sorted(counts, key=lambda key: (order.index(key[0]), key[1] != "used", key))
+    return [(*key, counts[key]) for key in ranked if counts[key]]
+
+
+def write_counts(path: str | Path, rows: Iterable[tuple[str, str, str, int]]) -> None:
+    """Write the rows of `count_rows` as CSV with the columns split, status, cause, n."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COUNT_COLUMNS)
+        writer.writerows(rows)
+
+
+def _rounded_up(share: float) -> float:
+    """Round up to hundredths: a limit that the share itself does not exceed."""
+    return min(1.0, math.ceil(share * 100 - 1e-9) / 100)

@@ -1,0 +1,115 @@
+"""Images that look the same and stand in two splits: finding, reporting and leaving them out."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from fidelity.base.files import atomic_path
+from fidelity.base.formulas import guard
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images.image_similarity import Look, close_pairs, correlations
+from fidelity.datasets.indexing.leakage import PRIORITY
+
+COLUMNS = (
+    *("case", "split", "label", "twin", "twin_split", "twin_label"),
+    *("distance", "correlation", "excluded"),
+)
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """A case whose image looks like one in a split of higher priority (test, val, train).
+
+    Attributes:
+        case: the one that would have to go.
+        twin: the one that would stay.
+        distance: differing bits of their 64-bit perceptual hashes.
+        correlation: of their thumbnails.
+        excluded: whether `case` was left out for it.
+    """
+
+    case: Case
+    twin: Case
+    distance: int
+    correlation: float
+    excluded: bool = False
+
+    @property
+    def reason(self) -> str:
+        return (
+            f"near-duplicate of {self.twin.case!r} in {self.twin.split}"
+            f" (hash distance {self.distance}, correlation {self.correlation:.3f})"
+        )
+
+
+def find_near_duplicates(
+    cases: Sequence[Case],
+    looks: Sequence[Look],
+    digests: Sequence[str],
+    *,
+    distance: int,
+    correlation: float,
+) -> list[NearDuplicate]:
+    """Find the pairs of like images in two splits.
+
+    Args:
+        cases: the cases.
+        looks: of each case's image.
+        digests: hash of the pixels of each case's image; pairs of equal ones are exact copies,
+            which the setting `duplicates` is about, and are not listed here.
+        distance: most differing bits of the hashes.
+        correlation: least correlation of the thumbnails.
+
+    Returns:
+        The pairs, by split, case and twin.
+    """
+    hashes = np.array([look.phash for look in looks], np.uint64)
+    thumbnails = np.array([look.thumbnail for look in looks])
+    splits = np.array([PRIORITY.index(case.split) for case in cases])
+    found = []
+    for kept, lower in combinations(range(len(PRIORITY)), 2):
+        a, b = np.nonzero(splits == lower)[0], np.nonzero(splits == kept)[0]
+        for i, j, bits in close_pairs(hashes[a], hashes[b], distance):
+            alike = correlations(thumbnails[a[i]], thumbnails[b[j]])
+            for k in np.nonzero(alike >= correlation)[0]:
+                one, other = a[i[k]], b[j[k]]
+                if digests[one] != digests[other]:
+                    pair = (cases[one], cases[other], int(bits[k]), float(alike[k]))
+                    found.append(NearDuplicate(*pair))
+    return sorted(found, key=_order)
+
+
+def excluded(pairs: Iterable[NearDuplicate]) -> list[NearDuplicate]:
+    """Mark which cases go: those with a twin in a split of higher priority that itself stays.
+
+    Args:
+        pairs: of `find_near_duplicates`.
+
+    Returns:
+        The same pairs, `excluded` set.
+    """
+    pairs, gone = list(pairs), set()
+    # Validation before training: a training image may stay if its twin in validation has gone.
+    for split in PRIORITY:
+        gone |= {p.case.case for p in pairs if p.case.split == split and p.twin.case not in gone}
+    return [replace(pair, excluded=pair.case.case in gone) for pair in pairs]
+
+
+def write_near_duplicates(path: str | Path, pairs: Iterable[NearDuplicate]) -> None:
+    """Write the pairs as CSV; only the header if there are none."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for p in pairs:
+            sides = [(guard(s.case), s.split, guard("|".join(s.labels))) for s in (p.case, p.twin)]
+            flag = "yes" if p.excluded else "no"
+            writer.writerow([*sides[0], *sides[1], p.distance, f"{p.correlation:.4f}", flag])
+
+
+def _order(pair: NearDuplicate) -> tuple[int, str, int, str]:
+    case, twin = pair.case, pair.twin
+    return PRIORITY.index(case.split), case.case, PRIORITY.index(twin.split), twin.case

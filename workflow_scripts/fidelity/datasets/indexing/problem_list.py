@@ -1,0 +1,25 @@
+"""Reporting many problems of a data set at once, so that the user mends them in one round."""
+
+from collections.abc import Sequence
+
+from fidelity.base.errors import InputError
+
+SHOWN = 5
+
+
+def raise_first(problems: Sequence[InputError]) -> None:
+    """Raise one InputError for all problems; do nothing if there is none.
+
+    Args:
+        problems: in a fixed order; the first few are quoted, the rest counted.
+
+    Raises:
+        InputError: the problem itself if it is the only one, else a summary that begins with it.
+    """
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise problems[0]
+    quoted = "; ".join(str(problem) for problem in problems[:SHOWN])
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    raise InputError(f"{len(problems)} problems in the data set: {quoted}{more}")

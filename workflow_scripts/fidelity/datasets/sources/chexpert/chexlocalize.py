@@ -1,0 +1,132 @@
+"""CheXpert (Irvin et al. 2019) with CheXlocalize's reference masks (Saporta et al. 2022).
+
+Labels come from CheXpert's own CSV files, masks from CheXlocalize's JSON files, which exist for the
+validation and test splits alone. CheXpert has no lung masks.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fidelity.datasets.cases import Case
+from fidelity.datasets.mask_files.mask_entries import (
+    SIZE_KEY,
+    is_drawn,
+    read_entries,
+    reference_to,
+)
+from fidelity.datasets.sources.chexpert.folder_layout import find_layout, image_finder
+from fidelity.datasets.sources.chexpert.label_files import Row, read_rows
+from fidelity.datasets.sources.chexpert.observation_names import OBSERVATIONS, PATHOLOGIES
+
+# Masks may be of the original image while the image is of CheXpert-v1.0-small.
+same_size = False
+# Masks are drawn on the original image, at whose size they are scored.
+native_is_mask = True
+multilabel = True
+# A mask, not a label, says what is annotated: training images have labels and no masks.
+masks_follow_labels = False
+# Names that are checked against the published ones: a class that no image of a part of the data set
+# has is not misspelt.
+known_classes = OBSERVATIONS
+
+# Rows by which the base of the paths is found: a copy may lack single images.
+TRIED = 50
+
+log = logging.getLogger(__name__)
+
+
+def find_cases(root: Path, settings: dict[str, Any]) -> Iterator[Case]:
+    """Find the cases of all splits that have a label file.
+
+    Args:
+        root: a folder above or equal to those of CheXpert and CheXlocalize.
+        settings: `tables`, `references`, `views`, `uncertain`, `human_benchmark`.
+
+    Yields:
+        One case per image of the chosen views, in the order of the label files, its id as in
+        CheXlocalize. `masks` has the pathologies that are drawn, and those labelled positive of an
+        image that was read but where nothing is drawn (empty references).
+
+    Raises:
+        InputError: files are missing or ambiguous, or a cell cannot be understood.
+    """
+    root = Path(root)
+    layout = find_layout(root, settings)
+    views, policy = settings.get("views", "frontal"), settings.get("uncertain", "ignore")
+    second = (settings.get("human_benchmark") or {}).get("segmentations")
+    for split, table in layout.tables.items():
+        rows = list(read_rows(root / table))
+        image_of = image_finder(root, root / table, [row.path for row in rows[:TRIED]])
+        masks = layout.masks.get(split)
+        missing: Counter[str] = Counter()
+        for row in rows:
+            if views not in ("all", row.view):
+                continue
+            case = Case(
+                case=row.case,
+                patient=row.patient,
+                split=split,
+                labels=row.positive,
+                image=image_of(row.path),
+                masks=_masks(root, masks, row) if masks else {},
+                second_masks=_drawn(root, second, row) if second and split == "test" else {},
+            )
+            if masks:
+                missing.update(set(row.positive) & set(PATHOLOGIES) - set(case.masks))
+            yield resolve_uncertain(case, row, policy)
+        for name, count in sorted(missing.items()):
+            log.warning("%s: %d positive images of %s have no mask", split, count, name)
+
+
+def tables(root: Path, settings: dict[str, Any]) -> list[Path]:
+    """List the label files, and the JSON files of masks and of the human benchmark."""
+    root = Path(root)
+    layout = find_layout(root, settings)
+    human = (settings.get("human_benchmark") or {}).values()
+    names = (*layout.tables.values(), *layout.masks.values(), *human)
+    return [root / name for name in names if name]
+
+
+def resolve_uncertain(case: Case, row: Row, policy: str) -> Case:
+    """Apply the policy for uncertain labels (Irvin et al. 2019, section 3).
+
+    Args:
+        case: with the positive labels alone.
+        row: its line of the label file.
+        policy: `zeros` and `ones` replace the label; `ignore` and `multi-class` keep it apart, for
+            the loss and the metrics to leave out or for a class of its own.
+
+    Returns:
+        The case with its final labels.
+    """
+    if policy == "ones":
+        return replace(case, labels=(*case.labels, *row.uncertain))
+    if policy == "zeros":
+        return case
+    return replace(case, uncertain=row.uncertain)
+
+
+def _masks(root: Path, file: str, row: Row) -> dict[str, str]:
+    entries = read_entries(root / file)
+    if row.case not in entries:
+        return {}
+    by_class = entries[row.case]
+    return {
+        name: reference_to(file, row.case, name)
+        for name in PATHOLOGIES
+        if is_drawn(by_class, name)
+        or (name in row.positive and (name in by_class or SIZE_KEY in by_class))
+    }
+
+
+def _drawn(root: Path, file: str, row: Row) -> dict[str, str]:
+    by_class = read_entries(root / file).get(row.case, {})
+    return {
+        name: reference_to(file, row.case, name)
+        for name in PATHOLOGIES
+        if name in by_class and is_drawn(by_class, name)
+    }

@@ -1,0 +1,270 @@
+"""COVID-QU-Ex (Tahir et al. 2021) in its own folder layout.
+
+    Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,lung masks}/*.png
+    Lung Segmentation Data/{Train,Val,Test}/{class}/{images,lung masks}/*.png
+
+The two parts hold one collection: the images of the first have infection masks, the second has all
+images, split differently, with lung masks alone.
+
+Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
+layout too, with an optional `patients.csv` (columns case,patient) at the root, and with a folder
+`second reader masks` next to `infection masks` where a second reader is requested.
+
+Images and masks may have any image extension. A mask belongs to the image of the same name without
+extension. Folder names may be in other upper and lower case. Files that macOS and Windows add are
+ignored.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
+from fidelity.datasets.cases import SPLIT_ALIASES, SPLITS, Case
+from fidelity.datasets.sources.table.spreadsheet import read_sheet
+
+# Image and masks of a case have one size in this data set; anything else is a damaged copy.
+same_size = True
+
+TOP = "Infection Segmentation Data"
+TOPS = {"infection": TOP, "lung": "Lung Segmentation Data"}
+SECOND_FOLDER = "second reader masks"
+
+# Published numbers of images. Infection part: per split and class (the seed study's; the data set's
+# page gives the same sums). Lung part: the page gives classes, not splits.
+INFECTION_COUNTS = {
+    "COVID-19": {"train": 1864, "val": 466, "test": 583},
+    "Non-COVID": {"train": 932, "val": 233, "test": 292},
+    "Normal": {"train": 932, "val": 233, "test": 291},
+}
+LUNG_COUNTS = {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701}
+
+
+def find_cases(root: Path, settings: dict) -> Iterator[Case]:
+    """Find the cases below a root: the data set's top folder, one inside it, or one above it.
+
+    Args:
+        root: where the data set was unpacked.
+        settings: `part`, infection (if absent) or lung.
+
+    Yields:
+        One case per image, by split, class and file name. `masks` holds the infection mask of
+        every class that has one, annotated or not: which of them count is decided later, by
+        `annotated_classes`. The data set has no patient ids: without a `patients.csv` the patient
+        is the case.
+
+    Raises:
+        InputError: the root does not exist or holds no such layout.
+    """
+    root = Path(root)
+    base = find_base(root, settings.get("part", "infection"))
+    patients = _patients(root, base)
+    splits = _split_folders(base)
+    for split in SPLITS:
+        for group in _groups(splits[split]) if split in splits else []:
+            infection, lung, second = (
+                by_stem(images_in(folder_named(group, name)))
+                for name in ("infection masks", "lung masks", SECOND_FOLDER)
+            )
+            for image in images_in(folder_named(group, "images")):
+                name = image.stem
+                mask, second_mask = _mask(infection, image, root), _mask(second, image, root)
+                yield Case(
+                    case=name,
+                    patient=_patient(patients, name),
+                    split=split,
+                    labels=(group.name,),
+                    image=_relative(image, root),
+                    lung_mask=_mask(lung, image, root),
+                    masks={group.name: mask} if mask else {},
+                    second_masks={group.name: second_mask} if second_mask else {},
+                )
+
+
+def tables(root: Path, settings: dict) -> list[Path]:
+    """List the tables that are read: `patients.csv`, where there is one."""
+    found = _patients_file(Path(root), find_base(root, settings.get("part", "infection")))
+    return [] if found is None else [found]
+
+
+def unexpected_counts(cases: Iterable[Case], settings: dict) -> str | None:
+    """Compare the numbers of images with those published.
+
+    Args:
+        cases: all cases of the part, before any is left out.
+        settings: `source` (the phantom has no published numbers) and `part`.
+
+    Returns:
+        What was found and expected where they differ; None if they agree.
+    """
+    if settings.get("source") != "covid_qu_ex":
+        return None
+    cases, part = list(cases), settings.get("part", "infection")
+    if part == "lung":
+        found = Counter((label,) for case in cases for label in case.labels)
+        expected = {(name,): count for name, count in LUNG_COUNTS.items()}
+    else:
+        found = Counter((case.split, label) for case in cases for label in case.labels)
+        expected = {
+            (split, name): count
+            for name, counts in INFECTION_COUNTS.items()
+            for split, count in counts.items()
+        }
+    differing = [
+        f"{' '.join(key)} {found[key]} of {expected.get(key, 0)}"
+        for key in [*expected, *sorted(set(found) - set(expected))]
+        if found[key] != expected.get(key, 0)
+    ]
+    if not differing:
+        return None
+    return (
+        f"the {part} part of COVID-QU-Ex has {sum(expected.values())} images, and"
+        f" {len(cases)} are here ({', '.join(differing)})"
+    )
+
+
+def find_base(root: Path, part: str = "infection") -> Path:
+    """Find the folder that holds Train, Val and Test.
+
+    Args:
+        root: that folder, the part's folder (`Infection Segmentation Data`, `Lung Segmentation
+            Data`) above it, or up to two levels above.
+        part: infection or lung.
+
+    Returns:
+        The folder, below `root` or equal to it.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    root, top = Path(root), TOPS[part]
+    if not root.is_dir():
+        raise InputError(
+            "the data root does not exist" if not root.exists() else "the data root is no folder",
+            file=root,
+            field="root",
+            remedy="Unpack the data set and set 'root' of the data set in the config to its folder",
+        )
+    if _split_folders(root):
+        others = {name.lower() for name in TOPS.values()} - {top.lower()}
+        if root.resolve().name.lower() in others:
+            raise InputError(
+                f"this is the folder of the other part of the data set, not {top!r}",
+                file=root,
+                field="part",
+                remedy=f"Set 'root' to the folder that contains {top!r}, or change 'part'",
+            )
+        return root
+    inside = folders_in(root)
+    above = [root, *inside, *(folder for parent in inside for folder in folders_in(parent))]
+    found = sorted({path for folder in above for path in _part(folder, top)})
+    if not found:
+        raise InputError(
+            f"no folder '{top}' with Train, Val and Test was found below the data root",
+            file=root,
+            field="root",
+            remedy=f"Set 'root' of the data set to the folder that contains '{top}'",
+        )
+    if len(found) > 1:
+        listed = ", ".join(str(path.relative_to(root)) for path in found)
+        raise InputError(
+            f"several copies of the data set lie below the data root ({listed})",
+            file=root,
+            field="root",
+            remedy="Set 'root' of the data set to one of them",
+        )
+    return found[0]
+
+
+def _part(folder: Path, top: str) -> list[Path]:
+    """List the part's folder in a folder and the one of the same name inside it, with splits."""
+    outer = folder_named(folder, top)
+    return [path for path in (outer, folder_named(outer, top)) if _split_folders(path)]
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    """Find the folders of the splits; their names may be in any case (`Train`, `train`, `Valid`).
+
+    Raises:
+        InputError: two folders are of one split.
+    """
+    found: dict[str, Path] = {}
+    for path in folders_in(folder):
+        name = path.name.lower()
+        split = SPLIT_ALIASES.get(name, name)
+        if split not in SPLITS:
+            continue
+        if split in found:
+            raise InputError(
+                f"the folders {found[split].name!r} and {path.name!r} are both of the split"
+                f" {split!r}",
+                file=folder,
+                field="root",
+                remedy="Merge them into one folder, or remove one",
+            )
+        found[split] = path
+    return found
+
+
+def _groups(folder: Path) -> list[Path]:
+    """List the folders of the classes of a split."""
+    return [path for path in folders_in(folder) if folder_named(path, "images").is_dir()]
+
+
+def _mask(masks: dict[str, list[Path]], image: Path, root: Path) -> str | None:
+    """Give the path of an image's mask, relative to the root; None without one.
+
+    Raises:
+        InputError: several masks have the image's name, and none has its extension as well.
+    """
+    found = masks.get(image.stem, [])
+    same = [path for path in found if path.name == image.name]
+    chosen = same or found
+    if len(chosen) > 1:
+        raise InputError(
+            f"{chosen[0].name!r} and {chosen[1].name!r} are both a mask of {image.name!r}",
+            file=chosen[0].parent,
+            remedy="Keep one of them",
+        )
+    return _relative(chosen[0], root) if chosen else None
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _patients_file(root: Path, base: Path) -> Path | None:
+    return next((p for p in (root / "patients.csv", base / "patients.csv") if p.is_file()), None)
+
+
+def _patients(root: Path, base: Path) -> tuple[Path, dict[str, str]] | None:
+    """Read `patients.csv` beside the layout; None if there is none."""
+    path = _patients_file(root, base)
+    if path is None:
+        return None
+    sheet = read_sheet(path, ("case", "patient"))
+    missing = {"case", "patient"} - set(sheet.columns)
+    if missing:
+        raise InputError(
+            "a column is missing",
+            file=path,
+            field=min(missing),
+            remedy="patients.csv has the columns case,patient",
+        )
+    return path, {row["case"]: row["patient"] for _, row in sheet.rows}
+
+
+def _patient(patients: tuple[Path, dict[str, str]] | None, case: str) -> str:
+    if patients is None:
+        return case
+    path, table = patients
+    if not table.get(case):
+        # Falling back to the case id here could hide a patient who is in two splits.
+        raise InputError(
+            f"the case {case!r} has no patient",
+            file=path,
+            field="patient",
+            remedy="Add a row for every image, or remove patients.csv",
+        )
+    return table[case]

@@ -1,0 +1,248 @@
+"""The phantom: made-up chest X-rays with known lesions, written in COVID-QU-Ex' own layout.
+
+It lets the whole study run with no download, and gives explainers a known truth: only the lesions
+tell the classes apart, unless a shortcut is planted, and then its place is known too. Everything is
+drawn here from seeds; no pixel comes from a real image.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import write_csv, write_text
+from fidelity.base.seeding import seed_for
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import SECOND_FOLDER, find_cases
+from fidelity.datasets.sources.phantom.anatomy import Anatomy, Frame, make_anatomy
+from fidelity.datasets.sources.phantom.lesions import (
+    CLASSES,
+    Lesions,
+    make_lesions,
+    opacity_field,
+)
+from fidelity.datasets.sources.phantom.marks import draw_letter, draw_tag
+from fidelity.datasets.sources.phantom.radiograph import expose, lung_mask, make_exposure
+from fidelity.datasets.sources.phantom.second_reader import second_reading
+
+__all__ = ["PhantomImage", "find_cases", "generate", "make_image", "plan", "same_size"]
+
+same_size = True  # image and masks of a case have the same size
+
+LAYOUT = "Infection Segmentation Data"
+SPLITS = {"train": "Train", "val": "Val", "test": "Test"}
+_STEM = {"COVID-19": "covid", "Non-COVID": "non_covid", "Normal": "normal"}
+_SMALLEST = 64
+PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One image to make: `number` counts within split and class, `visit` within the patient."""
+
+    case: str
+    patient: str
+    split: str
+    label: str
+    visit: int
+
+
+@dataclass(frozen=True)
+class PhantomImage:
+    """One image, its masks, and the infection as a second reader draws it (None: not asked for).
+
+    `image` is (size, size) uint8; `lung`, `infection`, `shortcut`, `second` (size, size) bool.
+    """
+
+    image: np.ndarray
+    lung: np.ndarray
+    infection: np.ndarray
+    shortcut: np.ndarray
+    second: np.ndarray | None = None
+
+
+def plan(cases: dict[str, int], seed: int) -> Iterator[Plan]:
+    """List the images of a data set: a third per class, 1 to 3 to a patient.
+
+    Args:
+        cases: total images of each split; what does not divide by three goes to the first classes.
+        seed: the config's seed.
+
+    Yields:
+        Plans in order of split, class and number. Plan k of a split and class does not depend on
+        how many follow; only a split's last patient can be cut short.
+    """
+    for split in SPLITS:
+        share, rest = divmod(cases.get(split, 0), len(CLASSES))
+        for position, label in enumerate(CLASSES):
+            wanted = share + (position < rest)
+            name = f"{_STEM[label]}_{split}"
+            number = patient = 0
+            while number < wanted:
+                patient += 1
+                rng = np.random.default_rng(seed_for(seed, "phantom visits", name, patient))
+                for visit in range(min(int(rng.integers(1, 4)), wanted - number)):
+                    number += 1
+                    person = f"{name}_p{patient:04d}"
+                    yield Plan(f"{name}_{number:05d}", person, split, label, visit)
+
+
+def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
+    """Make one image with its masks.
+
+    Args:
+        item: which one.
+        settings: the data set's `size`, `contrast`, `shortcut` and `second_reader`.
+        seed: the config's seed.
+
+    Returns:
+        Image and masks. `infection` lies inside `lung`, and shows where the lesion is at contrast
+        1, whatever the contrast, and so does `second`. `shortcut` lies outside `lung`.
+    """
+    stream = partial(_stream, seed)
+    size, contrast = int(settings.get("size", 256)), float(settings.get("contrast", 1.0))
+    anatomy, lesions = _patient(item.patient, item.label, seed)
+    pose = stream(item.case, "pose")
+    frame = Frame(
+        size=size,
+        rotation=float(np.clip(pose.normal(0, 2.0), -5, 5)),
+        shift=tuple(float(s) for s in np.clip(pose.normal(0, 0.03, 2), -0.07, 0.07)),
+        scale=float(np.clip(pose.normal(1.0, 0.045), 0.9, 1.1)),
+        inspiration=float(np.clip(pose.normal(1.05, 0.055), 0.92, 1.17)),
+    )
+    severity = float(np.clip(stream(item.case, "severity").normal(1.0, 0.08), 0.8, 1.2))
+    lung = lung_mask(anatomy, frame)
+    grid = frame.body_grid()
+    opacity, extent = opacity_field(lesions, grid, severity)
+    infection = extent & lung
+    image = expose(
+        anatomy,
+        frame,
+        make_exposure(stream(item.case, "exposure")),
+        grid,
+        opacity,
+        contrast,
+        stream(item.case, "noise"),
+    )
+    letter = draw_letter(image, lung, stream(item.case, "letter"))
+    shortcut = np.zeros_like(lung)
+    if _has_shortcut(item, settings, stream(item.case, "shortcut")):
+        shortcut = draw_tag(image, lung | letter, stream(item.case, "tag"))
+    second = None
+    if settings.get("second_reader"):
+        second = second_reading(infection, lung, stream(item.case, "second reader"))
+    return PhantomImage(image, lung, infection, shortcut, second)
+
+
+def generate(root: Path, settings: dict, seed: int) -> None:
+    """Write a phantom data set.
+
+    Written are `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
+    lung masks}/{case}.png` (8-bit grey; masks 0/255), with a shortcut `shortcut masks` and with a
+    second reader `second reader masks` beside them, `root/patients.csv` (case, patient), and
+    `root/phantom.json` (settings and seed). The image folder appears only when it is complete.
+
+    Args:
+        root: the data root; an earlier phantom in it is replaced.
+        settings: `cases` {train, val, test: images in all}, `size` (native pixels), `contrast` (of
+            the lesions), `shortcut` {class, probability (of that class having the mark),
+            distractor (of the others)}, `second_reader` (bool).
+        seed: the config's seed; equal seeds and settings give equal bytes.
+
+    Raises:
+        InputError: a setting is out of range, or root holds a data set that is not a phantom.
+    """
+    _check(settings)
+    root = Path(root)
+    final, unfinished = root / LAYOUT, root / f".{LAYOUT}.partial"
+    note = root / "phantom.json"
+    if final.exists() and not note.exists():
+        raise InputError(
+            "holds a data set that the phantom did not write",
+            file=final,
+            remedy="Give the phantom a folder of its own.",
+        )
+    shutil.rmtree(unfinished, ignore_errors=True)
+    items = list(plan(settings["cases"], seed))
+    marked = (settings.get("shortcut") or {}).get("class") is not None
+    for item in items:
+        made = make_image(item, settings, seed)
+        folder = unfinished / SPLITS[item.split] / item.label
+        _write(folder / "images" / f"{item.case}.png", made.image)
+        _write(folder / "infection masks" / f"{item.case}.png", made.infection)
+        _write(folder / "lung masks" / f"{item.case}.png", made.lung)
+        if marked:
+            _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
+        if made.second is not None:
+            _write(folder / SECOND_FOLDER / f"{item.case}.png", made.second)
+    unfinished.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
+    write_csv(table, root / "patients.csv")
+    facts = {key: settings.get(key) for key in PARAMETERS}
+    write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
+    if final.exists():
+        shutil.rmtree(final)
+    unfinished.rename(final)
+
+
+def _stream(seed: int, *parts: str) -> np.random.Generator:
+    return np.random.default_rng(seed_for(seed, "phantom", *parts))
+
+
+@lru_cache(maxsize=1)  # a patient's images follow each other
+def _patient(patient: str, label: str, seed: int) -> tuple[Anatomy, Lesions]:
+    anatomy = make_anatomy(_stream(seed, patient, "anatomy"))
+    return anatomy, make_lesions(label, anatomy, _stream(seed, patient, "lesions"))
+
+
+def _has_shortcut(item: Plan, settings: dict, rng: np.random.Generator) -> bool:
+    shortcut = settings.get("shortcut") or {}
+    if shortcut.get("class") is None:
+        return False
+    mine = item.label == shortcut["class"]
+    return bool(rng.random() < shortcut.get("probability" if mine else "distractor", 0.0))
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
+    if not cv2.imwrite(str(path), pixels):
+        raise OSError(f"{path}: the image could not be written")
+
+
+def _check(settings: dict) -> None:
+    for split, count in settings["cases"].items():
+        if split not in SPLITS or int(count) != count or count < 0:
+            raise InputError(
+                f"{count!r} images in split {split!r} cannot be made",
+                field="cases",
+                remedy=f"Give whole numbers for {', '.join(SPLITS)}.",
+            )
+    if settings.get("size", 256) < _SMALLEST:
+        raise InputError(
+            f"{settings['size']} px is too small for a chest",
+            field="size",
+            remedy=f"Give at least {_SMALLEST}.",
+        )
+    if settings.get("contrast", 1.0) < 0:
+        raise InputError("is negative", field="contrast", remedy="Give 0 or more.")
+    shortcut = settings.get("shortcut") or {}
+    if shortcut.get("class") not in (None, *CLASSES):
+        raise InputError(
+            f"{shortcut['class']!r} is not a class of the phantom",
+            field="shortcut.class",
+            remedy=f"Give one of {', '.join(CLASSES)}, or null.",
+        )
+    for key in ("probability", "distractor"):
+        if not 0 <= shortcut.get(key, 0.0) <= 1:
+            raise InputError(
+                f"{shortcut[key]!r} is not a probability",
+                field=f"shortcut.{key}",
+                remedy="Give a number from 0 to 1.",
+            )

@@ -1,0 +1,165 @@
+"""The phantom's X-ray: from a patient, a pose and an opacity field to a grey image.
+
+The sum of the attenuation along each ray is built from layers (tissue thickness, bones, air),
+then exposed: scatter, quantum noise, tone curve.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fidelity.datasets.sources.phantom.anatomy import Anatomy, Frame
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How one image was taken and developed; independent of class and patient.
+
+    Attributes:
+        level: attenuation shown as middle grey. Lower is a brighter image.
+        gain: steepness of the tone curve.
+        noise: quantum noise at unit attenuation.
+        scatter: share of blurred background.
+        collimation: (left, top, right, bottom) black borders, share of the image side.
+    """
+
+    level: float
+    gain: float
+    noise: float
+    scatter: float
+    collimation: tuple[float, float, float, float]
+
+
+def make_exposure(rng: np.random.Generator) -> Exposure:
+    """Draw one exposure."""
+    borders = np.where(rng.random(4) < 0.2, rng.uniform(0.01, 0.045, 4), 0.0)
+    return Exposure(
+        level=rng.normal(0.90, 0.055),
+        gain=rng.normal(3.1, 0.25),
+        noise=rng.uniform(0.010, 0.020),
+        scatter=rng.uniform(0.10, 0.22),
+        collimation=tuple(float(border) for border in borders),
+    )
+
+
+def lung_mask(anatomy: Anatomy, frame: Frame) -> np.ndarray:
+    """Lung fields as they are seen, (size, size) bool: without heart, vessels' stem, diaphragm."""
+    fields = frame.fill(frame.blank(), anatomy.lungs)
+    frame.fill(fields, [anatomy.mediastinum], 0)
+    return fields > 127
+
+
+def expose(
+    anatomy: Anatomy,
+    frame: Frame,
+    exposure: Exposure,
+    grid: tuple[np.ndarray, np.ndarray],
+    opacity: np.ndarray,
+    contrast: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Take one X-ray.
+
+    Args:
+        anatomy: the patient.
+        frame: the pose.
+        exposure: the exposure.
+        grid: the frame's body_grid().
+        opacity: (size, size) lesion opacity, 0..1.
+        contrast: factor on the opacity; 0 shows no lesion.
+        rng: the quantum noise's stream, drawn from independently of the rest.
+
+    Returns:
+        (size, size) uint8 grey image; bright is dense.
+    """
+    size = frame.size
+    unit = size / 256  # blur widths below are in pixels of a 256 px image
+
+    def soft(layer: np.ndarray, sigma: float) -> np.ndarray:
+        return cv2.GaussianBlur(layer.astype(np.float32), (0, 0), sigma * unit) / 255
+
+    def wide(layer: np.ndarray, sigma: float) -> np.ndarray:
+        """A wide blur, made small for speed."""
+        small = cv2.resize(layer, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (size, size)) / 255
+
+    def draw(contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
+        return frame.fill(frame.blank(), contours, breathes=breathes)
+
+    def cortex(contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
+        """Bones with a bright rim: the ray passes more compact bone there."""
+        filled = draw(contours, breathes)
+        kernel = np.ones((3, 3), np.uint8)
+        inner = cv2.erode(filled, kernel, iterations=max(1, round(unit)))
+        return filled - (inner * np.float32(0.38)).astype(np.uint8)
+
+    def thickness(layer: np.ndarray, reach: float) -> np.ndarray:
+        """Depth of a round body from its silhouette, 0..1; `reach` in body units."""
+        inside = cv2.distanceTransform((layer > 127).astype(np.uint8), cv2.DIST_L2, 5)
+        depth = np.clip(inside / (reach * frame.scale * size / 2), 0, 1)
+        return np.sqrt(1 - (1 - depth) ** 2)
+
+    body = draw([anatomy.body], breathes=False)
+    arms = draw(anatomy.arms, breathes=False)
+    lungs = draw(anatomy.lungs)
+    mediastinum = draw([anatomy.mediastinum])
+    diaphragm = draw([anatomy.diaphragm])
+
+    trunk = soft(body, 0.8) * thickness(body, 0.42)
+    tissue = 0.98 * trunk + 0.42 * soft(arms, 0.8) * thickness(arms, 0.16) * (1 - 0.45 * trunk)
+    texture = cv2.resize(anatomy.tissue, (size, size), interpolation=cv2.INTER_CUBIC)
+    tissue *= 1 + 0.018 * texture
+
+    # Air: shallow at the border of the chest, deeper in its middle; some lies behind the heart.
+    air = soft(lungs, 1.0) * (0.62 + 0.38 * thickness(lungs, 0.26))
+    x, y = grid
+    below = 0.7 * soft(diaphragm, 0.9) + 0.3 * wide(diaphragm, 10.0)
+    heart = 0.55 * soft(mediastinum, 1.1) + 0.45 * wide(mediastinum, 9.0)
+    heart *= np.clip((y + 1.05) / 0.45, 0.1, 1)  # the neck is no thicker for its vessels
+    seen_air = air * np.clip(1 - 0.80 * heart, 0, 1)
+    lesion = np.clip(contrast * opacity, 0, 1) * soft(lung_mask(anatomy, frame) * 255.0, 0.8)
+    seen_air = seen_air * (1 - 0.82 * lesion)
+
+    vessels = frame.blank()
+    for generation in reversed(range(len(anatomy.vessels))):
+        frame.fill(vessels, anatomy.vessels[generation], int(255 * (1 - 0.15 * generation)))
+    # Consolidated lung hides its vessels: nothing dark is left to see them against.
+    vessel = 0.75 * soft(vessels, 0.7) + 0.5 * wide(vessels, 9.0)
+    vessel = vessel * soft(lungs, 1.0) * (1 - 0.8 * lesion) * (1 - 0.7 * heart)
+
+    # Trunk without air: lungs are mostly air, so they take away most of the tissue's thickness.
+    total = tissue - 0.60 * seen_air * tissue
+    total += 0.24 * heart * (1 - 0.75 * below) * trunk + 0.24 * below * trunk + 0.17 * vessel
+
+    for centre_x, centre_y, radius, strength in anatomy.breasts:
+        distance = np.hypot(x - centre_x, np.where(y > centre_y, 1.25, 0.75) * (y - centre_y))
+        total += strength / (1 + np.exp((distance - radius) / 0.028)) * trunk
+
+    total += 0.115 * soft(cortex(anatomy.ribs_posterior), 0.6) * trunk
+    total += 0.060 * soft(cortex(anatomy.ribs_anterior), 0.9) * trunk
+    total += 0.13 * soft(cortex(anatomy.clavicles, False), 0.7) * np.clip(trunk + 0.2, 0, 1)
+    total += 0.07 * soft(cortex(anatomy.bones, False), 0.8)
+    spine = 0.4 * wide(draw(anatomy.vertebrae, False), 5.0)
+    spine += 0.45 * soft(cortex(anatomy.vertebrae, False), 1.0)
+    total += 0.17 * spine * trunk
+    total -= 0.15 * soft(draw(anatomy.trachea, False), 1.2) * trunk
+    if anatomy.bubble is not None:
+        total -= 0.30 * soft(draw([anatomy.bubble]), 1.3) * trunk
+
+    scatter = cv2.resize(total.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)
+    scatter = cv2.resize(cv2.GaussianBlur(scatter, (0, 0), 4), (size, size))
+    total = (1 - exposure.scatter) * total + exposure.scatter * scatter
+
+    # Fewer quanta arrive behind dense tissue: the noise of log intensity grows as exp(total / 2).
+    grain = rng.standard_normal((size, size), dtype=np.float32)
+    grain = 0.6 * grain + 0.8 * cv2.GaussianBlur(grain, (0, 0), 0.8)
+    total = total + exposure.noise * np.exp(0.5 * (total - 1)) * grain
+
+    grey = 1 / (1 + np.exp(-exposure.gain * (total - exposure.level)))
+    dark = 1 / (1 + np.exp(exposure.gain * exposure.level))
+    grey = (grey - dark) / (1 - dark) * 252 + 4
+    left, top, right, bottom = (round(border * size) for border in exposure.collimation)
+    field = np.zeros((size, size), np.float32)
+    field[top : size - bottom, left : size - right] = 1
+    return np.clip(np.rint(grey * field), 0, 255).astype(np.uint8)

@@ -1,0 +1,87 @@
+"""The phantom's images drawn again without the planted mark, and with it: what does it change?"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.sources.phantom.phantom import LAYOUT, SPLITS, make_image, plan
+
+MARKS = "shortcut masks"
+
+
+@dataclass(frozen=True)
+class Retouched:
+    """One image three times, each (size, size) uint8.
+
+    Attributes:
+        case: case id.
+        as_is: as the data set has it.
+        erased: without the mark; equal to `as_is` where that has none.
+        planted: with the mark; equal to `as_is` where that has it.
+        marked: whether `as_is` has the mark.
+    """
+
+    case: str
+    as_is: np.ndarray
+    erased: np.ndarray
+    planted: np.ndarray
+    marked: bool
+
+
+def retouch(root: str | Path, cases: Iterable[str]) -> Iterator[Retouched]:
+    """Draw images again, all else in them equal to the pixel.
+
+    Args:
+        root: a phantom's data root.
+        cases: ids of those wanted.
+
+    Yields:
+        The wanted images, in the phantom's own order.
+
+    Raises:
+        InputError: the root holds no phantom.
+    """
+    settings, seed = _note(Path(root))
+    wanted = set(cases)
+    for item in plan(settings["cases"], seed):
+        if item.case not in wanted:
+            continue
+        made = make_image(item, settings, seed)
+        erased = make_image(item, {**settings, "shortcut": None}, seed)
+        surely = {"class": item.label, "probability": 1.0}
+        planted = make_image(item, {**settings, "shortcut": surely}, seed)
+        marked = bool(made.shortcut.any())
+        yield Retouched(item.case, made.image, erased.image, planted.image, marked)
+
+
+def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray:
+    """Read where the planted mark of an image is: bool (size, size), all false without one.
+
+    Args:
+        root: the root of a phantom with a shortcut.
+        split: `train`, `val` or `test`.
+        label: the phantom's class.
+        case: case id.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    return read_mask_at(Path(root), f"{LAYOUT}/{SPLITS[split]}/{label}/{MARKS}/{case}.png")
+
+
+def _note(root: Path) -> tuple[dict, int]:
+    path = root / "phantom.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the phantom's settings cannot be read ({error})",
+            file=path,
+            remedy="Delete the folder and run again",
+        ) from error
+    return facts, facts["seed"]

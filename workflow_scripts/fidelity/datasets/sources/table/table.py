@@ -1,0 +1,215 @@
+"""Any data set described by a CSV table of its cases.
+
+Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
+`mask:<class>` per annotated class, one `second_mask:<class>` per class that a second reader has
+marked, spacing_row and spacing_column (mm per pixel of the image). Other columns are ignored. Paths
+are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF (masks). An indexed
+table (cases.csv) can be given again. How the file may be written: see
+`fidelity.datasets.sources.table.spreadsheet`.
+"""
+
+import difflib
+import logging
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.acquisition.folders import is_clutter
+from fidelity.datasets.cases import (
+    HEAD,
+    LUNG_FROM,
+    MASK_PREFIX,
+    SECOND_PREFIX,
+    SPACING,
+    SPACING_FROM,
+    TAIL,
+    UNCERTAIN,
+    Case,
+    case_of,
+    check_required,
+)
+from fidelity.datasets.sources.table.spreadsheet import Sheet, plain, read_sheet
+
+# A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
+same_size = False
+
+OWN = (*HEAD, *SPACING)
+KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
+PREFIXES = (MASK_PREFIX, SECOND_PREFIX)
+# A column whose name is this close to a known one that is absent is taken for a misspelling.
+CLOSE = 0.85
+_DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
+
+log = logging.getLogger(__name__)
+
+
+def find_cases(root: Path, settings: dict) -> Iterator[Case]:
+    """Read the cases of a table.
+
+    Args:
+        root: the data root that the paths in the table are relative to.
+        settings: `table`, the CSV file, relative to the root; `annotated_classes`; `task`.
+
+    Yields:
+        The cases in the order of the table. Sizes and digests are read from the files later.
+
+    Raises:
+        InputError: the root or table is missing, a column is missing or misspelt, a cell is bad,
+            or a label is blank and `task` is not multilabel.
+    """
+    path = table_path(Path(root), settings)
+    sheet = read_table(path)
+    notes = list(sheet.notes)
+    used = _used_columns(path, sheet.columns, notes)
+    renamed = _mask_columns(path, sheet.columns, settings.get("annotated_classes", ()), notes)
+    turned = commas = clutter = 0
+    blank: list[int] = []
+    cases = []
+    for line, given in sheet.rows:
+        row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
+        for name, cell in row.items():
+            if _is_path(name) and "\\" in cell and not os.path.exists(root / cell.strip()):
+                row[name] = cell.replace("\\", "/")
+                turned += 1
+            elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
+                row[name] = cell.replace(",", ".")
+                commas += 1
+        if is_clutter(row["image"].strip()):
+            clutter += 1
+            continue
+        case = case_of(row, path, line)
+        if not case.labels:
+            blank.append(line)
+        cases.append(case)
+    if blank and settings.get("task") != "multilabel":
+        raise _blank_labels(path, blank)
+    if turned:
+        notes.append(f"paths with backslashes: {turned}")
+    if commas:
+        notes.append(f"pixel spacings with a decimal comma: {commas}")
+    if clutter:
+        notes.append(f"rows ignored (files of the operating system, ._*): {clutter}")
+    for note in notes:
+        log.info("%s: %s", path.name, note)
+    yield from cases
+
+
+def columns_of(path: str | Path) -> list[str]:
+    """Read the names of a table's columns, those that are known as they are known here."""
+    return read_table(path).columns
+
+
+def read_table(path: str | Path) -> Sheet:
+    """Read a table of cases as it is written; see `fidelity.datasets.sources.table.spreadsheet`."""
+    return read_sheet(path, KNOWN, PREFIXES)
+
+
+def tables(root: Path, settings: dict) -> list[Path]:
+    """List the one table that is read."""
+    return [table_path(Path(root), settings)]
+
+
+def table_path(root: Path, settings: dict) -> Path:
+    """Locate the table."""
+    if not root.is_dir():
+        raise InputError(
+            "the data root does not exist",
+            file=root,
+            field="root",
+            remedy="Set 'root' of the data set in the config to the folder of the images",
+        )
+    name = settings.get("table")
+    if not name:
+        raise InputError(
+            "the source 'table' needs a table",
+            field="table",
+            remedy="Set 'table' of the data set in the config to a CSV file",
+        )
+    path = root / name
+    if not path.is_file():
+        raise InputError(
+            "the table does not exist",
+            file=path,
+            field="table",
+            remedy="Set 'table' of the data set to the CSV's path relative to 'root'",
+        )
+    return path
+
+
+def _used_columns(path: Path, columns: list[str], notes: list[str]) -> set[str]:
+    """Choose the columns that are read; refuse those that seem to be misspelt."""
+    strange = [n for n in columns if n not in KNOWN and not n.startswith(PREFIXES)]
+    check_required(columns, path, f"; rename {strange[0]!r} if that is it" if strange else "")
+    absent = [name for name in OWN if name not in columns]
+    misspelt = [name for name in strange if _is_misspelt(name, absent)]
+    for name in [*misspelt, *(prefix for prefix in PREFIXES if prefix in columns)]:
+        known = [*OWN, *(prefix + "<class>" for prefix in PREFIXES)]
+        raise InputError(
+            "unknown column",
+            file=path,
+            field=name,
+            remedy=f"Rename it, or remove it if it is something else. {suggestion(name, known)}",
+        )
+    if strange:
+        notes.append(f"columns that are not used: {', '.join(strange)}")
+    # Sizes and digests are read from the files themselves.
+    return {*columns} - {*strange, *TAIL}
+
+
+def _is_misspelt(name: str, absent: Collection[str]) -> bool:
+    """Say whether an unknown column is close to one that the table lacks, or to a mask's."""
+    short = plain(name).replace("_", "")
+    if short.startswith(("mask", "secondmask")) or name == UNCERTAIN:
+        return True
+    known = [one.replace("_", "") for one in absent]
+    return bool(difflib.get_close_matches(short, known, n=1, cutoff=CLOSE))
+
+
+def _is_path(column: str) -> bool:
+    return column in ("image", "lung_mask") or column.startswith(PREFIXES)
+
+
+def _mask_columns(
+    path: Path, columns: Sequence[str], annotated: Iterable[str], notes: list[str]
+) -> dict[str, str]:
+    """Match each annotated class to its columns of masks.
+
+    Returns:
+        The columns that write a class in other upper and lower case or with other spaces → the
+        columns as the config writes the class.
+    """
+    renamed = {}
+    for name in annotated:
+        for prefix in PREFIXES:
+            wanted = prefix + name
+            same = [
+                one for one in columns if one.startswith(prefix) and plain(one) == plain(wanted)
+            ]
+            if wanted not in columns and len(same) == 1:
+                renamed[same[0]] = wanted
+                notes.append(f"the column {same[0]!r} is read as {wanted!r}")
+            elif wanted not in columns and prefix == MASK_PREFIX:
+                masks = [column for column in columns if column.startswith(MASK_PREFIX)]
+                raise InputError(
+                    f"the annotated class {name!r} has no column {wanted!r}",
+                    file=path,
+                    field="annotated_classes",
+                    remedy=suggestion(wanted, masks, "Mask columns there"),
+                )
+    return renamed
+
+
+def _blank_labels(path: Path, lines: Sequence[int]) -> InputError:
+    shown = ", ".join(map(str, lines[:10]))
+    if len(lines) > 10:
+        shown += f", … ({len(lines)} in total)"
+    return InputError(
+        f"the label is blank in line{'s' * (len(lines) > 1)} {shown}",
+        file=path,
+        field="label",
+        remedy="Fill the labels in. If a blank label means that none of the classes is there, set"
+        " task: multilabel for the data set",
+    )

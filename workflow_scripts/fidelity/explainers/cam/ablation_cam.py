@@ -1,0 +1,116 @@
+"""Ablation-CAM (Desai & Ramaswamy 2020): channels weighted by what the class loses without them.
+
+As in pytorch-grad-cam, whose maps it gives where these are sound; four things differ.
+
+- A weight is the drop of the logit. The package divides it by the logit: under a negative one the
+  map has its sign turned, a class seems to be where it is not (its issue 555), near 0 it overflows.
+- A channel is set to 0, as in the paper. The package sets it to its batch's minimum - 1e7 unless
+  that is 0, each row of a batch further down than the one before: maps depend on the batch size,
+  and after a LayerNorm on nothing else.
+- Channels are set in a hook. The package replaces the layer in the network, and leaves it replaced
+  when a pass raises: every later map is of another network.
+- What precedes the layer sees one image per pass. The package sends a batch of equal ones through.
+
+It needs no gradients: it perturbs a layer, and is of the CAM family because what it returns is a
+weighted sum of that layer's activations, with a CAM's resolution.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from fidelity.classifiers.cam_layers.choose import CamLayer, find_cam_layer
+from fidelity.classifiers.model import Classifier
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.cam.layer_reader import LayerReader
+from fidelity.maps.saliency_map import SaliencyMap
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set Ablation-CAM up.
+
+    Args:
+        context: classifier and batch size (channels per forward pass).
+        settings: layer (see `explainers.cam`).
+
+    Returns:
+        A function from tasks to maps of kind `grid`, signed, in logits × activation. Extras: layer.
+
+    Raises:
+        InputError: no such layer, or one without spatial extent.
+    """
+    classifier = context.classifier
+    layer = find_cam_layer(classifier, settings["layer"])
+    reader = LayerReader(classifier, layer, gradients=False)
+    side = classifier.image_size
+    probe = torch.zeros(1, classifier.channels, side, side, device=classifier.device)
+    spread = not broadcasts(classifier, layer, probe)
+
+    @torch.no_grad()
+    def explain_one(task: Task) -> Explanation:
+        image = classifier.preprocess(task.case.image[None])
+        logit = reader(image)[0, task.target].cpu()
+        activations = reader.activations[0]
+        reader.release()
+        # Where a channel is 0 already, nothing can be taken from it.
+        alive = activations.flatten(1).abs().amax(1).nonzero().flatten()
+        weights = torch.zeros(len(activations))
+        for channels in alive.split(context.batch):
+            images = image.expand(len(channels), -1, -1, -1) if spread else image
+            logits = ablated(classifier, layer, images, channels)
+            weights[channels] = logit - logits[:, task.target].cpu()
+        grid = (weights[:, None, None] * activations).sum(0)
+        return Explanation(SaliencyMap("grid", grid.numpy()), {"layer": layer.name})
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        return [explain_one(task) for task in tasks]
+
+    return explain
+
+
+@torch.no_grad()
+def ablated(
+    classifier: Classifier, layer: CamLayer, images: torch.Tensor, channels: torch.Tensor
+) -> torch.Tensor:
+    """Classify an image without one channel of a layer, for several channels at once.
+
+    Args:
+        classifier: in eval mode; as it was afterwards, whatever is raised.
+        layer: whose output loses a channel. Tokens have their channels last; a class token loses
+            its own with the others, as in the package's layer for transformers.
+        images: the image, once (n = 1) or as often as there are channels.
+        channels: int64 (k,).
+
+    Returns:
+        Logits (k, classes).
+    """
+    count = len(channels)
+
+    def without(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
+        copies = output.expand(count, *output.shape[1:]).clone()
+        last = layer.reshape is not None
+        rows = copies.movedim(-1, 1) if last else copies
+        rows[torch.arange(count), channels.to(output.device)] = 0
+        return copies
+
+    handle = layer.module.register_forward_hook(without)
+    try:
+        return classifier(images).float()
+    finally:
+        handle.remove()
+
+
+def broadcasts(classifier: Classifier, layer: CamLayer, image: torch.Tensor) -> bool:
+    """Tell whether what follows the layer takes several outputs of it beside one image's others.
+
+    Additions around the layer (residual blocks) do; concatenations (inside dense blocks) do not.
+    """
+    channels = torch.zeros(2, dtype=torch.int64)
+    try:
+        one = ablated(classifier, layer, image, channels)
+    except RuntimeError:
+        return False
+    two = ablated(classifier, layer, image.expand(2, -1, -1, -1), channels)
+    return one.shape == two.shape and torch.allclose(one, two, rtol=1e-3, atol=1e-4)

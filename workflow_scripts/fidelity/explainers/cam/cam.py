@@ -1,0 +1,85 @@
+"""Class activation maps by the package `grad-cam` (pytorch-grad-cam): one pass per batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from fidelity.base.errors import InputError
+from fidelity.classifiers.cam_layers.choose import find_cam_layer
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.cam.layer_reader import LayerReader
+from fidelity.explainers.cam.methods import METHODS, ClassTarget, FinerTarget
+from fidelity.explainers.padding import padded
+from fidelity.maps.saliency_map import SaliencyMap
+
+
+class NativeGrid:
+    """Mixed into a CAM of the package: returns the weighted activations as they are.
+
+    The package rectifies, scales by minimum and maximum, and resizes to the input in one go. Here
+    the signed low-resolution grid is kept; those steps come at rendering, for all explainers alike.
+    """
+
+    def compute_cam_per_layer(
+        self, input_tensor: torch.Tensor, targets: list, eigen_smooth: bool
+    ) -> np.ndarray:
+        read = self.activations_and_grads
+        activations = read.activations.numpy()
+        gradients = read.gradients.numpy() if self.uses_gradients else None
+        return self.get_cam_image(
+            input_tensor, read.layer.module, targets, activations, gradients, eigen_smooth
+        )
+
+    def aggregate_multi_layers(self, cam: np.ndarray) -> np.ndarray:
+        return cam
+
+
+def make(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set a CAM up.
+
+    Args:
+        context: classifier, batch size and seed.
+        settings: method (a key of `cam_methods.METHODS`) and layer (dotted name in the network, or
+            `auto`: the last layer with a spatial extent, chosen by the architecture); of
+            gradcam_plus_plus epsilon, of finercam alpha and comparisons.
+
+    Returns:
+        A function from tasks to maps of kind `grid`: the method's map at the layer's resolution,
+        signed, before the last ReLU. Extras: layer.
+
+    Raises:
+        InputError: no such layer, or one without spatial extent; no class to compare with.
+    """
+    classifier = context.classifier
+    if settings["method"] == "finercam" and len(classifier.classes) < 2:
+        raise InputError(
+            "finercam compares classes, and the classifier has one",
+            field="explainers.method",
+            remedy="Use gradcam",
+        )
+    layer = find_cam_layer(classifier, settings["layer"])
+    method = METHODS[settings["method"]]
+    # Without target layers the package sets no hooks of its own.
+    cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(classifier, [])
+    cam.activations_and_grads = LayerReader(classifier, layer, cam.uses_gradients)
+    if "epsilon" in settings:
+        cam.epsilon = settings["epsilon"]
+
+    def target(category: int) -> ClassTarget | FinerTarget:
+        if settings["method"] != "finercam":
+            return ClassTarget(category)
+        return FinerTarget(category, settings["comparisons"], settings["alpha"])
+
+    def explain(tasks: Sequence[Task]) -> list[Explanation]:
+        images, categories = padded(tasks, context.batch)
+        with torch.set_grad_enabled(cam.uses_gradients):
+            grids = cam(classifier.preprocess(images), list(map(target, categories)))
+        cam.outputs = None  # holds the graph
+        cam.activations_and_grads.release()
+        return [
+            Explanation(SaliencyMap("grid", g), {"layer": layer.name}) for g in grids[: len(tasks)]
+        ]
+
+    return explain

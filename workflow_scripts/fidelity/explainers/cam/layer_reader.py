@@ -1,0 +1,86 @@
+"""What a class activation map reads of a network: a layer's activations and their gradients."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from fidelity.classifiers.cam_layers.choose import CamLayer
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Build no graph for parameters within the block; each flag is as it was afterwards.
+
+    What was computed inside can go backwards outside: parameters are no part of its graph.
+    """
+    learning = [p for p in network.parameters() if p.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+
+
+class LayerReader:
+    """Stands in for pytorch-grad-cam's `ActivationsAndGradients`, for one layer.
+
+    The graph starts at the layer's output: what comes before runs forward alone, and no parameter
+    gets a gradient. The package goes back to the input and computes the gradient of every
+    parameter; with frozen ones and an input without gradient it raises. What follows the layer
+    gets a copy, so that an operation in place (the last ReLU of torchvision's DenseNet) cannot
+    overwrite the map, as it does in the package on CPUs. Hooks are there during the call alone,
+    whatever it raises. A layer that a pass uses several times is read at its last use.
+    """
+
+    def __init__(self, model: nn.Module, layer: CamLayer, gradients: bool) -> None:
+        """Prepare to read.
+
+        Args:
+            model: maps images to logits.
+            layer: one of its layers.
+            gradients: whether they are wanted; without, the call may run under `no_grad`.
+        """
+        self.model, self.layer, self.wanted = model, layer, gradients
+        self._kept: torch.Tensor | None = None
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Run the model; keep the layer's output."""
+        self._kept = None
+        handle = self.layer.module.register_forward_hook(self._read)
+        try:
+            with frozen(self.model):
+                return self.model(images)
+        finally:
+            handle.remove()
+
+    @property
+    def activations(self) -> torch.Tensor:
+        """The layer's output as grids (n, channels, h, w), on the CPU."""
+        return self._as_grids(self._kept)
+
+    @property
+    def gradients(self) -> torch.Tensor:
+        """Their gradients, once `backward` was called on a sum of logits."""
+        if self._kept is None or self._kept.grad is None:
+            raise ValueError(f"no gradient has reached layer {self.layer.name!r}")
+        return self._as_grids(self._kept.grad)
+
+    def release(self) -> None:
+        """Let go of what is kept; the package calls this where its hooks would be removed."""
+        self._kept = None
+
+    def _read(self, _module: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
+        self._kept = output.detach()
+        if self.wanted:
+            self._kept.requires_grad_()
+        return self._kept.clone()
+
+    def _as_grids(self, values: torch.Tensor | None) -> torch.Tensor:
+        if values is None:
+            raise ValueError(f"layer {self.layer.name!r} was not run")
+        values = values.detach()
+        return (values if self.layer.reshape is None else self.layer.reshape(values)).cpu()

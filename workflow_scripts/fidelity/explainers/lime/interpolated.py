@@ -1,0 +1,102 @@
+"""LIME's regression over all subsets of superpixels, those not classified predicted."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from fidelity.explainers.lime.gaussian_process import fit_process
+from fidelity.explainers.lime.sampling import all_subsets, design
+from fidelity.explainers.lime.subsets import fit_all
+from fidelity.explainers.lime.surrogate import Surrogate, fit, kernel_weights
+
+MOST_LIVE = 13  # up to 2^13 subsets are predicted one and all, of more superpixels a sample
+PREDICTED, COMPARED = 32768, 4096
+MOST_BITS = 2**23  # of the predicted sample: fewer rows of more than 256 superpixels
+GROUPS = 8
+# Probabilities p become logits of MARGIN + (1 − 2 MARGIN) p: finite, and noise at 0 and 1 is small.
+MARGIN = 1e-4
+
+
+def interpolate(
+    rows: torch.Tensor,
+    outputs: torch.Tensor,
+    live: torch.Tensor,
+    settings: dict[str, Any],
+    alpha: float,
+    seed: int,
+) -> Surrogate:
+    """Estimate the limit that LIME's regression has for ever more samples.
+
+    If every subset of the live superpixels was classified it is exact. Else a Gaussian process
+    fitted to the outputs, to probabilities as logits, says what the others would have given
+    (Bayesian quadrature, O'Hagan 1991). The standard errors are a jackknife's: how much changes
+    when each eighth of the pictures is left out (and, where the predicted subsets are a sample,
+    that sample's).
+
+    Args:
+        rows: float64 (n, k) of 0 and 1.
+        outputs: float64 (n,), which depend on the live superpixels alone.
+        live: bool (k,), which superpixels change the picture.
+        settings: kernel_width, and output (`probability` or `logit`).
+        alpha: penalty per sample.
+        seed: of the predicted sample, and of the jackknife's groups.
+
+    Returns:
+        A batch of one, R² over the predicted subsets.
+    """
+    if live.any():
+        pictures, index = torch.unique(rows[:, live], dim=0, return_inverse=True)
+    else:
+        pictures, index = rows[:1, live], torch.zeros(len(rows), dtype=torch.long)
+    # Where rows show the same picture any of their outputs will do: they are equal.
+    answers = outputs.new_empty(len(pictures))
+    answers[index] = outputs
+    if len(pictures) == 2 ** pictures.shape[1]:
+        return fit_all(pictures, answers, live, settings["kernel_width"], alpha)
+    subsets = _Subsets(live, settings["kernel_width"], alpha, seed)
+    if answers.max() == answers.min():
+        return subsets.regress(answers[:1].expand(len(subsets.rows)))
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))
+    pictures, answers = pictures[order.to(live.device)], answers[order.to(live.device)]
+    there, back = LINKS[settings["output"]]
+    process = fit_process(pictures, there(answers))
+    found = subsets.regress(back(process.predict(subsets.rows[:, live])[0]))
+    groups = min(GROUPS, len(pictures))
+    parts = back(process.predict(subsets.rows[: subsets.compared, live], groups))
+    changes = [subsets.regress(part - parts[0]).coefficients for part in parts[1:]]
+    variance = (groups - 1) * torch.cat(changes).var(0, correction=0)
+    return replace(found, errors=(found.errors**2 + variance).sqrt())
+
+
+class _Subsets:
+    """The subsets that are predicted, and LIME's regression over them or the first of them."""
+
+    def __init__(self, live: torch.Tensor, width: float, alpha: float, seed: int) -> None:
+        self.live, self.width, self.alpha = live, width, alpha
+        self.every = int(live.sum()) <= MOST_LIVE
+        if self.every:
+            rows = all_subsets(live.cpu().numpy())
+        else:
+            count = max(COMPARED, min(PREDICTED, MOST_BITS // len(live) // 2 * 2))
+            rows = design("hadamard", count, len(live), seed)
+        self.rows = torch.from_numpy(rows).to(live.device).double()
+        self.compared = len(rows) if self.every else COMPARED
+
+    def regress(self, outputs: torch.Tensor) -> Surrogate:
+        if self.every:
+            return fit_all(self.rows[:, self.live], outputs, self.live, self.width, self.alpha)
+        rows = self.rows[None, : len(outputs)]
+        weights = kernel_weights(rows, self.width)
+        return fit(rows, outputs[None], weights, self.alpha * len(outputs), 2)
+
+
+def _logit(probabilities: torch.Tensor) -> torch.Tensor:
+    return torch.logit(MARGIN + (1 - 2 * MARGIN) * probabilities)
+
+
+def _probability(logits: torch.Tensor) -> torch.Tensor:
+    return (logits.sigmoid() - MARGIN) / (1 - 2 * MARGIN)
+
+
+LINKS = {"probability": (_logit, _probability), "logit": (torch.Tensor.clone, torch.Tensor.clone)}

@@ -1,0 +1,86 @@
+"""Calling an explainer again: on changed images, with changed weights, for another class."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from fidelity.base.seeding import seed_for
+from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.registry import method_of
+from fidelity.maps.saliency_map import SaliencyMap
+
+log = logging.getLogger(__name__)
+
+
+def explainer_of(context: Context, settings: dict[str, Any]) -> Explain:
+    """Set up the explainer of a config entry, as the rule `explain` does."""
+    return method_of(settings["method"]).implementation().make(context, settings)
+
+
+def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task]:
+    """Choose at most `count` tasks of each class.
+
+    Args:
+        tasks: all there are.
+        count: None for all.
+        seed: the config's seed.
+
+    Returns:
+        Those whose cases' hashes are lowest, in the order of their cases' names: the choice depends
+        on neither shards nor explainer, so that all explainers are asked about the same cases.
+    """
+
+    def place(task: Task) -> tuple[int, str]:
+        return seed_for(seed, task.case.case, "chosen"), task.case.case
+
+    by_class: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_class.setdefault(task.cls, []).append(task)
+    kept = chain.from_iterable(sorted(part, key=place)[:count] for part in by_class.values())
+    return sorted(kept, key=lambda task: (task.case.case, task.cls))
+
+
+def with_image(task: Task, image: np.ndarray, number: int) -> Task:
+    """Put another image in a task's place, uint8 (S, S).
+
+    The case keeps its name, so that the explainer draws the random numbers that it has drawn on the
+    image itself; its digest changes.
+    """
+    case = replace(task.case, image=image, digest=f"{task.case.digest}+{number}")
+    return replace(task, case=case)
+
+
+def attributions(
+    explain: Explain, tasks: Iterable[Task], batch: int
+) -> Iterator[SaliencyMap | None]:
+    """Explain tasks in batches, one batch in memory at a time.
+
+    Args:
+        explain: as `explainer_of` gives it.
+        tasks: any number, in any order.
+        batch: tasks per call.
+
+    Yields:
+        Per task the map in its native form; None where the explainer failed (the reason is logged).
+    """
+    pending = iter(tasks)
+    while chunk := list(islice(pending, batch)):
+        try:
+            found: list[Explanation | None] = list(explain(chunk))
+        except Exception as error:  # noqa: BLE001 - one bad case spoils no other
+            log.warning("a batch failed (%s); its maps are made one by one", error)
+            found = [_alone(explain, task) for task in chunk]
+        for explanation in found:
+            yield None if explanation is None else explanation.map
+
+
+def _alone(explain: Explain, task: Task) -> Explanation | None:
+    try:
+        return explain([task])[0]
+    except Exception:  # noqa: BLE001
+        log.exception("case %s failed", task.case.case)
+        return None

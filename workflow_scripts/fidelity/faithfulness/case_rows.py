@@ -1,0 +1,100 @@
+"""The faithfulness of all maps of an explainer to a classifier, one row per case and class."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fidelity.base.seeding import seed_for
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.faithfulness.one_map import Options, Probabilities, measure
+from fidelity.maps.case_maps import order_of
+from fidelity.maps.pixel_frames import in_frame
+from fidelity.maps.saliency_map import MapRecord, Sign, raw_map
+from fidelity.masks.run_lengths import Masks, at_size, decode
+
+Infidelity = Callable[..., dict[str, float]]
+"""`infidelity.measure_infidelity` of a classifier: called with image, map, target and seed."""
+
+HEAD = ["case", "patient", "split", "class", "target_class", "status", "mask_share", "probability"]
+
+
+def measure_maps(
+    explained: Iterable[tuple[PreparedCase, MapRecord]],
+    targets: Mapping[tuple[str, str], int],
+    classes: tuple[str, ...],
+    probabilities: Probabilities,
+    masks: Masks | None,
+    options: Options,
+    *,
+    sign: Sign,
+    seed: int,
+    infidelity: Infidelity | None = None,
+    infidelities: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Measure all maps that were made.
+
+    Args:
+        explained: cases and their maps.
+        targets: (case, source class) → index of the class whose probability is watched where the
+            map does not say which class it explains (it had no classifier); others are left out.
+        classes: the classifier's.
+        probabilities: of the classifier.
+        masks: the binarized maps at native size; None where no metric needs them.
+        options: what to measure.
+        sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
+        seed: the config's seed.
+        infidelity: measures it; None where it is not asked for.
+        infidelities: which of its numbers are wanted.
+
+    Returns:
+        The table faithfulness.parquet: the columns of HEAD, then one per metric. `mask_share` is
+        the mask's share of what the classifier sees. NaN where the map failed. Sorted by split,
+        case and class.
+    """
+    rows = []
+    metrics = [*options.metrics, *infidelities]
+    for case, record in explained:
+        key = (case.case, record.cls)
+        if key not in targets:
+            continue
+        target = classes.index(record.target) if record.target else targets[key]
+        found = dict.fromkeys(["probability", *metrics], np.nan)
+        mask = None if masks is None else _working_mask(masks, case, record.cls)
+        if record.map is not None:
+            image, shape = case.image / 255, case.image.shape
+            values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
+            noise = seed_for(seed, case.case, "road")
+            found |= measure(image, values, mask, target, probabilities, options, noise)
+            if infidelity is not None:
+                places = seed_for(seed, case.case, "infidelity")
+                of_map = infidelity(image, values, target, seed=places)
+                found |= {name: of_map[name] for name in infidelities}
+        rows.append(
+            {
+                "case": case.case,
+                "patient": case.patient,
+                "split": case.split,
+                "class": record.cls,
+                "target_class": classes[target],
+                "status": record.status,
+                "mask_share": np.nan if mask is None else float(mask.mean()),
+                **found,
+            }
+        )
+    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    names = [*HEAD, *metrics]
+    numbers = dict.fromkeys(["mask_share", "probability", *metrics], "float64")
+    texts = dict.fromkeys(HEAD[:6], "str")
+    return pd.DataFrame(rows, columns=names).astype(texts | numbers)
+
+
+def _working_mask(masks: Masks, case: PreparedCase, cls: str) -> np.ndarray:
+    """Bring a mask of the native image to what the classifier sees; nothing where there is none."""
+    encoding = masks.get(case.case, {}).get(cls)
+    if encoding is None:
+        return np.zeros(case.image.shape, bool)
+    mask = decode(encoding)
+    if mask.shape != tuple(case.native_size):  # masks of the working frame
+        return at_size(mask, case.image.shape)
+    return in_frame(mask, case, "working")

@@ -1,0 +1,51 @@
+"""What a config's `faithfulness` measures, bound to a classifier."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from fidelity.classifiers.model import Classifier
+from fidelity.faithfulness.changed_images import answers_of
+from fidelity.faithfulness.infidelity import Squares, measure_infidelity
+from fidelity.faithfulness.one_map import Options
+from fidelity.faithfulness.registry import names_by
+
+
+def measures_of(
+    classifier: Classifier,
+    settings: Mapping[str, Any],
+    compute: Mapping[str, Any],
+    *,
+    derivative: bool,
+) -> dict[str, Any]:
+    """Give the arguments of `cohort.measure_maps` that settings and classifier decide.
+
+    Args:
+        classifier: in eval mode, on its device.
+        settings: metrics, steps, fill, road_shares, infidelity (samples, side).
+        compute: batch, dtype.
+        derivative: whether the maps are derivatives.
+
+    Returns:
+        classes, probabilities, options, infidelity (None where it is not asked for), infidelities.
+    """
+    batch, dtype = compute["batch"], compute["dtype"]
+    infidelities = names_by("infidelity", settings["metrics"])
+    infidelity = partial(
+        measure_infidelity,
+        logits=answers_of(classifier, batch, dtype, "logit"),
+        squares=Squares(**settings["infidelity"], fill=settings["fill"]),
+        derivative=derivative,
+    )
+    return {
+        "classes": classifier.classes,
+        "probabilities": answers_of(classifier, batch, dtype),
+        "options": Options(
+            names_by("removal", settings["metrics"]),
+            settings["steps"],
+            settings["fill"],
+            settings["road_shares"],
+        ),
+        "infidelity": infidelity if infidelities else None,
+        "infidelities": infidelities,
+    }

@@ -1,0 +1,207 @@
+"""Rank of every explainer under every protocol and binarization: where the conclusion depends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
+from fidelity.figures import style
+from fidelity.metrics.registry import METRICS, title_of
+
+# The distance of a protocol is the first of these that it has.
+DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
+# Inches per setting: rows of text as far as a page has room.
+ROW, SMALLEST_ROW, PAGE = 0.185, 0.15, 10.5
+CHANGED = "#D55E00"
+ABSENT = "not in this protocol"
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks of the explainers' means, one row per setting.
+
+    Attributes:
+        settings: (protocol, binarization) of each row.
+        explainers: of each column.
+        values: (settings, explainers) rank, 1 = best, ties share; nan where undefined.
+        winners: per row the column of the best explainer of the classifier; −1 if there is none or
+            several share the place.
+    """
+
+    settings: list[tuple[str, str]]
+    explainers: list[str]
+    values: np.ndarray
+    winners: np.ndarray
+
+
+def draw(
+    localization: pd.DataFrame,
+    *,
+    families: Mapping[str, str],
+    primary: str = "iou",
+    primary_binarization: str | None = None,
+    diagnostic: Sequence[str] = (),
+) -> Figure:
+    """Draw two heat maps: ranks by the primary metric, and by the Hausdorff distance.
+
+    Args:
+        localization: rows of localization.csv of one data set and classifier, null baselines
+            included; the test split, all classes together.
+        families: explainer → family, in the order of the config.
+        primary: metric of the left panel.
+        primary_binarization: with the default protocol the setting that others are compared with.
+        diagnostic: binarizations that see the reference; left out.
+
+    Returns:
+        The figure. Rows are settings, columns explainers, null baselines and ceilings apart. The
+        winner among the explainers of the classifier is framed, with a mark at the row's end where
+        it is not the one of the primary setting.
+    """
+    shown = keep_test_split(localization)
+    shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]
+    shown = pooled_classes(shown)
+    several = shown["protocol"].nunique() > 1
+    panels = [
+        (title_of(primary), [primary]),
+        (f"Hausdorff distance{' of each protocol' if several else ''}", list(DISTANCES)),
+    ]
+    ranked = [(title, ranks_of(shown, names, families)) for title, names in panels]
+    ranked = [(title, ranks) for title, ranks in ranked if len(ranks.settings)]
+    if not ranked:
+        return style.message(f"No {primary} was computed.")
+    settings = list(dict.fromkeys(setting for _, ranks in ranked for setting in ranks.settings))
+    settings.sort(key=lambda setting: list(shown["protocol"].unique()).index(setting[0]))
+    row = float(np.clip((PAGE - 2.2) / len(settings), SMALLEST_ROW, ROW))
+    fig, axes = style.figure(1, len(ranked), height=row * len(settings) + 2.2, sharey=True)
+    reference = (DEFAULT_PROTOCOL, primary_binarization or settings[0][1])
+    for axis, (title, ranks) in zip(axes[0], ranked, strict=True):
+        _panel(axis, ranks, settings, reference, families)
+        axis.set_title(title, loc="left", fontsize=8.5)
+    _label_rows(axes[0, 0], settings)
+    fig.legend(
+        handles=_legend(reference if several else reference[1:]),
+        loc="outside lower center",
+        ncols=1,
+    )
+    return fig
+
+
+def ranks_of(
+    localization: pd.DataFrame, metrics: Sequence[str], families: Mapping[str, str]
+) -> Ranks:
+    """Rank the explainers' means in every setting.
+
+    Args:
+        localization: one class, diagnostic rules left out.
+        metrics: the first of these that a protocol has is ranked.
+        families: explainer → family, in the order of the config.
+
+    Returns:
+        The ranks, explainers of the classifier first, then null baselines, then ceilings.
+    """
+    order = ("real", "baseline", "ceiling")
+    present = set(localization["explainer"])
+    names = [name for name in families if name in present]
+    names.sort(key=lambda name: order.index(style.kind_of(name, families)))
+    real = [style.kind_of(name, families) == "real" for name in names]
+    settings, rows, winners = [], [], []
+    grouped = localization.groupby(["protocol", "binarization"], sort=False)
+    for setting, part in grouped:
+        metric = next((name for name in metrics if (part["metric"] == name).any()), None)
+        means = part[part["metric"] == metric].set_index("explainer")["mean"]
+        higher = metric not in METRICS or METRICS[metric].direction == "higher"
+        values = means.reindex(names) * (-1 if higher else 1)
+        if values.isna().all():
+            continue
+        settings.append(setting)
+        rows.append(values.rank(method="average").to_numpy())
+        of_real = values[real]
+        best = np.flatnonzero(of_real == of_real.min())
+        winners.append(int(np.flatnonzero(real)[best[0]]) if len(best) == 1 else -1)
+    matrix = np.array(rows) if rows else np.empty((0, len(names)))
+    return Ranks(settings, names, matrix, np.array(winners, dtype=int))
+
+
+def _panel(
+    axis,
+    ranks: Ranks,
+    settings: Sequence[tuple[str, str]],
+    reference: tuple[str, str],
+    families: Mapping[str, str],
+) -> None:
+    count = len(ranks.explainers)
+    values = np.full((len(settings), count), np.nan)
+    winners = dict(zip(ranks.settings, ranks.winners, strict=True))
+    for setting, row in zip(ranks.settings, ranks.values, strict=True):
+        values[settings.index(setting)] = row
+    axis.imshow(values, cmap="cividis_r", vmin=1, vmax=max(count, 2), aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            colour = "white" if value > 1 + 0.55 * (count - 1) else "black"
+            text = f"{value:g}" if value % 1 != 0.5 else f"{int(value)}½"
+            size = 8 if count <= 10 else 7
+            axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+    for row in np.flatnonzero(np.isnan(values).all(axis=1)):
+        where = ((count - 1) / 2, row)
+        axis.text(*where, ABSENT, ha="center", va="center", color="0.45", fontsize=7.5)
+    usual = winners.get(reference, -1)
+    for row, setting in enumerate(settings):
+        winner = winners.get(setting, -1)
+        if winner < 0:
+            continue
+        changed = usual >= 0 and winner != usual
+        colour = CHANGED if changed else "black"
+        # Inside its cell, clear of the lines between groups.
+        corner, size = (winner - 0.46, row - 0.44), (0.92, 0.88)
+        axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, lw=1.6, zorder=4))
+        if changed:
+            axis.plot(count - 0.25, row, marker="<", color=CHANGED, markersize=5, clip_on=False)
+    kinds = [style.kind_of(name, families) for name in ranks.explainers]
+    for column in range(1, count):
+        if kinds[column] != kinds[column - 1]:
+            axis.axvline(column - 0.5, color="white", linewidth=3)
+    for row in range(1, len(settings)):
+        if settings[row][0] != settings[row - 1][0]:
+            axis.axhline(row - 0.5, color="white", linewidth=3)
+    labels = [style.short(name) for name in ranks.explainers]
+    axis.set_xticks(range(count), labels, rotation=90)
+    axis.set_xlim(-0.5, count)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_xlabel("Explainer")
+
+
+def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
+    several = len({protocol for protocol, _ in settings}) > 1
+    labels = [
+        f"{style.short(protocol, 18)} · {style.short(rule, 14)}" if several else style.short(rule)
+        for protocol, rule in settings
+    ]
+    axis.set_yticks(range(len(settings)), labels)
+    # Beside the names it would take the columns' room; above them it takes none.
+    title = "Protocol · binarization" if several else "Binarization"
+    axis.annotate(
+        title,
+        (0, 1),
+        (-4, mpl.rcParams["axes.titlepad"]),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        fontsize=8.5,
+    )
+
+
+def _legend(reference: Sequence[str]) -> list[Line2D]:
+    frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
+    usual = "rank 1 = best; framed: the best explainer of the classifier"
+    changed = f"orange: it is not the best one under {' · '.join(reference)}"
+    return [
+        Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),
+        Line2D([], [], markeredgecolor=CHANGED, markeredgewidth=1.8, label=changed, **frame),
+    ]

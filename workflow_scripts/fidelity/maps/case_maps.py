@@ -1,0 +1,67 @@
+"""Reading the saliency maps of all shards together with the cases they belong to."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.base.job_log import working_on
+from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.maps.saliency_map import REMEDY, MapRecord, read_maps, unanswered
+
+SPLITS = ("train", "val", "test")
+
+
+def explained_cases(
+    maps: Sequence[str | Path], prepared: Sequence[str | Path]
+) -> Iterator[tuple[PreparedCase, MapRecord]]:
+    """Pair each map with its case, one shard in memory at a time.
+
+    Args:
+        maps: map files, one per shard.
+        prepared: prepared shards in the same order.
+
+    Yields:
+        Case and map record, in the order of the files.
+
+    Raises:
+        InputError: a file is damaged; maps belong to cases that their shard does not have, to
+            classes without a reference, or are there twice; or some of the shard's are missing.
+        ValueError: maps and shards differ in number.
+    """
+    for map_file, shard_file in zip(maps, prepared, strict=True):
+        with PreparedShard(shard_file) as shard:
+            cases = {case.case: case for case in shard}
+        missing = {(name, cls) for name, case in cases.items() for cls in case.references}
+        seen: set[tuple[str, str]] = set()
+        for record in read_maps(map_file):
+            key = (record.case, record.cls)
+            if record.case not in cases:
+                raise InputError(
+                    f"the case is not in {shard_file}",
+                    file=map_file,
+                    field=record.case,
+                    remedy=REMEDY,
+                )
+            if key in seen:
+                raise InputError(
+                    "has two maps of the case", file=map_file, field="/".join(key), remedy=REMEDY
+                )
+            seen.add(key)
+            missing.discard(key)
+            working_on(record.case)
+            yield cases[record.case], record
+        left_out = unanswered(map_file)
+        if left_out is not None and len(missing) != left_out:
+            raise InputError(
+                f"has maps of {len(seen)} cases and lacks {len(missing)} of those in {shard_file}"
+                f" ({left_out} were left out by intent)",
+                file=map_file,
+                field="/".join(min(missing)) if missing else None,
+                remedy=REMEDY,
+            )
+    working_on("")
+
+
+def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:
+    """Give the sorting key of result rows: independent of shards and of the order of files."""
+    return SPLITS.index(split), case, cls

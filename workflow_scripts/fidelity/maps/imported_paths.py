@@ -1,0 +1,150 @@
+"""Where the maps of an explainer `imported` lie. Imports nothing heavy: config checks ask too."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from fidelity.base.errors import InputError
+
+SUFFIXES = {
+    "chexlocalize": (".pkl", ".pickle"),
+    "npy": (".npy",),
+    "npz": (".npz",),
+    "png": (".png", ".tif", ".tiff", ".bmp", ".gif"),
+    "masks_json": (".json",),
+}
+# What is looked for where the config gives a format and no pattern.
+PATTERNS = {
+    "chexlocalize": "{case}_{class}_map.pkl",
+    "npy": "{case}.npy",
+    "npz": "{case}.npz",
+    "png": "{case}.png",
+}
+FIELD = re.compile(r"\{([^{}]*)\}")
+
+
+def for_dataset(settings: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """Put a data set's name in the place of `{dataset}` in `folder` and `file`."""
+    return {
+        key: value.replace("{dataset}", dataset) if key in ("folder", "file") and value else value
+        for key, value in settings.items()
+    }
+
+
+def root_of(settings: Mapping[str, Any]) -> Path:
+    """Give the folder, or the one file, that all maps of an entry lie in."""
+    return Path(settings["folder"] or settings["file"])
+
+
+def format_of(settings: Mapping[str, Any]) -> str:
+    """Give the format of an entry; `auto` goes by the name's ending.
+
+    Raises:
+        InputError: the ending belongs to no format.
+    """
+    if settings["format"] != "auto":
+        return settings["format"]
+    name = settings["file"] or settings["pattern"] or ""
+    for known, suffixes in SUFFIXES.items():
+        if name.lower().endswith(suffixes):
+            return known
+    listed = ", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+    raise InputError(
+        f"cannot tell the format by the name {name!r}",
+        field="format",
+        remedy=f"Give a pattern that ends in one of {listed}, or name the format",
+    )
+
+
+def pattern_of(settings: Mapping[str, Any]) -> str:
+    """Give the pattern of the files' names below `folder`."""
+    return settings["pattern"] or PATTERNS[format_of(settings)]
+
+
+def check_entry(settings: Mapping[str, Any]) -> None:
+    """Check that the keys of an entry fit one another.
+
+    Raises:
+        InputError: `field` is the key within the entry.
+    """
+    if (settings["folder"] is None) == (settings["file"] is None):
+        raise InputError(
+            "needs either a folder of maps or one file of masks",
+            field="folder",
+            remedy="Set folder (with a pattern), or file: masks.json; not both",
+        )
+    chosen = format_of(settings)
+    if (chosen == "masks_json") != (settings["file"] is not None):
+        raise InputError(
+            f"{chosen} is not read from a {'file' if settings['file'] else 'folder'}",
+            field="format",
+            remedy="file is a masks.json of all cases; other formats have a folder and a pattern",
+        )
+    if chosen == "masks_json":
+        return
+    pattern = pattern_of(settings)
+    fields, rest = FIELD.findall(pattern), FIELD.sub("", pattern)
+    if "case" not in fields or set(fields) - {"case", "class"} or "{" in rest or "}" in rest:
+        raise InputError(
+            f"the pattern {pattern!r} must hold {{case}}, and beside it {{class}} at most",
+            field="pattern",
+            remedy='Such as "{case}.npy" or "{class}/{case}.png"',
+        )
+    if _leaves(pattern):
+        raise InputError(
+            f"the pattern {pattern!r} leaves the folder",
+            field="pattern",
+            remedy="Name a folder that contains all maps",
+        )
+
+
+def has_files(settings: Mapping[str, Any]) -> bool:
+    """Say whether any file below the folder fits the pattern."""
+    return next(root_of(settings).glob(any_map(settings)), None) is not None
+
+
+def any_map(settings: Mapping[str, Any]) -> str:
+    """Give the glob pattern that the maps of all cases and classes fit; "*" for one file of all."""
+    if settings["file"] is not None:
+        return "*"
+    return FIELD.sub("*", re.sub(r"([*?\[])", r"[\1]", pattern_of(settings)))
+
+
+def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
+    """Give the file that the map of a case and class lies in.
+
+    Args:
+        settings: the explainer's config entry.
+        case: case id; "/" in it becomes "_", as in the masks that this project writes as PNG.
+        cls: source class; renamed by `classes`, "/" becomes "_".
+
+    Returns:
+        The path, whether there is such a file or not.
+
+    Raises:
+        InputError: the id leads out of the folder.
+    """
+    if settings["file"] is not None:
+        return Path(settings["file"])
+    values = {"case": case, "class": str(settings["classes"].get(cls, cls))}
+    # In one pass: a case id may itself hold braces.
+    name = FIELD.sub(lambda found: values[found[1]].replace("/", "_"), pattern_of(settings))
+    if _leaves(name) or "\0" in name:
+        raise InputError(
+            f"the map's path {name!r} leaves the folder",
+            file=settings["folder"],
+            field=case,
+            remedy="Rename the case",
+        )
+    return Path(settings["folder"]) / name
+
+
+def _leaves(name: str) -> bool:
+    """Say whether a relative path may point out of its folder, by its text alone."""
+    windows = PureWindowsPath(name)
+    return (
+        PurePosixPath(name).is_absolute()
+        or bool(windows.drive or windows.root)
+        or ".." in windows.parts
+    )

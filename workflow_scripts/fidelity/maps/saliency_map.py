@@ -1,0 +1,304 @@
+"""What a saliency map is, how it is stored in its native form, how it is rendered to image size.
+
+A CAM is stored as its low-resolution grid, a superpixel explanation as label image plus one weight
+per superpixel, everything else as a dense array. All values are float32, as they were computed:
+fewer bits would make ties that the explainer did not make. Rendering happens on reading, so that
+the order "upsample, then normalise" (CheXlocalize) is exact and stays a choice.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import h5py
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.base.hdf5 import atomic_hdf5, reading
+from fidelity.maps.resize import bilinear
+
+SCHEMA = "fidelity-maps-1"
+REMEDY = "Delete the file and run again: only this shard is explained anew"
+
+Kind = Literal["grid", "superpixels", "dense", "binary"]
+Sign = Literal["positive", "absolute", "signed"]
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class SaliencyMap:
+    """A saliency map in native form.
+
+    Attributes:
+        kind: `grid` (values (h, w), the CAM's own resolution), `superpixels` (values (k,), one
+            weight per label of `segments`), `dense` (values (h, w)) or `binary` (values (h, w),
+            0 or 1: the map is its own mask under every binarization).
+        values: signed attributions in the explainer's own unit.
+        segments: label image (h, w) with labels 0 … k-1, for `superpixels` alone.
+    """
+
+    kind: Kind
+    values: np.ndarray
+    segments: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "superpixels") != (self.segments is not None):
+            raise ValueError("segments go with the kind 'superpixels', and with it alone")
+        if not np.isfinite(self.values).all():
+            raise ValueError("the map has values that are not finite")
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """One explained case and class.
+
+    Attributes:
+        case: case id.
+        cls: source class whose reference mask the map is scored against.
+        target: model class that was explained; empty where no classifier took part.
+        status: `ok`, or `failed` with `reason`.
+        reason: why it failed, else empty.
+        seconds: wall-clock time of this map (its share of the batch).
+        extras: what the explainer reports beside the map (surrogate R², layer, …).
+        map: the map; None if failed.
+    """
+
+    case: str
+    cls: str
+    target: str
+    status: Literal["ok", "failed"]
+    reason: str
+    seconds: float
+    extras: dict[str, Any] = field(default_factory=dict)
+    map: SaliencyMap | None = None
+
+
+def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, str | int]) -> None:
+    """Write the records of one shard as HDF5, atomically.
+
+    Args:
+        path: the file.
+        records: in the order to be read back.
+        attrs: what the maps were made of (method, seed), and how many of the shard's cases and
+            classes have none by intent (`unanswered`).
+    """
+    with atomic_hdf5(path) as file:
+        file.attrs["schema"] = SCHEMA
+        for key, value in attrs.items():
+            file.attrs[key] = value
+        count = 0
+        for record in records:
+            write_record(file.create_group(f"{count:06d}"), record)
+            file.check()
+            count += 1
+        file.attrs["records"] = count
+
+
+def write_record(group: h5py.Group, record: MapRecord) -> None:
+    """Write one record into an empty HDF5 group."""
+    meta = {
+        "case": record.case,
+        "cls": record.cls,
+        "target": record.target,
+        "status": record.status,
+        "reason": record.reason,
+        "seconds": record.seconds,
+        "extras": record.extras,
+    }
+    if record.map is not None:
+        meta["kind"] = record.map.kind
+        dtype = np.uint8 if record.map.kind == "binary" else np.float32
+        values = record.map.values.astype(dtype)
+        group.create_dataset("values", data=values, **_compression(values))
+        if record.map.segments is not None:
+            segments = record.map.segments.astype(np.int32)
+            group.create_dataset("segments", data=segments, **_compression(segments))
+    group.attrs["record"] = json.dumps(meta, sort_keys=True, ensure_ascii=False)
+
+
+def _compression(array: np.ndarray) -> dict[str, Any]:
+    """Compress what is worth it; HDF5 cannot compress tiny arrays."""
+    return (
+        {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
+    )
+
+
+def read_maps(path: str | Path) -> Iterator[MapRecord]:
+    """Read the records of a shard one by one.
+
+    Args:
+        path: a file written by `write_maps`.
+
+    Yields:
+        The records in the order they were written.
+
+    Raises:
+        InputError: the file is damaged, of another kind, or has lost records.
+    """
+    with reading(path, REMEDY):
+        file = h5py.File(path, "r")
+    with file:
+        with reading(path, REMEDY):
+            schema, count = file.attrs.get("schema"), file.attrs.get("records")
+            names = sorted(file)
+        if schema != SCHEMA:
+            raise InputError(
+                f"is not a map file of this version (schema {schema!r})",
+                file=path,
+                remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
+            )
+        # Files of older versions do not say how many there are.
+        if count is not None and int(count) != len(names):
+            raise InputError(f"has {len(names)} of {count} maps", file=path, remedy=REMEDY)
+        for name in names:
+            with reading(path, REMEDY):
+                record = read_record(file[name])
+            yield record
+
+
+def unanswered(path: str | Path) -> int | None:
+    """Say how many cases and classes of the shard a map file leaves out by intent.
+
+    Args:
+        path: a file written by `write_maps`.
+
+    Returns:
+        The attribute `unanswered`; None in a file that does not say.
+    """
+    with reading(path, REMEDY), h5py.File(path, "r") as file:
+        found = file.attrs.get("unanswered")
+        return None if found is None else int(found)
+
+
+def read_record(group: h5py.Group) -> MapRecord:
+    """Read one record back from its HDF5 group."""
+    meta = json.loads(group.attrs["record"])
+    kind = meta.pop("kind", None)
+    saliency = None
+    if kind is not None:
+        segments = group["segments"][()] if "segments" in group else None
+        values = group["values"][()]
+        if values.dtype == np.float16:  # dense maps of earlier versions
+            values = values.astype(np.float32)
+        saliency = SaliencyMap(kind, values, segments)
+    return MapRecord(**meta, map=saliency)
+
+
+def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed") -> np.ndarray:
+    """Render the attributions at a size, before any normalisation.
+
+    The sign is taken in the map's own cells, before they are interpolated: the ReLU of Grad-CAM
+    (Selvaraju et al. 2017; pytorch-grad-cam, CheXlocalize) is of the grid. Afterwards, a negative
+    cell would eat into its positive neighbours.
+
+    Grids and dense maps are interpolated bilinearly with half-pixel centres (torch's
+    `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.
+
+    Args:
+        saliency: the map.
+        size: (height, width) in pixels.
+        sign: see `signed_part`.
+
+    Returns:
+        float32 array of that size.
+    """
+    height, width = size
+    values = signed_part(saliency.values, sign)
+    if saliency.kind == "superpixels":
+        segments = cv2.resize(
+            saliency.segments.astype(np.int32),
+            (width, height),
+            interpolation=cv2.INTER_NEAREST_EXACT,
+        )
+        return values.astype(np.float32)[segments]
+    if saliency.kind == "binary":
+        return cv2.resize(
+            np.ascontiguousarray(values, dtype=np.float32),
+            (width, height),
+            interpolation=cv2.INTER_NEAREST_EXACT,
+        )
+    return bilinear(values, size)
+
+
+def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
+    """Take the part of signed attributions that counts.
+
+    Args:
+        raw: signed attributions.
+        sign: `positive` keeps max(x, 0), `absolute` |x|, `signed` x as it is.
+
+    Returns:
+        Array of the same shape and type.
+    """
+    if sign == "positive":
+        return np.maximum(raw, 0)
+    if sign == "absolute":
+        return np.abs(raw)
+    if sign == "signed":
+        return raw
+    raise ValueError(f"unknown sign {sign!r}")
+
+
+def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
+    """Take the signed part, then scale by minimum and maximum.
+
+    Args:
+        raw: signed attributions.
+        sign: see `signed_part`.
+
+    Returns:
+        float32 array in [0, 1]; zeros where the part is constant (all-non-positive maps included).
+    """
+    part = signed_part(raw, sign)
+    low, high = float(part.min()), float(part.max())
+    if not high > low:
+        return np.zeros(raw.shape, np.float32)
+    return ((part - low) / (high - low)).astype(np.float32)
+
+
+def render(
+    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
+) -> np.ndarray:
+    """Render a map at image size: take the sign, upsample to the box, normalise, place.
+
+    Args:
+        saliency: the map of the working image.
+        box: (y0, x0, y1, x1), the part of the image the classifier saw, in pixels of `size`.
+        size: (height, width) of the image.
+        sign: see `normalise`.
+
+    Returns:
+        float32 array (height, width) in [0, 1]; 0 outside the box.
+    """
+    y0, x0, y1, x1 = box
+    inside = raw_map(saliency, (y1 - y0, x1 - x0), sign)
+    inside = inside if saliency.kind == "binary" else normalise(inside, sign)
+    return _placed(inside, box, size)
+
+
+def render_relevance(
+    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
+) -> np.ndarray:
+    """Render the positive relevance of a map in its own unit, at image size.
+
+    As `render`, but not scaled by minimum and maximum: shares of a sum depend on where zero is.
+
+    Returns:
+        float32 array (height, width), at least 0; 0 outside the box.
+    """
+    y0, x0, y1, x1 = box
+    inside = raw_map(saliency, (y1 - y0, x1 - x0), sign)
+    return _placed(np.maximum(inside, 0).astype(np.float32, copy=False), box, size)
+
+
+def _placed(inside: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """Put what the classifier saw in its place in the image; 0 around it."""
+    y0, x0, y1, x1 = box
+    if (y0, x0, y1, x1) == (0, 0, *size):
+        return inside
+    canvas = np.zeros(size, np.float32)
+    canvas[y0:y1, x0:x1] = inside
+    return canvas

@@ -1,0 +1,52 @@
+"""Outlines drawn by a reader, filled to masks as CheXlocalize fills them."""
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from fidelity.base.errors import InputError
+
+
+def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
+    """Fill polygons, outline included, by Pillow's rule.
+
+    This is what CheXlocalize's `annotation_to_segmentation.py` does, pixel by pixel: other
+    rasterisers (OpenCV, scikit-image) differ along the outline.
+
+    Args:
+        polygons: each a list of points [x, y] in pixels, fractions allowed; their union is taken.
+        size: (height, width) of the image in pixels.
+
+    Returns:
+        Boolean (height, width); all False without a polygon.
+
+    Raises:
+        InputError: a polygon is no list of at least two points of two finite numbers.
+    """
+    canvas = Image.new("1", (size[1], size[0]))
+    draw = ImageDraw.Draw(canvas)
+    for index, polygon in enumerate(polygons):
+        if not _is_polygon(polygon):
+            raise InputError(
+                f"polygon {index + 1} is no list of at least two points [x, y]",
+                remedy="Restore the file that the data set's publisher gives",
+            )
+        draw.polygon([(x, y) for x, y in polygon], outline=1, fill=1)
+    return np.array(canvas, dtype=bool)
+
+
+def _is_polygon(polygon: object) -> bool:
+    return (
+        isinstance(polygon, Sequence)
+        and len(polygon) >= 2
+        and all(
+            isinstance(point, Sequence)
+            and len(point) == 2
+            and all(isinstance(x, Real) and math.isfinite(x) for x in point)
+            for point in polygon
+        )
+    )

@@ -1,0 +1,140 @@
+"""The threshold-free metrics by name, each with the facts that tables and figures need."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.metrics import map_metrics
+from fidelity.metrics.map_metrics import MapPair
+
+
+@dataclass(frozen=True)
+class RankingMetric:
+    """A score of one saliency map against one reference mask.
+
+    Attributes:
+        name: column of ranking.parquet and key of the config.
+        title: for tables and figures.
+        direction: whether `higher` or `lower` is better.
+        unit: `1`, all being shares.
+        range: smallest and largest value.
+        source: paper or library that defines it.
+        function: of the pair; NaN is undefined.
+        uses_reference: whether it has chosen by the reference: such a metric is shown, but enters
+            no verdict, rank or primary comparison.
+    """
+
+    name: str
+    title: str
+    direction: Literal["higher", "lower"]
+    source: str
+    function: Callable[[MapPair], float]
+    uses_reference: bool = False
+    unit: Literal["1"] = "1"
+    range: tuple[float, float] = (0.0, 1.0)
+
+
+RANKING: dict[str, RankingMetric] = {
+    metric.name: metric
+    for metric in (
+        RankingMetric(
+            "pointing_game",
+            "Pointing game",
+            "higher",
+            "Zhang et al. 2018; expected over tied maxima",
+            map_metrics.pointing_game,
+        ),
+        RankingMetric(
+            "pointing_game_any",
+            "Pointing game (any maximum)",
+            "higher",
+            "Quantus 0.6.0, PointingGame",
+            map_metrics.pointing_game_any,
+        ),
+        RankingMetric(
+            "hit_rate",
+            "Hit rate",
+            "higher",
+            "CheXlocalize (Saporta et al. 2022)",
+            map_metrics.hit_rate,
+        ),
+        RankingMetric(
+            "pointing_game_tolerance",
+            "Pointing game (tolerance)",
+            "higher",
+            "TorchRay, PointingGame; expected over tied maxima",
+            map_metrics.pointing_game_tolerance,
+        ),
+        RankingMetric(
+            "relevance_mass",
+            "Relevance mass",
+            "higher",
+            "Arras et al. 2022; Quantus 0.6.0, RelevanceMassAccuracy, of positive relevance",
+            map_metrics.relevance_mass,
+        ),
+        RankingMetric(
+            "relevance_rank",
+            "Relevance rank",
+            "higher",
+            "Arras et al. 2022; Quantus 0.6.0, RelevanceRankAccuracy",
+            map_metrics.relevance_rank,
+        ),
+        RankingMetric(
+            "roc_auc", "Pixel ROC-AUC", "higher", "scikit-learn, roc_auc_score", map_metrics.roc_auc
+        ),
+        RankingMetric(
+            "average_precision",
+            "Pixel average precision",
+            "higher",
+            "scikit-learn, average_precision_score",
+            map_metrics.average_precision,
+        ),
+        RankingMetric(
+            "best_iou",
+            "Best IoU",
+            "higher",
+            "highest IoU over all thresholds of each map",
+            map_metrics.best_iou,
+            uses_reference=True,
+        ),
+        RankingMetric(
+            "best_iou_threshold",
+            "Threshold of the best IoU",
+            "higher",
+            "as best_iou; neither high nor low is good",
+            map_metrics.best_iou_threshold,
+            uses_reference=True,
+        ),
+        RankingMetric(
+            "outside_lung_share",
+            "Attribution outside the lung",
+            "lower",
+            "share of the positive relevance outside the lung mask",
+            map_metrics.outside_lung_share,
+        ),
+    )
+}
+
+
+def select_ranking(names: list[str]) -> list[RankingMetric]:
+    """Look up threshold-free metrics by name.
+
+    Args:
+        names: as in the config's `scores.ranking`.
+
+    Returns:
+        The metrics in that order.
+
+    Raises:
+        InputError: an unknown name (the nearest known one is suggested).
+    """
+    for name in names:
+        if name not in RANKING:
+            raise InputError(
+                f"unknown metric {name!r}",
+                field="scores.ranking",
+                remedy=suggestion(name, RANKING),
+            )
+    return [RANKING[name] for name in names]

@@ -1,0 +1,269 @@
+"""Lung masks for data sets without any: a small U-Net taught by another data set's lung masks.
+
+It sees the full image, whatever the `input` of the data sets is, stretched to a square as
+classifiers do; its masks are brought back to the image's native size and cleaned up there.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from fidelity.base.compute import configure
+from fidelity.base.errors import InputError
+from fidelity.base.seeding import seed_for
+from fidelity.base.training_state import EpochStore
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images.images import Intensity, read_image
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.mask_files.mask_values import LUNG as LUNG_MASK
+from fidelity.datasets.mask_files.mask_values import MaskValues
+from fidelity.datasets.prepare import LungPredictor, resize_image
+from fidelity.explainers.baselines.fitted import fitted_settings, read_fitted, write_fitted
+from fidelity.masks.run_lengths import at_size
+from fidelity.metrics.overlap import confusion, dice, iou
+from fidelity.segmentation.unet import Examples, Segmenter, train_network
+from fidelity.statistics.resampling import mean_intervals
+
+METHOD = "lung_model"
+LUNG = ["lung"]
+READERS = 4
+CASE_COLUMNS = ["case", "patient", "dice", "iou"]
+SUMMARY_COLUMNS = [
+    "dataset",
+    "split",
+    "metric",
+    "n",
+    "n_patients",
+    "mean",
+    "ci_low",
+    "ci_high",
+    "median",
+    "min",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LungScore:
+    """How well the predicted lung of a case fits the provided one, at native size."""
+
+    case: str
+    patient: str
+    dice: float
+    iou: float
+
+
+def fit(
+    cases: Sequence[Case],
+    root: Path,
+    settings: dict[str, Any],
+    intensity: Intensity,
+    seed: int,
+    compute: dict[str, Any],
+    output: Path,
+    code: str = "",
+    mask_values: MaskValues | None = None,
+) -> None:
+    """Teach the U-Net the lung masks of the training split.
+
+    Args:
+        cases: of a data set with lung masks; those of the training split teach, those of the
+            validation split choose the epoch.
+        root: the data root.
+        settings: the config's `lung_model`: size, cases, epochs, channels, learning_rate, batch.
+        intensity: the data set's.
+        seed: the config's.
+        compute: threads and device.
+        output: the .safetensors file.
+        code: digest of the code that trains; a stopped training resumes if it is the same.
+        mask_values: the data set's.
+
+    Raises:
+        InputError: no training case has a lung mask.
+    """
+    device = configure(compute)
+    training, validation = (
+        _examples(_chosen(cases, split, settings["cases"]), root, settings, intensity, mask_values)
+        for split in ("train", "val")
+    )
+    if not len(training):
+        raise InputError(
+            "no training case has a lung mask to learn from",
+            field="lung_from",
+            remedy="Name a data set whose training split has lung masks",
+        )
+    log.info("lung masks: %d to learn from, %d to choose by", len(training), len(validation))
+    torch.manual_seed(seed_for(seed, METHOD))
+    network = Segmenter(1, settings["channels"]).to(device)
+    store = EpochStore(output, code)
+    train_network(network, training, validation, settings, seed, store)
+    tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+    write_fitted(output, tensors, LUNG, {"method": METHOD, **settings})
+    store.clear()
+
+
+def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredictor:
+    """Load a model.
+
+    Args:
+        path: what `fit` wrote; it says size and channels of the network.
+        components: see `largest_components`.
+        compute: threads and device.
+
+    Returns:
+        A function from an image (H, W), grey values 0 … 255, to its lung mask (H, W) bool:
+        probability above ½ at native size (bilinear), largest components kept. Threads may share
+        it. One image is one batch, so that a mask does not depend on its neighbours.
+    """
+    device = configure(compute)
+    tensors, _ = read_fitted(path, METHOD)
+    settings = fitted_settings(path)
+    network = Segmenter(1, settings["channels"])
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    network.to(device).eval()
+    lock = Lock()
+
+    @torch.no_grad()
+    def predict(image: np.ndarray) -> np.ndarray:
+        small = torch.from_numpy(resize_image(image, settings["size"])).to(device).float() / 255
+        with lock:
+            probability = network(small[None])[0, 0].sigmoid().cpu().numpy()
+        height, width = image.shape
+        native = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR)
+        return largest_components(native > 0.5, components)
+
+    return predict
+
+
+def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
+    """Keep the largest connected components (8 neighbours), the upper left of equal ones first.
+
+    Args:
+        mask: (H, W) bool.
+        count: how many are kept; 0 keeps all.
+
+    Returns:
+        (H, W) bool.
+    """
+    if count == 0:
+        return mask
+    number, labels, facts, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    areas = facts[1:, cv2.CC_STAT_AREA]
+    if number - 1 <= count:
+        return mask
+    kept = 1 + np.argsort(-areas, kind="stable")[:count]
+    return np.isin(labels, kept)
+
+
+def measure(
+    cases: Iterable[Case],
+    root: Path,
+    intensity: Intensity,
+    predict: LungPredictor,
+    mask_values: MaskValues | None = None,
+) -> list[LungScore]:
+    """Compare predicted with provided lung masks on the test split, which the model never saw.
+
+    Args:
+        cases: of the data set that taught the model.
+        root: the data root.
+        intensity: the data set's.
+        predict: see `predictor`.
+        mask_values: the data set's.
+
+    Returns:
+        One score per test case with a lung mask, by case.
+    """
+
+    def one(case: Case) -> LungScore:
+        image = read_image(root / case.image, intensity)
+        mask = read_mask_at(root, case.lung_mask, LUNG_MASK, mask_values)
+        provided = at_size(mask, image.shape)
+        counts = confusion(provided, predict(image))
+        return LungScore(case.case, case.patient, float(dice(counts)), float(iou(counts)))
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(one, _chosen(cases, "test", None)))
+
+
+def summary(
+    scores: Sequence[LungScore], dataset: str, seed: int, replicates: int, alpha: float
+) -> list[dict[str, Any]]:
+    """Summarise the scores of the test split.
+
+    Args:
+        scores: from `measure`.
+        dataset: the data set that taught the model.
+        seed: the config's.
+        replicates: bootstrap replicates over patients.
+        alpha: one minus the confidence level.
+
+    Returns:
+        One row of SUMMARY_COLUMNS for each of dice and iou; none without scores.
+    """
+    if not scores:
+        log.warning("no test case has a lung mask: the lung model goes unmeasured")
+        return []
+    patients = [score.patient for score in scores]
+    rows = []
+    for metric in ("dice", "iou"):
+        values = np.array([getattr(score, metric) for score in scores])
+        (interval,) = mean_intervals(
+            values, patients, replicates=replicates, alpha=alpha, seed=seed
+        )
+        log.info("test %s of the lung model: %.4f", metric, interval.mean)
+        rows.append(
+            {
+                "dataset": dataset,
+                "split": "test",
+                "metric": metric,
+                "n": len(values),
+                "n_patients": len(set(patients)),
+                "mean": interval.mean,
+                "ci_low": interval.low,
+                "ci_high": interval.high,
+                "median": float(np.median(values)),
+                "min": float(values.min()),
+            }
+        )
+    return rows
+
+
+def _chosen(cases: Iterable[Case], split: str, limit: int | None) -> list[Case]:
+    """Take the cases of a split that have a lung mask, the first `limit` by a hash of their id."""
+    found = [case for case in cases if case.split == split and case.lung_mask is not None]
+    ranked = sorted(found, key=lambda c: hashlib.blake2b(c.case.encode(), digest_size=8).digest())
+    return sorted(ranked[:limit], key=lambda case: case.case)
+
+
+def _examples(
+    cases: Sequence[Case],
+    root: Path,
+    settings: dict[str, Any],
+    intensity: Intensity,
+    mask_values: MaskValues | None,
+) -> Examples:
+    side = settings["size"]
+
+    def one(case: Case) -> tuple[np.ndarray, np.ndarray]:
+        image = resize_image(read_image(root / case.image, intensity), side)
+        mask = read_mask_at(root, case.lung_mask, LUNG_MASK, mask_values)
+        return image, at_size(mask, (side, side))
+
+    with ThreadPoolExecutor(READERS) as pool:
+        pairs = list(pool.map(one, cases))
+    shape = (len(pairs), side, side)
+    images, masks = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+    for number, (image, mask) in enumerate(pairs):
+        images[number], masks[number] = image, mask
+    return Examples(images, masks, np.zeros(len(pairs), np.int64), LUNG)

@@ -1,0 +1,196 @@
+"""A study in miniature: the same jobs on a handful of generated images.
+
+Its folder looks like that of the study (`results/…`), so that a job's own script runs in it with
+the job's own parameters.
+"""
+
+import json
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+from fidelity.base.files import write_text
+from fidelity.datasets import registry
+from fidelity.datasets.cases import SPLITS, Case, sort_key, write_cases
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.indexing.left_out import write_quarantine
+from fidelity.datasets.shards import shard_name
+from fidelity.datasets.sources.phantom import phantom
+from fidelity.datasets.sources.phantom.lesions import CLASSES
+from fidelity.tools.estimate.counts import Counts
+from fidelity.tools.estimate.trial import Measured
+
+SMALLEST = 96  # px: a phantom needs them
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many images a miniature has.
+
+    Attributes:
+        train: images of the training split.
+        val: maps of the validation split.
+        test: maps of the test split.
+    """
+
+    train: int
+    val: int
+    test: int
+
+
+class _Clock:
+    """Wall and processor seconds between laps."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter(), time.process_time()
+
+    def lap(self, size: int) -> Measured:
+        """Give what passed since the last lap, with the bytes that were written."""
+        now = time.perf_counter(), time.process_time()
+        taken = Measured(now[0] - self.last[0], now[1] - self.last[1], size)
+        self.last = now
+        return taken
+
+
+class Pool:
+    """Generated images that all miniatures of a data set draw from."""
+
+    def __init__(
+        self,
+        folder: Path,
+        entry: Mapping[str, Any],
+        largest: Size,
+        side: int,
+        trained: bool,
+        classes: Sequence[str] = (),
+    ) -> None:
+        """Generate and index them.
+
+        Args:
+            folder: for the images and their table.
+            entry: the data set's config entry.
+            largest: the largest miniature.
+            side: native side in pixels.
+            trained: whether a classifier is trained on the data set.
+            classes: the data set's model classes, as far as they are known. The miniature then has
+                no other ones, so that the classes of a loaded checkpoint fit it.
+        """
+        self.classes = classes
+        self.data = folder / "data"
+        self.entry = entry
+        cases = {"train": largest.train, "val": 3 * largest.val, "test": 3 * largest.test}
+        second = "second_reader" in entry and entry["second_reader"]
+        own = {"cases": cases, "size": max(side, SMALLEST), "second_reader": second}
+        own["shortcut"] = entry.get("shortcut")
+        clock = _Clock()
+        phantom.generate(self.data, own, 1)
+        size = sum(file.stat().st_size for file in self.data.rglob("*.png"))
+        self.taken = {"acquire": clock.lap(size)}
+        how = dict(entry) | {"source": "phantom", "annotated_classes": list(CLASSES[:2])}
+        how |= {"labels": {}, "mask_values": {}, "limit": None, "near_duplicates": "off"}
+        how |= {"explained": ["val", "test"], "trained": trained}
+        reports = folder / "near_duplicates.csv", folder / "case_counts.csv"
+        self.reports = [*reports, folder / "quarantine.csv"]
+        found, left_out, self.names = index_cases("phantom", self.data, how, *reports)
+        write_quarantine(self.reports[2], left_out)
+        self.taken["index_cases"] = clock.lap(0)
+        self.called = _names(entry)
+        self.cases = [self._renamed(case) for case in found]
+
+    def _renamed(self, case: Case) -> Case:
+        """Give a generated case the classes of the data set."""
+        kept = set(self.entry["annotated_classes"])
+
+        def named(files: Mapping[str, str]) -> dict[str, str]:
+            found = {self.called[name]: path for name, path in files.items()}
+            return {name: path for name, path in found.items() if name in kept}
+
+        labels = tuple(self.called[name] for name in case.labels)
+        masks = {"masks": named(case.masks), "second_masks": named(case.second_masks)}
+        return replace(case, labels=labels, **masks)
+
+    def build(
+        self, root: Path, dataset: str, raw: str, size: Size, shards: Mapping[str, int]
+    ) -> Counts:
+        """Lay out a miniature as the workflow does up to the shards' tables.
+
+        Args:
+            root: the miniature's folder.
+            dataset: the data set's key.
+            raw: its folder of raw files, below `root`.
+            size: of the miniature.
+            shards: their number per split; the first one of each split holds all cases.
+
+        Returns:
+            What it holds.
+        """
+        folder = root / "results" / dataset
+        (folder / "shards").mkdir(parents=True)
+        (root / raw).mkdir(parents=True)
+        (root / raw / "data").symlink_to(self.data, target_is_directory=True)
+        write_text(root / raw / "manifest.json", "{}\n")
+        (folder / "checked").touch()
+        chosen = self._chosen(size)
+        write_cases(folder / "cases.csv", chosen)
+        for report in self.reports:
+            shutil.copyfile(report, folder / report.name)
+        text = json.dumps(self._classes(), ensure_ascii=False)
+        for place in (folder, folder / "shards"):
+            write_text(place / "classes.json", text)
+        for split, count in shards.items():
+            for number in range(count):
+                part = [c for c in chosen if c.split == split] if number == 0 else []
+                write_cases(folder / "shards" / f"{shard_name(split, number)}.csv", part)
+        images = {s: sum(c.split == s for c in chosen) for s in SPLITS}
+        maps = {s: sum(len(c.masks) for c in chosen if c.split == s) for s in images}
+        return Counts(images, maps)
+
+    def _chosen(self, size: Size) -> list[Case]:
+        """Take cases of one annotated class, and one more of each class that has no masks."""
+        classes: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+        for case in self.cases:
+            if case.split == "train":
+                classes[case.labels].append(case)
+        # In turn of each class, so that a cut leaves all of them.
+        turns = chain.from_iterable(zip_longest(*classes.values()))
+        chosen = [case for case in turns if case is not None][: size.train]
+        for split, wanted in (("val", size.val), ("test", size.test)):
+            own = [case for case in self.cases if case.split == split]
+            chosen += [case for case in own if case.masks and case.labels == own[0].labels][:wanted]
+            plain: dict[tuple[str, ...], Case] = {}
+            for case in own:
+                if not case.masks:
+                    plain.setdefault(case.labels, case)
+            chosen += plain.values()
+        return sorted(chosen, key=sort_key)
+
+    def _classes(self) -> dict[str, Any]:
+        """Give the content of classes.json: the data set's annotated classes, up to three."""
+        several = getattr(registry.reader(self.entry["source"]), "multilabel", False)
+        names = list(self.called.values())
+        labels = {name: self.entry["labels"].get(name) or name for name in names}
+        for name, label in labels.items():
+            if len(self.classes) > 1 and label not in self.classes:
+                unused = [known for known in self.classes if known not in labels.values()]
+                labels[name] = (unused or self.classes)[-1]
+        return {
+            "classes": list(dict.fromkeys(labels.values())),
+            "task": "multilabel" if several else self.names["task"],
+            "annotated": [n for n in self.entry["annotated_classes"] if n in names],
+            "labels": labels,
+        }
+
+
+def _names(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Map the phantom's classes to those of the data set, its first annotated class first."""
+    annotated: Sequence[str] = entry["annotated_classes"]
+    if set(annotated) <= set(CLASSES):
+        lesion = [*annotated, *(name for name in CLASSES if name not in annotated)]
+        return dict(zip(CLASSES, lesion, strict=True)) if annotated else {n: n for n in CLASSES}
+    rest = [name for name in CLASSES if name not in annotated][::-1]
+    return dict(zip(CLASSES, [*annotated, *rest][:3], strict=True))

@@ -1,0 +1,139 @@
+"""The jobs of a study, from Snakemake's own plan, with all that their scripts are given."""
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fidelity.tools.dry_run import COLLECTING, failed
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the plan.
+
+    Attributes:
+        rule: its rule.
+        wildcards: names of the rule's wildcards and their values.
+        threads: the cores that Snakemake grants it.
+        priority: of the rule; the higher ones start first.
+        inputs: its input files; those behind a checkpoint that is due are missing.
+        outputs: its output files.
+        script: path of its script or notebook; "" for a rule without one.
+        given: what Snakemake hands to the script, pickled.
+        benchmark: path of its benchmark file; "" for a rule without one.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    threads: int = 1
+    priority: int = 0
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    script: str = ""
+    given: bytes = field(default=b"", repr=False)
+    benchmark: str = ""
+
+    def snakemake(self) -> Any:
+        """Unpack a fresh copy of the object `snakemake` of the script."""
+        return pickle.loads(self.given)  # noqa: S301 - written by `planned` a moment ago
+
+
+def planned(
+    config: str,
+    overrides: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    cores: int = 2,
+    *,
+    whole: bool = True,
+) -> list[Job]:
+    """Ask Snakemake for the jobs of a study, without running any.
+
+    Args:
+        config: path of the config file.
+        overrides: key=value, as Snakemake's --config takes them.
+        targets: rules or files; empty for the whole study.
+        cores: that the study may use.
+        whole: all jobs, as if there were no results; False: those that are left to do.
+
+    Returns:
+        The jobs in an order in which they could run. Rules that only collect files are left out.
+
+    Raises:
+        InputError: Snakemake could not plan the study.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "jobs.pickle"
+        request = (config, list(overrides), list(targets), cores, whole)
+        # A process of its own: Snakemake's logging and settings stay in it.
+        program = (
+            f"from fidelity.tools.estimate.plan import write; write({str(output)!r}, {request!r})"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        )
+        if not output.exists():
+            raise failed(result, config)
+        return pickle.loads(output.read_bytes())  # noqa: S301
+
+
+def write(output: str, request: tuple[str, list[str], list[str], int, bool]) -> None:
+    """Plan in this process, whose Snakemake is used once, and write the jobs."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.cli import parse_config
+    from snakemake.settings import types
+    from snakemake.settings.enums import Quietness
+
+    config, overrides, targets, cores, whole = request
+    triggers = {"mtime", "params", "input", "software-env"}  # as profiles/default has them
+    chosen = frozenset(types.RerunTrigger.parse_choice(name) for name in triggers)
+    with SnakemakeApi(types.OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
+        workflow = api.workflow(
+            resource_settings=types.ResourceSettings(cores=cores),
+            config_settings=types.ConfigSettings(
+                config=parse_config(overrides), configfiles=[Path(config)]
+            ),
+        )
+        dag = workflow.dag(
+            types.DAGSettings(targets=set(targets), forceall=whole, rerun_triggers=chosen)
+        )
+        dag.execute_workflow(
+            executor="dryrun",
+            execution_settings=types.ExecutionSettings(lock=False),
+            scheduling_settings=types.SchedulingSettings(scheduler="greedy"),
+        )
+        made = workflow._workflow.dag  # noqa: SLF001 - no public function returns the jobs
+        jobs = [_job(job) for level in made.toposorted() for job in level if made.needrun(job)]
+    kept = [job for job in jobs if job.rule not in COLLECTING]
+    Path(output).write_bytes(pickle.dumps(kept))
+
+
+def _job(job: Any) -> Job:
+    from snakemake.script import Snakemake
+
+    rule, given = job.rule, b""
+    script = rule.script or rule.notebook or ""
+    path = str((Path(str(rule.basedir)) / script).resolve()) if script else ""
+    if path:
+        parts = (job.input, job.output, job.params, job.wildcards, job.threads, job.resources)
+        folder = str(Path(path).parent)
+        given = pickle.dumps(Snakemake(*parts, job.log, {}, rule.name, None, folder))
+    return Job(
+        rule.name,
+        dict(job.wildcards_dict),
+        job.threads,
+        job.priority,
+        tuple(map(str, job.input)),
+        tuple(map(str, job.output)),
+        path,
+        given,
+        str(job.benchmark or ""),
+    )

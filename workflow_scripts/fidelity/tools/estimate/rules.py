@@ -1,0 +1,343 @@
+"""How each rule is estimated: what its cost grows with, and which jobs are equal."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from fidelity import settings
+from fidelity.explainers.registry import is_case_by_case, method_of
+from fidelity.tools.estimate.counts import Counts
+from fidelity.tools.estimate.plan import Job
+
+
+class Trial(Enum):
+    """In which trial a rule's jobs are timed."""
+
+    NONE = "not timed: starting the job is its cost"
+    ONCE = "on the smallest miniature: no more cases cost more"
+    MODEL = "on two miniatures, and on two batches where it takes cases in batches"
+    CASES = "on the smallest miniature and on one of some twenty cases"
+    SOME = "on some twenty cases: more cost no more"
+    TABLE = "on tables of some twenty cases, and on the same cases repeated"
+    LAST = "on tables of some twenty cases, with their images"
+
+
+class Start(Enum):
+    """What a job imports, by which its start is timed."""
+
+    OWN = "what its script needs: timed for each rule"
+    FIGURE = "a plotting library"
+    NETWORK = "PyTorch"
+    NOTEBOOK = "a notebook's kernel"
+
+
+Units = Callable[["Study", Job, Counts], float]
+
+
+@dataclass(frozen=True)
+class Study:
+    """The config, and what follows from it.
+
+    Attributes:
+        config: as loaded.
+        counts: of each data set.
+    """
+
+    config: Mapping[str, Any]
+    counts: Mapping[str, Counts]
+
+    @cached_property
+    def _classifiers(self) -> dict[str, dict[str, Any]]:
+        return settings.expand_classifiers(dict(self.config))
+
+    @cached_property
+    def _bases(self) -> dict[str, str]:
+        return settings.base_names(dict(self.config))
+
+    def classifier(self, job: Job) -> dict[str, Any]:
+        """Give the entry of a job's classifier, without its training seed."""
+        entry = self._classifiers.get(job.wildcards.get("classifier", "none"), {})
+        return {key: value for key, value in entry.items() if key not in ("seed", "seeds")}
+
+    def explainer(self, job: Job) -> dict[str, Any]:
+        """Give the entry of a job's explainer, its layer resolved for the classifier."""
+        entry = self.config["explainers"][job.wildcards["explainer"]]
+        base = self._bases.get(job.wildcards.get("classifier", ""), "")
+        return settings.explainer_for(entry, base)
+
+    def binarization(self, job: Job) -> dict[str, Any]:
+        """Give the rule by which a job's maps become masks."""
+        names = job.wildcards
+        return settings.rule_for(dict(self.config), names["binarization"], names["explainer"])
+
+    def counts_of(self, job: Job) -> Counts:
+        """Give the counts of a job's data set; of the first one if the job is of all."""
+        return self.counts[job.wildcards.get("dataset") or next(iter(self.counts))]
+
+    def explained(self, counts: Counts) -> int:
+        """Count the maps that an explainer makes of one classifier."""
+        return sum(counts.maps[split] for split in self.config["explain"]["splits"])
+
+    def judged(self, counts: Counts) -> int:
+        """Count the maps whose faithfulness is measured."""
+        return counts.maps[settings.judged_split(dict(self.config))]
+
+    def place(self, job: Job) -> str:
+        """Describe what a case of a data set costs: data sets alike in it share their trials."""
+        name = job.wildcards.get("dataset")
+        if name is None:
+            return ""
+        entry = self.config["datasets"][name]
+        keys = ("source", "input", "image_size", "lung_masks", "scoring_size")
+        return _key([entry[key] for key in keys], self.counts[name].side)
+
+
+def _key(*parts: Any) -> str:
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
+# ---- what makes two jobs of a rule equal ----
+
+
+def _one(study: Study, job: Job) -> str:
+    return ""
+
+
+def _network(study: Study, job: Job) -> str:
+    return _key(study.classifier(job))
+
+
+def _explainer(study: Study, job: Job) -> str:
+    return _key(study.explainer(job), study.classifier(job))
+
+
+def _binarization(study: Study, job: Job) -> str:
+    return _key(study.binarization(job))
+
+
+# ---- what the cost of a job grows with ----
+
+
+def _constant(study: Study, job: Job, counts: Counts) -> float:
+    return 1
+
+
+def _images(study: Study, job: Job, counts: Counts) -> float:
+    return sum(counts.images.values())
+
+
+def _in_shard(numbers: Mapping[str, int], study: Study, job: Job) -> float:
+    """Share a split's number among its shards."""
+    split, number = job.wildcards["shard"].split("-")
+    return numbers[split] / study.config["datasets"][job.wildcards["dataset"]]["shards"][split]
+
+
+def _images_of_shard(study: Study, job: Job, counts: Counts) -> float:
+    return _in_shard(counts.images, study, job)
+
+
+def padded(number: float, batch: int) -> float:
+    """Round up to whole batches: networks are given full ones, whose last images may be blank."""
+    return math.ceil(number / batch) * batch
+
+
+def _maps_of_shard(study: Study, job: Job, counts: Counts) -> float:
+    number = _in_shard(counts.maps, study, job)
+    return padded(number, study.config["compute"]["batch"]) if in_batches(study, job) else number
+
+
+def in_batches(study: Study, job: Job) -> bool:
+    """Say whether a job makes its maps a batch at a time, by a network."""
+    return job.rule == "explain" and not is_case_by_case(study.explainer(job))
+
+
+def _maps(study: Study, job: Job, counts: Counts) -> float:
+    return study.explained(counts)
+
+
+def _maps_of_val(study: Study, job: Job, counts: Counts) -> float:
+    return counts.maps["val"]
+
+
+def _judged(study: Study, job: Job, counts: Counts) -> float:
+    return study.judged(counts)
+
+
+def _predicted(study: Study, job: Job, counts: Counts) -> float:
+    shards = study.config["datasets"][job.wildcards["dataset"]]["shards"]
+    batch = study.config["compute"]["batch"]
+    splits = {"val", "test", *study.config["explain"]["splits"]}
+    return sum(shards[s] * padded(counts.images[s] / shards[s], batch) for s in splits)
+
+
+def _chosen(study: Study, job: Job, counts: Counts, per_class: int | None) -> int:
+    """Count the maps of a check that uses some cases of each class."""
+    if per_class is None:
+        return study.judged(counts)
+    entry = study.config["datasets"][job.wildcards["dataset"]]
+    return min(study.judged(counts), per_class * len(entry["annotated_classes"]))
+
+
+def _sensitivity(study: Study, job: Job, counts: Counts) -> float:
+    asked = study.config["faithfulness"]["sensitivity"]
+    return _chosen(study, job, counts, asked["cases"]) * (asked["samples"] + 1)
+
+
+def _sanity(study: Study, job: Job, counts: Counts) -> float:
+    asked = study.config["sanity"]
+    checks = asked["layers"] * ("parameters" in asked["tests"]) + ("logit" in asked["tests"])
+    return _chosen(study, job, counts, asked["cases"]) * (checks + 1)
+
+
+def passes(images: float, validation: float, epochs: int) -> float:
+    """Count images that a network learns from; a validation image costs a third of one."""
+    return epochs * (images + validation / 3)
+
+
+def stages_of(training: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the stages of a training, each with all of its settings; one where there are none."""
+    whole = {key: value for key, value in training.items() if key != "stages"}
+    return [{**whole, **stage} for stage in training["stages"] or [{}]]
+
+
+def _trained(study: Study, job: Job, counts: Counts) -> float:
+    epochs = sum(stage["epochs"] for stage in stages_of(study.classifier(job)["training"]))
+    return passes(counts.images["train"], counts.images["val"], epochs)
+
+
+def _fitted(study: Study, job: Job, counts: Counts) -> float:
+    return passes(counts.maps["train"], counts.maps["val"], study.explainer(job).get("epochs", 1))
+
+
+def _lungs(study: Study, job: Job, counts: Counts) -> float:
+    entry = study.config["lung_model"]
+    images = [min(entry["cases"], counts.images[split]) for split in ("train", "val")]
+    return passes(*images, entry["epochs"])
+
+
+def _lungs_tested(study: Study, job: Job, counts: Counts) -> float:
+    return counts.images["test"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the jobs of a rule are estimated.
+
+    Attributes:
+        trial: where they are timed.
+        start: what they import.
+        units: what a job's cost grows with.
+        kind: jobs of one kind are timed once.
+    """
+
+    trial: Trial
+    start: Start
+    units: Units = _constant
+    kind: Callable[[Study, Job], str] = _one
+
+
+_T, _S = Trial, Start
+RULES: dict[str, Rule] = {
+    "acquire": Rule(_T.CASES, _S.OWN, _images),
+    "index_cases": Rule(_T.CASES, _S.OWN, _images),
+    "shard_cases": Rule(_T.NONE, _S.OWN),
+    "prepare": Rule(_T.CASES, _S.OWN, _images_of_shard),
+    "list_prepared": Rule(_T.CASES, _S.OWN, _maps),
+    "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
+    "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),
+    "check_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
+    "train": Rule(_T.MODEL, _S.NETWORK, _trained, _network),
+    "import_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
+    "predict": Rule(_T.MODEL, _S.NETWORK, _predicted, _network),
+    "name_outputs": Rule(_T.ONCE, _S.OWN),
+    "evaluate": Rule(_T.TABLE, _S.OWN, _maps),
+    "fit": Rule(_T.MODEL, _S.NETWORK, _fitted, _explainer),
+    "check_imported": Rule(_T.NONE, _S.OWN),
+    "explain": Rule(_T.MODEL, _S.NETWORK, _maps_of_shard, _explainer),
+    "explain_on_cpu": Rule(_T.MODEL, _S.OWN, _maps_of_shard, _explainer),
+    "explain_without_network": Rule(_T.MODEL, _S.OWN, _maps_of_shard, _explainer),
+    "sweep": Rule(_T.CASES, _S.OWN, _maps),
+    "rank": Rule(_T.CASES, _S.OWN, _maps),
+    "tune": Rule(_T.CASES, _S.OWN, _maps_of_val, _binarization),
+    "binarize": Rule(_T.CASES, _S.OWN, _maps, _binarization),
+    "score": Rule(_T.CASES, _S.OWN, _maps, _binarization),
+    "export_masks_png": Rule(_T.CASES, _S.OWN, _maps),
+    "export_chexlocalize": Rule(_T.CASES, _S.OWN, _maps),
+    "faithfulness": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
+    "sensitivity": Rule(_T.MODEL, _S.NETWORK, _sensitivity, _explainer),
+    "summarize_faithfulness": Rule(_T.TABLE, _S.OWN, _maps),
+    "compare_faithfulness": Rule(_T.TABLE, _S.OWN, _maps),
+    "sanity": Rule(_T.MODEL, _S.NETWORK, _sanity, _explainer),
+    "summarize_sanity": Rule(_T.TABLE, _S.OWN, _maps),
+    "repeatability": Rule(_T.CASES, _S.OWN, _judged),
+    "summarize_repeatability": Rule(_T.TABLE, _S.OWN, _maps),
+    "known_truth_accuracy": Rule(_T.CASES, _S.NETWORK, _images, _network),
+    "known_truth_scores": Rule(_T.CASES, _S.OWN, _maps),
+    "known_truth": Rule(_T.TABLE, _S.OWN, _maps),
+    "summarize": Rule(_T.TABLE, _S.OWN, _maps),
+    "compare": Rule(_T.TABLE, _S.OWN, _maps),
+    "without_twins": Rule(_T.TABLE, _S.OWN, _maps),
+    "ranks": Rule(_T.TABLE, _S.OWN, _maps),
+    "seeds": Rule(_T.TABLE, _S.OWN, _maps),
+    "layers": Rule(_T.TABLE, _S.OWN, _maps),
+    "stability_cases": Rule(_T.CASES, _S.OWN, _maps),
+    "stability": Rule(_T.TABLE, _S.OWN, _maps),
+    "threshold_curves": Rule(_T.TABLE, _S.OWN, _maps),
+    "mixed_model": Rule(_T.TABLE, _S.OWN, _maps),
+    "strata": Rule(_T.TABLE, _S.OWN, _maps),
+    "agreement_cases": Rule(_T.CASES, _S.OWN, _maps),
+    "agreement": Rule(_T.TABLE, _S.OWN, _maps),
+    "verdict": Rule(_T.TABLE, _S.OWN, _maps),
+    "human_benchmark": Rule(_T.NONE, _S.OWN),
+    "figure_gallery": Rule(_T.SOME, _S.FIGURE),
+    "figure_curves": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_distributions": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_training": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_confusion": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_ranks": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_sensitivity": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_layers": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_sanity": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_faithfulness": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_lesion_size": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_agreement": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "figure_known_truth": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "format_tables": Rule(_T.TABLE, _S.OWN, _maps),
+    "summary_over_datasets": Rule(_T.TABLE, _S.FIGURE, _maps),
+    "explore": Rule(_T.LAST, _S.NOTEBOOK),
+    "unit": Rule(_T.TABLE, _S.OWN, _maps),
+    "provenance": Rule(_T.NONE, _S.OWN),
+}
+
+
+def step_of(study: Study, job: Job) -> str:
+    """Name the step of a job in the table: its data set, rule, and what decides its cost."""
+    names = job.wildcards
+    rule = "explain" if job.rule.startswith("explain") else job.rule
+    parts = [names.get("dataset", ""), rule]
+    if rule in ("explain", "fit", "sensitivity", "sanity"):
+        parts.append(names["explainer"])
+    classifier = names.get("classifier", "none")
+    if classifier != "none" and rule in (
+        *("explain", "train", "predict", "faithfulness", "sensitivity", "sanity"),
+        "check_classifier",
+    ):
+        parts.append(classifier)
+    return " ".join(filter(None, parts))
+
+
+def start_of(study: Study, job: Job) -> str:
+    """Name the kind of start of a job; of some rules it depends on the method."""
+    start = _imports(study, job)
+    return job.rule if start == Start.OWN else start.name
+
+
+def _imports(study: Study, job: Job) -> Start:
+    if job.rule in ("fit", "sensitivity"):
+        method = method_of(study.explainer(job)["method"])
+        return Start.NETWORK if method.needs_classifier or method.own_network else Start.OWN
+    return RULES[job.rule].start

@@ -1,0 +1,614 @@
+"""Time jobs of each kind in miniatures of the study."""
+
+import json
+import multiprocessing
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity import settings
+from fidelity.datasets.cases import SPLITS
+from fidelity.datasets.class_names import class_names
+from fidelity.datasets.prepared import PreparedShard, write_prepared
+from fidelity.explainers.registry import method_of
+from fidelity.maps.saliency_map import write_maps
+from fidelity.tools.estimate.counts import Counts
+from fidelity.tools.estimate.disk import size_of_distinct
+from fidelity.tools.estimate.miniature import Pool, Size
+from fidelity.tools.estimate.plan import Job
+from fidelity.tools.estimate.rules import (
+    RULES,
+    Study,
+    Trial,
+    in_batches,
+    passes,
+    stages_of,
+    start_of,
+    step_of,
+)
+from fidelity.tools.estimate.trial import Measured, run_cold, run_warm, time_notebook
+
+# What a trial of a kind may take on the larger miniature, in seconds.
+LONGEST = 6.0
+REPEATS = 4  # of the tables in the larger trial of statistics
+# A job of the statistics that takes longer is not timed on more cases.
+LONG_TABLE = 15.0
+# Statistics of more blocks than these (a block is an explainer's scores by one rule) are timed on
+# those of one classifier, one binarization and one protocol.
+MANY_BLOCKS = 200
+SMALL = "small"
+Kind = tuple[str, str, str]
+# What the layout of a miniature takes the place of.
+LAID_OUT = ("acquire", "index_cases", "shard_cases")
+MAKING = ("explain", "explain_on_cpu", "explain_without_network")
+
+
+@dataclass
+class Rate:
+    """What jobs of one kind take, beside their start.
+
+    Attributes:
+        points: (units, what a trial of so many took).
+    """
+
+    points: list[tuple[float, Measured]] = field(default_factory=list)
+
+    def at(self, units: float, what: str) -> float:
+        """Predict `wall`, `cpu` or `size` of a job by a line through its trials.
+
+        The line goes through the medians of the trials with the fewest and with the most units. It
+        falls nowhere, and is not below 0.
+        """
+        groups: dict[float, list[float]] = defaultdict(list)
+        for number, measured in self.points:
+            groups[number].append(getattr(measured, what))
+        if not groups:
+            return 0.0
+        low, high = min(groups), max(groups)
+        base = median(groups[low])
+        if low == high:
+            return base
+        slope = max(0.0, (median(groups[high]) - base) / (high - low))
+        return max(0.0, base - slope * low) + slope * units
+
+
+def kind_of(study: Study, job: Job) -> Kind:
+    """Name the kind of a job: jobs of one kind take the same time for the same cases."""
+    return job.rule, study.place(job), RULES[job.rule].kind(study, job)
+
+
+def parts_of(study: Study, job: Job, counts: Counts) -> list[tuple[str, float]]:
+    """Split a job into what is timed apart: the stages of a training; else the job is one part.
+
+    Returns:
+        (stage as text, units) of each.
+    """
+    if job.rule != "train":
+        return [("", RULES[job.rule].units(study, job, counts))]
+    images = counts.images["train"], counts.images["val"]
+    found = []
+    for stage in stages_of(study.classifier(job)["training"]):
+        name = _stage_name(stage)
+        found.append((name, passes(*images, stage["epochs"])))
+    return found
+
+
+def _stage_name(stage: Mapping[str, Any]) -> str:
+    """Write a stage of a training as text: stages that differ in `epochs` alone are timed once."""
+    return json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A trial of a job, or of a part of it.
+
+    Attributes:
+        stage: of a training, as text; else empty.
+        changes: parameters it is run with instead of the planned ones, as `placed` takes them.
+        units: how much it does, in the units of its rule.
+        times: how many such parts there are.
+    """
+
+    stage: str
+    changes: dict[str, Any]
+    units: float
+    times: float = 1
+
+
+class Trials:
+    """Trials of all kinds of jobs of a plan.
+
+    Attributes:
+        rates: what they took, by kind and part.
+        starts: (wall, cpu) seconds of a job's start, by its kind (`start_of`).
+        quickest: of each kind of start the trial that took least.
+        failed: step → why a trial of it failed, the first time.
+    """
+
+    def __init__(self, study: Study, jobs: list[Job], folder: Path) -> None:
+        """Prepare, without timing anything.
+
+        Args:
+            study: config and counts.
+            jobs: of the whole plan.
+            folder: for the miniatures; about 100 MB.
+        """
+        self.study, self.jobs, self.folder = study, jobs, folder
+        one = {"shards": dict.fromkeys(SPLITS, 1)}
+        sets = {name: {**entry, **one} for name, entry in study.config["datasets"].items()}
+        self.single = Study({**study.config, "datasets": sets}, study.counts)
+        self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
+        self.starts: dict[str, tuple[float, float]] = {}
+        self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
+        self.failed: dict[str, str] = {}
+
+    def run(self, say: Callable[[str], None] = lambda text: None) -> None:
+        """Time everything.
+
+        Args:
+            say: told what is timed.
+        """
+        seen: set[Kind] = set()
+        for dataset in self.study.counts:
+            alone = {dataset, None} if len(self.study.counts) == 1 else {dataset}
+            own = [job for job in self.jobs if job.wildcards.get("dataset") in alone]
+            kinds = {kind_of(self.study, job) for job in own}
+            if not kinds <= seen:
+                seen |= kinds
+                self._dataset(dataset, own, say)
+
+    def missing(self) -> list[str]:
+        """Write a line on each step whose estimate is too low: a trial failed, or none was run."""
+        timed: dict[str, bool] = {}
+        for job in self.jobs:
+            if RULES[job.rule].trial == Trial.NONE:
+                continue
+            counts = self.study.counts_of(job)
+            kind = kind_of(self.study, job)
+            step = step_of(self.study, job)
+            for part, _ in parts_of(self.study, job, counts):
+                found = self.rates.get((kind, part), Rate()).points
+                timed[step] = timed.get(step, True) and bool(found)
+        lines = []
+        for step in dict.fromkeys([*timed, *self.failed]):
+            why = self.failed.get(step, "").strip().splitlines()[-1:] or ["no trial was run"]
+            if not timed.get(step, True):
+                lines.append(f"Not timed, counted as a start alone: {step} ({why[0]})")
+            elif step in self.failed:
+                lines.append(f"A trial failed, so its cost may be too low: {step} ({why[0]})")
+        return lines
+
+    def _dataset(self, dataset: str, jobs: list[Job], say: Callable[[str], None]) -> None:
+        entry = self.study.config["datasets"][dataset]
+        counts = self.study.counts[dataset]
+        batches = [
+            stage["batch"]
+            for job in jobs
+            if job.rule == "train"
+            for stage in stages_of(self.study.classifier(job)["training"])
+        ]
+        batch = min(max(batches, default=12), max(12, counts.images["train"]))
+        sizes = {
+            SMALL: Size(batch, 1, 1),
+            "model": Size(3 * batch, 1, 3),
+            "cases": Size(12, 8, 16),
+        }
+        say(f"{dataset}: generated images")
+        raw = next((j.inputs[0] for j in jobs if j.rule == "index_cases"), "results/raw/trial")
+        pool = self._pool(dataset, entry, Size(3 * batch, 8, 16), counts.side)
+        roots, made = {}, {}
+        lungs = [job for job in self.jobs if job.rule == "fit_lung_model" and job not in jobs]
+        for name, size in sizes.items():
+            roots[name] = self.folder / dataset / name
+            made[name] = pool.build(roots[name], dataset, raw, size, entry["shards"])
+            for job in lungs:
+                pool.build(roots[name], job.wildcards["dataset"], job.inputs[-1], size, {})
+            self._link_results(roots[name])
+        jobs = [*lungs, *jobs]
+        say(f"{dataset}: one case")
+        self._small(jobs, roots[SMALL], made[SMALL])
+        say(f"{dataset}: networks and maps")
+        self._model(jobs, roots, made["model"])
+        say(f"{dataset}: masks and scores")
+        self._cases(jobs, roots, made["cases"])
+        say(f"{dataset}: statistics and figures")
+        self._tables(jobs, roots["cases"], made["cases"])
+        say(f"{dataset}: how jobs start")
+        self._start()
+
+    def _link_results(self, root: Path) -> None:
+        """Link what jobs read below results/ and no job of the plan writes, such as weights."""
+        weights = (entry.get("weights") for entry in self.study.config["classifiers"].values())
+        read = {path for job in self.jobs for path in job.inputs} | {path or "" for path in weights}
+        for path in sorted(read - {path for job in self.jobs for path in job.outputs}):
+            target = root / path
+            if path.startswith("results/") and Path(path).is_file() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(Path(path).resolve())
+
+    def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
+        """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
+        trained = any(job.rule == "train" for job in self.jobs)
+        root = settings.data_root(dict(self.study.config), dataset)
+        classes = class_names(dict(entry), root)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as process:
+            pool = process.submit(
+                Pool, self.folder / dataset / "pool", entry, size, side, trained, classes
+            ).result()
+        images = len(pool.cases)
+        for job in self.jobs:
+            if job.rule in ("acquire", "index_cases"):
+                generated = job.rule == "index_cases" or entry["source"] == "phantom"
+                taken = pool.taken[job.rule] if generated else Measured(0, 0, 0)
+                points = self.rates[kind_of(self.study, job), ""].points
+                points += [(0, Measured(0, 0, 0)), (images, taken)]
+        return pool
+
+    def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> float | None:
+        """Run the parts of a job, keep what they took.
+
+        Returns:
+            The longest one's CPU seconds; None if any failed.
+        """
+        longest, worked = 0.0, True
+        for part in self._trials(job, counts, epochs):
+            measured = run_warm(job, root, part.changes)
+            points = self.rates[kind_of(self.study, job), part.stage].points
+            longest = max(longest, measured.cpu)
+            if not measured.error:
+                name = start_of(self.study, job)
+                if name not in self.quickest or measured.cpu < self.quickest[name][0].cpu:
+                    self.quickest[name] = measured, job, root, part
+                times = part.times
+                if self._is_fitted(job):
+                    maps = root / job.outputs[0]
+                    more = size_of_distinct(maps) - maps.stat().st_size
+                    measured = replace(measured, size=measured.size + more)
+                wall, cpu = measured.wall * times, measured.cpu * times
+                points.append((part.units, Measured(wall, cpu, round(measured.size * times))))
+            else:
+                worked = False
+                self.failed.setdefault(step_of(self.study, job), measured.error)
+        return longest if worked else None
+
+    def _trials(self, job: Job, counts: Counts, epochs: int) -> list["Part"]:
+        """Plan the trials of a job."""
+        given, images = job.snakemake().params, counts.images
+        if job.rule in ("train", "check_classifier"):
+            entry = given.settings
+            if entry.get("weights") == "imagenet":
+                # They would be downloaded, and random weights take the same time.
+                entry = {**entry, "weights": None}
+        if job.rule == "check_classifier":
+            return [Part("", {"settings": entry}, self._units(job, counts))]
+        if job.rule == "train":
+            found = []
+            for stage in stages_of(entry["training"]):
+                name = _stage_name(stage)
+                training = {**entry["training"], "stages": [{**stage, "epochs": epochs}]}
+                changes = {"settings": {**entry, "training": training}}
+                units = passes(images["train"], images["val"], epochs)
+                found.append(Part(name, changes, units))
+            return found
+        units = self._units(job, counts)
+        if job.rule in ("fit", "fit_lung_model") and "epochs" in given.settings:
+            units *= epochs / given.settings["epochs"]
+            return [Part("", {"settings": {**given.settings, "epochs": epochs}}, units)]
+        if job.rule == "sensitivity":
+            units *= (epochs + 1) / (given.settings["samples"] + 1)
+            return [Part("", {"settings": {**given.settings, "samples": epochs}}, units)]
+        combos = given.get("combos") if "scores" in given_names(job) else None
+        if combos and len(combos) > MANY_BLOCKS:
+            blocks, times = some_blocks(combos)
+            return [Part("", {"blocks": blocks}, units, times)]
+        return [Part("", {}, units)]
+
+    def _is_fitted(self, job: Job) -> bool:
+        """Return whether a job's explainer was fitted to the training masks."""
+        return job.rule in MAKING and method_of(self.study.explainer(job)["method"]).fitted
+
+    def _units(self, job: Job, counts: Counts) -> float:
+        """Count the units of a job in a miniature, whose cases are all in one shard of a split."""
+        return RULES[job.rule].units(self.single, job, counts)
+
+    def _walk(
+        self, jobs: Iterable[Job], root: Path, run: Callable[[Job], bool], other: Path | None = None
+    ) -> None:
+        """Go through jobs in order: run one of each kind, copy its output for the others.
+
+        Args:
+            jobs: in an order in which they could run.
+            root: the miniature's folder.
+            run: runs a job if its kind is to be timed; says whether it did, without an error.
+            other: a miniature that has the output of jobs that are not run.
+        """
+        first: dict[tuple[Kind, str], Job] = {}
+        tried: set[tuple[Kind, str]] = set()
+        maps: dict[str, Job] = {}
+        jobs = [job for job in jobs if job.rule not in LAID_OUT]
+        empty = defaultdict(list)
+        for job in jobs:
+            if not has_cases(job):
+                empty[_first_shard(job.outputs[0])].append(job)
+        for job in jobs:
+            if not has_cases(job):
+                continue
+            split = job.wildcards.get("shard", "").partition("-")[0]
+            key = kind_of(self.study, job), split
+            new = key not in tried
+            tried.add(key)
+            if key in first:
+                _copy(first[key], root, job, root)
+            elif new and run(job):
+                first[key] = job
+                if job.rule in MAKING:
+                    maps[split] = job
+            elif job.rule in MAKING and split in maps:
+                _copy(maps[split], root, job, root)
+            elif other is not None:
+                _copy(job, other, job, root)
+            for part in empty[job.outputs[0]]:
+                _write_empty(part, root)
+
+    def _small(self, jobs: list[Job], root: Path, counts: Counts) -> None:
+        wanted = (Trial.ONCE, Trial.MODEL, Trial.CASES)
+        quick = any(job.rule in MAKING[1:] for job in jobs)
+
+        def run(job: Job) -> bool:
+            if RULES[job.rule].trial not in wanted:
+                return False
+            # Those of the other splits are copies of a quick explainer's.
+            if job.rule == "explain" and quick and not self._is_judged(job):
+                return False
+            return self._time(job, root, counts) is not None
+
+        self._walk(_cheap_first(jobs, self._cost), root, run)
+
+    def _model(self, jobs: list[Job], roots: Mapping[str, Path], counts: Counts) -> None:
+        root = roots["model"]
+
+        def run(job: Job) -> bool:
+            if job.rule != "prepare" and RULES[job.rule].trial != Trial.MODEL:
+                return False
+            if job.rule in MAKING and not (
+                self._is_judged(job) and not in_batches(self.study, job)
+            ):
+                return False
+            return self._time(job, root, counts, epochs=2) is not None
+
+        self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
+        self._batches(jobs, roots)
+
+    def _batches(self, jobs: list[Job], roots: Mapping[str, Path]) -> None:
+        """Time what takes cases in batches on two of them: one batch costs what one case costs."""
+        batch = self.study.config["compute"]["batch"]
+        root, seen = roots["model"].with_name("batches"), set()
+        for job in jobs:
+            kind = kind_of(self.study, job)
+            mine = job.rule == "predict" or in_batches(self.study, job)
+            if not mine or kind in seen or not has_cases(job):
+                continue
+            seen.add(kind)
+            for path in map(str, job.inputs):
+                if path.endswith(".h5") and "-000" in path and not (root / path).exists():
+                    write_repeated(roots["model"] / path, root / path, 2 * batch)
+            _link_missing(roots["model"], root)
+            many = {"train": 0, "val": 2 * batch, "test": 2 * batch}
+            self._time(job, root, Counts(many, many))
+
+    def _is_judged(self, job: Job) -> bool:
+        """Say whether a job makes maps of the split that checks look at."""
+        split = job.wildcards["shard"].partition("-")[0]
+        return split == settings.judged_split(dict(self.study.config))
+
+    def _cost(self, job: Job) -> float:
+        """Estimate the seconds of a job's kind on the larger miniature."""
+        return self.rates[kind_of(self.study, job), ""].at(24, "cpu")
+
+    def _cases(self, jobs: list[Job], roots: Mapping[str, Path], counts: Counts) -> None:
+        root = roots["cases"]
+
+        def run(job: Job) -> bool:
+            trial = RULES[job.rule].trial
+            cheap = job.rule in MAKING and self._cost(job) < LONGEST
+            if trial not in (Trial.CASES, Trial.SOME) and not cheap:
+                return False
+            return self._time(job, root, counts) is not None
+
+        self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
+
+    def _tables(self, jobs: list[Job], root: Path, counts: Counts) -> None:
+        slow: set[Kind] = set()
+        for repeats in (1, REPEATS):
+            tables = root.with_name(f"tables-{repeats}")
+            repeat_cases(root, tables, repeats)
+            more = Counts(
+                {split: repeats * number for split, number in counts.images.items()},
+                {split: repeats * number for split, number in counts.maps.items()},
+            )
+
+            wanted = (Trial.TABLE, Trial.LAST) if repeats == 1 else (Trial.TABLE,)
+
+            def run(job: Job, root: Path = tables, counts: Counts = more) -> bool:
+                kind = kind_of(self.study, job)
+                if kind in slow:
+                    return False
+                seconds = self._time(job, root, counts)
+                if seconds is None:
+                    return False
+                if seconds > LONG_TABLE:
+                    slow.add(kind)
+                    self.rates[kind, ""].points.append((0, Measured(0, 0, 0)))
+                return True
+
+            self._walk([job for job in jobs if RULES[job.rule].trial in wanted], tables, run)
+
+    def _start(self) -> None:
+        """Time how long jobs take to start: a job in a fresh process, less the same in this one."""
+        if "NOTEBOOK" not in self.starts and any(job.rule == "explore" for job in self.jobs):
+            self.starts["NOTEBOOK"] = time_notebook(self.folder)
+        for name, (warm, job, root, part) in self.quickest.items():
+            if name not in self.starts and name != "NOTEBOOK":
+                cold = run_cold(job, root, part.changes, self.folder / "cold.pickle")
+                if cold.error:
+                    self.failed.setdefault(step_of(self.study, job), f"start: {cold.error}")
+                else:
+                    rest = cold.wall - warm.wall, cold.cpu - warm.cpu
+                    self.starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
+
+    def start(self, job: Job) -> tuple[float, float]:
+        """Give the (wall, cpu) seconds of a job's start; that of most jobs where none was timed."""
+        found = self.starts.get(start_of(self.study, job))
+        if found is None and self.starts:
+            found = tuple(median(times) for times in zip(*self.starts.values(), strict=True))
+        return found or (0.0, 0.0)
+
+
+# What is done before the first map is made.
+BEFORE_MAPS = ("prepare", "list_prepared", "fit_lung_model", "measure_lung_model", "fit")
+BEFORE_MAPS += ("check_classifier", "check_imported", "train", "import_classifier")
+
+
+def _cheap_first(jobs: Iterable[Job], cost: Callable[[Job], float]) -> list[Job]:
+    """Order jobs by what comes before the maps, the maps, and what follows; cheap maps first."""
+
+    def place(job: Job) -> tuple[int, float, bool]:
+        if job.rule in MAKING:
+            # Before anything is known, those without a network.
+            return 1, cost(job), job.rule == "explain"
+        return (0 if job.rule in BEFORE_MAPS else 2), 0, False
+
+    return sorted(jobs, key=place)
+
+
+def _copy(source: Job, here: Path, job: Job, there: Path) -> None:
+    """Copy a job's output as that of another one; what is not there is left out."""
+    for old, new in zip(source.outputs, job.outputs, strict=False):
+        origin, target = here / old, there / new
+        if not origin.exists() or target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, target)
+        else:
+            shutil.copyfile(origin, target)
+
+
+def given_names(job: Job) -> set[str]:
+    """Name the groups of a job's input files."""
+    return set(dict(job.snakemake().input._get_names()))  # noqa: SLF001
+
+
+def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
+    """Choose few of the blocks of a table: one classifier, one binarization, one protocol.
+
+    Args:
+        combos: classifier, explainer, binarization and protocol of each block.
+
+    Returns:
+        (the places of the chosen blocks, how many such sets of blocks there are).
+    """
+
+    def rule(combo: Mapping[str, str]) -> tuple[str, str]:
+        return combo["binarization"], combo["protocol"]
+
+    classifiers = {combo["classifier"] for combo in combos} - {"none"}
+    one, first = {min(classifiers, default="none"), "none"}, rule(combos[0])
+    chosen = [n for n, c in enumerate(combos) if c["classifier"] in one and rule(c) == first]
+    return chosen, max(1, len(classifiers)) * len({rule(combo) for combo in combos})
+
+
+def has_cases(job: Job) -> bool:
+    """Say whether a miniature has cases for a job: in every split the first shard has all."""
+    return not job.wildcards.get("shard", "").partition("-")[2].strip("0")
+
+
+def _first_shard(path: str) -> str:
+    return re.sub(r"-\d{3}\.h5$", "-000.h5", path)
+
+
+def _write_empty(job: Job, root: Path) -> None:
+    """Write the output of a shard without cases, with the attributes of the first shard."""
+    import h5py
+
+    target = root / job.outputs[0]
+    first = target.with_name(_first_shard(target.name))
+    if target.exists() or not first.exists():
+        return
+    with h5py.File(first) as file:
+        attrs = dict(file.attrs)
+    if job.rule == "prepare":
+        write_prepared(target, [], {**attrs, "image_size": int(attrs["image_size"])})
+    else:
+        write_maps(target, [], attrs)
+
+
+def write_repeated(source: Path, target: Path, number: int) -> None:
+    """Write a shard that holds the annotated cases of another one again and again."""
+    with PreparedShard(source) as shard:
+        cases, attrs = [case for case in shard if case.references], dict(shard.attrs)
+    many = [replace(cases[i % len(cases)], case=f"case {i}") for i in range(number)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_prepared(target, many, attrs)
+
+
+def _link_missing(root: Path, target: Path) -> None:
+    """Link the files of a miniature into another one that lacks them, all but maps."""
+    for path in root.rglob("*"):
+        new = target / path.relative_to(root)
+        wanted = path.is_file() and not path.is_symlink() and "maps" not in path.parts
+        if wanted and not new.exists():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.hardlink_to(path)
+
+
+def repeat_cases(root: Path, target: Path, repeats: int) -> None:
+    """Copy a miniature with every table of cases repeated, its numbers a little different.
+
+    Args:
+        root: the miniature.
+        target: the copy.
+        repeats: how often; 1 changes the numbers alone.
+    """
+    rng = np.random.default_rng(0)
+    for path in sorted(root.rglob("*")):
+        new = target / path.relative_to(root)
+        if path.is_symlink() or path.is_dir() or ".kept" in path.parts:
+            continue
+        new.parent.mkdir(parents=True, exist_ok=True)
+        table = _table_of_cases(path)
+        if table is None:
+            new.hardlink_to(path)
+            continue
+        copies = []
+        for number in range(repeats):
+            copy = table.copy()
+            for column in ("case", "patient"):
+                if number and column in copy:
+                    copy[column] = copy[column].astype(str) + f"-{number}"
+            for column in copy.select_dtypes("float"):
+                if path.suffix == ".parquet" and column not in ("threshold",):
+                    copy[column] *= rng.uniform(0.8, 1, len(copy)).astype(copy[column].dtype)
+            copies.append(copy)
+        joined = pd.concat(copies, ignore_index=True)
+        if path.suffix == ".parquet":
+            joined.to_parquet(new)
+        else:
+            joined.to_csv(new, index=False)
+
+
+def _table_of_cases(path: Path) -> pd.DataFrame | None:
+    if path.suffix not in (".csv", ".parquet") or "shards" in path.parts:
+        return None
+    read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
+    table = read(path) if path.stat().st_size else pd.DataFrame()
+    return table if "case" in table and len(table) else None

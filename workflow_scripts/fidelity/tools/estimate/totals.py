@@ -1,0 +1,133 @@
+"""What a study costs: CPU time, wall time on some cores, disk."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fidelity.tools.estimate.plan import Job
+from fidelity.tools.estimate.rules import Study
+from fidelity.tools.estimate.timing import Trials, kind_of, parts_of
+
+# What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
+# and samples the job's memory. A guess, not measured.
+SNAKEMAKE_SECONDS = 0.15
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job or a step costs.
+
+    Attributes:
+        jobs: their number.
+        wall: seconds by the clock, one job after the other.
+        cpu: seconds of the processor.
+        size: bytes on disk.
+    """
+
+    jobs: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+    size: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Add two costs up."""
+        return Cost(
+            self.jobs + other.jobs,
+            self.wall + other.wall,
+            self.cpu + other.cpu,
+            self.size + other.size,
+        )
+
+
+def cost_of(study: Study, trials: Trials, job: Job) -> Cost:
+    """Estimate a job from the trials of its kind.
+
+    Args:
+        study: config and counts.
+        trials: that have been run.
+        job: of the plan.
+
+    Returns:
+        Its start and its work. Where it may end early, as a training may, what it costs at most.
+    """
+    counts = study.counts_of(job)
+    wall, cpu = trials.start(job)
+    size = 0.0
+    for part, units in parts_of(study, job, counts):
+        rate = trials.rates.get((kind_of(study, job), part))
+        if rate is not None:
+            wall += rate.at(units, "wall")
+            cpu += rate.at(units, "cpu")
+            size = max(size, rate.at(units, "size"))
+    return Cost(1, wall, cpu, size)
+
+
+def by_step(
+    jobs: Iterable[Job], cost: Callable[[Job], Cost], name: Callable[[Job], str]
+) -> dict[str, Cost]:
+    """Add up the costs of jobs by step, the dearest first."""
+    found: dict[str, Cost] = defaultdict(Cost)
+    for job in jobs:
+        found[name(job)] += cost(job)
+    return dict(sorted(found.items(), key=lambda item: -item[1].cpu))
+
+
+def wall_time(jobs: Sequence[Job], seconds: Mapping[int, float], cores: int) -> tuple[float, float]:
+    """Estimate how long the jobs take together.
+
+    Args:
+        jobs: in an order in which they could run.
+        seconds: wall time of each, by its place in `jobs`.
+        cores: that they share.
+
+    Returns:
+        (the least: the cores are never idle, or the longest chain of jobs; as it comes out when
+        jobs start by priority as soon as their inputs and enough cores are there).
+    """
+    maker = {path: place for place, job in enumerate(jobs) for path in job.outputs}
+    before = [
+        {maker[path] for path in job.inputs if path in maker} - {place}
+        for place, job in enumerate(jobs)
+    ]
+    after: dict[int, list[int]] = defaultdict(list)
+    for place, needed in enumerate(before):
+        for other in needed:
+            after[other].append(place)
+    threads = [min(job.threads, cores) for job in jobs]
+    ends: dict[int, float] = {}
+    for place in range(len(jobs)):
+        begin = max((ends.get(other, 0.0) for other in before[place]), default=0.0)
+        ends[place] = begin + seconds[place]
+    chain = max(ends.values(), default=0.0)
+    least = max(chain, sum(seconds[n] * threads[n] for n in range(len(jobs))) / cores)
+    waiting = [len(needed) for needed in before]
+    ready = [(-jobs[n].priority, n) for n in range(len(jobs)) if not waiting[n]]
+    heapq.heapify(ready)
+    running: list[tuple[float, int]] = []
+    now, free = 0.0, cores
+    while ready or running:
+        passed = []
+        while ready and free:
+            item = heapq.heappop(ready)
+            if threads[item[1]] > free:
+                passed.append(item)
+                continue
+            free -= threads[item[1]]
+            heapq.heappush(running, (now + seconds[item[1]], item[1]))
+        for item in passed:
+            heapq.heappush(ready, item)
+        now, place = heapq.heappop(running)
+        free += threads[place]
+        for other in after[place]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, (-jobs[other].priority, other))
+    return least, max(now, least)
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a duration."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

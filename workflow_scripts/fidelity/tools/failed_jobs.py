@@ -1,0 +1,122 @@
+"""What failed in a run of Snakemake, told once more where the user's eyes are: at the end."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_RULE = re.compile(r"^Error in (?:rule|group job|checkpoint) (?P<rule>[\w-]+):")
+_LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error details\))?$")
+# Of a cluster's plugin; of jobs on this machine it is None.
+_MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
+REFUSED = "Job submission failed"
+# What a job's log ends with after Ctrl-C.
+INTERRUPTED = "interrupted; run again to go on"
+# As `fidelity.base.job_log` writes a line.
+_ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
+# A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.
+_LINE = re.compile(r"^\d\d:\d\d:\d\d [A-Z]+ ")
+KILLED = (
+    "the job was killed before it could write a reason, most often because memory ran out. "
+    "Lower compute.batch, run fewer jobs at a time (--cores, or CORES= of make), or give the job "
+    "more memory (mem_mb, docs/cluster.md)"
+)
+NO_REASON = f"no reason in its log. Perhaps a disk or quota was full, or {KILLED}"
+# The log could not take the reason either.
+NO_SPACE = "nothing in its log: no space left on device. Make room on the disk (or in the quota)"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed job: its rule, its log file, and what it said."""
+
+    rule: str
+    log: str
+    reason: str
+
+
+def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
+    """List the failed jobs of a run, each once, in the order in which they failed.
+
+    Args:
+        snakemake_logs: the log files of the run, as `onerror` is given them.
+
+    Returns:
+        One per failed job that has a log file. A traceback is represented by its last line.
+    """
+    found: dict[str, Failure] = {}
+    for rule, log, message in _failed("\n".join(map(_text_of, snakemake_logs))):
+        # A job that was tried again failed with what its log says now.
+        text = _text_of(log)
+        full = not text and _is_full(Path(log).parent)
+        reason = NO_SPACE if full else _reason(text)
+        # A job that was never submitted wrote nothing: what its log holds is of an earlier run.
+        if message.startswith(REFUSED):
+            reason = message
+        elif message and reason in (KILLED, NO_REASON):
+            reason = f"{message} {reason}"
+        found[log] = Failure(rule, log, reason)
+    return list(found.values())
+
+
+def told(failures: list[Failure], config: str) -> str:
+    """Word the failures, and what to do next.
+
+    Args:
+        failures: of a run.
+        config: the config files of the run.
+
+    Returns:
+        Several lines without a newline at the end; empty without failures. Jobs that were
+        interrupted (Ctrl-C) are not listed: there is nothing to fix.
+    """
+    if not failures:
+        return ""
+    failures = [failure for failure in failures if failure.reason != INTERRUPTED]
+    if not failures:
+        return "The run was interrupted. Rerun the same command: finished results are kept."
+    lines = [f"{len(failures)} failed job{'s' * (len(failures) > 1)}, config {config}:"]
+    for failure in failures:
+        lines += [f"  {failure.rule}: {failure.reason}", f"    log: {failure.log}"]
+    lines.append("Fix these problems and rerun the same command. Finished results are kept.")
+    return "\n".join(lines)
+
+
+def _text_of(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _is_full(folder: Path) -> bool:
+    """Say whether a folder's disk has not one block left."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
+
+
+def _failed(text: str) -> Iterator[tuple[str, str, str]]:
+    rule = message = ""
+    for line in text.splitlines():
+        if head := _RULE.match(line):
+            rule, message = head["rule"], ""
+        elif rule and (said := _MESSAGE.match(line)):
+            message = said["message"].strip()
+        elif rule and (log := _LOG.match(line)):
+            yield rule, log["log"].split(", ")[0], message
+            rule = ""
+
+
+def _reason(text: str) -> str:
+    """Give the last error of a job's log, of a traceback the exception's line."""
+    lines = text.rstrip().splitlines()
+    for place in range(len(lines) - 1, -1, -1):
+        if error := _ERROR.match(lines[place]):
+            trace = [line for line in lines[place + 1 :] if line and not line.startswith(" ")]
+            return trace[-1] if trace else error["text"]
+    if not lines:
+        return NO_REASON
+    return KILLED if any(map(_LINE.match, lines)) else lines[-1]

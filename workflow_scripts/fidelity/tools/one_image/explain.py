@@ -1,0 +1,246 @@
+"""Explaining one image as the workflow explains its cases: preprocessing, seeds and batches."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fidelity.base.compute import configure
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.binarizations.apply import binarize
+from fidelity.binarizations.postprocess import postprocess
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.predict import predict_logits
+from fidelity.classifiers.weights import own_format
+from fidelity.datasets.cases import Case
+from fidelity.datasets.prepare import prepare_case
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.explainers.base import Context, Task
+from fidelity.explainers.registry import inside_lung, method_of
+from fidelity.figures.gallery import place
+from fidelity.maps.pixel_frames import lung_in_frame
+from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
+from fidelity.segmentation.lungs import predictor
+from fidelity.tools.one_image.trained import Trained
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one explainer says to the image.
+
+    Attributes:
+        explainer: its key.
+        raw: float32 (H, W), attributions in the explainer's own unit at the image's size; 0 where
+            the classifier saw nothing.
+        heat: the same after sign and min-max, in [0, 1].
+        mask: bool (H, W).
+        rule: how the mask came about, in words.
+    """
+
+    explainer: str
+    raw: np.ndarray
+    heat: np.ndarray
+    mask: np.ndarray
+    rule: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The image and all answers.
+
+    Attributes:
+        name: the image's, without folder and suffix.
+        image: uint8 (H, W), what is shown: the image at its own size.
+        probabilities: model class → probability.
+        target: the explained class.
+        answers: in the order of the config.
+        left_out: explainer → why it has no answer.
+    """
+
+    name: str
+    image: np.ndarray
+    probabilities: dict[str, float]
+    target: str
+    answers: list[Answer]
+    left_out: dict[str, str]
+
+
+def explain_image(
+    trained: Trained,
+    image: Path,
+    explainer: str | None = None,
+    target: str | None = None,
+    lung: Path | None = None,
+) -> Explained:
+    """Explain one image with a trained classifier.
+
+    An image that is a case of the study gets the map that the study has of it (where its file is
+    named as the case is, and the same class is explained).
+
+    Args:
+        trained: data set and classifier.
+        image: its file.
+        explainer: a key of the config; None for all that can answer.
+        target: model class to explain; None for the most probable one.
+        lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
+            unless its lungs are drawn by a model.
+
+    Returns:
+        Probabilities and answers.
+
+    Raises:
+        InputError: a file or name cannot be used, nothing has been trained yet, or the one
+            explainer that was asked for has no answer to this image.
+    """
+    names = _names(trained, explainer)
+    classifier = _classifier(trained)
+    case = _prepare(trained, image, lung, classifier.image_size)
+    logits = predict_logits(classifier, case.image[None], trained.config["compute"]["batch"])
+    row = classifier.probabilities(torch.from_numpy(logits))[0].tolist()
+    probabilities = dict(zip(classifier.classes, row, strict=True))
+    target = target or classifier.classes[int(np.argmax(row))]
+    index = classifier.index_of(target)
+    cls = _source_class(trained, target)
+    answers, left_out = [], {}
+    for name in names:
+        reason = _no_answer(trained, name, case)
+        if reason is None:
+            task = Task(case, cls, index)
+            try:
+                answers.append(_answer(trained, name, task, classifier, probabilities[target]))
+                continue
+            # Explainers say by this that a case is none of theirs: a class without training masks.
+            except ValueError as error:
+                if isinstance(error, InputError):
+                    raise
+                reason = str(error)
+        if explainer is not None:
+            raise InputError(f"{name} cannot explain this image: {reason}", file=image)
+        left_out[name] = reason
+    return Explained(
+        image.stem, _native(trained, image, case), probabilities, target, answers, left_out
+    )
+
+
+def _names(trained: Trained, explainer: str | None) -> list[str]:
+    known = list(trained.config["explainers"])
+    if explainer is None:
+        return known
+    if explainer not in known:
+        raise InputError(
+            f"the config has no explainer {explainer!r}",
+            file=trained.source,
+            remedy=suggestion(explainer, known),
+        )
+    return [explainer]
+
+
+def _classifier(trained: Trained) -> Classifier:
+    own = trained.architecture.startswith("plugin:")
+    plugins = trained.config["plugins"] if own else []
+    device = configure(trained.config["compute"])
+    return own_format.load(trained.model(), plugins=plugins).to(device)
+
+
+def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> PreparedCase:
+    """Prepare the image as its data set is, at the size that the classifier takes."""
+    entry = {**trained.entry, "image_size": size}
+    drawn_by = trained.lung_model() if lung is None else None
+    if lung is None and drawn_by is None and entry["input"] != "full":
+        raise InputError(
+            f"the classifier was trained on input: {entry['input']}, which needs a lung mask",
+            file=image,
+            remedy="Give one: LUNG=mask.png",
+        )
+    settings = {**entry, "lung_masks": "none" if lung is None else "provided"}
+    if drawn_by is None:
+        return prepare_case(_case(image, lung), Path("/"), settings)
+    compute = {key: trained.config["compute"][key] for key in ("threads", "device")}
+    predict = predictor(drawn_by, trained.config["lung_model"]["components"], compute)
+    return prepare_case(_case(image, None), Path("/"), entry, predict)
+
+
+def _native(trained: Trained, image: Path, case: PreparedCase) -> np.ndarray:
+    """Give the whole image at its own size, for the figure: what was cut off is shown too."""
+    size = case.native_size
+    settings = {**trained.entry, "lung_masks": "none", "input": "full", "image_size": max(size)}
+    square = prepare_case(_case(image, None), Path("/"), settings).image
+    return place(square, (0, 0, *size), size)
+
+
+def _case(image: Path, lung: Path | None) -> Case:
+    """Make a case of an image from anywhere, its paths absolute."""
+    return Case(
+        case=image.stem,
+        patient=image.stem,
+        split="test",
+        labels=(),
+        image=str(image.resolve()),
+        lung_mask=None if lung is None else str(lung.resolve()),
+    )
+
+
+def _source_class(trained: Trained, target: str) -> str:
+    """Name the source class whose threshold and training masks belong to a model class."""
+    annotated = trained.entry["annotated_classes"]
+    labels = trained.labels()
+    found = [cls for cls in (*annotated, *labels) if labels.get(cls, cls) == target]
+    return found[0] if found else target
+
+
+def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
+    """Say why an explainer has no answer to an image from outside the study; None if it has."""
+    entry = trained.config["explainers"][name]
+    method = method_of(entry["method"])
+    if entry["method"] == "imported":
+        return "it has maps of the study's own cases alone"
+    if method.needs_second_reader:
+        return "nobody has read this image a second time"
+    needs_lung = method.needs_lung or entry.get("align") == "lung_box" or inside_lung(entry)
+    if needs_lung and case.lung_native is None:
+        return "it needs a lung mask (LUNG=mask.png)"
+    return None
+
+
+def _answer(
+    trained: Trained, name: str, task: Task, classifier: Classifier, probability: float
+) -> Answer:
+    config, settings = trained.config, trained.settings_of(name)
+    method = method_of(settings["method"])
+    context = Context(
+        classifier if method.needs_classifier else None,
+        config["compute"]["batch"],
+        config["seed"],
+        settings["method"],
+        trained.fitted(name),
+        dict(config["compute"]),
+    )
+    module = method.implementation()
+    (explanation,) = module.make(context, settings)([task])
+    case, saliency = task.case, explanation.map
+    rule, binarization, given = trained.rule_of(name, task.cls)
+    steps = dict(rule["postprocess"])
+    heat = render(saliency, case.box, case.native_size, steps["sign"])
+    mask, threshold = binarize(heat, saliency.kind, rule["binarization"], **given)
+    lung = lung_in_frame(case, "original")
+    if steps["lung"] and lung is None:
+        log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)
+        steps["lung"] = False
+    mask = postprocess(mask, lung, steps)
+    words = f"{binarization}, above {threshold:.2f}"
+    words = "the map itself" if saliency.kind == "binary" else words
+    if method.needs_classifier and probability < steps.get("min_probability", 0):
+        mask, words = np.zeros_like(mask), f"{binarization}, below min_probability"
+    return Answer(name, _raw(saliency, case), heat, mask, words)
+
+
+def _raw(saliency: SaliencyMap, case: PreparedCase) -> np.ndarray:
+    y0, x0, y1, x1 = case.box
+    canvas = np.zeros(case.native_size, np.float32)
+    canvas[y0:y1, x0:x1] = raw_map(saliency, (y1 - y0, x1 - x0))
+    return canvas

@@ -1,0 +1,102 @@
+"""How far a whole study is: cases explained by each explainer, read from what lies on disk.
+
+Finished shards count whole, of unfinished ones the cases that their jobs have saved.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fidelity.base.progress import line
+from fidelity.datasets.cases import read_cases
+from fidelity.explainers.unfinished_shards import finished
+from fidelity.provenance.steps import benchmark_seconds
+
+# A shard whose last batch is older has no job at work.
+STALE_SECONDS = 1800.0
+
+
+@dataclass(frozen=True)
+class State:
+    """How far one explainer of one classifier is.
+
+    Attributes:
+        name: explainer, classifier and data set.
+        done: cases explained.
+        total: cases of the cohort.
+        seconds: a case takes, in one job; None before there is anything to measure.
+        jobs: shards that are being worked on.
+    """
+
+    name: str
+    done: int
+    total: int
+    seconds: float | None
+    jobs: int
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return f"{self.name}: {self.done:,} of {self.total:,} cases"
+        return line(self.name, self.done, self.total, self.seconds, max(self.jobs, 1))
+
+
+def states(
+    combinations: Sequence[tuple[str, str]],
+    dataset: str,
+    annotated: Sequence[str],
+    splits: Sequence[str],
+    folder: Path,
+    now: float,
+) -> list[State]:
+    """Say how far each explainer is on one data set.
+
+    Args:
+        combinations: (classifier, explainer).
+        dataset: its key.
+        annotated: its annotated classes.
+        splits: that are explained.
+        folder: where `results` lies.
+        now: seconds since the epoch.
+
+    Returns:
+        One entry per combination; none before the cases are listed and cut into shards.
+    """
+    shards = _cohorts(folder / "results" / dataset / "shards", annotated, splits)
+    if not shards:
+        return []
+    return [_state(*pair, dataset, shards, folder / "results", now) for pair in combinations]
+
+
+def _cohorts(folder: Path, annotated: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
+    """Count the cases of each shard that are explained."""
+    return {
+        path.stem: sum(bool(set(annotated) & set(case.masks)) for case in read_cases(path))
+        for path in sorted(folder.glob("*.csv"))
+        if path.stem.rsplit("-", 1)[0] in splits
+    }
+
+
+def _state(
+    classifier: str,
+    explainer: str,
+    dataset: str,
+    shards: Mapping[str, int],
+    results: Path,
+    now: float,
+) -> State:
+    done, jobs, measured, seconds = 0, 0, 0, 0.0
+    maps = results / dataset / classifier / explainer / "maps"
+    benchmarks = results / "benchmarks" / dataset / classifier / explainer / "explain"
+    for shard, cases in shards.items():
+        if (maps / f"{shard}.h5").is_file():
+            done += cases
+            took = benchmark_seconds(benchmarks / f"{shard}.tsv")
+            if took is not None:
+                measured, seconds = measured + cases, seconds + took
+        elif saved := finished(maps / ".partial" / shard):
+            done += saved.cases
+            measured, seconds = measured + saved.cases, seconds + saved.seconds
+            jobs += now - saved.latest < STALE_SECONDS
+    per_case = seconds / measured if measured else None
+    name = f"{explainer}, {classifier}, {dataset}"
+    return State(name, done, sum(shards.values()), per_case, jobs)

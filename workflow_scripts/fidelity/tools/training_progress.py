@@ -1,0 +1,78 @@
+"""How far the training of a classifier is, read from its log, which gets a line per epoch."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fidelity.base.progress import duration, line
+from fidelity.provenance.steps import benchmark_seconds
+
+# What `classifiers.train` logs.
+STAGE = re.compile(r"INFO stage \d+: ")
+EPOCH = re.compile(r"INFO epoch \d+: .*; ([\d.]+) s$")
+ENDS = re.compile(r"INFO no better validation loss for \d+ epochs: the stage ends")
+# A log that has been silent for so many epochs, and at least so long, is of a job that is gone.
+SILENT_EPOCHS, SILENT_SECONDS = 5, 1800.0
+
+
+def training_line(
+    classifier: str, settings: Mapping[str, Any], dataset: str, folder: Path, now: float
+) -> str:
+    """Say how far the training of a classifier is on one data set.
+
+    Args:
+        classifier: its name, training seed included.
+        settings: the section `training` of its config entry, complete.
+        dataset: its key.
+        folder: where `results` lies.
+        now: seconds since the epoch.
+
+    Returns:
+        Such as "training resnet18, demo: 3 of 12 epochs, 14 s per epoch, 2 min 6 s left", by its
+        model, benchmark and log. The time left is that of the stage's epochs so far, as if all
+        stages took as long and none stopped early.
+    """
+    what, results = f"training {classifier}, {dataset}", folder / "results"
+    stages = [{**settings, **stage} for stage in settings["stages"] or [{}]]
+    planned = [stage["epochs"] for stage in stages]
+    if (results / dataset / classifier / "model.safetensors").is_file():
+        took = benchmark_seconds(results / "benchmarks" / dataset / classifier / "train.tsv")
+        return f"{what}: done" + (f" in {duration(took)}" if took is not None else "")
+    log = results / "logs" / dataset / classifier / "train.log"
+    try:
+        text, written = log.read_text(encoding="utf-8"), log.stat().st_mtime
+    except OSError:
+        return f"{what}: 0 of {sum(planned)} epochs"
+    epochs = seconds_of_epochs(text)
+    done, here = sum(map(len, epochs)), max(len(epochs) - 1, 0)
+    total = sum(map(len, epochs[:here])) + sum(planned[here:])
+    timed = (epochs[here] or sum(epochs, [])) if epochs else []
+    seconds = sum(timed) / len(timed) if timed else 0.0
+    if done and (done == total or _has_ended(text, len(planned))):
+        return f"{what}: {done} epochs are done, the model is not there yet"
+    if " ERROR " in text or now - written > max(SILENT_SECONDS, SILENT_EPOCHS * seconds):
+        resumes = f"resume after epoch {done}" if done else "start over"
+        return f"{what}: stopped in epoch {done + 1} of {total}; the next run will {resumes}"
+    if not timed:
+        return f"{what}: epoch 1 of {total} is under way"
+    early = any(stage["patience"] < stage["epochs"] for stage in stages[here:])
+    left = line(what, done, total, seconds, unit="epoch")
+    return f"{left}, or less if it stops early" if early else left
+
+
+def seconds_of_epochs(text: str) -> list[list[float]]:
+    """Read how long the epochs of each stage took, from the log of a training."""
+    stages: list[list[float]] = []
+    for entry in text.splitlines():
+        if STAGE.search(entry):
+            stages.append([])
+        elif (epoch := EPOCH.search(entry)) and stages:
+            stages[-1].append(float(epoch[1]))
+    return stages
+
+
+def _has_ended(text: str, stages: int) -> bool:
+    """Say whether the last stage stopped early."""
+    begun = list(STAGE.finditer(text))
+    return len(begun) == stages and bool(ENDS.search(text, begun[-1].end()))

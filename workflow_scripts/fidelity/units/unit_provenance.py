@@ -1,0 +1,110 @@
+"""Provenance of a unit (commit, packages, machine, dates) and the cost of each of its jobs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fidelity.base.files import read_csv, write_csv
+from fidelity.provenance.machine import code_version, environment, hardware
+from fidelity.provenance.steps import read_steps
+from fidelity.units.unit import COST
+from fidelity.units.workflow_rules import NONE
+
+MEASURED = ["seconds", "cpu_seconds", "peak_memory_mb", "forward", "backward", "device"]
+# Wildcards of a step that name the unit, and the data set it is of.
+OWNER = ("classifier", "base")
+
+
+def origin_of(dataset: str, name: str, results: Path, paths: Iterable[str]) -> dict[str, Any]:
+    """Collect where a unit comes from.
+
+    Args:
+        dataset: key of the data set.
+        name: of the unit.
+        results: the folder `results`.
+        paths: the unit's result files, below it.
+
+    Returns:
+        `code`, `environment` and `hardware` of the machine that packed the unit; `made`, the times
+        (UTC) of its first and last result; `bytes` on disk of its maps, its weights and, of the
+        unit `none`, the prepared images.
+    """
+    times = [(results / path).stat().st_mtime for path in paths]
+    return {
+        "code": code_version(),
+        "environment": environment(),
+        "hardware": hardware(),
+        "made": {
+            "first": _as_text(min(times, default=None)),
+            "last": _as_text(max(times, default=None)),
+        },
+        "bytes": {
+            "maps": _size(results / dataset / name, "*/maps/*.h5"),
+            "weights": _size(results / dataset / name, "**/*.safetensors"),
+            "prepared": _size(results / dataset / "prepared", "*.h5") if name == NONE else 0,
+        },
+    }
+
+
+def write_cost(
+    folder: Path,
+    name: str,
+    patterns: Mapping[str, str],
+    wanted: Mapping[str, Sequence[str]],
+    project: Path,
+) -> None:
+    """Write what each job of a unit took, by Snakemake's benchmarks, to `cost.csv`.
+
+    Jobs without a benchmark (deleted, or of results that were copied without it) have no row.
+
+    Args:
+        folder: of the unit.
+        name: of the unit; jobs that name no classifier belong to `none`.
+        patterns: see `steps.read_steps`.
+        wanted: see `steps.read_steps`.
+        project: where `results` lies.
+    """
+    rows = []
+    for step in read_steps(patterns, wanted, project):
+        names = dict(step["wildcards"])
+        owners = [names.pop(key) for key in OWNER if key in names]
+        names.pop("dataset", None)
+        if (owners or [NONE]) == [name]:
+            rows.append({"rule": step["rule"], **names, **{key: step[key] for key in MEASURED}})
+    columns = dict.fromkeys(key for row in rows for key in row if key not in MEASURED)
+    write_csv(pd.DataFrame(rows, columns=[*(columns or ["rule"]), *MEASURED]), folder / COST)
+
+
+def read_cost(folder: Path, dataset: str, name: str) -> list[dict[str, Any]]:
+    """Read `cost.csv` as `provenance.cost.cost_rows` takes it; nothing where there is none.
+
+    Args:
+        folder: of the unit.
+        dataset: key of the data set.
+        name: of the unit.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if not (folder / COST).is_file():
+        return []
+    table = read_csv(folder / COST, ["rule", *MEASURED], dtype={"shard": str})
+    steps = []
+    for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+        rule = row.pop("rule")
+        measured = {key: row.pop(key) for key in MEASURED}
+        names = {key: value for key, value in row.items() if value is not None}
+        names |= {"dataset": dataset, "classifier": name}
+        steps.append({"rule": rule, "wildcards": names, **measured})
+    return steps
+
+
+def _as_text(time: float | None) -> str | None:
+    return None if time is None else datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
+
+
+def _size(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(pattern))

@@ -1,0 +1,182 @@
+"""Which cases the numbers are of: left out, near-duplicates, and the result without these."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fidelity.analysis.localization import keep_test_split
+from fidelity.metrics.registry import title_of
+from fidelity.verdict.caveats import primary_means
+from fidelity.verdict.compared_pair import Comparison, read_rows
+from fidelity.verdict.evidence import CaseTables, Evidence, rows_of
+from fidelity.verdict.structure import Group, Section, Sentence
+from fidelity.verdict.wording import counted, digits_of
+
+WORDS = {
+    "better": "{a} is better",
+    "worse": "{b} is better",
+    "equivalent": "equivalent",
+    "none_shown": "no difference was shown",
+    "absent": "not comparable",
+}
+
+
+def with_cases(section: Section, evidence: Evidence) -> Section:
+    """Add to a section how many cases are used, and whether near-duplicates carry the result."""
+    tables = evidence.tables.cases
+    if tables is None:
+        return section
+    told = [*_counts(evidence, tables), *_pairs(evidence, tables)]
+    return replace(section, groups=[*section.groups, Group("Cases", told)])
+
+
+def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
+    for split, rows in tables.counts.groupby("split", sort=False):
+        by_status = {
+            status: {row.cause: int(row.n) for row in part.itertuples()}
+            for status, part in rows.groupby("status", sort=False)
+        }
+        used = sum(by_status.get("used", {}).values())
+        unusable, excluded, unscored = (
+            by_status.get(status, {}) for status in ("unusable", "excluded", "unscored")
+        )
+        if not (split in evidence.splits or unusable or excluded or unscored):
+            continue
+        total = used + sum(unusable.values())
+        text = (
+            f"{used} of {counted(total, 'case')} of the {split} split are used. The others cannot"
+            f" be: {_by_cause(unusable)}."
+            if unusable
+            else f"All cases of the {split} split are used ({used})."
+        )
+        if excluded:
+            text += f" Settings exclude {sum(excluded.values())} more: {_by_cause(excluded)}."
+        if unscored:
+            text += (
+                f" {counted(sum(unscored.values()), 'used case')} with an annotated class cannot be"
+                f" scored: {_by_cause(unscored)}."
+            )
+        yield Sentence(
+            text,
+            "warning" if unusable or unscored else "note",
+            "",
+            {
+                "split": split,
+                "n": used,
+                "n_total": total,
+                "unusable": unusable,
+                "excluded": excluded,
+                "unscored": unscored,
+            },
+        )
+
+
+def _by_cause(counts: dict[str, int]) -> str:
+    return ", ".join(f"{cause} ({n})" for cause, n in counts.items())
+
+
+def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
+    kept = tables.pairs[tables.pairs["excluded"] != "yes"]
+    gone = len(tables.pairs) - len(kept)
+    if not tables.searched and kept.empty:
+        text = "Near-duplicates across splits were not searched for (near_duplicates: off)."
+        yield Sentence(text, "note", "", {"near_duplicate_pairs": None})
+        return
+    crossing = {
+        f"{a}–{b}": len(part) for (a, b), part in kept.groupby(["split", "twin_split"], sort=False)
+    }
+    numbers = {"near_duplicate_pairs": len(kept), "by_splits": crossing, "excluded_pairs": gone}
+    resolved = f" {counted(gone, 'pair')} more lost one image (near_duplicates: exclude)."
+    resolved = resolved if gone else ""
+    if kept.empty:
+        text = f"No near-duplicate pair crosses splits.{resolved}"
+        yield Sentence(text, "note", "", {**numbers, "n_cases": 0})
+        return
+    sides = [*zip(kept["case"], kept["split"], strict=True)]
+    sides += zip(kept["twin"], kept["twin_split"], strict=True)
+    n = sum(split in evidence.splits for _, split in {*sides})
+    where = " and ".join(evidence.splits)
+    text = (
+        f"{counted(len(kept), 'near-duplicate pair')} cross{'es' * (len(kept) == 1)} splits "
+        f"({', '.join(f'{name} {count}' for name, count in crossing.items())}); "
+        f"{counted(n, 'case')} of the {where} split {'is' if n == 1 else 'are'} in one."
+    )
+    yield Sentence(f"{text}{resolved}", "warning", "", {**numbers, "n_cases": n})
+    if n:
+        yield from _without(evidence, tables)
+
+
+def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
+    """Give the primary result without the cases that have a near-duplicate in another split."""
+    statistics = evidence.study.statistics
+    primary = statistics["primary"]
+    means = keep_test_split(tables.means)
+    names = [evidence.classifier, "none"]
+    means = means[
+        (means["dataset"] == evidence.dataset)
+        & means["classifier"].isin(names)
+        & (means["class"] == evidence.pooled)
+        & (means["metric"] == primary)
+    ].set_index("explainer")
+    means = means.loc[[name for name in evidence.explainers if name in means.index]]
+    if means.empty:
+        text = "Without these cases there is no primary result: no other scored case is left."
+        yield Sentence(text, "warning", "primary", {"without_near_duplicates": {}})
+        return
+    before = {name: float(mean) for name, mean in primary_means(evidence)["mean"].items()}
+    parts, told = [], {}
+    for name, row in means.iterrows():
+        mean, old = float(row["mean"]), before.get(name, float("nan"))
+        digits = digits_of(primary, mean, old)
+        parts.append(f"{name} {mean:.{digits}f} (with them {old:.{digits}f})")
+        told[name] = {
+            "n": int(row["n"]),
+            "mean": mean,
+            "ci_low": float(row["ci_low"]),
+            "ci_high": float(row["ci_high"]),
+            "with_them": old,
+        }
+    n = int(means["n"].max())
+    yield Sentence(
+        f"Without these cases the mean {title_of(primary)} is, over {counted(n, 'case')}: "
+        f"{', '.join(parts)}.",
+        "note",
+        "primary",
+        {"without_near_duplicates": told},
+    )
+    yield from _comparisons_without(evidence, tables)
+
+
+def _comparisons_without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
+    rows = rows_of(keep_test_split(tables.comparisons), evidence.dataset, evidence.classifier)
+    after = [row for row in read_rows(rows) if row.cls == evidence.pooled]
+    before = {(row.first, row.second): row for row in evidence.primary(evidence.pooled)}
+    pairs = [(before[key], row) for row in after if (key := (row.first, row.second)) in before]
+    if not pairs:
+        return
+    changed = [(old, new) for old, new in pairs if old.outcome != new.outcome]
+    parts = [f"{old.first} and {old.second}: {_word(old)} → {_word(new)}" for old, new in changed]
+    text = (
+        f"Without these cases {counted(len(changed), 'primary conclusion')} of {len(pairs)} "
+        f"change{'s' * (len(changed) == 1)}: {'; '.join(parts)}."
+        if changed
+        else f"Without these cases no primary conclusion changes ({counted(len(pairs), 'pair')})."
+    )
+    told = [
+        {
+            "first": new.first,
+            "second": new.second,
+            "difference": new.difference,
+            "low": new.low,
+            "high": new.high,
+            "p_adjusted": new.p_adjusted,
+            "outcome": new.outcome,
+            "outcome_with_them": old.outcome,
+            "n_units": new.n_units,
+        }
+        for old, new in pairs
+    ]
+    yield Sentence(text, "warning" if changed else "note", "primary", {"comparisons": told})
+
+
+def _word(row: Comparison) -> str:
+    return WORDS[row.outcome].format(a=row.first, b=row.second)

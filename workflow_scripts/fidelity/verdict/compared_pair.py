@@ -1,0 +1,265 @@
+"""One row of comparisons.csv as seen from one of its two explainers, and the sentence it allows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION
+from fidelity.metrics.registry import METRICS, title_of
+from fidelity.verdict.structure import Outcome, Sentence
+from fidelity.verdict.wording import amount, counted, digits_of, listed, p_value, signed
+
+Conclusion = Literal["first_higher", "second_higher", "equivalent", "none_shown"]
+_TURNED: dict[str, Conclusion] = {
+    "first_higher": "second_higher",
+    "second_higher": "first_higher",
+    "equivalent": "equivalent",
+    "none_shown": "none_shown",
+}
+_READ: dict[str, Conclusion] = {"a_higher": "first_higher", "b_higher": "second_higher"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired comparison, `first` − `second`.
+
+    Attributes:
+        binarization: key of the config; `none` for threshold-free metrics.
+        protocol: name.
+        cls: class of the reference masks, or `all`.
+        metric: name.
+        family: `primary`, `secondary` or `diagnostic`.
+        first: explainer.
+        second: explainer.
+        n: cases.
+        n_units: patients or images, see `unit`.
+        unit: `patient` or `image`.
+        difference: mean of first − second in the metric's unit; nan if there is none.
+        low: lower bound of its interval.
+        high: upper bound.
+        effect_size: rank-biserial correlation.
+        p_adjusted: Wilcoxon's signed rank, after Holm.
+        p_permutation_adjusted: sign flips, after Holm.
+        conclusion: what the tests allow to say of the values.
+        higher_is_better: the direction of the metric.
+    """
+
+    binarization: str
+    protocol: str
+    cls: str
+    metric: str
+    family: str
+    first: str
+    second: str
+    n: int
+    n_units: int
+    unit: str
+    difference: float
+    low: float
+    high: float
+    effect_size: float
+    p_adjusted: float
+    p_permutation_adjusted: float
+    conclusion: Conclusion
+    higher_is_better: bool = True
+
+    def turned(self) -> "Comparison":
+        """Look at it from the other explainer."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=-self.difference,
+            low=-self.high,
+            high=-self.low,
+            effect_size=-self.effect_size,
+            conclusion=_TURNED[self.conclusion],
+        )
+
+    def seen_from(self, explainer: str) -> "Comparison":
+        """Turn it so that the explainer is the first."""
+        return self if self.first == explainer else self.turned()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the tests say of the first explainer, by the metric's direction."""
+        if np.isnan(self.difference):
+            return "absent"
+        if self.conclusion in ("equivalent", "none_shown"):
+            return self.conclusion
+        return "better" if (self.conclusion == "first_higher") == self.higher_is_better else "worse"
+
+    @property
+    def ahead(self) -> int:
+        """Which mean is better, tested or not: 1 the first, −1 the second, 0 neither."""
+        if np.isnan(self.difference):
+            return 0
+        return int(np.sign(self.difference)) * (1 if self.higher_is_better else -1)
+
+
+def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
+    """Turn rows of comparisons.csv, or faithfulness_comparisons.csv, into records.
+
+    Args:
+        table: with the columns of `comparisons.COMPARISONS`, or of `faithfulness.comparisons`,
+            which names no binarization, protocol and family, but the direction.
+
+    Yields:
+        One per row, explainer_a first.
+    """
+    for row in table.to_dict("records"):
+        yield Comparison(
+            binarization=row.get("binarization", NO_BINARIZATION),
+            protocol=row.get("protocol", DEFAULT_PROTOCOL),
+            cls=row["class"],
+            metric=row["metric"],
+            family=row.get("family", "secondary"),
+            first=row["explainer_a"],
+            second=row["explainer_b"],
+            n=int(row["n"]),
+            n_units=int(row["n_patients"]),
+            unit=row["unit_of_analysis"],
+            difference=float(row["mean_difference"]),
+            low=float(row["ci_low"]),
+            high=float(row["ci_high"]),
+            effect_size=float(row["effect_size"]),
+            p_adjusted=float(row["p_adjusted"]),
+            p_permutation_adjusted=float(row["p_permutation_adjusted"]),
+            conclusion=_READ.get(row["conclusion"], row["conclusion"]),
+            higher_is_better=row.get("direction", _direction(row["metric"])) == "higher",
+        )
+
+
+def _direction(metric: str) -> str:
+    return METRICS[metric].direction if metric in METRICS else "higher"
+
+
+def cannot_show(units: int, pairs: int, alpha: float) -> bool:
+    """Tell whether no pair can reach significance.
+
+    Wilcoxon's exact two-sided p is at least 2^(1 - n), and Holm multiplies the smallest by the
+    number of pairs.
+    """
+    return 2.0 ** (1 - units) * pairs >= alpha
+
+
+def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
+    """Say what one comparison shows, and no more.
+
+    Args:
+        comparison: its first explainer is the subject.
+        statistics: alpha, margin, as the tests used them.
+
+    Returns:
+        The sentence with its numbers.
+    """
+    first, second, metric = comparison.first, comparison.second, comparison.metric
+    outcome = comparison.outcome
+    title = title_of(metric)
+    if outcome == "absent":
+        text = f"{first} and {second} could not be compared: no case has a {title} of both."
+        return Sentence(text, outcome, comparison.family, facts(comparison))
+    if outcome == "equivalent":
+        said = f"{first} and {second} are equivalent within ±{statistics['margin']:g} {title}"
+    elif outcome == "none_shown":
+        said = f"No difference between {first} and {second} was shown"
+    elif comparison.higher_is_better:
+        said = f"{first} scored {'higher' if outcome == 'better' else 'lower'} than {second}"
+    else:
+        word = "better (lower)" if outcome == "better" else "worse (higher)"
+        said = f"{first} scored {word} than {second}"
+    notes = _notes(comparison, statistics)
+    text = f"{said}: {title} difference {numbers(comparison, statistics)}{notes}."
+    return Sentence(text, outcome, comparison.family, facts(comparison))
+
+
+def pair_by_metrics(
+    a: str,
+    b: str,
+    rows: Sequence[Comparison],
+    told: Sequence[str],
+    phrases: Mapping[Outcome, str],
+) -> Sentence:
+    """Say in one sentence what several metrics say of a pair.
+
+    Args:
+        a: the first explainer of all rows.
+        b: the second.
+        rows: one per metric.
+        told: each row's metric and numbers.
+        phrases: how an outcome begins, in the order of telling.
+
+    Returns:
+        The sentence, secondary, with the numbers of all rows.
+    """
+    parts = []
+    for outcome, phrase in phrases.items():
+        pairs = zip(rows, told, strict=True)
+        if names := [text for row, text in pairs if row.outcome == outcome]:
+            parts.append(f"{phrase} {listed(names)}")
+    shown = {row.outcome for row in rows}
+    outcome = shown.pop() if len(shown) == 1 else "note"
+    text = f"{a} − {b}: {'; '.join(parts)}."
+    return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
+
+
+def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: bool = True) -> str:
+    """Write difference, interval, adjusted p values and, if asked for, the number of units."""
+    metric = comparison.metric
+    parts = []
+    if not np.isnan(comparison.low):
+        interval = f"{100 * (1 - statistics['alpha']):g} % interval"
+        digits = digits_of(metric, comparison.difference, comparison.low, comparison.high)
+        low, high = (signed(bound, digits) for bound in (comparison.low, comparison.high))
+        parts.append(f"{interval} {low} to {high}")
+    if not np.isnan(comparison.p_adjusted):
+        parts.append(f"Holm-adjusted p {p_value(comparison.p_adjusted)}")
+        if not np.isnan(comparison.p_permutation_adjusted):
+            parts[-1] += f" (sign flips: p {p_value(comparison.p_permutation_adjusted)})"
+    if units:
+        parts.append(
+            "n = " + counted(comparison.n_units, comparison.unit)
+            if comparison.unit == "image" and comparison.n == comparison.n_units
+            else f"n = {counted(comparison.n_units, comparison.unit)}, "
+            f"{counted(comparison.n, 'case')}"
+        )
+    shown = amount(metric, comparison.difference, comparison.low, comparison.high)
+    return f"{shown} ({'; '.join(parts)})" if parts else shown
+
+
+def facts(comparison: Comparison) -> dict[str, Any]:
+    """Give the numbers of a comparison for verdict.json."""
+    return {
+        "explainer": comparison.first,
+        "other": comparison.second,
+        "class": comparison.cls,
+        "metric": comparison.metric,
+        "binarization": comparison.binarization,
+        "protocol": comparison.protocol,
+        "mean_difference": comparison.difference,
+        "ci_low": comparison.low,
+        "ci_high": comparison.high,
+        "effect_size": comparison.effect_size,
+        "p_adjusted": comparison.p_adjusted,
+        "p_permutation_adjusted": comparison.p_permutation_adjusted,
+        "n": comparison.n,
+        "n_units": comparison.n_units,
+        "unit_of_analysis": comparison.unit,
+    }
+
+
+def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
+    """Say what qualifies a difference that was shown."""
+    if comparison.outcome not in ("better", "worse"):
+        return ""
+    notes = ""
+    margin = statistics["margin"]
+    share = comparison.metric in METRICS and METRICS[comparison.metric].unit == "1"
+    if share and max(abs(comparison.low), abs(comparison.high)) < margin:
+        notes += f"; a difference smaller than the margin of {margin:g}"
+    if comparison.p_permutation_adjusted >= statistics["alpha"]:
+        notes += "; the sign-flip test does not confirm it"
+    return notes

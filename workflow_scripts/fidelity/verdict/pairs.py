@@ -1,0 +1,88 @@
+"""Who beats whom, the null baselines and the ceilings: every pair, class by class."""
+
+from collections.abc import Iterator, Sequence
+
+from fidelity.verdict.compared_pair import Comparison, sentence
+from fidelity.verdict.evidence import Evidence
+from fidelity.verdict.structure import Group, Section, Sentence
+from fidelity.verdict.wording import listed
+
+
+def without_primary(evidence: Evidence) -> str:
+    """Say why there is no primary comparison, although explainers were scored."""
+    if "test" not in evidence.splits:
+        return (
+            f"only the split {listed(evidence.splits)} was explained, on which thresholds and "
+            "classifiers may have been chosen; primary comparisons are of the split test (add it "
+            "to explain.splits). What was compared stands in comparisons.csv as secondary"
+        )
+    return "there is no primary comparison"
+
+
+def beats_others(evidence: Evidence) -> Section:
+    """Answer for every pair of explainers, class by class; the better one is named first."""
+
+    def pairs(rows: Sequence[Comparison]) -> Iterator[Comparison]:
+        for row in rows:
+            if {row.first, row.second} <= set(evidence.subjects):
+                yield row.turned() if row.outcome == "worse" else row
+
+    nothing = (
+        "There is one explainer only: there is no pair to compare."
+        if len(evidence.real) == 1
+        else f"This question cannot be answered: {without_primary(evidence)}."
+        if evidence.real and not any(map(evidence.primary, evidence.classes))
+        else "There is no pair of explainers to compare."
+    )
+    title = (
+        "Does one explainer beat another?"
+        if evidence.real
+        else "How do null baselines and ceilings compare?"
+    )
+    return Section(title, _by_class(evidence, pairs, nothing))
+
+
+def beats_nulls(evidence: Evidence) -> Section:
+    """Answer for every explainer and null baseline, class by class."""
+    return Section(
+        "Does an explainer beat the null baselines?",
+        _against(
+            evidence, "baseline", "No null baseline was run: this question cannot be answered."
+        ),
+        "A null baseline knows nothing of the classifier. An explainer that is not shown to beat "
+        "it has not been shown to point at the disease.",
+    )
+
+
+def below_ceilings(evidence: Evidence) -> Section:
+    """Say how far every explainer is from what can be reached, class by class."""
+    return Section(
+        "How far below the ceilings?",
+        _against(evidence, "ceiling", "No ceiling (U-Net, second reader) was run."),
+        "A ceiling was trained on reference masks or is another reader's: it shows what can be "
+        "reached on these images.",
+    )
+
+
+def _by_class(evidence: Evidence, choose, nothing: str) -> list[Group]:
+    groups = []
+    # All classes together first.
+    for cls in sorted(evidence.classes, key=lambda name: name != evidence.pooled):
+        told = [sentence(row, evidence.study.statistics) for row in choose(evidence.primary(cls))]
+        if told:
+            groups.append(Group(f"Class {cls}" if cls != "all" else "All classes", told))
+    return groups or [Group("", [Sentence(nothing, "note")])]
+
+
+def _against(evidence: Evidence, family: str, nothing: str) -> list[Group]:
+    others = set(evidence.of_family(family))
+    if others and evidence.real and not any(map(evidence.primary, evidence.classes)):
+        nothing = f"This question cannot be answered: {without_primary(evidence)}."
+
+    def pairs(rows: Sequence[Comparison]) -> Iterator[Comparison]:
+        for name in evidence.real:
+            for row in rows:
+                if name in (row.first, row.second) and others & {row.first, row.second}:
+                    yield row.seen_from(name)
+
+    return _by_class(evidence, pairs, nothing)
