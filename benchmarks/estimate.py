@@ -5,7 +5,8 @@
 Runs nothing but the trials of `make estimate`. FOLDER is where the run's `results` are. Jobs that
 have not been run there are left out of both sides. CPU time is what the job itself recorded beside
 its kept result (`fidelity.base.kept_results`); where it keeps none, Snakemake's sample, which
-misses up to 30 seconds of a job that takes longer than 15. Run it while the machine does nothing else.
+misses up to 30 seconds of a job that takes longer than 15. Run it while the machine does nothing
+else.
 """
 
 import argparse

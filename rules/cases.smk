@@ -29,7 +29,7 @@ rule acquire:
             )
         },
         digest=lambda w: digests.module_digest(
-            f"datasets.{DATASETS[RAW[w.source]]['source']}",
+            acquiring_module(DATASETS[RAW[w.source]]["source"]),
             "datasets.label_counts",
             "datasets.mask_files.mask_entries",
             "datasets.acquisition.data_root",

@@ -16,7 +16,7 @@ from fidelity import settings
 from fidelity.base import digests, files, kept_results
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.acquisition import listing
-from fidelity.datasets.registry import READERS
+from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.base.errors import InputError
 from fidelity.explainers.registry import (
     FAMILY_ORDER,

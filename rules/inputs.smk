@@ -92,6 +92,11 @@ def acquisition(dataset):
     return found
 
 
+def acquiring_module(source):
+    """The module that makes or finds the files of a source, below `fidelity`."""
+    return (READERS | GENERATORS)[source].removeprefix("fidelity.")
+
+
 def index_settings(dataset):
     """What the list of cases depends on beside the files."""
     own = settings.own_keys(DATASETS[dataset]["source"]) - config_entries.ORIGIN_KEYS

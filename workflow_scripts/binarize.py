@@ -44,8 +44,8 @@ def main(
         prepared: prepared shards in the same order.
         rule: the binarization's config entry: method and its parameters.
         postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`, and
-            `sign` (part of the map that counts) and `min_probability` (the mask is empty where the classifier
-            gives the explained class a lower probability, as CheXlocalize's cutoff).
+            `sign` (part of the map that counts) and `min_probability` (the mask is empty where the
+            classifier gives the explained class a lower probability, as CheXlocalize's cutoff).
         scoring_size: size the masks are made at.
         masks: output, masks.json; failed explanations are not in it.
         status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is

@@ -9,8 +9,8 @@ def binarize(map01: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, floa
     """Keep the highest pixels, exactly as many as the reference has.
 
     What is left of the error is where the map points, not how much of it is kept. Precision, recall
-    and Dice are then one number, the relevance rank accuracy (`metrics.map_metrics`). Pixels of equal
-    value are taken in a fixed shuffled order (`fidelity.metrics.ties`), those of value 0 too
+    and Dice are then one number, the relevance rank accuracy (`metrics.map_metrics`). Pixels of
+    equal value are taken in a fixed shuffled order (`fidelity.metrics.ties`), those of value 0 too
     where the map has fewer others. It has seen the reference: no explainer could be used so.
 
     Args:

@@ -20,8 +20,8 @@ def binarize(
 
     Where pixels tie with the threshold (superpixels, saturated maps), `shuffled` fills up with them
     in a fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
-    explainers get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at all if the
-    highest value alone covers more than k. Pixels of value 0 are never taken.
+    explainers get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at
+    all if the highest value alone covers more than k. Pixels of value 0 are never taken.
 
     Args:
         map01: float32 (H, W) in [0, 1].

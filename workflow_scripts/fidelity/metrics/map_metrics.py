@@ -129,8 +129,8 @@ def relevance_mass(pair: MapPair) -> float:
 def relevance_rank(pair: MapPair) -> float:
     """Share of the |reference| highest pixels that lie inside, in [0, 1] (Arras et al. 2022).
 
-    Quantus' RelevanceRankAccuracy, with ties in the declared order of `fidelity.metrics.ties` instead
-    of that of the sort. Equals the Dice of the binarization `area_matched`. All-zero map: 0.
+    Quantus' RelevanceRankAccuracy, with ties in the declared order of `metrics.ties` instead of
+    that of the sort. Equals the Dice of the binarization `area_matched`. All-zero map: 0.
     """
     if not pair.area:
         return math.nan
