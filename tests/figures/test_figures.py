@@ -10,7 +10,6 @@ import figure_curves
 import figure_distributions
 import figure_gallery
 import figure_training
-import synthetic_results as made_up
 from fidelity.analysis.localization import summarize
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.errors import InputError
@@ -23,6 +22,7 @@ from fidelity.figures import (
     threshold_curves,
     training,
 )
+from tests.helpers import synthetic_results as made_up
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
 

@@ -11,7 +11,6 @@ import figure_curves
 import figure_lesion_size
 import figure_ranks
 import figure_sensitivity
-import synthetic_results as made_up
 from fidelity.analysis.checks.mask_agreement import AGREEMENT
 from fidelity.analysis.localization import LOCALIZATION
 from fidelity.analysis.ranks import RANKS
@@ -25,6 +24,7 @@ from fidelity.figures import (
     style,
     threshold_curves,
 )
+from tests.helpers import synthetic_results as made_up
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
 LEVELS = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5, "unet": 0.7}
