@@ -4,7 +4,7 @@ from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import depends_on_training, method_of
 
 
 def checkable(config: dict[str, Any]) -> list[str]:
@@ -12,7 +12,7 @@ def checkable(config: dict[str, Any]) -> list[str]:
     return [
         name
         for name, entry in config["explainers"].items()
-        if method_of(entry["method"]).needs_classifier and entry["method"] != "random_weights"
+        if depends_on_training(entry)
     ]
 
 
