@@ -21,8 +21,8 @@ from fidelity.explainers.unfinished_shards import PartialStore
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.masks.run_lengths import encode
-from tests.helpers.synthetic_results import scores
 from fidelity.scoring.mask_scores import read_status
+from tests.helpers.synthetic_results import scores
 
 NAMES = [f"case {i}" for i in range(4)]
 

@@ -26,8 +26,8 @@ from fidelity.known_truth.dependence import dependence, refusal
 from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
-from tests.helpers.explained_cohort import case_of, record_of, square
 from fidelity.scoring.score_rows import Targets
+from tests.helpers.explained_cohort import case_of, record_of, square
 
 LABELS = {"COVID-19": "COVID", "Normal": "Normal"}
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}

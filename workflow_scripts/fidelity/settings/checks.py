@@ -196,14 +196,13 @@ def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: s
                 error.problem, file=source, field=f"{path}.{error.field}", remedy=error.remedy
             ) from None
     inner = settings.get("of")
-    if inner is not None:
-        if not depends_on_training(inner):
-            raise InputError(
-                f"{inner['method']} on random weights says nothing",
-                file=source,
-                field=f"{path}.of",
-                remedy="Name an explainer of a classifier, such as {method: gradcam}",
-            )
+    if inner is not None and not depends_on_training(inner):
+        raise InputError(
+            f"{inner['method']} on random weights says nothing",
+            file=source,
+            field=f"{path}.of",
+            remedy="Name an explainer of a classifier, such as {method: gradcam}",
+        )
 
 
 def _check_binarizations(config: dict[str, Any], source: str) -> None:

@@ -9,11 +9,7 @@ from fidelity.explainers.registry import depends_on_training, method_of
 
 def checkable(config: dict[str, Any]) -> list[str]:
     """Name the explainers whose maps depend on what a classifier has learnt."""
-    return [
-        name
-        for name, entry in config["explainers"].items()
-        if depends_on_training(entry)
-    ]
+    return [name for name, entry in config["explainers"].items() if depends_on_training(entry)]
 
 
 def checked_explainers(config: dict[str, Any]) -> list[str]:

@@ -12,7 +12,6 @@ from fidelity.explainers.registry import explains
 from fidelity.verdict.compared_pair import Comparison, read_rows
 
 
-
 @dataclass(frozen=True)
 class CaseTables:
     """What is known of the cases of a data set.
