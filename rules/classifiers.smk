@@ -216,7 +216,9 @@ rule evaluate:
         statistics=INTERVALS,
         seed=cfg["seed"],
         digest=digests.module_digest(
-            "classifiers.evaluation.class_order", "classifiers.evaluation.evaluate"
+            "classifiers.evaluation.class_order",
+            "classifiers.evaluation.evaluate",
+            "classifiers.predictions",
         ),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"

@@ -63,7 +63,7 @@ rule rank:
         },
         digest=digests.module_digest(
             "scoring.map_scores",
-            "scoring.predictions",
+            "classifiers.predictions",
             "maps.pixel_frames",
             "maps.case_maps",
             "datasets.prepared_list",
@@ -174,7 +174,7 @@ rule score:
         digest=digests.module_digest(
             "scoring.mask_scores",
             "metrics.registry",
-            "scoring.predictions",
+            "classifiers.predictions",
             "datasets.prepared_list",
         ),
     message:

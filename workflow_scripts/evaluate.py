@@ -38,7 +38,8 @@ def main(
     import pandas as pd
 
     from fidelity.base.files import read_json, write_csv
-    from fidelity.classifiers.evaluation.evaluate import evaluate, read_predictions
+    from fidelity.classifiers.evaluation.evaluate import evaluate
+    from fidelity.classifiers.predictions import read_predictions
 
     task = read_json(classes_json)["task"]
     found = [

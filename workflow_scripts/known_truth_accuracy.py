@@ -39,7 +39,7 @@ def main(
     from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.predict import predict_logits
     from fidelity.classifiers.weights.own_format import load
-    from fidelity.datasets.prepare import resize_image
+    from fidelity.datasets.images.squares import resize_image
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.datasets.sources.phantom.retouch import retouch
     from fidelity.known_truth.dependence import dependence

@@ -14,6 +14,7 @@ from fidelity.datasets.sources.phantom.retouch import read_mark
 from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.case_maps import explained_cases
 from fidelity.masks.run_lengths import RLE, encode
+from fidelity.scoring.score_rows import Targets
 
 
 def main(
@@ -45,7 +46,8 @@ def main(
         mark = read_mark(root, case.split, case.labels[0], case.case)
         return encode(mark) if mark.any() else None
 
-    table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, labels, **settings)
+    targets = Targets(None, labels)
+    table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, targets, **settings)
     write_parquet(table, output)
 
 

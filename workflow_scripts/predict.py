@@ -34,9 +34,9 @@ def main(
 
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_csv
-    from fidelity.classifiers.evaluation.evaluate import PREDICTION_COLUMNS
     from fidelity.classifiers.labels import known_matrix, label_matrix
     from fidelity.classifiers.predict import predict_logits
+    from fidelity.classifiers.predictions import PREDICTION_COLUMNS
     from fidelity.classifiers.weights import own_format
     from fidelity.datasets.prepared import PreparedShard
 

@@ -409,7 +409,7 @@ def test_report(study):
         ),
         (
             lambda c: c["explainers"]["gradcam"].update(layer="layer5"),
-            "'explainers.gradcam.layer': resnet18 has no layer 'layer5'. Did you mean layer4",
+            "'explainers.gradcam.layer': resnet18 has no layer 'layer5'. Did you mean 'layer4'",
         ),
     ],
     ids=["key", "root", "architecture", "layer"],

@@ -12,14 +12,13 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.base.hdf5 import atomic_hdf5, reading
+from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import RLE
 
 SCHEMA = "fidelity-prepared-1"
 # Cases read or written at once: bounds memory, spares HDF5 calls.
 BLOCK = 64
 AGAIN = "Delete it and explained.json beside it, and run again"
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)

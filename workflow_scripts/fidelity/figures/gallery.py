@@ -13,7 +13,8 @@ from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.figures import style
-from fidelity.maps.saliency_map import Box, SaliencyMap, Sign, render
+from fidelity.maps.saliency_map import SaliencyMap, Sign, render
+from fidelity.masks.boxes import Box
 
 HEAT = "inferno"
 REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"

@@ -19,13 +19,13 @@ import numpy as np
 from fidelity.base.errors import InputError
 from fidelity.base.hdf5 import atomic_hdf5, reading
 from fidelity.maps.resize import bilinear
+from fidelity.masks.boxes import Box
 
 SCHEMA = "fidelity-maps-1"
 REMEDY = "Delete the file and run again: only this shard is explained anew"
 
 Kind = Literal["grid", "superpixels", "dense", "binary"]
 Sign = Literal["positive", "absolute", "signed"]
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)

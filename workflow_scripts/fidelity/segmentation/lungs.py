@@ -23,10 +23,11 @@ from fidelity.base.seeding import seed_for
 from fidelity.base.training_state import EpochStore
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import Intensity, read_image
+from fidelity.datasets.images.squares import resize_image
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import LUNG as LUNG_MASK
 from fidelity.datasets.mask_files.mask_values import MaskValues
-from fidelity.datasets.prepare import LungPredictor, resize_image
+from fidelity.datasets.prepare import LungPredictor
 from fidelity.explainers.baselines.fitted import fitted_settings, read_fitted, write_fitted
 from fidelity.masks.run_lengths import at_size
 from fidelity.metrics.overlap import confusion, dice, iou

@@ -13,9 +13,9 @@ from fidelity.analysis.localization import (
     unit_of,
 )
 from fidelity.analysis.strata import LEVELS
+from fidelity.explainers.registry import explains
 from fidelity.tables.layout import (
     ABSENT,
-    NOT_EXPLAINING,
     Table,
     by_family,
     digits_of,
@@ -59,7 +59,7 @@ def comparison_tables(
         of the maps under the default protocol; all other comparisons stand in comparisons.csv.
     """
     shown = keep_test_split(comparisons)
-    others = [name for name, family in families.items() if family in NOT_EXPLAINING]
+    others = [name for name, family in families.items() if not explains(family)]
     explaining = ~shown["explainer_a"].isin(others) & ~shown["explainer_b"].isin(others)
     near = shown["binarization"].isin([statistics["primary_binarization"], NO_BINARIZATION])
     near &= (shown["protocol"] == DEFAULT_PROTOCOL) & (shown["family"] == "secondary")

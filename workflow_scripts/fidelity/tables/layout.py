@@ -13,7 +13,7 @@ import pandas as pd
 from fidelity.analysis.localization import LOCALIZATION, NO_CLASSIFIER, sees_reference
 from fidelity.base.errors import InputError
 from fidelity.base.files import AGAIN, read_csv
-from fidelity.base.formulas import restore_formulas
+from fidelity.explainers.registry import FAMILY_ORDER, explains
 from fidelity.metrics.registry import METRICS
 
 # From its first count on, the contract's columns are numbers.
@@ -35,7 +35,6 @@ SEED_NUMBERS = ["n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_h
 LUNG_NUMBERS = ["n", "n_patients", "mean", "ci_low", "ci_high", "median", "min"]
 MODEL_NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n", "n_patients"]
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
-NOT_EXPLAINING = {"baseline": 1, "ceiling": 2}
 ABSENT = "–"
 SMALL_P = 0.001
 
@@ -74,7 +73,7 @@ def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
     Raises:
         InputError: the file is damaged, or a column is absent or holds no numbers.
     """
-    table = restore_formulas(read_csv(path, numeric, dtype=str, keep_default_na=False))
+    table = read_csv(path, numeric, dtype=str, keep_default_na=False)
     for name in numeric:
         try:
             table[name] = pd.to_numeric(table[name].replace("", np.nan))
@@ -93,7 +92,10 @@ def family_title(explainer: str, families: Mapping[str, str]) -> str:
 
 def by_family(explainers: Sequence[str], families: Mapping[str, str]) -> list[str]:
     """Order explainers: those that explain, null baselines, ceilings; else as they come."""
-    return sorted(explainers, key=lambda name: NOT_EXPLAINING.get(families.get(name, ""), 0))
+    found = {name: families.get(name, "") for name in explainers}
+    return sorted(
+        explainers, key=lambda n: 0 if explains(found[n]) else FAMILY_ORDER.index(found[n])
+    )
 
 
 def classifier_title(classifier: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,11 @@ import pandas as pd
 from sklearn import metrics
 
 from fidelity.base.errors import InputError
-from fidelity.base.formulas import restore_formulas
 from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_COLUMNS, class_order
 from fidelity.classifiers.evaluation.intervals import quality_intervals
 
 BINS = 15
 CHANCE_AUC = 0.5
-PREDICTION_COLUMNS = ["case", "patient", "split", "class", "label", "logit", "probability"]
 CLASSIFICATION_COLUMNS = [
     "dataset",
     "split",
@@ -41,32 +38,6 @@ CALIBRATION_COLUMNS = [
     "confidence",
     "accuracy",
 ]
-
-
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read predictions.csv.
-
-    Returns:
-        One row per case and class; label, logit and probability as float, the label NaN where it
-        is uncertain.
-
-    Raises:
-        InputError: missing file, missing columns or values that are not numbers.
-    """
-    text = {"case": str, "patient": str, "split": str, "class": str}
-    try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""]})
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"the predictions cannot be read: {error}", file=path) from error
-    absent = [name for name in PREDICTION_COLUMNS if name not in table]
-    if absent:
-        raise InputError(f"the predictions lack the columns {', '.join(absent)}", file=path)
-    try:
-        return restore_formulas(table).astype(
-            {"label": float, "logit": float, "probability": float}
-        )
-    except ValueError as error:
-        raise InputError(f"the predictions hold no numbers: {error}", file=path) from error
 
 
 @dataclass(frozen=True)
@@ -99,7 +70,7 @@ def evaluate(
     """Evaluate one classifier on every split.
 
     Args:
-        predictions: as `read_predictions` returns it.
+        predictions: as `predictions.read_predictions` returns it.
         dataset: written into the first column.
         classifier: written into the third column.
         task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that

@@ -7,8 +7,9 @@ from typing import Any
 
 from fidelity import settings
 from fidelity.datasets import registry
-from fidelity.datasets.cases import SPLITS, Case, read_cases
+from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.images.images import intensity_of, read_image
+from fidelity.datasets.splits import SPLITS
 
 
 @dataclass(frozen=True)

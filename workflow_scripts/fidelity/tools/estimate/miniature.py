@@ -16,12 +16,13 @@ from typing import Any
 
 from fidelity.base.files import write_text
 from fidelity.datasets import registry
-from fidelity.datasets.cases import SPLITS, Case, sort_key, write_cases
+from fidelity.datasets.cases import Case, sort_key, write_cases
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.indexing.left_out import write_quarantine
 from fidelity.datasets.shards import shard_name
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.lesions import CLASSES
+from fidelity.datasets.splits import SPLITS
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.trial import Measured
 

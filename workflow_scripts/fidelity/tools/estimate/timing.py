@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from fidelity import settings
-from fidelity.datasets.cases import SPLITS
 from fidelity.datasets.class_names import class_names
 from fidelity.datasets.prepared import PreparedShard, write_prepared
+from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import write_maps
 from fidelity.tools.estimate.counts import Counts

@@ -7,10 +7,10 @@ from typing import Any
 
 from fidelity import settings as config_settings
 from fidelity.base.errors import InputError
-from fidelity.base.files import read_csv, read_json
-from fidelity.base.formulas import restore_formulas
+from fidelity.base.files import read_json
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
+from fidelity.binarizations.tuned import read_thresholds
 from fidelity.explainers.registry import method_of
 
 # Rules that a new image can be given: without a reference, and without superpixels drawn anew.
@@ -115,10 +115,7 @@ class Trained:
         path = folder / binarization / "thresholds.csv"
         if not path.is_file():
             return None
-        how = {"dtype": {"class": str}, "keep_default_na": False}
-        table = restore_formulas(read_csv(path, ("class", "threshold"), **how))
-        found = table.loc[table["class"] == cls, "threshold"]
-        return float(found.iloc[0]) if len(found) else None
+        return read_thresholds(path).get(cls)
 
     def _made(self, name: str, problem: str, dataset: str | None = None) -> Path:
         path = self.results / (dataset or self.dataset) / name
