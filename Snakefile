@@ -29,7 +29,6 @@ include: "rules/units.smk"
 include: "rules/provenance.smk"
 
 
-add_script_digests()
 # A cluster's job was planned by the Snakemake that has done this.
 if workflow.is_main_process:
     take_over_results()

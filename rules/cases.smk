@@ -28,11 +28,8 @@ rule acquire:
                 index_settings(RAW[w.source]),
             )
         },
-        digest=lambda w: digests.module_digest(
-            acquiring_module(DATASETS[RAW[w.source]]["source"]),
-            "datasets.label_counts",
-            "datasets.mask_files.mask_entries",
-            "datasets.acquisition.data_root",
+        digest=lambda w: code_of(
+            "acquire.py", *modules_of_source(DATASETS[RAW[w.source]]["source"])
         ),
     message:
         "Acquiring the images of {wildcards.source}"
@@ -64,8 +61,8 @@ rule index_cases:
     params:
         settings=lambda w: index_settings(w.dataset),
         targets=TARGETS,
-        digest=lambda w: digests.module_digest(
-            "datasets.indexing.index",
+        digest=lambda w: code_of(
+            "index_cases.py",
             READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity."),
         ),
     message:
@@ -91,7 +88,7 @@ checkpoint shard_cases:
         runtime=minutes(20),
     params:
         counts=lambda w: DATASETS[w.dataset]["shards"],
-        digest=digests.module_digest("datasets.shards"),
+        digest=code_of("shard_cases.py"),
     message:
         "Distributing the cases of {wildcards.dataset} over shards"
     script:
@@ -144,7 +141,7 @@ rule list_prepared:
         mem_mb=memory(1000),
         runtime=minutes(30),
     params:
-        digest=digests.module_digest("datasets.prepared_list"),
+        digest=code_of("list_prepared.py"),
     message:
         "Listing the prepared shards of {wildcards.dataset}"
     script:
@@ -177,7 +174,7 @@ rule fit_lung_model:
         reading=lambda w: subset(w.dataset, READING_KEYS),
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,
-        digest=digests.module_digest("segmentation.lungs"),
+        digest=code_of("fit_lung_model.py"),
     message:
         "Teaching a network the lungs of {wildcards.dataset}"
     script:
@@ -217,7 +214,7 @@ rule measure_lung_model:
         statistics={key: cfg["statistics"][key] for key in ("replicates", "alpha")},
         seed=cfg["seed"],
         compute=LUNG_COMPUTE,
-        digest=digests.module_digest("segmentation.lungs"),
+        digest=code_of("measure_lung_model.py"),
     message:
         "Measuring the model of the lungs on the test split of {wildcards.dataset}"
     script:

@@ -21,12 +21,7 @@ rule check_classifier:
         backward=BACKWARD,
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
-        digest=digests.module_digest(
-            "classifiers.cam_layers.choose",
-            "classifiers.check",
-            "classifiers.network_facts",
-            "explainers.gradients.operations",
-        ),
+        digest=code_of("check_classifier.py"),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
     script:
@@ -76,14 +71,7 @@ rule train:
         compute={key: COMPUTE[key] for key in ("threads", "device", "dtype")},
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
-        digest=digests.module_digest(
-            "classifiers.training.train",
-            "classifiers.weights.foreign",
-            "classifiers.weights.own_format",
-            "classifiers.weights.file_facts",
-            "classifiers.training.prepared_data",
-            "classifiers.labels",
-        ),
+        digest=train_digest,
     message:
         "Training {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -114,12 +102,7 @@ rule import_classifier:
         settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
         image_size=lambda w: DATASETS[w.dataset]["image_size"],
         plugins=plugins_of_classifier,
-        digest=digests.module_digest(
-            "classifiers.weights.foreign",
-            "classifiers.labels",
-            "classifiers.weights.own_format",
-            "classifiers.weights.file_facts",
-        ),
+        digest=code_of("import_classifier.py"),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
     script:
@@ -149,12 +132,7 @@ rule predict:
     params:
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=plugins_of_classifier,
-        digest=digests.module_digest(
-            "classifiers.predict",
-            "classifiers.weights.own_format",
-            "classifiers.labels",
-            "datasets.prepared",
-        ),
+        digest=code_of("predict.py"),
     message:
         "Applying {wildcards.classifier} to {wildcards.dataset}"
     script:
@@ -179,7 +157,7 @@ rule name_outputs:
         mem_mb=memory(1000),
         runtime=minutes(20),
     params:
-        digest=digests.module_digest("classifiers.evaluation.class_order"),
+        digest=code_of("name_outputs.py"),
     message:
         "Reading the class names of the outputs of {wildcards.classifier} ({wildcards.dataset})"
     script:
@@ -215,11 +193,7 @@ rule evaluate:
         dataset=lambda w: w.dataset,
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "classifiers.evaluation.class_order",
-            "classifiers.evaluation.evaluate",
-            "classifiers.predictions",
-        ),
+        digest=code_of("evaluate.py"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:

@@ -14,6 +14,7 @@ from snakemake.logging import logger
 
 from fidelity import settings
 from fidelity.base import digests, files, kept_results
+from fidelity.base.digests import code_of
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.registry import GENERATORS, READERS

@@ -29,20 +29,7 @@ rule faithfulness:
         seed=cfg["seed"],
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=plugins_of_classifier,
-        digest=digests.module_digest(
-            "faithfulness.changed_images",
-            "faithfulness.case_rows",
-            "faithfulness.infidelity",
-            "faithfulness.one_map",
-            "faithfulness.requested_metrics",
-            "faithfulness.registry",
-            "classifiers.predict",
-            "classifiers.weights.own_format",
-            "maps.case_maps",
-            "datasets.prepared",
-            "explainers.runner",
-            "masks.run_lengths",
-        ),
+        digest=code_of("faithfulness.py", names=tuple(FAITHFULNESS["metrics"])),
     message:
         "Measuring the faithfulness of {wildcards.explainer} to {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -80,7 +67,7 @@ rule sensitivity:
         seed=cfg["seed"],
         compute=explain_compute,
         plugins=plugins_of_classifier,
-        digest=sensitivity_digest,
+        digest=lambda w: explainer_code("sensitivity.py", w),
     message:
         "Measuring how far changed images move the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
     script:
@@ -117,9 +104,7 @@ rule summarize_faithfulness:
         primary=cfg["statistics"]["primary"],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "faithfulness.registry", "analysis.checks.faithfulness", "tables.layout"
-        ),
+        digest=code_of("summarize_faithfulness.py", names=METRICS),
     message:
         "Joining faithfulness and localization on {wildcards.dataset}"
     script:
@@ -144,9 +129,7 @@ rule compare_faithfulness:
         metrics=FAITHFULNESS["metrics"],
         statistics=TESTS,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "analysis.checks.faithfulness_comparisons", "tables.layout"
-        ),
+        digest=code_of("compare_faithfulness.py", names=METRICS),
     message:
         "Comparing the faithfulness of the explainers on {wildcards.dataset}"
     script:

@@ -32,13 +32,7 @@ rule figure_gallery:
             "sign": cfg["postprocess"]["sign"],
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
         },
-        digest=digests.module_digest(
-            "figures.gallery",
-            "datasets.prepared",
-            "datasets.prepared_list",
-            "maps.saliency_map",
-            "masks.run_lengths",
-        ),
+        digest=code_of("figure_gallery.py"),
     message:
         "Drawing overlays of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
     script:
@@ -71,7 +65,7 @@ rule figure_curves:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings=DRAWING,
         thresholds=tuned_thresholds,
-        digest=digests.module_digest("figures.threshold_curves", "tables.layout"),
+        digest=code_of("figure_curves.py"),
     message:
         "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -103,7 +97,7 @@ rule figure_distributions:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
         settings=DRAWING,
-        digest=digests.module_digest("figures.distributions", "figures.scores"),
+        digest=code_of("figure_distributions.py", names=METRICS),
     message:
         "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
     script:
@@ -133,7 +127,7 @@ rule figure_training:
         runtime=minutes(20),
     params:
         settings={"dpi": cfg["figures"]["dpi"]},
-        digest=digests.module_digest("figures.training"),
+        digest=code_of("figure_training.py"),
     message:
         "Drawing the training curves of {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -168,7 +162,7 @@ rule figure_confusion:
     params:
         classifier=lambda w: w.classifier,
         settings={"dpi": cfg["figures"]["dpi"]},
-        digest=digests.module_digest("figures.confusion", "tables.layout"),
+        digest=code_of("figure_confusion.py"),
     message:
         "Drawing confusion matrix and calibration of {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -200,7 +194,7 @@ rule figure_ranks:
         binarization=PRIMARY_BINARIZATION,
         metric=cfg["statistics"]["primary"],
         settings=DRAWING,
-        digest=digests.module_digest("figures.critical_difference", "tables.layout"),
+        digest=code_of("figure_ranks.py"),
     message:
         "Drawing the critical differences of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -237,7 +231,7 @@ rule figure_sensitivity:
         },
         diagnostic=DIAGNOSTIC,
         settings=DRAWING,
-        digest=digests.module_digest("figures.rank_by_protocol", "tables.layout"),
+        digest=code_of("figure_sensitivity.py", names=METRICS),
     message:
         "Drawing the sensitivity of the ranking of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -274,7 +268,7 @@ rule figure_layers:
         ),
         binarization=PRIMARY_BINARIZATION,
         settings=DRAWING,
-        digest=digests.module_digest("figures.layer_depth", "tables.layout"),
+        digest=code_of("figure_layers.py", names=METRICS),
     message:
         "Drawing score against layer of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -307,7 +301,7 @@ rule figure_sanity:
         runtime=minutes(30),
     params:
         settings=DRAWING,
-        digest=digests.module_digest("figures.sanity", "tables.layout"),
+        digest=code_of("figure_sanity.py"),
     message:
         "Drawing the sanity checks of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -342,9 +336,7 @@ rule figure_faithfulness:
     params:
         binarization=PRIMARY_BINARIZATION,
         settings=DRAWING,
-        digest=digests.module_digest(
-            "figures.faithfulness", "faithfulness.registry", "tables.layout"
-        ),
+        digest=code_of("figure_faithfulness.py", names=METRICS),
     message:
         "Drawing faithfulness against localization of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -379,7 +371,7 @@ rule figure_lesion_size:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         metric=cfg["statistics"]["primary"],
         settings={**INTERVALS, **DRAWING},
-        digest=digests.module_digest("figures.lesion_size", "figures.scores"),
+        digest=code_of("figure_lesion_size.py", names=METRICS),
     message:
         "Drawing score against lesion size of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -413,7 +405,7 @@ rule figure_agreement:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         settings=DRAWING,
-        digest=digests.module_digest("figures.mask_agreement", "tables.layout"),
+        digest=code_of("figure_agreement.py"),
     message:
         "Drawing the agreement between explainers of {wildcards.dataset}, {wildcards.classifier}"
     script:

@@ -3,6 +3,14 @@
 
 # ---- cases.smk ----
 
+# Metrics that the config requests: of the others, no code counts.
+METRICS = (
+    *cfg["scores"]["metrics"],
+    *cfg["scores"]["ranking"],
+    *cfg["faithfulness"]["metrics"],
+)
+
+
 # Keys of every data set that say what the values in its files mean.
 READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
 
@@ -64,8 +72,8 @@ def lung_settings(w):
 
 
 def prepare_digest(w):
-    drawn = ["lung_model"] if w.dataset in LUNGS_FROM else []
-    return digests.module_digest("datasets.prepare", *drawn)
+    absent = () if w.dataset in LUNGS_FROM else ("lung_model",)
+    return code_of("prepare.py", absent=absent)
 
 
 LUNG_COMPUTE = {key: COMPUTE[key] for key in ("threads", "device")}
@@ -92,9 +100,10 @@ def acquisition(dataset):
     return found
 
 
-def acquiring_module(source):
-    """The module that makes or finds the files of a source, below `fidelity`."""
-    return (READERS | GENERATORS)[source].removeprefix("fidelity.")
+def modules_of_source(source):
+    """The modules that make or find the files of a source and list its cases."""
+    found = [READERS[source], *([GENERATORS[source]] if source in GENERATORS else [])]
+    return [name.removeprefix("fidelity.") for name in found]
 
 
 def index_settings(dataset):
@@ -217,6 +226,12 @@ BACKWARD = {
 }
 
 
+def train_digest(w):
+    """Code that trains; that of checkpoints only where a training starts from one."""
+    absent = () if start_weights(w) else ("weights", "foreign")
+    return code_of("train.py", absent=absent)
+
+
 def start_weights(w):
     """The checkpoint that a training starts from, if it is a file."""
     weights = CLASSIFIERS[w.classifier]["weights"]
@@ -282,16 +297,12 @@ def explain_compute(w):
     return {key: COMPUTE[key] for key in keys}
 
 
-def explain_digest(w):
-    """Code of the explainer, of the loop around it, and of the network where there is one."""
-    network = (
-        []
-        if w.classifier == "none"
-        else ["classifiers.weights.own_format", "classifiers.predict"]
-    )
-    return digests.module_digest(
-        *modules_of(EXPLAINERS[w.explainer]), "explainers.runner", *network
-    )
+def explainer_code(script, w):
+    """Code of the explainer, of what runs it, and of the network where there is one."""
+    entry = EXPLAINERS[w.explainer]
+    methods = tuple(e["method"] for e in (entry, entry.get("of")) if e)
+    absent = ("model",) if getattr(w, "classifier", "none") == "none" else ()
+    return code_of(script, *modules_of(entry), names=methods, absent=absent)
 
 
 def modules_of(entry):
@@ -416,17 +427,8 @@ def binarize_seed(w):
 
 def binarize_digest(w):
     method = rule_of(w)["binarization"]["method"]
-    return digests.module_digest(
-        RULES[method].module.removeprefix("fidelity."),
-        "binarizations.apply",
-        "binarizations.rule_inputs",
-        "binarizations.tuned",
-        "datasets.prepared_list",
-        "classifiers.predictions",
-        "binarizations.postprocess",
-        "maps.pixel_frames",
-        "maps.case_maps",
-    )
+    chosen = RULES[method].module.removeprefix("fidelity.")
+    return code_of("binarize.py", chosen, names=(method,))
 
 
 # ---- summary.smk ----
@@ -680,22 +682,6 @@ def sensitivity_files(w):
     ]
 
 
-def sensitivity_digest(w):
-    network = (
-        []
-        if w.classifier == "none"
-        else ["classifiers.weights.own_format", "classifiers.predict"]
-    )
-    return digests.module_digest(
-        *modules_of(EXPLAINERS[w.explainer]),
-        "explainers.rerun",
-        "explainers.base",
-        "explainers.runner",
-        "faithfulness.sensitivity",
-        *network,
-    )
-
-
 def faithfulness_maps(w):
     source = MADE_UNDER[w.classifier, w.explainer]
     return [
@@ -742,18 +728,6 @@ REPEATED_PAIRS = [
 ]
 
 
-def sanity_digest(w):
-    return digests.module_digest(
-        *modules_of(EXPLAINERS[w.explainer]),
-        "classifiers.predict",
-        "classifiers.weights.own_format",
-        "explainers.rerun",
-        "explainers.base",
-        "explainers.runner",
-        "sanity.run_checks",
-    )
-
-
 # Tables of the maps themselves, as far as the config asks for them; each joins tables.md.
 CHECK_TABLES = [
     "stability",
@@ -792,19 +766,6 @@ PLACES = result_origins.Places(
 )
 # {data set: the folder of its acquired files}
 RAW_FOLDERS = {name: f"results/raw/{raw_name(name)}" for name in DATASETS}
-
-
-def add_script_digests():
-    """Make the text of each script a param, as it decides results like the modules it imports.
-
-    Snakemake would compare the times of files (`rerun-triggers` leaves this out). In a new clone
-    every script is newer than results that are moved there.
-    """
-    for step in workflow.rules:
-        script = step.script or step.notebook
-        if script:
-            path = Path(workflow.basedir) / "rules" / script
-            step.set_params(script=digests.script_digest(path))
 
 
 def take_over_results():
@@ -972,5 +933,5 @@ def code_of_unit(w):
             digest = digest(SimpleNamespace(**names))
             chosen = [names[k] for k in ("explainer", "binarization") if k in names]
             key = " ".join([key, *chosen])
-        found[key] = f"{digest}/{step.params.script}"
+        found[key] = digest
     return found

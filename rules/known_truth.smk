@@ -26,13 +26,7 @@ rule known_truth_accuracy:
         mark_class=mark_class_of,
         compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
         plugins=plugins_of_classifier,
-        digest=digests.module_digest(
-            "classifiers.predict",
-            "classifiers.weights.own_format",
-            "datasets.sources.phantom.retouch",
-            "datasets.prepare",
-            "known_truth.dependence",
-        ),
+        digest=code_of("known_truth_accuracy.py"),
     message:
         "Asking {wildcards.classifier} about {wildcards.dataset} with and without its planted mark"
     script:
@@ -65,11 +59,7 @@ rule known_truth_scores:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "sign": cfg["postprocess"]["sign"],
         },
-        digest=digests.module_digest(
-            "maps.case_maps",
-            "datasets.sources.phantom.retouch",
-            "known_truth.two_truths",
-        ),
+        digest=code_of("known_truth_scores.py"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}) against the planted mark of {wildcards.dataset}"
     script:
@@ -107,7 +97,7 @@ rule known_truth:
         families=FAMILIES,
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("analysis.checks.known_truth", "tables.layout"),
+        digest=code_of("known_truth.py"),
     message:
         "Telling which explainers find the planted mark of {wildcards.dataset}"
     script:
@@ -140,12 +130,7 @@ rule figure_known_truth:
         runtime=minutes(30),
     params:
         dpi=cfg["figures"]["dpi"],
-        digest=digests.module_digest(
-            "figures.known_truth",
-            "analysis.checks.known_truth",
-            "analysis.localization",
-            "tables.layout",
-        ),
+        digest=code_of("figure_known_truth.py"),
     message:
         "Drawing who finds the planted mark of {wildcards.dataset}, {wildcards.classifier}"
     script:

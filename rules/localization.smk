@@ -24,13 +24,7 @@ rule sweep:
             "lung": cfg["postprocess"]["lung"],
             "empty": cfg["scores"]["empty"],
         },
-        digest=digests.module_digest(
-            "metrics.curves",
-            "metrics.conventions",
-            "maps.pixel_frames",
-            "maps.case_maps",
-            "datasets.prepared_list",
-        ),
+        digest=code_of("sweep.py"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) at every threshold"
     script:
@@ -61,13 +55,7 @@ rule rank:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
             "sign": cfg["postprocess"]["sign"],
         },
-        digest=digests.module_digest(
-            "scoring.map_scores",
-            "classifiers.predictions",
-            "maps.pixel_frames",
-            "maps.case_maps",
-            "datasets.prepared_list",
-        ),
+        digest=code_of("rank.py", names=tuple(cfg["scores"]["ranking"])),
     message:
         "Scoring the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) without a threshold"
     script:
@@ -99,12 +87,7 @@ rule tune:
             "empty": cfg["scores"]["empty"],
             "partial": w.explainer in PARTIAL,
         },
-        digest=digests.module_digest(
-            "binarizations.tuning",
-            "metrics.conventions",
-            "maps.pixel_frames",
-            "maps.case_maps",
-        ),
+        digest=code_of("tune.py"),
     message:
         "Tuning the threshold of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) on the validation split"
     script:
@@ -171,12 +154,7 @@ rule score:
             "scoring_size": DATASETS[w.dataset]["scoring_size"],
         },
         protocols=cfg["protocols"],
-        digest=digests.module_digest(
-            "scoring.mask_scores",
-            "metrics.registry",
-            "classifiers.predictions",
-            "datasets.prepared_list",
-        ),
+        digest=code_of("score.py", names=tuple(cfg["scores"]["metrics"])),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
     script:
@@ -199,7 +177,7 @@ rule export_masks_png:
         mem_mb=memory(1000),
         runtime=minutes(60),
     params:
-        digest=digests.module_digest("datasets.cases", "masks.run_lengths"),
+        digest=code_of("masks_png.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) as PNG"
     script:
@@ -224,7 +202,7 @@ rule export_chexlocalize:
         runtime=minutes(60),
     params:
         splits=cfg["explain"]["splits"],
-        digest=digests.module_digest("binarizations.chexlocalize_export"),
+        digest=code_of("export_chexlocalize.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) for CheXlocalize"
     script:

@@ -40,14 +40,7 @@ rule explore:
         metric=cfg["statistics"]["primary"],
         scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
         sign=cfg["postprocess"]["sign"],
-        digest=digests.module_digest(
-            "maps.case_maps",
-            "maps.pixel_frames",
-            "masks.run_lengths",
-            "figures.gallery",
-            "figures.distributions",
-            "figures.lesion_size",
-        ),
+        digest=code_of("../notebooks/explore.py.ipynb", names=METRICS),
     message:
         "Running the notebook on {wildcards.dataset}, {wildcards.classifier}"
     notebook:

@@ -44,9 +44,7 @@ rule provenance:
         plugins=lambda w: {path: digests.file_digest(path) for path in cfg["plugins"]},
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=lambda w: jobs_wanted(w.dataset),
-        digest=digests.module_digest(
-            "provenance.collect", "provenance.page", "provenance.cost"
-        ),
+        digest=code_of("provenance.py"),
     message:
         "Writing down where the results of {wildcards.dataset} come from"
     script:

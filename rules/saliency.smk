@@ -25,7 +25,7 @@ rule fit:
         settings=explainer_settings,
         seed=cfg["seed"],
         compute={key: COMPUTE[key] for key in ("threads", "device")},
-        digest=lambda w: digests.module_digest(*modules_of(EXPLAINERS[w.explainer])),
+        digest=lambda w: explainer_code("fit.py", w),
     message:
         "Fitting {wildcards.explainer} to the training masks of {wildcards.dataset}"
     script:
@@ -54,7 +54,7 @@ rule check_imported:
         settings=explainer_settings,
         annotated=lambda w: DATASETS[w.dataset]["annotated_classes"],
         splits=cfg["explain"]["splits"],
-        digest=digests.module_digest("datasets.cases", "explainers.imported"),
+        digest=code_of("check_imported.py"),
     message:
         "Checking the imported maps {wildcards.explainer} of {wildcards.dataset}"
     script:
@@ -91,7 +91,7 @@ rule explain:
         seed=cfg["seed"],
         compute=explain_compute,
         plugins=plugins_of_classifier,
-        digest=explain_digest,
+        digest=lambda w: explainer_code("explain.py", w),
     message:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"
     script:

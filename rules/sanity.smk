@@ -32,7 +32,7 @@ rule sanity:
         seed=cfg["seed"],
         compute=explain_compute,
         plugins=plugins_of_classifier,
-        digest=sanity_digest,
+        digest=lambda w: explainer_code("sanity.py", w),
     message:
         "Checking {wildcards.explainer} with random weights and other classes ({wildcards.classifier}, {wildcards.dataset})"
     script:
@@ -62,7 +62,7 @@ rule summarize_sanity:
         ],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("analysis.checks.sanity", "tables.layout"),
+        digest=code_of("summarize_sanity.py"),
     message:
         "Summarizing the sanity checks on {wildcards.dataset}"
     script:
@@ -96,7 +96,7 @@ rule repeatability:
         runtime=minutes(60),
     params:
         sign=cfg["postprocess"]["sign"],
-        digest=digests.module_digest("analysis.checks.map_repeatability"),
+        digest=code_of("repeatability.py"),
     message:
         "Comparing {wildcards.explainer} between the training seeds of {wildcards.base} on {wildcards.dataset}"
     script:
@@ -132,9 +132,7 @@ rule summarize_repeatability:
         ],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "analysis.checks.map_repeatability", "tables.layout"
-        ),
+        digest=code_of("summarize_repeatability.py"),
     message:
         "Summarizing the agreement between training seeds on {wildcards.dataset}"
     script:

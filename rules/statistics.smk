@@ -22,12 +22,7 @@ rule summarize:
         metrics=METRIC_NAMES,
         seed=cfg["seed"],
         cohort=cohort_asked_for,
-        digest=digests.module_digest(
-            "analysis.localization",
-            "analysis.coverage",
-            "datasets.cases",
-            "tables.layout",
-        ),
+        digest=code_of("summarize.py", names=METRICS),
     message:
         "Summarizing the scores of {wildcards.dataset}"
     script:
@@ -55,7 +50,7 @@ rule compare:
         seed=cfg["seed"],
         diagnostic=DIAGNOSTIC,
         partial=PARTIAL,
-        digest=digests.module_digest("analysis.comparisons", "tables.layout"),
+        digest=code_of("compare.py", names=METRICS),
     message:
         "Comparing the explainers on {wildcards.dataset}"
     script:
@@ -83,9 +78,7 @@ rule without_twins:
         statistics=cfg["statistics"],
         seed=cfg["seed"],
         partial=PARTIAL,
-        digest=digests.module_digest(
-            "analysis.without_near_duplicates", "tables.layout"
-        ),
+        digest=code_of("without_twins.py", names=METRICS),
     message:
         "Computing the primary result of {wildcards.dataset} without near-duplicates"
     script:
@@ -112,7 +105,7 @@ rule ranks:
         metrics=METRIC_NAMES,
         families=FAMILIES,
         diagnostic=DIAGNOSTIC,
-        digest=digests.module_digest("analysis.ranks", "tables.layout"),
+        digest=code_of("ranks.py", names=METRICS),
     message:
         "Ranking the explainers on {wildcards.dataset}"
     script:
@@ -135,7 +128,7 @@ rule seeds:
         runtime=minutes(20),
     params:
         bases=BASES,
-        digest=digests.module_digest("analysis.training_seeds", "tables.layout"),
+        digest=code_of("seeds.py"),
     message:
         "Measuring the spread between training seeds on {wildcards.dataset}"
     script:
@@ -163,7 +156,7 @@ rule layers:
     params:
         classifiers=list(CLASSIFIERS),
         sweeps=SWEEPS,
-        digest=digests.module_digest("analysis.layer_depth", "tables.layout"),
+        digest=code_of("layers.py"),
     message:
         "Joining scores and layers on {wildcards.dataset}"
     script:
@@ -186,9 +179,7 @@ rule stability_cases:
         runtime=minutes(30),
     params:
         blocks=lambda w: [f[:2] for f in stability_files(w.dataset, w.classifier)],
-        digest=digests.module_digest(
-            "analysis.checks.map_stability", "maps.saliency_map"
-        ),
+        digest=code_of("stability_cases.py"),
     message:
         "Reading how stable the maps are ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -215,7 +206,7 @@ rule stability:
     params:
         classifiers=REPORTING_CLASSIFIERS,
         combos=REPORTING,
-        digest=digests.module_digest("analysis.checks.map_stability", "tables.layout"),
+        digest=code_of("stability.py"),
     message:
         "Summarizing the stability of the maps of {wildcards.dataset}"
     script:
@@ -243,7 +234,7 @@ rule threshold_curves:
         explainers=lambda w: [e for _, e in own_explainers(w.classifier)],
         statistics=INTERVALS,
         seed=cfg["seed"],
-        digest=digests.module_digest("analysis.threshold_curves"),
+        digest=code_of("threshold_curves.py"),
     message:
         "Averaging the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
     script:
@@ -274,9 +265,7 @@ rule mixed_model:
         statistics=cfg["statistics"],
         families=FAMILIES,
         bases=BASES,
-        digest=digests.module_digest(
-            "analysis.chance", "analysis.mixed_model", "tables.layout"
-        ),
+        digest=code_of("mixed_model.py"),
     message:
         "Fitting the mixed model of {wildcards.dataset}"
     script:
@@ -301,7 +290,7 @@ rule strata:
         combos=lambda w: primary_combinations(w.dataset),
         statistics=cfg["statistics"],
         seed=cfg["seed"],
-        digest=digests.module_digest("analysis.strata", "tables.layout"),
+        digest=code_of("strata.py", names=METRICS),
     message:
         "Summarizing the scores of {wildcards.dataset} by lesion size, prediction and confidence"
     script:
@@ -330,7 +319,7 @@ rule agreement_cases:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         own=lambda w: [e for _, e in own_explainers(w.classifier)],
-        digest=digests.module_digest("analysis.checks.mask_agreement", "datasets.cases"),
+        digest=code_of("agreement_cases.py"),
     message:
         "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -355,9 +344,7 @@ rule agreement:
     params:
         explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
         binarization=PRIMARY_BINARIZATION,
-        digest=digests.module_digest(
-            "analysis.checks.mask_agreement", "datasets.cases", "tables.layout"
-        ),
+        digest=code_of("agreement.py"),
     message:
         "Summarizing the agreement of the explainers ({wildcards.dataset}, {wildcards.classifier})"
     script:
@@ -417,9 +404,7 @@ rule verdict:
         statistics=cfg["statistics"],
         lung_from=lambda w: LUNGS_FROM.get(w.dataset, ""),
         searched=lambda w: DATASETS[w.dataset]["near_duplicates"] not in ("off", False),
-        digest=digests.module_digest(
-            "verdict.chapters", "verdict.pages", "tables.layout"
-        ),
+        digest=code_of("verdict.py", names=METRICS),
     message:
         "Writing the verdict on {wildcards.dataset}"
     script:
@@ -449,7 +434,7 @@ rule human_benchmark:
         statistics=INTERVALS,
         seed=cfg["seed"],
         reading=lambda w: subset(w.dataset, READING_KEYS),
-        digest=digests.module_digest("analysis.checks.human_benchmark"),
+        digest=code_of("human_benchmark.py"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"
     script:

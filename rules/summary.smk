@@ -50,7 +50,7 @@ rule format_tables:
             "bases": BASES,
             "confounded": settings.confounded(cfg),
         },
-        digest=digests.module_digest("analysis.chance", "tables"),
+        digest=code_of("format_tables.py", names=METRICS),
     message:
         "Formatting the tables of {wildcards.dataset}"
     script:
@@ -97,14 +97,7 @@ rule summary_over_datasets:
         binarization=PRIMARY_BINARIZATION,
         least_accuracy=cfg["statistics"]["least_accuracy"],
         dpi=cfg["figures"]["dpi"],
-        digest=digests.module_digest(
-            "analysis.chance",
-            "figures.overview",
-            "analysis.input_ablation",
-            "analysis.localization",
-            "tables",
-            "tables.input_ablation",
-        ),
+        digest=code_of("summary_over_datasets.py", names=METRICS),
     message:
         "Joining the tables of all data sets"
     script:

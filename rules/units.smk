@@ -29,12 +29,7 @@ rule unit:
             lambda rule: rule not in (*workflow_rules.RULES, *workflow_rules.BESIDE),
         ),
         wanted=lambda w, input: jobs_wanted(w.dataset),
-        digest=digests.module_digest(
-            "provenance.collect",
-            "units.unit_provenance",
-            "units.unit",
-            "units.packing",
-        ),
+        digest=code_of("unit.py"),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:
