@@ -175,7 +175,7 @@ def file_digest(path: str | Path) -> str:
 
 def forget() -> None:
     """Read all files again: for tests that edit them."""
-    for cached in (code_of, _version, _module, _piece, _resolve, is_module):
+    for cached in (code_of, _version, _module, _piece, _resolve, _is_pure, is_module):
         cached.cache_clear()
 
 
@@ -423,7 +423,7 @@ def _counted(node: ast.AST) -> Iterator[ast.AST]:
         yield node.test
     elif _is_error(node):
         yield node.func
-    elif not _is_message(node):
+    elif not (_is_message(node) or (isinstance(node, ast.keyword) and node.arg == "remedy")):
         for name in node._fields:  # as ast.iter_child_nodes, in half the time
             value = getattr(node, name, None)
             if isinstance(value, ast.AST):
@@ -432,7 +432,58 @@ def _counted(node: ast.AST) -> Iterator[ast.AST]:
                 yield from (part for part in value if isinstance(part, ast.AST))
 
 
-def _names(node: ast.AST, quiet: set[str]) -> tuple[set[str], set[str]]:
+def _is_note(node: ast.AST) -> bool:
+    """Whether a call adds to a list of what is told: its strings do not count."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"append", "extend"}
+        and _name_of(node.func.value) in {"notes", "problems"}
+    )
+
+
+@cache
+def _is_pure(module: str, name: str) -> bool:
+    """Whether a function of the package only computes: then it matters through its value alone."""
+    found = _module(module)
+    statements = found.named.get(name, [])
+    changes = (ast.Global, ast.Nonlocal, ast.Attribute | ast.Subscript)
+    return bool(statements) and all(
+        isinstance(node, ast.FunctionDef)
+        and not any(
+            isinstance(part, changes[:2])
+            or (isinstance(part, changes[2]) and not isinstance(part.ctx, ast.Load))
+            or (isinstance(part, ast.Call) and not _is_pure_call(part, found))
+            for part in ast.walk(node)
+        )
+        for node in statements
+    )
+
+
+def _is_pure_call(call: ast.Call, module: _Module) -> bool:
+    name = _name_of(call.func)
+    if name in _PURE or _is_error(call):
+        return True
+    if not isinstance(call.func, ast.Name):
+        return False
+    target = module.imports.get(name, (module.name, name))
+    return isinstance(target, tuple) and bool(target[1]) and _is_pure(*_resolve(*target))
+
+
+def _prepares(node: ast.AST, quiet: Collection[str], module: _Module) -> bool:
+    """Whether a statement only gives a value to a name that messages alone read."""
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    else:
+        return False
+    return all(isinstance(target, ast.Name) and target.id in quiet for target in targets) and all(
+        _is_pure_call(part, module) for part in ast.walk(node.value) if isinstance(part, ast.Call)
+    )
+
+
+def _names(node: ast.AST, quiet: set[str] | None, module: _Module) -> tuple[set[str], set[str]]:
     """Name what a function reads, and sets, outside messages and what prepares them."""
     read: set[str] = set()
     stored: set[str] = set()
@@ -443,33 +494,25 @@ def _names(node: ast.AST, quiet: set[str]) -> tuple[set[str], set[str]]:
             (read if isinstance(part.ctx, ast.Load) else stored).add(part.id)
         elif isinstance(part, ast.Global | ast.Nonlocal):
             read.update(part.names)
-        elif not (quiet and _prepares(part, quiet)):
+        elif quiet and _prepares(part, quiet, module):
+            continue
+        else:
             pending.extend(_counted(part))
     return read, stored
 
 
-def _prepares(node: ast.AST, quiet: Collection[str]) -> bool:
-    """Whether a statement only gives a value to a name that messages alone read."""
-    return (
-        isinstance(node, ast.Assign)
-        and all(isinstance(target, ast.Name) and target.id in quiet for target in node.targets)
-        and all(
-            _name_of(part.func) in _PURE
-            for part in ast.walk(node.value)
-            if isinstance(part, ast.Call)
-        )
-    )
-
-
-def _quiet(function: ast.AST) -> frozenset[str]:
+def _quiet(function: ast.AST, module: _Module) -> frozenset[str]:
     """Name the variables of a function that only messages read."""
-    quiet: set[str] = set()
-    while True:
-        read, stored = _names(function, quiet)
-        more = stored - read - quiet
-        if not more:
-            return frozenset(quiet)
-        quiet |= more
+    read, stored = _names(function, None, module)
+    if not stored - read and not any(map(_is_error, ast.walk(function))):
+        return frozenset()
+    quiet = stored  # all, until something that counts reads it
+    while quiet:
+        read, _ = _names(function, quiet, module)
+        if not quiet & read:
+            break
+        quiet = quiet - read
+    return frozenset(quiet)
 
 
 class _Reader:
@@ -488,7 +531,7 @@ class _Reader:
         self.strings: set[str] = set()
         self.attributes: set[str] = set()
         self.rows: list[tuple[str, dict[str, _Piece]]] = []
-        self.in_function = False
+        self.in_function = self.is_note = False
         self.quiet: frozenset[str] = frozenset()
 
     def read(self, nodes: Iterable[ast.AST], *, effects: bool = False) -> _Piece:
@@ -513,13 +556,18 @@ class _Reader:
         if isinstance(node, ast.Import | ast.ImportFrom):
             self.imports |= _imports(node)
             return
-        if self.quiet and _prepares(node, self.quiet):
+        if self.quiet and _prepares(node, self.quiet, self.module):
             return
         special = getattr(self, f"_{type(node).__name__}", None)
         if special is not None:
             special(node)
             return
         self.words.append(type(node).__name__)
+        if _is_note(node) and not self.is_note:
+            self.is_note = True
+            self._fields(node)
+            self.is_note = False
+            return
         if isinstance(node, ast.Raise | ast.Assert) or _is_error(node):
             for child in _counted(node):
                 self._node(child)
@@ -547,13 +595,18 @@ class _Reader:
     def _FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
         outermost = not self.in_function
         if outermost:
-            self.in_function, self.quiet = True, _quiet(node)
+            self.in_function, self.quiet = True, _quiet(node, self.module)
         self.words.append("def")
         self._fields(node, ("returns",))
         if outermost:
             self.in_function, self.quiet = False, frozenset()
 
     _AsyncFunctionDef = _FunctionDef
+
+    def _keyword(self, node: ast.keyword) -> None:
+        if node.arg != "remedy":
+            self.words.append(repr(node.arg))
+            self._node(node.value)
 
     def _arg(self, node: ast.arg) -> None:
         self.words.append(node.arg)
@@ -572,6 +625,8 @@ class _Reader:
         self._table(node.value)
 
     def _Name(self, node: ast.Name) -> None:  # noqa: N802
+        if self.is_note and node.id.isupper():
+            return
         self.words.append(node.id)
         self._refer(self._meaning(node.id))
 
@@ -590,6 +645,8 @@ class _Reader:
 
     def _Constant(self, node: ast.Constant) -> None:  # noqa: N802
         if isinstance(node.value, str):
+            if self.is_note:
+                return
             if "." in node.value and self._is_module_name(node.value):
                 return
             self.strings.add(node.value)
