@@ -4,7 +4,7 @@
 something that counts uses it. So a module's unused half changes nothing. Left out are
 
 - comments, docstrings, annotations and the places of modules,
-- messages: what an exception, a log line or a warning is given, and what is prepared for that alone,
+- messages: what an exception, a log line or a warning is given, what is prepared for that alone,
 - modules about running (`IGNORED`), and whatever is imported under `if TYPE_CHECKING`,
 - registries (modules named so): of their tables, only the entries that a rule names, or that are
   named by a string in the code, count; and of an entry only the facts that the code reads.
@@ -77,10 +77,10 @@ _LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", 
 _LOGS = {"log", "logger", "logging", "warnings"}
 # Calls that change nothing: where their result goes into messages alone, they count as little.
 _PURE = set(
-    "abs all any bool dict dir enumerate filter float format get get_close_matches int isinstance items"
-    " join keys len list lower map max min range removeprefix removesuffix repr replace reversed round"
-    " rsplit set sorted split splitlines str strip suggestion sum title tuple type upper values zip"
-    .split()
+    """abs all any bool dict dir enumerate filter float format get get_close_matches int isinstance
+    items join keys len list lower map max mean min range removeprefix removesuffix repr replace
+    reversed round rsplit set sorted split splitlines str strip suggestion sum title tuple type
+    upper values zip""".split()  # noqa: SIM905 - 40 lines
 )
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -150,9 +150,11 @@ def code_of(
     return digest.hexdigest()
 
 
-def reached(script: str, *modules: str, names: tuple[str, ...] = ()) -> set[Target]:
+def reached(
+    script: str, *modules: str, names: tuple[str, ...] = (), absent: tuple[str, ...] = ()
+) -> set[Target]:
     """Name what `code_of` covers: (module, name of a function, class or constant)."""
-    roots = [(_script_name(script, ()), ""), *((f"fidelity.{name}", "") for name in modules)]
+    roots = [(_script_name(script, absent), ""), *((f"fidelity.{name}", "") for name in modules)]
     seen: dict[Target, int] = {}
     list(_walk(roots, frozenset(names), seen))
     return {target for target in seen if target[1]}
@@ -190,14 +192,15 @@ def _walk(
     Where a function stands does not enter, which one a name means does.
     """
     roots = list(roots)
-    strings: frozenset[str] = frozenset()
-    attributes = frozenset([""])  # what no class names
+    # What the code read in the last round: strings, attributes ("" has no name), entries of tables.
+    strings: set[str] = set()
+    attributes, keys = {""}, set[str]()
     while True:
         order: dict[Target, int] = {}
         found: list[_Piece | int] = []
         now, read = set(strings), set(attributes)
         pending: list[Target | _Piece] = roots[::-1]
-        tables = False
+        met: set[str] = set()
         while pending:
             item = pending.pop()
             if isinstance(item, tuple):
@@ -215,18 +218,28 @@ def _walk(
             rows = [
                 part
                 for key, facts in piece.rows
-                if key in strings or any(key in name for name in names)
+                if key in strings or _is_named(key, names, keys)
                 for fact, part in facts.items()
                 if fact in attributes
             ]
-            tables = tables or bool(piece.rows)
+            met.update(key for key, _ in piece.rows)
             pending += [*rows[::-1], *piece.targets[::-1]]
-        if not tables or (now == strings and read == attributes):
+        if not met or (now == strings and read == attributes and met == keys):
             break
-        strings, attributes = frozenset(now), frozenset(read)
+        strings, attributes, keys = now, read, met
     if seen is not None:
         seen.update(order)
     yield from found
+
+
+def _is_named(key: str, names: Collection[str], keys: Collection[str]) -> bool:
+    """Whether an entry is requested, by its name or as a part of it (assd, _mm: assd_mm)."""
+    return any(
+        name == key
+        or (name.startswith(key) and name.removeprefix(key) in keys)
+        or (name.endswith(key) and name.removesuffix(key) in keys)
+        for name in names
+    )
 
 
 @cache
@@ -401,8 +414,17 @@ def _is_error(node: ast.AST) -> bool:
     )
 
 
-def _is_message(node: ast.AST) -> bool:
-    """Whether a statement only says something: a log line, a warning, a text, an error worded."""
+def _is_message(node: ast.AST, module: _Module) -> bool:
+    """Whether a statement only says something: a log line, a warning, an error that is worded."""
+    return _says(node) and all(
+        _is_pure_call(part, module)
+        for argument in [*node.value.args, *node.value.keywords]
+        for part in ast.walk(argument)
+        if isinstance(part, ast.Call)
+    )
+
+
+def _says(node: ast.AST) -> bool:
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
         return False
     function = node.value.func
@@ -413,7 +435,7 @@ def _is_message(node: ast.AST) -> bool:
     return name in {"print", "warn"} or name.startswith("raise_")
 
 
-def _counted(node: ast.AST) -> Iterator[ast.AST]:
+def _counted(node: ast.AST, module: _Module) -> Iterator[ast.AST]:
     """Give the children of a node that count."""
     if isinstance(node, ast.Raise):
         # A function that makes the error words it.
@@ -423,7 +445,9 @@ def _counted(node: ast.AST) -> Iterator[ast.AST]:
         yield node.test
     elif _is_error(node):
         yield node.func
-    elif not (_is_message(node) or (isinstance(node, ast.keyword) and node.arg == "remedy")):
+    elif not (
+        _is_message(node, module) or (isinstance(node, ast.keyword) and node.arg == "remedy")
+    ):
         for name in node._fields:  # as ast.iter_child_nodes, in half the time
             value = getattr(node, name, None)
             if isinstance(value, ast.AST):
@@ -497,7 +521,7 @@ def _names(node: ast.AST, quiet: set[str] | None, module: _Module) -> tuple[set[
         elif quiet and _prepares(part, quiet, module):
             continue
         else:
-            pending.extend(_counted(part))
+            pending.extend(_counted(part, module))
     return read, stored
 
 
@@ -551,7 +575,7 @@ class _Reader:
         )
 
     def _node(self, node: ast.AST) -> None:
-        if _is_text(node) or _is_for_types(node) or _is_message(node):
+        if _is_text(node) or _is_for_types(node) or _is_message(node, self.module):
             return
         if isinstance(node, ast.Import | ast.ImportFrom):
             self.imports |= _imports(node)
@@ -563,13 +587,13 @@ class _Reader:
             special(node)
             return
         self.words.append(type(node).__name__)
-        if _is_note(node) and not self.is_note:
+        if (_is_note(node) or _says(node)) and not self.is_note:
             self.is_note = True
             self._fields(node)
             self.is_note = False
             return
         if isinstance(node, ast.Raise | ast.Assert) or _is_error(node):
-            for child in _counted(node):
+            for child in _counted(node, self.module):
                 self._node(child)
             return
         self._fields(node)
@@ -720,7 +744,9 @@ class _Rows(ast.NodeTransformer):
         kept = []
         for part in node.elts:
             first: list[ast.expr] = getattr(part, "args", None) or getattr(part, "elts", [])
-            if not (isinstance(part, ast.Call | ast.Tuple) and first and self._take(first[0], part)):
+            if not (
+                isinstance(part, ast.Call | ast.Tuple) and first and self._take(first[0], part)
+            ):
                 kept.append(self.visit(part))
         return type(node)(kept, ast.Load())
 
