@@ -96,7 +96,7 @@ class _Piece:
         digest: of the statements, without what does not count.
         targets: what they refer to, in their order.
         libraries: top-level packages that they use.
-        strings: string constants, which may name an entry of a registry.
+        strings: string constants that may name an entry of a registry.
         attributes: attributes that they read, which may be facts of an entry.
         rows: of a registry's table: entry → fact → piece. "" holds what no class names.
     """
@@ -545,6 +545,15 @@ class _Reader:
     def __init__(self, module: _Module) -> None:
         self.module = module
         self.is_registry = module.name.endswith("registry")
+        # Elsewhere a string that equals an entry's name means something else ("f2", a dtype).
+        self.may_name_entries = (
+            self.is_registry
+            or module.name.startswith("<")
+            or any(
+                isinstance(target, tuple) and target[0].endswith("registry")
+                for target in module.imports.values()
+            )
+        )
         self._start(dict(module.imports))
 
     def _start(self, imports: dict[str, Target | str]) -> None:
@@ -673,7 +682,8 @@ class _Reader:
                 return
             if "." in node.value and self._is_module_name(node.value):
                 return
-            self.strings.add(node.value)
+            if self.may_name_entries:
+                self.strings.add(node.value)
         self.words.append(repr(node.value))
 
     def _is_module_name(self, text: str) -> bool:
