@@ -65,6 +65,10 @@ def dice(counts: Confusion) -> Share:
     return _share(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
 
 
+# By the names that settings have for them.
+IOU_AND_DICE = {"iou": iou, "dice": dice}
+
+
 def precision(counts: Confusion) -> Share:
     """Share of the predicted pixels that are in the reference, in [0, 1]: tp / (tp + fp)."""
     return _share(counts.tp, counts.tp + counts.fp)
