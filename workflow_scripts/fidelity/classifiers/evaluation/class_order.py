@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
+import sklearn
 from safetensors import safe_open
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import roc_auc_score
 
 CLASS_ORDER_COLUMNS = [
     "dataset",
@@ -45,12 +45,14 @@ def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.
         known = ~np.isnan(column)
         if len(np.unique(column[known])) == 2:
             for output in range(k):
-                aucs[output, cls] = roc_auc_score(column[known], scores[known, output])
+                aucs[output, cls] = sklearn.metrics.roc_auc_score(
+                    column[known], scores[known, output]
+                )
             agreement[:, cls] = aucs[:, cls]
         elif (column == 1).any():
             agreement[:, cls] = scores[known].mean(axis=0)
     agreement += TIE * np.eye(k)
-    return linear_sum_assignment(agreement, maximize=True)[1].tolist(), aucs
+    return scipy.optimize.linear_sum_assignment(agreement, maximize=True)[1].tolist(), aucs
 
 
 def class_order(
