@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy
-import sklearn
 from safetensors import safe_open
 
 CLASS_ORDER_COLUMNS = [
@@ -38,6 +37,8 @@ def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.
         sum of AUCs. Where all cases have a class, the mean probability takes the place of the AUC;
         a class without a case decides nothing.
     """
+    from sklearn.metrics import roc_auc_score  # a second that tables of the results do without
+
     k = truth.shape[1]
     aucs = np.full((k, k), np.nan)
     agreement = np.full((k, k), 0.5)
@@ -45,9 +46,7 @@ def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.
         known = ~np.isnan(column)
         if len(np.unique(column[known])) == 2:
             for output in range(k):
-                aucs[output, cls] = sklearn.metrics.roc_auc_score(
-                    column[known], scores[known, output]
-                )
+                aucs[output, cls] = roc_auc_score(column[known], scores[known, output])
             agreement[:, cls] = aucs[:, cls]
         elif (column == 1).any():
             agreement[:, cls] = scores[known].mean(axis=0)
