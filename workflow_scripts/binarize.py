@@ -110,11 +110,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                listed(snakemake.input.prepared),
-                snakemake.params.rule,
-                snakemake.params.postprocess,
-                snakemake.params.scoring_size,
+                maps=list(snakemake.input.maps),
+                prepared=listed(snakemake.input.prepared),
+                rule=snakemake.params.rule,
+                postprocess=snakemake.params.postprocess,
+                scoring_size=snakemake.params.scoring_size,
                 masks=snakemake.output.masks,
                 status=snakemake.output.status,
                 thresholds=snakemake.input.get("thresholds") or None,

@@ -55,11 +55,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                list(snakemake.input.prepared),
-                snakemake.input.raw,
-                snakemake.input.classes,
-                snakemake.params.mark_class,
-                snakemake.params.settings,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=list(snakemake.input.prepared),
+                raw_dir=snakemake.input.raw,
+                classes_json=snakemake.input.classes,
+                mark_class=snakemake.params.mark_class,
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
             )

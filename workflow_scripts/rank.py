@@ -57,10 +57,10 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                listed(snakemake.input.prepared),
-                snakemake.input.get("predictions") or None,
-                snakemake.input.classes,
-                snakemake.params.settings,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=listed(snakemake.input.prepared),
+                predictions=snakemake.input.get("predictions") or None,
+                classes_json=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
             )

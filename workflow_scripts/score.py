@@ -83,11 +83,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.masks,
-                snakemake.input.status,
-                listed(snakemake.input.prepared),
-                snakemake.input.get("predictions") or None,
-                snakemake.input.classes,
-                snakemake.params.settings,
-                dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
+                masks=snakemake.input.masks,
+                status=snakemake.input.status,
+                prepared=listed(snakemake.input.prepared),
+                predictions=snakemake.input.get("predictions") or None,
+                classes_json=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                outputs=dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
             )

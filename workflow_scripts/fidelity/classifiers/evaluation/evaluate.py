@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
+import sklearn
 
 from fidelity.base.errors import InputError
 from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_COLUMNS, class_order
@@ -304,11 +304,11 @@ def _binary(
     positives = float(truth.sum())
     if len(truth) == 0:
         return (*[float("nan")] * 3, 0.0, float("nan"))
-    rates = metrics.precision_recall_fscore_support(
+    rates = sklearn.metrics.precision_recall_fscore_support(
         truth, predicted, average=None, labels=[1], zero_division=np.nan
     )[:3]
     both = 0 < positives < len(truth)
-    auc = metrics.roc_auc_score(truth, scores) if both else float("nan")
+    auc = sklearn.metrics.roc_auc_score(truth, scores) if both else float("nan")
     return (*(float(rate[0]) for rate in rates), positives, float(auc))
 
 
@@ -332,7 +332,7 @@ def _confusion(
     """Count true against predicted; for multi-label each class against "not <class>"."""
     if not multilabel:
         labels = list(range(len(classes)))
-        matrix = metrics.confusion_matrix(
+        matrix = sklearn.metrics.confusion_matrix(
             truth.argmax(axis=1), scores.argmax(axis=1), labels=labels
         )
         return [(classes[i], classes[j], matrix[i, j]) for i in labels for j in labels]

@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fidelity.metrics.overlap import agreement
 
@@ -41,7 +41,7 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
     pairs = list(combinations(range(len(weights)), 2))
     ious = [agreement(masks[a], masks[b]) for a, b in pairs]
     ranks = [
-        stats.spearmanr(weights[a], weights[b]).statistic
+        scipy.stats.spearmanr(weights[a], weights[b]).statistic
         for a, b in pairs
         if np.ptp(weights[a]) > 0 and np.ptp(weights[b]) > 0
     ]
@@ -72,4 +72,4 @@ def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
 
 def z_of(level: float) -> float:
     """Give the factor that makes standard errors half widths of intervals of a level."""
-    return float(stats.norm.ppf((1 + level) / 2))
+    return float(scipy.stats.norm.ppf((1 + level) / 2))
