@@ -24,7 +24,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "rules/captions/*.rst")
-CODE = ("Snakefile", "rules/*.smk", "workflow_scripts/**/*.py")
+CODE = ("workflow_scripts/**/*.py",)
 TEMPLATES = ("workflow_scripts/**/*.html*", "workflow_scripts/**/*.md*")
 # Parts of a page that are checked, as regular expressions: the others are all checked.
 PARTS = {
@@ -38,7 +38,9 @@ WORD = "CODE"
 BLOCKS = ("paragraph", "heading", "block_text", "table_cell")
 LOGGED = {"debug", "info", "warning", "error", "exception", "critical", "warn", "print"}
 ABBREVIATIONS = r"(?<!\bal\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\b[A-Z]\.)"
-END = re.compile(rf"""(?<=[.!?]){ABBREVIATIONS}\s+(?=["'(\d]*[A-ZÀ-Ý0-9])|(?<=[.!?]["')])\s+""")
+# A capital letter, a number or the name of a file begins the next sentence.
+BEGIN = r"""(?=["'(]*(?:[A-ZÀ-Ý0-9]|[\w/]+\.(?:md|yaml|py|csv)\b))"""
+END = re.compile(rf"""(?<=[.!?]){ABBREVIATIONS}\s+{BEGIN}|(?<=[.!?]["')])\s+{BEGIN}""")
 
 
 @dataclass(frozen=True)
@@ -247,8 +249,7 @@ def check_page(path: Path, rules: Language) -> list[Finding]:
 
 def files(patterns: Iterable[str]) -> list[Path]:
     """List the files that match, in order, without repetition."""
-    found = dict.fromkeys(path for p in patterns for path in sorted(ROOT.glob(p)))
-    return [path for path in found if path.suffix not in (".smk", "")]
+    return list(dict.fromkeys(path for p in patterns for path in sorted(ROOT.glob(p))))
 
 
 def main(arguments: list[str] | None = None) -> int:

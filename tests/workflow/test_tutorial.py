@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from small_study import ROOT, Study, copy_project
+
+from tests.helpers.small_study import ROOT, Study, copy_project
 
 pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
