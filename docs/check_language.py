@@ -2,6 +2,7 @@
 
     python docs/check_language.py           README, pages, captions (`make lint`)
     python docs/check_language.py --code    messages and templates in the code, for later
+    python docs/check_language.py --strings the code's other strings: verdicts, notes, labels
     python docs/check_language.py --count   only the number of findings per file
 
 docs/language.yaml lists the phrases, what to write instead, and what may stay, with a reason.
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +192,35 @@ def template(path: Path) -> Iterator[Text]:
     yield from _placed(text, ((words, False) for words in page.found if words.strip()))
 
 
-def messages(source: str) -> Iterator[Text]:
-    """Give the messages of Python code: what is raised, logged or printed."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and _speaks(node.func):
-            for value in [*node.args, *(keyword.value for keyword in node.keywords)]:
-                words = _literal(value)
-                if len(words.split()) > 1:
-                    yield Text(value.lineno, " ".join(words.split()))
+def messages(source: str, others: bool = False) -> Iterator[Text]:
+    """Give the messages of Python code: what is raised, logged or printed.
+
+    Args:
+        source: the code.
+        others: give all other strings of five words or more instead, but docstrings: verdicts,
+            notes, labels, remedies.
+    """
+    tree = ast.parse(source)
+    said = [
+        value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _speaks(node.func)
+        for value in [*node.args, *(keyword.value for keyword in node.keywords)]
+    ]
+    least = 2
+    if others:
+        # Docstrings, and parts of strings that are listed whole.
+        bodies = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+        wholes = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.BinOp)]
+        parts = [part for whole in wholes for part in islice(ast.walk(whole), 1, None)]
+        left_out = {id(part) for node in [*said, *bodies] for part in ast.walk(node)}
+        left_out |= set(map(id, parts))
+        said = [node for node in ast.walk(tree) if id(node) not in left_out]
+        least = 5
+    for node in said:
+        words = " ".join(_literal(node).split()) if isinstance(node, ast.expr) else ""
+        if len(words.split()) >= least:
+            yield Text(node.lineno, words)
 
 
 def _speaks(function: ast.expr) -> bool:
@@ -228,8 +251,8 @@ def _placed(text: str, blocks: Iterable[tuple[str, bool]]) -> Iterator[Text]:
         yield Text(text.count("\n", 0, position) + 1, words, fragment)
 
 
-def check_page(path: Path, rules: Language) -> list[Finding]:
-    """Check a page, a caption, a template or a file of code."""
+def check_page(path: Path, rules: Language, others: bool = False) -> list[Finding]:
+    """Check a page, a caption, a template, or the messages (or other strings) of a file of code."""
     name, text = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
     before = 0
     if part := re.search(PARTS[name], text, re.M | re.S) if name in PARTS else None:
@@ -237,7 +260,7 @@ def check_page(path: Path, rules: Language) -> list[Finding]:
     if path.suffix == ".rst":
         blocks = restructured(text)
     elif path.suffix == ".py":
-        blocks = messages(text)
+        blocks = messages(text, others)
     elif path.is_relative_to(ROOT / "workflow_scripts"):
         blocks = template(path)
     else:
@@ -259,18 +282,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the findings; return 1 if there are any, or if an exception is not needed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--code", action="store_true", help="check messages and templates instead")
+    parser.add_argument("--strings", action="store_true", help="check the code's other strings")
     parser.add_argument("--count", action="store_true", help="print only the number per file")
     given = parser.parse_args(arguments)
     rules = language()
-    paths = files((*CODE, *TEMPLATES) if given.code else PAGES)
-    found = {path: check_page(path, rules) for path in paths}
+    in_code = given.code or given.strings
+    paths = files((*CODE, *(() if given.strings else TEMPLATES)) if in_code else PAGES)
+    found = {path: check_page(path, rules, given.strings) for path in paths}
     for path, findings in found.items():
         if given.count and findings:
             long = sum("words (at most" in finding.why for finding in findings)
             print(f"{path.relative_to(ROOT)}: {long} long, {len(findings) - long} phrases")
         elif not given.count:
             print(*findings, sep="\n", end="\n" * bool(findings))
-    unused = set() if given.code else set(rules.exceptions) - rules.used
+    unused = set() if in_code else set(rules.exceptions) - rules.used
     for pattern in unused:
         print(f"docs/language.yaml: the exception {pattern!r} is not needed; remove it")
     if len(rules.exceptions) > ALLOWED:

@@ -60,6 +60,8 @@ names = ["mended twice"]
 '''
     lines = [(block.line, len(found([block]))) for block in check_language.messages(code)]
     assert lines == [(3, 1), (3, 1), (4, 1)]
+    (other,) = check_language.messages(code + 'NOTE = f"{a} mends a map " + "of it"\n', others=True)
+    assert (other.line, other.words) == (6, "CODE mends a map of it")
 
 
 @pytest.mark.parametrize("name", ["page.html.j2", "page.md.j2"])
