@@ -25,7 +25,7 @@ import mistune
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "rules/captions/*.rst")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md", "rules/captions/*.rst")
 CODE = ("workflow_scripts/**/*.py",)
 # Not yet rewritten.
 LATER = ("docs/extend.md",)
