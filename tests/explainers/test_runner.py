@@ -21,6 +21,7 @@ from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import read_status, score_cohort
 from fidelity.scoring.score_rows import Targets
+from fidelity.study.names import one_layer
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
@@ -245,7 +246,7 @@ def entries():
             "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
         }
     )
-    return {name: config.explainer_for(loaded["explainers"][name], "net") for name in EXPLAINERS}
+    return {name: one_layer(loaded["explainers"][name], "net") for name in EXPLAINERS}
 
 
 def _stored(path):

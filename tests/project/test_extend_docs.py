@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fidelity.provenance.result_origins import RESTORED
+from fidelity.study.paths import RESTORED
 from tests.helpers import ROOT
 
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")

@@ -12,14 +12,6 @@ def checkable(config: dict[str, Any]) -> list[str]:
     return [name for name, entry in config["explainers"].items() if depends_on_training(entry)]
 
 
-def checked_explainers(config: dict[str, Any]) -> list[str]:
-    """Name the explainers that the sanity checks are made of; none where they are off."""
-    if not config["sanity"]["cases"]:
-        return []
-    chosen = config["sanity"]["explainers"]
-    return [name for name in checkable(config) if chosen is None or name in chosen]
-
-
 def check_sanity(config: dict[str, Any], source: str) -> None:
     """Check that what is asked can be answered.
 

@@ -3,8 +3,6 @@
 Imports nothing: Snakemake reads it each time it parses.
 """
 
-NONE = "none"  # the unit of what no classifier changes
-
 # All others are left out of the workflow then, so that what they would write comes from the units.
 RULES = (
     "reanalysis",
