@@ -25,6 +25,7 @@ from fidelity.explainers.registry import (
     method_of,
     without_family,
 )
+from fidelity.figures.registry import FIGURES
 from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.provenance import records, result_origins

@@ -570,10 +570,6 @@ def scores_per_explainer(w):
     ]
 
 
-# What every figure of several explainers wants to know.
-DRAWING = {"dpi": cfg["figures"]["dpi"], "seed": cfg["seed"], "families": FAMILIES}
-
-
 def tuned_thresholds(w):
     """Where the primary binarization is tuned: each explainer's thresholds."""
     return {
@@ -608,22 +604,6 @@ def gallery_explainers(classifier):
 
 
 GALLERY_COLUMNS = 7
-
-
-def gallery_files(w):
-    """Each explainer's files, as the gallery's script wants them."""
-    return [
-        {
-            "explainer": e,
-            "maps": [
-                f"results/{w.dataset}/{c}/{e}/maps/{shard}.h5"
-                for shard in explained_shards(w.dataset)
-            ],
-            "masks": f"results/{w.dataset}/{c}/{e}/{w.binarization}/masks.json",
-            "scores": f"results/{w.dataset}/{c}/{e}/{w.binarization}/{PRIMARY_PROTOCOL}/scores.parquet",
-        }
-        for c, e in gallery_explainers(w.classifier)
-    ]
 
 
 def summary_files():

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import synthetic_results as made_up
-from fidelity.analysis.comparisons import COMPARISONS
-from fidelity.analysis.localization import LOCALIZATION
-from fidelity.figures import style
+from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.localization import LOCALIZATION
+from fidelity.figures.shared import style
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "explore.py.ipynb"
 FEW = {"lime": 0.36, "lung_mask": 0.5}
@@ -37,8 +37,8 @@ def run(names):
 
 
 def tables(folder):
-    pd.DataFrame(columns=LOCALIZATION).to_csv(folder / "localization.csv", index=False)
-    pd.DataFrame(columns=COMPARISONS).to_csv(folder / "comparisons.csv", index=False)
+    pd.DataFrame(columns=LOCALIZATION.names).to_csv(folder / "localization.csv", index=False)
+    pd.DataFrame(columns=COMPARISONS.names).to_csv(folder / "comparisons.csv", index=False)
 
 
 def test_no_outputs_are_stored():

@@ -18,10 +18,10 @@ import summarize as summarize_script
 import summary_over_datasets
 from fidelity import tables
 from fidelity.analysis.chance import qualities
+from fidelity.analysis.columns.classifiers import CLASSIFICATION as CLASSIFICATION_TABLE
+from fidelity.analysis.columns.comparisons import MIXED_MODEL
+from fidelity.analysis.columns.localization import COMBO
 from fidelity.analysis.input_ablation import input_table
-from fidelity.analysis.localization import COMBO
-from fidelity.analysis.mixed_model import MIXED_MODEL
-from fidelity.classifiers.evaluation.evaluate import CLASSIFICATION_COLUMNS
 from fidelity.explainers.registry import METHODS
 from fidelity.tables.input_ablation import input_tables
 from synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
@@ -35,7 +35,7 @@ CLASSIFICATION = pd.DataFrame(
         ("demo", "test", "net", "all", "accuracy", 0.95, 0.9, 0.98, np.nan, 60, 30),
         ("demo", "test", "net", "COVID-19", "f1", 0.9, np.nan, np.nan, np.nan, 20, 10),
     ],
-    columns=CLASSIFICATION_COLUMNS,
+    columns=CLASSIFICATION_TABLE.names,
 )
 
 
@@ -223,7 +223,7 @@ def test_what_is_not_treated_alike_is_marked(results):
 def test_a_fit_that_does_not_hold_is_said_without_numbers():
     model = pd.DataFrame(
         [("demo", "test", "fixed50", "default", "all", "iou", "", *[np.nan] * 5, 40, 20)],
-        columns=MIXED_MODEL[:-2],
+        columns=MIXED_MODEL.names[:-2],
     ).assign(status="singular", note="estimated as zero: variance: patient")
     (table,) = tables.model_tables(model, STATISTICS, "patient")
     assert table.rows == [
@@ -286,7 +286,7 @@ def test_names_that_look_like_missing_values_stay_text(tmp_path):
     path.write_text(
         "classifier,class,value,ci_low,ci_high,chance,n,n_patients\nnone,NA,,,,,3,3\n001,null,0.5,,,,3,3\n"
     )
-    table = tables.read_results(path, tables.CLASSIFICATION_NUMBERS)
+    table = CLASSIFICATION_TABLE.read(path)
     assert table["class"].tolist() == ["NA", "null"]
     assert table["classifier"].tolist() == ["none", "001"]
     assert table["value"].isna().tolist() == [True, False]

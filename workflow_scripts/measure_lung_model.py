@@ -4,8 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from fidelity.analysis.columns.classifiers import LUNG_CASES, LUNG_QUALITY
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
@@ -52,9 +51,9 @@ def main(
         mask_values_of(reading),
     )
     rows = lungs.summary(measured, dataset, seed, statistics["replicates"], statistics["alpha"])
-    table = pd.DataFrame([asdict(score) for score in measured], columns=lungs.CASE_COLUMNS)
+    table = LUNG_CASES.frame(map(asdict, measured))
     write_csv(table, scores)
-    write_csv(pd.DataFrame(rows, columns=lungs.SUMMARY_COLUMNS), quality)
+    write_csv(LUNG_QUALITY.frame(rows), quality)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from skimage.metrics import structural_similarity
 
 from fidelity.maps.saliency_map import SaliencyMap, Sign, normalise, raw_map
 
-SIMILARITIES = ("spearman", "abs_spearman", "ssim")
-
 
 def similarities(
     one: SaliencyMap, other: SaliencyMap, size: tuple[int, int], sign: Sign

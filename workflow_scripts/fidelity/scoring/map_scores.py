@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import SCORES
 from fidelity.base.errors import InputError
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import order_of
@@ -21,22 +22,6 @@ from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.metrics.map_metrics import MapPair
 from fidelity.metrics.map_registry import RankingMetric
 from fidelity.scoring.mask_scores import UNKNOWN, Verdict
-
-COLUMNS = {
-    "case": "str",
-    "patient": "str",
-    "split": "str",
-    "class": "str",
-    "target_class": "str",
-    "target_is_predicted": "boolean",
-    "probability": "float64",
-    "correct": "boolean",
-    "status": "str",
-    "empty_prediction": "bool",
-    "empty_reference": "bool",
-    "reference_area": "int64",
-    "image_area": "int64",
-}
 
 
 def score_maps(
@@ -108,6 +93,5 @@ def score_maps(
                 **scores,
             }
         )
-    types = COLUMNS | {metric.name: "float64" for metric in metrics}
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return SCORES.with_metrics(metric.name for metric in metrics).typed(rows)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import SCORES
 from fidelity.base.errors import InputError
 from fidelity.base.job_log import working_on
 from fidelity.datasets.prepared import PreparedCase
@@ -247,10 +248,5 @@ def score_cohort(
 
 def _table(rows: list[dict[str, Any]], metrics: Sequence[Metric]) -> pd.DataFrame:
     """Sort the rows and give the columns their types, which an empty table has too."""
-    types = dict.fromkeys(("case", "patient", "split", "class", "target_class"), "str")
-    types |= {"target_is_predicted": "boolean", "probability": "float64", "correct": "boolean"}
-    types |= {"status": "str", "empty_prediction": "bool", "empty_reference": "bool"}
-    types |= {"reference_area": "int64", "image_area": "int64"}
-    types |= {metric.name: "float64" for metric in metrics}
     rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return SCORES.with_metrics(metric.name for metric in metrics).typed(rows)

@@ -6,14 +6,7 @@ from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
 from fidelity.tables.layout import (
-    CLASSIFICATION_NUMBERS,
-    COMPARISON_NUMBERS,
-    LOCALIZATION_NUMBERS,
-    LUNG_NUMBERS,
-    MODEL_NUMBERS,
-    SEED_NUMBERS,
     Table,
-    read_results,
 )
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
@@ -21,12 +14,6 @@ from fidelity.tables.quality import with_chance_notes
 from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 __all__ = [
-    "CLASSIFICATION_NUMBERS",
-    "COMPARISON_NUMBERS",
-    "LOCALIZATION_NUMBERS",
-    "LUNG_NUMBERS",
-    "MODEL_NUMBERS",
-    "SEED_NUMBERS",
     "Table",
     "cases_table",
     "check_tables",
@@ -36,7 +23,6 @@ __all__ = [
     "localization_tables",
     "lung_table",
     "model_tables",
-    "read_results",
     "strata_tables",
     "to_html",
     "to_latex",

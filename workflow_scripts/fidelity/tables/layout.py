@@ -1,39 +1,16 @@
-"""A table laid out as text, and the reading and escaping that all tables share.
+"""A table laid out as text, and the words and numbers that all tables share.
 
 No value is set in bold: a "best" would need a test behind it, and those stand in comparisons.csv.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from fidelity.analysis.localization import LOCALIZATION, NO_CLASSIFIER, sees_reference
-from fidelity.base.errors import InputError
-from fidelity.base.files import AGAIN, read_csv
-from fidelity.base.formulas import restore_formulas
+from fidelity.analysis.localization import NO_CLASSIFIER, sees_reference
 from fidelity.metrics.registry import METRICS
 
-# From its first count on, the contract's columns are numbers.
-LOCALIZATION_NUMBERS = LOCALIZATION[LOCALIZATION.index("n") :]
-CLASSIFICATION_NUMBERS = ["value", "ci_low", "ci_high", "chance", "n", "n_patients"]
-COMPARISON_NUMBERS = [
-    "n",
-    "n_patients",
-    "mean_difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "p_value",
-    "p_adjusted",
-    "p_permutation",
-    "p_permutation_adjusted",
-]
-SEED_NUMBERS = ["n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_half_width"]
-LUNG_NUMBERS = ["n", "n_patients", "mean", "ci_low", "ci_high", "median", "min"]
-MODEL_NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n", "n_patients"]
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
 NOT_EXPLAINING = {"baseline": 1, "ceiling": 2}
 ABSENT = "–"
@@ -59,30 +36,6 @@ class Table:
     numeric: int
     rules_before: frozenset[int] = frozenset()
     notes: list[str] = field(default_factory=list)
-
-
-def read_results(path: str | Path, numeric: Sequence[str]) -> pd.DataFrame:
-    """Read a results table with names kept as they are written ("NA" and "001" stay text).
-
-    Args:
-        path: CSV file.
-        numeric: columns of numbers, where an empty cell means nan; all others are text.
-
-    Returns:
-        The table.
-
-    Raises:
-        InputError: the file is damaged, or a column is absent or holds no numbers.
-    """
-    table = restore_formulas(read_csv(path, numeric, dtype=str, keep_default_na=False))
-    for name in numeric:
-        try:
-            table[name] = pd.to_numeric(table[name].replace("", np.nan))
-        except ValueError as error:
-            raise InputError(
-                f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
-            ) from error
-    return table
 
 
 def family_title(explainer: str, families: Mapping[str, str]) -> str:

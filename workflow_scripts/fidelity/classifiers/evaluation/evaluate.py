@@ -9,38 +9,20 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from fidelity.analysis.columns.classifiers import (
+    CALIBRATION,
+    CLASS_ORDER,
+    CLASSIFICATION,
+    CONFUSION,
+    PREDICTIONS,
+)
 from fidelity.base.errors import InputError
 from fidelity.base.formulas import restore_formulas
-from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_COLUMNS, class_order
+from fidelity.classifiers.evaluation.class_order import class_order
 from fidelity.classifiers.evaluation.intervals import quality_intervals
 
 BINS = 15
 CHANCE_AUC = 0.5
-PREDICTION_COLUMNS = ["case", "patient", "split", "class", "label", "logit", "probability"]
-CLASSIFICATION_COLUMNS = [
-    "dataset",
-    "split",
-    "classifier",
-    "class",
-    "metric",
-    "value",
-    "ci_low",
-    "ci_high",
-    "chance",
-    "n",
-    "n_patients",
-]
-CONFUSION_COLUMNS = ["dataset", "split", "classifier", "true", "predicted", "n"]
-CALIBRATION_COLUMNS = [
-    "dataset",
-    "split",
-    "classifier",
-    "bin_low",
-    "bin_high",
-    "n",
-    "confidence",
-    "accuracy",
-]
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
@@ -58,7 +40,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""]})
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"the predictions cannot be read: {error}", file=path) from error
-    absent = [name for name in PREDICTION_COLUMNS if name not in table]
+    absent = [name for name in PREDICTIONS.names if name not in table]
     if absent:
         raise InputError(f"the predictions lack the columns {', '.join(absent)}", file=path)
     try:
@@ -77,7 +59,7 @@ class Evaluation:
         classification: measures with intervals and chance.
         confusion: counts of true against predicted.
         calibration: reliability bins.
-        order: which class every output fits, columns CLASS_ORDER_COLUMNS.
+        order: which class every output fits, the columns of CLASS_ORDER.
     """
 
     classification: pd.DataFrame
@@ -176,10 +158,10 @@ def evaluate(
             table = class_order(truth, scores, classes, outputs)
             orders += [head | row for row in table.to_dict("records")]
     return Evaluation(
-        pd.DataFrame(classification, columns=CLASSIFICATION_COLUMNS),
-        pd.DataFrame(confusion, columns=CONFUSION_COLUMNS),
-        pd.DataFrame(calibration, columns=CALIBRATION_COLUMNS),
-        pd.DataFrame(orders, columns=CLASS_ORDER_COLUMNS),
+        CLASSIFICATION.frame(classification),
+        CONFUSION.frame(confusion),
+        CALIBRATION.frame(calibration),
+        CLASS_ORDER.frame(orders),
     )
 
 
