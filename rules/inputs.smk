@@ -64,7 +64,7 @@ def lung_settings(w):
 
 
 def prepare_digest(w):
-    drawn = ["lung_model"] if w.dataset in LUNGS_FROM else []
+    drawn = ["segmentation.lungs"] if w.dataset in LUNGS_FROM else []
     return digests.module_digest("datasets.prepare", *drawn)
 
 
