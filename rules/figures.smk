@@ -3,35 +3,28 @@
 
 rule figure_gallery:
     input:
-        maps=lambda w: [path for entry in gallery_files(w) for path in entry["maps"]],
-        masks=lambda w: [entry["masks"] for entry in gallery_files(w)],
-        scores=lambda w: [entry["scores"] for entry in gallery_files(w)],
-        prepared=rules.list_prepared.output[0],
+        maps=job_files.gallery_part("maps"),
+        masks=job_files.gallery_part("masks"),
+        scores=job_files.gallery_part("scores"),
+        prepared=paths.EXPLAINED,
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/gallery-{binarization}.png",
+            paths.figure("gallery-{binarization}"),
             caption="captions/gallery.rst",
             category="{dataset}",
             subcategory="Overlays",
             labels={"classifier": "{classifier}", "binarization": "{binarization}"},
         ),
-        pdf="results/{dataset}/figures/{classifier}/gallery-{binarization}.pdf",
+        pdf=paths.figure("gallery-{binarization}", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_gallery-{binarization}.log",
+        log_of("{dataset}/{classifier}/figure_gallery-{binarization}"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_gallery-{binarization}.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_gallery-{binarization}")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(20),
+        **needs(1500, 20),
     params:
-        explainers=gallery_files,
-        settings=lambda w: {
-            **cfg["figures"],
-            "sign": cfg["postprocess"]["sign"],
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-        },
+        explainers=job_files.gallery,
+        settings=job_settings.gallery,
         digest=digests.module_digest(
             "figures.gallery",
             "datasets.prepared",
@@ -47,30 +40,27 @@ rule figure_gallery:
 
 rule figure_curves:
     input:
-        curves=per_unit("threshold_curves.parquet"),
-        thresholds=lambda w: list(tuned_thresholds(w).values()),
+        curves=job_files.with_unclassified(paths.THRESHOLD_CURVES),
+        thresholds=lambda w: list(job_files.tuned_thresholds(w).values()),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/curves.png",
+            paths.figure("curves"),
             caption="captions/curves.rst",
             category="{dataset}",
             subcategory="Threshold curves",
             labels={"classifier": "{classifier}", "binarization": "every threshold"},
         ),
-        pdf="results/{dataset}/figures/{classifier}/curves.pdf",
+        pdf=paths.figure("curves", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_curves.log",
+        log_of("{dataset}/{classifier}/figure_curves"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_curves.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_curves")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(20),
+        **needs(1500, 20),
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        settings=DRAWING,
-        thresholds=tuned_thresholds,
+        explainers=job_settings.explainers_of,
+        settings=job_settings.drawing,
+        thresholds=job_files.tuned_thresholds,
         digest=digests.module_digest("figures.threshold_curves", "tables.layout"),
     message:
         "Drawing the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
@@ -80,29 +70,26 @@ rule figure_curves:
 
 rule figure_distributions:
     input:
-        scores=scores_per_explainer,
+        scores=job_files.of_explainers(paths.SCORES),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/distributions-{binarization}.png",
+            paths.figure("distributions-{binarization}"),
             caption="captions/distributions.rst",
             category="{dataset}",
             subcategory="Distributions",
             labels={"classifier": "{classifier}", "binarization": "{binarization}"},
         ),
-        pdf="results/{dataset}/figures/{classifier}/distributions-{binarization}.pdf",
+        pdf=paths.figure("distributions-{binarization}", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_distributions-{binarization}.log",
+        log_of("{dataset}/{classifier}/figure_distributions-{binarization}"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_distributions-{binarization}.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_distributions-{binarization}")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(20),
+        **needs(1500, 20),
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        explainers=job_settings.explainers_of,
         metric=cfg["statistics"]["primary"],
-        settings=DRAWING,
+        settings=job_settings.drawing,
         digest=digests.module_digest("figures.distributions", "figures.scores"),
     message:
         "Drawing the distributions of {wildcards.dataset}, {wildcards.classifier}, {wildcards.binarization}"
@@ -112,25 +99,22 @@ rule figure_distributions:
 
 rule figure_training:
     input:
-        training="results/{dataset}/{classifier}/training.csv",
+        training=paths.TRAINING,
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/training.png",
+            paths.figure("training"),
             caption="captions/training.rst",
             category="{dataset}",
             subcategory="Classifier",
             labels={"classifier": "{classifier}", "content": "Training curves"},
         ),
-        pdf="results/{dataset}/figures/{classifier}/training.pdf",
+        pdf=paths.figure("training", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_training.log",
+        log_of("{dataset}/{classifier}/figure_training"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_training.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_training")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
         settings={"dpi": cfg["figures"]["dpi"]},
         digest=digests.module_digest("figures.training"),
@@ -142,11 +126,11 @@ rule figure_training:
 
 rule figure_confusion:
     input:
-        confusion="results/{dataset}/tables/confusion.csv",
-        calibration="results/{dataset}/tables/calibration.csv",
+        confusion=paths.table("confusion"),
+        calibration=paths.table("calibration"),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/confusion.png",
+            paths.figure("confusion"),
             caption="captions/confusion.rst",
             category="{dataset}",
             subcategory="Classifier",
@@ -155,16 +139,13 @@ rule figure_confusion:
                 "content": "Confusion and calibration",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/confusion.pdf",
+        pdf=paths.figure("confusion", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_confusion.log",
+        log_of("{dataset}/{classifier}/figure_confusion"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_confusion.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_confusion")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
         classifier=lambda w: w.classifier,
         settings={"dpi": cfg["figures"]["dpi"]},
@@ -180,26 +161,23 @@ rule figure_ranks:
         ranks=rules.ranks.output.ranks,
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/ranks.png",
+            paths.figure("ranks"),
             caption="captions/ranks.rst",
             category="{dataset}",
             subcategory="Ranks",
             labels={"classifier": "{classifier}", "content": "Critical differences"},
         ),
-        pdf="results/{dataset}/figures/{classifier}/ranks.pdf",
+        pdf=paths.figure("ranks", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_ranks.log",
+        log_of("{dataset}/{classifier}/figure_ranks"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_ranks.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_ranks")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        binarization=PRIMARY_BINARIZATION,
+        binarization=study.primary_binarization,
         metric=cfg["statistics"]["primary"],
-        settings=DRAWING,
+        settings=job_settings.drawing,
         digest=digests.module_digest("figures.critical_difference", "tables.layout"),
     message:
         "Drawing the critical differences of {wildcards.dataset}, {wildcards.classifier}"
@@ -212,7 +190,7 @@ rule figure_sensitivity:
         localization=rules.summarize.output.localization,
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/sensitivity.png",
+            paths.figure("sensitivity"),
             caption="captions/sensitivity.rst",
             category="{dataset}",
             subcategory="Ranks",
@@ -221,22 +199,17 @@ rule figure_sensitivity:
                 "content": "Sensitivity to protocol and binarization",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/sensitivity.pdf",
+        pdf=paths.figure("sensitivity", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_sensitivity.log",
+        log_of("{dataset}/{classifier}/figure_sensitivity"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_sensitivity.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_sensitivity")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        statistics={
-            key: cfg["statistics"][key] for key in ("primary", "primary_binarization")
-        },
-        diagnostic=DIAGNOSTIC,
-        settings=DRAWING,
+        statistics=part(cfg["statistics"], "primary", "primary_binarization"),
+        diagnostic=study.diagnostic,
+        settings=job_settings.drawing,
         digest=digests.module_digest("figures.rank_by_protocol", "tables.layout"),
     message:
         "Drawing the sensitivity of the ranking of {wildcards.dataset}, {wildcards.classifier}"
@@ -249,7 +222,7 @@ rule figure_layers:
         layers=rules.layers.output.layers,
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/layers.png",
+            paths.figure("layers"),
             caption="captions/layers.rst",
             category="{dataset}",
             subcategory="Ranks",
@@ -258,22 +231,19 @@ rule figure_layers:
                 "content": "Score against the CAM's layer",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/layers.pdf",
+        pdf=paths.figure("layers", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_layers.log",
+        log_of("{dataset}/{classifier}/figure_layers"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_layers.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_layers")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
         metrics=list(
             dict.fromkeys([cfg["statistics"]["primary"], "roc_auc", "pointing_game"])
         ),
-        binarization=PRIMARY_BINARIZATION,
-        settings=DRAWING,
+        binarization=study.primary_binarization,
+        settings=job_settings.drawing,
         digest=digests.module_digest("figures.layer_depth", "tables.layout"),
     message:
         "Drawing score against layer of {wildcards.dataset}, {wildcards.classifier}"
@@ -283,10 +253,10 @@ rule figure_layers:
 
 rule figure_sanity:
     input:
-        sanity="results/{dataset}/tables/sanity.csv",
+        sanity=paths.table("sanity"),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/sanity.png",
+            paths.figure("sanity"),
             caption="captions/sanity.rst",
             category="{dataset}",
             subcategory="Sanity",
@@ -295,18 +265,15 @@ rule figure_sanity:
                 "content": "Similarity against random weights and another class",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/sanity.pdf",
+        pdf=paths.figure("sanity", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_sanity.log",
+        log_of("{dataset}/{classifier}/figure_sanity"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_sanity.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_sanity")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(30),
+        **needs(1000, 30),
     params:
-        settings=DRAWING,
+        settings=job_settings.drawing,
         digest=digests.module_digest("figures.sanity", "tables.layout"),
     message:
         "Drawing the sanity checks of {wildcards.dataset}, {wildcards.classifier}"
@@ -316,11 +283,11 @@ rule figure_sanity:
 
 rule figure_faithfulness:
     input:
-        faithfulness="results/{dataset}/tables/faithfulness.csv",
-        localization="results/{dataset}/tables/localization.csv",
+        faithfulness=paths.table("faithfulness"),
+        localization=paths.table("localization"),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/faithfulness.png",
+            paths.figure("faithfulness"),
             caption="captions/faithfulness.rst",
             category="{dataset}",
             subcategory="Faithfulness",
@@ -329,19 +296,16 @@ rule figure_faithfulness:
                 "content": "Faithfulness against localization",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/faithfulness.pdf",
+        pdf=paths.figure("faithfulness", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_faithfulness.log",
+        log_of("{dataset}/{classifier}/figure_faithfulness"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_faithfulness.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_faithfulness")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        binarization=PRIMARY_BINARIZATION,
-        settings=DRAWING,
+        binarization=study.primary_binarization,
+        settings=job_settings.drawing,
         digest=digests.module_digest(
             "figures.faithfulness", "faithfulness.registry", "tables.layout"
         ),
@@ -353,10 +317,10 @@ rule figure_faithfulness:
 
 rule figure_lesion_size:
     input:
-        scores=primary_scores_of_classifier,
+        scores=job_files.of_explainers(paths.SCORES),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/lesion_size.png",
+            paths.figure("lesion_size"),
             caption="captions/lesion_size.rst",
             category="{dataset}",
             subcategory="Distributions",
@@ -365,20 +329,17 @@ rule figure_lesion_size:
                 "content": "Score against lesion size",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/lesion_size.pdf",
+        pdf=paths.figure("lesion_size", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_lesion_size.log",
+        log_of("{dataset}/{classifier}/figure_lesion_size"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_lesion_size.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_lesion_size")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
+        explainers=job_settings.explainers_of,
         metric=cfg["statistics"]["primary"],
-        settings={**INTERVALS, **DRAWING},
+        settings={**job_settings.intervals, **job_settings.drawing},
         digest=digests.module_digest("figures.lesion_size", "figures.scores"),
     message:
         "Drawing score against lesion size of {wildcards.dataset}, {wildcards.classifier}"
@@ -388,10 +349,10 @@ rule figure_lesion_size:
 
 rule figure_agreement:
     input:
-        agreement="results/{dataset}/tables/agreement-{classifier}.csv",
+        agreement=paths.table("agreement-{classifier}"),
     output:
         png=report(
-            "results/{dataset}/figures/{classifier}/agreement.png",
+            paths.figure("agreement"),
             caption="captions/agreement.rst",
             category="{dataset}",
             subcategory="Ranks",
@@ -400,19 +361,16 @@ rule figure_agreement:
                 "content": "Agreement between explainers",
             },
         ),
-        pdf="results/{dataset}/figures/{classifier}/agreement.pdf",
+        pdf=paths.figure("agreement", "pdf"),
     log:
-        "results/logs/{dataset}/{classifier}/figure_agreement.log",
+        log_of("{dataset}/{classifier}/figure_agreement"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/figure_agreement.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/figure_agreement")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        settings=DRAWING,
+        explainers=job_settings.explainers_of,
+        settings=job_settings.drawing,
         digest=digests.module_digest("figures.mask_agreement", "tables.layout"),
     message:
         "Drawing the agreement between explainers of {wildcards.dataset}, {wildcards.classifier}"

@@ -7,7 +7,7 @@ is not among them. Most methods take the wildcards of a job (`w`), as those of `
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.study.names import SPLITS
 from fidelity.study.paths import NONE
-from fidelity.study.study import Study
+from fidelity.study.study import Pair, Study
 
 # Keys that say where the files of a data set come from, not which cases they hold.
 ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
@@ -308,6 +308,20 @@ class JobSettings:
         """What every figure of several explainers depends on."""
         dpi, seed = self.study.config["figures"]["dpi"], self.study.config["seed"]
         return {"dpi": dpi, "seed": seed, "families": self.study.families}
+
+    def explainers_of(self, w: Any) -> list[str]:
+        """Name a classifier's explainers and null baselines."""
+        return [e for _, e in self.study.explainers_of(w.classifier)]
+
+    def own_explainers(self, w: Any) -> list[str]:
+        """Name the explainers that run on the classifier; under `none` those without one."""
+        return [e for _, e in self.study.own_explainers(w.classifier)]
+
+    def pairs(self, pairs: Sequence[Pair], **more: str) -> Callable[[Any], list[dict[str, str]]]:
+        """Make a function of a job: the combinations whose files it reads, as entries."""
+        return lambda w: [
+            {"dataset": w.dataset, "classifier": c, "explainer": e, **more} for c, e in pairs
+        ]
 
     def cohort(self, w: Any) -> dict[str, Any]:
         """Give what the scores of a data set must cover before they are averaged."""

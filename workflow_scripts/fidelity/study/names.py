@@ -23,6 +23,7 @@ class Names:
         explainers: explainer → its entry.
         binarizations: binarization → its entry.
         protocols: protocol → its entry.
+        restored: see `__init__`.
     """
 
     def __init__(
@@ -32,10 +33,11 @@ class Names:
 
         Args:
             config: see `settings.load`.
-            restored: the `units` that results were restored from; None in a study of its own.
+            restored: `datasets` and `units` that results were restored from; None in a study of
+                its own.
         """
         self.config = config
-        self._restored = restored
+        self.restored = restored
         self.datasets: dict[str, dict[str, Any]] = config["datasets"]
         self.studies = {
             k: entry for k, entry in self.datasets.items() if entry["annotated_classes"]
@@ -73,6 +75,11 @@ class Names:
     def explained_shards(self, dataset: str) -> list[str]:
         """Name the shards whose cases are explained."""
         return self.shard_names(dataset, self.config["explain"]["splits"])
+
+    @cached_property
+    def predicted_splits(self) -> list[str]:
+        """The splits that classifiers predict: those that are judged or explained."""
+        return [s for s in SPLITS if s in {"val", "test", *self.config["explain"]["splits"]}]
 
     @cached_property
     def judged_split(self) -> str:
@@ -118,7 +125,7 @@ class Names:
         found: dict[str, list[str]] = {}
         for name in self.trained:
             found.setdefault(self.bases[name], []).append(name)
-        known = None if self._restored is None else self._restored["units"]
+        known = None if self.restored is None else self.restored["units"]
         return {
             base: names
             for base, names in found.items()

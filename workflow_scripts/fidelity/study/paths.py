@@ -6,6 +6,7 @@ Paths are relative to the project's folder. Imports nothing: Snakemake reads it 
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 RESULTS = "results"
@@ -107,6 +108,11 @@ def summary_figure(suffix: str) -> str:
 def summary_table(name: str, suffix: str = "csv") -> str:
     """Name a table over all data sets."""
     return table(name, suffix).format(dataset=SUMMARY)
+
+
+def top_folders(datasets: Iterable[str]) -> list[str]:
+    """Name the folders directly below `results` that a run writes to; raw files are left out."""
+    return [*datasets, SUMMARY, *(Path(folder).name for folder in (LOGS, BENCHMARKS))]
 
 
 def log_of(job: str) -> str:

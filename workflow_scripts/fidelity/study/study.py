@@ -73,10 +73,15 @@ class Study(Names):
         return {(c, e): under for c in self.classifiers for under, e in self.explainers_of(c)}
 
     @cached_property
+    def sensitivity_asked(self) -> bool:
+        """Whether faithfulness explains changed images."""
+        return bool(names_by("sensitivity", self.config["faithfulness"]["metrics"]))
+
+    @cached_property
     def sensitivity_pairs(self) -> list[Pair]:
         """Those of `faithfulness_pairs` that can explain a changed image; none if not asked for."""
-        asked = names_by("sensitivity", self.config["faithfulness"]["metrics"])
-        return [(c, e) for c, e in self.faithfulness_pairs if e not in self.given] if asked else []
+        pairs = self.faithfulness_pairs if self.sensitivity_asked else []
+        return [(c, e) for c, e in pairs if e not in self.given]
 
     @cached_property
     def checked_explainers(self) -> list[str]:

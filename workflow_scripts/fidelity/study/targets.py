@@ -1,0 +1,68 @@
+"""What the targets `tables` and `figures` of a study are made of."""
+
+from fidelity.study import paths
+from fidelity.study.study import Study
+
+# Of each data set with reference masks: (name, suffix).
+_TABLES = [
+    *(
+        (t, "csv")
+        for t in ("localization", "comparisons", "ranks", "seeds", "strata", "mixed_model")
+    ),
+    *(("verdict", suffix) for suffix in ("md", "html", "json")),
+    *(("tables", suffix) for suffix in ("md", "tex", "html")),
+]
+
+
+def tables(study: Study) -> list[str]:
+    """List the tables and pages of all data sets, and the marks that classifiers are checked."""
+    marked = study.config["known_truth"]["datasets"]
+    swept = study.sweeps and study.classifiers
+    found = [paths.table(*name).format(dataset=d) for d in study.studies for name in _TABLES]
+    for pattern, datasets in [
+        (paths.table("classification"), study.datasets if study.classifiers else []),
+        (paths.CHECKED, study.datasets),
+        (paths.table("human_benchmark"), study.with_points),
+        (paths.table("layers"), study.studies if swept else []),
+        *((paths.table(name), study.studies) for name in study.check_tables),
+        (paths.table("known_truth"), marked),
+    ]:
+        found += [pattern.format(dataset=d) for d in datasets]
+    return found
+
+
+def figures(study: Study) -> list[str]:
+    """List the figures of all data sets and classifiers, as PNG and PDF."""
+    studies, names = list(study.studies), list(study.classifiers)
+    by_binarization = ["gallery", "distributions"]
+    marked = study.config["known_truth"]["datasets"]
+    groups = [
+        (studies, study.shown, [f"{f}-{b}" for f in by_binarization for b in study.binarizations]),
+        (studies, study.shown, ["curves", "ranks", "sensitivity", "lesion_size", "agreement"]),
+        (studies if study.sweeps else [], names, ["layers"]),
+        (studies if study.faithfulness_pairs else [], names, ["faithfulness"]),
+        (studies if study.sanity_pairs else [], names, ["sanity"]),
+        (marked, names, ["known_truth"]),
+        (study.datasets, names, ["confusion"]),
+        (study.datasets, study.trained, ["training"]),
+    ]
+    return [
+        paths.figure(figure, suffix).format(dataset=d, classifier=c)
+        for datasets, classifiers, drawn in groups
+        for d in datasets
+        for c in classifiers
+        for figure in drawn
+        for suffix in ("png", "pdf")
+    ]
+
+
+def from_units(study: Study) -> list[str]:
+    """List the tables and figures that can be computed from units alone, of restored data sets."""
+    checked = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
+    return [
+        path
+        for path in [*tables(study), *figures(study)]
+        if path not in checked
+        and "gallery-" not in path
+        and (study.restored is None or paths.dataset_of(path, study.restored["datasets"]))
+    ]
