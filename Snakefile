@@ -13,7 +13,6 @@ report: "rules/captions/study.rst"
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
 include: "rules/cases.smk"
 include: "rules/classifiers.smk"
 include: "rules/saliency.smk"
@@ -29,7 +28,7 @@ include: "rules/units.smk"
 include: "rules/provenance.smk"
 
 
-add_script_digests()
+complete_rules()
 # A cluster's job was planned by the Snakemake that has done this.
 if workflow.is_main_process:
     take_over_results()
@@ -75,7 +74,7 @@ onsuccess:
     records.write_listings(RAW_FOLDERS, PLACES)
     if "MAKELEVEL" not in os.environ:
         overrides = workflow.config_settings.config
-        told = next_steps.told(STUDIES, CONFIG_FILES, overrides)
+        told = next_steps.told(study.studies, CONFIG_FILES, overrides)
         if told:
             print(told, file=sys.stderr, flush=True)
 
@@ -83,8 +82,8 @@ onsuccess:
 rule all:
     default_target: True
     input:
-        rules.tables.input,
-        rules.figures.input,
+        targets.tables(study),
+        targets.figures(study),
         rules.notebooks.input,
-        expand(rules.provenance.output, dataset=STUDIES),
-        summary_files(),
+        expand(rules.provenance.output, dataset=study.studies),
+        rules.summary_over_datasets.output if study.studies else [],

@@ -1,35 +1,57 @@
 # From a data source to prepared shards.
 
 
+def raw_of(w):
+    return paths.RAW.format(source=job_settings.raw_names[w.dataset])
+
+
+def shards_of(w):
+    """The folder of shard tables, known once the checkpoint has run."""
+    return checkpoints.shard_cases.get(dataset=w.dataset).output[0]
+
+
+def shard_cases_of(w):
+    shards_of(w)
+    return paths.fill(paths.SHARD_CASES, w)
+
+
+def classes_of(w):
+    """classes.json, asked for through the checkpoint, so that an index made anew re-runs only what it changed."""
+    shards_of(w)
+    return paths.fill(paths.SHARD_CLASSES, w)
+
+
+def acquisition_of(w):
+    return job_settings.acquisition(job_settings.acquired_for[w.source])
+
+
+def acquiring_module(source):
+    """The module that makes or finds the files of a source, below `fidelity`."""
+    return (READERS | GENERATORS)[source].removeprefix("fidelity.")
+
+
 rule acquire:
     output:
-        directory("results/raw/{source}"),
+        directory(paths.RAW),
     log:
-        "results/logs/acquire/{source}.log",
+        log_of("acquire/{source}"),
     benchmark:
-        "results/benchmarks/acquire/{source}.tsv"
+        benchmark_of("acquire/{source}")
     # What a look into the tables tells comes before all that takes longer.
     priority: 110
-    conda:
-        ENV
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(240),
+        **needs(1000, 240),
     params:
-        source=lambda w: DATASETS[RAW[w.source]]["source"],
-        settings=lambda w: acquisition(RAW[w.source]),
-        seed=lambda w: acquisition(RAW[w.source]).get("seed", 0),
+        source=lambda w: acquisition_of(w)["source"],
+        settings=acquisition_of,
+        seed=lambda w: acquisition_of(w).get("seed", 0),
         # Names, sizes and times of the files that the source reads: no other file re-runs anything.
         # In a mapping: a bare digest is one of code, which `make accept` may accept.
         listing=lambda w: {
-            "files": listing.source_digest(
-                settings.data_origin(cfg, RAW[w.source]),
-                DATASETS[RAW[w.source]]["source"],
-                index_settings(RAW[w.source]),
-            )
+            "files": job_settings.source_listing(job_settings.acquired_for[w.source])
         },
         digest=lambda w: digests.module_digest(
-            acquiring_module(DATASETS[RAW[w.source]]["source"]),
+            acquiring_module(acquisition_of(w)["source"]),
             "datasets.label_counts",
             "datasets.mask_files.mask_entries",
             "datasets.acquisition.data_root",
@@ -44,29 +66,26 @@ rule index_cases:
     input:
         raw=raw_of,
     output:
-        cases="results/{dataset}/cases.csv",
-        quarantine="results/{dataset}/quarantine.csv",
-        classes="results/{dataset}/classes.json",
-        near_duplicates="results/{dataset}/near_duplicates.csv",
-        counts="results/{dataset}/case_counts.csv",
+        cases=paths.CASES,
+        quarantine=paths.QUARANTINE,
+        classes=paths.CLASSES,
+        near_duplicates=paths.NEAR_DUPLICATES,
+        counts=paths.CASE_COUNTS,
     log:
-        "results/logs/{dataset}/index_cases.log",
+        log_of("{dataset}/index_cases"),
     benchmark:
-        "results/benchmarks/{dataset}/index_cases.tsv"
+        benchmark_of("{dataset}/index_cases")
     # What a look into the tables tells comes before all that takes longer.
     priority: 110
-    conda:
-        ENV
     threads: 2
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(120),
+        **needs(2000, 120),
     params:
-        settings=lambda w: index_settings(w.dataset),
-        targets=TARGETS,
+        settings=lambda w: job_settings.index(w.dataset),
+        targets=job_settings.targets,
         digest=lambda w: digests.module_digest(
             "datasets.indexing.index",
-            READERS[DATASETS[w.dataset]["source"]].removeprefix("fidelity."),
+            READERS[study.datasets[w.dataset]["source"]].removeprefix("fidelity."),
         ),
     message:
         "Listing and checking the cases of {wildcards.dataset}"
@@ -76,21 +95,18 @@ rule index_cases:
 
 checkpoint shard_cases:
     input:
-        cases=rules.index_cases.output.cases,
-        classes=rules.index_cases.output.classes,
+        cases=paths.CASES,
+        classes=paths.CLASSES,
     output:
-        directory("results/{dataset}/shards"),
+        directory(paths.SHARDS),
     log:
-        "results/logs/{dataset}/shard_cases.log",
+        log_of("{dataset}/shard_cases"),
     benchmark:
-        "results/benchmarks/{dataset}/shard_cases.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/shard_cases")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        counts=lambda w: DATASETS[w.dataset]["shards"],
+        counts=job_settings.of_dataset("shards"),
         digest=digests.module_digest("datasets.shards"),
     message:
         "Distributing the cases of {wildcards.dataset} over shards"
@@ -98,29 +114,30 @@ checkpoint shard_cases:
         "../workflow_scripts/shard_cases.py"
 
 
+def prepare_digest(w):
+    drawn = ["segmentation.lungs"] if w.dataset in study.lungs_from else []
+    return digests.module_digest("datasets.prepare", *drawn)
+
+
 rule prepare:
     input:
-        shard=lambda w: f"{shards_of(w)}/{w.shard}.csv",
+        shard=shard_cases_of,
         classes=classes_of,
         # The shard's own table says which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
-        lung_model=lung_file("model.safetensors"),
+        lung_model=job_files.of_lung_model(paths.LUNG_MODEL),
     output:
-        "results/{dataset}/prepared/{shard}.h5",
+        paths.PREPARED,
     log:
-        "results/logs/{dataset}/prepare/{shard}.log",
+        log_of("{dataset}/prepare/{shard}"),
     benchmark:
-        "results/benchmarks/{dataset}/prepare/{shard}.tsv"
-    conda:
-        ENV
-    threads: lambda w: COMPUTE["threads"] if w.dataset in LUNGS_FROM else 1
+        benchmark_of("{dataset}/prepare/{shard}")
+    threads: lambda w: THREADS if w.dataset in study.lungs_from else 1
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
-        gpu=lambda w: GPUS if w.dataset in LUNGS_FROM else 0,
+        **needs(1500, 60, gpu=lambda w: GPUS if w.dataset in study.lungs_from else 0),
     params:
-        settings=lambda w: subset(w.dataset, PREPARE_KEYS),
-        lung=lung_settings,
+        settings=job_settings.prepare,
+        lung=job_settings.lung,
         digest=prepare_digest,
     message:
         "Preparing {wildcards.shard} of {wildcards.dataset}"
@@ -130,19 +147,16 @@ rule prepare:
 
 rule list_prepared:
     input:
-        prepared=prepared_explained,
+        prepared=job_files.shards(paths.PREPARED),
         classes=classes_of,
     output:
-        "results/{dataset}/prepared/explained.json",
+        paths.EXPLAINED,
     log:
-        "results/logs/{dataset}/list_prepared.log",
+        log_of("{dataset}/list_prepared"),
     benchmark:
-        "results/benchmarks/{dataset}/list_prepared.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/list_prepared")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(30),
+        **needs(1000, 30),
     params:
         digest=digests.module_digest("datasets.prepared_list"),
     message:
@@ -153,30 +167,26 @@ rule list_prepared:
 
 rule fit_lung_model:
     input:
-        cases=rules.index_cases.output.cases,
+        cases=paths.CASES,
         # The case table says which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
     output:
-        model="results/{dataset}/lung_model/model.safetensors",
+        model=paths.LUNG_MODEL,
     log:
-        "results/logs/{dataset}/lung_model/fit.log",
+        log_of("{dataset}/lung_model/fit"),
     benchmark:
-        "results/benchmarks/{dataset}/lung_model/fit.tsv"
+        benchmark_of("{dataset}/lung_model/fit")
     wildcard_constraints:
-        dataset=any_of(set(LUNGS_FROM.values())),
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        dataset=any_of(set(study.lungs_from.values())),
+    threads: THREADS
     resources:
-        mem_mb=memory(4000, 3000),
-        runtime=minutes(240),
-        gpu=GPUS,
+        **needs(4000, 240, per_attempt=3000, gpu=GPUS),
     params:
         # How predicted masks are cleaned up teaches the network nothing.
         settings={k: v for k, v in cfg["lung_model"].items() if k != "components"},
-        reading=lambda w: subset(w.dataset, READING_KEYS),
+        reading=job_settings.reading,
         seed=cfg["seed"],
-        compute=LUNG_COMPUTE,
+        compute=job_settings.compute("threads", "device"),
         digest=digests.module_digest("segmentation.lungs"),
     message:
         "Teaching a network the lungs of {wildcards.dataset}"
@@ -186,37 +196,33 @@ rule fit_lung_model:
 
 rule measure_lung_model:
     input:
-        cases=rules.index_cases.output.cases,
+        cases=paths.CASES,
         raw=lambda w: ancient(raw_of(w)),
-        model=rules.fit_lung_model.output.model,
+        model=paths.LUNG_MODEL,
     output:
-        scores="results/{dataset}/lung_model/scores.csv",
+        scores=paths.LUNG_SCORES,
         quality=report(
-            "results/{dataset}/lung_model/quality.csv",
+            paths.LUNG_QUALITY,
             caption="captions/lung_model.rst",
             category="{dataset}",
             subcategory="Tables",
             labels={"content": "Model of the lungs"},
         ),
     log:
-        "results/logs/{dataset}/lung_model/measure.log",
+        log_of("{dataset}/lung_model/measure"),
     benchmark:
-        "results/benchmarks/{dataset}/lung_model/measure.tsv"
+        benchmark_of("{dataset}/lung_model/measure")
     wildcard_constraints:
-        dataset=any_of(set(LUNGS_FROM.values())),
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        dataset=any_of(set(study.lungs_from.values())),
+    threads: THREADS
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(60),
-        gpu=GPUS,
+        **needs(2000, 60, gpu=GPUS),
     params:
         components=cfg["lung_model"]["components"],
-        reading=lambda w: subset(w.dataset, READING_KEYS),
-        statistics={key: cfg["statistics"][key] for key in ("replicates", "alpha")},
+        reading=job_settings.reading,
+        statistics=part(cfg["statistics"], "replicates", "alpha"),
         seed=cfg["seed"],
-        compute=LUNG_COMPUTE,
+        compute=job_settings.compute("threads", "device"),
         digest=digests.module_digest("segmentation.lungs"),
     message:
         "Measuring the model of the lungs on the test split of {wildcards.dataset}"

@@ -1,26 +1,35 @@
 # Classifiers: checked, trained or loaded, applied, evaluated.
 
 
+def all_checked(w):
+    """No file: before a first training, waits for the checks of all classifiers and imported maps.
+
+    Once there is a model, checks and trainings are asked separately whether they must run: else each
+    check that is due would be a reason to train, or hide the reasons there are.
+    """
+    # A job on a cluster was submitted because all is checked.
+    if workflow.is_main_process and not Path(paths.fill(paths.MODEL, w)).exists():
+        checkpoints.checks.get(dataset=w.dataset)
+    return []
+
+
 rule check_classifier:
     output:
-        "results/{dataset}/{classifier}/architecture.json",
+        paths.ARCHITECTURE,
     log:
-        "results/logs/{dataset}/{classifier}/check_classifier.log",
+        log_of("{dataset}/{classifier}/check_classifier"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/check_classifier.tsv"
+        benchmark_of("{dataset}/{classifier}/check_classifier")
     priority: 100
-    conda:
-        ENV
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(20),
+        **needs(2000, 20),
     params:
-        settings=settings_to_check,
-        data=data_to_check,
-        layers=layers_asked_for,
-        backward=BACKWARD,
-        image_size=lambda w: DATASETS[w.dataset]["image_size"],
-        plugins=plugins_of_classifier,
+        settings=job_settings.weights,
+        data=job_settings.data_to_check,
+        layers=job_settings.layers,
+        backward=study.own_backward,
+        image_size=job_settings.of_dataset("image_size"),
+        plugins=job_settings.classifier_plugins,
         digest=digests.module_digest(
             "classifiers.cam_layers.choose",
             "classifiers.check",
@@ -37,9 +46,9 @@ rule check_classifier:
 # checks run, every other reason to train (Snakemake 9.27: exit code 0 with the old model).
 checkpoint checks:
     input:
-        checks_of,
+        job_files.checks,
     output:
-        touch("results/{dataset}/checked"),
+        touch(paths.CHECKED),
     # Trainings wait for it, and the longest work should start first.
     priority: 100
     message:
@@ -48,34 +57,30 @@ checkpoint checks:
 
 rule train:
     input:
-        train=prepared_of(["train"]),
-        val=prepared_of(["val"]),
+        train=job_files.shards(paths.PREPARED, ["train"]),
+        val=job_files.shards(paths.PREPARED, ["val"]),
         classes=classes_of,
-        weights=start_weights,
+        weights=job_files.start_weights,
         checked=all_checked,
     output:
-        model="results/{dataset}/{classifier}/model.safetensors",
-        training="results/{dataset}/{classifier}/training.csv",
+        model=paths.MODEL,
+        training=paths.TRAINING,
     log:
-        "results/logs/{dataset}/{classifier}/train.log",
+        log_of("{dataset}/{classifier}/train"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/train.tsv"
+        benchmark_of("{dataset}/{classifier}/train")
     wildcard_constraints:
-        classifier=any_of(TRAINED),
+        classifier=any_of(study.trained),
     priority: 50
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+    threads: THREADS
     resources:
-        mem_mb=memory(7000, 6000),
-        runtime=minutes(480),
-        gpu=GPUS,
+        **needs(7000, 480, per_attempt=6000, gpu=GPUS),
     params:
-        settings=lambda w: CLASSIFIERS[w.classifier],
+        settings=lambda w: study.classifiers[w.classifier],
         seed=cfg["seed"],
-        compute={key: COMPUTE[key] for key in ("threads", "device", "dtype")},
-        image_size=lambda w: DATASETS[w.dataset]["image_size"],
-        plugins=plugins_of_classifier,
+        compute=job_settings.compute("threads", "device", "dtype"),
+        image_size=job_settings.of_dataset("image_size"),
+        plugins=job_settings.classifier_plugins,
         digest=digests.module_digest(
             "classifiers.training.train",
             "classifiers.weights.foreign",
@@ -92,28 +97,25 @@ rule train:
 
 rule import_classifier:
     input:
-        weights=lambda w: CLASSIFIERS[w.classifier]["weights"],
+        weights=lambda w: study.classifiers[w.classifier]["weights"],
         classes=classes_of,
         checked=all_checked,
     output:
-        model="results/{dataset}/{classifier}/model.safetensors",
-        training="results/{dataset}/{classifier}/training.csv",
+        model=paths.MODEL,
+        training=paths.TRAINING,
     log:
-        "results/logs/{dataset}/{classifier}/import_classifier.log",
+        log_of("{dataset}/{classifier}/import_classifier"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/import_classifier.tsv"
+        benchmark_of("{dataset}/{classifier}/import_classifier")
     wildcard_constraints:
-        classifier=any_of(LOADED),
+        classifier=any_of(study.loaded),
     priority: 50
-    conda:
-        ENV
     resources:
-        mem_mb=memory(3000),
-        runtime=minutes(20),
+        **needs(3000, 20),
     params:
-        settings=lambda w: classifier_settings(w.classifier, "seed", "training"),
-        image_size=lambda w: DATASETS[w.dataset]["image_size"],
-        plugins=plugins_of_classifier,
+        settings=job_settings.loaded,
+        image_size=job_settings.of_dataset("image_size"),
+        plugins=job_settings.classifier_plugins,
         digest=digests.module_digest(
             "classifiers.weights.foreign",
             "classifiers.labels",
@@ -128,27 +130,21 @@ rule import_classifier:
 
 rule predict:
     input:
-        prepared=prepared_of(
-            [s for s in SPLITS if s in {"val", "test", *cfg["explain"]["splits"]}]
-        ),
-        model="results/{dataset}/{classifier}/model.safetensors",
+        prepared=job_files.shards(paths.PREPARED, study.predicted_splits),
+        model=paths.MODEL,
         classes=classes_of,
     output:
-        "results/{dataset}/{classifier}/predictions.csv",
+        paths.PREDICTIONS,
     log:
-        "results/logs/{dataset}/{classifier}/predict.log",
+        log_of("{dataset}/{classifier}/predict"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/predict.tsv"
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        benchmark_of("{dataset}/{classifier}/predict")
+    threads: THREADS
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=minutes(120),
-        gpu=GPUS,
+        **needs(3000, 120, per_attempt=2000, gpu=GPUS),
     params:
-        compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
-        plugins=plugins_of_classifier,
+        compute=job_settings.compute("threads", "batch", "device", "dtype"),
+        plugins=job_settings.classifier_plugins,
         digest=digests.module_digest(
             "classifiers.predict",
             "classifiers.weights.own_format",
@@ -164,20 +160,17 @@ rule predict:
 # A file of its own, so that the evaluation needs no weights.
 rule name_outputs:
     input:
-        model="results/{dataset}/{classifier}/model.safetensors",
+        model=paths.MODEL,
     output:
-        "results/{dataset}/{classifier}/outputs.json",
+        paths.OUTPUTS,
     log:
-        "results/logs/{dataset}/{classifier}/name_outputs.log",
+        log_of("{dataset}/{classifier}/name_outputs"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/name_outputs.tsv"
+        benchmark_of("{dataset}/{classifier}/name_outputs")
     wildcard_constraints:
-        classifier=any_of(ORDERED),
-    conda:
-        ENV
+        classifier=any_of(study.ordered),
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
         digest=digests.module_digest("classifiers.evaluation.class_order"),
     message:
@@ -189,31 +182,26 @@ rule name_outputs:
 rule evaluate:
     input:
         predictions=expand(
-            "results/{{dataset}}/{classifier}/predictions.csv", classifier=CLASSIFIERS
+            paths.PREDICTIONS, classifier=study.classifiers, allow_missing=True
         ),
-        classes="results/{dataset}/classes.json",
-        outputs=expand(
-            "results/{{dataset}}/{classifier}/outputs.json", classifier=ORDERED
-        ),
+        classes=paths.CLASSES,
+        outputs=expand(paths.OUTPUTS, classifier=study.ordered, allow_missing=True),
     output:
-        classification="results/{dataset}/tables/classification.csv",
-        confusion="results/{dataset}/tables/confusion.csv",
-        calibration="results/{dataset}/tables/calibration.csv",
-        order="results/{dataset}/tables/class_order.csv",
+        classification=paths.table("classification"),
+        confusion=paths.table("confusion"),
+        calibration=paths.table("calibration"),
+        order=paths.table("class_order"),
     log:
-        "results/logs/{dataset}/evaluate.log",
+        log_of("{dataset}/evaluate"),
     benchmark:
-        "results/benchmarks/{dataset}/evaluate.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/evaluate")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        classifiers=list(CLASSIFIERS),
-        ordered=ORDERED,
+        classifiers=list(study.classifiers),
+        ordered=study.ordered,
         dataset=lambda w: w.dataset,
-        statistics=INTERVALS,
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
         digest=digests.module_digest(
             "classifiers.evaluation.class_order", "classifiers.evaluation.evaluate"

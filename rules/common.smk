@@ -1,6 +1,4 @@
-# The checked config, the names derived from it, and the digests of code. Imports nothing heavy.
-import hashlib
-import json
+# The checked config as a study, and what every rule uses. Imports nothing heavy.
 import os
 import re
 import shlex
@@ -12,24 +10,21 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from snakemake.logging import logger
 
-from fidelity import settings
-from fidelity.base import digests, files, kept_results
-from fidelity.binarizations.registry import RULES
-from fidelity.datasets.acquisition import listing
-from fidelity.datasets.registry import GENERATORS, READERS
+from fidelity.base import digests, kept_results
 from fidelity.base.errors import InputError
-from fidelity.explainers.registry import (
-    FAMILY_ORDER,
-    family_of,
-    is_derivative,
-    method_of,
-    without_family,
-)
+from fidelity.base.files import check_writable
+from fidelity.binarizations.registry import RULES
+from fidelity.datasets.registry import GENERATORS, READERS
+from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES
-from fidelity.faithfulness.registry import names_by, needs_masks, of_given_maps
-from fidelity.maps import imported_paths
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
+from fidelity.study import paths, targets
+from fidelity.study.job_files import JobFiles
+from fidelity.study.job_settings import JobSettings, part
+from fidelity.study.paths import benchmark_of, log_of
+from fidelity.study.study import Study
+from fidelity.study.unit_files import UnitFiles
 from fidelity.tools import failed_jobs, folder_lock, next_steps
 from fidelity.units import config_entries, workflow_rules
 
@@ -51,25 +46,18 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-DATASETS = cfg["datasets"]
-# Those with reference masks to score; one without is classified, or teaches the lung model.
-STUDIES = {
-    name: entry for name, entry in DATASETS.items() if entry["annotated_classes"]
-}
-CLASSIFIERS = settings.expand_classifiers(cfg)
-EXPLAINERS = cfg["explainers"]
-BINARIZATIONS = cfg["binarizations"]
-COMPUTE = cfg["compute"]
-SPLITS = ("train", "val", "test")
+study = Study(cfg, RESTORED)
+job_files = JobFiles(study)
+job_settings = JobSettings(study)
+unit_files = UnitFiles(study, job_files, job_settings)
+THREADS = cfg["compute"]["threads"]
+# What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
+GPUS = int(cfg["compute"]["device"].startswith("cuda"))
 ENV = "../envs/environment.yaml"
 
 
 # Of every rule; looked at under `--sdm apptainer` alone, as ENV is under `--sdm conda`.
-container: COMPUTE["container"]
-
-
-# Explainers without a classifier are run once, under the reserved classifier `none`.
-COMBINATIONS = settings.combinations_of(EXPLAINERS, CLASSIFIERS)
+container: cfg["compute"]["container"]
 
 
 # Said below Snakemake's own message; through `make`, in words of `make`.
@@ -84,14 +72,12 @@ if workflow.is_main_process:
 # Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.
 onstart:
     try:
-        files.check_writable(
-            "results", [*DATASETS, "summary", "logs", "benchmarks"]
-        )
+        check_writable(paths.RESULTS, paths.top_folders(study.datasets))
     except InputError as error:
         raise WorkflowError(str(error)) from None
     forced = workflow.dag_settings.forceall or workflow.dag_settings.forcerun
     os.environ[kept_results.FORCED] = str(int(bool(forced)))
-    records.mark_running(DATASETS)
+    records.mark_running(study.datasets)
 
 
 def any_of(names):
@@ -100,52 +86,34 @@ def any_of(names):
 
 
 wildcard_constraints:
-    dataset=any_of(DATASETS),
-    classifier=any_of([*CLASSIFIERS, "none"]),
-    explainer=any_of(EXPLAINERS),
-    binarization=any_of(BINARIZATIONS),
-    protocol=any_of(cfg["protocols"]),
+    dataset=any_of(study.datasets),
+    classifier=any_of([*study.classifiers, paths.NONE]),
+    explainer=any_of(study.explainers),
+    binarization=any_of(study.binarizations),
+    protocol=any_of(study.protocols),
     source=r"[a-z_]+-[0-9a-f]{12}",
     shard=r"(train|val|test)-\d{3}",
 
 
-def shard_names(dataset, splits):
-    """The shards of some splits of a data set, empty ones included."""
-    return [
-        f"{split}-{number:03d}"
-        for split in splits
-        for number in range(DATASETS[dataset]["shards"][split])
-    ]
+def needs(mem_mb, minutes, per_attempt=1000, **more):
+    """Resources of a rule: memory (MB) grows with each retry, the minutes are those once more."""
+    return {
+        "mem_mb": lambda w, attempt: mem_mb + per_attempt * (attempt - 1),
+        "runtime": lambda w, attempt: minutes * attempt,
+        **more,
+    }
 
 
-def explained_shards(dataset):
-    return shard_names(dataset, cfg["explain"]["splits"])
+def complete_rules():
+    """Give every rule with a script its environment, and the digest of the script as a param.
 
-
-def prepared_of(splits):
-    """An input function: the prepared shards of some splits."""
-    return lambda w: [
-        f"results/{w.dataset}/prepared/{shard}.h5"
-        for shard in shard_names(w.dataset, splits)
-    ]
-
-
-def plugins_for(name):
-    """Plugin files with their digests, for the settings that use one; else nothing."""
-    if not name.startswith("plugin:"):
-        return {}
-    return {path: digests.file_digest(path) for path in cfg["plugins"]}
-
-
-def memory(base, per_attempt=1000):
-    """Megabytes, more on each retry."""
-    return lambda w, attempt: base + per_attempt * (attempt - 1)
-
-
-def minutes(base):
-    """Minutes, once more on each retry."""
-    return lambda w, attempt: base * attempt
-
-
-# What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
-GPUS = int(COMPUTE["device"].startswith("cuda"))
+    The script's text decides results like the modules it imports. Snakemake would compare the times
+    of files (`rerun-triggers` leaves this out): in a new clone every script is newer than results
+    that are moved there.
+    """
+    for step in workflow.rules:
+        script = step.script or step.notebook
+        if script:
+            path = Path(workflow.basedir) / "rules" / script
+            step.conda_env = ENV
+            step.set_params(script=digests.script_digest(path))

@@ -3,32 +3,28 @@
 
 rule faithfulness:
     input:
-        maps=faithfulness_maps,
-        prepared=prepared_of(FAITHFULNESS_SPLITS),
-        model=model_of,
-        masks=faithfulness_masks,
+        maps=job_files.faithfulness_maps,
+        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
+        model=job_files.model,
+        masks=job_files.faithfulness_masks,
         classes=classes_of,
     output:
-        "results/{dataset}/faithfulness/{classifier}/{explainer}.parquet",
+        paths.FAITHFULNESS,
     log:
-        "results/logs/{dataset}/faithfulness/{classifier}/{explainer}.log",
+        log_of("{dataset}/faithfulness/{classifier}/{explainer}"),
     benchmark:
-        "results/benchmarks/{dataset}/faithfulness/{classifier}/{explainer}.tsv"
+        benchmark_of("{dataset}/faithfulness/{classifier}/{explainer}")
     wildcard_constraints:
-        classifier=any_of(CLASSIFIERS),
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        classifier=any_of(study.classifiers),
+    threads: THREADS
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=minutes(240),
-        gpu=GPUS,
+        **needs(3000, 240, per_attempt=2000, gpu=GPUS),
     params:
-        settings=faithfulness_settings,
+        settings=job_settings.faithfulness,
         target=cfg["explain"]["target"],
         seed=cfg["seed"],
-        compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
-        plugins=plugins_of_classifier,
+        compute=job_settings.compute("threads", "batch", "device", "dtype"),
+        plugins=job_settings.classifier_plugins,
         digest=digests.module_digest(
             "faithfulness.changed_images",
             "faithfulness.case_rows",
@@ -49,37 +45,51 @@ rule faithfulness:
         "../workflow_scripts/faithfulness.py"
 
 
+def sensitivity_digest(w):
+    network = (
+        []
+        if w.classifier == paths.NONE
+        else ["classifiers.weights.own_format", "classifiers.predict"]
+    )
+    return digests.module_digest(
+        *modules_of(study.explainers[w.explainer]),
+        "explainers.rerun",
+        "explainers.base",
+        "explainers.runner",
+        "faithfulness.sensitivity",
+        *network,
+    )
+
+
 rule sensitivity:
     input:
-        prepared=prepared_of(FAITHFULNESS_SPLITS),
+        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
         classes=classes_of,
-        model=model_of,
-        fitted=fitted_of,
+        model=job_files.model,
+        fitted=job_files.fitted,
     output:
-        "results/{dataset}/{classifier}/{explainer}/sensitivity.parquet",
+        paths.SENSITIVITY,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/sensitivity.log",
+        log_of("{dataset}/{classifier}/{explainer}/sensitivity"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/sensitivity.tsv"
+        benchmark_of("{dataset}/{classifier}/{explainer}/sensitivity")
     wildcard_constraints:
-        explainer=any_of(name for name in EXPLAINERS if name not in GIVEN),
-    conda:
-        ENV
-    threads: lambda w: COMPUTE["threads"] if w.explainer in NETWORK_EXPLAINERS else 1
+        explainer=any_of(e for e in study.explainers if e not in study.given),
+    threads: lambda w: THREADS if w.explainer in study.with_network else 1
     resources:
-        mem_mb=memory(7000, 4000),
-        runtime=minutes(480),
-        gpu=lambda w: GPUS if w.explainer in NETWORK_EXPLAINERS else 0,
+        **needs(
+            7000,
+            480,
+            per_attempt=4000,
+            gpu=lambda w: GPUS if w.explainer in study.with_network else 0,
+        ),
     params:
-        explainer=explainer_settings,
-        settings={
-            **FAITHFULNESS["sensitivity"],
-            "sign": cfg["postprocess"]["sign"],
-        },
-        target=target_of_explainer,
+        explainer=job_settings.explainer,
+        settings=job_settings.sensitivity,
+        target=job_settings.target,
         seed=cfg["seed"],
-        compute=explain_compute,
-        plugins=plugins_of_classifier,
+        compute=job_settings.explain_compute,
+        plugins=job_settings.classifier_plugins,
         digest=sensitivity_digest,
     message:
         "Measuring how far changed images move the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
@@ -89,33 +99,24 @@ rule sensitivity:
 
 rule summarize_faithfulness:
     input:
-        faithfulness=lambda w: [
-            f"results/{w.dataset}/faithfulness/{c}/{e}.parquet"
-            for c, e in FAITHFULNESS_PAIRS
-        ],
-        scores=lambda w: [faithfulness_scores(w, c, e) for c, e in FAITHFULNESS_PAIRS],
-        sensitivity=sensitivity_files,
+        faithfulness=job_files.by_pair(paths.FAITHFULNESS, study.faithfulness_pairs),
+        scores=job_files.faithfulness_scores,
+        sensitivity=job_files.sensitivity,
     output:
-        summary="results/{dataset}/tables/faithfulness.csv",
-        cases="results/{dataset}/tables/faithfulness_cases.csv",
+        summary=paths.table("faithfulness"),
+        cases=paths.table("faithfulness_cases"),
     log:
-        "results/logs/{dataset}/summarize_faithfulness.log",
+        log_of("{dataset}/summarize_faithfulness"),
     benchmark:
-        "results/benchmarks/{dataset}/summarize_faithfulness.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/summarize_faithfulness")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        combos=lambda w: [
-            {"dataset": w.dataset, "classifier": c, "explainer": e}
-            for c, e in FAITHFULNESS_PAIRS
-        ],
-        metrics=FAITHFULNESS["metrics"],
-        given=GIVEN,
+        combos=job_settings.pairs(study.faithfulness_pairs),
+        metrics=cfg["faithfulness"]["metrics"],
+        given=study.given,
         primary=cfg["statistics"]["primary"],
-        statistics=INTERVALS,
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
         digest=digests.module_digest(
             "faithfulness.registry", "analysis.checks.faithfulness", "tables.layout"
@@ -130,19 +131,16 @@ rule compare_faithfulness:
     input:
         cases=rules.summarize_faithfulness.output.cases,
     output:
-        comparisons="results/{dataset}/tables/faithfulness_comparisons.csv",
+        comparisons=paths.table("faithfulness_comparisons"),
     log:
-        "results/logs/{dataset}/compare_faithfulness.log",
+        log_of("{dataset}/compare_faithfulness"),
     benchmark:
-        "results/benchmarks/{dataset}/compare_faithfulness.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/compare_faithfulness")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        metrics=FAITHFULNESS["metrics"],
-        statistics=TESTS,
+        metrics=cfg["faithfulness"]["metrics"],
+        statistics=job_settings.tests,
         seed=cfg["seed"],
         digest=digests.module_digest(
             "analysis.checks.faithfulness_comparisons", "tables.layout"

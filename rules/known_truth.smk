@@ -3,29 +3,25 @@
 
 rule known_truth_accuracy:
     input:
-        prepared=prepared_of(["test"]),
+        prepared=job_files.shards(paths.PREPARED, ["test"]),
         raw=lambda w: ancient(raw_of(w)),
-        model=model_of,
+        model=job_files.model,
         classes=classes_of,
     output:
-        "results/{dataset}/known_truth/{classifier}/accuracy.csv",
+        paths.KNOWN_TRUTH_ACCURACY,
     log:
-        "results/logs/{dataset}/known_truth/{classifier}/accuracy.log",
+        log_of("{dataset}/known_truth/{classifier}/accuracy"),
     benchmark:
-        "results/benchmarks/{dataset}/known_truth/{classifier}/accuracy.tsv"
+        benchmark_of("{dataset}/known_truth/{classifier}/accuracy")
     wildcard_constraints:
-        classifier=any_of(CLASSIFIERS),
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        classifier=any_of(study.classifiers),
+    threads: THREADS
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=minutes(60),
-        gpu=GPUS,
+        **needs(3000, 60, per_attempt=2000, gpu=GPUS),
     params:
-        mark_class=mark_class_of,
-        compute={key: COMPUTE[key] for key in ("threads", "batch", "device", "dtype")},
-        plugins=plugins_of_classifier,
+        mark_class=job_settings.mark_class,
+        compute=job_settings.compute("threads", "batch", "device", "dtype"),
+        plugins=job_settings.classifier_plugins,
         digest=digests.module_digest(
             "classifiers.predict",
             "classifiers.weights.own_format",
@@ -41,30 +37,21 @@ rule known_truth_accuracy:
 
 rule known_truth_scores:
     input:
-        maps=lambda w: [
-            f"results/{w.dataset}/{w.classifier}/{w.explainer}/maps/{shard}.h5"
-            for shard in shard_names(w.dataset, ["test"])
-        ],
-        prepared=prepared_of(["test"]),
+        maps=job_files.shards(paths.MAPS, ["test"]),
+        prepared=job_files.shards(paths.PREPARED, ["test"]),
         raw=lambda w: ancient(raw_of(w)),
         classes=classes_of,
     output:
-        "results/{dataset}/known_truth/{classifier}/{explainer}.parquet",
+        paths.KNOWN_TRUTH,
     log:
-        "results/logs/{dataset}/known_truth/{classifier}/{explainer}.log",
+        log_of("{dataset}/known_truth/{classifier}/{explainer}"),
     benchmark:
-        "results/benchmarks/{dataset}/known_truth/{classifier}/{explainer}.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/known_truth/{classifier}/{explainer}")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
-        mark_class=mark_class_of,
-        settings=lambda w: {
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-            "sign": cfg["postprocess"]["sign"],
-        },
+        mark_class=job_settings.mark_class,
+        settings=job_settings.known_truth,
         digest=digests.module_digest(
             "maps.case_maps",
             "datasets.sources.phantom.retouch",
@@ -78,34 +65,26 @@ rule known_truth_scores:
 
 rule known_truth:
     input:
-        scores=expand(
-            "results/{{dataset}}/known_truth/{combination}.parquet",
-            combination=["/".join(names) for names in COMBINATIONS],
-        ),
+        scores=job_files.by_pair(paths.KNOWN_TRUTH, study.combinations),
         accuracies=expand(
-            "results/{{dataset}}/known_truth/{classifier}/accuracy.csv",
-            classifier=CLASSIFIERS,
+            paths.KNOWN_TRUTH_ACCURACY,
+            classifier=study.classifiers,
+            allow_missing=True,
         ),
     output:
-        "results/{dataset}/tables/known_truth.csv",
+        paths.table("known_truth"),
     log:
-        "results/logs/{dataset}/known_truth.log",
+        log_of("{dataset}/known_truth"),
     benchmark:
-        "results/benchmarks/{dataset}/known_truth.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/known_truth")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(30),
+        **needs(1000, 30),
     params:
-        combos=lambda w: [
-            {"dataset": w.dataset, "classifier": c, "explainer": e}
-            for c, e in COMBINATIONS
-        ],
-        classifiers=list(CLASSIFIERS),
-        settings={key: KNOWN_TRUTH[key] for key in ("accuracy", "level")},
-        families=FAMILIES,
-        statistics=INTERVALS,
+        combos=job_settings.pairs(study.combinations),
+        classifiers=list(study.classifiers),
+        settings=part(cfg["known_truth"], "accuracy", "level"),
+        families=study.families,
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
         digest=digests.module_digest("analysis.checks.known_truth", "tables.layout"),
     message:

@@ -3,27 +3,18 @@
 
 rule sweep:
     input:
-        maps=maps_of,
-        prepared=rules.list_prepared.output[0],
+        maps=job_files.shards(paths.MAPS),
+        prepared=paths.EXPLAINED,
     output:
-        f"{MAPS}/curves.parquet",
+        paths.CURVES,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/sweep.log",
+        log_of("{dataset}/{classifier}/{explainer}/sweep"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/sweep.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/{explainer}/sweep")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
-        settings=lambda w: {
-            "thresholds": cfg["scores"]["thresholds"],
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-            "sign": cfg["postprocess"]["sign"],
-            "lung": cfg["postprocess"]["lung"],
-            "empty": cfg["scores"]["empty"],
-        },
+        settings=job_settings.sweep,
         digest=digests.module_digest(
             "metrics.curves",
             "metrics.conventions",
@@ -39,28 +30,20 @@ rule sweep:
 
 rule rank:
     input:
-        maps=maps_of,
-        prepared=rules.list_prepared.output[0],
-        predictions=predictions_of,
+        maps=job_files.shards(paths.MAPS),
+        prepared=paths.EXPLAINED,
+        predictions=job_files.predictions,
         classes=classes_of,
     output:
-        f"{MAPS}/ranking.parquet",
+        paths.RANKING,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/rank.log",
+        log_of("{dataset}/{classifier}/{explainer}/rank"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/rank.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/{explainer}/rank")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
-        settings=lambda w: {
-            "metrics": cfg["scores"]["ranking"],
-            "pointing_tolerance": cfg["scores"]["pointing_tolerance"],
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-            "sign": cfg["postprocess"]["sign"],
-        },
+        settings=job_settings.rank,
         digest=digests.module_digest(
             "scoring.map_scores",
             "scoring.predictions",
@@ -76,29 +59,20 @@ rule rank:
 
 rule tune:
     input:
-        maps=val_shards("results/{dataset}/{classifier}/{explainer}/maps/{shard}.h5"),
-        prepared=val_shards("results/{dataset}/prepared/{shard}.h5"),
+        maps=job_files.shards(paths.MAPS, ["val"]),
+        prepared=job_files.shards(paths.PREPARED, ["val"]),
     output:
-        f"{MAPS}/{{binarization}}/thresholds.csv",
+        paths.THRESHOLDS,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/tune.log",
+        log_of("{dataset}/{classifier}/{explainer}/{binarization}/tune"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/tune.tsv"
+        benchmark_of("{dataset}/{classifier}/{explainer}/{binarization}/tune")
     wildcard_constraints:
-        binarization=any_of(TUNED),
-    conda:
-        ENV
+        binarization=any_of(study.tuned),
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
-        settings=lambda w: {
-            "rule": rule_of(w)["binarization"],
-            "postprocess": rule_of(w)["postprocess"],
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-            "empty": cfg["scores"]["empty"],
-            "partial": w.explainer in PARTIAL,
-        },
+        settings=job_settings.tune,
         digest=digests.module_digest(
             "binarizations.tuning",
             "metrics.conventions",
@@ -111,29 +85,39 @@ rule tune:
         "../workflow_scripts/tune.py"
 
 
+def binarize_digest(w):
+    return digests.module_digest(
+        RULES[job_settings.binarization(w)["method"]].module.removeprefix("fidelity."),
+        "binarizations.apply",
+        "binarizations.rule_inputs",
+        "datasets.prepared_list",
+        "scoring.predictions",
+        "binarizations.postprocess",
+        "maps.pixel_frames",
+        "maps.case_maps",
+    )
+
+
 rule binarize:
     input:
-        maps=maps_of,
-        prepared=rules.list_prepared.output[0],
-        thresholds=thresholds_of,
-        predictions=cutoff_predictions_of,
+        maps=job_files.shards(paths.MAPS),
+        prepared=paths.EXPLAINED,
+        thresholds=job_files.thresholds,
+        predictions=job_files.cutoff_predictions,
     output:
-        masks=f"{MAPS}/{{binarization}}/masks.json",
-        status=f"{MAPS}/{{binarization}}/masks_status.csv",
+        masks=paths.MASKS,
+        status=paths.MASKS_STATUS,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/binarize.log",
+        log_of("{dataset}/{classifier}/{explainer}/{binarization}/binarize"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/binarize.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/{explainer}/{binarization}/binarize")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
-        rule=lambda w: rule_of(w)["binarization"],
-        postprocess=lambda w: rule_of(w)["postprocess"],
-        scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
-        seed=binarize_seed,
+        rule=job_settings.binarization,
+        postprocess=job_settings.postprocess,
+        scoring_size=job_settings.of_dataset("scoring_size"),
+        seed=job_settings.binarize_seed,
         digest=binarize_digest,
     message:
         "Binarizing {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) by {wildcards.binarization}"
@@ -143,34 +127,22 @@ rule binarize:
 
 rule score:
     input:
-        masks=rules.binarize.output.masks,
-        status=rules.binarize.output.status,
-        prepared=rules.list_prepared.output[0],
-        predictions=predictions_of,
+        masks=paths.MASKS,
+        status=paths.MASKS_STATUS,
+        prepared=paths.EXPLAINED,
+        predictions=job_files.predictions,
         classes=classes_of,
     output:
-        [
-            f"{MAPS}/{{binarization}}/{protocol}/scores.parquet"
-            for protocol in cfg["protocols"]
-        ],
+        expand(paths.SCORES, protocol=study.protocols, allow_missing=True),
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/score.log",
+        log_of("{dataset}/{classifier}/{explainer}/{binarization}/score"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/score.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/{explainer}/{binarization}/score")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(120),
+        **needs(1500, 120),
     params:
-        settings=lambda w: {
-            "metrics": cfg["scores"]["metrics"],
-            "empty": cfg["scores"]["empty"],
-            "surface_tolerance": cfg["scores"]["surface_tolerance"],
-            "pixel_spacing": DATASETS[w.dataset]["pixel_spacing"],
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-        },
-        protocols=cfg["protocols"],
+        settings=job_settings.score,
+        protocols=study.protocols,
         digest=digests.module_digest(
             "scoring.mask_scores",
             "metrics.registry",
@@ -185,19 +157,18 @@ rule score:
 
 rule export_masks_png:
     input:
-        masks=rules.binarize.output.masks,
-        cases="results/{dataset}/cases.csv",
+        masks=paths.MASKS,
+        cases=paths.CASES,
     output:
-        directory(f"{MAPS}/{{binarization}}/png"),
+        directory(paths.PNG),
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png.log",
+        log_of("{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png.tsv"
-    conda:
-        ENV
+        benchmark_of(
+            "{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png"
+        )
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(60),
+        **needs(1000, 60),
     params:
         digest=digests.module_digest("datasets.cases", "masks.run_lengths"),
     message:
@@ -208,20 +179,18 @@ rule export_masks_png:
 
 rule export_chexlocalize:
     input:
-        masks=rules.binarize.output.masks,
-        cases="results/{dataset}/cases.csv",
+        masks=paths.MASKS,
+        cases=paths.CASES,
     output:
-        # A name that no protocol has: their scores lie beside it.
-        directory(f"{MAPS}/{{binarization}}/export-chexlocalize"),
+        directory(paths.CHEXLOCALIZE),
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize.log",
+        log_of("{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize.tsv"
-    conda:
-        ENV
+        benchmark_of(
+            "{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize"
+        )
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
         splits=cfg["explain"]["splits"],
         digest=digests.module_digest("binarizations.chexlocalize_export"),
@@ -234,8 +203,8 @@ rule export_chexlocalize:
 rule masks_png:
     input:
         [
-            f"results/{dataset}/{classifier}/{explainer}/{binarization}/png"
-            for dataset in STUDIES
-            for classifier, explainer in COMBINATIONS
-            for binarization in BINARIZATIONS
+            paths.PNG.format(dataset=d, classifier=c, explainer=e, binarization=b)
+            for d in study.studies
+            for c, e in study.combinations
+            for b in study.binarizations
         ],

@@ -17,28 +17,25 @@ rule explore:
     input:
         localization=rules.summarize.output.localization,
         comparisons=rules.compare.output.comparisons,
-        scores=primary_scores_of_classifier,
-        maps=lambda w: notebook_files(w)["maps"],
-        masks=lambda w: notebook_files(w)["masks"],
-        prepared=prepared_explained,
+        scores=job_files.of_explainers(paths.SCORES),
+        maps=job_files.first_maps,
+        masks=job_files.first_masks,
+        prepared=job_files.shards(paths.PREPARED),
     output:
-        worst="results/{dataset}/notebooks/{classifier}/worst_cases.csv",
+        worst=paths.WORST_CASES,
     log:
-        notebook="results/{dataset}/notebooks/{classifier}/explore.ipynb",
+        notebook=paths.NOTEBOOK,
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/explore.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/explore")
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(30),
+        **needs(2000, 30),
     params:
         classifier=lambda w: w.classifier,
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        explainer=lambda w: explainers_of(w.classifier)[0][1],
-        binarization=PRIMARY_BINARIZATION,
+        explainers=job_settings.explainers_of,
+        explainer=lambda w: study.explainers_of(w.classifier)[0][1],
+        binarization=study.primary_binarization,
         metric=cfg["statistics"]["primary"],
-        scoring_size=lambda w: DATASETS[w.dataset]["scoring_size"],
+        scoring_size=job_settings.of_dataset("scoring_size"),
         sign=cfg["postprocess"]["sign"],
         digest=digests.module_digest(
             "maps.case_maps",
@@ -56,8 +53,4 @@ rule explore:
 
 rule notebooks:
     input:
-        expand(
-            "results/{dataset}/notebooks/{classifier}/worst_cases.csv",
-            dataset=STUDIES,
-            classifier=list(CLASSIFIERS) or ["none"],
-        ),
+        expand(paths.WORST_CASES, dataset=study.studies, classifier=study.shown),

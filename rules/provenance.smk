@@ -1,5 +1,59 @@
 # Where the results of a data set come from, and what they took.
 
+# Paths outside of the project that no result may show.
+PLACES = result_origins.Places([*result_origins.texts_in(cfg), *job_settings.origins()])
+# {data set: the folder of its acquired files}
+RAW_FOLDERS = {
+    name: paths.RAW.format(source=raw) for name, raw in job_settings.raw_names.items()
+}
+
+
+def take_over_results():
+    """Let Snakemake know what made results that were moved here, or refuse them."""
+    patterns = [path.regex() for step in workflow.rules for path in step.output]
+    try:
+        for note in records.take_over(RAW_FOLDERS, patterns, PLACES):
+            print(note, file=sys.stderr, flush=True)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# Not needed for the tables, so there or not when the tables are finished.
+BESIDE_TABLES = (
+    "figure_",
+    "export_",
+    "agreement",
+    "explore",
+    "fit_lung_model",
+    "human_benchmark",
+    "known_truth",
+    "layers",
+    "measure_lung_model",
+    "summary_over_datasets",
+    "threshold_curves",
+    "provenance",
+)
+
+LUNG_JOBS = {
+    "fit_lung_model": "{dataset}/lung_model/fit",
+    "measure_lung_model": "{dataset}/lung_model/measure",
+}
+
+
+def benchmark_patterns(dataset, wanted=lambda rule: not rule.startswith(BESIDE_TABLES)):
+    """Each wanted rule's benchmark files as a regular expression, names of this config alone in it."""
+    found = {
+        step.name: step.benchmark.regex().pattern
+        for step in workflow.rules
+        if step.benchmark and wanted(step.name)
+    }
+    if dataset in study.lungs_from:
+        # Trained on another data set, for the sake of this one.
+        source = study.lungs_from[dataset]
+        for name, job in LUNG_JOBS.items():
+            found[name] = re.escape(benchmark_of(job).format(dataset=source))
+    return found
+
 
 rule provenance:
     input:
@@ -10,40 +64,34 @@ rule provenance:
             rules.format_tables.output.markdown,
         ],
         cases=rules.index_cases.output.cases,
-        models=expand(
-            "results/{{dataset}}/{classifier}/model.safetensors",
-            classifier=CLASSIFIERS,
-        ),
+        models=expand(paths.MODEL, classifier=study.classifiers, allow_missing=True),
         raw=lambda w: ancient(raw_of(w)),
     output:
-        json="results/{dataset}/provenance.json",
+        json=paths.PROVENANCE,
         html=report(
-            "results/{dataset}/provenance.html",
+            paths.PROVENANCE_PAGE,
             caption="captions/provenance.rst",
             category="{dataset}",
             subcategory="Provenance",
             labels={"content": "Code, inputs, machine, time and passes; cost"},
         ),
         # What each explainer took, from the benchmarks; differs between two runs, as times do.
-        cost="results/{dataset}/tables/cost.csv",
+        cost=paths.table("cost"),
     log:
-        "results/logs/{dataset}/provenance.log",
+        log_of("{dataset}/provenance"),
     benchmark:
-        "results/benchmarks/{dataset}/provenance.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/provenance")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
         models=lambda w: {
-            name: f"results/{w.dataset}/{name}/model.safetensors"
-            for name in CLASSIFIERS
+            name: paths.fill(paths.MODEL, w, classifier=name)
+            for name in study.classifiers
         },
-        config=lambda w: {**cfg, "datasets": {w.dataset: DATASETS[w.dataset]}},
-        plugins=lambda w: {path: digests.file_digest(path) for path in cfg["plugins"]},
+        config=lambda w: {**cfg, "datasets": {w.dataset: study.datasets[w.dataset]}},
+        plugins=lambda w: job_settings.all_plugins,
         patterns=lambda w: benchmark_patterns(w.dataset),
-        wanted=lambda w: jobs_wanted(w.dataset),
+        wanted=job_settings.own_wildcards,
         digest=digests.module_digest(
             "provenance.collect", "provenance.page", "provenance.cost"
         ),

@@ -1,31 +1,35 @@
 # Saliency maps: one job per shard, classifier and explainer.
 
 
+def modules_of(entry):
+    """The module of an explainer, and of the one that it runs on other weights."""
+    inner = modules_of(entry["of"]) if "of" in entry else []
+    return [method_of(entry["method"]).module, *inner]
+
+
 rule fit:
     input:
-        train=prepared_of(["train"]),
-        val=prepared_of(["val"]),
+        train=job_files.shards(paths.PREPARED, ["train"]),
+        val=job_files.shards(paths.PREPARED, ["val"]),
     output:
-        "results/{dataset}/none/{explainer}/fitted.safetensors",
+        paths.FITTED,
     log:
-        "results/logs/{dataset}/none/{explainer}/fit.log",
+        log_of("{dataset}/none/{explainer}/fit"),
     benchmark:
-        "results/benchmarks/{dataset}/none/{explainer}/fit.tsv"
+        benchmark_of("{dataset}/none/{explainer}/fit")
     wildcard_constraints:
-        explainer=any_of(FITTED),
+        explainer=any_of(study.fitted),
     priority: 50  # as training: it can take hours, and maps wait for it
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+    threads: THREADS
     resources:
-        mem_mb=memory(3000, 2000),
-        runtime=minutes(240),
-        gpu=GPUS,
+        **needs(3000, 240, per_attempt=2000, gpu=GPUS),
     params:
-        settings=explainer_settings,
+        settings=job_settings.explainer,
         seed=cfg["seed"],
-        compute={key: COMPUTE[key] for key in ("threads", "device")},
-        digest=lambda w: digests.module_digest(*modules_of(EXPLAINERS[w.explainer])),
+        compute=job_settings.compute("threads", "device"),
+        digest=lambda w: digests.module_digest(
+            *modules_of(study.explainers[w.explainer])
+        ),
     message:
         "Fitting {wildcards.explainer} to the training masks of {wildcards.dataset}"
     script:
@@ -34,25 +38,22 @@ rule fit:
 
 rule check_imported:
     input:
-        cases="results/{dataset}/cases.csv",
+        cases=paths.CASES,
     output:
-        "results/{dataset}/none/{explainer}/imported.csv",
+        paths.IMPORTED,
     log:
-        "results/logs/{dataset}/none/{explainer}/check_imported.log",
+        log_of("{dataset}/none/{explainer}/check_imported"),
     benchmark:
-        "results/benchmarks/{dataset}/none/{explainer}/check_imported.tsv"
+        benchmark_of("{dataset}/none/{explainer}/check_imported")
     wildcard_constraints:
-        explainer=any_of(IMPORTED),
+        explainer=any_of(study.imported),
     # Before anything is trained: a map that is missing or damaged is told in minutes.
     priority: 100
-    conda:
-        ENV
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(60),
+        **needs(2000, 60),
     params:
-        settings=explainer_settings,
-        annotated=lambda w: DATASETS[w.dataset]["annotated_classes"],
+        settings=job_settings.explainer,
+        annotated=job_settings.of_dataset("annotated_classes"),
         splits=cfg["explain"]["splits"],
         digest=digests.module_digest("datasets.cases", "explainers.imported"),
     message:
@@ -61,36 +62,44 @@ rule check_imported:
         "../workflow_scripts/check_imported.py"
 
 
+def explain_digest(w):
+    """Code of the explainer, of the loop around it, and of the network where there is one."""
+    network = (
+        []
+        if w.classifier == paths.NONE
+        else ["classifiers.weights.own_format", "classifiers.predict"]
+    )
+    return digests.module_digest(
+        *modules_of(study.explainers[w.explainer]), "explainers.runner", *network
+    )
+
+
 rule explain:
     input:
-        prepared="results/{dataset}/prepared/{shard}.h5",
+        prepared=paths.PREPARED,
         # Not read: through the checkpoint, each shard's job is planned anew when shards are known.
         classes=classes_of,
-        model=model_of,
-        fitted=fitted_of,
+        model=job_files.model,
+        fitted=job_files.fitted,
     output:
-        "results/{dataset}/{classifier}/{explainer}/maps/{shard}.h5",
+        paths.MAPS,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/explain/{shard}.log",
+        log_of("{dataset}/{classifier}/{explainer}/explain/{shard}"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/explain/{shard}.tsv"
+        benchmark_of("{dataset}/{classifier}/{explainer}/explain/{shard}")
     wildcard_constraints:
-        explainer=any_of(NETWORK_EXPLAINERS),
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        explainer=any_of(study.with_network),
+    threads: THREADS
     resources:
-        mem_mb=memory(7000, 4000),
-        runtime=minutes(240),
-        gpu=GPUS,
+        **needs(7000, 240, per_attempt=4000, gpu=GPUS),
     params:
-        settings=explainer_settings,
-        target=target_of_explainer,
+        settings=job_settings.explainer,
+        target=job_settings.target,
         # A param that looks at `input` triggers no rerun: finished shards stay finished.
         max_failed_cases=lambda w, input: cfg["explain"]["max_failed_cases"],
         seed=cfg["seed"],
-        compute=explain_compute,
-        plugins=plugins_of_classifier,
+        compute=job_settings.explain_compute,
+        plugins=job_settings.classifier_plugins,
         digest=explain_digest,
     message:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"
@@ -101,17 +110,15 @@ rule explain:
 # A rule of its own: seconds per shard, and a SLURM array asks for all its jobs what one of them needs.
 use rule explain as explain_without_network with:
     wildcard_constraints:
-        explainer=any_of(LIGHT_EXPLAINERS),
+        explainer=any_of(study.light),
     threads: 1
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(60),
+        **needs(1000, 60),
 
 
 # The same where it is not seconds: no local rule, so that no cluster's head node does it.
 use rule explain_without_network as explain_on_cpu with:
     wildcard_constraints:
-        explainer=any_of(CPU_EXPLAINERS),
+        explainer=any_of(study.slow_without_network),
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(240),
+        **needs(2000, 240),

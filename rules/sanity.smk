@@ -1,37 +1,42 @@
 # Sanity checks of explainers, and whether networks trained alike give the same maps.
 
 
+def sanity_digest(w):
+    return digests.module_digest(
+        *modules_of(study.explainers[w.explainer]),
+        "classifiers.predict",
+        "classifiers.weights.own_format",
+        "explainers.rerun",
+        "explainers.base",
+        "explainers.runner",
+        "sanity.run_checks",
+    )
+
+
 rule sanity:
     input:
-        prepared=prepared_of(FAITHFULNESS_SPLITS),
+        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
         classes=classes_of,
-        model=model_of,
+        model=job_files.model,
     output:
-        "results/{dataset}/{classifier}/{explainer}/sanity.parquet",
+        paths.SANITY,
     log:
-        "results/logs/{dataset}/{classifier}/{explainer}/sanity.log",
+        log_of("{dataset}/{classifier}/{explainer}/sanity"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/{explainer}/sanity.tsv"
+        benchmark_of("{dataset}/{classifier}/{explainer}/sanity")
     wildcard_constraints:
-        classifier=any_of(CLASSIFIERS),
-        explainer=any_of(CHECKED),
-    conda:
-        ENV
-    threads: COMPUTE["threads"]
+        classifier=any_of(study.classifiers),
+        explainer=any_of(study.checked_explainers),
+    threads: THREADS
     resources:
-        mem_mb=memory(7000, 4000),
-        runtime=minutes(480),
-        gpu=GPUS,
+        **needs(7000, 480, per_attempt=4000, gpu=GPUS),
     params:
-        explainer=explainer_settings,
-        settings={
-            **{key: cfg["sanity"][key] for key in ("cases", "tests", "layers")},
-            "sign": cfg["postprocess"]["sign"],
-        },
-        target=target_of_explainer,
+        explainer=job_settings.explainer,
+        settings=job_settings.sanity,
+        target=job_settings.target,
         seed=cfg["seed"],
-        compute=explain_compute,
-        plugins=plugins_of_classifier,
+        compute=job_settings.explain_compute,
+        plugins=job_settings.classifier_plugins,
         digest=sanity_digest,
     message:
         "Checking {wildcards.explainer} with random weights and other classes ({wildcards.classifier}, {wildcards.dataset})"
@@ -41,26 +46,18 @@ rule sanity:
 
 rule summarize_sanity:
     input:
-        lambda w: [
-            f"results/{w.dataset}/{c}/{e}/sanity.parquet" for c, e in SANITY_PAIRS
-        ],
+        job_files.by_pair(paths.SANITY, study.sanity_pairs),
     output:
-        "results/{dataset}/tables/sanity.csv",
+        paths.table("sanity"),
     log:
-        "results/logs/{dataset}/summarize_sanity.log",
+        log_of("{dataset}/summarize_sanity"),
     benchmark:
-        "results/benchmarks/{dataset}/summarize_sanity.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/summarize_sanity")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        combos=lambda w: [
-            {"dataset": w.dataset, "classifier": c, "explainer": e}
-            for c, e in SANITY_PAIRS
-        ],
-        statistics=INTERVALS,
+        combos=job_settings.pairs(study.sanity_pairs),
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
         digest=digests.module_digest("analysis.checks.sanity", "tables.layout"),
     message:
@@ -71,29 +68,19 @@ rule summarize_sanity:
 
 rule repeatability:
     input:
-        maps=lambda w: [
-            f"results/{w.dataset}/{c}/{w.explainer}/maps/{shard}.h5"
-            for c in REPEATED[w.base]
-            for shard in shard_names(w.dataset, FAITHFULNESS_SPLITS)
-        ],
-        prepared=prepared_of(FAITHFULNESS_SPLITS),
-        masks=lambda w: [
-            f"results/{w.dataset}/{c}/{w.explainer}/{PRIMARY_BINARIZATION}/masks.json"
-            for c in REPEATED[w.base]
-        ],
+        maps=job_files.repeated_maps,
+        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
+        masks=job_files.repeated_masks,
     output:
-        "results/{dataset}/repeatability/{base}/{explainer}.parquet",
+        paths.REPEATABILITY,
     log:
-        "results/logs/{dataset}/repeatability/{base}/{explainer}.log",
+        log_of("{dataset}/repeatability/{base}/{explainer}"),
     benchmark:
-        "results/benchmarks/{dataset}/repeatability/{base}/{explainer}.tsv"
+        benchmark_of("{dataset}/repeatability/{base}/{explainer}")
     wildcard_constraints:
-        base=any_of(REPEATED),
-    conda:
-        ENV
+        base=any_of(study.repeated),
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
         sign=cfg["postprocess"]["sign"],
         digest=digests.module_digest("analysis.checks.map_repeatability"),
@@ -105,32 +92,20 @@ rule repeatability:
 
 rule summarize_repeatability:
     input:
-        lambda w: [
-            f"results/{w.dataset}/repeatability/{base}/{e}.parquet"
-            for base, e in REPEATED_PAIRS
-        ],
+        job_files.by_pair(paths.REPEATABILITY, study.repeated_pairs, first="base"),
     output:
-        "results/{dataset}/tables/repeatability.csv",
+        paths.table("repeatability"),
     log:
-        "results/logs/{dataset}/summarize_repeatability.log",
+        log_of("{dataset}/summarize_repeatability"),
     benchmark:
-        "results/benchmarks/{dataset}/summarize_repeatability.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/summarize_repeatability")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        combos=lambda w: [
-            {
-                "dataset": w.dataset,
-                "classifier": base,
-                "explainer": e,
-                "binarization": PRIMARY_BINARIZATION,
-            }
-            for base, e in REPEATED_PAIRS
-        ],
-        statistics=INTERVALS,
+        combos=job_settings.pairs(
+            study.repeated_pairs, binarization=study.primary_binarization
+        ),
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
         digest=digests.module_digest(
             "analysis.checks.map_repeatability", "tables.layout"

@@ -3,25 +3,22 @@
 
 rule summarize:
     input:
-        scores=all_scores,
-        cases="results/{dataset}/cases.csv",
+        scores=job_files.scores,
+        cases=paths.CASES,
     output:
-        localization="results/{dataset}/tables/localization.csv",
+        localization=paths.table("localization"),
     log:
-        "results/logs/{dataset}/summarize.log",
+        log_of("{dataset}/summarize"),
     benchmark:
-        "results/benchmarks/{dataset}/summarize.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/summarize")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        combos=lambda w: combinations(w.dataset),
-        statistics=INTERVALS,
-        metrics=METRIC_NAMES,
+        combos=lambda w: study.blocks(w.dataset),
+        statistics=job_settings.intervals,
+        metrics=job_settings.metric_names,
         seed=cfg["seed"],
-        cohort=cohort_asked_for,
+        cohort=job_settings.cohort,
         digest=digests.module_digest(
             "analysis.localization",
             "analysis.coverage",
@@ -36,25 +33,22 @@ rule summarize:
 
 rule compare:
     input:
-        scores=all_scores,
+        scores=job_files.scores,
     output:
-        comparisons="results/{dataset}/tables/comparisons.csv",
+        comparisons=paths.table("comparisons"),
     log:
-        "results/logs/{dataset}/compare.log",
+        log_of("{dataset}/compare"),
     benchmark:
-        "results/benchmarks/{dataset}/compare.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/compare")
     resources:
-        mem_mb=memory(2000),
-        runtime=minutes(60),
+        **needs(2000, 60),
     params:
-        combos=lambda w: combinations(w.dataset),
+        combos=lambda w: study.blocks(w.dataset),
         statistics=cfg["statistics"],
-        metrics=METRIC_NAMES,
+        metrics=job_settings.metric_names,
         seed=cfg["seed"],
-        diagnostic=DIAGNOSTIC,
-        partial=PARTIAL,
+        diagnostic=study.diagnostic,
+        partial=study.partial,
         digest=digests.module_digest("analysis.comparisons", "tables.layout"),
     message:
         "Comparing the explainers on {wildcards.dataset}"
@@ -64,25 +58,22 @@ rule compare:
 
 rule without_twins:
     input:
-        scores=primary_scores,
-        near_duplicates="results/{dataset}/near_duplicates.csv",
+        scores=job_files.primary_scores,
+        near_duplicates=paths.NEAR_DUPLICATES,
     output:
-        localization="results/{dataset}/tables/localization_without_near_duplicates.csv",
-        comparisons="results/{dataset}/tables/comparisons_without_near_duplicates.csv",
+        localization=paths.table("localization_without_near_duplicates"),
+        comparisons=paths.table("comparisons_without_near_duplicates"),
     log:
-        "results/logs/{dataset}/without_twins.log",
+        log_of("{dataset}/without_twins"),
     benchmark:
-        "results/benchmarks/{dataset}/without_twins.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/without_twins")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        combos=lambda w: primary_combinations(w.dataset),
+        combos=lambda w: study.primary_blocks(w.dataset),
         statistics=cfg["statistics"],
         seed=cfg["seed"],
-        partial=PARTIAL,
+        partial=study.partial,
         digest=digests.module_digest(
             "analysis.without_near_duplicates", "tables.layout"
         ),
@@ -94,24 +85,21 @@ rule without_twins:
 
 rule ranks:
     input:
-        scores=all_scores,
+        scores=job_files.scores,
     output:
-        ranks="results/{dataset}/tables/ranks.csv",
+        ranks=paths.table("ranks"),
     log:
-        "results/logs/{dataset}/ranks.log",
+        log_of("{dataset}/ranks"),
     benchmark:
-        "results/benchmarks/{dataset}/ranks.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/ranks")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        combos=lambda w: combinations(w.dataset),
+        combos=lambda w: study.blocks(w.dataset),
         statistics=cfg["statistics"],
-        metrics=METRIC_NAMES,
-        families=FAMILIES,
-        diagnostic=DIAGNOSTIC,
+        metrics=job_settings.metric_names,
+        families=study.families,
+        diagnostic=study.diagnostic,
         digest=digests.module_digest("analysis.ranks", "tables.layout"),
     message:
         "Ranking the explainers on {wildcards.dataset}"
@@ -123,18 +111,15 @@ rule seeds:
     input:
         localization=rules.summarize.output.localization,
     output:
-        seeds="results/{dataset}/tables/seeds.csv",
+        seeds=paths.table("seeds"),
     log:
-        "results/logs/{dataset}/seeds.log",
+        log_of("{dataset}/seeds"),
     benchmark:
-        "results/benchmarks/{dataset}/seeds.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/seeds")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        bases=BASES,
+        bases=study.bases,
         digest=digests.module_digest("analysis.training_seeds", "tables.layout"),
     message:
         "Measuring the spread between training seeds on {wildcards.dataset}"
@@ -146,23 +131,19 @@ rule layers:
     input:
         localization=rules.summarize.output.localization,
         architectures=expand(
-            "results/{{dataset}}/{classifier}/architecture.json",
-            classifier=CLASSIFIERS,
+            paths.ARCHITECTURE, classifier=study.classifiers, allow_missing=True
         ),
     output:
-        layers="results/{dataset}/tables/layers.csv",
+        layers=paths.table("layers"),
     log:
-        "results/logs/{dataset}/layers.log",
+        log_of("{dataset}/layers"),
     benchmark:
-        "results/benchmarks/{dataset}/layers.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/layers")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        classifiers=list(CLASSIFIERS),
-        sweeps=SWEEPS,
+        classifiers=list(study.classifiers),
+        sweeps=study.sweeps,
         digest=digests.module_digest("analysis.layer_depth", "tables.layout"),
     message:
         "Joining scores and layers on {wildcards.dataset}"
@@ -172,20 +153,17 @@ rule layers:
 
 rule stability_cases:
     input:
-        maps=lambda w: [f[-1] for f in stability_files(w.dataset, w.classifier)],
+        maps=job_files.stability_maps,
     output:
-        "results/{dataset}/{classifier}/stability.parquet",
+        paths.STABILITY,
     log:
-        "results/logs/{dataset}/{classifier}/stability_cases.log",
+        log_of("{dataset}/{classifier}/stability_cases"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/stability_cases.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/stability_cases")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(30),
+        **needs(1000, 30),
     params:
-        blocks=lambda w: [f[:2] for f in stability_files(w.dataset, w.classifier)],
+        blocks=job_files.stability_blocks,
         digest=digests.module_digest(
             "analysis.checks.map_stability", "maps.saliency_map"
         ),
@@ -198,23 +176,21 @@ rule stability_cases:
 rule stability:
     input:
         reported=expand(
-            "results/{{dataset}}/{classifier}/stability.parquet",
-            classifier=REPORTING_CLASSIFIERS,
+            paths.STABILITY,
+            classifier=study.reporting_classifiers,
+            allow_missing=True,
         ),
     output:
-        stability="results/{dataset}/tables/stability.csv",
+        stability=paths.table("stability"),
     log:
-        "results/logs/{dataset}/stability.log",
+        log_of("{dataset}/stability"),
     benchmark:
-        "results/benchmarks/{dataset}/stability.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/stability")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        classifiers=REPORTING_CLASSIFIERS,
-        combos=REPORTING,
+        classifiers=study.reporting_classifiers,
+        combos=study.reporting,
         digest=digests.module_digest("analysis.checks.map_stability", "tables.layout"),
     message:
         "Summarizing the stability of the maps of {wildcards.dataset}"
@@ -224,24 +200,18 @@ rule stability:
 
 rule threshold_curves:
     input:
-        curves=lambda w: [
-            f"results/{w.dataset}/{c}/{e}/curves.parquet"
-            for c, e in own_explainers(w.classifier)
-        ],
+        curves=job_files.of_own_explainers(paths.CURVES),
     output:
-        "results/{dataset}/{classifier}/threshold_curves.parquet",
+        paths.THRESHOLD_CURVES,
     log:
-        "results/logs/{dataset}/{classifier}/threshold_curves.log",
+        log_of("{dataset}/{classifier}/threshold_curves"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/threshold_curves.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/threshold_curves")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        explainers=lambda w: [e for _, e in own_explainers(w.classifier)],
-        statistics=INTERVALS,
+        explainers=job_settings.own_explainers,
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
         digest=digests.module_digest("analysis.threshold_curves"),
     message:
@@ -252,28 +222,21 @@ rule threshold_curves:
 
 rule mixed_model:
     input:
-        scores=primary_scores,
-        classification=branch(
-            bool(CLASSIFIERS),
-            then="results/{dataset}/tables/classification.csv",
-            otherwise=[],
-        ),
+        scores=job_files.primary_scores,
+        classification=job_files.if_classified(paths.table("classification")),
     output:
-        mixed_model="results/{dataset}/tables/mixed_model.csv",
+        mixed_model=paths.table("mixed_model"),
     log:
-        "results/logs/{dataset}/mixed_model.log",
+        log_of("{dataset}/mixed_model"),
     benchmark:
-        "results/benchmarks/{dataset}/mixed_model.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/mixed_model")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(60),
+        **needs(1500, 60),
     params:
-        combos=lambda w: primary_combinations(w.dataset),
+        combos=lambda w: study.primary_blocks(w.dataset),
         statistics=cfg["statistics"],
-        families=FAMILIES,
-        bases=BASES,
+        families=study.families,
+        bases=study.bases,
         digest=digests.module_digest(
             "analysis.chance", "analysis.mixed_model", "tables.layout"
         ),
@@ -285,20 +248,17 @@ rule mixed_model:
 
 rule strata:
     input:
-        scores=primary_scores,
+        scores=job_files.primary_scores,
     output:
-        strata="results/{dataset}/tables/strata.csv",
+        strata=paths.table("strata"),
     log:
-        "results/logs/{dataset}/strata.log",
+        log_of("{dataset}/strata"),
     benchmark:
-        "results/benchmarks/{dataset}/strata.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/strata")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        combos=lambda w: primary_combinations(w.dataset),
+        combos=lambda w: study.primary_blocks(w.dataset),
         statistics=cfg["statistics"],
         seed=cfg["seed"],
         digest=digests.module_digest("analysis.strata", "tables.layout"),
@@ -311,25 +271,19 @@ rule strata:
 # Case by case: what a classifier adds to the agreement among explainers without one.
 rule agreement_cases:
     input:
-        masks=lambda w: [
-            f"results/{w.dataset}/{c}/{e}/{PRIMARY_BINARIZATION}/masks.json"
-            for c, e in explainers_of(w.classifier)
-        ],
-        cases="results/{dataset}/cases.csv",
+        masks=job_files.of_explainers(paths.MASKS),
+        cases=paths.CASES,
     output:
-        "results/{dataset}/{classifier}/agreement.parquet",
+        paths.AGREEMENT,
     log:
-        "results/logs/{dataset}/{classifier}/agreement_cases.log",
+        log_of("{dataset}/{classifier}/agreement_cases"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/agreement_cases.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/agreement_cases")
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        own=lambda w: [e for _, e in own_explainers(w.classifier)],
+        explainers=job_settings.explainers_of,
+        own=job_settings.own_explainers,
         digest=digests.module_digest("analysis.checks.mask_agreement", "datasets.cases"),
     message:
         "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
@@ -339,22 +293,19 @@ rule agreement_cases:
 
 rule agreement:
     input:
-        pairs=per_unit("agreement.parquet"),
-        cases="results/{dataset}/cases.csv",
+        pairs=job_files.with_unclassified(paths.AGREEMENT),
+        cases=paths.CASES,
     output:
-        "results/{dataset}/tables/agreement-{classifier}.csv",
+        paths.table("agreement-{classifier}"),
     log:
-        "results/logs/{dataset}/{classifier}/agreement.log",
+        log_of("{dataset}/{classifier}/agreement"),
     benchmark:
-        "results/benchmarks/{dataset}/{classifier}/agreement.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/{classifier}/agreement")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        explainers=lambda w: [e for _, e in explainers_of(w.classifier)],
-        binarization=PRIMARY_BINARIZATION,
+        explainers=job_settings.explainers_of,
+        binarization=study.primary_binarization,
         digest=digests.module_digest(
             "analysis.checks.mask_agreement", "datasets.cases", "tables.layout"
         ),
@@ -371,52 +322,42 @@ rule verdict:
         ranks=rules.ranks.output.ranks,
         seeds=rules.seeds.output.seeds,
         stability=rules.stability.output.stability,
-        classification=branch(
-            bool(CLASSIFIERS),
-            then="results/{dataset}/tables/classification.csv",
-            otherwise=[],
-        ),
-        class_order=branch(
-            bool(CLASSIFIERS),
-            then="results/{dataset}/tables/class_order.csv",
-            otherwise=[],
-        ),
-        lung_quality=lung_file("quality.csv"),
-        counts="results/{dataset}/case_counts.csv",
-        near_duplicates="results/{dataset}/near_duplicates.csv",
+        classification=job_files.if_classified(paths.table("classification")),
+        class_order=job_files.if_classified(paths.table("class_order")),
+        lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
+        counts=paths.CASE_COUNTS,
+        near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=rules.without_twins.output.localization,
         comparisons_without_twins=rules.without_twins.output.comparisons,
         faithfulness=branch(
-            bool(FAITHFULNESS_PAIRS),
-            then="results/{dataset}/tables/faithfulness_comparisons.csv",
+            bool(study.faithfulness_pairs),
+            then=paths.table("faithfulness_comparisons"),
             otherwise=[],
         ),
     output:
-        markdown="results/{dataset}/tables/verdict.md",
+        markdown=paths.table("verdict", "md"),
         html=report(
-            "results/{dataset}/tables/verdict.html",
+            paths.table("verdict", "html"),
             caption="captions/verdict.rst",
             category="{dataset}",
             subcategory="Verdict",
             labels={"content": "The verdict in words"},
         ),
-        json="results/{dataset}/tables/verdict.json",
+        json=paths.table("verdict", "json"),
     log:
-        "results/logs/{dataset}/verdict.log",
+        log_of("{dataset}/verdict"),
     benchmark:
-        "results/benchmarks/{dataset}/verdict.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/verdict")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        families=FAMILIES,
-        bases=BASES,
-        confounded=settings.confounded(cfg),
+        families=study.families,
+        bases=study.bases,
+        confounded=study.confounded,
         statistics=cfg["statistics"],
-        lung_from=lambda w: LUNGS_FROM.get(w.dataset, ""),
-        searched=lambda w: DATASETS[w.dataset]["near_duplicates"] not in ("off", False),
+        lung_from=lambda w: study.lungs_from.get(w.dataset, ""),
+        searched=lambda w: study.datasets[w.dataset]["near_duplicates"]
+        not in ("off", False),
         digest=digests.module_digest(
             "verdict.chapters", "verdict.pages", "tables.layout"
         ),
@@ -428,27 +369,24 @@ rule verdict:
 
 rule human_benchmark:
     input:
-        cases="results/{dataset}/cases.csv",
+        cases=paths.CASES,
         raw=raw_of,
     output:
-        "results/{dataset}/tables/human_benchmark.csv",
+        paths.table("human_benchmark"),
     log:
-        "results/logs/{dataset}/human_benchmark.log",
+        log_of("{dataset}/human_benchmark"),
     benchmark:
-        "results/benchmarks/{dataset}/human_benchmark.tsv"
+        benchmark_of("{dataset}/human_benchmark")
     wildcard_constraints:
-        dataset=any_of(WITH_POINTS),
-    conda:
-        ENV
+        dataset=any_of(study.with_points),
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        points=lambda w: DATASETS[w.dataset]["human_benchmark"]["points"],
+        points=lambda w: study.datasets[w.dataset]["human_benchmark"]["points"],
         dataset=lambda w: w.dataset,
-        statistics=INTERVALS,
+        statistics=job_settings.intervals,
         seed=cfg["seed"],
-        reading=lambda w: subset(w.dataset, READING_KEYS),
+        reading=job_settings.reading,
         digest=digests.module_digest("analysis.checks.human_benchmark"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"

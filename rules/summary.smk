@@ -8,48 +8,29 @@ rule format_tables:
         seeds=rules.seeds.output.seeds,
         strata=rules.strata.output.strata,
         mixed_model=rules.mixed_model.output.mixed_model,
-        classification=branch(
-            bool(CLASSIFIERS),
-            then="results/{dataset}/tables/classification.csv",
-            otherwise=[],
-        ),
-        class_order=branch(
-            bool(CLASSIFIERS),
-            then="results/{dataset}/tables/class_order.csv",
-            otherwise=[],
-        ),
-        lung_quality=lung_file("quality.csv"),
-        counts="results/{dataset}/case_counts.csv",
-        checks=check_tables,
+        classification=job_files.if_classified(paths.table("classification")),
+        class_order=job_files.if_classified(paths.table("class_order")),
+        lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
+        counts=paths.CASE_COUNTS,
+        checks=[paths.table(name) for name in study.check_tables],
     output:
-        markdown="results/{dataset}/tables/tables.md",
-        latex="results/{dataset}/tables/tables.tex",
+        markdown=paths.table("tables", "md"),
+        latex=paths.table("tables", "tex"),
         html=report(
-            "results/{dataset}/tables/tables.html",
+            paths.table("tables", "html"),
             caption="captions/tables.rst",
             category="{dataset}",
             subcategory="Tables",
             labels={"content": "All tables"},
         ),
     log:
-        "results/logs/{dataset}/format_tables.log",
+        log_of("{dataset}/format_tables"),
     benchmark:
-        "results/benchmarks/{dataset}/format_tables.tsv"
-    conda:
-        ENV
+        benchmark_of("{dataset}/format_tables")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        **needs(1000, 20),
     params:
-        settings=lambda w: {
-            "statistics": cfg["statistics"],
-            "scoring_size": DATASETS[w.dataset]["scoring_size"],
-            "empty": cfg["scores"]["empty"],
-            "families": FAMILIES,
-            "diagnostic": DIAGNOSTIC,
-            "bases": BASES,
-            "confounded": settings.confounded(cfg),
-        },
+        settings=job_settings.formatted_tables,
         digest=digests.module_digest("analysis.chance", "tables"),
     message:
         "Formatting the tables of {wildcards.dataset}"
@@ -59,42 +40,34 @@ rule format_tables:
 
 rule summary_over_datasets:
     input:
-        localization=expand(
-            "results/{dataset}/tables/localization.csv", dataset=STUDIES
-        ),
-        classification=branch(
-            bool(CLASSIFIERS),
-            then=expand(
-                "results/{dataset}/tables/classification.csv", dataset=DATASETS
-            ),
-            otherwise=[],
+        localization=expand(paths.table("localization"), dataset=study.studies),
+        classification=expand(
+            job_files.if_classified(paths.table("classification")),
+            dataset=study.datasets,
         ),
     output:
-        localization="results/summary/tables/localization.csv",
-        classification="results/summary/tables/classification.csv",
-        inputs="results/summary/tables/inputs.csv",
-        inputs_markdown="results/summary/tables/inputs.md",
+        localization=paths.summary_table("localization"),
+        classification=paths.summary_table("classification"),
+        inputs=paths.summary_table("inputs"),
+        inputs_markdown=paths.summary_table("inputs", "md"),
         png=report(
-            "results/summary/figures/localization.png",
+            paths.summary_figure("png"),
             caption="captions/summary.rst",
             category="Summary",
             labels={"content": "All data sets"},
         ),
-        pdf="results/summary/figures/localization.pdf",
+        pdf=paths.summary_figure("pdf"),
     log:
-        "results/logs/summary_over_datasets.log",
+        log_of("summary_over_datasets"),
     benchmark:
-        "results/benchmarks/summary_over_datasets.tsv"
-    conda:
-        ENV
+        benchmark_of("summary_over_datasets")
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(30),
+        **needs(1000, 30),
     params:
-        datasets=STUDIES,
-        families=FAMILIES,
+        datasets=study.studies,
+        families=study.families,
         metric=cfg["statistics"]["primary"],
-        binarization=PRIMARY_BINARIZATION,
+        binarization=study.primary_binarization,
         least_accuracy=cfg["statistics"]["least_accuracy"],
         dpi=cfg["figures"]["dpi"],
         digest=digests.module_digest(
@@ -113,40 +86,9 @@ rule summary_over_datasets:
 
 rule tables:
     input:
-        expand(
-            "results/{dataset}/tables/{table}",
-            dataset=STUDIES,
-            table=[
-                "localization.csv",
-                "comparisons.csv",
-                "ranks.csv",
-                "seeds.csv",
-                "strata.csv",
-                "mixed_model.csv",
-                "verdict.md",
-                "verdict.html",
-                "verdict.json",
-                "tables.md",
-                "tables.tex",
-                "tables.html",
-            ],
-        ),
-        expand(
-            "results/{dataset}/tables/classification.csv",
-            dataset=DATASETS if CLASSIFIERS else [],
-        ),
-        expand(rules.checks.output, dataset=DATASETS),
-        expand("results/{dataset}/tables/human_benchmark.csv", dataset=WITH_POINTS),
-        expand(
-            "results/{dataset}/tables/layers.csv",
-            dataset=STUDIES if SWEEPS and CLASSIFIERS else [],
-        ),
-        expand(
-            "results/{dataset}/tables/{table}.csv",
-            dataset=STUDIES,
-            table=CHECK_TABLES,
-        ),
-        expand(
-            "results/{dataset}/tables/known_truth.csv",
-            dataset=KNOWN_TRUTH["datasets"],
-        ),
+        targets.tables(study),
+
+
+rule figures:
+    input:
+        targets.figures(study),

@@ -1,23 +1,49 @@
 # Units of a study: the per-case results of one training, small enough to commit.
+
+
+def code_of_unit(w):
+    """The digest of the code behind all that the unit's results come from, by name of the rule.
+
+    Where it depends on explainer or binarization, the key names them too.
+    """
+    patterns = [
+        (step, output.regex())
+        for step in workflow.rules
+        if hasattr(step.params, "digest")
+        for output in step.output
+    ]
+    found = {}
+    for path in [*unit_files.steps(w), *unit_files.results(w)]:
+        step, names = next(
+            (step, match.groupdict())
+            for step, pattern in patterns
+            if (match := pattern.match(f"{paths.RESULTS}/{path}"))
+        )
+        key, digest = step.name, step.params.digest
+        if callable(digest):
+            digest = digest(SimpleNamespace(**names))
+            chosen = [names[k] for k in ("explainer", "binarization") if k in names]
+            key = " ".join([key, *chosen])
+        found[key] = f"{digest}/{step.params.script}"
+    return found
+
+
 rule unit:
     input:
-        lambda w: [f"results/{path}" for path in results_of_unit(w)],
-        cases="results/{dataset}/cases.csv",
+        lambda w: [f"{paths.RESULTS}/{path}" for path in unit_files.results(w)],
+        cases=paths.CASES,
     output:
-        directory("results/{dataset}/units/{unit}"),
+        directory(paths.UNIT),
     log:
-        "results/logs/{dataset}/units/{unit}.log",
+        log_of("{dataset}/units/{unit}"),
     benchmark:
-        "results/benchmarks/{dataset}/units/{unit}.tsv"
+        benchmark_of("{dataset}/units/{unit}")
     wildcard_constraints:
-        unit=any_of(UNITS),
-    conda:
-        ENV
+        unit=any_of(study.units),
     resources:
-        mem_mb=memory(1500),
-        runtime=minutes(30),
+        **needs(1500, 30),
     params:
-        paths=results_of_unit,
+        paths=unit_files.results,
         own=lambda w: config_entries.own_entries(cfg, w.unit),
         shared=lambda w: config_entries.shared_entries(cfg, w.dataset),
         code=code_of_unit,
@@ -28,7 +54,7 @@ rule unit:
             w.dataset,
             lambda rule: rule not in (*workflow_rules.RULES, *workflow_rules.BESIDE),
         ),
-        wanted=lambda w, input: jobs_wanted(w.dataset),
+        wanted=lambda w, input: job_settings.own_wildcards(w),
         digest=digests.module_digest(
             "provenance.collect",
             "units.unit_provenance",
@@ -44,16 +70,10 @@ rule unit:
 # `snakemake units`: all units of the config.
 rule units:
     input:
-        expand(rules.unit.output, dataset=DATASETS, unit=UNITS),
+        expand(rules.unit.output, dataset=study.datasets, unit=study.units),
 
 
 # All that can be computed from units alone; see workflow_scripts/reanalyse.py.
 rule reanalysis:
     input:
-        [
-            path
-            for path in [*rules.tables.input, *rules.figures.input]
-            if not path.endswith("checked")
-            and "gallery-" not in path
-            and (RESTORED is None or Path(path).parts[1] in RESTORED["datasets"])
-        ],
+        targets.from_units(study),

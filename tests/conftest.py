@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 from hypothesis import settings
-from small_study import CONFIG, Study, copy_project, phantom_settings
 
 from fidelity.base import memory
 from fidelity.datasets.sources.phantom import phantom
-from skip_hooks import pytest_sessionfinish  # noqa: F401
+from tests.helpers.skip_hooks import pytest_sessionfinish  # noqa: F401
+from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_settings
 
 # A job keeps its freed memory and ends; a process with thousands of tests would only grow (3 GB).
 memory.keep_freed = lambda: False

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from small_data import CLASSES, make_covid_layout
 
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
+from tests.helpers import SHARED_DATA
+from tests.helpers.small_data import CLASSES, make_covid_layout
 
-SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "covid_qu_ex_sample"
+SAMPLE = SHARED_DATA / "covid_qu_ex_sample"
 
 
 @pytest.fixture

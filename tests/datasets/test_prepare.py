@@ -5,7 +5,6 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from small_data import SIZE, write_image
 
 import prepare
 import shard_cases
@@ -15,6 +14,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import lung_box, prepare_case, prepare_cases, resize_image
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.masks.run_lengths import decode
+from tests.helpers.small_data import SIZE, write_image
 
 ATTRS = {"image_size": 16, "classes": ["A", "B"], "dataset": "x"}
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from small_data import write_image
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, read_cases, write_cases
@@ -10,6 +9,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.scoring.mask_scores import spacing_pair
+from tests.helpers.small_data import write_image
 
 SETTINGS = {
     "table": "t.csv",

@@ -4,12 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers import ROOT
+
 CHILD = """
 import sys
 
@@ -22,7 +22,7 @@ from fidelity.base.compute import configure
 from fidelity.explainers.base import Context
 from fidelity.explainers.gradients import integrated
 from fidelity.maps.saliency_map import render
-from patch_phantom import SIDE, patch_tasks
+from tests.helpers.patch_phantom import SIDE, patch_tasks
 
 torch.manual_seed(0)
 network = nn.Sequential(
@@ -47,7 +47,7 @@ for threads in map(int, sys.argv[2:]):
 def maps(tmp_path_factory):
     """Normalised maps of four images by (process, threads)."""
     folder = tmp_path_factory.mktemp("tolerance")
-    path = os.pathsep.join([str(ROOT / "workflow_scripts"), str(ROOT / "tests")])
+    path = os.pathsep.join([str(ROOT / "workflow_scripts"), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     for process, threads in (("a", "12"), ("b", "1")):
         command = [sys.executable, "-c", CHILD, str(folder / process), *threads]

@@ -22,7 +22,7 @@ from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.masks.run_lengths import encode
 from fidelity.scoring.predictions import read_predictions, read_status
-from synthetic_results import scores
+from tests.helpers.synthetic_results import scores
 
 NAMES = [f"case {i}" for i in range(4)]
 

@@ -32,9 +32,9 @@ from fidelity.maps import imported_files
 from fidelity.maps.chexlocalize_pickles import read_map
 from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.settings.schema import schema
+from tests.helpers import ROOT
 
 FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-ROOT = Path(__file__).parents[2]
 IDS = ["a/b", "=1+1", "-x", "@x", "'=x", "\"q\", 's'", "ünï 肺", "x" * 200, "肺" * 200, "<b>", ".."]
 
 

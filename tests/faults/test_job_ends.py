@@ -4,14 +4,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from fidelity.base.errors import InputError
 from fidelity.base.job_log import job_log
+from tests.helpers import ROOT
 
-LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
+LIBRARY = ROOT / "workflow_scripts"
 JOB = """
 import sys, time
 from pathlib import Path

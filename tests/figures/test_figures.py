@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 import figure
-import synthetic_results as made_up
 from fidelity.analysis.localization import summarize
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.errors import InputError
@@ -20,6 +19,7 @@ from fidelity.figures import (
     training,
 )
 from fidelity.figures.shared import style
+from tests.helpers import synthetic_results as made_up
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
 
@@ -141,15 +141,15 @@ def test_scripts_write_both_formats(tmp_path):
     (tmp_path / "classes.json").write_text("{}")
     listing = str(tmp_path / "explained.json")
     write_list(made["prepared"], tmp_path / "classes.json", listing)
-    files = {"prepared": listing, "maps": [], "masks": [], "scores": []}
+    files = {"prepared": listing, "maps": [], "masks": [], "shown_scores": []}
     for entry in made["explainers"]:
         files["maps"] += entry["maps"]
         files["masks"].append(entry["masks"])
-        files["scores"].append(entry["scores"])
+        files["shown_scores"].append(entry["scores"])
     shown = {"explainers": list(FEW), "cases": 1, "by": "gradcam"}
     shown |= {"sign": "positive", "scoring_size": "original"}
     draw("gallery", "gallery", files, gallery=shown)
-    scores = {"scores": files["scores"]}
+    scores = {"scores": files["shown_scores"]}
     draw("distributions", "distributions", scores, metric="iou")
     with pytest.raises(InputError, match=r"lime.parquet.*'recall'"):
         draw("distributions", "distributions", scores, metric="recall")

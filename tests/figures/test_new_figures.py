@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import figure
-import synthetic_results as made_up
 from fidelity.analysis.columns.checks import AGREEMENT
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION
@@ -21,6 +20,7 @@ from fidelity.figures import (
     threshold_curves,
 )
 from fidelity.figures.shared import style
+from tests.helpers import synthetic_results as made_up
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
 LEVELS = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5, "unet": 0.7}
@@ -283,7 +283,7 @@ def test_new_scripts_write_both_formats(tmp_path):
     draw("sensitivity", "rank_by_protocol", {"localization": str(tmp_path / "localization.csv")})
     draw("ranks", "critical_difference", {"ranks": str(tmp_path / "ranks.csv")})
     draw("agreement", "mask_agreement", {"agreement": str(tmp_path / "agreement.csv")})
-    sizes = {"primary_scores": [str(tmp_path / "scores.parquet")]}
+    sizes = {"scores": [str(tmp_path / "scores.parquet")]}
     of_lime = {"explainers": ["lime"], "intervals": {"replicates": 100}}
     draw("lesion_size", "lesion_size", sizes, **of_lime)
     with pytest.raises(InputError, match=r"scores.parquet.*'recall'"):

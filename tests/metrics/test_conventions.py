@@ -7,7 +7,7 @@ from fidelity.base.errors import InputError
 from fidelity.metrics.conventions import PROTOCOLS, protocol_for
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import MASK_METRICS, METRICS, select
-from mask_grid import MASKS, SHAPE
+from tests.helpers.mask_grid import MASKS, SHAPE
 
 OVERLAP = ["iou", "dice", "precision", "recall", "volume_similarity", "nsd"]
 DISTANCE = ["hausdorff_full", "hausdorff_boundary", "hd95_boundary", "assd"]

@@ -9,7 +9,7 @@ from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.curves import best_threshold, confusion_curve, overlap_curves
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import METRICS
-from mask_grid import MASKS, SHAPE
+from tests.helpers.mask_grid import MASKS, SHAPE
 
 THRESHOLDS = np.linspace(0, 1, 101)
 # Few values, many of them thresholds: ties are the hard case.

@@ -13,7 +13,7 @@ from fidelity.metrics import distance
 from fidelity.metrics.distance import MaskDistances, boundary_distances, hausdorff_full
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.surface import directed_95, maximum, mean_distance, pooled_95, share_within
-from mask_grid import FILLED_PAIRS, MASKS
+from tests.helpers.mask_grid import FILLED_PAIRS, MASKS
 
 MASK = arrays(bool, (7, 9))
 

@@ -7,7 +7,7 @@ from monai.metrics import compute_dice, compute_iou
 from sklearn.metrics import jaccard_score, precision_score, recall_score
 
 from fidelity.metrics import overlap
-from mask_grid import FILLED_PAIRS, MASKS, PAIRS
+from tests.helpers.mask_grid import FILLED_PAIRS, MASKS, PAIRS
 
 FORMULAS = [
     overlap.iou,

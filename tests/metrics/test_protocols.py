@@ -16,7 +16,7 @@ from fidelity.metrics import distance
 from fidelity.metrics.conventions import PROTOCOLS, protocol_for
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import MASK_METRICS, select
-from mask_grid import MASKS, PAIRS
+from tests.helpers.mask_grid import MASKS, PAIRS
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics_reloaded.json"
 TOLERANCE = 2.0

@@ -4,9 +4,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import cluster as slurm
 import pytest
-from slurm_study import SlurmStudy
+
+from tests.slurm import cluster as slurm
+from tests.slurm.slurm_study import SlurmStudy
 
 
 @pytest.fixture(scope="session")

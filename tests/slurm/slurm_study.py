@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from cluster import Cluster
-from small_study import Study
+from tests.helpers.small_study import Study
+from tests.slurm.cluster import Cluster
 
 # Put behind the project's own explainers/partial.py: each worker notes in `workers/` which SLURM
 # job it is and which batches it has saved. After one it waits: while `hold` is there, or as many

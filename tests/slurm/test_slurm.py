@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-import cluster as slurm
 import h5py
 import pytest
-from slurm_study import GRADCAM, MAPS, finished_jobs, run_id
+
+from tests.slurm import cluster as slurm
+from tests.slurm.slurm_study import GRADCAM, MAPS, finished_jobs, run_id
 
 REASON = slurm.reason_against()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(REASON is not None, reason=f"SLURM: {REASON}")]

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from small_study import ROOT, Study, copy_project
 
-from chexpert_data import HEIGHT, PLACES, WIDTH, disc, write_chexpert
 from fidelity.masks.run_lengths import decode, read_masks
+from tests.helpers import ROOT
+from tests.helpers.chexpert_data import HEIGHT, PLACES, WIDTH, disc, write_chexpert
+from tests.helpers.small_study import Study, copy_project
 
 SAMPLE = ROOT.parent / "shared" / "data" / "chexlocalize_sample"
 COUNTS = {"train": 32, "valid": 8, "test": 16}

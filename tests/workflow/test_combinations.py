@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_study import CONFIG, ROOT, Study, copy_project
 
 import reanalyse
 from fidelity.classifiers.architectures import build
@@ -20,6 +19,8 @@ from fidelity.explainers.registry import METHODS
 from fidelity.maps.saliency_map import read_maps
 from fidelity.provenance import result_origins
 from fidelity.units.unit import read_unit
+from tests.helpers import ROOT
+from tests.helpers.small_study import CONFIG, Study, copy_project
 
 pytestmark = pytest.mark.slow
 PLUGINS = """

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from small_study import TWO_LAYERS, Study, copy_project
+
+from tests.helpers.small_study import TWO_LAYERS, Study, copy_project
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import TWO_LAYERS, Study, copy_project
 
 from fidelity.base.formulas import guard, unguard
+from tests.helpers.small_study import TWO_LAYERS, Study, copy_project
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import CONFIG, Study, copy_project
 
 from fidelity.masks.run_lengths import encode, write_masks
+from tests.helpers.small_study import CONFIG, Study, copy_project
 
 pytestmark = pytest.mark.slow
 SIZE = (60, 80)

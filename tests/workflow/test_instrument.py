@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import CONFIG as SMALL
-from small_study import Study, copy_project
+
+from tests.helpers.small_study import CONFIG as SMALL
+from tests.helpers.small_study import Study, copy_project
 
 pytestmark = pytest.mark.slow
 LUNG = {"lung": True, "median": 5}

@@ -2,9 +2,8 @@
 
 import copy
 
-from small_study import CONFIG, Study, copy_project, phantom_settings
-
 from fidelity.datasets.sources.phantom import phantom
+from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_settings
 
 LUNGS = {"source": "covid_qu_ex", "part": "lung", "root": "lungs", "annotated_classes": []}
 MASKS = {"explain", "binarize", "score", "summarize", "verdict", "provenance"}

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from small_study import ROOT, Study, copy_project
+
+from tests.helpers import ROOT
+from tests.helpers.small_study import Study, copy_project
 
 SAMPLE = ROOT.parent / "shared" / "data" / "covid_qu_ex_sample"
 pytestmark = [

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from run_lines import foreign
-from small_study import CONFIG
 
 from fidelity.base.errors import InputError
 from fidelity.tools.dry_run import jobs_left
+from tests.helpers.run_lines import foreign
+from tests.helpers.small_study import CONFIG
 
 pytestmark = pytest.mark.slow
 TOP = "data/Infection Segmentation Data"

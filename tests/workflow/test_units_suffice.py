@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import yaml
-from small_study import ROOT
 
 import reanalyse
 from fidelity.settings.reading import load_file
 from fidelity.units.combine import combined_config
 from fidelity.units.config_entries import own_entries, place_of, shared_entries
 from fidelity.units.unit import Unit
+from tests.helpers import ROOT
 
 DEMO = ROOT / "config" / "config.yaml"
 

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from small_study import CONFIG, PARTS, ROOT, Study
 
 from fidelity.explainers.registry import METHODS, PLUGIN
+from tests.helpers import ROOT
+from tests.helpers.small_study import CONFIG, PARTS, Study
 
 EXPLAINERS = {
     "lime": {"method": "lime"},

@@ -137,7 +137,7 @@ def draw(
     prepared: str,
     maps: Sequence[str],
     masks: Sequence[str],
-    scores: Sequence[str],
+    shown_scores: Sequence[str],
     settings: Mapping[str, Any],
 ) -> Figure:
     """Choose best, median and worst cases and draw them.
@@ -146,7 +146,7 @@ def draw(
         prepared: list of the prepared shards that hold the cases.
         maps: map files of each explainer, one per shard.
         masks: masks.json of each explainer.
-        scores: scores.parquet of each explainer.
+        shown_scores: scores.parquet of each explainer.
         settings: `gallery`: explainers (of the files), `cases` per group, `by` (the explainer that
             orders them, None: the first), sign, scoring_size (`original` or `working`).
 
@@ -157,7 +157,7 @@ def draw(
     names, shards = shown["explainers"], len(maps) // len(masks)
     # An explainer that only exists for another classifier cannot order this gallery.
     by = shown["by"] if shown["by"] in names else names[0]
-    tables = {name: read_parquet(path) for name, path in zip(names, scores, strict=True)}
+    tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
     chosen = choose(tables[by], shown["cases"])
     wanted = {(case, cls) for _, case, cls in chosen}
     cases = _cases(listed(prepared), {case for case, _ in wanted})

@@ -18,11 +18,11 @@ PER_ROW = 4
 BIN_CASES, MOST_BINS = 8, 8
 
 
-def draw(primary_scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
     """Draw one panel per explainer.
 
     Args:
-        primary_scores: scores.parquet of each explainer, of one binarization and protocol.
+        scores: scores.parquet of each explainer, of one binarization and protocol.
         settings: explainers (of the files), metric, families, `intervals` (replicates, alpha,
             cluster, seed).
 
@@ -34,7 +34,7 @@ def draw(primary_scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
     """
     metric = settings["metric"]
     return plot(
-        read_scores(primary_scores, settings["explainers"], metric),
+        read_scores(scores, settings["explainers"], metric),
         metric=metric,
         title=axis_title(metric),
         families=settings["families"],

@@ -37,7 +37,7 @@ FIGURES: dict[str, Figure] = {
         "gallery",
         "Overlays",
         "{binarization}",
-        ("prepared", "maps", "masks", "scores"),
+        ("prepared", "maps", "masks", "shown_scores"),
         ("gallery",),
         labelled="binarization",
     ),
@@ -100,7 +100,7 @@ FIGURES: dict[str, Figure] = {
         "lesion_size",
         "Distributions",
         "Score against lesion size",
-        ("primary_scores",),
+        ("scores",),
         (*_SCORES, "intervals"),
     ),
     "agreement": Figure(

@@ -1,0 +1,112 @@
+"""Rule acquire: a folder, an archive, a download."""
+
+import shutil
+import zipfile
+
+import pytest
+
+import acquire
+from fidelity import settings as config_settings
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition import kaggle
+from fidelity.datasets.acquisition.listing import listing_digest
+from fidelity.datasets.indexing.index import index_cases
+from tests.helpers.small_data import make_covid_layout
+
+
+@pytest.fixture
+def zipped(covid, tmp_path):
+    make_covid_layout(covid, per_class=3, part="lung")
+    return shutil.make_archive(str(tmp_path / "archive"), "zip", covid)
+
+
+def test_an_archive_gives_the_same_cases_as_its_folder(covid, zipped, settings, tmp_path):
+    raw = tmp_path / "raw"
+    acquire.main("covid_qu_ex", {"archive": zipped}, 1, raw / "covid_qu_ex-1")
+    acquire.main("covid_qu_ex", {"archive": zipped, "part": "lung"}, 1, raw / "covid_qu_ex-2")
+    assert index_cases("covid_qu_ex", raw / "covid_qu_ex-1" / "data", settings) == index_cases(
+        "covid_qu_ex", covid, settings
+    )
+    # Both parts lie in one copy, which is kept when Snakemake deletes the output.
+    one, two = ((raw / name / "data").resolve() for name in ("covid_qu_ex-1", "covid_qu_ex-2"))
+    assert one == two
+    assert one.parent == (raw / ".unpacked").resolve()
+    manifest = (raw / "covid_qu_ex-2" / "manifest.json").read_text()
+    assert '"test/COVID-19": 3' in manifest
+
+
+def test_an_archive_of_something_else_is_named(settings, tmp_path):
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as out:
+        out.writestr("readme.txt", "no images")
+    with pytest.raises(InputError, match="no folder 'Infection Segmentation Data' with Train"):
+        acquire.main("covid_qu_ex", {"archive": str(tmp_path / "other.zip")}, 1, tmp_path / "raw")
+
+
+def test_a_download_is_linked(covid, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(kaggle, "download", lambda name: asked.append(name) or covid)
+    where = {"download": "kaggle", "kaggle_dataset": "owner/name"}
+    acquire.main("covid_qu_ex", where, 1, tmp_path / "raw" / "x")
+    assert asked == ["owner/name"]
+    assert (tmp_path / "raw" / "x" / "data").resolve() == covid.resolve()
+
+
+def test_the_lung_part_is_indexed_without_annotated_classes(covid, settings):
+    make_covid_layout(covid, per_class=3, part="lung")
+    lung = {**settings, "part": "lung", "annotated_classes": []}
+    cases, quarantine, classes = index_cases("covid_qu_ex", covid, lung)
+    assert len(cases) == 27
+    assert quarantine == []
+    assert classes["classes"] == ["COVID-19", "Non-COVID", "Normal"]
+    assert classes["annotated"] == []
+
+
+def test_a_changed_archive_is_noticed(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"PK1")
+    before = listing_digest(path)
+    listing_digest.cache_clear()
+    assert listing_digest(path) == before
+    path.write_bytes(b"PK12")
+    listing_digest.cache_clear()
+    assert listing_digest(path) != before
+
+
+def load(tmp_path, **keys):
+    dataset = {"source": "covid_qu_ex", "annotated_classes": ["COVID-19"], **keys}
+    config = {
+        "data_root": str(tmp_path),
+        "datasets": {"x": dataset},
+        "classifiers": {"resnet18": {"architecture": "resnet18"}},
+        "explainers": {"gradcam": {"method": "gradcam"}},
+    }
+    return config_settings.load(config)["datasets"]["x"]
+
+
+def test_one_place_for_the_files_is_accepted(tmp_path):
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path)
+    assert load(tmp_path, root=".")["archive"] is None
+    assert load(tmp_path, archive="a.zip")["part"] == "infection"
+    assert load(tmp_path, download="kaggle")["kaggle_dataset"] == "anasmohammedtahir/covidqu"
+    lung = load(tmp_path, root=".", part="lung", annotated_classes=[])
+    assert lung["near_duplicates"] == "report"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({}, r"'datasets\.x': does not say where.*Set one of root"),
+        ({"root": ".", "download": "kaggle"}, "root and download are set together"),
+        ({"archive": "none.zip"}, r"'datasets\.x\.archive': the file .*none.zip' does not exist"),
+        ({"archive": "page.zip"}, r"page.zip' is no zip archive.*missing login"),
+        ({"root": "page.zip"}, r"'datasets\.x\.root': .*is a zip archive.*Set archive:"),
+        ({"download": "kagle"}, r"'datasets\.x\.download'.*Did you mean 'kaggle'"),
+        ({"download": "kaggle", "kaggle_dataset": "x"}, r"'datasets\.x\.kaggle_dataset'"),
+        ({"root": ".", "part": "lung"}, r"annotated_classes': part lung has no.*classes: \[\]"),
+        ({"root": ".", "annotated_classes": []}, "annotated_classes': is empty"),
+    ],
+)
+def test_bad_places_are_named_when_the_config_is_read(tmp_path, keys, said):
+    (tmp_path / "page.zip").write_text("<html>")
+    with pytest.raises(InputError, match=said):
+        load(tmp_path, **keys)

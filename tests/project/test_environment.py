@@ -1,0 +1,119 @@
+"""Lock files, conda environment and container recipes agree, and every rule has them."""
+
+import re
+
+import pytest
+import yaml
+
+from fidelity import settings
+from tests.helpers import ROOT
+
+ENVS = ROOT / "envs"
+
+
+def _pins(name: str) -> list[str]:
+    return [line for line in (ENVS / name).read_text().splitlines() if line.strip()]
+
+
+def _names(lines: list[str]) -> set[str]:
+    return {re.split(r"[=<>; ]", line, maxsplit=1)[0].lower() for line in lines}
+
+
+def test_lock_files_hold_names_and_exact_versions_only():
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        for line in _pins(name):
+            assert re.fullmatch(r'[a-z0-9-]+==[\w.]+( ; sys_platform == "linux")?', line), line
+
+
+def test_everything_asked_for_is_locked():
+    asked = [line for line in _pins("requirements.in") if not line.startswith("#")]
+    assert _names(asked) <= _names(_pins("requirements.lock"))
+    asked = [line for line in _pins("requirements-dev.in") if not line.startswith("#")]
+    assert _names(asked) <= _names(_pins("requirements-dev.lock"))
+
+
+def test_conda_installs_the_locked_versions():
+    environment = yaml.safe_load((ENVS / "environment.yaml").read_text())
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pip == _pins("requirements.lock")
+
+
+def _recipe(name: str, base: str, install: str) -> tuple[str, set[str], bool]:
+    """Read a container recipe: base image, Debian packages, whether it installs the lock file."""
+    text = (ENVS / name).read_text()
+    (image,) = re.findall(rf"^{base} ?(\S+)$", text, re.M)
+    (packages,) = re.findall(r"apt-get install --yes --no-install-recommends ([\w -]+)", text)
+    copied = re.search(
+        rf"^ *{install} *envs/requirements\.lock /opt/requirements\.lock$", text, re.M
+    )
+    installed = "pip install --no-cache-dir --requirement /opt/requirements.lock" in text
+    return image, set(packages.split()), bool(copied) and installed
+
+
+def test_both_container_recipes_make_the_same_image_of_the_lock_file():
+    podman = _recipe("Containerfile", "FROM", "COPY")
+    apptainer = _recipe("apptainer.def", "From:", "")
+    assert podman == apptainer
+    assert podman[2]
+
+
+def test_all_environments_have_one_python():
+    environment = yaml.safe_load((ENVS / "environment.yaml").read_text())
+    (python,) = [e for e in environment["dependencies"] if str(e).startswith("python=")]
+    version = python.removeprefix("python=")
+    assert _recipe("Containerfile", "FROM", "COPY")[0].startswith(f"python:{version}-")
+    target = re.search(r'target-version = "py(\d)(\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert version == f"{target[1]}.{target[2]}"
+
+
+def test_no_registry_or_mirror_is_named():
+    for path in ENVS.iterdir():
+        if path.suffix != ".sif" and path.is_file():
+            text = path.read_text()
+            assert "://" not in text, path.name
+            assert not re.search(r"^(FROM|From:) \S*\.\S*/", text, re.M), path.name
+
+
+def _named(text: str) -> str:
+    """Give the rule that is made in a loop a name, and take it out of the loop."""
+    start, rule, rest = text.partition("    rule:\n")
+    return start + re.sub(r"^    ", "", rule.replace(":", " in_a_loop:") + rest, flags=re.M)
+
+
+def _rules() -> dict[str, str]:
+    """Find all rules that run something: name → text."""
+    found = {}
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for name, body in re.findall(
+            r"^(?:rule|checkpoint) (\w+):\n((?:(?:    |#).*\n|\n)+)",
+            _named(path.read_text()),
+            re.M,
+        ):
+            if re.search(r"^    (script|notebook|shell|run):", body, re.M):
+                found[name] = body
+    return found
+
+
+RULES = _rules()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_says_where_it_runs_and_what_it_leaves(name):
+    """`--sdm conda` needs `conda:`, progress and cost need `benchmark:`, a failure its log."""
+    body = RULES[name]
+    for directive in ("log", "benchmark", "message", "resources"):
+        assert re.search(rf"^    {directive}:", body, re.M), directive
+    assert re.search(r"^    conda:\n        ENV$", body, re.M)
+
+
+def test_every_rule_has_a_container():
+    common = (ROOT / "rules" / "common.smk").read_text()
+    assert 'ENV = "../envs/environment.yaml"' in common
+    # A global directive holds for rules that come after it; common.smk is included first.
+    assert re.search(r'^container: COMPUTE\["container"\]$', common, re.M)
+    includes = re.findall(r'^include: "(.*)"', (ROOT / "Snakefile").read_text(), re.M)
+    assert includes[0] == "rules/common.smk"
+    assert len(RULES) > 30
+    default = settings.schema()["properties"]["compute"]["properties"]["container"]["default"]
+    text = (ENVS / "apptainer.def").read_text()
+    assert f"apptainer build {default} envs/apptainer.def" in text

@@ -1,0 +1,332 @@
+"""Formatted tables: contents, and names that try to be markup."""
+
+import io
+import re
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import compare as compare_script
+import format_tables
+import mixed_model as mixed_model_script
+import ranks as ranks_script
+import seeds as seeds_script
+import strata as strata_script
+import summarize as summarize_script
+import summary_over_datasets
+from fidelity import tables
+from fidelity.analysis.chance import qualities
+from fidelity.analysis.columns.classifiers import CLASSIFICATION as CLASSIFICATION_TABLE
+from fidelity.analysis.columns.comparisons import MIXED_MODEL
+from fidelity.analysis.columns.localization import COMBO
+from fidelity.analysis.input_ablation import input_table
+from fidelity.explainers.registry import METHODS
+from fidelity.tables.input_ablation import input_tables
+from tests.helpers.synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
+
+EVIL = "=1+1|<b>&_{%$#~^\\"
+EMPTY = {"overlap_both": "one", "distance_prediction": "diagonal"}
+BASES = {"net": "net", "net-s1": "net", "net-s2": "net"}
+KINDS = {**FAMILIES, EVIL: "perturbation"}
+CLASSIFICATION = pd.DataFrame(
+    [
+        ("demo", "test", "net", "all", "accuracy", 0.95, 0.9, 0.98, np.nan, 60, 30),
+        ("demo", "test", "net", "COVID-19", "f1", 0.9, np.nan, np.nan, np.nan, 20, 10),
+    ],
+    columns=CLASSIFICATION_TABLE.names,
+)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Run the scripts on two explainers, one of them with a name full of markup."""
+    paths, combos = [], []
+    for number, (name, classifier) in enumerate([(EVIL, "net"), ("lung_mask", "none")]):
+        paths.append(str(tmp_path / f"{number}.parquet"))
+        scores(0.3 + 0.1 * number, 20, number).to_parquet(paths[-1])
+        combos.append(
+            dict(zip(COMBO, ("demo", classifier, name, "fixed50", "default"), strict=True))
+        )
+    tabulated(tmp_path, paths, combos)
+    return tmp_path
+
+
+def tabulated(folder, paths, combos):
+    """Run the scripts that write the tables."""
+
+    def output(name):
+        return str(folder / f"{name}.csv")
+
+    cohort = written_cohort(paths, output("cases"))
+    summarize_script.main(
+        paths, combos, STATISTICS, 1, output("cases"), cohort, output("localization")
+    )
+    compare_script.main(paths, combos, STATISTICS, 1, ["area"], [], output("comparisons"))
+    ranks_script.main(paths, combos, STATISTICS, KINDS, ["area"], output("ranks"))
+    seeds_script.main(output("localization"), BASES, output("seeds"))
+    strata_script.main(paths, combos, STATISTICS, 1, output("strata"))
+    mixed_model_script.main(paths, combos, STATISTICS, KINDS, BASES, output("mixed_model"))
+    CLASSIFICATION.to_csv(folder / "classification.csv", index=False)
+
+
+def formatted(folder, confounded=MappingProxyType({})):
+    names = ("localization", "comparisons", "seeds", "strata", "mixed_model", "classification")
+    settings = {
+        "statistics": STATISTICS,
+        "scoring_size": "original",
+        "empty": EMPTY,
+        "families": KINDS,
+        "diagnostic": ["area"],
+        "bases": BASES,
+        "confounded": confounded,
+    }
+    outputs = [str(folder / name) for name in ("t.md", "t.tex", "t.html")]
+    format_tables.main(*(str(folder / f"{name}.csv") for name in names), settings, *outputs)
+    return [(folder / name).read_text() for name in ("t.md", "t.tex", "t.html")]
+
+
+def test_names_are_escaped_everywhere(results):
+    markdown, latex, html = formatted(results)
+    assert r" =1+1\|&lt;b&gt;&amp;\_{%$#\~^\\" in markdown
+    assert (
+        r"=1+1|\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
+        r"\textbackslash{}"
+    ) in latex
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
+    for name in ("localization", "comparisons", "ranks", "seeds", "strata", "mixed_model"):
+        for line in (results / f"{name}.csv").read_text().splitlines():
+            assert not any(cell.startswith("=") for cell in line.split(","))
+
+
+def test_every_mean_stands_beside_its_counts_and_conventions(results):
+    markdown, latex, html = formatted(results)
+    assert "– | lung\\_mask | null baseline |" in markdown
+    for text in (markdown, html):
+        assert text.count("Unit of analysis: patient") >= 5
+        assert "overlap both: one" in text
+        assert "original image size" in text
+        assert "empty pred." in text
+    titles = latex.count(r"\begin{table}")
+    assert titles == latex.count(r"\end{table}") == html.count("<table>")
+    assert r"\toprule" in latex
+    columns = 0
+    for line in latex.splitlines():
+        if line.startswith(r"\begin{tabular}"):
+            columns = len(line.split("{")[-1].rstrip("}"))
+        if line.startswith(r"\relax"):
+            assert line.replace(r"\&", "").count("&") == columns - 1
+
+
+def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(tmp_path):
+    tabulated(
+        tmp_path, *study(tmp_path, {"lime": 0.4, "gradcam": 0.2, "unet": 0.7, "lung_mask": 0.5})
+    )
+    markdown, _, html = formatted(tmp_path)
+    seeds = pd.read_csv(tmp_path / "seeds.csv").query(
+        "metric == 'iou' and explainer == 'lime' and binarization == 'fixed50'"
+    )
+    for spread in seeds["std_between_seeds"]:
+        assert f"{spread:.3f} (2 seeds)" in markdown
+    assert "binarization area, protocol default (sees the reference: diagnostic)" in html
+    assert "binarization fixed50, protocol default (" not in html
+    assert "Maps without a threshold" in html
+    assert "Primary comparisons on demo, test split: binarization fixed50" in html
+    # The ceiling and the baseline enter the primary comparisons, not the secondary table.
+    secondary = html[html.rindex("Secondary comparisons of explainers") :]
+    secondary = secondary[: secondary.index("</table>")]
+    assert "gradcam" in secondary
+    assert "unet" not in secondary
+    lines = [line for line in markdown.splitlines() if line.startswith("| all")]
+    order = [line.split("|")[3].strip() for line in lines[:6]]
+    assert order == ["lime", "gradcam", "lime", "gradcam", "lung\\_mask", "unet"]
+    # Every table of the page is listed in its contents.
+    for index in range(html.count("<h2")):
+        assert f'href="#t{index}"' in html
+        assert f'id="t{index}"' in html
+
+
+def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
+    extra = [
+        ("demo", "test", "net", "all", "balanced_accuracy", 0.41, 0.36, 0.5, 1 / 3, 60, 30),
+        ("demo", "test", "net", "all", "macro_auc", 0.77, 0.7, 0.8, 0.5, 60, 30),
+    ]
+    more = pd.DataFrame(extra, columns=CLASSIFICATION.columns)
+    pd.concat([CLASSIFICATION, more]).to_csv(results / "classification.csv", index=False)
+    told = "net accuracy 0.950 [0.900, 0.980], balanced 0.410 [0.360, 0.500], "
+    told += "macro-AUC 0.770 [0.700, 0.800] (n = 60)"
+    markdown, latex, html = formatted(results)
+    plain = markdown.replace("\\", "")
+    assert plain.count(told) == markdown.count("**Localization on") > 0
+    assert told in latex
+    assert "Chance: Balanced accuracy 0.333, Macro-AUC 0.5." in html
+    assert "No conclusion" not in html
+    assert told in html
+    first = html[html.index("<table>") : html.index("</table>")]
+    rows = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in first.split("<tr")[1:]]
+    column = rows[0].index("Test accuracy")
+    assert {row[1]: row[column] for row in rows[1:]} == {"net": "0.950", "–": "–"}
+
+
+def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tmp_path):
+    drawn = formatted(results)[0]
+    assert "not drawn" not in drawn
+    guesses = ("demo", "test", "net", "all", "macro_auc", 0.5, 0.4, 0.6, 0.5, 60, 30)
+    more = pd.DataFrame([guesses], columns=CLASSIFICATION.columns)
+    rated = str(results / "classification.csv")
+    pd.concat([CLASSIFICATION, more]).to_csv(rated, index=False)
+    markdown = formatted(results)[0]
+    said = "No conclusion about explainers is drawn from net"
+    with_net = [t for t in markdown.split("\n\n**") if re.search(r"^\| (all \| )?net \|", t, re.M)]
+    assert markdown.count(said) == len(with_net) > 3
+    rows = [line for line in markdown.splitlines() if line.startswith("| net | all | IoU")]
+    assert rows
+    assert all("| not drawn |" in row for row in rows)
+    # Its scores enter no model; those of another classifier still do.
+    paths = [str(results / f"{number}.parquet") for number in range(2)]
+    combos = [
+        dict(zip(COMBO, ("demo", name, EVIL, "fixed50", "default"), strict=True))
+        for name in ("net", "good")
+    ]
+    bases = {"net": "net", "good": "good"}
+    output = str(tmp_path / "model.csv")
+    arguments = (paths, combos, STATISTICS, KINDS, bases, output)
+    mixed_model_script.main(*arguments)
+    both = pd.read_csv(output)
+    mixed_model_script.main(*arguments, classification=rated)
+    good = pd.read_csv(output)
+    assert good["n"].max() * 2 == both["n"].max()
+    assert good["note"].str.contains("left out, no conclusion is drawn from them: net").all()
+
+
+def test_infinite_differences_are_explained(results):
+    assert "Wilcoxon's test ranks such a difference" not in formatted(results)[0]
+    path = results / "comparisons.csv"
+    table = pd.read_csv(path)
+    table.loc[table["family"] == "primary", ["mean_difference"]] = -np.inf
+    table.to_csv(path, index=False)
+    for page in formatted(results):
+        assert "test ranks such a difference above all others" in page
+
+
+def test_what_is_not_treated_alike_is_marked(results):
+    how = {"lung_mask": "explains another class", "fixed50": "has rules by explainer"}
+    markdown, _, html = formatted(results, how)
+    assert "lung_mask (confounded)" in html
+    assert "protocol default (a rule by explainer: confounded)" in html
+    assert "Confounded: lung_mask explains another class; differences" in html
+    assert "onfounded" not in formatted(results)[0]
+
+
+def test_a_fit_that_does_not_hold_is_said_without_numbers():
+    model = pd.DataFrame(
+        [("demo", "test", "fixed50", "default", "all", "iou", "", *[np.nan] * 5, 40, 20)],
+        columns=MIXED_MODEL.names[:-2],
+    ).assign(status="singular", note="estimated as zero: variance: patient")
+    (table,) = tables.model_tables(model, STATISTICS, "patient")
+    assert table.rows == [
+        ["all", "–", "singular: estimated as zero: variance: patient", "40", "20", "–", "–"]
+    ]
+
+
+def test_inputs_stand_side_by_side_by_source():
+    rows = [
+        ("crop", "test", "net", "lime", 0.3),
+        ("whole", "test", "net", "lime", 0.2),
+        ("other", "test", "net", "lime", 0.4),
+    ]
+    columns = ["dataset", "split", "classifier", "explainer", "mean"]
+    localization = pd.DataFrame(rows, columns=columns).assign(
+        binarization="fixed50", protocol="default", metric="iou", n=9, ci_low=0.1, ci_high=0.5
+    )
+    localization["class"] = "all"
+    datasets = {
+        "crop": {"source": "phantom", "input": "lung_crop"},
+        "other": {"source": "table", "input": "full"},
+        "whole": {"source": "phantom", "input": "full"},
+    }
+    table = input_table(localization, datasets, "iou", "fixed50")
+    assert table["source"].tolist() == ["phantom", "table"]
+    assert list(table.columns[6::4]) == ["whole: n", "crop: n", "other: n"]
+    assert table["crop: mean"].tolist()[0] == 0.3
+    assert np.isnan(table["other: mean"].tolist()[0])
+    first, second = input_tables(table, datasets)
+    assert first.header[3:] == ["whole (input full)", "crop (input lung_crop)"]
+    assert first.rows == [["all", "net", "lime", "0.200 [0.100, 0.500]", "0.300 [0.100, 0.500]"]]
+    assert second.rows[0][3:] == ["0.400 [0.100, 0.500]"]
+    rates = pd.DataFrame(
+        [(name, "test", "net", "all", "macro_auc", auc, auc - 0.1, auc + 0.1, 0.5, 60, 30)
+         for name, auc in (("crop", 0.5), ("whole", 0.9))],
+        columns=CLASSIFICATION.columns,
+    )  # fmt: skip
+    first, second = input_tables(table, datasets, qualities(rates))
+    assert [note.split(":")[0] for note in first.notes[1:]] == ["crop"]
+    assert len(second.notes) == 1
+
+
+def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():
+    table = tables.classification_table(CLASSIFICATION)
+    assert table.rows == [
+        ["net", "all", "60", "0.950 [0.900, 0.980]", "–"],
+        ["net", "COVID-19", "20", "–", "0.900"],
+    ]
+
+
+def test_formula_escaping_leaves_numbers_and_plain_names():
+    table = pd.DataFrame({"name": ["=a", "+b", "-c", "@d", "e-f"], "value": [-1.0, 2, 3, 4, 5]})
+    escaped = tables.escape_formulas(table)
+    assert escaped["name"].tolist() == ["'=a", "'+b", "'-c", "'@d", "e-f"]
+    assert escaped["value"].tolist() == table["value"].tolist()
+
+
+def test_names_that_look_like_missing_values_stay_text(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "classifier,class,value,ci_low,ci_high,chance,n,n_patients\nnone,NA,,,,,3,3\n001,null,0.5,,,,3,3\n"
+    )
+    table = CLASSIFICATION_TABLE.read(path)
+    assert table["class"].tolist() == ["NA", "null"]
+    assert table["classifier"].tolist() == ["none", "001"]
+    assert table["value"].isna().tolist() == [True, False]
+
+
+def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
+    first = (results / "localization.csv").read_bytes()
+    names = ("all.csv", "class.csv", "inputs.csv", "inputs.md")
+    outputs = [results / name for name in names]
+    summary_over_datasets.main(
+        [str(results / "localization.csv")],
+        [str(results / "classification.csv")],
+        {"demo": {"source": "phantom", "input": "lung_masked"}},
+        "iou",
+        "fixed50",
+        None,
+        {},
+        80,
+        *map(str, outputs),
+        [str(results / "f.png"), str(results / "f.pdf")],
+    )
+    joined = pd.read_csv(outputs[0])
+    assert len(joined) == len(pd.read_csv(results / "localization.csv"))
+    assert list(joined.columns[:2]) == ["dataset", "input"]
+    assert set(joined["input"]) == {"lung_masked"}
+    assert "demo (input lung\\_masked)" in outputs[3].read_text()
+    assert (results / "f.pdf").stat().st_size > 0
+    combos = [
+        dict(zip(COMBO, ("demo", c, n, "fixed50", "default"), strict=True))
+        for n, c in [(EVIL, "net"), ("lung_mask", "none")]
+    ]
+    paths = [str(results / f"{number}.parquet") for number in range(2)]
+    cases, again = str(results / "cases.csv"), str(results / "again.csv")
+    cohort = written_cohort(paths, cases)
+    summarize_script.main(paths, combos, STATISTICS, 1, cases, cohort, again)
+    assert (results / "again.csv").read_bytes() == first
+
+
+def test_no_family_reads_as_missing():
+    """`null`, as one was called, is nan to pandas.read_csv, and its rows fall out of a groupby."""
+    families = sorted({method.family for method in METHODS.values()})
+    text = "family\n" + "\n".join(families)
+    assert pd.read_csv(io.StringIO(text))["family"].tolist() == families

@@ -1,0 +1,372 @@
+"""What a study will cost: counts, kinds of jobs, arithmetic. No test looks at a time."""
+
+import pickle
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from fidelity import settings
+from fidelity.classifiers.architectures import build
+from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.weights import own_format
+from fidelity.datasets import registry
+from fidelity.datasets.cases import SPLITS, read_cases
+from fidelity.datasets.sources.phantom import phantom
+from fidelity.figures.registry import FIGURES
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
+from fidelity.settings.reading import load_file
+from fidelity.tools.dry_run import COLLECTING
+from fidelity.tools.estimate import timing, trial
+from fidelity.tools.estimate.counts import Counts, count_cases
+from fidelity.tools.estimate.disk import size_of_distinct
+from fidelity.tools.estimate.miniature import Pool, Size, _names
+from fidelity.tools.estimate.plan import Job, planned
+from fidelity.tools.estimate.rules import RULES, Study, padded, step_of
+from fidelity.tools.estimate.timing import Rate, Trials, kind_of, parts_of
+from fidelity.tools.estimate.totals import Cost, by_step, cost_of, duration, wall_time
+from fidelity.tools.estimate.trial import Measured
+from tests.helpers import ROOT
+from tests.helpers.small_study import CONFIG as SMALL
+from tests.helpers.small_study import TWO_LAYERS, copy_project, phantom_settings
+
+COUNTS = Counts({"train": 99, "val": 50, "test": 30}, {"train": 66, "val": 30, "test": 20}, side=96)
+CONFIG = {
+    "datasets": {
+        "demo": {
+            "source": "phantom",
+            "annotated_classes": ["COVID-19", "Non-COVID"],
+            "shards": {"train": 2, "val": 1, "test": 2},
+        }
+    },
+    "classifiers": {
+        "net": {
+            "architecture": "resnet18",
+            "seeds": [1, 2],
+            "training": {"stages": [{"trainable": "head", "epochs": 1}, {"epochs": 3}]},
+        },
+        "other": {"architecture": "resnet34", "training": {"epochs": 2}},
+    },
+    "explainers": {
+        "cam": {"method": "gradcam"},
+        "lime": {"method": "lime"},
+        "edges": {"method": "edge_map"},
+    },
+    "explain": {"splits": ["val", "test"]},
+}
+
+
+def study_of(**changes) -> Study:
+    return Study(settings.load({**CONFIG, **changes}, check_files=False), {"demo": COUNTS})
+
+
+def job_of(rule: str, **wildcards: str) -> Job:
+    return Job(rule, {"dataset": "demo", **wildcards})
+
+
+def test_every_rule_of_the_workflow_is_estimated():
+    files = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
+    pattern = r"^(?:rule|checkpoint|use rule \w+ as) (\w+)"
+    found = {name for file in files for name in re.findall(pattern, file.read_text(), re.M)}
+    assert found | {f"figure_{name}" for name in FIGURES} == {*RULES, *COLLECTING}
+
+
+def test_equal_trainings_are_timed_once():
+    study = study_of()
+    kinds = [
+        kind_of(study, job_of("train", classifier=name)) for name in ("net-s1", "net-s2", "other")
+    ]
+    assert kinds[0] == kinds[1] != kinds[2]
+    cams = [
+        kind_of(study, job_of("explain", classifier=name, explainer="cam", shard=shard))
+        for name, shard in (("net-s1", "val-000"), ("net-s2", "test-001"), ("other", "val-000"))
+    ]
+    assert cams[0] == cams[1] != cams[2]
+
+
+def test_a_training_costs_its_stages_epochs_and_validation():
+    parts = parts_of(study_of(), job_of("train", classifier="net-s1"), COUNTS)
+    assert [units for _, units in parts] == pytest.approx([99 + 50 / 3, 3 * (99 + 50 / 3)])
+    assert parts[0][0] != parts[1][0]  # the head alone is quicker
+    [(_, units)] = parts_of(study_of(), job_of("train", classifier="other"), COUNTS)
+    assert units == pytest.approx(2 * (99 + 50 / 3))
+
+
+def test_maps_of_a_shard_come_in_batches_or_one_by_one():
+    study = study_of(compute={"batch": 8})
+    number = {
+        name: RULES[rule].units(
+            study, job_of(rule, classifier="net-s1", explainer=name, shard="test-000"), COUNTS
+        )
+        for rule, name in (("explain", "cam"), ("explain", "lime"))
+    }
+    assert number == {"cam": 16, "lime": 10}
+    assert padded(8, 8) == 8
+
+
+def test_maps_of_checks_are_counted():
+    study = study_of(
+        faithfulness={"metrics": ["sensitivity_max"], "sensitivity": {"cases": None}},
+        sanity={"cases": 4, "layers": 3},
+    )
+    job = job_of("sensitivity", classifier="net-s1", explainer="cam")
+    # All 20 test maps eleven times; 4 cases of 2 classes by 3 depths, another class and as is.
+    assert RULES["sensitivity"].units(study, job, COUNTS) == 220
+    assert RULES["sanity"].units(study, job, COUNTS) == 40
+    few = study_of(sanity={"cases": 50, "tests": ["logit"]})
+    assert RULES["sanity"].units(few, job, COUNTS) == 40
+
+
+def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
+    labels = [("COVID-19",)] * 3 + [("Normal",)] * 2 + [("Non-COVID",)] * 4
+    cases = [
+        SimpleNamespace(split="train", labels=names, masks={}, width=20, height=80)
+        for names in labels
+    ]
+    monkeypatch.setattr(registry, "reader", lambda _: SimpleNamespace(find_cases=lambda *_: cases))
+    entry = {"source": "covid_qu_ex", "root": ".", "annotated_classes": ["COVID-19"]}
+    entry |= {"labels": {"Non-COVID": None}, "limit": None}
+    config = {"data_root": str(tmp_path), "datasets": {"two": entry}}
+    counts = count_cases(config, "two")
+    assert counts.images == {"train": 5, "val": 0, "test": 0}
+    assert counts.maps["train"] == 3
+    assert counts.side == 40
+
+
+def test_a_rate_is_a_line_through_the_medians_of_its_trials():
+    rate = Rate([(2, Measured(9, seconds, 30)) for seconds in (1.0, 3.0, 50.0)])
+    assert rate.at(100, "cpu") == 3  # one size of trials shows no slope
+    rate.points.append((12, Measured(9, 8.0, 130)))
+    assert rate.at(22, "cpu") == 13
+    assert rate.at(22, "size") == 230
+    falling = Rate([(1, Measured(5, 5, 0)), (3, Measured(1, 1, 0))])
+    assert falling.at(100, "wall") == 5
+
+
+def test_a_job_costs_its_start_and_its_units():
+    study = study_of()
+    trials = Trials(study, [], Path())
+    trials.starts = {"NETWORK": (4.0, 3.0)}
+    jobs = [job_of("explain", classifier="net-s1", explainer="lime", shard="test-000")]
+    jobs.append(job_of("explain", classifier="net-s2", explainer="lime", shard="val-000"))
+    rate = trials.rates[kind_of(study, jobs[0]), ""]
+    rate.points += [(1, Measured(3, 2, 5)), (2, Measured(6, 4, 10))]
+    costs = by_step(jobs, lambda job: cost_of(study, trials, job), lambda job: job.rule)
+    # 10 maps and 30, with a start each; an untimed kind is its start alone.
+    assert costs == {"explain": Cost(2, 8 + 120, 6 + 80, 200)}
+    other = job_of("explain", classifier="other", explainer="lime", shard="test-000")
+    assert cost_of(study, trials, other) == Cost(1, 4, 3, 0)
+    assert step_of(study, other) == "demo explain lime other"
+
+
+def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smaller(
+    monkeypatch, tmp_path
+):
+    output = "results/demo/prepared/val-000.h5"
+    job = Job("prepare", {"dataset": "demo", "shard": "val-000"}, outputs=(output,))
+    job = replace(job, given=pickle.dumps(SimpleNamespace(params={})))
+    trials = Trials(study_of(), [job], tmp_path)
+
+    def run_warm(job, root, changes):
+        if root.name == "model":
+            return Measured(9, 9, 0, "Traceback\nOSError: disk full")
+        (root / output).parent.mkdir(parents=True)
+        (root / output).write_text("one case")
+        return Measured(3, 2, 5)
+
+    monkeypatch.setattr(timing, "run_warm", run_warm)
+    monkeypatch.setattr(timing, "given_names", lambda job: set())
+    roots = {name: tmp_path / name for name in ("small", "model")}
+    trials._small([job], roots["small"], COUNTS)
+    assert trials.missing() == []
+    trials._model([job], roots, COUNTS)
+    assert (roots["model"] / output).read_text() == "one case"
+    [line] = trials.missing()
+    assert "demo prepare" in line
+    assert "OSError: disk full" in line
+
+
+def test_every_kind_of_job_is_timed_or_listed(monkeypatch, tmp_path):
+    """Two data sets whose cases cost the same; only the second one has a U-Net."""
+    sets = {"demo": CONFIG["datasets"]["demo"], "more": CONFIG["datasets"]["demo"]}
+    explainers = {**CONFIG["explainers"], "unet": {"method": "unet"}}
+    study = study_of(datasets=sets, explainers=explainers)
+    study = Study(study.config, {"demo": COUNTS, "more": COUNTS, "again": COUNTS})
+    jobs = [Job("fit_lung_model", {"dataset": "demo"}), Job("fit_lung_model", {"dataset": "more"})]
+    jobs += [Job("fit", {"dataset": "more", "explainer": "unet"}), Job("summary_over_datasets", {})]
+    jobs.append(Job("provenance", {"dataset": "more"}))
+    trials = Trials(study, jobs, tmp_path)
+    done = []
+
+    def time_all(dataset, own, say):
+        done.append(dataset)
+        for job in own:
+            trials.rates[kind_of(study, job), ""].points.append((1, Measured(1, 1, 1)))
+
+    monkeypatch.setattr(trials, "_dataset", time_all)
+    assert {line.split(": ")[1].split(" (")[0] for line in trials.missing()} == {
+        "demo fit_lung_model", "more fit_lung_model", "more fit unet", "summary_over_datasets",
+    }  # fmt: skip
+    trials.run()
+    assert done == ["demo", "more"]
+    [line] = trials.missing()
+    assert "summary_over_datasets" in line
+
+
+@pytest.mark.parametrize("rule", ["train", "check_classifier"])
+def test_no_trial_downloads_weights(rule, tmp_path):
+    entry = {"weights": "imagenet", "training": {"epochs": 2, "stages": None}}
+    given = pickle.dumps(SimpleNamespace(params=SimpleNamespace(settings=entry)))
+    job = replace(job_of(rule, classifier="net-s1"), given=given)
+    [part] = Trials(study_of(), [job], tmp_path)._trials(job, COUNTS, 1)
+    assert part.changes["settings"]["weights"] is None
+
+
+def test_wall_time_follows_cores_and_chains():
+    def jobs(*threads):
+        return [Job("rule", {}, count, outputs=(f"{n}",)) for n, count in enumerate(threads)]
+
+    seconds = {0: 10.0, 1: 10.0, 2: 4.0}
+    assert wall_time(jobs(1, 1), seconds, 2) == (10, 10)
+    assert wall_time(jobs(1, 1), seconds, 1) == (20, 20)
+    assert wall_time(jobs(2, 1, 1), seconds, 2) == (17, 20)
+    assert wall_time(jobs(8), seconds, 2) == (10, 10)
+    chain = [*jobs(1), Job("rule", {}, inputs=("0",), outputs=("1",))]
+    assert wall_time(chain, seconds, 2) == (20, 20)
+    assert [duration(s) for s in (60, 600, 7200)] == ["60 s", "10 min", "2.0 h"]
+
+
+def test_the_plan_agrees_with_what_a_finished_study_made(finished, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    loaded = load_file("study.yaml", [])
+    counts = count_cases(loaded, "small")
+    cases = read_cases("results/small/cases.csv")
+    assert counts.images["train"] == sum(case.split == "train" for case in cases)
+    assert counts.side == 96
+    jobs = planned("study.yaml")
+    assert all(Path(job.benchmark).exists() for job in jobs if job.rule != "explore")
+    assert {job.rule for job in jobs} <= set(RULES)
+    study = Study(loaded, {"small": counts})
+    for name in ("lime", "lung"):
+        mine = [
+            job
+            for job in jobs
+            if job.wildcards.get("explainer") == name and "shard" in job.wildcards
+        ]
+        told = sum(RULES[job.rule].units(study, job, counts) for job in mine)
+        made = sum(len(list(read_maps(job.outputs[0]))) for job in mine)
+        assert told == pytest.approx(made)
+    assert planned("study.yaml", whole=False) == []
+    [unit] = [
+        job
+        for job in planned("study.yaml", targets=["results/small/units/none"])
+        if job.rule == "unit"
+    ]
+    assert unit.wildcards["unit"] == "none"
+
+
+def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
+    monkeypatch.chdir(finished.folder)
+    loaded = load_file("study.yaml", [])
+    jobs = planned("study.yaml", targets=["results/small/none/lung/curves.parquet"])
+    entry = loaded["datasets"]["small"]
+    pool = Pool(tmp_path / "pool", entry, Size(3, 1, 2), 96, trained=True)
+    [raw] = {job.inputs[0] for job in jobs if job.rule == "index_cases"}
+    made = pool.build(tmp_path / "mini", "small", raw, Size(3, 1, 2), entry["shards"])
+    assert made.maps == {"train": 2, "val": 1, "test": 2}
+    assert {label for case in pool.cases for label in case.labels} == {
+        "COVID-19", "Non-COVID", "Normal",
+    }  # fmt: skip
+    trials = Trials(Study(loaded, {"small": made}), jobs, tmp_path)
+
+    def run(job):
+        trials._time(job, tmp_path / "mini", made)
+        return True
+
+    trials._walk(jobs, tmp_path / "mini", run)
+    assert trials.failed == {}
+    points = {kind[0]: rate.points for (kind, _), rate in trials.rates.items()}
+    assert [units for units, _ in points["explain_without_network"]] == [2]
+    assert points["sweep"][0][1].size > 0
+    # Nothing of the study itself was touched.
+    assert trial.placed(jobs[-1], tmp_path).output[0].startswith(str(tmp_path))
+    assert planned("study.yaml", whole=False) == []
+
+
+def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
+    """Its classes are not the miniature's own three, and no job of the plan writes it."""
+    copy_project(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    phantom.generate(Path("data"), phantom_settings() | {"cases": dict.fromkeys(SPLITS, 3)}, 1)
+    Path("net.py").write_text(TWO_LAYERS)
+    classes, ones = ("Normal", "sick"), (0.5, 0.5, 0.5)
+    network = build("plugin:two_layers", 2, plugins=["net.py"])
+    tiny = Classifier(network, "plugin:two_layers", classes, "softmax", 3, ones, ones, 64)
+    weights = Path("results/other/net/model.safetensors")
+    weights.parent.mkdir(parents=True)
+    own_format.save(tiny, weights)
+    entry = {**SMALL["datasets"]["small"], "annotated_classes": ["COVID-19"]}
+    entry["labels"] = {"COVID-19": "sick", "Non-COVID": "sick"}
+    net = {"architecture": "plugin:two_layers", "weights": str(weights), "training": None}
+    config = {**SMALL, "datasets": {"small": entry}, "classifiers": {"net": net}}
+    config |= {"explainers": {"lime": {"method": "lime", "samples": 20}}, "plugins": ["net.py"]}
+    Path("study.yaml").write_text(yaml.safe_dump(config))
+    jobs = planned("study.yaml", targets=["results/small/net/lime/maps/test-000.h5"])
+    loaded = load_file("study.yaml", [])
+    trials = Trials(Study(loaded, {"small": count_cases(loaded, "small")}), jobs, tmp_path / "t")
+    trials.run()
+    assert trials.missing() == []
+    assert {"import_classifier", "check_classifier", "explain"} <= {
+        kind[0] for (kind, _), rate in trials.rates.items() if rate.points
+    }
+
+
+def test_the_size_of_a_fitted_map_does_not_depend_on_how_few_masks_it_was_fitted_on(tmp_path):
+    rng = np.random.default_rng(1)
+    rows, columns = np.mgrid[:128, :128]
+
+    def size(masks):
+        centres = rng.uniform(40, 88, (masks, 2))
+        mean = np.mean([np.hypot(rows - y, columns - x) < 30 for y, x in centres], axis=0)
+        # As a study's own: each pixel between the cells of a resized mean is a value of its own.
+        mean = cv2.resize(mean.astype(np.float32), (200, 200))
+        file = tmp_path / f"{masks}.h5"
+        record = MapRecord("c", "a", "", "ok", "", 0.0, {}, SaliencyMap("dense", mean))
+        write_maps(file, [record], {})
+        return file.stat().st_size, size_of_distinct(file)
+
+    (few, told), (many, _) = size(12), size(1500)
+    assert few < many / 1.5
+    assert many / 1.5 < told < many * 1.5
+
+
+def test_a_miniature_has_no_class_that_the_data_set_lacks():
+    entry = {"source": "table", "annotated_classes": ["pneumonia"], "labels": {}}
+    pool = SimpleNamespace(entry=entry, called=_names(entry), names={"task": "multiclass"})
+    pool.classes = ["healthy", "pneumonia"]
+    found = Pool._classes(pool)
+    assert found["classes"] == ["pneumonia", "healthy"]
+    assert set(found["labels"].values()) == {"healthy", "pneumonia"}
+    pool.classes = ["a", "b", "pneumonia"]
+    assert sorted(Pool._classes(pool)["classes"]) == pool.classes
+    pool.classes = []
+    assert len(Pool._classes(pool)["classes"]) == 3
+
+
+def test_the_benchmark_names_each_resource_that_is_off():
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "estimate.py"))["row_of"]
+    whole = Cost(9, 1000, 1000, 1e9)
+
+    def off(told, true):
+        return benchmark("a", told, true, whole).split("|")[-2].strip()
+
+    assert off(Cost(1, 100, 100, 1e8), Cost(1, 120, 80, 9e7)) == ""
+    assert off(Cost(1, 100, 100, 44e6), Cost(1, 100, 50, 289e6)) == "CPU, disk"
+    assert off(Cost(1, 100, 100, 0), Cost(1, 300, 100, 0)) == "wall"
+    assert off(Cost(1, 1, 1, 1e6), Cost(1, 9, 9, 9e6)) == ""  # too little to matter

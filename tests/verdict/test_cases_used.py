@@ -1,0 +1,205 @@
+"""How many cases the verdict rests on, and what it is without the near-duplicates."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import verdict as script
+import without_twins
+from fidelity.analysis.columns.cases import NEAR_DUPLICATES
+from fidelity.analysis.columns.comparisons import RANKS
+from fidelity.analysis.comparisons import compare
+from fidelity.analysis.localization import MEASURED, summarize
+from fidelity.tables.case_counts import cases_table
+from fidelity.verdict.chapters import build
+from fidelity.verdict.evidence import CaseTables, Study, Tables
+from tests.helpers.synthetic_results import combined
+
+STATISTICS = {
+    "primary": "iou",
+    "primary_binarization": "fixed50",
+    "compared": ["iou"],
+    "alpha": 0.05,
+    "margin": 0.05,
+    "cluster": "patient",
+    "replicates": 200,
+    "permutations": 200,
+}
+EXPLAINERS = {"lime": 0.5, "gradcam": 0.3}
+FAMILIES = {"lime": "perturbation", "gradcam": "cam"}
+
+
+def pairs(*rows) -> pd.DataFrame:
+    """Rows of near_duplicates.csv: case, its split, twin, its split, excluded."""
+    return pd.DataFrame(
+        [
+            dict.fromkeys(NEAR_DUPLICATES.names, "A")
+            | dict(zip(("case", "split", "twin", "twin_split", "excluded"), row, strict=True))
+            | {"distance": 1, "correlation": 0.99}
+            for row in rows
+        ],
+        columns=NEAR_DUPLICATES.names,
+    )
+
+
+def counts(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["split", "status", "cause", "n"])
+
+
+@pytest.fixture(scope="module")
+def scores():
+    table = combined(EXPLAINERS, 40)
+    table = table[table["binarization"] == "fixed50"].reset_index(drop=True)
+    return table.assign(**{MEASURED: "iou dice"})
+
+
+def facts(scores, near, how_many, searched=True):
+    """Numbers of the sentences under "Cases" of the verdict, and their outcomes."""
+    twins = without_twins.cases_with_twins(near)
+    means, compared = without_twins.primary_result(scores, twins, STATISTICS, 1)
+    tables = Tables(
+        summarize(scores, STATISTICS, 1),
+        compare(scores, STATISTICS, 1),
+        pd.DataFrame(columns=RANKS.names),
+        cases=CaseTables(how_many, near, searched, means, compared),
+    )
+    (chapter,) = build(tables, Study(STATISTICS, FAMILIES, {"resnet18": "resnet18"}))
+    (group,) = [g for s in chapter.sections for g in s.groups if g.title == "Cases"]
+    numbers = {}
+    for sentence in group.sentences:
+        numbers |= sentence.numbers
+    return numbers, [sentence.outcome for sentence in group.sentences]
+
+
+def test_the_verdict_says_how_many_of_how_many_cases_are_used(scores):
+    lost = counts(
+        ("test", "used", "", 38),
+        ("test", "unusable", "the file has zero bytes", 2),
+        ("test", "excluded", "limit", 10),
+    )
+    numbers, outcomes = facts(scores, pairs(), lost)
+    assert (numbers["n"], numbers["n_total"]) == (38, 40)
+    assert numbers["unusable"] == {"the file has zero bytes": 2}
+    assert numbers["excluded"] == {"limit": 10}
+    assert numbers["near_duplicate_pairs"] == 0
+    assert outcomes == ["warning", "note"]
+    assert facts(scores, pairs(), counts(("test", "used", "", 40)))[1] == ["note", "note"]
+    (row,) = cases_table(lost, "demo").rows
+    assert row[:3] == ["test", "38 of 40", "the file has zero bytes (2)"]
+
+
+def test_the_primary_result_is_given_without_near_duplicates_too(scores):
+    """The twins' scores lift Grad-CAM: without them its mean is that of the other cases."""
+    twins = [f"case_{number:03d}" for number in (0, 3, 8)]
+    lifted = scores.copy()
+    theirs = lifted["case"].isin(twins)
+    lifted.loc[theirs & (lifted["explainer"] == "gradcam"), "iou"] = 0.95
+    near = pairs(
+        ("t1", "train", twins[0], "test", "no"),
+        ("t2", "train", twins[1], "test", "no"),
+        ("v1", "val", twins[2], "test", "no"),
+        ("t1", "train", "v1", "val", "no"),
+        ("t3", "train", "case_010", "test", "yes"),  # resolved by near_duplicates: exclude
+    )
+    numbers, outcomes = facts(lifted, near, counts(("test", "used", "", 40)))
+    assert numbers["near_duplicate_pairs"] == 4
+    assert numbers["by_splits"] == {"train–test": 2, "val–test": 1, "train–val": 1}
+    assert (numbers["n_cases"], numbers["excluded_pairs"]) == (3, 1)
+    for name in EXPLAINERS:
+        own = lifted[(lifted["explainer"] == name) & ~lifted["empty_reference"]]
+        rest = own[~own["case"].isin(twins)]
+        told = numbers["without_near_duplicates"][name]
+        assert told["n"] == len(rest)
+        assert told["mean"] == pytest.approx(rest["iou"].mean())
+        assert told["with_them"] == pytest.approx(own["iou"].mean())
+    ((comparison),) = numbers["comparisons"]
+    assert comparison["difference"] == pytest.approx(
+        _patient_means(lifted[~theirs], "lime") - _patient_means(lifted[~theirs], "gradcam")
+    )
+    assert outcomes[1] == "warning"
+
+
+def _patient_means(rows, name):
+    own = rows[(rows["explainer"] == name) & ~rows["empty_reference"]]
+    return own.groupby("patient")["iou"].mean().mean()
+
+
+def test_a_conclusion_that_the_near_duplicates_make_is_a_warning(scores):
+    same = scores.copy()
+    lime = same["explainer"] == "lime"
+    same.loc[lime, "iou"] = same.loc[~lime, "iou"].to_numpy()
+    cases = sorted(same["case"].unique())[:24]
+    twinned = same["case"].isin(cases)
+    same.loc[lime & twinned, "iou"] += 0.2
+    near = pairs(*((f"t{i}", "train", case, "test", "no") for i, case in enumerate(cases)))
+    numbers, outcomes = facts(same, near, counts(("test", "used", "", 40)))
+    (comparison,) = numbers["comparisons"]
+    assert comparison["outcome_with_them"] == "better"
+    assert comparison["outcome"] != "better"
+    assert outcomes[-1] == "warning"
+
+
+def test_what_was_not_searched_for_is_not_said_to_be_absent(scores):
+    used = counts(("test", "used", "", 40))
+    assert facts(scores, pairs(), used, searched=False)[0]["near_duplicate_pairs"] is None
+    everything = pairs(*((f"t{c}", "train", c, "test", "no") for c in scores["case"].unique()))
+    numbers, outcomes = facts(scores, everything, used)
+    assert numbers["without_near_duplicates"] == {}
+    assert outcomes == ["note", "warning", "warning"]
+
+
+def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
+    files = {name: str(tmp_path / f"{name}.csv") for name in ("counts", "pairs", "means", "tests")}
+    counts(("test", "used", "", 40)).to_csv(files["counts"], index=False)
+    pairs(("'=t", "train", "case_000", "test", "no")).to_csv(files["pairs"], index=False)
+    scored, combos = [], []
+    for name, part in scores.groupby("explainer"):
+        combos.append({"dataset": "demo", "classifier": "resnet18", "explainer": name})
+        combos[-1] |= {"binarization": "fixed50", "protocol": "default"}
+        scored.append(str(tmp_path / f"{name}.parquet"))
+        part.drop(columns=[*combos[-1], MEASURED]).to_parquet(scored[-1])
+    without_twins.main(
+        scored, combos, files["pairs"], STATISTICS, 1, [], files["means"], files["tests"]
+    )
+    kept = pd.read_csv(files["means"])
+    assert set(kept["metric"]) == {"iou"}
+    paths = {}
+    for name, table in (
+        ("localization", summarize(scores, STATISTICS, 1)),
+        ("comparisons", compare(scores, STATISTICS, 1)),
+        ("ranks", pd.DataFrame(columns=RANKS.names)),
+    ):
+        paths[name] = str(tmp_path / f"{name}.csv")
+        table.to_csv(paths[name], index=False)
+    script.main(
+        **paths,
+        seeds="",
+        classification="",
+        dataset="demo",
+        families=FAMILIES,
+        bases={"resnet18": "resnet18"},
+        confounded={},
+        statistics=STATISTICS,
+        markdown=str(tmp_path / "v.md"),
+        html=str(tmp_path / "v.html"),
+        json=str(tmp_path / "v.json"),
+        cases={
+            "counts": files["counts"],
+            "pairs": files["pairs"],
+            "means": files["means"],
+            "comparisons": files["tests"],
+            "searched": True,
+        },
+    )
+    told = json.loads((tmp_path / "v.json").read_text())
+    numbers = [
+        sentence["numbers"]
+        for section in told["chapters"][0]["sections"]
+        for group in section["groups"]
+        for sentence in group["sentences"]
+    ]
+    (found,) = [n for n in numbers if "without_near_duplicates" in n]
+    n = (scores["explainer"] == "lime") & ~scores["empty_reference"]
+    assert found["without_near_duplicates"]["lime"]["n"] == int(np.sum(n)) - 1

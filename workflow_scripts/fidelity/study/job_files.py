@@ -1,0 +1,265 @@
+"""Which files a job reads: the input functions of the rules, and the files of each target.
+
+Most methods take the wildcards of a job (`w`, an object with their names as attributes) and return
+paths below results/.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fidelity.faithfulness.registry import needs_masks
+from fidelity.study import paths
+from fidelity.study.paths import NONE, fill
+from fidelity.study.study import PRIMARY_PROTOCOL, Pair, Study
+
+# An input function of Snakemake.
+Input = Callable[[Any], list[str]]
+
+
+class JobFiles:
+    """The files that the jobs of a study read."""
+
+    def __init__(self, study: Study) -> None:
+        """Remember the study."""
+        self.study = study
+        self._primary = {
+            "binarization": study.primary_binarization,
+            "protocol": PRIMARY_PROTOCOL,
+        }
+
+    # ---- data sets and classifiers ----
+
+    def shards(self, pattern: str, splits: Sequence[str] | None = None) -> Input:
+        """Make an input function: a file per shard of some splits, else of the explained ones."""
+        chosen = self.study.config["explain"]["splits"] if splits is None else splits
+        return lambda w: self._by_shard(pattern, w, chosen)
+
+    def _by_shard(
+        self, pattern: str, w: Any, splits: Sequence[str] | None = None, **names: str
+    ) -> list[str]:
+        names.setdefault("dataset", w.dataset)
+        known = self.study
+        shards = (
+            known.explained_shards(w.dataset)
+            if splits is None
+            else known.shard_names(w.dataset, splits)
+        )
+        start = fill(pattern, w, **names, shard="{shard}")
+        return [start.replace("{shard}", shard) for shard in shards]
+
+    def of_lung_model(self, pattern: str) -> Callable[[Any], str | list[str]]:
+        """Make an input function: a file of the network that segments the lungs, if one does."""
+        known = self.study.lungs_from
+        return lambda w: pattern.format(dataset=known[w.dataset]) if w.dataset in known else []
+
+    def checks(self, w: Any) -> list[str]:
+        """List what shows mistakes before any classifier is trained or loaded."""
+        study = self.study
+        maps = study.imported if w.dataset in study.studies else []
+        return [
+            *(fill(paths.ARCHITECTURE, w, classifier=name) for name in study.classifiers),
+            *(fill(paths.IMPORTED, w, explainer=name) for name in maps),
+        ]
+
+    def start_weights(self, w: Any) -> str | list[str]:
+        """Name the checkpoint that a training starts from, if it is a file."""
+        weights = self.study.classifiers[w.classifier]["weights"]
+        return [] if weights in (None, "imagenet") else weights
+
+    def by_classifier(self, pattern: str, names: Sequence[str] | None = None) -> Input:
+        """Make an input function: a file of each classifier, or of those named."""
+        chosen = list(self.study.classifiers if names is None else names)
+        return lambda w: [fill(pattern, w, classifier=name) for name in chosen]
+
+    def if_classified(self, pattern: str) -> str | list[str]:
+        """Give a table of classifiers; nothing where the config has none."""
+        return pattern if self.study.classifiers else []
+
+    # ---- maps, masks and scores of one explainer ----
+
+    def model(self, w: Any) -> str | list[str]:
+        """Name the classifier's file; nothing for explainers that need none."""
+        return [] if w.classifier == NONE else fill(paths.MODEL, w)
+
+    def predictions(self, w: Any) -> str | list[str]:
+        """Name the classifier's predictions; nothing for explainers that need none."""
+        return [] if w.classifier == NONE else fill(paths.PREDICTIONS, w)
+
+    def fitted(self, w: Any) -> str | list[str]:
+        """Name what an explainer is fitted to the training masks, or the list of its own maps."""
+        if w.explainer in self.study.imported:
+            return fill(paths.IMPORTED, w)
+        return fill(paths.FITTED, w) if w.explainer in self.study.fitted else []
+
+    def thresholds(self, w: Any) -> str | list[str]:
+        """Name the tuned thresholds, where there are any."""
+        tuned = self.study.is_tuned(w.binarization, w.explainer)
+        return fill(paths.THRESHOLDS, w) if tuned else []
+
+    def cutoff_predictions(self, w: Any) -> str | list[str]:
+        """Name the predictions, where masks depend on them."""
+        rule = self.study.rule_for(w.binarization, w.explainer)
+        return self.predictions(w) if rule["postprocess"]["min_probability"] else []
+
+    # ---- a data set's tables ----
+
+    def block_file(self, block: dict[str, str]) -> str:
+        """Name the file of a block of scores (see `Study.blocks`)."""
+        pattern = paths.RANKING if block["binarization"] == NONE else paths.SCORES
+        return pattern.format(**block)
+
+    def scores(self, w: Any) -> list[str]:
+        """List all scores of a data set, in the order of `Study.blocks`."""
+        return [self.block_file(block) for block in self.study.blocks(w.dataset)]
+
+    def primary_scores(self, w: Any) -> list[str]:
+        """List those of the primary binarization and protocol."""
+        return [self.block_file(block) for block in self.study.primary_blocks(w.dataset)]
+
+    def by_pair(self, pattern: str, pairs: Sequence[Pair], first: str = "classifier") -> Input:
+        """Make an input function: a file of each (classifier, explainer).
+
+        Args:
+            pattern: with both wildcards.
+            pairs: such as `Study.sanity_pairs`.
+            first: the wildcard that the first of a pair is the name of.
+        """
+        return lambda w: [fill(pattern, w, **{first: c}, explainer=e) for c, e in pairs]
+
+    def stability_maps(self, w: Any) -> list[str]:
+        """List the maps that report their stability, in the order of `stability_blocks`."""
+        return [
+            path
+            for explainer, split in self.stability_explainers(w)
+            for path in self._by_shard(paths.MAPS, w, [split], explainer=explainer)
+        ]
+
+    def stability_explainers(self, w: Any) -> list[tuple[str, str]]:
+        """List (explainer, split) of a classifier's maps that report their stability."""
+        return [
+            (e, split)
+            for c, e in self.study.reporting
+            if c == w.classifier
+            for split in self.study.config["explain"]["splits"]
+        ]
+
+    def stability_blocks(self, w: Any) -> list[tuple[str, str]]:
+        """List (explainer, split) of each file of `stability_maps`."""
+        return [
+            (e, split)
+            for e, split in self.stability_explainers(w)
+            for _ in self.study.shard_names(w.dataset, [split])
+        ]
+
+    # ---- a classifier's tables and figures ----
+
+    def of_own_explainers(self, pattern: str) -> Input:
+        """Make an input function: a file of each explainer that runs on the classifier."""
+        own = self.study.own_explainers
+        return lambda w: [fill(pattern, w, explainer=e) for _, e in own(w.classifier)]
+
+    def of_explainers(self, pattern: str) -> Input:
+        """Make an input function: a file of each of a classifier's explainers.
+
+        Wildcards that the job lacks are those of the primary binarization and protocol.
+        """
+        return lambda w: [
+            fill(pattern, w, **self._missing(w), classifier=c, explainer=e)
+            for c, e in self.study.explainers_of(w.classifier)
+        ]
+
+    def _missing(self, w: Any) -> dict[str, str]:
+        return {key: name for key, name in self._primary.items() if not hasattr(w, key)}
+
+    def with_unclassified(self, pattern: str) -> Input:
+        """Make an input function: a file of the classifier, and of the explainers without one."""
+        used = {c for c, _ in self.study.combinations}
+        return lambda w: [
+            fill(pattern, w, classifier=name)
+            for name in dict.fromkeys([w.classifier, NONE])
+            if name in used
+        ]
+
+    def tuned_thresholds(self, w: Any) -> dict[str, str]:
+        """Name each explainer's thresholds, where the primary binarization is tuned."""
+        primary = self._primary["binarization"]
+        return {
+            e: fill(paths.THRESHOLDS, w, classifier=c, explainer=e, binarization=primary)
+            for c, e in self.study.explainers_of(w.classifier)
+            if self.study.is_tuned(primary, e)
+        }
+
+    def gallery(self, pattern: str) -> Input:
+        """Make an input function: a file (of maps, one per shard) of each shown explainer."""
+        return lambda w: [
+            path
+            for c, e in self.study.gallery_explainers(w.classifier)
+            for path in (
+                self._by_shard(pattern, w, classifier=c, explainer=e)
+                if "{shard}" in pattern
+                else [fill(pattern, w, **self._missing(w), classifier=c, explainer=e)]
+            )
+        ]
+
+    def first_maps(self, w: Any) -> list[str]:
+        """List the maps of the classifier's first explainer, which a notebook shows."""
+        c, e = self.study.explainers_of(w.classifier)[0]
+        return self._by_shard(paths.MAPS, w, classifier=c, explainer=e)
+
+    def first_masks(self, w: Any) -> str:
+        """Name the primary masks of the classifier's first explainer."""
+        c, e = self.study.explainers_of(w.classifier)[0]
+        primary = self._primary["binarization"]
+        return fill(paths.MASKS, w, classifier=c, explainer=e, binarization=primary)
+
+    # ---- faithfulness, repeated trainings ----
+
+    @property
+    def judged(self) -> list[str]:
+        """The splits whose maps faithfulness and sanity look at."""
+        return [self.study.judged_split]
+
+    def faithfulness_maps(self, w: Any) -> list[str]:
+        """List the judged maps of an explainer."""
+        under = self.study.computed_under[w.classifier, w.explainer]
+        return self._by_shard(paths.MAPS, w, self.judged, classifier=under)
+
+    def faithfulness_masks(self, w: Any) -> str | list[str]:
+        """Name the primary masks, where a metric is taken at them."""
+        if not needs_masks(self.study.config["faithfulness"]["metrics"]):
+            return []
+        under = self.study.computed_under[w.classifier, w.explainer]
+        return fill(paths.MASKS, w, classifier=under, **self._missing(w))
+
+    def faithfulness_scores(self, w: Any) -> list[str]:
+        """List where the primary metric of the maps is whose faithfulness is measured."""
+        config = self.study.config
+        ranked = config["statistics"]["primary"] in config["scores"]["ranking"]
+        pattern = paths.RANKING if ranked else paths.SCORES
+        return self._where_computed(pattern, self.study.faithfulness_pairs, w)
+
+    def sensitivity(self, w: Any) -> list[str]:
+        """List the sensitivity of each pair that can explain a changed image."""
+        return self._where_computed(paths.SENSITIVITY, self.study.sensitivity_pairs, w)
+
+    def _where_computed(self, pattern: str, pairs: Sequence[Pair], w: Any) -> list[str]:
+        under = self.study.computed_under
+        return [
+            fill(pattern, w, classifier=under[c, e], explainer=e, **self._primary) for c, e in pairs
+        ]
+
+    def repeated_maps(self, w: Any) -> list[str]:
+        """List the judged maps of an explainer, of each training of a classifier."""
+        return [
+            path
+            for c in self.study.repeated[w.base]
+            for path in self._by_shard(paths.MAPS, w, self.judged, classifier=c)
+        ]
+
+    def repeated_masks(self, w: Any) -> list[str]:
+        """List the primary masks of an explainer, of each training of a classifier."""
+        primary = self._primary["binarization"]
+        return [
+            fill(paths.MASKS, w, classifier=c, binarization=primary)
+            for c in self.study.repeated[w.base]
+        ]

@@ -1,0 +1,398 @@
+"""What decides the results of jobs: the entries of a config that each is given as params.
+
+Params are compared as text with those of finished results, so a key that a job does not depend on
+is not among them. Most methods take the wildcards of a job (`w`), as those of `job_files` do.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from fidelity import settings
+from fidelity.base import digests
+from fidelity.datasets.acquisition import listing
+from fidelity.explainers.registry import is_derivative, without_family
+from fidelity.faithfulness.registry import of_given_maps
+from fidelity.maps import imported_paths
+from fidelity.study.names import SPLITS
+from fidelity.study.paths import NONE
+from fidelity.study.study import Pair, Study
+
+# Keys that say where the files of a data set come from, not which cases they hold.
+ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
+# Keys of every data set that say what the values in its files mean.
+READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
+# Keys of every data set that decide which cases there are; a source's own keys come on top.
+INDEX_KEYS = (
+    "source",
+    "input",
+    "annotated_classes",
+    "labels",
+    "lung_masks",
+    "lung_from",
+    *READING_KEYS,
+    "duplicates",
+    "near_duplicates",
+    "near_duplicate_distance",
+    "near_duplicate_correlation",
+    "limit",
+    "strict",
+    "max_unusable",
+    "outside_links",
+)
+PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes")
+# What decides how the weights of a classifier are read.
+WEIGHT_KEYS = (
+    "architecture",
+    "weights",
+    "weights_entry",
+    "trusted",
+    "classes",
+    "outputs",
+    "output_values",
+    "head",
+    "mean",
+    "std",
+    "transform_input",
+)
+
+
+def part(entry: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Give some keys of an entry, in the order of `keys`."""
+    return {key: entry[key] for key in keys}
+
+
+class JobSettings:
+    """The settings of the jobs of a study."""
+
+    def __init__(self, study: Study) -> None:
+        """Remember the study."""
+        self.study = study
+        self._scores, self._postprocess = study.config["scores"], study.config["postprocess"]
+
+    def compute(self, *keys: str) -> dict[str, Any]:
+        """Give some keys of `compute`."""
+        return part(self.study.config["compute"], *keys)
+
+    # ---- data sets ----
+
+    def of_dataset(self, key: str) -> Any:
+        """Make a function of a job: a key of its data set's entry."""
+        return lambda w: self.study.datasets[w.dataset][key]
+
+    def subset(self, dataset: str, keys: Iterable[str]) -> dict[str, Any]:
+        """Give some keys of a data set's entry, those that it has, in the entry's order."""
+        return {key: value for key, value in self.study.datasets[dataset].items() if key in keys}
+
+    def reading(self, w: Any) -> dict[str, Any]:
+        """Say what the values in a data set's files mean."""
+        return self.subset(w.dataset, READING_KEYS)
+
+    def prepare(self, w: Any) -> dict[str, Any]:
+        """Give what decides the prepared images."""
+        return self.subset(w.dataset, PREPARE_KEYS)
+
+    def lung(self, w: Any) -> dict[str, Any]:
+        """Give what `prepare` must know to segment lungs; nothing where it does not."""
+        if w.dataset not in self.study.lungs_from:
+            return {}
+        return {
+            "lung_from": self.study.lungs_from[w.dataset],
+            "components": self.study.config["lung_model"]["components"],
+            "compute": self.compute("threads", "device"),
+        }
+
+    def acquisition(self, dataset: str) -> dict[str, Any]:
+        """Give what a data set's files depend on; data sets that agree in it share one copy."""
+        config, source = self.study.config, self.study.datasets[dataset]["source"]
+        found = self.subset(dataset, {"source", *settings.own_keys(source)})
+        where = settings.data_origin(config, dataset)
+        if where is not None:
+            # However the path is written, and wherever the project is moved together with it.
+            key = "root" if found.get("root") is not None else "archive"
+            found = {k: v for k, v in found.items() if k not in ORIGIN_KEYS - {key}}
+            found[key] = os.path.relpath(where.resolve())
+        elif not found.get("download"):
+            found["seed"] = config["seed"]
+        return found
+
+    @cached_property
+    def raw_names(self) -> dict[str, str]:
+        """Data set → the name of the folder of its acquired files."""
+        found = {}
+        for dataset, entry in self.study.datasets.items():
+            text = json.dumps(self.acquisition(dataset), sort_keys=True)
+            fingerprint = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+            found[dataset] = f"{entry['source']}-{fingerprint}"
+        return found
+
+    @cached_property
+    def acquired_for(self) -> dict[str, str]:
+        """Name of such a folder → a data set that uses it."""
+        return {name: dataset for dataset, name in self.raw_names.items()}
+
+    def index(self, dataset: str) -> dict[str, Any]:
+        """Give what the list of cases depends on besides the files."""
+        own = settings.own_keys(self.study.datasets[dataset]["source"]) - ORIGIN_KEYS
+        return {
+            **self.subset(dataset, {*INDEX_KEYS, *own}),
+            "explained": self.study.config["explain"]["splits"],
+            "trained": bool(self.study.trained),
+        }
+
+    def source_listing(self, dataset: str) -> str:
+        """Hash names, sizes and times of the files that the source reads."""
+        origin = settings.data_origin(self.study.config, dataset)
+        source = self.study.datasets[dataset]["source"]
+        return listing.source_digest(origin, source, self.index(dataset))
+
+    @cached_property
+    def targets(self) -> dict[str, str]:
+        """Key of the config → its target rule; the job that lists cases knows the classes."""
+        explain = self.study.config["explain"]
+        own = {f"explain.targets.{name}": target for name, target in explain["targets"].items()}
+        return {"explain.target": explain["target"]} | own
+
+    # ---- classifiers ----
+
+    def weights(self, w: Any) -> dict[str, Any]:
+        """Give what decides how the weights of a classifier are read."""
+        found = part(self.study.classifiers[w.classifier], *WEIGHT_KEYS)
+        return {**found, "loaded": w.classifier in self.study.loaded}
+
+    def loaded(self, w: Any) -> dict[str, Any]:
+        """Give the entry of a classifier that is not trained here."""
+        entry = self.study.classifiers[w.classifier]
+        return {key: value for key, value in entry.items() if key not in ("seed", "training")}
+
+    def data_to_check(self, w: Any) -> dict[str, Any]:
+        """Give what the check of loaded weights must know of the data set."""
+        study, entry = self.study, self.study.datasets[w.dataset]
+        if w.classifier not in study.loaded or study.classifiers[w.classifier]["classes"]:
+            return {key: entry[key] for key in ("uncertain",) if key in entry}
+        # Its classes are the example in an error.
+        folder = settings.data_root(study.config, w.dataset)
+        return {
+            **self.acquisition(w.dataset),
+            **self.index(w.dataset),
+            "folder": folder and str(folder),
+        }
+
+    def layers(self, w: Any) -> dict[str, str]:
+        """Name the layers that explainers ask for; they are looked for before any training."""
+        of_classifier = (
+            (key, self.study.explainer_for(key, w.classifier)) for key in self.study.explainers
+        )
+        nested = {key: entry.get("of", entry) for key, entry in of_classifier}
+        return {key: entry["layer"] for key, entry in nested.items() if "layer" in entry}
+
+    def plugins(self, name: str) -> dict[str, str]:
+        """Give plugin files with their digests, for settings that use one; else nothing."""
+        return self.all_plugins if name.startswith("plugin:") else {}
+
+    @cached_property
+    def all_plugins(self) -> dict[str, str]:
+        """Plugin file → its digest."""
+        return {path: digests.file_digest(path) for path in self.study.config["plugins"]}
+
+    def classifier_plugins(self, w: Any) -> dict[str, str]:
+        """Give the plugin files that the architecture of a classifier needs."""
+        entry = self.study.classifiers.get(w.classifier, {"architecture": NONE})
+        return self.plugins(entry["architecture"])
+
+    # ---- explainers ----
+
+    def explainer(self, w: Any) -> dict[str, Any]:
+        """Give what decides an explainer's maps, plugin files and listings of maps included."""
+        found = self.study.explainer_for(w.explainer, getattr(w, "classifier", NONE))
+        entry = self._with_plugins(without_family(found))
+        if entry["method"] != "imported":
+            return entry
+        entry = imported_paths.for_dataset(entry, w.dataset)
+        # Names, sizes and times of the maps: one added, removed or changed is noticed.
+        root, names = imported_paths.root_of(entry), imported_paths.any_map(entry)
+        return {**entry, "listing": listing.listing_digest(root, names)}
+
+    def _with_plugins(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        entry = dict(entry)
+        if entry["method"].startswith("plugin:"):
+            entry["plugins"] = self.plugins(entry["method"])
+        if "of" in entry:
+            entry["of"] = self._with_plugins(entry["of"])
+        return entry
+
+    def target(self, w: Any) -> str:
+        """Give the target rule; one word for all explainers without a classifier."""
+        return "reference" if w.classifier == NONE else self.study.target_of(w.explainer)
+
+    def explain_compute(self, w: Any) -> dict[str, Any]:
+        """Give what decides how a network computes; most null baselines have none."""
+        runs_network = w.explainer in self.study.with_network
+        return self.compute(*(("threads", "batch", "device") if runs_network else ("batch",)))
+
+    # ---- masks and scores ----
+
+    def sweep(self, w: Any) -> dict[str, Any]:
+        """Give what decides the scores at every threshold."""
+        return {
+            "thresholds": self._scores["thresholds"],
+            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
+            "sign": self._postprocess["sign"],
+            "lung": self._postprocess["lung"],
+            "empty": self._scores["empty"],
+        }
+
+    def rank(self, w: Any) -> dict[str, Any]:
+        """Give what decides the scores of maps."""
+        return {
+            "metrics": self._scores["ranking"],
+            "pointing_tolerance": self._scores["pointing_tolerance"],
+            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
+            "sign": self._postprocess["sign"],
+        }
+
+    def tune(self, w: Any) -> dict[str, Any]:
+        """Give what decides a tuned threshold."""
+        rule = self.study.rule_for(w.binarization, w.explainer)
+        return {
+            "rule": rule["binarization"],
+            "postprocess": rule["postprocess"],
+            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
+            "empty": self._scores["empty"],
+            "partial": w.explainer in self.study.partial,
+        }
+
+    def binarization(self, w: Any) -> dict[str, Any]:
+        """Give the rule by which an explainer's maps become masks."""
+        return self.study.rule_for(w.binarization, w.explainer)["binarization"]
+
+    def postprocess(self, w: Any) -> dict[str, Any]:
+        """Give the post-processing of an explainer's masks."""
+        return self.study.rule_for(w.binarization, w.explainer)["postprocess"]
+
+    def binarize_seed(self, w: Any) -> int:
+        """Give the seed where superpixels are drawn, so that they are LIME's own; else 0."""
+        superpixels = self.binarization(w)["method"] == "superpixels"
+        return self.study.config["seed"] if superpixels else 0
+
+    def score(self, w: Any) -> dict[str, Any]:
+        """Give what decides the scores of masks."""
+        dataset = self.study.datasets[w.dataset]
+        return {
+            **part(self._scores, "metrics", "empty", "surface_tolerance"),
+            **part(dataset, "pixel_spacing", "scoring_size"),
+        }
+
+    # ---- tables and figures ----
+
+    @cached_property
+    def intervals(self) -> dict[str, Any]:
+        """What decides means and intervals, not tests."""
+        return part(self.study.config["statistics"], "replicates", "alpha", "cluster")
+
+    @cached_property
+    def tests(self) -> dict[str, Any]:
+        """What decides tests."""
+        return {**self.intervals, "permutations": self.study.config["statistics"]["permutations"]}
+
+    @cached_property
+    def metric_names(self) -> dict[str, Any]:
+        """The metrics of masks and of maps."""
+        return part(self._scores, "metrics", "ranking")
+
+    def explainers_of(self, w: Any) -> list[str]:
+        """Name a classifier's explainers and null baselines."""
+        return [e for _, e in self.study.explainers_of(w.classifier)]
+
+    def own_explainers(self, w: Any) -> list[str]:
+        """Name the explainers that run on the classifier; under `none` those without one."""
+        return [e for _, e in self.study.own_explainers(w.classifier)]
+
+    def pairs(self, pairs: Sequence[Pair], **more: str) -> Callable[[Any], list[dict[str, str]]]:
+        """Make a function of a job: the combinations whose files it reads, as entries."""
+        return lambda w: [
+            {"dataset": w.dataset, "classifier": c, "explainer": e, **more} for c, e in pairs
+        ]
+
+    def cohort(self, w: Any) -> dict[str, Any]:
+        """Give what the scores of a data set must cover before they are averaged."""
+        explain = self.study.config["explain"]
+        return {
+            "annotated": self.study.datasets[w.dataset]["annotated_classes"],
+            "splits": explain["splits"],
+            "incomplete": self.study.partial,
+            "partial": explain["partial_cohort"],
+        }
+
+    def gallery(self, w: Any) -> dict[str, Any]:
+        """Give what a gallery depends on."""
+        figures = self.study.config["figures"]
+        return {
+            "explainers": [e for _, e in self.study.gallery_explainers(w.classifier)],
+            "cases": figures["gallery_cases"],
+            "by": figures["gallery_by"],
+            "sign": self._postprocess["sign"],
+            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
+        }
+
+    def formatted_tables(self, w: Any) -> dict[str, Any]:
+        """Give what the formatted tables depend on besides the tables."""
+        study = self.study
+        return {
+            "statistics": study.config["statistics"],
+            "scoring_size": study.datasets[w.dataset]["scoring_size"],
+            "empty": self._scores["empty"],
+            "families": study.families,
+            "diagnostic": study.diagnostic,
+            "bases": study.bases,
+            "confounded": study.confounded,
+        }
+
+    # ---- faithfulness, sanity, provenance ----
+
+    def faithfulness(self, w: Any) -> dict[str, Any]:
+        """Give what decides the faithfulness of maps that are there; sensitivity has its own."""
+        entry = self.study.config["faithfulness"]
+        return {
+            **{key: value for key, value in entry.items() if key != "sensitivity"},
+            "metrics": of_given_maps(entry["metrics"]),
+            "sign": self._postprocess["sign"],
+            "derivative": is_derivative(self.study.explainers[w.explainer]),
+        }
+
+    @cached_property
+    def sensitivity(self) -> dict[str, Any]:
+        """What decides the sensitivity of maps."""
+        entry = self.study.config["faithfulness"]["sensitivity"]
+        return {**entry, "sign": self._postprocess["sign"]}
+
+    @cached_property
+    def sanity(self) -> dict[str, Any]:
+        """What decides the sanity checks."""
+        entry = part(self.study.config["sanity"], "cases", "tests", "layers")
+        return {**entry, "sign": self._postprocess["sign"]}
+
+    def known_truth(self, w: Any) -> dict[str, Any]:
+        """Give what decides the scores against a planted mark."""
+        size = self.study.datasets[w.dataset]["scoring_size"]
+        return {"scoring_size": size, "sign": self._postprocess["sign"]}
+
+    def mark_class(self, w: Any) -> str:
+        """Name the source class that the phantom's planted mark goes with."""
+        return self.study.datasets[w.dataset]["shortcut"]["class"]
+
+    def own_wildcards(self, w: Any) -> dict[str, list[str]]:
+        """Give the values of wildcards that belong to a data set, of all its jobs."""
+        return {
+            "dataset": [w.dataset],
+            "source": [self.raw_names[w.dataset]],
+            "shard": self.study.shard_names(w.dataset, SPLITS),
+        }
+
+    def origins(self) -> list[str]:
+        """List the folders and archives of the data sets, relative to the project's folder."""
+        places = (settings.data_origin(self.study.config, name) for name in self.study.datasets)
+        return [os.path.relpath(place.resolve()) for place in places if place is not None]

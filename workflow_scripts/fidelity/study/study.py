@@ -1,0 +1,141 @@
+"""A loaded config that knows its combinations: what is run on what, and what is compared.
+
+Snakefile, rules, scripts and tools ask it; it imports nothing heavy, as Snakemake makes one each
+time it parses. Where results are is in `paths`, which files a job reads in `job_files`, what
+decides its result in `job_settings`.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from fidelity import settings
+from fidelity.explainers.registry import FAMILY_ORDER
+from fidelity.faithfulness.registry import names_by
+from fidelity.study.names import Names, method_in
+from fidelity.study.paths import NONE
+
+# Of the primary comparison and of the figures; always in the config.
+PRIMARY_PROTOCOL = "default"
+GALLERY_COLUMNS = 7
+
+Pair = tuple[str, str]
+
+
+class Study(Names):
+    """The names of a config, and how they combine."""
+
+    @cached_property
+    def combinations(self) -> list[Pair]:
+        """(classifier, explainer); explainers without a classifier are run once, under `none`."""
+        return [
+            (classifier, name)
+            for name, entry in self.explainers.items()
+            for classifier in (self.classifiers if method_in(entry).needs_classifier else (NONE,))
+        ]
+
+    def explainers_of(self, classifier: str) -> list[Pair]:
+        """List a classifier's explainers and the null baselines that are listed with them."""
+        return [(c, e) for c, e in self.combinations if c in (classifier, NONE)]
+
+    def own_explainers(self, classifier: str) -> list[Pair]:
+        """List the explainers that run on the classifier; under `none` those without one."""
+        return [(c, e) for c, e in self.combinations if c == classifier]
+
+    def gallery_explainers(self, classifier: str) -> list[Pair]:
+        """List what a gallery shows: what the config names, else explainers before baselines."""
+        found = self.explainers_of(classifier)
+        chosen = self.config["figures"]["gallery_explainers"]
+        if chosen is None:
+            ranked = sorted(found, key=lambda pair: FAMILY_ORDER.index(self.families[pair[1]]))
+            chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
+        return [(c, e) for c, e in found if e in chosen]
+
+    @cached_property
+    def reporting(self) -> list[Pair]:
+        """Combinations whose maps report how stable they are."""
+        return [(c, e) for c, e in self.combinations if _reports_stability(self.explainers[e])]
+
+    @cached_property
+    def reporting_classifiers(self) -> list[str]:
+        """Their classifiers."""
+        return list(dict.fromkeys(c for c, _ in self.reporting))
+
+    @cached_property
+    def faithfulness_pairs(self) -> list[Pair]:
+        """Combinations of faithfulness: every explainer with every classifier."""
+        asked = self.config["faithfulness"]["metrics"]
+        return [(c, e) for c in self.classifiers for _, e in self.explainers_of(c)] if asked else []
+
+    @cached_property
+    def computed_under(self) -> dict[Pair, str]:
+        """(classifier, explainer) → the classifier under which the maps are, it or `none`."""
+        return {(c, e): under for c in self.classifiers for under, e in self.explainers_of(c)}
+
+    @cached_property
+    def sensitivity_asked(self) -> bool:
+        """Whether faithfulness explains changed images."""
+        return bool(names_by("sensitivity", self.config["faithfulness"]["metrics"]))
+
+    @cached_property
+    def sensitivity_pairs(self) -> list[Pair]:
+        """Those of `faithfulness_pairs` that can explain a changed image; none if not asked for."""
+        pairs = self.faithfulness_pairs if self.sensitivity_asked else []
+        return [(c, e) for c, e in pairs if e not in self.given]
+
+    @cached_property
+    def checked_explainers(self) -> list[str]:
+        """Explainers of the sanity checks; none where they are off."""
+        return settings.checked_explainers(self.config)
+
+    @cached_property
+    def sanity_pairs(self) -> list[Pair]:
+        """Combinations of the sanity checks."""
+        return [(c, e) for c in self.classifiers for e in self.checked_explainers]
+
+    @cached_property
+    def repeated_pairs(self) -> list[Pair]:
+        """(key of a classifier that is trained with several seeds, explainer of classifiers)."""
+        needing = self._where("needs_classifier")
+        return [(base, e) for base in self.repeated for e in needing]
+
+    def blocks(self, dataset: str) -> list[dict[str, str]]:
+        """List the blocks of a data set's tables, in the order of their files.
+
+        Returns:
+            One entry per file of scores: dataset, classifier, explainer, binarization, protocol.
+            Scores of masks, then those of the maps themselves, whose binarization is `none`.
+        """
+
+        def block(pair: Pair, binarization: str, protocol: str) -> dict[str, str]:
+            names = {"dataset": dataset, "classifier": pair[0], "explainer": pair[1]}
+            return {**names, "binarization": binarization, "protocol": protocol}
+
+        masks = [
+            block(pair, binarization, protocol)
+            for pair in self.combinations
+            for binarization in self.binarizations
+            for protocol in self.protocols
+        ]
+        maps = [block(pair, NONE, PRIMARY_PROTOCOL) for pair in self.combinations]
+        return [*masks, *(maps if self.config["scores"]["ranking"] else [])]
+
+    def primary_blocks(self, dataset: str) -> list[dict[str, str]]:
+        """List the blocks of the primary binarization and protocol."""
+        primary = {"binarization": self.primary_binarization, "protocol": PRIMARY_PROTOCOL}
+        return [block for block in self.blocks(dataset) if primary.items() <= block.items()]
+
+    @cached_property
+    def check_tables(self) -> list[str]:
+        """Tables of the maps themselves, as far as the config asks for them."""
+        return [
+            "stability",
+            *(["faithfulness", "faithfulness_comparisons"] if self.faithfulness_pairs else []),
+            *(["sanity"] if self.sanity_pairs else []),
+            *(["repeatability"] if self.repeated_pairs else []),
+        ]
+
+
+def _reports_stability(entry: Mapping[str, Any]) -> bool:
+    """Say whether an explainer's maps report how stable they are, itself or on other weights."""
+    return method_in(entry).stability or ("of" in entry and _reports_stability(entry["of"]))

@@ -1,0 +1,109 @@
+"""Which results a unit is packed from, and which files are on the way to them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from fidelity.study import paths
+from fidelity.study.job_files import JobFiles
+from fidelity.study.job_settings import JobSettings
+from fidelity.study.paths import NONE, below_results
+from fidelity.study.study import Study
+
+
+class UnitFiles:
+    """The files of the units of a study: paths below the folder `results`."""
+
+    def __init__(self, study: Study, job_files: JobFiles, job_settings: JobSettings) -> None:
+        """Remember the study."""
+        self.study, self._files, self._settings = study, job_files, job_settings
+
+    def results(self, w: Any) -> list[str]:
+        """List all that a unit is packed from.
+
+        Args:
+            w: names `dataset` and `unit`.
+        """
+        study, dataset = self.study, w.dataset
+        if w.unit in study.repeated:
+            if dataset not in study.studies:
+                return []
+            pairs = [pair for pair in study.repeated_pairs if pair[0] == w.unit]
+            return _filled(
+                [(paths.REPEATABILITY, {"base": c, "explainer": e}) for c, e in pairs], w
+            )
+        found = self._of_explainers(w)
+        if w.unit != NONE:
+            patterns = [paths.PREDICTIONS, paths.TRAINING, paths.ARCHITECTURE]
+            patterns += [paths.OUTPUTS] if w.unit in study.ordered else []
+            if dataset in study.config["known_truth"]["datasets"]:
+                patterns.append(paths.KNOWN_TRUTH_ACCURACY)
+            return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
+        patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
+        patterns.append(paths.CASE_COUNTS)
+        patterns += [paths.table("human_benchmark")] if dataset in study.with_points else []
+        found += _filled([(pattern, {}) for pattern in patterns], w)
+        if dataset in study.lungs_from:
+            found.append(below_results(self._files.of_lung_model(paths.LUNG_QUALITY)(w)))
+        return found
+
+    def _of_explainers(self, w: Any) -> list[str]:
+        """List the results of a classifier's explainers; under `none`, of those without one."""
+        study, unit = self.study, w.unit
+        if w.dataset not in study.studies:
+            return []
+        own = [e for _, e in study.own_explainers(unit)]
+        found: list[tuple[str, dict[str, str]]] = []
+        for e in own:
+            found.append((paths.RANKING, {"explainer": e}))
+            for b in study.binarizations:
+                names = {"explainer": e, "binarization": b}
+                found += [(paths.SCORES, {**names, "protocol": p}) for p in study.protocols]
+                found += [(paths.THRESHOLDS, names)] if study.is_tuned(b, e) else []
+        if own:
+            found += [(paths.AGREEMENT, {}), (paths.THRESHOLD_CURVES, {})]
+        if unit in study.reporting_classifiers:
+            found.append((paths.STABILITY, {}))
+        if study.sensitivity_asked:
+            found += [(paths.SENSITIVITY, {"explainer": e}) for e in own if e not in study.given]
+        marked = w.dataset in study.config["known_truth"]["datasets"]
+        for pattern, pairs in {
+            paths.FAITHFULNESS: study.faithfulness_pairs,
+            paths.SANITY: study.sanity_pairs,
+            paths.KNOWN_TRUTH: study.combinations if marked else [],
+        }.items():
+            found += [(pattern, {"explainer": e}) for c, e in pairs if c == unit]
+        return _filled(found, w)
+
+    def steps(self, w: Any) -> list[str]:
+        """List files on the way to a unit's results, each kind once.
+
+        Args:
+            w: names `dataset` and `unit`.
+        """
+        study, first = self.study, self.study.explained_shards(w.dataset)[:1]
+        found = [
+            paths.RAW.format(source=self._settings.raw_names[w.dataset]),
+            *(pattern.format(dataset=w.dataset) for pattern in (paths.CLASSES, paths.SHARDS)),
+        ]
+        if w.dataset in study.lungs_from:
+            found.append(self._files.of_lung_model(paths.LUNG_MODEL)(w))
+        found += [paths.PREPARED.format(dataset=w.dataset, shard=shard) for shard in first]
+        found.append(paths.EXPLAINED.format(dataset=w.dataset))
+        if w.unit in study.classifiers:
+            found.append(paths.MODEL.format(dataset=w.dataset, classifier=w.unit))
+        for c, e in study.own_explainers(w.unit) if w.dataset in study.studies else []:
+            way = SimpleNamespace(dataset=w.dataset, classifier=c, explainer=e)
+            fitted = self._files.fitted(way)
+            found += [fitted] if fitted else []
+            found += [paths.fill(paths.MAPS, way, shard=shard) for shard in first]
+            found.append(paths.fill(paths.CURVES, way))
+            found += [paths.fill(paths.MASKS, way, binarization=b) for b in study.binarizations]
+        return [below_results(path) for path in found]
+
+
+def _filled(files: list[tuple[str, dict[str, str]]], w: Any) -> list[str]:
+    """Fill patterns of a unit in, its name being that of the classifier."""
+    return [
+        below_results(paths.fill(pattern, w, classifier=w.unit, **names))
+        for pattern, names in files
+    ]
