@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity import tables
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
@@ -13,6 +12,14 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
 from fidelity.base.files import write_text
 from fidelity.base.job_log import job_log
+from fidelity.tables.case_counts import cases_table
+from fidelity.tables.checks import check_tables
+from fidelity.tables.classification import classification_table
+from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
+from fidelity.tables.localization import localization_tables
+from fidelity.tables.lungs import lung_table
+from fidelity.tables.quality import with_chance_notes
+from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 
 def main(
@@ -63,7 +70,7 @@ def main(
     orders = CLASS_ORDER.read(class_order) if class_order else None
     quality = qualities(classified, orders, statistics.get("least_accuracy"))
     useless = {name for (_, name), found in quality.items() if not found.concludes}
-    laid_out = tables.localization_tables(
+    laid_out = localization_tables(
         scored,
         statistics,
         settings["scoring_size"],
@@ -76,22 +83,22 @@ def main(
         quality=quality,
         confounded=settings["confounded"],
     )
-    laid_out += tables.comparison_tables(compared, statistics, families, useless)
+    laid_out += comparison_tables(compared, statistics, families, useless)
     stratified = STRATA.read(strata)
-    laid_out += tables.strata_tables(stratified, statistics, families, unit)
+    laid_out += strata_tables(stratified, statistics, families, unit)
     modelled = MIXED_MODEL.read(mixed_model)
-    laid_out += tables.model_tables(modelled, statistics, unit)
+    laid_out += model_tables(modelled, statistics, unit)
     if classified is not None:
-        laid_out.append(tables.classification_table(classified))
-    laid_out += tables.check_tables(checks, families, useless)
+        laid_out.append(classification_table(classified))
+    laid_out += check_tables(checks, families, useless)
     if lung_quality:
-        laid_out.append(tables.lung_table(LUNG_QUALITY.read(lung_quality), dataset))
-    laid_out = tables.with_chance_notes(laid_out, quality, settings["bases"])
+        laid_out.append(lung_table(LUNG_QUALITY.read(lung_quality), dataset))
+    laid_out = with_chance_notes(laid_out, quality, settings["bases"])
     if counts:
-        laid_out.append(tables.cases_table(CASE_COUNTS.read(counts), dataset))
-    write_text(markdown, tables.to_markdown(laid_out))
-    write_text(latex, tables.to_latex(laid_out))
-    write_text(html, tables.to_html(laid_out, "Localization and classification"))
+        laid_out.append(cases_table(CASE_COUNTS.read(counts), dataset))
+    write_text(markdown, to_markdown(laid_out))
+    write_text(latex, to_latex(laid_out))
+    write_text(html, to_html(laid_out, "Localization and classification"))
 
 
 def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity import tables
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.columns.localization import LOCALIZATION, WITHIN_DATASET
@@ -16,6 +15,7 @@ from fidelity.base.job_log import job_log
 from fidelity.figures import overview
 from fidelity.figures.shared import style
 from fidelity.tables.input_ablation import input_tables
+from fidelity.tables.writers import to_markdown
 
 
 def main(
@@ -55,7 +55,7 @@ def main(
     beside = input_table(scored, datasets, metric, binarization)
     write_csv(beside, inputs_table)
     laid_out = input_tables(beside, datasets, qualities(classified, least_accuracy=least_accuracy))
-    write_text(inputs_markdown, tables.to_markdown(laid_out))
+    write_text(inputs_markdown, to_markdown(laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *WITHIN_DATASET, "class", "metric"]

@@ -10,12 +10,12 @@ import pytest
 import verdict as script
 from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.presentation.wording import counted, listed, number, p_value
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build, reading
 from fidelity.verdict.compared_pair import read_rows, sentence
 from fidelity.verdict.evidence import Study, Tables
 from fidelity.verdict.flips import order_of
-from fidelity.verdict.wording import counted, listed, p_value, signed
 
 STATISTICS = {
     "primary": "iou",
@@ -523,9 +523,9 @@ def test_one_good_classifier_among_several_concludes():
 def settings_of(signs, tested):
     """Comparisons of lime and gradcam in several binarizations: sign of the mean, shown or not."""
     rows = []
-    for number, (sign, shown) in enumerate(zip(signs, tested, strict=True)):
+    for place, (sign, shown) in enumerate(zip(signs, tested, strict=True)):
         conclusion = ("a_higher" if sign > 0 else "b_higher") if shown else "none_shown"
-        changes = {"binarization": f"b{number}", "mean_difference": 0.03 * sign}
+        changes = {"binarization": f"b{place}", "mean_difference": 0.03 * sign}
         rows.append(compared("lime", "gradcam", conclusion, family="secondary", **changes))
     return rows
 
@@ -789,7 +789,11 @@ def test_words():
         "a, b and c",
     ]
     assert (counted(1, "case"), counted(2, "case")) == ("1 case", "2 cases")
-    assert (signed(0.0004, 3), signed(-0.0004, 3), signed(-1.25, 1)) == ("0.000", "0.000", "−1.2")
+    assert (
+        number(0.0004, 3, sign=True),
+        number(-0.0004, 3, sign=True),
+        number(-1.25, 1, sign=True),
+    ) == ("0.000", "0.000", "−1.2")
     assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")
 
 

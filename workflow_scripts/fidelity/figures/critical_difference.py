@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
 from fidelity.figures.shared import style
+from fidelity.presentation.wording import p_value
 
 # Inches: rows of names, bars of explainers that are not told apart, what stands above the ranks.
 ROW, BAR, HEAD = 0.19, 0.085, 0.62
@@ -154,8 +155,7 @@ def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     name = "All classes" if first["class"] == ALL_CLASSES else first["class"]
     text = f"{name}: mean ranks, n = {int(first['n_patients'])}"
     if not np.isnan(first["friedman_p"]):
-        p = first["friedman_p"]
-        text += f", Friedman p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+        text += f", Friedman p {p_value(first['friedman_p'])}"
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
     if np.isnan(difference):
         return

@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from fidelity.analysis.localization import keep_test_split
 from fidelity.base.seeding import seed_for
 from fidelity.figures.shared import style
-from fidelity.figures.shared.scores import axis_title, read_scores
+from fidelity.figures.shared.scores import read_scores
+from fidelity.presentation.wording import axis_title
 
 
 def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:

@@ -10,7 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.figures.shared import style
-from fidelity.figures.shared.scores import axis_title, read_scores
+from fidelity.figures.shared.scores import read_scores
+from fidelity.presentation.wording import axis_title
 from fidelity.statistics import bootstrap_means
 
 PER_ROW = 4

@@ -11,16 +11,15 @@ from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables.faithfulness import faithfulness_comparison_tables
-from fidelity.tables.layout import (
+from fidelity.presentation.wording import (
     ABSENT,
-    Table,
-    by_family,
     classifier_title,
     family_title,
     number,
     with_interval,
 )
+from fidelity.tables.faithfulness import faithfulness_comparison_tables
+from fidelity.tables.layout import Table, by_family
 
 STABILITY_TITLES = {
     "surrogate_r2": "R² of the surrogate",

@@ -8,7 +8,8 @@ import pandas as pd
 
 from fidelity.analysis.localization import pooled_classes
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables.layout import ABSENT, NOT_EXPLAINING, Table, classifier_title, number
+from fidelity.presentation.wording import ABSENT, classifier_title, number
+from fidelity.tables.layout import NOT_EXPLAINING, Table
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
 

@@ -13,19 +13,17 @@ from fidelity.analysis.localization import (
     unit_of,
 )
 from fidelity.analysis.strata import LEVELS
-from fidelity.tables.layout import (
+from fidelity.presentation.wording import (
     ABSENT,
-    NOT_EXPLAINING,
-    Table,
-    by_family,
-    digits_of,
+    digits_of_unit,
     family_title,
     metric_title,
     number,
-    p_text,
+    p_cell,
     unit_note,
     with_interval,
 )
+from fidelity.tables.layout import NOT_EXPLAINING, Table, by_family
 
 CONCLUSIONS = {
     "a_higher": "A higher",
@@ -86,7 +84,7 @@ def _comparison_table(
     for _, part in rows.groupby(["classifier", "class", "binarization", "metric"], sort=False):
         rules.add(len(cells))
         for row in part.to_dict("records"):
-            digits = digits_of(unit_of(row["metric"]))
+            digits = digits_of_unit(unit_of(row["metric"]))
             cells.append(
                 [
                     row["classifier"],
@@ -101,8 +99,8 @@ def _comparison_table(
                     str(int(row["n_patients"])),
                     with_interval(row["mean_difference"], row["ci_low"], row["ci_high"], digits),
                     number(row["effect_size"], 2),
-                    p_text(row["p_adjusted"]),
-                    p_text(row["p_permutation_adjusted"]),
+                    p_cell(row["p_adjusted"]),
+                    p_cell(row["p_permutation_adjusted"]),
                 ]
             )
     unit = rows["unit_of_analysis"].iloc[0]
@@ -177,7 +175,7 @@ def _level(rows: pd.DataFrame, level: str) -> str:
     if chosen.empty:
         return ABSENT
     row = chosen.iloc[0]
-    text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(row["unit"]))
+    text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of_unit(row["unit"]))
     return f"{text} ({int(row['n'] - row['n_undefined'])})"
 
 
@@ -211,7 +209,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
                     with_interval(row["estimate"], row["ci_low"], row["ci_high"], digits),
-                    p_text(row["p_value"]),
+                    p_cell(row["p_value"]),
                 ]
             )
     first = shown.iloc[0]

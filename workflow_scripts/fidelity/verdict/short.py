@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.wording import amount, counted, digits_of, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
 from fidelity.verdict.structure import Outcome, Sentence
-from fidelity.verdict.wording import amount, counted, digits_of, listed
 
 # How the outcomes against several others are told, in this order.
 _TOLD: dict[Outcome, str] = {
