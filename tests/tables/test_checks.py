@@ -7,7 +7,8 @@ from fidelity.analysis.checks.faithfulness import GIVEN, join, summarize
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
 from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables import check_tables, to_html, to_latex, to_markdown
+from fidelity.tables.checks import check_tables
+from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}

@@ -11,7 +11,8 @@ from statsmodels.stats.multitest import multipletests
 import compare_faithfulness as script
 from fidelity.analysis.checks.faithfulness_comparisons import compare
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
-from fidelity.tables import check_tables, to_markdown
+from fidelity.tables.checks import check_tables
+from fidelity.tables.writers import to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
 

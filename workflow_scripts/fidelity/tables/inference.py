@@ -15,6 +15,7 @@ from fidelity.analysis.localization import (
 from fidelity.analysis.strata import LEVELS
 from fidelity.presentation.wording import (
     ABSENT,
+    confidence,
     digits_of_unit,
     family_title,
     metric_title,
@@ -109,7 +110,7 @@ def _comparison_table(
     binarizations = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
     notes = [
         f"{label.capitalize()} comparisons. {unit_note(unit)} Mean difference of the units' means "
-        f"[{100 * (1 - statistics['alpha']):g} % interval, {statistics['replicates']} resamples]; "
+        f"[{confidence(statistics)}, {statistics['replicates']} resamples]; "
         f"both p two-sided and Holm-adjusted over the pairs of one class and metric; "
         f"{statistics['permutations']} sign flips, or all where there are no more.",
         "“A higher” is said of the value, whether high is good or not, and only if the adjusted "
@@ -162,7 +163,7 @@ def strata_tables(
             f"{first['dataset']}, {first['split']} split: binarization {first['binarization']}"
         )
         notes = [
-            f"Mean over cases [{100 * (1 - statistics['alpha']):g} % interval] (n cases with a "
+            f"Mean over cases [{confidence(statistics)}] (n cases with a "
             f"value). {unit_note(unit)} Secondary; not tested."
         ]
         header = ["Classifier", "Class", "Explainer", "Family", *levels]
@@ -217,7 +218,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
     notes = [
         f"{metric_title(first['metric'])} ~ explainer × classifier, random intercept per case "
         "within patient (REML, treatment coding: the first explainer and classifier are the "
-        f"intercept) [{100 * (1 - statistics['alpha']):g} % interval]. Secondary. "
+        f"intercept) [{confidence(statistics)}]. Secondary. "
         f"{unit_note(unit)} The numbers of a singular or unconverged fit are withheld."
     ]
     title = (

@@ -16,6 +16,7 @@ from fidelity.metrics.registry import METRICS
 from fidelity.presentation.wording import (
     ABSENT,
     classifier_title,
+    confidence,
     digits_of_unit,
     family_title,
     metric_title,
@@ -226,7 +227,6 @@ def _notes(
     protocol: str,
     unit: str,
 ) -> list[str]:
-    confidence = f"{100 * (1 - statistics['alpha']):g} %"
     known = PROTOCOLS.get(protocol)
     if known is not None and known.interval == "order_statistics":
         interval = (
@@ -235,7 +235,7 @@ def _notes(
         )
     else:
         interval = (
-            f"Mean over cases [{confidence} interval]: percentile bootstrap of "
+            f"Mean over cases [{confidence(statistics)}]: percentile bootstrap of "
             f"{statistics['replicates']} resamples of units. {unit_note(unit)}"
         )
     counted = (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.wording import amount, counted, digits_of, listed
+from fidelity.presentation.wording import amount, confidence, counted, digits_of, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, facts, numbers
 from fidelity.verdict.evidence import Evidence
@@ -105,7 +105,7 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     interval = (
         "no interval"
         if np.isnan(row.ci_low)
-        else f"{100 * (1 - alpha):g} % interval {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
+        else f"{confidence(evidence.study.statistics)} {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
     )
     where = "" if row.split == "test" else f"; {row.split} split"
     text = f"{who}: mean {title_of(metric)} {row.mean:.{digits}f} ({interval}; n = {size}{where})."
