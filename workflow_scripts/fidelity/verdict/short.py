@@ -77,7 +77,8 @@ def _names(ranked: Sequence[Any]) -> list[str]:
 
 def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     """Give one explainer's mean with its interval and n; `best` of so many null baselines."""
-    metric, alpha = evidence.study.statistics["primary"], evidence.study.statistics["alpha"]
+    statistics = evidence.study.statistics
+    metric = statistics["primary"]
     who = row.explainer
     if best:
         which = f"best of {best} null baselines" if best > 1 else "null baseline"
@@ -105,7 +106,7 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     interval = (
         "no interval"
         if np.isnan(row.ci_low)
-        else f"{confidence(evidence.study.statistics)} {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
+        else f"{confidence(statistics)} {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
     )
     where = "" if row.split == "test" else f"; {row.split} split"
     text = f"{who}: mean {title_of(metric)} {row.mean:.{digits}f} ({interval}; n = {size}{where})."
