@@ -28,7 +28,7 @@ include: "rules/units.smk"
 include: "rules/provenance.smk"
 
 
-complete_rules()
+set_environments()
 # A cluster's job was planned by the Snakemake that has done this.
 if workflow.is_main_process:
     take_over_results()

@@ -51,7 +51,7 @@ from fidelity.classifiers.weights import own_format  # noqa: E402
 from fidelity.datasets.prepared import PreparedShard  # noqa: E402
 from fidelity.explainers.base import Context, Task  # noqa: E402
 from fidelity.explainers.lime.designs import SAMPLES  # noqa: E402
-from fidelity.explainers.lime.lime import explain_superpixels  # noqa: E402
+from fidelity.explainers.lime.lime import Lime  # noqa: E402
 from fidelity.explainers.superpixels import rgb_image, segment  # noqa: E402
 from fidelity.settings import SUPERPIXEL_DEFAULTS  # noqa: E402
 
@@ -168,7 +168,7 @@ def study_timing(args: argparse.Namespace) -> None:
     clock = _clock(args)
     for precision in dict.fromkeys(way["precision"] for way in ways.values()):
         warm = {**SETTINGS, "sampling": "random", "samples": 2 * args.batch}
-        explain_superpixels(context, {**warm, "precision": precision}, *tasks[0], [0])
+        Lime.of_task(context, {**warm, "precision": precision}, *tasks[0], [0]).weigh()
     for number, (task, segments) in enumerate(tasks):
         path = args.out / "timing" / f"{task.case.case}.json"
         timed = {k: w for k, w in ways.items() if k != PACKAGE or number < args.package_images}
@@ -176,8 +176,8 @@ def study_timing(args: argparse.Namespace) -> None:
             continue
         seconds = {}
         for name, way in timed.items():
-            own = partial(explain_superpixels, context, way, task, segments, [0])
-            (weights, _), seconds[name] = clock(own)
+            own = partial(Lime.of_task, context, way, task, segments, [0])
+            (weights, _), seconds[name] = clock(lambda own=own: own().weigh())
             if name == PACKAGE:  # what was timed is this project's engine
                 seconds[ENGINE] = seconds[name]
                 theirs = partial(by_package, context, way, task, segments, 0)

@@ -5,6 +5,7 @@ precision), so that seeds, settings and repeated runs share it.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.lime.designs import SAMPLES
 from fidelity.explainers.lime.hidden_fill import hidden_image
-from fidelity.explainers.lime.lime import explain_pictures
+from fidelity.explainers.lime.lime import Lime
 from fidelity.explainers.lime.perturbed_outputs import Perturbed
 from fidelity.explainers.lime.repeat_agreement import z_of
 from fidelity.explainers.lime.sampling import design
@@ -104,7 +105,8 @@ def errors_of_image(
     found: dict[str, list[np.ndarray]] = {}
     extras: dict[str, list[dict[str, Any]]] = {}
     for name, settings in ways.items():
-        pairs = [explain_pictures(pictures, settings, task, segments, [s]) for s in range(seeds)]
+        lime = partial(Lime, settings, pictures, task.target, segments)
+        pairs = [lime([seed]).weigh() for seed in range(seeds)]
         found[name] = [weights for weights, _ in pairs]
         extras[name] = [extra for _, extra in pairs]
     reference, off = _reference(pictures, task, ways[PACKAGE], seeds, exact), 0.0
@@ -135,7 +137,8 @@ def _reference(
     if exact:
         every = {**settings, "sampling": "interpolated", "samples": 2 ** int(pictures.live.sum())}
         every["alpha"] = settings["alpha"] * SAMPLES / settings["samples"]
-        return explain_pictures(pictures, every, task, pictures.segments.cpu().numpy(), [0])[0]
+        segments = pictures.segments.cpu().numpy()
+        return Lime(every, pictures, task.target, segments, [0]).weigh()[0]
     count = len(pictures.live)
     rows = np.concatenate([design(PACKAGE, settings["samples"], count, s) for s in range(seeds)])
     bits = torch.from_numpy(rows).to(pictures.live.device)

@@ -178,13 +178,14 @@ def seconds_per_map() -> dict[str, float]:
     from one_case import time_explainer, trial_classifier
 
     from fidelity import settings
+    from fidelity.study.names import one_layer
 
     compute = {"threads": 1, "batch": 8, "device": "cpu", "dtype": "float32"}
     classifier = trial_classifier({"architecture": "densenet121"}, 224, [])
     loaded = settings.load(config(512), check_files=False)
     found = {}
     for name, entry in loaded["explainers"].items():
-        entry = settings.explainer_for(entry, "densenet121")
+        entry = one_layer(entry, "densenet121")
         for part in (entry, entry.get("of", {})):
             if part.get("samples", 0) > SAMPLES:
                 part["samples"] = SAMPLES

@@ -11,7 +11,9 @@ FOLDER keeps the results of both sides; the base commit's are not computed again
 """
 
 import argparse
+import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,26 +36,34 @@ UNITS = {
 # What a job took, what made it, and Snakemake's own notes: they differ from run to run.
 LEFT_OUT_NAMES = ("cost.csv", "provenance.json", "unit.json", "made_of.json")
 LEFT_OUT_FOLDERS = ("benchmarks", "logs", "raw", ".kept", ".snakemake", "made_of")
-# Files that a training writes, by pattern below results/.
-WEIGHTS = (
-    "*/*/model.safetensors",
-    "*/*/training.csv",
-    "*/*/*/fitted.safetensors",
+# What is made before anything is trained, and what training writes: patterns below results/, in the
+# order in which one needs the other.
+STEPS = (
+    (["*/shards"], ["*/lung_model/model.safetensors"]),
+    (
+        ["*/prepared/*.h5", "*/*/architecture.json"],
+        ["*/*/model.safetensors", "*/*/training.csv", "*/*/*/fitted.safetensors"],
+    ),
 )
+TRAINING = ("train", "fit", "fit_lung_model")
 
 
-def run(command: list[str], folder: Path) -> None:
-    """Run a command in a checkout; stop with its output's end if it fails."""
+def run(command: list[str], folder: Path) -> str:
+    """Run a command in a checkout; give its output, or stop with the output's end if it fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if result.returncode:
         print((result.stdout + result.stderr)[-4000:])
         sys.exit(f"failed in {folder}: {' '.join(command)}")
+    return result.stdout + result.stderr
 
 
 def checkout(commit: str, folder: Path) -> None:
-    """Put a commit, or the tracked files of the working tree, into an empty folder."""
+    """Put a commit, or the tracked files of the working tree, into an empty folder.
+
+    New files count when they are added (`git add`).
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stash = ["git", "stash", "create"]  # names the working tree's state, changes nothing
@@ -71,17 +81,23 @@ def checkout(commit: str, folder: Path) -> None:
 def run_study(name: str, folder: Path, cores: str, weights: Path | None) -> None:
     """Run a study from nothing to its tables; with the weights of another run if given."""
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--nolock"]
-    config = ["--configfile", CONFIGS[name]]
-    # Later triggers would train again what was copied: weights have no record of this code.
+    # Other triggers would train again what is copied: weights have no record of this code.
+    config = ["--rerun-triggers", "mtime", "--configfile", CONFIGS[name]]
     if weights is not None:
-        made = ["--until", "prepare", "list_prepared", "checks", "index_cases"]
-        run([*command, *made, "--rerun-triggers", "mtime", *config], folder)
-        for pattern in WEIGHTS:
-            for path in sorted((weights / "results").glob(pattern)):
-                target = folder / "results" / path.relative_to(weights / "results")
+        results = weights / "results"
+        for made, trained in STEPS:
+            targets = [str(p.relative_to(weights)) for g in made for p in results.glob(g)]
+            if targets:
+                run([*command, *targets, *config], folder)
+            for path in (p for pattern in trained for p in results.glob(pattern)):
+                target = folder / path.relative_to(weights)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-    run([*command, "--rerun-triggers", "mtime", *config], folder)
+        plan = run([*command, "--dry-run", *config], folder)
+        again = [rule for rule in TRAINING if re.search(rf"^{rule} +\d+$", plan, re.M)]
+        if again:
+            sys.exit(f"{name}: the base's weights would not be used: {again}")
+    run([*command, *config], folder)
 
 
 def reanalyse(folder: Path, cores: str) -> None:
@@ -107,7 +123,9 @@ def files_of(folder: Path) -> dict[str, Path]:
 def difference(old: Path, new: Path) -> str:
     """Describe how two tables of different bytes differ."""
     if old.suffix == ".json":
-        return "other text"
+        one, two = (path.read_text().splitlines() for path in (old, new))
+        lines = [line for line in difflib.unified_diff(one, two, lineterm="", n=0)][2:]
+        return " | ".join(lines)
     read = pd.read_csv if old.suffix == ".csv" else pd.read_parquet
     one, two = read(old), read(new)
     if list(one) != list(two):
@@ -134,7 +152,7 @@ def compare(old: Path, new: Path) -> bool:
         print(f"  only after: {name}")
     for name in changed:
         print(f"  {name}: {difference(before[name], after[name])[:600]}")
-    return not changed and before.keys() == after.keys()
+    return bool(before) and not changed and before.keys() == after.keys()
 
 
 def main() -> None:
@@ -154,13 +172,14 @@ def main() -> None:
             continue
         # A folder of its own for each study: results of two configs never mix.
         base, new = (asked.work.resolve() / side / name / "project" for side in ("base", "new"))
-        if not (base / "finished").exists():
+        finished = base / "finished"
+        if not finished.exists() or finished.read_text() != asked.base:
             checkout(asked.base, base)
             if name == "reanalyse":
                 reanalyse(base, asked.cores)
             else:
                 run_study(name, base, asked.cores, None)
-            (base / "finished").write_text(asked.base)
+            finished.write_text(asked.base)
         if asked.only_base:
             continue
         checkout("", new)

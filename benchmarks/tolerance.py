@@ -30,6 +30,7 @@ import numpy as np  # noqa: E402
 import yaml  # noqa: E402
 
 from fidelity import settings  # noqa: E402
+from fidelity.study.names import one_layer  # noqa: E402
 
 STUDY: dict[str, Any] = {
     "seed": 1,
@@ -101,7 +102,7 @@ def explainers(precision: str | None) -> dict[str, dict[str, Any]]:
     """Give the explainers' settings, defaults filled; with a precision, those that have one."""
     found = {}
     for name, entry in settings.load(STUDY)["explainers"].items():
-        entry = settings.explainer_for(entry, "net")
+        entry = one_layer(entry, "net")
         if precision is None:
             found[name] = entry
         elif "precision" in entry:

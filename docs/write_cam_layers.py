@@ -36,15 +36,15 @@ SMALL += ("tiny", "small", "ti", "xt", "t", "s", "b")
 # First words of names that are of another family.
 NO_FAMILY = ("test", "tf", "gc", "eca", "dm", "wide", "legacy")
 TEXT = """\
-# The layer that `layer: auto` reads, by family
+# Reference: the layer that `layer: auto` reads, by family
 
-One small network of each family with random weights, built and probed by `docs/write_cam_layers.py`
-(torchvision {torchvision}, timm {timm}). The probe is described in [models.md](models.md).
+`docs/write_cam_layers.py` built and probed one small network of each family, with random weights
+(torchvision {torchvision}, timm {timm}). [models.md](models.md) describes the probe.
 
 - *Size* is the side of the image in pixels: the first of {sizes} that the network takes.
 - *Grid* gives the positions (height × width) at that size. Images of other sizes have other grids.
 - A family that is *refused* has no such layer. Use an explainer that only calls the classifier,
-  such as `lime`, or name a layer; it goes through the same probe.
+  such as `lime`, or name a layer. A named layer goes through the same probe.
 - A family that is not listed has not been probed yet. The script adds what is missing.
 
 | family | network | size | layer | layout | grid |

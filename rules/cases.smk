@@ -25,9 +25,10 @@ def acquisition_of(w):
     return job_settings.acquisition(job_settings.acquired_for[w.source])
 
 
-def acquiring_module(source):
-    """The module that makes or finds the files of a source, below `fidelity`."""
-    return (READERS | GENERATORS)[source].removeprefix("fidelity.")
+def modules_of_source(source):
+    """The modules that make or find the files of a source and list its cases."""
+    found = [READERS[source], *([GENERATORS[source]] if source in GENERATORS else [])]
+    return [name.removeprefix("fidelity.") for name in found]
 
 
 rule acquire:
@@ -50,11 +51,8 @@ rule acquire:
         listing=lambda w: {
             "files": job_settings.source_listing(job_settings.acquired_for[w.source])
         },
-        digest=lambda w: digests.module_digest(
-            acquiring_module(acquisition_of(w)["source"]),
-            "datasets.label_counts",
-            "datasets.mask_files.mask_entries",
-            "datasets.acquisition.data_root",
+        digest=lambda w: code_of(
+            "acquire.py", *modules_of_source(acquisition_of(w)["source"])
         ),
     message:
         "Acquiring the images of {wildcards.source}"
@@ -83,8 +81,8 @@ rule index_cases:
     params:
         settings=lambda w: job_settings.index(w.dataset),
         targets=job_settings.targets,
-        digest=lambda w: digests.module_digest(
-            "datasets.indexing.index",
+        digest=lambda w: code_of(
+            "index_cases.py",
             READERS[study.datasets[w.dataset]["source"]].removeprefix("fidelity."),
         ),
     message:
@@ -107,7 +105,7 @@ checkpoint shard_cases:
         **needs(1000, 20),
     params:
         counts=job_settings.of_dataset("shards"),
-        digest=digests.module_digest("datasets.shards"),
+        digest=code_of("shard_cases.py"),
     message:
         "Distributing the cases of {wildcards.dataset} over shards"
     script:
@@ -115,8 +113,8 @@ checkpoint shard_cases:
 
 
 def prepare_digest(w):
-    drawn = ["segmentation.lungs"] if w.dataset in study.lungs_from else []
-    return digests.module_digest("datasets.prepare", *drawn)
+    absent = () if w.dataset in study.lungs_from else ("lung_model",)
+    return code_of("prepare.py", absent=absent)
 
 
 rule prepare:
@@ -158,7 +156,7 @@ rule list_prepared:
     resources:
         **needs(1000, 30),
     params:
-        digest=digests.module_digest("datasets.prepared_list"),
+        digest=code_of("list_prepared.py"),
     message:
         "Listing the prepared shards of {wildcards.dataset}"
     script:
@@ -173,9 +171,9 @@ rule fit_lung_model:
     output:
         model=paths.LUNG_MODEL,
     log:
-        log_of("{dataset}/lung_model/fit"),
+        log_of(paths.LUNG_FIT),
     benchmark:
-        benchmark_of("{dataset}/lung_model/fit")
+        benchmark_of(paths.LUNG_FIT)
     wildcard_constraints:
         dataset=any_of(set(study.lungs_from.values())),
     threads: THREADS
@@ -187,7 +185,7 @@ rule fit_lung_model:
         reading=job_settings.reading,
         seed=cfg["seed"],
         compute=job_settings.compute("threads", "device"),
-        digest=digests.module_digest("segmentation.lungs"),
+        digest=code_of("fit_lung_model.py"),
     message:
         "Teaching a network the lungs of {wildcards.dataset}"
     script:
@@ -209,9 +207,9 @@ rule measure_lung_model:
             labels={"content": "Model of the lungs"},
         ),
     log:
-        log_of("{dataset}/lung_model/measure"),
+        log_of(paths.LUNG_MEASURE),
     benchmark:
-        benchmark_of("{dataset}/lung_model/measure")
+        benchmark_of(paths.LUNG_MEASURE)
     wildcard_constraints:
         dataset=any_of(set(study.lungs_from.values())),
     threads: THREADS
@@ -223,7 +221,7 @@ rule measure_lung_model:
         statistics=part(cfg["statistics"], "replicates", "alpha"),
         seed=cfg["seed"],
         compute=job_settings.compute("threads", "device"),
-        digest=digests.module_digest("segmentation.lungs"),
+        digest=code_of("measure_lung_model.py"),
     message:
         "Measuring the model of the lungs on the test split of {wildcards.dataset}"
     script:

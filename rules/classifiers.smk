@@ -30,12 +30,7 @@ rule check_classifier:
         backward=study.own_backward,
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
-        digest=digests.module_digest(
-            "classifiers.cam_layers.choose",
-            "classifiers.check",
-            "classifiers.network_facts",
-            "explainers.gradients.operations",
-        ),
+        digest=code_of("check_classifier.py"),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
     script:
@@ -55,6 +50,12 @@ checkpoint checks:
         "Classifiers and imported maps of {wildcards.dataset} are checked"
 
 
+def train_digest(w):
+    """Code that trains; that of checkpoints only where a training starts from one."""
+    absent = () if job_files.start_weights(w) else ("weights", "foreign")
+    return code_of("train.py", absent=absent)
+
+
 rule train:
     input:
         train=job_files.shards(paths.PREPARED, ["train"]),
@@ -66,9 +67,9 @@ rule train:
         model=paths.MODEL,
         training=paths.TRAINING,
     log:
-        log_of("{dataset}/{classifier}/train"),
+        log_of(paths.TRAIN),
     benchmark:
-        benchmark_of("{dataset}/{classifier}/train")
+        benchmark_of(paths.TRAIN)
     wildcard_constraints:
         classifier=any_of(study.trained),
     priority: 50
@@ -81,14 +82,7 @@ rule train:
         compute=job_settings.compute("threads", "device", "dtype"),
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
-        digest=digests.module_digest(
-            "classifiers.training.train",
-            "classifiers.weights.foreign",
-            "classifiers.weights.own_format",
-            "classifiers.weights.file_facts",
-            "classifiers.training.prepared_data",
-            "classifiers.labels",
-        ),
+        digest=train_digest,
     message:
         "Training {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -116,12 +110,7 @@ rule import_classifier:
         settings=job_settings.loaded,
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
-        digest=digests.module_digest(
-            "classifiers.weights.foreign",
-            "classifiers.labels",
-            "classifiers.weights.own_format",
-            "classifiers.weights.file_facts",
-        ),
+        digest=code_of("import_classifier.py"),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
     script:
@@ -145,12 +134,7 @@ rule predict:
     params:
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=digests.module_digest(
-            "classifiers.predict",
-            "classifiers.weights.own_format",
-            "classifiers.labels",
-            "datasets.prepared",
-        ),
+        digest=code_of("predict.py"),
     message:
         "Applying {wildcards.classifier} to {wildcards.dataset}"
     script:
@@ -172,7 +156,7 @@ rule name_outputs:
     resources:
         **needs(1000, 20),
     params:
-        digest=digests.module_digest("classifiers.evaluation.class_order"),
+        digest=code_of("name_outputs.py"),
     message:
         "Reading the class names of the outputs of {wildcards.classifier} ({wildcards.dataset})"
     script:
@@ -203,9 +187,7 @@ rule evaluate:
         dataset=lambda w: w.dataset,
         statistics=job_settings.intervals,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "classifiers.evaluation.class_order", "classifiers.evaluation.evaluate"
-        ),
+        digest=code_of("evaluate.py"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:

@@ -10,13 +10,15 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from snakemake.logging import logger
 
-from fidelity.base import digests, kept_results
+from fidelity.base import kept_results
+from fidelity.base.digests import code_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import check_writable
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES
+from fidelity.presentation.page import templates_digest
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
 from fidelity.study import paths, targets
@@ -104,16 +106,8 @@ def needs(mem_mb, minutes, per_attempt=1000, **more):
     }
 
 
-def complete_rules():
-    """Give every rule with a script its environment, and the digest of the script as a param.
-
-    The script's text decides results like the modules it imports. Snakemake would compare the times
-    of files (`rerun-triggers` leaves this out): in a new clone every script is newer than results
-    that are moved there.
-    """
+def set_environments():
+    """Give every rule that runs something its environment."""
     for step in workflow.rules:
-        script = step.script or step.notebook
-        if script:
-            path = Path(workflow.basedir) / "rules" / script
+        if step.script or step.notebook:
             step.conda_env = ENV
-            step.set_params(script=digests.script_digest(path))

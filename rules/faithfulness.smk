@@ -25,40 +25,11 @@ rule faithfulness:
         seed=cfg["seed"],
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=digests.module_digest(
-            "faithfulness.changed_images",
-            "faithfulness.case_rows",
-            "faithfulness.infidelity",
-            "faithfulness.one_map",
-            "faithfulness.requested_metrics",
-            "faithfulness.registry",
-            "classifiers.predict",
-            "classifiers.weights.own_format",
-            "maps.case_maps",
-            "datasets.prepared",
-            "explainers.runner",
-            "masks.run_lengths",
-        ),
+        digest=code_of("faithfulness.py", names=tuple(cfg["faithfulness"]["metrics"])),
     message:
         "Measuring the faithfulness of {wildcards.explainer} to {wildcards.classifier} on {wildcards.dataset}"
     script:
         "../workflow_scripts/faithfulness.py"
-
-
-def sensitivity_digest(w):
-    network = (
-        []
-        if w.classifier == paths.NONE
-        else ["classifiers.weights.own_format", "classifiers.predict"]
-    )
-    return digests.module_digest(
-        *modules_of(study.explainers[w.explainer]),
-        "explainers.rerun",
-        "explainers.base",
-        "explainers.runner",
-        "faithfulness.sensitivity",
-        *network,
-    )
 
 
 rule sensitivity:
@@ -90,7 +61,7 @@ rule sensitivity:
         seed=cfg["seed"],
         compute=job_settings.explain_compute,
         plugins=job_settings.classifier_plugins,
-        digest=sensitivity_digest,
+        digest=lambda w: explainer_code("sensitivity.py", w),
     message:
         "Measuring how far changed images move the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
     script:
@@ -118,9 +89,7 @@ rule summarize_faithfulness:
         primary=cfg["statistics"]["primary"],
         statistics=job_settings.intervals,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "faithfulness.registry", "analysis.checks.faithfulness", "tables.layout"
-        ),
+        digest=code_of("summarize_faithfulness.py", names=study.metrics),
     message:
         "Joining faithfulness and localization on {wildcards.dataset}"
     script:
@@ -142,9 +111,7 @@ rule compare_faithfulness:
         metrics=cfg["faithfulness"]["metrics"],
         statistics=job_settings.tests,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "analysis.checks.faithfulness_comparisons", "tables.layout"
-        ),
+        digest=code_of("compare_faithfulness.py", names=study.metrics),
     message:
         "Comparing the faithfulness of the explainers on {wildcards.dataset}"
     script:

@@ -71,7 +71,7 @@ for name, figure in FIGURES.items():
         params:
             module=figure.module,
             settings=drawing(figure.settings),
-            digest=digests.module_digest(f"figures.{figure.module}"),
+            digest=code_of("figure.py", f"figures.{figure.module}", names=study.metrics),
         message:
             f"Drawing {name} of {{wildcards.dataset}}, {{wildcards.classifier}}"
         script:

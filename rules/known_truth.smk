@@ -22,13 +22,7 @@ rule known_truth_accuracy:
         mark_class=job_settings.mark_class,
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=digests.module_digest(
-            "classifiers.predict",
-            "classifiers.weights.own_format",
-            "datasets.sources.phantom.retouch",
-            "datasets.prepare",
-            "known_truth.dependence",
-        ),
+        digest=code_of("known_truth_accuracy.py"),
     message:
         "Asking {wildcards.classifier} about {wildcards.dataset} with and without its planted mark"
     script:
@@ -52,11 +46,7 @@ rule known_truth_scores:
     params:
         mark_class=job_settings.mark_class,
         settings=job_settings.known_truth,
-        digest=digests.module_digest(
-            "maps.case_maps",
-            "datasets.sources.phantom.retouch",
-            "known_truth.two_truths",
-        ),
+        digest=code_of("known_truth_scores.py"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}) against the planted mark of {wildcards.dataset}"
     script:
@@ -86,7 +76,7 @@ rule known_truth:
         families=study.families,
         statistics=job_settings.intervals,
         seed=cfg["seed"],
-        digest=digests.module_digest("analysis.checks.known_truth", "tables.layout"),
+        digest=code_of("known_truth.py"),
     message:
         "Telling which explainers find the planted mark of {wildcards.dataset}"
     script:

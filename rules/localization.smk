@@ -15,13 +15,7 @@ rule sweep:
         **needs(1500, 60),
     params:
         settings=job_settings.sweep,
-        digest=digests.module_digest(
-            "metrics.curves",
-            "metrics.conventions",
-            "maps.pixel_frames",
-            "maps.case_maps",
-            "datasets.prepared_list",
-        ),
+        digest=code_of("sweep.py"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) at every threshold"
     script:
@@ -44,13 +38,7 @@ rule rank:
         **needs(1500, 60),
     params:
         settings=job_settings.rank,
-        digest=digests.module_digest(
-            "scoring.map_scores",
-            "scoring.predictions",
-            "maps.pixel_frames",
-            "maps.case_maps",
-            "datasets.prepared_list",
-        ),
+        digest=code_of("rank.py", names=tuple(cfg["scores"]["ranking"])),
     message:
         "Scoring the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) without a threshold"
     script:
@@ -73,12 +61,7 @@ rule tune:
         **needs(1500, 60),
     params:
         settings=job_settings.tune,
-        digest=digests.module_digest(
-            "binarizations.tuning",
-            "metrics.conventions",
-            "maps.pixel_frames",
-            "maps.case_maps",
-        ),
+        digest=code_of("tune.py"),
     message:
         "Tuning the threshold of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) on the validation split"
     script:
@@ -86,16 +69,9 @@ rule tune:
 
 
 def binarize_digest(w):
-    return digests.module_digest(
-        RULES[job_settings.binarization(w)["method"]].module.removeprefix("fidelity."),
-        "binarizations.apply",
-        "binarizations.rule_inputs",
-        "datasets.prepared_list",
-        "scoring.predictions",
-        "binarizations.postprocess",
-        "maps.pixel_frames",
-        "maps.case_maps",
-    )
+    method = job_settings.binarization(w)["method"]
+    chosen = RULES[method].module.removeprefix("fidelity.")
+    return code_of("binarize.py", chosen, names=(method,))
 
 
 rule binarize:
@@ -143,12 +119,7 @@ rule score:
     params:
         settings=job_settings.score,
         protocols=study.protocols,
-        digest=digests.module_digest(
-            "scoring.mask_scores",
-            "metrics.registry",
-            "scoring.predictions",
-            "datasets.prepared_list",
-        ),
+        digest=code_of("score.py", names=tuple(cfg["scores"]["metrics"])),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
     script:
@@ -170,7 +141,7 @@ rule export_masks_png:
     resources:
         **needs(1000, 60),
     params:
-        digest=digests.module_digest("datasets.cases", "masks.run_lengths"),
+        digest=code_of("masks_png.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) as PNG"
     script:
@@ -193,7 +164,7 @@ rule export_chexlocalize:
         **needs(1500, 60),
     params:
         splits=cfg["explain"]["splits"],
-        digest=digests.module_digest("binarizations.chexlocalize_export"),
+        digest=code_of("export_chexlocalize.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) for CheXlocalize"
     script:

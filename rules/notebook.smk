@@ -37,14 +37,7 @@ rule explore:
         metric=cfg["statistics"]["primary"],
         scoring_size=job_settings.of_dataset("scoring_size"),
         sign=cfg["postprocess"]["sign"],
-        digest=digests.module_digest(
-            "maps.case_maps",
-            "maps.pixel_frames",
-            "masks.run_lengths",
-            "figures.gallery",
-            "figures.distributions",
-            "figures.lesion_size",
-        ),
+        digest=code_of("../notebooks/explore.py.ipynb", names=study.metrics),
     message:
         "Running the notebook on {wildcards.dataset}, {wildcards.classifier}"
     notebook:

@@ -34,11 +34,6 @@ BESIDE_TABLES = (
     "provenance",
 )
 
-LUNG_JOBS = {
-    "fit_lung_model": "{dataset}/lung_model/fit",
-    "measure_lung_model": "{dataset}/lung_model/measure",
-}
-
 
 def benchmark_patterns(dataset, wanted=lambda rule: not rule.startswith(BESIDE_TABLES)):
     """Each wanted rule's benchmark files as a regular expression, names of this config alone in it."""
@@ -49,9 +44,12 @@ def benchmark_patterns(dataset, wanted=lambda rule: not rule.startswith(BESIDE_T
     }
     if dataset in study.lungs_from:
         # Trained on another data set, for the sake of this one.
-        source = study.lungs_from[dataset]
-        for name, job in LUNG_JOBS.items():
-            found[name] = re.escape(benchmark_of(job).format(dataset=source))
+        for name, job in (
+            ("fit_lung_model", paths.LUNG_FIT),
+            ("measure_lung_model", paths.LUNG_MEASURE),
+        ):
+            path = benchmark_of(job).format(dataset=study.lungs_from[dataset])
+            found[name] = re.escape(path)
     return found
 
 
@@ -92,9 +90,8 @@ rule provenance:
         plugins=lambda w: job_settings.all_plugins,
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=job_settings.own_wildcards,
-        digest=digests.module_digest(
-            "provenance.collect", "provenance.page", "provenance.cost"
-        ),
+        digest=code_of("provenance.py"),
+        templates=templates_digest(),
     message:
         "Writing down where the results of {wildcards.dataset} come from"
     script:

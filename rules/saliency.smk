@@ -7,6 +7,14 @@ def modules_of(entry):
     return [method_of(entry["method"]).module, *inner]
 
 
+def explainer_code(script, w):
+    """Code of the explainer, of what runs it, and of the network where there is one."""
+    entry = study.explainers[w.explainer]
+    methods = tuple(e["method"] for e in (entry, entry.get("of")) if e)
+    absent = () if getattr(w, "classifier", paths.NONE) != paths.NONE else ("model",)
+    return code_of(script, *modules_of(entry), names=methods, absent=absent)
+
+
 rule fit:
     input:
         train=job_files.shards(paths.PREPARED, ["train"]),
@@ -27,9 +35,7 @@ rule fit:
         settings=job_settings.explainer,
         seed=cfg["seed"],
         compute=job_settings.compute("threads", "device"),
-        digest=lambda w: digests.module_digest(
-            *modules_of(study.explainers[w.explainer])
-        ),
+        digest=lambda w: explainer_code("fit.py", w),
     message:
         "Fitting {wildcards.explainer} to the training masks of {wildcards.dataset}"
     script:
@@ -55,23 +61,11 @@ rule check_imported:
         settings=job_settings.explainer,
         annotated=job_settings.of_dataset("annotated_classes"),
         splits=cfg["explain"]["splits"],
-        digest=digests.module_digest("datasets.cases", "explainers.imported"),
+        digest=code_of("check_imported.py"),
     message:
         "Checking the imported maps {wildcards.explainer} of {wildcards.dataset}"
     script:
         "../workflow_scripts/check_imported.py"
-
-
-def explain_digest(w):
-    """Code of the explainer, of the loop around it, and of the network where there is one."""
-    network = (
-        []
-        if w.classifier == paths.NONE
-        else ["classifiers.weights.own_format", "classifiers.predict"]
-    )
-    return digests.module_digest(
-        *modules_of(study.explainers[w.explainer]), "explainers.runner", *network
-    )
 
 
 rule explain:
@@ -84,9 +78,9 @@ rule explain:
     output:
         paths.MAPS,
     log:
-        log_of("{dataset}/{classifier}/{explainer}/explain/{shard}"),
+        log_of(paths.EXPLAIN),
     benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/explain/{shard}")
+        benchmark_of(paths.EXPLAIN)
     wildcard_constraints:
         explainer=any_of(study.with_network),
     threads: THREADS
@@ -100,7 +94,7 @@ rule explain:
         seed=cfg["seed"],
         compute=job_settings.explain_compute,
         plugins=job_settings.classifier_plugins,
-        digest=explain_digest,
+        digest=lambda w: explainer_code("explain.py", w),
     message:
         "Explaining {wildcards.shard} of {wildcards.dataset}: {wildcards.explainer}, classifier {wildcards.classifier}"
     script:

@@ -1,18 +1,6 @@
 # Sanity checks of explainers, and whether networks trained alike give the same maps.
 
 
-def sanity_digest(w):
-    return digests.module_digest(
-        *modules_of(study.explainers[w.explainer]),
-        "classifiers.predict",
-        "classifiers.weights.own_format",
-        "explainers.rerun",
-        "explainers.base",
-        "explainers.runner",
-        "sanity.run_checks",
-    )
-
-
 rule sanity:
     input:
         prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
@@ -37,7 +25,7 @@ rule sanity:
         seed=cfg["seed"],
         compute=job_settings.explain_compute,
         plugins=job_settings.classifier_plugins,
-        digest=sanity_digest,
+        digest=lambda w: explainer_code("sanity.py", w),
     message:
         "Checking {wildcards.explainer} with random weights and other classes ({wildcards.classifier}, {wildcards.dataset})"
     script:
@@ -59,7 +47,7 @@ rule summarize_sanity:
         combos=job_settings.pairs(study.sanity_pairs),
         statistics=job_settings.intervals,
         seed=cfg["seed"],
-        digest=digests.module_digest("analysis.checks.sanity", "tables.layout"),
+        digest=code_of("summarize_sanity.py"),
     message:
         "Summarizing the sanity checks on {wildcards.dataset}"
     script:
@@ -83,7 +71,7 @@ rule repeatability:
         **needs(1500, 60),
     params:
         sign=cfg["postprocess"]["sign"],
-        digest=digests.module_digest("analysis.checks.map_repeatability"),
+        digest=code_of("repeatability.py"),
     message:
         "Comparing {wildcards.explainer} between the training seeds of {wildcards.base} on {wildcards.dataset}"
     script:
@@ -107,9 +95,7 @@ rule summarize_repeatability:
         ),
         statistics=job_settings.intervals,
         seed=cfg["seed"],
-        digest=digests.module_digest(
-            "analysis.checks.map_repeatability", "tables.layout"
-        ),
+        digest=code_of("summarize_repeatability.py"),
     message:
         "Summarizing the agreement between training seeds on {wildcards.dataset}"
     script:

@@ -1,8 +1,8 @@
 # From scores to statistics: means with intervals, paired tests, ranks, models, the verdict.
 
 
-def step(needed, says, code, inputs, outputs, at="{dataset}", **params):
-    """A job that computes tables: its files, what decides them (`params`), the modules of its code."""
+def step(needed, says, inputs, outputs, at="{dataset}", **params):
+    """A job that computes tables: its files, what decides them (`params`)."""
     return SimpleNamespace(**locals())
 
 
@@ -20,7 +20,6 @@ STEPS = {
     "summarize": step(
         needs(1500, 30),
         "Summarizing the scores",
-        ("analysis.localization", "analysis.coverage", "datasets.cases"),
         {"scores": job_files.scores, "cases": paths.CASES},
         {"localization": paths.table("localization")},
         combos=blocks,
@@ -32,7 +31,6 @@ STEPS = {
     "compare": step(
         needs(2000, 60),
         "Comparing the explainers",
-        ("analysis.comparisons",),
         {"scores": job_files.scores},
         {"comparisons": paths.table("comparisons")},
         combos=blocks,
@@ -45,7 +43,6 @@ STEPS = {
     "without_twins": step(
         needs(1500, 30),
         "Computing the primary result without near-duplicates",
-        ("analysis.without_near_duplicates",),
         {
             "scores": job_files.primary_scores,
             "near_duplicates": paths.NEAR_DUPLICATES,
@@ -62,7 +59,6 @@ STEPS = {
     "ranks": step(
         needs(1500, 30),
         "Ranking the explainers",
-        ("analysis.ranks",),
         {"scores": job_files.scores},
         {"ranks": paths.table("ranks")},
         combos=blocks,
@@ -74,7 +70,6 @@ STEPS = {
     "seeds": step(
         needs(1000, 20),
         "Measuring the spread between training seeds",
-        ("analysis.training_seeds",),
         {"localization": paths.table("localization")},
         {"seeds": paths.table("seeds")},
         bases=study.bases,
@@ -82,7 +77,6 @@ STEPS = {
     "layers": step(
         needs(1000, 20),
         "Joining scores and layers",
-        ("analysis.layer_depth",),
         {
             "localization": paths.table("localization"),
             "architectures": job_files.by_classifier(paths.ARCHITECTURE),
@@ -94,7 +88,6 @@ STEPS = {
     "stability_cases": step(
         needs(1000, 30),
         "Reading how stable the maps are",
-        ("analysis.checks.map_stability", "maps.saliency_map"),
         {"maps": job_files.stability_maps},
         {"table": paths.STABILITY},
         at=BY_CLASSIFIER,
@@ -103,7 +96,6 @@ STEPS = {
     "stability": step(
         needs(1000, 20),
         "Summarizing the stability of the maps",
-        ("analysis.checks.map_stability",),
         {
             "reported": job_files.by_classifier(
                 paths.STABILITY, study.reporting_classifiers
@@ -116,7 +108,6 @@ STEPS = {
     "threshold_curves": step(
         needs(1500, 30),
         "Averaging the threshold curves",
-        ("analysis.threshold_curves",),
         {"curves": job_files.of_own_explainers(paths.CURVES)},
         {"table": paths.THRESHOLD_CURVES},
         at=BY_CLASSIFIER,
@@ -127,7 +118,6 @@ STEPS = {
     "mixed_model": step(
         needs(1500, 60),
         "Fitting the mixed model",
-        ("analysis.chance", "analysis.mixed_model"),
         {
             "scores": job_files.primary_scores,
             "classification": job_files.if_classified(paths.table("classification")),
@@ -141,7 +131,6 @@ STEPS = {
     "strata": step(
         needs(1500, 30),
         "Summarizing the scores by lesion size, prediction and confidence",
-        ("analysis.strata",),
         {"scores": job_files.primary_scores},
         {"strata": paths.table("strata")},
         combos=primary_blocks,
@@ -152,7 +141,6 @@ STEPS = {
     "agreement_cases": step(
         needs(1500, 30),
         "Comparing the masks of the explainers with one another",
-        ("analysis.checks.mask_agreement", "datasets.cases"),
         {"masks": job_files.of_explainers(paths.MASKS), "cases": paths.CASES},
         {"table": paths.AGREEMENT},
         at=BY_CLASSIFIER,
@@ -162,7 +150,6 @@ STEPS = {
     "agreement": step(
         needs(1000, 20),
         "Summarizing the agreement of the explainers",
-        ("analysis.checks.mask_agreement", "datasets.cases"),
         {
             "pairs": job_files.with_unclassified(paths.AGREEMENT),
             "cases": paths.CASES,
@@ -192,7 +179,7 @@ for name, job in STEPS.items():
             **job.needed,
         params:
             **job.params,
-            digest=digests.module_digest(*job.code),
+            digest=code_of(f"{name}.py", names=study.metrics),
         message:
             job.says + ": {wildcards}"
         script:
@@ -242,9 +229,8 @@ rule verdict:
         lung_from=lambda w: study.lungs_from.get(w.dataset, ""),
         searched=lambda w: study.datasets[w.dataset]["near_duplicates"]
         not in ("off", False),
-        digest=digests.module_digest(
-            "verdict.chapters", "verdict.pages", "tables.layout"
-        ),
+        digest=code_of("verdict.py", names=study.metrics),
+        templates=templates_digest(),
     message:
         "Writing the verdict on {wildcards.dataset}"
     script:
@@ -271,7 +257,7 @@ rule human_benchmark:
         statistics=job_settings.intervals,
         seed=cfg["seed"],
         reading=job_settings.reading,
-        digest=digests.module_digest("analysis.checks.human_benchmark"),
+        digest=code_of("human_benchmark.py"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"
     script:

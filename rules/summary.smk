@@ -31,7 +31,8 @@ rule format_tables:
         **needs(1000, 20),
     params:
         settings=job_settings.formatted_tables,
-        digest=digests.module_digest("analysis.chance", "tables"),
+        digest=code_of("format_tables.py", names=study.metrics),
+        templates=templates_digest(),
     message:
         "Formatting the tables of {wildcards.dataset}"
     script:
@@ -70,14 +71,7 @@ rule summary_over_datasets:
         binarization=study.primary_binarization,
         least_accuracy=cfg["statistics"]["least_accuracy"],
         dpi=cfg["figures"]["dpi"],
-        digest=digests.module_digest(
-            "analysis.chance",
-            "figures.overview",
-            "analysis.input_ablation",
-            "analysis.localization",
-            "tables",
-            "tables.input_ablation",
-        ),
+        digest=code_of("summary_over_datasets.py", names=study.metrics),
     message:
         "Joining the tables of all data sets"
     script:

@@ -24,7 +24,7 @@ def code_of_unit(w):
             digest = digest(SimpleNamespace(**names))
             chosen = [names[k] for k in ("explainer", "binarization") if k in names]
             key = " ".join([key, *chosen])
-        found[key] = f"{digest}/{step.params.script}"
+        found[key] = digest
     return found
 
 
@@ -55,12 +55,7 @@ rule unit:
             lambda rule: rule not in (*workflow_rules.RULES, *workflow_rules.BESIDE),
         ),
         wanted=lambda w, input: job_settings.own_wildcards(w),
-        digest=digests.module_digest(
-            "provenance.collect",
-            "units.unit_provenance",
-            "units.unit",
-            "units.packing",
-        ),
+        digest=code_of("unit.py"),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:

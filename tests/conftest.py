@@ -1,6 +1,7 @@
 """Settings of all tests; the small study, run once, of which each test gets a copy."""
 
 import copy
+import fcntl
 import os
 import shutil
 
@@ -23,12 +24,21 @@ settings.load_profile("project")
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Study:
     """The small study, run from nothing. Tests work on copies of it."""
-    folder = tmp_path_factory.mktemp("finished") / "project"
-    copy_project(folder)
-    phantom.generate(folder / "data", phantom_settings(), 1)
-    study = Study(folder)
-    study.write(CONFIG)
-    study.printed = study.snakemake()
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers: the first that needs the study runs it
+    study = Study(folder / "finished" / "project")
+    study.folder.parent.mkdir(exist_ok=True)
+    printed = study.folder.with_name("printed.txt")
+    with printed.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            assert not study.folder.exists(), "another worker could not run the small study"
+            copy_project(study.folder)
+            phantom.generate(study.folder / "data", phantom_settings(), 1)
+            study.write(CONFIG)
+            printed.write_text(study.snakemake(fresh=True))
+    study.printed = printed.read_text()
     return study
 
 

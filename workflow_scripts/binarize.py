@@ -7,20 +7,21 @@ from typing import Any
 import numpy as np
 
 from fidelity.analysis.columns.localization import MASK_STATUS
-from fidelity.base.errors import InputError
-from fidelity.base.files import read_csv, write_csv
-from fidelity.base.formulas import restore_formulas
+from fidelity.base.errors import InputError, at_case
+from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.postprocess import postprocess as postprocessed
 from fidelity.binarizations.rule_inputs import inputs_of
+from fidelity.binarizations.tuned import read_thresholds
+from fidelity.classifiers.predictions import read_predictions
+from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.pixel_frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.maps.saliency_map import MapRecord
 from fidelity.masks.run_lengths import Masks, encode, write_masks
-from fidelity.scoring.predictions import read_predictions
 
 
 def main(
@@ -53,30 +54,29 @@ def main(
             classifier are not affected.
         seed: the config's, for rules that split the image into superpixels.
     """
-    tuned = {} if thresholds is None else _tuned(thresholds)
+    tuned = {} if thresholds is None else read_thresholds(thresholds)
     cutoff = postprocess.get("min_probability", 0)
     probability = {} if predictions is None else _probabilities(predictions)
+    sign = postprocess["sign"]
+
+    def make_mask(case: PreparedCase, record: MapRecord) -> tuple[np.ndarray, float]:
+        map01 = map_in_frame(record.map, case, scoring_size, sign)
+        frame = {"scoring_size": scoring_size, "sign": sign}
+        given = inputs_of(rule, case, record, thresholds=tuned, seed=seed, **frame)
+        mask, threshold = binarize(map01, record.map.kind, rule, **given)
+        lung = lung_in_frame(case, scoring_size) if postprocess["lung"] else None
+        mask = postprocessed(mask, lung, postprocess)
+        if cutoff and record.target and _probability(probability, record) < cutoff:
+            mask = np.zeros_like(mask)
+        return mask, threshold
+
     found: Masks = {}
     rows = []
     for case, record in explained_cases(maps, prepared):
         threshold = float("nan")
         if record.map is not None:
-            sign = postprocess["sign"]
-            map01 = map_in_frame(record.map, case, scoring_size, sign)
-            given = inputs_of(
-                rule,
-                case,
-                record,
-                scoring_size=scoring_size,
-                sign=sign,
-                thresholds=tuned,
-                seed=seed,
-            )
-            mask, threshold = binarize(map01, record.map.kind, rule, **given)
-            lung = lung_in_frame(case, scoring_size) if postprocess["lung"] else None
-            mask = postprocessed(mask, lung, postprocess)
-            if cutoff and record.target and _probability(probability, record) < cutoff:
-                mask = np.zeros_like(mask)
+            with at_case(case.case):
+                mask, threshold = make_mask(case, record)
             found.setdefault(case.case, {})[record.cls] = encode(mask)
         rows.append(
             (record.case, record.cls, record.target, record.status, record.reason, threshold)
@@ -85,13 +85,6 @@ def main(
     write_masks(masks, found)
     write_csv(table, status)
     logging.info("%d masks, %d failed explanations", len(table), (table["status"] != "ok").sum())
-
-
-def _tuned(path: str) -> dict[str, float]:
-    """Read the tuned threshold of each class."""
-    how = {"dtype": {"class": str}, "keep_default_na": False}
-    table = restore_formulas(read_csv(path, ("class", "threshold"), **how))
-    return dict(zip(table["class"], table["threshold"].astype(float), strict=True))
 
 
 def _probabilities(path: str) -> dict[tuple[str, str], float]:
@@ -115,11 +108,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                listed(snakemake.input.prepared),
-                snakemake.params.rule,
-                snakemake.params.postprocess,
-                snakemake.params.scoring_size,
+                maps=list(snakemake.input.maps),
+                prepared=listed(snakemake.input.prepared),
+                rule=snakemake.params.rule,
+                postprocess=snakemake.params.postprocess,
+                scoring_size=snakemake.params.scoring_size,
                 masks=snakemake.output.masks,
                 status=snakemake.output.status,
                 thresholds=snakemake.input.get("thresholds") or None,

@@ -106,13 +106,13 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            snakemake.wildcards.classifier,
-            snakemake.wildcards.dataset,
-            snakemake.params.settings,
-            snakemake.params.layers,
-            snakemake.params.backward,
-            snakemake.params.image_size,
-            snakemake.params.plugins,
+            name=snakemake.wildcards.classifier,
+            dataset=snakemake.wildcards.dataset,
+            settings=snakemake.params.settings,
+            layers=snakemake.params.layers,
+            backward=snakemake.params.backward,
+            image_size=snakemake.params.image_size,
+            plugins=snakemake.params.plugins,
             output=snakemake.output[0],
             data=snakemake.params.data,
         )

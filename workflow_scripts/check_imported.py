@@ -140,10 +140,10 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.cases,
-                snakemake.wildcards.explainer,
-                snakemake.params.settings,
-                snakemake.params.annotated,
-                snakemake.params.splits,
-                snakemake.output[0],
+                cases=snakemake.input.cases,
+                explainer=snakemake.wildcards.explainer,
+                settings=snakemake.params.settings,
+                annotated=snakemake.params.annotated,
+                splits=snakemake.params.splits,
+                output=snakemake.output[0],
             )

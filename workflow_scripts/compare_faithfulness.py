@@ -30,9 +30,9 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            snakemake.input.cases,
-            snakemake.params.metrics,
-            snakemake.params.statistics,
-            snakemake.params.seed,
-            snakemake.output.comparisons,
+            cases=snakemake.input.cases,
+            metrics=snakemake.params.metrics,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            comparisons=snakemake.output.comparisons,
         )

@@ -13,7 +13,7 @@ from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
 from fidelity.tools.estimate.counts import count_cases
 from fidelity.tools.estimate.plan import Job, planned
-from fidelity.tools.estimate.rules import Study, step_of
+from fidelity.tools.estimate.rules import CountedStudy, step_of
 from fidelity.tools.estimate.timing import Trials
 from fidelity.tools.estimate.totals import (
     SNAKEMAKE_SECONDS,
@@ -44,7 +44,7 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     planning = time.perf_counter() - started
     named = {job.wildcards["dataset"] for job in jobs if "dataset" in job.wildcards}
     chosen = [name for name in loaded["datasets"] if name in named]
-    study = Study(loaded, {name: count_cases(loaded, name) for name in chosen})
+    study = CountedStudy(loaded, {name: count_cases(loaded, name) for name in chosen})
     load_libraries()
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(study, jobs, Path(folder))
@@ -66,7 +66,12 @@ def _cores() -> int:
 
 
 def show(
-    study: Study, trials: Trials, jobs: list[Job], left: list[Job], cores: int, planning: float
+    study: CountedStudy,
+    trials: Trials,
+    jobs: list[Job],
+    left: list[Job],
+    cores: int,
+    planning: float,
 ) -> None:
     """Print the steps, the totals and what is left to do."""
     total, rows = Cost(), []

@@ -38,7 +38,8 @@ def main(
     import pandas as pd
 
     from fidelity.base.files import read_json, write_csv
-    from fidelity.classifiers.evaluation.evaluate import evaluate, read_predictions
+    from fidelity.classifiers.evaluation.evaluate import evaluate
+    from fidelity.classifiers.predictions import read_predictions
 
     task = read_json(classes_json)["task"]
     found = [
@@ -68,15 +69,15 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            snakemake.input.predictions,
-            snakemake.input.classes,
-            snakemake.params.classifiers,
-            snakemake.params.dataset,
-            snakemake.params.statistics,
-            snakemake.params.seed,
-            dict(zip(snakemake.params.ordered, snakemake.input.outputs, strict=True)),
-            snakemake.output.classification,
-            snakemake.output.confusion,
-            snakemake.output.calibration,
-            snakemake.output.order,
+            predictions=snakemake.input.predictions,
+            classes_json=snakemake.input.classes,
+            classifiers=snakemake.params.classifiers,
+            dataset=snakemake.params.dataset,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            outputs=dict(zip(snakemake.params.ordered, snakemake.input.outputs, strict=True)),
+            out_classification=snakemake.output.classification,
+            out_confusion=snakemake.output.confusion,
+            out_calibration=snakemake.output.calibration,
+            out_order=snakemake.output.order,
         )

@@ -74,16 +74,16 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.prepared,
-                snakemake.input.get("model") or None,
-                snakemake.params.settings,
-                snakemake.params.target,
-                snakemake.params.max_failed_cases,
-                snakemake.params.seed,
-                snakemake.params.compute,
-                snakemake.params.plugins,
-                snakemake.params.digest,
-                snakemake.output[0],
-                snakemake.input.get("fitted") or None,
-                "{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
+                prepared=snakemake.input.prepared,
+                model=snakemake.input.get("model") or None,
+                settings=snakemake.params.settings,
+                target=snakemake.params.target,
+                max_failed_cases=snakemake.params.max_failed_cases,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                plugins=snakemake.params.plugins,
+                digest=snakemake.params.digest,
+                output=snakemake.output[0],
+                fitted=snakemake.input.get("fitted") or None,
+                name="{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
             )

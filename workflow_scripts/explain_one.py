@@ -1,6 +1,6 @@
 """Explain one image with a trained classifier: `make explain IMAGE=chest.png`.
 
-Not a rule: it reads what a study has left under results/ and changes nothing there.
+Not a rule: it reads the results of a study and changes nothing.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main(
     target: str | None = None,
     lung: str | None = None,
     out: str | None = None,
-    results: str = "results",
+    folder: str = ".",
 ) -> list[Path]:
     """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
 
@@ -36,7 +36,7 @@ def main(
         target: model class to explain; None for the most probable.
         lung: mask of the lungs.
         out: folder for the files; None for explained/<image>.
-        results: where the study's results lie.
+        folder: the project's, where the study's results are.
 
     Returns:
         The files: <image>-<explainer>.png, and .npy with float32 (H, W) attributions in the
@@ -52,7 +52,7 @@ def main(
             raise InputError("the file does not exist", file=path, field=field)
     from fidelity.tools.one_image.trained import choose
 
-    trained = choose(loaded, config, Path(results), dataset, classifier)
+    trained = choose(loaded, config, Path(folder), dataset, classifier)
     trained.model()  # before torch is imported: an untrained study is told at once
 
     import numpy as np

@@ -27,8 +27,8 @@ def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> No
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            snakemake.input.masks,
-            snakemake.input.cases,
-            snakemake.params.splits,
-            snakemake.output[0],
+            masks=snakemake.input.masks,
+            cases=snakemake.input.cases,
+            splits=snakemake.params.splits,
+            output_dir=snakemake.output[0],
         )

@@ -69,15 +69,15 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                list(snakemake.input.prepared),
-                snakemake.input.model,
-                snakemake.input.get("masks") or None,
-                snakemake.input.classes,
-                snakemake.params.settings,
-                snakemake.params.target,
-                snakemake.params.seed,
-                snakemake.params.compute,
-                snakemake.params.plugins,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=list(snakemake.input.prepared),
+                model=snakemake.input.model,
+                masks=snakemake.input.get("masks") or None,
+                classes=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                target=snakemake.params.target,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                plugins=snakemake.params.plugins,
+                output=snakemake.output[0],
             )

@@ -42,11 +42,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.train,
-                snakemake.input.val,
-                snakemake.params.settings,
-                snakemake.params.seed,
-                snakemake.params.compute,
-                snakemake.output[0],
-                snakemake.params.digest,
+                train=snakemake.input.train,
+                val=snakemake.input.val,
+                settings=snakemake.params.settings,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                output=snakemake.output[0],
+                digest=snakemake.params.digest,
             )

@@ -51,10 +51,10 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            snakemake.input.classes,
-            snakemake.params.settings,
-            snakemake.params.image_size,
-            snakemake.params.plugins,
+            classes_json=snakemake.input.classes,
+            settings=snakemake.params.settings,
+            image_size=snakemake.params.image_size,
+            plugins=snakemake.params.plugins,
             out_model=snakemake.output.model,
             out_training=snakemake.output.training,
         )

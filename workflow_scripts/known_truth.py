@@ -44,13 +44,13 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            list(snakemake.input.scores),
-            list(snakemake.input.accuracies),
-            snakemake.params.combos,
-            snakemake.params.classifiers,
-            snakemake.params.settings,
-            snakemake.params.families,
-            snakemake.params.statistics,
-            snakemake.params.seed,
-            snakemake.output[0],
+            scores=list(snakemake.input.scores),
+            accuracies=list(snakemake.input.accuracies),
+            combos=snakemake.params.combos,
+            classifiers=snakemake.params.classifiers,
+            settings=snakemake.params.settings,
+            families=snakemake.params.families,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            output=snakemake.output[0],
         )

@@ -39,7 +39,7 @@ def main(
     from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.predict import predict_logits
     from fidelity.classifiers.weights.own_format import load
-    from fidelity.datasets.prepare import resize_image
+    from fidelity.datasets.images.squares import resize_image
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.datasets.sources.phantom.retouch import retouch
     from fidelity.known_truth.dependence import dependence
@@ -82,12 +82,12 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.prepared),
-                snakemake.input.raw,
-                snakemake.input.model,
-                snakemake.input.classes,
-                snakemake.params.mark_class,
-                snakemake.params.compute,
-                snakemake.params.plugins,
-                snakemake.output[0],
+                prepared=list(snakemake.input.prepared),
+                raw_dir=snakemake.input.raw,
+                model=snakemake.input.model,
+                classes_json=snakemake.input.classes,
+                mark_class=snakemake.params.mark_class,
+                compute=snakemake.params.compute,
+                plugins=snakemake.params.plugins,
+                output=snakemake.output[0],
             )

@@ -14,6 +14,7 @@ from fidelity.datasets.sources.phantom.retouch import read_mark
 from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.case_maps import explained_cases
 from fidelity.masks.run_lengths import RLE, encode
+from fidelity.scoring.score_rows import Targets
 
 
 def main(
@@ -45,7 +46,8 @@ def main(
         mark = read_mark(root, case.split, case.labels[0], case.case)
         return encode(mark) if mark.any() else None
 
-    table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, labels, **settings)
+    targets = Targets(None, labels)
+    table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, targets, **settings)
     write_parquet(table, output)
 
 
@@ -53,11 +55,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                list(snakemake.input.prepared),
-                snakemake.input.raw,
-                snakemake.input.classes,
-                snakemake.params.mark_class,
-                snakemake.params.settings,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=list(snakemake.input.prepared),
+                raw_dir=snakemake.input.raw,
+                classes_json=snakemake.input.classes,
+                mark_class=snakemake.params.mark_class,
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
             )

@@ -19,4 +19,8 @@ def main(prepared: Sequence[str], classes: str, output: str) -> None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        main(list(snakemake.input.prepared), snakemake.input.classes, snakemake.output[0])
+        main(
+            prepared=list(snakemake.input.prepared),
+            classes=snakemake.input.classes,
+            output=snakemake.output[0],
+        )

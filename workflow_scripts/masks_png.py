@@ -79,4 +79,8 @@ def file_name(text: str) -> str:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        main(snakemake.input.masks, snakemake.input.cases, snakemake.output[0])
+        main(
+            masks=snakemake.input.masks,
+            cases_csv=snakemake.input.cases,
+            output_dir=snakemake.output[0],
+        )

@@ -11,7 +11,7 @@ from fidelity.base.kept_results import results_of
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images.images import intensity_of
 from fidelity.datasets.mask_files.mask_values import mask_values_of
-from fidelity.segmentation import lungs
+from fidelity.segmentation import lung_quality, lungs
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
         raw_dir: what `acquire` made; the data root is its `data`.
         model: what `fit_lung_model` wrote.
         dataset: key of the data set.
-        components: see `lung_model.largest_components`.
+        components: see `lungs.largest_components`.
         reading: the data set's keys that say how images and masks are read.
         statistics: replicates and alpha.
         seed: the config's.
@@ -43,16 +43,17 @@ def main(
         quality: output, one row per metric.
     """
     predict = lungs.predictor(Path(model), components, compute)
-    measured = lungs.measure(
+    measured = lung_quality.measure(
         read_cases(cases),
         Path(raw_dir) / "data",
         intensity_of(reading),
         predict,
         mask_values_of(reading),
     )
-    rows = lungs.summary(measured, dataset, seed, statistics["replicates"], statistics["alpha"])
-    table = LUNG_CASES.frame(map(asdict, measured))
-    write_csv(table, scores)
+    rows = lung_quality.summary(
+        measured, dataset, seed, statistics["replicates"], statistics["alpha"]
+    )
+    write_csv(LUNG_CASES.frame(map(asdict, measured)), scores)
     write_csv(LUNG_QUALITY.frame(rows), quality)
 
 

@@ -19,4 +19,4 @@ def main(model: str, output: str) -> None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        main(snakemake.input.model, snakemake.output[0])
+        main(model=snakemake.input.model, output=snakemake.output[0])

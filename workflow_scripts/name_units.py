@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from fidelity import settings
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
-from fidelity.units.workflow_rules import NONE
+from fidelity.study import paths
+from fidelity.study.study import Study
 
 
 def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -23,16 +23,16 @@ def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list
     """
     cfg = load_file(config, overrides, check_files=False)
     unit, *datasets = names
-    units = [NONE, *settings.expand_classifiers(cfg), *settings.repeated(cfg)]
+    study = Study(cfg)
     for name, known, field in (
-        (unit, units, "UNIT"),
-        *((name, cfg["datasets"], "DATASET") for name in datasets),
+        (unit, study.units, "UNIT"),
+        *((name, study.datasets, "DATASET") for name in datasets),
     ):
         if name not in known:
             raise InputError(
                 f"there is no {name!r}", file=config, field=field, remedy=suggestion(name, known)
             )
-    return [f"results/{name}/units/{unit}" for name in datasets or cfg["datasets"]]
+    return [paths.UNIT.format(dataset=name, unit=unit) for name in datasets or study.datasets]
 
 
 def main(config: str, overrides: Sequence[str], names: Sequence[str]) -> None:

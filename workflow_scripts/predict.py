@@ -80,10 +80,10 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.prepared,
-                snakemake.input.model,
-                snakemake.input.classes,
-                snakemake.params.compute,
-                snakemake.params.plugins,
+                prepared=snakemake.input.prepared,
+                model=snakemake.input.model,
+                classes_json=snakemake.input.classes,
+                compute=snakemake.params.compute,
+                plugins=snakemake.params.plugins,
                 output=snakemake.output[0],
             )

@@ -2,16 +2,16 @@
 
 Called by `make progress CONFIG=…`.
 
-Not a rule: it reads what lies in results/, in any terminal, while Snakemake works or after.
+Not a rule: it reads the results that are there, in any terminal, while Snakemake works or after.
 """
 
 import time
 from pathlib import Path
 
-from fidelity import settings
 from fidelity.base.errors import InputError
 from fidelity.settings.command import run
 from fidelity.settings.reading import load_file
+from fidelity.study.study import Study
 from fidelity.tools.dry_run import jobs_left
 from fidelity.tools.study_progress import states
 from fidelity.tools.training_progress import training_line
@@ -46,19 +46,18 @@ def main(config: str, overrides: list[str]) -> None:
         overrides: key=value, as Snakemake's --config takes them.
     """
     loaded = load_file(config, overrides, check_files=False)
-    classifiers = settings.expand_classifiers(loaded)
-    combinations = settings.combinations_of(loaded["explainers"], classifiers)
+    study = Study(loaded)
     folder, now, lines = Path.cwd(), time.time(), []
-    for dataset, entry in loaded["datasets"].items():
+    for dataset, entry in study.datasets.items():
         lines += [
             training_line(name, classifier["training"], dataset, folder, now)
-            for name, classifier in classifiers.items()
+            for name, classifier in study.classifiers.items()
             if classifier["training"] is not None
         ]
-        if not entry["annotated_classes"]:
+        if dataset not in study.studies:
             continue
         found = states(
-            combinations,
+            study.combinations,
             dataset,
             entry["annotated_classes"],
             loaded["explain"]["splits"],

@@ -6,15 +6,14 @@ from typing import Any
 
 import cv2
 
-from fidelity.base.files import read_json, write_parquet
+from fidelity.base.files import write_parquet
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases
 from fidelity.metrics.map_registry import select_ranking
 from fidelity.scoring.map_scores import score_maps
-from fidelity.scoring.mask_scores import verdicts
-from fidelity.scoring.predictions import read_predictions
+from fidelity.scoring.score_rows import explained_targets
 
 
 def main(
@@ -36,14 +35,9 @@ def main(
         output: ranking.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
-    classes = read_json(classes_json)
-    said = None
-    if predictions is not None:
-        said = verdicts(read_predictions(predictions), classes["task"])
     table = score_maps(
         explained_cases(maps, prepared),
-        said,
-        classes["labels"],
+        explained_targets(classes_json, predictions),
         select_ranking(settings["metrics"]),
         scoring_size=settings["scoring_size"],
         sign=settings["sign"],
@@ -63,10 +57,10 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                listed(snakemake.input.prepared),
-                snakemake.input.get("predictions") or None,
-                snakemake.input.classes,
-                snakemake.params.settings,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=listed(snakemake.input.prepared),
+                predictions=snakemake.input.get("predictions") or None,
+                classes_json=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
             )

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ import yaml
 import summary_over_datasets
 from fidelity.base.errors import InputError
 from fidelity.base.files import write_text
-from fidelity.explainers.registry import family_of
 from fidelity.provenance.cost import cost_csv, cost_rows
-from fidelity.provenance.result_origins import RESTORED
 from fidelity.settings import load
+from fidelity.study import paths
+from fidelity.study.study import Study
 from fidelity.units.combine import (
     by_dataset,
     check_agreement,
@@ -29,6 +29,7 @@ from fidelity.units.unit import Unit, restore
 from fidelity.units.unit_provenance import read_cost
 from fidelity.units.workflow_rules import RULES
 
+_VERDICT = paths.table("verdict", "md")
 PROJECT = Path(__file__).resolve().parents[1]
 # Below the output folder: where units are restored, so that damaged ones replace nothing.
 FRESH = ".restoring"
@@ -67,9 +68,9 @@ def prepare(
     shutil.rmtree(fresh, ignore_errors=True)
     mark(fresh, units)
     for unit in units:
-        restore(unit, fresh / "results")
+        restore(unit, fresh / paths.RESULTS)
     # Snakemake's notes on earlier results would be compared with the new ones.
-    for old in ("results", "plugins", ".snakemake"):
+    for old in (paths.RESULTS, "plugins", ".snakemake"):
         shutil.rmtree(output / old, ignore_errors=True)
     for new in fresh.iterdir():
         new.replace(output / new.name)
@@ -82,7 +83,7 @@ def prepare(
 def _check_free(study: Path, output: Path) -> None:
     """Refuse a folder in which something else would be replaced."""
     others = {path.name for path in output.iterdir()} if output.is_dir() else set()
-    if others - {FRESH} and not (output / RESTORED).exists():
+    if others - {FRESH} and not (output / paths.RESTORED).exists():
         raise InputError(
             "holds files that a re-analysis could replace",
             file=output,
@@ -104,13 +105,12 @@ def check_targets(targets: Sequence[str], units: Sequence[Unit]) -> None:
     """
     known = by_dataset(units)
     for target in targets:
-        parts = Path(target).parts
-        if len(parts) < 3 or parts[0] != "results" or parts[1] not in known:
+        if paths.dataset_of(target, known) is None:
             raise InputError(
                 f"{target!r} is not a result of a data set",
                 field="TARGETS",
                 remedy="Name files such as "
-                + ", ".join(f"results/{name}/tables/verdict.md" for name in known),
+                + ", ".join(_VERDICT.format(dataset=name) for name in known),
             )
 
 
@@ -120,7 +120,7 @@ def mark(output: Path, units: Sequence[Unit]) -> None:
         "datasets": list(by_dataset(units)),
         "units": sorted({unit.name for unit in units}),
     }
-    write_text(output / RESTORED, json.dumps(names, ensure_ascii=False) + "\n")
+    write_text(output / paths.RESTORED, json.dumps(names, ensure_ascii=False) + "\n")
 
 
 def command(config: Path, output: Path, cores: str, targets: Sequence[str] = ()) -> list[str]:
@@ -136,7 +136,7 @@ def write_costs(output: Path, units: Sequence[Unit]) -> None:
     for dataset, part in by_dataset(units).items():
         steps = [step for unit in part for step in read_cost(unit.folder, dataset, unit.name)]
         if steps:
-            path = output / "results" / dataset / "tables" / "cost.csv"
+            path = output / paths.table("cost").format(dataset=dataset)
             write_text(path, cost_csv(cost_rows(steps, dataset)))
 
 
@@ -150,43 +150,42 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
     Returns:
         Data sets that were left out, as their config has another primary comparison.
     """
-    configs = [
-        (
-            load(yaml.safe_load(path.read_text(encoding="utf-8")), str(path), check_files=False),
-            list(by_dataset(group)),
-        )
-        for path, group in analysed
-    ]
-    first = configs[0][0]
-    datasets: dict[str, Any] = {}
+    configs = []
+    for path, group in analysed:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        study = Study(load(raw, str(path), check_files=False))
+        configs.append((study, list(by_dataset(group))))
+    first = configs[0][0].config
+    scored: dict[str, Any] = {}
     families: dict[str, str] = {}
-    left_out = []
-    for config, names in configs:
-        if any(config["statistics"][k] != first["statistics"][k] for k in SUMMARIZED):
+    known, left_out = [], []
+    for study, names in configs:
+        if any(study.config["statistics"][k] != first["statistics"][k] for k in SUMMARIZED):
             left_out += names
             continue
-        datasets |= {name: config["datasets"][name] for name in names}
-        families |= {name: family_of(entry) for name, entry in config["explainers"].items()}
-    studies = {name: entry for name, entry in datasets.items() if entry["annotated_classes"]}
-    if not studies:
+        known += names
+        scored |= {name: study.studies[name] for name in names if name in study.studies}
+        families |= study.families
+    if not scored:
         return left_out
-    results = output / "results"
-    rated = [results / name / "tables" / "classification.csv" for name in datasets]
-    folder = results / "summary"
+
+    def tables(name: str, datasets: Iterable[str]) -> list[Path]:
+        return [output / paths.table(name).format(dataset=dataset) for dataset in datasets]
+
     summary_over_datasets.main(
-        localization=[str(results / name / "tables" / "localization.csv") for name in studies],
-        classification=[str(path) for path in rated if path.exists()],
-        datasets=studies,
+        localization=list(map(str, tables("localization", scored))),
+        classification=[str(p) for p in tables("classification", known) if p.exists()],
+        datasets=scored,
         metric=first["statistics"]["primary"],
         binarization=first["statistics"]["primary_binarization"],
         least_accuracy=first["statistics"]["least_accuracy"],
         families=families,
         dpi=first["figures"]["dpi"],
-        localization_table=str(folder / "tables" / "localization.csv"),
-        classification_table=str(folder / "tables" / "classification.csv"),
-        inputs_table=str(folder / "tables" / "inputs.csv"),
-        inputs_markdown=str(folder / "tables" / "inputs.md"),
-        figure=[str(folder / "figures" / f"localization.{suffix}") for suffix in ("png", "pdf")],
+        localization_table=str(output / paths.summary_table("localization")),
+        classification_table=str(output / paths.summary_table("classification")),
+        inputs_table=str(output / paths.summary_table("inputs")),
+        inputs_markdown=str(output / paths.summary_table("inputs", "md")),
+        figure=[str(output / paths.summary_figure(suffix)) for suffix in ("png", "pdf")],
     )
     return left_out
 
@@ -195,11 +194,13 @@ def show(output: Path, units: Sequence[Unit]) -> None:
     """Print where verdicts, tables and figures are."""
     lines = []
     for dataset in by_dataset(units):
-        folder = output / "results" / dataset
-        lines.append((f"Read first, {dataset}", folder / "tables" / "verdict.md"))
-        lines.append((f"Tables, {dataset}", folder / "tables"))
-        lines.append((f"Figures, {dataset}", folder / "figures"))
-    lines.append(("All data sets", output / "results" / "summary"))
+        for label, pattern in {
+            "Read first": _VERDICT,
+            "Tables": paths.TABLES,
+            "Figures": paths.FIGURES,
+        }.items():
+            lines.append((f"{label}, {dataset}", output / pattern.format(dataset=dataset)))
+    lines.append(("All data sets", output / paths.DATASET.format(dataset=paths.SUMMARY)))
     lines = [(label, place) for label, place in lines if place.exists()]
     width = max(len(label) for label, _ in lines)
     print("\nDone.")
@@ -235,7 +236,7 @@ def main() -> int:
             write_costs(output, group)
         # Of single results, it is not known whether they are enough.
         scored = [
-            output / "results" / unit.dataset / "tables" / "localization.csv"
+            output / paths.table("localization").format(dataset=unit.dataset)
             for _, group in analysed
             for unit in group
             if unit.shared["dataset"]["annotated_classes"]

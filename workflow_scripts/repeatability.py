@@ -32,9 +32,9 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                list(snakemake.input.prepared),
-                list(snakemake.input.masks),
-                snakemake.params.sign,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=list(snakemake.input.prepared),
+                masks=list(snakemake.input.masks),
+                sign=snakemake.params.sign,
+                output=snakemake.output[0],
             )

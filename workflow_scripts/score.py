@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 
-from fidelity.base.files import read_json, write_parquet
+from fidelity.base.files import write_parquet
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
@@ -18,8 +18,8 @@ from fidelity.datasets.prepared_list import listed
 from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
-from fidelity.scoring.mask_scores import score_cohort, spacing_pair, verdicts
-from fidelity.scoring.predictions import read_predictions, read_status
+from fidelity.scoring.mask_scores import read_status, score_cohort, spacing_pair
+from fidelity.scoring.score_rows import explained_targets
 
 
 def main(
@@ -46,10 +46,7 @@ def main(
         outputs: protocol → its scores.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
-    classes = read_json(classes_json)
-    said = None
-    if predictions is not None:
-        said = verdicts(read_predictions(predictions), classes["task"])
+    targets = explained_targets(classes_json, predictions)
     made, how = read_masks(masks), read_status(status)
     spacing = spacing_pair(settings.get("pixel_spacing"))
     for name, output in outputs.items():
@@ -59,8 +56,7 @@ def main(
             _cases(prepared, spacing),
             made,
             how,
-            said,
-            classes["labels"],
+            targets,
             select(settings["metrics"], protocol),
             protocol,
             settings["scoring_size"],
@@ -87,11 +83,11 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.masks,
-                snakemake.input.status,
-                listed(snakemake.input.prepared),
-                snakemake.input.get("predictions") or None,
-                snakemake.input.classes,
-                snakemake.params.settings,
-                dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
+                masks=snakemake.input.masks,
+                status=snakemake.input.status,
+                prepared=listed(snakemake.input.prepared),
+                predictions=snakemake.input.get("predictions") or None,
+                classes_json=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                outputs=dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
             )

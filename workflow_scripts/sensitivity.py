@@ -75,15 +75,15 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.prepared),
-                snakemake.input.classes,
-                snakemake.input.get("model") or None,
-                snakemake.input.get("fitted") or None,
-                snakemake.params.explainer,
-                snakemake.params.settings,
-                snakemake.params.target,
-                snakemake.params.seed,
-                snakemake.params.compute,
-                snakemake.params.plugins,
-                snakemake.output[0],
+                prepared=list(snakemake.input.prepared),
+                classes=snakemake.input.classes,
+                model=snakemake.input.get("model") or None,
+                fitted=snakemake.input.get("fitted") or None,
+                explainer=snakemake.params.explainer,
+                settings=snakemake.params.settings,
+                target=snakemake.params.target,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                plugins=snakemake.params.plugins,
+                output=snakemake.output[0],
             )

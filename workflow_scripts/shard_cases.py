@@ -21,7 +21,7 @@ def main(
         output_dir: folder of the shards.
     """
     write_shards(read_cases(cases), dict(counts), output_dir)
-    shutil.copyfile(classes, Path(output_dir) / "classes.json")
+    shutil.copyfile(classes, Path(output_dir) / Path(classes).name)
 
 
 if __name__ == "__main__":

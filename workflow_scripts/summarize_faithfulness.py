@@ -64,15 +64,15 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            list(snakemake.input.faithfulness),
-            list(snakemake.input.scores),
-            snakemake.params.combos,
-            snakemake.params.metrics,
-            snakemake.params.primary,
-            snakemake.params.statistics,
-            snakemake.params.seed,
-            snakemake.output.summary,
-            snakemake.output.cases,
-            list(snakemake.input.sensitivity),
-            snakemake.params.given,
+            faithfulness=list(snakemake.input.faithfulness),
+            scores=list(snakemake.input.scores),
+            combos=snakemake.params.combos,
+            metrics=snakemake.params.metrics,
+            primary=snakemake.params.primary,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            summary=snakemake.output.summary,
+            cases=snakemake.output.cases,
+            sensitivity=list(snakemake.input.sensitivity),
+            given=snakemake.params.given,
         )

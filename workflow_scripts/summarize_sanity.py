@@ -31,9 +31,9 @@ def main(
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            list(snakemake.input),
-            snakemake.params.combos,
-            snakemake.params.statistics,
-            snakemake.params.seed,
-            snakemake.output[0],
+            checks=list(snakemake.input),
+            combos=snakemake.params.combos,
+            statistics=snakemake.params.statistics,
+            seed=snakemake.params.seed,
+            output=snakemake.output[0],
         )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fidelity.analysis.columns.localization import CASE_CURVES
-from fidelity.base.errors import InputError
+from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import atomic_path
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
@@ -56,27 +56,28 @@ def main(
     for case, record in explained_cases(maps, prepared):
         if record.map is None or record.cls not in case.references:
             continue
-        map01 = map_in_frame(record.map, case, size, settings["sign"])
-        if settings["lung"]:
-            lung = lung_in_frame(case, size)
-            if lung is None:
-                raise InputError(
-                    f"the case {case.case} has no lung mask to restrict its map to",
-                    field="postprocess.lung",
-                    remedy="Set it to false, or use a data set with lung masks",
-                )
-            map01 = map01 * lung
-        reference = reference_in_frame(case, record.cls, size)
-        iou, dice = overlap_curves(map01, reference, thresholds, policy)
-        about = {
-            "case": case.case,
-            "patient": case.patient,
-            "split": case.split,
-            "class": record.cls,
-            "target_class": record.target,
-            "reference_empty": not reference.any(),
-        }
-        found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)
+        with at_case(case.case):
+            map01 = map_in_frame(record.map, case, size, settings["sign"])
+            if settings["lung"]:
+                lung = lung_in_frame(case, size)
+                if lung is None:
+                    raise InputError(
+                        f"the case {case.case} has no lung mask to restrict its map to",
+                        field="postprocess.lung",
+                        remedy="Set it to false, or use a data set with lung masks",
+                    )
+                map01 = map01 * lung
+            reference = reference_in_frame(case, record.cls, size)
+            iou, dice = overlap_curves(map01, reference, thresholds, policy)
+            about = {
+                "case": case.case,
+                "patient": case.patient,
+                "split": case.split,
+                "class": record.cls,
+                "target_class": record.target,
+                "reference_empty": not reference.any(),
+            }
+            found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)
     with atomic_path(output) as temporary, parquet.ParquetWriter(temporary, SCHEMA) as writer:
         for table in _tables([found[key] for key in sorted(found)], thresholds):
             writer.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
@@ -98,8 +99,8 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                listed(snakemake.input.prepared),
-                snakemake.params.settings,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=listed(snakemake.input.prepared),
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
             )

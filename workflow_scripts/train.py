@@ -104,15 +104,15 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                snakemake.input.train,
-                snakemake.input.val,
-                snakemake.input.classes,
-                snakemake.params.settings,
-                snakemake.params.seed,
-                snakemake.params.compute,
-                snakemake.params.image_size,
-                snakemake.params.plugins,
-                snakemake.params.digest,
+                train=snakemake.input.train,
+                val=snakemake.input.val,
+                classes_json=snakemake.input.classes,
+                settings=snakemake.params.settings,
+                seed=snakemake.params.seed,
+                compute=snakemake.params.compute,
+                image_size=snakemake.params.image_size,
+                plugins=snakemake.params.plugins,
+                digest=snakemake.params.digest,
                 out_model=snakemake.output.model,
                 out_training=snakemake.output.training,
             )

@@ -42,8 +42,8 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]), results_of(snakemake) as there:
         if not there:
             main(
-                list(snakemake.input.maps),
-                list(snakemake.input.prepared),
-                snakemake.params.settings,
-                snakemake.output[0],
+                maps=list(snakemake.input.maps),
+                prepared=list(snakemake.input.prepared),
+                settings=snakemake.params.settings,
+                output=snakemake.output[0],
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 from fidelity.base.job_log import job_log
 from fidelity.provenance.collect import cases_digest
+from fidelity.study.paths import CASES, RESULTS, UNIT
 from fidelity.units.unit import write_unit
 from fidelity.units.unit_provenance import origin_of, write_cost
 
@@ -45,7 +46,8 @@ def main(
         output: the folder to write.
     """
     folder = Path(output)
-    results = folder.parents[2]  # results/<data set>/units/<unit>
+    project = folder.parents[len(UNIT.split("/")) - 1]
+    results = project / RESULTS
     write_unit(
         folder,
         results,
@@ -58,9 +60,9 @@ def main(
         plugins=plugins,
         place=place,
         provenance=origin_of(dataset, name, results, paths),
-        cases=cases_digest(results / dataset / "cases.csv"),
+        cases=cases_digest(project / CASES.format(dataset=dataset)),
     )
-    write_cost(folder, name, patterns, wanted, results.parent)
+    write_cost(folder, name, patterns, wanted, project)
     size = sum(path.stat().st_size for path in folder.iterdir())
     log.info("%d files, %.2f MB", len(list(folder.iterdir())), size / 1e6)
     if size > LARGE:

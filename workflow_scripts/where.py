@@ -5,10 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from fidelity.study import paths
 from fidelity.tools.next_steps import verdicts
-
-# `make report` writes here of which config and overrides the report is.
-REPORT_OF = Path("results/.report-of")
 
 
 def main(config: str, overrides: str = "") -> None:
@@ -20,20 +18,21 @@ def main(config: str, overrides: str = "") -> None:
     """
     datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]
     found = verdicts(datasets)
-    reported = REPORT_OF.read_text(encoding="utf-8") if REPORT_OF.is_file() else ""
+    report_of = Path(paths.REPORT_OF)
+    reported = report_of.read_text(encoding="utf-8") if report_of.is_file() else ""
     own = reported.strip() == f"{config} {overrides}".strip()
-    lines = [("Report", "results/report.html")] if own else []
+    lines = [("Report", paths.REPORT)] if own else []
     for dataset in datasets:
         if dataset in found:
             lines.append((f"Read first, {dataset}", found[dataset]))
-        lines.append((f"Tables, {dataset}", f"results/{dataset}/tables/"))
-        lines.append((f"Figures, {dataset}", f"results/{dataset}/figures/"))
-    lines.append(("All data sets", "results/summary/"))
+        lines.append((f"Tables, {dataset}", paths.TABLES.format(dataset=dataset)))
+        lines.append((f"Figures, {dataset}", paths.FIGURES.format(dataset=dataset)))
+    lines.append(("All data sets", paths.DATASET.format(dataset=paths.SUMMARY)))
     lines = [(label, place) for label, place in lines if Path(place).exists()]
     width = max((len(label) for label, _ in lines), default=0)
     print("\nDone.")
     for label, place in lines:
-        print(f"  {label:<{width}}  {Path(place).resolve()}{'/' if place.endswith('/') else ''}")
+        print(f"  {label:<{width}}  {Path(place).resolve()}{'/' if Path(place).is_dir() else ''}")
 
 
 if __name__ == "__main__":

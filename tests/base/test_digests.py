@@ -1,87 +1,241 @@
-"""Digests follow the code that decides results, and nothing else."""
+"""Digests follow the code that decides results, and nothing else: small packages, written here."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from fidelity.base import digests
 
+SCRIPT = """
+'''A script.'''
+import logging
+from fidelity.sums import total
+
+if __name__ == "__main__":
+    print(total([1, 2]))
+"""
+SUMS = """
+import logging
+import warnings
+
+import cv2
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.numbers import one as first
+from fidelity import numbers
+
+log = logging.getLogger(__name__)
+FACTOR = 2
+UNUSED = 3
+
+
+def total(values: list[int]) -> int:
+    '''Add values.'''
+    if not values:
+        text = f"no values in {values!r}"
+        raise InputError(text, field="values", remedy=_remedy(values))
+    log.info("%d values", len(values))
+    return FACTOR * np.sum(values) + first() + numbers.two(values)
+
+
+def unused():
+    cv2.setNumThreads(1)
+    return UNUSED
+
+
+def _remedy(values):
+    return "Give some" if values else "Give one"
+"""
+NUMBERS = """
+def one():
+    return 1
+
+
+def two(values):
+    while values:
+        values = half(values)
+    return 2
+
+
+def half(values):
+    return values[:1] if two([]) else []
+"""
+
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A copy of the package that a test may edit."""
+    """A small package; `edit` puts a text for another one and says whether the digest changed."""
     root = tmp_path / "fidelity"
-    shutil.copytree(digests.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "base").mkdir(parents=True)
+    for name, text in {
+        "__init__": "",
+        "base/__init__": "",
+        "base/errors": "class InputError(Exception): ...",
+        "sums": SUMS,
+        "numbers": NUMBERS,
+        "../total": SCRIPT,
+    }.items():
+        (root / f"{name}.py").write_text(text)
     monkeypatch.setattr(digests, "ROOT", root)
-    _forget()
+    digests.forget()
     yield root
-    _forget()
+    digests.forget()
 
 
-def _forget():
-    digests.module_digest.cache_clear()
-    digests._parse.cache_clear()
-    digests._version.cache_clear()
+def _digest(*modules, **options) -> str:
+    digests.forget()
+    return digests.code_of("total.py", *modules, **options)
 
 
-def _edited(path: Path, text: str, *modules: str) -> str:
-    path.write_text(path.read_text() + text)
-    _forget()
-    return digests.module_digest(*modules)
+def _changes(root, name: str, old: str, new: str) -> bool:
+    """Edit a module and say whether the digest changed."""
+    before, path = _digest(), root / f"{name}.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    return _digest() != before
 
 
-def test_code_counts_and_docstrings_and_comments_do_not(package):
-    path = package / "explainers" / "lime.py"
-    before = digests.module_digest("explainers.lime.lime")
-    assert _edited(path, "\n# a comment\n", "explainers.lime.lime") == before
-    assert _edited(path, "\n\ndef extra():\n    return 1\n", "explainers.lime.lime") != before
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("sums", "FACTOR = 2", "FACTOR = 3"),
+        ("sums", "np.sum", "np.max"),
+        ("sums", "if not values", "if values"),
+        ("sums", "raise InputError(text", "raise ValueError(text"),
+        ("sums", "FACTOR = 2", "FACTOR = 2\nFACTOR += 1"),
+        ("sums", "FACTOR = 2", "FACTOR = 2\nlogging.disable()"),
+        ("sums", "first()", "first(1)"),
+        ("sums", "one as first", "two as first"),
+        ("numbers", "return 1", "return 11"),
+        ("numbers", "values[:1]", "values[:2]"),
+        ("numbers", "def half(values):", "def half(values=()):"),
+        ("../total", "[1, 2]", "[1, 3]"),
+    ],
+)
+def test_what_is_reached_counts(package, name, old, new):
+    assert _changes(package, name, old, new)
 
 
-def test_editing_one_explainer_leaves_the_others_alone(package):
-    others = ["explainers.cam.cam", "explainers.baselines.lung_mask", "explainers.runner"]
-    before = [digests.module_digest(name) for name in others]
-    _edited(package / "explainers" / "lime.py", "\nX = 1\n", "explainers.lime.lime")
-    assert [digests.module_digest(name) for name in others] == before
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("sums", "FACTOR = 2", "# a comment\nFACTOR = 2"),
+        ("sums", "Add values.", "Sum up values."),
+        ("sums", "UNUSED = 3", "UNUSED = 4"),
+        ("sums", "setNumThreads(1)", "setNumThreads(2)"),
+        ("sums", "list[int]", "tuple[int]"),
+        ("sums", "no values in", "nothing in"),
+        ("sums", "Give some", "Give many"),
+        ("sums", "%d values", "%d numbers"),
+        ("sums", 'field="values"', 'field="numbers"'),
+        ("../total", "A script.", "The script."),
+    ],
+)
+def test_what_is_not_reached_and_what_is_only_said_does_not(package, name, old, new):
+    assert not _changes(package, name, old, new)
 
 
-def test_shared_code_counts_for_all_that_import_it(package):
-    names = ["explainers.lime.lime", "explainers.baselines.random_superpixels"]
-    before = [digests.module_digest(name) for name in names]
-    _edited(package / "explainers" / "superpixels.py", "\nX = 1\n", "explainers.lime.lime")
-    assert all(digests.module_digest(n) != b for n, b in zip(names, before, strict=True))
-
-
-def test_registering_a_method_reruns_nothing(package):
-    before = digests.module_digest("explainers.runner", "explainers.lime.lime")
-    path = package / "explainers" / "registry.py"
-    assert _edited(path, "\nX = 1\n", "explainers.runner", "explainers.lime.lime") == before
-
-
-def test_library_versions_count(monkeypatch):
-    _forget()
-    before = digests.module_digest("explainers.lime.lime")
-    _forget()
-    real = digests.metadata.version
-    monkeypatch.setattr(
-        digests.metadata, "version", lambda name: "99" if name == "scikit-image" else real(name)
+def test_a_moved_module_changes_nothing(package):
+    before = _digest()
+    (package / "deep").mkdir()
+    (package / "deep/__init__.py").write_text("")
+    (package / "numbers.py").rename(package / "deep/counts.py")
+    path = package / "sums.py"
+    text = path.read_text().replace("fidelity.numbers", "fidelity.deep.counts")
+    text = text.replace(
+        "from fidelity import numbers", "from fidelity.deep import counts as numbers"
     )
-    assert digests.module_digest("explainers.lime.lime") != before
-    _forget()
+    path.write_text(text.replace("numbers.two", "numbers.two"))
+    assert _digest() == before
 
 
-def test_null_baselines_do_not_depend_on_torch_models():
-    found = digests.dependencies("explainers.baselines.mean_mask", "explainers.runner")
-    assert not {name for name in found if name.startswith("fidelity.classifiers")}
+def test_functions_that_change_places_change_the_digest(package):
+    """Equal sets of functions that call each other differently are told apart."""
+    (package / "others.py").write_text(NUMBERS.replace("return 1", "return 10"))
+    path = package / "sums.py"
+    path.write_text(
+        path.read_text().replace(
+            "from fidelity import numbers", "from fidelity import others as numbers"
+        )
+    )
+    before = _digest()
+    text = path.read_text().replace("fidelity.numbers import one", "fidelity.others import one")
+    path.write_text(text.replace("others as numbers", "numbers"))
+    assert _digest() != before
 
 
-def test_every_registered_module_exists():
-    from fidelity.explainers.registry import METHODS
+def test_library_versions_count_where_they_are_used(package, monkeypatch):
+    real = digests.metadata.version
 
-    for method in METHODS.values():
-        assert digests.module_digest(method.module)
+    def changed(package_name):
+        monkeypatch.setattr(
+            digests.metadata, "version", lambda name: "99" if name == package_name else real(name)
+        )
+        return _digest()
+
+    before = changed("nothing")
+    assert changed("numpy") != before
+    assert changed("opencv-python-headless") == before  # an unused function's
 
 
-def test_unknown_module():
+def test_side_effects_of_a_message_count(package):
+    """What a message is prepared by may do something."""
+    path = package / "sums.py"
+    path.write_text(
+        path.read_text().replace(
+            'log.info("%d values", len(values))', 'last = values.pop()\n    log.info("%s", last)'
+        )
+    )
+    assert _changes(package, "sums", "values.pop()", "values.pop(0)")
+
+
+def test_a_part_of_the_script_that_lacks_its_input(package):
+    script = package.parent / "total.py"
+    script.write_text(
+        SCRIPT
+        + "\n\ndef main(model):\n    if model is not None:\n        total([])\n        model = 7\n"
+    )
+    before, without = _digest(), _digest(absent=("model",))
+    script.write_text(script.read_text().replace("model = 7", "model = 8"))
+    assert _digest() != before
+    assert _digest(absent=("model",)) == without
+
+
+def test_registries_count_by_requested_entry_and_fact(package):
+    (package / "registry.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from fidelity import numbers\n\n\n"
+        "@dataclass\nclass Entry:\n    title: str\n    function: object\n\n\n"
+        "TABLE = {'one': Entry('One', numbers.one), 'half': Entry('Half', function=numbers.half)}\n"
+    )
+    script = package.parent / "total.py"
+    script.write_text("from fidelity.registry import TABLE\n\nTABLE['x'].function()\n")
+
+    def changes(old, new, name="registry", names=("one",)):
+        before, path = _digest(names=names), package / f"{name}.py"
+        path.write_text(path.read_text().replace(old, new))
+        return _digest(names=names) != before
+
+    assert not changes("{'one'", "{'new': Entry('New', numbers.two), 'one'")
+    assert not changes("'One'", "'The one'")
+    assert not changes("values[:1]", "values[:3]", "numbers")
+    assert changes("return 1", "return 5", "numbers")
+    assert changes("values[:3]", "values[:4]", "numbers", names=("one", "half"))
+    script.write_text(script.read_text() + "TABLE['x'].title\n")
+    assert changes("'The one'", "'A one'")
+
+
+def test_unknown_module(package):
     with pytest.raises(FileNotFoundError):
-        digests.module_digest("explainers.nothing")
+        _digest("explainers.nothing")
+
+
+def test_copies_of_the_project_have_equal_digests(tmp_path, monkeypatch):
+    before = digests.code_of("score.py", names=("iou",))
+    root = tmp_path / "workflow_scripts"
+    shutil.copytree(digests.ROOT.parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(digests, "ROOT", root / "fidelity")
+    digests.forget()
+    assert digests.code_of("score.py", names=("iou",)) == before
+    digests.forget()

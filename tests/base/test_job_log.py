@@ -2,18 +2,21 @@
 
 import logging
 import sysconfig
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from fidelity.base.errors import InputError
-from fidelity.base.job_log import job_log, working_on
+from fidelity.base.errors import InputError, at_case
+from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import Case
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
+from fidelity.scoring.map_scores import score_maps
+from fidelity.scoring.score_rows import Targets
 
 
 def _case(name: str) -> PreparedCase:
@@ -53,23 +56,24 @@ def test_bad_input_is_one_sentence(tmp_path):
 
 def test_anything_else_has_its_traceback_and_the_case_in_hand(tmp_path):
     def raising():
-        working_on("patient 7/view 2")
-        return 1 / 0
+        with at_case("patient 7/view 2"):
+            return 1 / 0
 
     text = _failed(tmp_path / "a.log", raising)
-    assert "the job failed at case 'patient 7/view 2'" in text
+    assert "the job failed (case 'patient 7/view 2')" in text
     assert "Traceback" in text
     assert "ZeroDivisionError" in text
 
 
 def test_the_next_job_of_a_process_forgets_the_case(tmp_path):
-    working_on("old")
+    with at_case("old"):
+        pass
     text = _failed(tmp_path / "a.log", lambda: 1 / 0)
     assert "old" not in text
 
 
 def test_whoever_reads_maps_names_the_case(tmp_path):
-    """A consumer of `explained_cases` fails at the second map: the log says which that is."""
+    """A metric fails at the second map: the log says which that is."""
     cases = [_case(name) for name in ("one", "two", "three")]
     write_prepared(tmp_path / "p.h5", cases, {"image_size": 8, "classes": ["A"]})
     values = SaliencyMap("dense", np.ones((8, 8), np.float32))
@@ -77,10 +81,13 @@ def test_whoever_reads_maps_names_the_case(tmp_path):
     write_maps(tmp_path / "m.h5", records, {"method": "gradcam", "seed": "1"})
 
     def raising():
-        for number, _ in enumerate(explained_cases([tmp_path / "m.h5"], [tmp_path / "p.h5"])):
-            assert number < 1
+        results = iter([1.0])
+        metric = SimpleNamespace(name="m", function=lambda _: next(results))
+        explained = explained_cases([tmp_path / "m.h5"], [tmp_path / "p.h5"])
+        size = {"scoring_size": "working", "sign": "positive"}
+        score_maps(explained, Targets(None, {}), [metric], tolerance=0, **size)
 
-    assert "the job failed at case 'two'" in _failed(tmp_path / "a.log", raising)
+    assert "the job failed (case 'two')" in _failed(tmp_path / "a.log", raising)
 
 
 def test_preparing_names_the_case_whatever_thread_it_failed_in(tmp_path):

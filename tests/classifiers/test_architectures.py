@@ -79,7 +79,7 @@ def test_densenet_hook_keeps_what_it_saw():
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ("layer5", "Did you mean layer4"),
+        ("layer5", "Did you mean 'layer4'"),
         ("fc", "no feature map"),
         ("layer4.1.bn2", "overwritten in place"),
         ("avgpool", "has 1×1 positions"),
@@ -171,7 +171,7 @@ def test_unknown_names_suggest_near_ones():
     with pytest.raises(InputError, match="Did you mean .*convnext_atto"):
         build("timm:convnext_ato", 3)
     # As it is written in a config: torchvision has a resnet18 of its own.
-    with pytest.raises(InputError, match=r"Did you mean timm:resnet\w+ or timm:resnet"):
+    with pytest.raises(InputError, match=r"Did you mean 'timm:resnet\w+' or 'timm:resnet"):
         build("timm:resnet81", 3)
 
 

@@ -48,7 +48,7 @@ def test_preprocess_refuses_other_types():
 def test_unknown_class_suggests_the_near_one():
     classifier = Classifier(Mean(), "mean", ("COVID-19", "Normal"))
     assert classifier.index_of("Normal") == 1
-    with pytest.raises(InputError, match="did you mean 'COVID-19'"):
+    with pytest.raises(InputError, match="Did you mean 'COVID-19'"):
         classifier.index_of("COVID19")
 
 

@@ -10,8 +10,9 @@ import prepare
 import shard_cases
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import write_cases
+from fidelity.datasets.images.squares import resize_image
 from fidelity.datasets.indexing.index import index_cases
-from fidelity.datasets.prepare import lung_box, prepare_case, prepare_cases, resize_image
+from fidelity.datasets.prepare import lung_box, prepare_case, prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.masks.run_lengths import decode
 from tests.helpers.small_data import SIZE, write_image

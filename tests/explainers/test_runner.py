@@ -19,8 +19,9 @@ from fidelity.maps.saliency_map import read_maps
 from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
-from fidelity.scoring.mask_scores import score_cohort
-from fidelity.scoring.predictions import read_status
+from fidelity.scoring.mask_scores import read_status, score_cohort
+from fidelity.scoring.score_rows import Targets
+from fidelity.study.names import one_layer
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
@@ -105,7 +106,7 @@ def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cas
     protocol = protocol_for("default", {}, 2)
     with PreparedShard(shard) as prepared:
         table = score_cohort(
-            prepared, read_masks(masks), read_status(status), None, LABELS,
+            prepared, read_masks(masks), read_status(status), Targets(None, LABELS),
             select(["iou", "assd"], protocol), protocol, "original",
         )  # fmt: skip
     assert table.empty
@@ -245,7 +246,7 @@ def entries():
             "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
         }
     )
-    return {name: config.explainer_for(loaded["explainers"][name], "net") for name in EXPLAINERS}
+    return {name: one_layer(loaded["explainers"][name], "net") for name in EXPLAINERS}
 
 
 def _stored(path):

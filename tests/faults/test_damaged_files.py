@@ -14,6 +14,7 @@ from fidelity.analysis.localization import load_scores
 from fidelity.base import files
 from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.predictions import read_predictions
 from fidelity.classifiers.weights import own_format
 from fidelity.datasets.cases import Case
 from fidelity.datasets.prepared import PreparedCase, PreparedShard, write_prepared
@@ -21,7 +22,7 @@ from fidelity.explainers.unfinished_shards import PartialStore
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.masks.run_lengths import encode
-from fidelity.scoring.predictions import read_predictions, read_status
+from fidelity.scoring.mask_scores import read_status
 from tests.helpers.synthetic_results import scores
 
 NAMES = [f"case {i}" for i in range(4)]

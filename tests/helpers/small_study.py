@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.helpers import ROOT
+from tests.helpers import ROOT, warm
 
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
 # All rules that explain count as one.
@@ -71,18 +71,19 @@ class Study:
         """Write the config that the next run uses."""
         (self.folder / name).write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def snakemake(self, *arguments: str, expect: int = 0) -> str:
-        """Run Snakemake with the study's config; give what it printed."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    def snakemake(self, *arguments: str, expect: int = 0, fresh: bool = False) -> str:
+        """Run Snakemake with the study's config; give what it printed.
+
+        It and its jobs are forks of a process that has the libraries, or fresh processes.
+        """
+        command = ["-m", "snakemake", "--cores", "2"]
         command += ["--configfile", "study.yaml", "--nolock", *arguments]
         # Snakemake looks for jupyter-nbconvert on the PATH.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
-        result = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=environment
-        )
-        printed = result.stdout + result.stderr
-        assert result.returncode == expect, printed[-6000:]
+        run = in_fresh_process if fresh else warm.run
+        status, printed = run(command, self.folder, environment)
+        assert status == expect, printed[-6000:]
         return printed
 
     def jobs(self, *arguments: str) -> dict[str, int]:
@@ -109,13 +110,24 @@ class Study:
         return (self.folder / "results" / path).read_bytes()
 
 
+def in_fresh_process(
+    arguments: list[str], cwd: Path, environment: dict[str, str]
+) -> tuple[int, str]:
+    """Run Python with these arguments; give its exit status and what it printed."""
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
 def copy_project(folder: Path) -> None:
-    """Copy what Snakemake needs of the project; times of files are kept."""
+    """Copy what Snakemake needs of the project; times of files are kept, and so is bytecode."""
     folder.mkdir(parents=True)
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            ignore = shutil.ignore_patterns("__pycache__")
+            # Not what another process is just writing.
+            ignore = shutil.ignore_patterns("*.pyc.*")
             shutil.copytree(source, folder / part, ignore=ignore)
         else:
             shutil.copy2(source, folder / part)

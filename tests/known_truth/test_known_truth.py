@@ -27,6 +27,7 @@ from fidelity.known_truth.dependence import dependence, refusal
 from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
+from fidelity.scoring.score_rows import Targets
 from tests.helpers.explained_cohort import case_of, record_of, square
 
 LABELS = {"COVID-19": "COVID", "Normal": "Normal"}
@@ -208,7 +209,7 @@ def scored(values, failed=()):
         pairs,
         lambda case: None if case.case in ("c6", "c7") else encode(MARK),
         "COVID-19",
-        LABELS,
+        Targets(None, LABELS),
         scoring_size="original",
         sign="positive",
     )

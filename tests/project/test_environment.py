@@ -1,6 +1,10 @@
 """Lock files, conda environment and container recipes agree, and every rule has them."""
 
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -29,7 +33,8 @@ def test_everything_asked_for_is_locked():
     asked = [line for line in _pins("requirements.in") if not line.startswith("#")]
     assert _names(asked) <= _names(_pins("requirements.lock"))
     asked = [line for line in _pins("requirements-dev.in") if not line.startswith("#")]
-    assert _names(asked) <= _names(_pins("requirements-dev.lock"))
+    both = _pins("requirements.lock") + _pins("requirements-dev.lock")
+    assert _names(asked) <= _names(both)
 
 
 def test_conda_installs_the_locked_versions():
@@ -99,18 +104,39 @@ RULES = _rules()
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_says_where_it_runs_and_what_it_leaves(name):
-    """`--sdm conda` needs `conda:`, progress and cost need `benchmark:`, a failure its log."""
+    """Progress and cost need `benchmark:`, a failure its log."""
     body = RULES[name]
     for directive in ("log", "benchmark", "message", "resources"):
         assert re.search(rf"^    {directive}:", body, re.M), directive
-    assert re.search(r"^    conda:\n        ENV$", body, re.M)
+
+
+# What `--sdm conda` takes for each rule: the files that exist of the environment that it names.
+ENVIRONMENTS = """
+import json
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, ResourceSettings, WorkflowSettings
+
+with SnakemakeApi(OutputSettings(quiet=set())) as api:
+    plan = api.workflow(resource_settings=ResourceSettings(cores=1)).dag()
+    rules = plan.workflow_api._workflow.rules
+    found = {r.name: r.conda_env and str(r.basedir.join(r.conda_env).path) for r in rules}
+    print("FOUND" + json.dumps(found))
+"""
+
+
+def test_every_rule_has_an_environment():
+    command = [sys.executable, "-c", ENVIRONMENTS]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = json.loads(re.search("^FOUND(.*)$", printed, re.M)[1])
+    assert {name for name, environment in found.items() if environment} >= set(RULES)
+    (environment,) = {environment for environment in found.values() if environment}
+    assert Path(environment).samefile(ENVS / "environment.yaml")
 
 
 def test_every_rule_has_a_container():
     common = (ROOT / "rules" / "common.smk").read_text()
-    assert 'ENV = "../envs/environment.yaml"' in common
     # A global directive holds for rules that come after it; common.smk is included first.
-    assert re.search(r'^container: COMPUTE\["container"\]$', common, re.M)
+    assert re.search(r'^container: cfg\["compute"\]\["container"\]$', common, re.M)
     includes = re.findall(r'^include: "(.*)"', (ROOT / "Snakefile").read_text(), re.M)
     assert includes[0] == "rules/common.smk"
     assert len(RULES) > 30

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from fidelity.analysis.columns.localization import LOCALIZATION
-from fidelity.provenance.result_origins import RESTORED
+from fidelity.study.paths import RESTORED
 from tests.helpers import ROOT
 
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")

@@ -1,73 +1,337 @@
-"""Every rule's digest covers what its script calls: else an edit would leave old results standing.
+"""The digests of all rules, over a config with every explainer: which edit changes which.
 
-Rules are read as text, as Snakemake offers no way to ask a rule which modules it named.
+Snakemake plans the config once, which tells what each rule passes to `code_of`. Then a copy of the
+code is edited, and the digests are compared.
 """
 
 import ast
+import json
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fidelity.base import digests
-from tests.helpers import ROOT
+from fidelity.binarizations.registry import RULES
+from fidelity.explainers.registry import METHODS
 
-BLOCK = r"^{} (\w+){}:\n((?:(?:    |#).*\n|\n)+)"
-MODULE = re.compile(r'"([a-z_0-9]+(?:\.[a-z_0-9]+)*)"')
+ROOT = Path(__file__).parents[2]
+PRESENTATION = ("tables", "figures", "verdict", "presentation", "pages", "provenance")
+# Plans, and prints what `code_of` was asked.
+PLAN = """
+import json, sys
+sys.path.insert(0, sys.argv[1] + "/workflow_scripts")
+from fidelity.base import digests
+asked, code_of = [], digests.code_of
+def ask(*modules, **options):
+    asked.append([modules, options])
+    return code_of(*modules, **options)
+digests.code_of = ask
+from snakemake.cli import main
+try:
+    main(["-n", "-q", "--snakefile", sys.argv[1] + "/Snakefile", "--configfile", "study.yaml"])
+except SystemExit as end:
+    assert end.code == 0
+json.dump(asked, open("asked.json", "w"))
+"""
+MORE = {
+    "explainers": {
+        "mean_mask": {"method": "mean_mask"},
+        "unet": {"method": "unet"},
+        "random_lime": {"method": "random_weights", "of": {"method": "lime"}},
+    },
+    "binarizations": {
+        "half": {"method": "fixed", "threshold": 0.5},
+        "top": {"method": "percentile", "percentile": 90},
+        **{name: {"method": name} for name in ("otsu", "tuned", "superpixels", "area_matched")},
+    },
+    "explain": {"splits": ["val", "test"]},
+    "scores": {"metrics": ["iou", "dice"], "ranking": ["pointing_game"]},
+    "faithfulness": {"metrics": ["deletion_auc", "infidelity", "sensitivity_max"]},
+    "sanity": {"cases": 2, "layers": 2},
+}
+
+# What a rule passes to `code_of`, as a key of a dict.
+Asked = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
-def _rules() -> dict[str, str]:
-    texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
-    return {
-        name: body
-        for text in texts
-        for name, body in re.findall(BLOCK.format("rule", ""), text, re.M)
-        if re.search(r"^    script:$", body, re.M)
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory) -> list[Asked]:
+    """What all rules pass to `code_of`: script and modules, names, absent."""
+    folder = tmp_path_factory.mktemp("plan")
+    config = yaml.safe_load((ROOT / "config/every_explainer.yaml").read_text())
+    for key, value in MORE.items():
+        config[key] = {**config.get(key, {}), **value}
+    (folder / "study.yaml").write_text(yaml.safe_dump(config))
+    subprocess.run([sys.executable, "-c", PLAN, str(ROOT)], cwd=folder, check=True)
+    found = {
+        (tuple(modules), tuple(options.get("names", ())), tuple(options.get("absent", ())))
+        for modules, options in json.loads((folder / "asked.json").read_text())
     }
+    assert len(found) > 90
+    return sorted(found)
 
 
-RULES = _rules()
-FUNCTIONS = dict(
-    re.findall(BLOCK.format("def", r"\(.*?\)"), (ROOT / "rules" / "inputs.smk").read_text(), re.M)
-)
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the code that a test may edit."""
+    scripts = tmp_path / "workflow_scripts"
+    shutil.copytree(digests.ROOT.parent, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    monkeypatch.setattr(digests, "ROOT", scripts / "fidelity")
+    digests.forget()
+    yield scripts / "fidelity"
+    digests.forget()
 
 
-def _declared(body: str) -> set[str]:
-    """Modules that the rule's digest names, itself or through a function of inputs.smk."""
-    found = re.search(r"^        digest=(.*?)^    \w+:", body, re.M | re.S)
-    if found is None:
-        return set()
-    text = found[1]
-    text += "".join(code for name, code in FUNCTIONS.items() if re.search(rf"\b{name}\b", text))
-    names = set(MODULE.findall(text))
-    return {name for name in names if digests._path(f"fidelity.{name}").is_file()}
+def _all(asked: list[Asked]) -> dict[Asked, str]:
+    digests.forget()
+    return {one: digests.code_of(*one[0], names=one[1], absent=one[2]) for one in asked}
 
 
-def _called(script: Path) -> set[str]:
-    """Modules below fidelity whose functions or classes a script imports (constants left out)."""
-    found = set()
-    for node in digests._running_nodes(ast.parse(script.read_text())):
-        if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fidelity")):
-            continue
-        for alias in node.names:
-            child = f"{node.module}.{alias.name}"
-            if digests._path(child).is_file():
-                found.add(child)
-            elif not alias.name.isupper():
-                found.add(node.module)
-    return found - digests.IGNORED - digests.REGISTRIES
+def _changed(asked: list[Asked], edit: Callable[[], object]) -> list[Asked]:
+    """Edit, and list the digests that changed."""
+    before = _all(asked)
+    edit()
+    after = _all(asked)
+    return [one for one in asked if before[one] != after[one]]
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_digest_covers_the_script(rule):
-    script = re.search(r'script:\n\s+"(.*?)"', RULES[rule])[1]
-    declared = _declared(RULES[rule])
-    covered = digests.dependencies(*declared) if declared else frozenset()
-    missing = _called(ROOT / "rules" / script) - covered
-    assert not missing, f"add to the digest of rule {rule}: {sorted(missing)}"
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
 
 
-def test_rules_are_found():
-    assert {"explain", "score", "compare", "verdict", "train"} <= set(RULES)
-    assert _called(ROOT / "workflow_scripts" / "score.py") >= {"fidelity.scoring.mask_scores"}
-    assert "explainers.runner" in _declared(RULES["explain"])
+class _Reworded(ast.NodeTransformer):
+    """Rewords what errors, log lines and warnings say, and all docstrings."""
+
+    def __init__(self) -> None:
+        self.inside = False
+
+    def _within(self, node: ast.AST) -> ast.AST:
+        before, self.inside = self.inside, True
+        node = self.generic_visit(node)
+        self.inside = before
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:  # noqa: N802
+        return self._within(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+        whose = getattr(getattr(node.func, "value", None), "id", "")
+        is_log = whose in ("log", "logging") and name != "getLogger"
+        is_message = is_log or name == "warn" or name.endswith(("Error", "Warning"))
+        return self._within(node) if is_message else self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        return self._within(node) if node.arg == "remedy" else self.generic_visit(node)
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:  # noqa: N802
+        node.value = self.visit(node.value)  # its format stays
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:  # noqa: N802
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return ast.Expr(ast.Constant(f"{node.value.value} Reworded."))
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+        is_text = self.inside and isinstance(node.value, str)
+        return ast.Constant(f"{node.value}, reworded") if is_text else node
+
+
+def test_rewording_any_message_changes_nothing(asked, package):
+    def reword():
+        count = 0
+        for path in sorted(package.parent.rglob("*.py")):
+            tree = ast.parse(path.read_text())
+            text = ast.unparse(ast.fix_missing_locations(_Reworded().visit(tree)))
+            count += text.count("reworded")
+            path.write_text(text)
+        assert count > 1000
+
+    assert _changed(asked, reword) == []
+
+
+def test_moving_a_module_changes_nothing(asked, package):
+    def move():
+        (package / "masks/deep").mkdir()
+        (package / "masks/deep/__init__.py").write_text("")
+        (package / "masks/run_lengths.py").rename(package / "masks/deep/run_lengths.py")
+        notebook = package.parents[1] / "notebooks/explore.py.ipynb"
+        for path in [*package.parent.rglob("*.py"), notebook]:
+            text = path.read_text()
+            path.write_text(text.replace("fidelity.masks.run_len", "fidelity.masks.deep.run_len"))
+
+    assert _changed(asked, move) == []
+
+
+def test_adding_what_no_config_requests_changes_nothing(asked, package):
+    """A metric, a ranking metric, a binarization, an explainer, a figure: as docs/extend.md."""
+
+    def add():
+        path = package / "metrics/overlap.py"
+        path.write_text(path.read_text() + "\n\ndef f2(counts):\n    return counts.tp\n")
+        _replace(
+            package / "metrics/registry.py",
+            "_SHARES = [",
+            '_SHARES = [("f2", "F2", "van Rijsbergen 1979", overlap.f2),',
+        )
+        _replace(
+            package / "metrics/map_registry.py",
+            "for metric in (",
+            'for metric in (RankingMetric("new", "N", "higher", "me", map_metrics.roc_auc),',
+        )
+        (package / "binarizations/mean.py").write_text("def binarize(map01):\n    return map01\n")
+        _replace(
+            package / "binarizations/registry.py",
+            "RULES: dict[str, Rule] = {",
+            'RULES: dict[str, Rule] = {"mean": Rule("fidelity.binarizations.mean"),',
+        )
+        (package / "explainers/cam/new.py").write_text("def make(context, settings):\n    pass\n")
+        _replace(
+            package / "explainers/registry.py",
+            "METHODS: dict[str, Method] = {",
+            'METHODS: dict[str, Method] = {"cam": Method("explainers.cam.new", "C", "cam", "me"),',
+        )
+        (package / "figures/means.py").write_text("def draw(table):\n    return table\n")
+
+    assert _changed(asked, add) == []
+
+
+def test_editing_one_explainer_reruns_that_one_and_those_that_run_it(asked, package):
+    path = package / "explainers/lime/surrogate.py"
+    changed = _changed(asked, lambda: path.write_text(path.read_text() + "\nrandom = 1\n"))
+    assert changed == []  # nothing reaches it
+    changed = _changed(asked, lambda: _replace(path, "1 - rows.mean", "2 - rows.mean"))
+    runs_lime = {"explainers.lime.lime", "explainers.perturbation.kernel_shap"}
+    assert all(runs_lime & {*one[0]} for one in changed)
+    assert {"explain.py", "sensitivity.py"} <= {one[0][0] for one in changed}
+    assert any("random_weights" in one[1] for one in changed)
+
+
+def test_editing_presentation_reruns_presentation_alone(asked, package):
+    def edit():
+        for part in PRESENTATION[:4]:
+            for path in (package / part).rglob("*.py"):
+                if path.name != "layout.py":
+                    for text in list(_numbers_in(path))[:1]:
+                        path.write_text(text)
+
+    scripts = {one[0][0] for one in _changed(asked, edit)}
+    assert {"verdict.py", "format_tables.py", "figure_gallery.py"} <= scripts
+    shown = ("figure_", "../notebooks", "verdict", "format_tables", "summary_over_datasets")
+    assert all(script.startswith(shown) for script in scripts)
+
+
+def test_the_measurement_of_the_lung_model_does_not_refit_it(asked, package):
+    path = package / "segmentation/lung_quality.py"
+    scripts = [one[0][0] for one in _changed(asked, lambda: _replace(path, '"test"', '"val"'))]
+    assert scripts == ["measure_lung_model.py"]
+
+
+def _numbers_in(path: Path) -> Iterator[str]:
+    """Give the text of a module with one number or operator changed, for each of them."""
+    lines = path.read_text().splitlines(keepends=True)
+    tree = ast.parse("".join(lines))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            row, start, end = node.lineno - 1, node.col_offset, node.end_col_offset
+            line = lines[row].encode()
+            text = line[:start] + f"({node.value!r} + 7)".encode() + line[end:]
+            yield "".join([*lines[:row], text.decode(), *lines[row + 1 :]])
+
+
+@pytest.mark.parametrize("method", sorted({method.module for method in METHODS.values()}))
+def test_a_changed_number_changes_the_explainer(method, package):
+    """Or, where it has none, a changed name."""
+    path = package.joinpath(*method.split(".")).with_suffix(".py")
+    before = digests.code_of("explain.py", method)
+    text = next(_numbers_in(path), path.read_text() + "\nADDED = 1\n")
+    path.write_text(text)
+    digests.forget()
+    assert digests.code_of("explain.py", method) != before
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_changed_number_changes_the_binarization(rule, package):
+    path = package.parent.joinpath(*rule.module.split(".")).with_suffix(".py")
+    chosen = rule.module.removeprefix("fidelity.")
+    before = digests.code_of("binarize.py", chosen)
+    path.write_text(next(_numbers_in(path), path.read_text() + "\nADDED = 1\n"))
+    digests.forget()
+    assert digests.code_of("binarize.py", chosen) != before
+
+
+def test_a_function_that_returns_something_else_changes_every_rule(asked, package):
+    """Of each script the first function that it reaches, of all that return something."""
+    returns = re.compile(r"^    return (?!not )", re.M)
+    for script in sorted({one[0][0] for one in asked}):
+        one = next(one for one in asked if one[0][0] == script)
+        before = digests.code_of(*one[0], names=one[1], absent=one[2])
+        for module, name in sorted(_reached(one)):
+            path = package.parent.joinpath(*module.split(".")).with_suffix(".py")
+            text = path.read_text() if path.is_file() else ""
+            function = re.search(rf"^def {name}\(.*?(?=^\S)", text, re.M | re.S)
+            if function and returns.search(function[0]):
+                edited = returns.sub("    return not ", function[0])
+                path.write_text(text.replace(function[0], edited))
+                digests.forget()
+                assert digests.code_of(*one[0], names=one[1], absent=one[2]) != before, one
+                path.write_text(text)
+                digests.forget()
+                break
+
+
+def test_every_rule_with_a_script_has_a_digest_of_it():
+    for path in (ROOT / "rules").glob("*.smk"):
+        bodies = re.findall(
+            r"^(?:rule|checkpoint) \w+:\n(?:(?:    |#).*\n|\n)+", path.read_text(), re.M
+        )
+        for body in bodies:
+            if script := re.search(r'(?:script|notebook):\n\s+"(?:.*/)?(.*?)"', body):
+                assert re.search(rf"digest=.*{re.escape(script[1])}|digest=\w+_digest", body, re.S)
+
+
+def test_null_baselines_do_not_depend_on_classifiers(asked):
+    for one in asked:
+        if one[0][0] == "explain.py" and one[2] == ("model",):
+            found = {module for module, _ in _reached(one)}
+            assert not {m for m in found if m.startswith("fidelity.classifiers.weights")}
+
+
+def _reached(one: Asked) -> set[tuple[str, str]]:
+    return digests.reached(*one[0], names=one[1], absent=one[2])
+
+
+def test_our_own_format_does_not_depend_on_foreign_checkpoints(asked):
+    one = next(one for one in asked if one[0] == ("predict.py",))
+    parts = ("foreign", "file_facts", "header")
+    assert not {module for module, _ in _reached(one) if module.endswith(parts)}
+
+
+def test_presentation_stands_behind_no_computing_rule(asked):
+    shown = ("figure_", "../notebooks", "verdict", "format_tables", "summary_over", "prov", "unit")
+    for one in asked:
+        if not one[0][0].startswith(shown):
+            # Columns and how tables are read belong to the analysis, but stand in layout.py still.
+            shown_parts = {f"{m}.{n}" for m, n in _reached(one) if m.split(".")[1] in PRESENTATION}
+            found = {name for name in shown_parts if "tables.layout" not in name}
+            assert not found, f"{one[0]} reaches {sorted(found)}"
+
+
+def test_every_registered_module_exists():
+    for method in METHODS.values():
+        assert digests.is_module(f"fidelity.{method.module}")
+
+
+def test_a_module_that_does_not_exist():
+    with pytest.raises(FileNotFoundError):
+        digests.code_of("explain.py", "explainers.nothing")

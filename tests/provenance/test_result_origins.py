@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from fidelity.base.errors import InputError
 from fidelity.provenance import result_origins
 from fidelity.provenance.records import Records, mark_running, take_over, write_listings
 from fidelity.provenance.result_origins import Places
+from fidelity.study.paths import RESTORED
 
 TABLE = "results/demo/tables/ranks.csv"
 MAPS = "results/demo/net/lime/maps/test-000.h5"
@@ -143,7 +145,7 @@ def test_results_without_any_record_are_refused(study):
         _take_over()
     assert str(error.value.file) == "results/demo"
     # Units vouch for theirs.
-    result_origins.RESTORED.touch()
+    Path(RESTORED).touch()
     assert _take_over() == []
 
 

@@ -14,13 +14,14 @@ import masks_png
 import score
 import sweep
 from fidelity.base.errors import InputError
+from fidelity.classifiers.predictions import answers_of
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import select
-from fidelity.scoring.mask_scores import score_mask, spacing_in_frame, verdicts
+from fidelity.scoring.mask_scores import score_mask, spacing_in_frame
 
 NATIVE, WORKING = (24, 32), 16
 POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
@@ -279,15 +280,15 @@ def test_the_working_image_has_pixels_of_another_size():
     assert spacing_in_frame(_case("a"), "working") is None
 
 
-def test_multilabel_verdicts_look_at_each_class():
+def test_multilabel_answers_look_at_each_class():
     table = pd.DataFrame(
         [("a", "X", 1, 0.7), ("a", "Y", 1, 0.4), ("a", "Z", 0, 0.6)],
         columns=["case", "class", "label", "probability"],
     )
-    said = verdicts(table, "multilabel")
+    said = answers_of(table, "multilabel")
     assert [said["a", cls].target_is_predicted for cls in "XYZ"] == [True, False, True]
     assert [said["a", cls].correct for cls in "XYZ"] == [True, False, False]
-    assert verdicts(table, "multiclass")["a", "Y"].correct is True
+    assert answers_of(table, "multiclass")["a", "Y"].correct is True
 
 
 def test_failing_size_is_named():

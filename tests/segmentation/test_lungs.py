@@ -19,7 +19,7 @@ from fidelity.datasets.prepared import PreparedShard
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.masks.run_lengths import decode
 from fidelity.metrics.overlap import confusion, dice
-from fidelity.segmentation import lungs
+from fidelity.segmentation import lung_quality, lungs
 from fidelity.segmentation.lungs import largest_components
 from tests.helpers.epoch_kills import count_epochs, dies_after
 
@@ -156,8 +156,8 @@ def test_fitting_again_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
 
 def test_a_limit_takes_cases_by_the_hash_of_their_id(teacher):
     cases = read_cases(teacher / "cases.csv")
-    few = lungs._chosen(cases, "train", 10)
-    more = lungs._chosen(reversed(cases), "train", 20)
+    few = lungs.chosen(cases, "train", 10)
+    more = lungs.chosen(reversed(cases), "train", 20)
     assert len(few) == 10
     assert {case.case for case in few} < {case.case for case in more}
     assert {case.split for case in more} == {"train"}
@@ -170,7 +170,7 @@ def test_no_lung_mask_to_learn_from(teacher, tmp_path):
 
 
 def test_without_a_test_split_nothing_is_claimed():
-    assert lungs.summary([], "teacher", 1, 100, 0.05) == []
+    assert lung_quality.summary([], "teacher", 1, 100, 0.05) == []
 
 
 def test_the_largest_components_are_kept():

@@ -9,6 +9,7 @@ from fidelity import settings
 from fidelity.base.errors import InputError
 from fidelity.classifiers.cam_layers import choose
 from fidelity.settings import layers
+from fidelity.study.study import Study
 
 
 @pytest.fixture
@@ -74,8 +75,6 @@ def test_keys_of_torchxrayvision_that_do_not_fit(config, own, message):
 
 def test_sweeps_are_named_by_depth(config):
     found = settings.load(config, check_files=False)
-    assert settings.layer_sweeps(found) == {
-        "cam": ["cam-depth1", "cam-depth2", "cam-depth3", "cam-depth4"]
-    }
+    assert Study(found).sweeps == {"cam": ["cam-depth1", "cam-depth2", "cam-depth3", "cam-depth4"]}
     config["explainers"]["cam"]["layer"] = "auto"
-    assert settings.layer_sweeps(settings.load(config, check_files=False)) == {}
+    assert Study(settings.load(config, check_files=False)).sweeps == {}

@@ -20,6 +20,7 @@ from fidelity.settings.reading import (
     read_yaml,
     typed,
 )
+from fidelity.study.study import Study
 from tests.helpers import ROOT
 
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -428,25 +429,24 @@ def test_targets_and_layers_by_name_reach_their_explainer(demo):
     loaded = settings.load(demo)
     assert settings.target_of(loaded, "lime") == "predicted"
     assert settings.target_of(loaded, "gradcam") == "COVID-19"
-    assert settings.base_names(loaded)["resnet18-s2"] == "resnet18"
-    named = loaded["explainers"]["gradcam"]
-    assert settings.explainer_for(named, "resnet18")["layer"] == "layer3"
-    assert settings.explainer_for(named, "vgg16")["layer"] == "auto"
-    nested = settings.explainer_for(loaded["explainers"]["random_gradcam"], "resnet18")
-    assert nested["of"]["layer"] == "layer3"
-    assert named["layer"] == {"resnet18": "layer3"}
+    study = Study(loaded)
+    assert study.bases["resnet18-s2"] == "resnet18"
+    assert study.explainer_for("gradcam", "resnet18-s2")["layer"] == "layer3"
+    assert study.explainer_for("gradcam", "vgg16")["layer"] == "auto"
+    assert study.explainer_for("random_gradcam", "resnet18-s1")["of"]["layer"] == "layer3"
+    assert study.explainers["gradcam"]["layer"] == {"resnet18": "layer3"}
 
 
 def test_what_is_not_treated_alike_is_confounded(demo):
-    assert settings.confounded(settings.load(copy.deepcopy(demo))) == {}
+    assert Study(settings.load(copy.deepcopy(demo))).confounded == {}
     demo["explain"] = {"target": "reference", "targets": {"lime": "predicted"}}
     half = {"binarization": {"method": "fixed", "threshold": 0.5}}
     demo["binarizations"]["own"] = {"method": "per_explainer", "otherwise": half}
-    found = settings.confounded(settings.load(copy.deepcopy(demo)))
+    found = Study(settings.load(copy.deepcopy(demo))).confounded
     assert set(found) == {"lime", "own"}
     assert "'predicted'" in found["lime"]
     demo["explain"]["targets"]["lime"] = "reference"
-    assert set(settings.confounded(settings.load(demo))) == {"own"}
+    assert set(Study(settings.load(demo)).confounded) == {"own"}
 
 
 def test_the_seed_study_and_the_fair_one_keep_their_rules():
@@ -455,8 +455,8 @@ def test_the_seed_study_and_the_fair_one_keep_their_rules():
         for name in ("seed_study.yaml", "fair_study.yaml")
     )
     assert seed["explain"]["targets"] == {"lime": "predicted"}
-    assert set(settings.confounded(seed)) == {"lime", "seed_rule"}
-    assert settings.confounded(fair) == {}
+    assert set(Study(seed).confounded) == {"lime", "seed_rule"}
+    assert Study(fair).confounded == {}
     for name, entry in seed["classifiers"].items():
         assert fair["classifiers"][name]["training"] == entry["training"]
         assert len(fair["classifiers"][name]["seeds"]) >= 3
@@ -465,10 +465,10 @@ def test_the_seed_study_and_the_fair_one_keep_their_rules():
         "lung_masked",
         "lung_crop",
     }
-    rule = settings.rule_for(seed, "seed_rule", "gradcam")
+    rule = Study(seed).rule_for("seed_rule", "gradcam")
     assert rule["binarization"] == {"method": "fixed", "threshold": 0.6}
     assert (rule["postprocess"]["lung"], rule["postprocess"]["median"]) == (True, 5)
-    assert settings.rule_for(seed, "seed_rule", "lime")["binarization"]["threshold"] == 0.5
+    assert Study(seed).rule_for("seed_rule", "lime")["binarization"]["threshold"] == 0.5
     stages = seed["classifiers"]["convnext_base"]["training"]["stages"]
     assert [stage["epochs"] for stage in stages] == [5, 10, 10]
     assert [stage["learning_rate"] for stage in stages] == [1e-3, 5e-4, 1e-5]
@@ -497,12 +497,12 @@ def test_the_three_configs_of_the_full_study_agree_in_all_that_they_share():
 
 
 def test_checks_need_explainers_that_they_can_be_asked_of(demo):
-    assert settings.checked_explainers(settings.load(demo)) == []
+    assert Study(settings.load(demo)).checked_explainers == []
     demo["sanity"] = {"cases": 4}
     # Neither baselines, nor what has random weights already.
-    assert settings.checked_explainers(settings.load(demo)) == ["lime", "gradcam"]
+    assert Study(settings.load(demo)).checked_explainers == ["lime", "gradcam"]
     demo["sanity"]["explainers"] = ["gradcam"]
-    assert settings.checked_explainers(settings.load(demo)) == ["gradcam"]
+    assert Study(settings.load(demo)).checked_explainers == ["gradcam"]
     read = copy.deepcopy(demo)
     read["explainers"] = {"reader": {"method": "second_reader"}}
     read["sanity"] = {"cases": 4}
@@ -526,7 +526,7 @@ def test_a_study_in_pieces_keeps_the_names(demo):
     demo["only_classifiers"] = ["resnet18-s2"]
     loaded = settings.load(demo)
     assert list(settings.expand_classifiers(loaded)) == ["resnet18-s2"]
-    assert settings.base_names(loaded) == {"resnet18-s2": "resnet18"}
+    assert Study(loaded).bases == {"resnet18-s2": "resnet18"}
     demo["only_classifiers"] = ["resnet18-s3"]
     with pytest.raises(InputError, match=r"only_classifiers.*resnet18-s[12]"):
         settings.load(demo)
@@ -545,7 +545,8 @@ def test_parsing_the_config_imports_nothing_heavy():
     import sys
 
     code = (
-        "import sys; from fidelity import settings, digests; from fidelity.datasets import listing;"
+        "import sys; from fidelity import settings; from fidelity.base import digests;"
+        "from fidelity.datasets.acquisition import listing;"
         "print([m for m in ('torch', 'pandas', 'numpy', 'cv2', 'h5py') if m in sys.modules])"
     )
     result = subprocess.run(
@@ -641,12 +642,13 @@ def test_explainers_that_are_no_mappings_are_told_by_the_schema(demo, entry):
 
 
 def test_checks_look_at_one_split(demo):
+    loaded = settings.load(demo)
     for splits, judged in (
         (["test", "val"], "test"),
         (["train", "val"], "val"),
         (["train"], "train"),
     ):
-        assert settings.judged_split({"explain": {"splits": splits}}) == judged
+        assert Study({**loaded, "explain": {"splits": splits}}).judged_split == judged
 
 
 def test_the_home_folder_is_meant_by_a_tilde_in_every_path(demo, tmp_path, monkeypatch):

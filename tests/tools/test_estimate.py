@@ -28,7 +28,7 @@ from fidelity.tools.estimate.counts import Counts, count_cases
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size, _names
 from fidelity.tools.estimate.plan import Job, planned
-from fidelity.tools.estimate.rules import RULES, Study, padded, step_of
+from fidelity.tools.estimate.rules import RULES, CountedStudy, padded, step_of
 from fidelity.tools.estimate.timing import Rate, Trials, kind_of, parts_of
 from fidelity.tools.estimate.totals import Cost, by_step, cost_of, duration, wall_time
 from fidelity.tools.estimate.trial import Measured
@@ -62,8 +62,8 @@ CONFIG = {
 }
 
 
-def study_of(**changes) -> Study:
-    return Study(settings.load({**CONFIG, **changes}, check_files=False), {"demo": COUNTS})
+def study_of(**changes) -> CountedStudy:
+    return CountedStudy(settings.load({**CONFIG, **changes}, check_files=False), {"demo": COUNTS})
 
 
 def job_of(rule: str, **wildcards: str) -> Job:
@@ -197,7 +197,7 @@ def test_every_kind_of_job_is_timed_or_listed(monkeypatch, tmp_path):
     sets = {"demo": CONFIG["datasets"]["demo"], "more": CONFIG["datasets"]["demo"]}
     explainers = {**CONFIG["explainers"], "unet": {"method": "unet"}}
     study = study_of(datasets=sets, explainers=explainers)
-    study = Study(study.config, {"demo": COUNTS, "more": COUNTS, "again": COUNTS})
+    study = CountedStudy(study.config, {"demo": COUNTS, "more": COUNTS, "again": COUNTS})
     jobs = [Job("fit_lung_model", {"dataset": "demo"}), Job("fit_lung_model", {"dataset": "more"})]
     jobs += [Job("fit", {"dataset": "more", "explainer": "unet"}), Job("summary_over_datasets", {})]
     jobs.append(Job("provenance", {"dataset": "more"}))
@@ -252,7 +252,7 @@ def test_the_plan_agrees_with_what_a_finished_study_made(finished, monkeypatch):
     jobs = planned("study.yaml")
     assert all(Path(job.benchmark).exists() for job in jobs if job.rule != "explore")
     assert {job.rule for job in jobs} <= set(RULES)
-    study = Study(loaded, {"small": counts})
+    study = CountedStudy(loaded, {"small": counts})
     for name in ("lime", "lung"):
         mine = [
             job
@@ -283,7 +283,7 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
     assert {label for case in pool.cases for label in case.labels} == {
         "COVID-19", "Non-COVID", "Normal",
     }  # fmt: skip
-    trials = Trials(Study(loaded, {"small": made}), jobs, tmp_path)
+    trials = Trials(CountedStudy(loaded, {"small": made}), jobs, tmp_path)
 
     def run(job):
         trials._time(job, tmp_path / "mini", made)
@@ -319,7 +319,9 @@ def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
     Path("study.yaml").write_text(yaml.safe_dump(config))
     jobs = planned("study.yaml", targets=["results/small/net/lime/maps/test-000.h5"])
     loaded = load_file("study.yaml", [])
-    trials = Trials(Study(loaded, {"small": count_cases(loaded, "small")}), jobs, tmp_path / "t")
+    trials = Trials(
+        CountedStudy(loaded, {"small": count_cases(loaded, "small")}), jobs, tmp_path / "t"
+    )
     trials.run()
     assert trials.missing() == []
     assert {"import_classifier", "check_classifier", "explain"} <= {

@@ -88,7 +88,7 @@ def lung(project, case):
 
 def _trained(project, **changes):
     config = settings.load({**CONFIG, **changes}, "study.yaml", check_files=False)
-    return choose(config, "study.yaml", project / "results")
+    return choose(config, "study.yaml", project)
 
 
 def _with(explainers):

@@ -11,7 +11,6 @@ from fidelity.base.progress import EVERY, Progress, duration, line
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.explainers.unfinished_shards import PartialStore
 from fidelity.maps.saliency_map import MapRecord
-from fidelity.settings import combinations_of
 from fidelity.tools import dry_run
 from fidelity.tools.dry_run import read_job_stats
 from fidelity.tools.study_progress import states
@@ -141,15 +140,6 @@ def test_a_damaged_batch_is_no_reason_to_fail(tmp_path):
 
 def test_nothing_is_said_of_cases_that_are_not_listed(tmp_path):
     assert _progress(tmp_path) == []
-
-
-def test_explainers_without_a_classifier_are_counted_once():
-    explainers = {"lime": {"method": "lime"}, "lung": {"method": "lung_mask"}}
-    assert combinations_of(explainers, ["a", "b"]) == [
-        ("a", "lime"),
-        ("b", "lime"),
-        ("none", "lung"),
-    ]
 
 
 PLAN = """Building DAG of jobs...

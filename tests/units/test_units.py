@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 from fidelity.base.errors import InputError
-from fidelity.settings import expand_classifiers, load, repeated
+from fidelity.settings import expand_classifiers, load
 from fidelity.settings.reading import load_file
+from fidelity.study.study import Study
 from fidelity.units import combine, unit
 from fidelity.units.combine import check_agreement, combined_config, differences, find_units, groups
 from fidelity.units.config_entries import own_entries, place_of, shared_entries
@@ -316,7 +317,7 @@ def units_of(config, leave_out=()):
             shared_entries(config, dataset), {}, {}, {}, place=place_of(config, dataset, name),
         )
         for dataset in config["datasets"]
-        for name in ["none", *expand_classifiers(config), *repeated(config)]
+        for name in Study(config).units
         if name not in leave_out
     ]  # fmt: skip
     return sorted(found, key=combine._order)

@@ -163,7 +163,7 @@ def test_changing_a_figure_setting(study, config):
 
 
 def test_editing_one_explainer_reruns_it_alone(study):
-    path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
+    path = study.folder / "workflow_scripts/fidelity/explainers/lime/lime.py"
     path.write_text(path.read_text() + "\nEDITED = True\n")
     jobs = study.jobs("tables", CURVES)
     assert jobs["explain"] == 3
@@ -192,13 +192,13 @@ def test_checks_that_are_due_hide_no_other_reason_to_run(study, config):
 
 
 def test_comments_and_docstrings_rerun_nothing(study):
-    path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
+    path = study.folder / "workflow_scripts/fidelity/explainers/lime/lime.py"
     path.write_text(path.read_text() + "\n# a comment\n")
     assert study.plan() == {}
 
 
 def _edit_lime(study):
-    path = study.folder / "workflow_scripts/fidelity/explainers/lime.py"
+    path = study.folder / "workflow_scripts/fidelity/explainers/lime/lime.py"
     path.write_text(path.read_text() + "\nEXTRA = 1\n")
 
 
@@ -409,7 +409,7 @@ def test_report(study):
         ),
         (
             lambda c: c["explainers"]["gradcam"].update(layer="layer5"),
-            "'explainers.gradcam.layer': resnet18 has no layer 'layer5'. Did you mean layer4",
+            "'explainers.gradcam.layer': resnet18 has no layer 'layer5'. Did you mean 'layer4'",
         ),
     ],
     ids=["key", "root", "architecture", "layer"],

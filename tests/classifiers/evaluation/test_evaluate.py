@@ -7,9 +7,9 @@ from fidelity.base.errors import InputError
 from fidelity.classifiers.evaluation import evaluate as module
 from fidelity.classifiers.evaluation.evaluate import (
     calibration_error,
-    read_predictions,
     reliability,
 )
+from fidelity.classifiers.predictions import read_predictions
 
 STATISTICS = {"replicates": 400, "alpha": 0.05, "cluster": "patient"}
 
@@ -127,7 +127,7 @@ def test_broken_predictions(tmp_path):
     path = tmp_path / "p.csv"
     good = table([[1, 0]], [[0.9, 0.1]], ["a", "b"])
     good.drop(columns="label").to_csv(path, index=False)
-    with pytest.raises(InputError, match="lack the columns label"):
+    with pytest.raises(InputError, match="'label': lacks this column"):
         read_predictions(path)
     two = pd.concat([good, good.iloc[:1].assign(case="x")])
     with pytest.raises(InputError, match="lacks a prediction"):

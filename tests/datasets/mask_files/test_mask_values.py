@@ -24,7 +24,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.datasets.prepare import prepare_case
 from fidelity.masks.run_lengths import decode
-from fidelity.segmentation import lungs
+from fidelity.segmentation import lung_quality, lungs
 from fidelity.tools.one_image.explain import _prepare
 from tests.helpers.small_data import write_image
 
@@ -292,7 +292,7 @@ def test_mask_values_reach_every_reader_of_masks(table):
         assert np.array_equal(decode(references["A"]), LESION)
     assert np.array_equal(decode(prepared.lung_native), LUNG)
     values = mask_values_of(SETTINGS)
-    scores = lungs.measure(cases, table, Intensity(), lambda image: LUNG, values)
+    scores = lung_quality.measure(cases, table, Intensity(), lambda image: LUNG, values)
     assert [score.iou for score in scores] == [1, 1]
     training = [replace(case, split="train") for case in cases]
     model = {"size": 16, "cases": 9}

@@ -116,7 +116,7 @@ def test_grad_cam_before_a_normalised_mean_sums_to_nothing(name):
     """A layer norm of the pooled channels undoes their scale: no cell speaks for all the class.
 
     The logit is the same for any multiple of the channels' deviations from their mean, so its
-    gradient is at right angles to them, and the cells' shares cancel (docs/models.md).
+    gradient is at right angles to them, and the cells' shares cancel (docs/explainers.md).
     """
     torch.manual_seed(0)
     network = build(name, 3, False, image_size=64)

@@ -14,9 +14,8 @@ from fidelity.analysis.localization import (
     class_groups,
     localization_values,
 )
+from fidelity.explainers.registry import explains
 from fidelity.statistics.mixed_model import fit_mixed_model
-
-NOT_EXPLAINING = {"baseline", "ceiling"}
 
 
 def mixed_model(
@@ -49,7 +48,7 @@ def mixed_model(
     ]
     left_out = [name for name in chosen["classifier"].unique() if name in useless]
     chosen = chosen[~chosen["classifier"].isin(left_out)]
-    explaining = ~chosen["explainer"].map(lambda name: families[name]).isin(NOT_EXPLAINING)
+    explaining = chosen["explainer"].map(lambda name: explains(families[name])).astype(bool)
     chosen = chosen[explaining] if explaining.any() else chosen
     if metric not in chosen.columns:
         return MIXED_MODEL.frame()

@@ -1,16 +1,24 @@
-"""Digest of the code a rule depends on, so that editing a method re-runs that method and no other.
+"""Digest of the code that can change a rule's result: editing a method re-runs it and no other.
 
-The digest covers the syntax trees (without docstrings and comments) of the named modules and of
-every `fidelity` module they import, directly or not, and the versions of the libraries these call.
-Modules reached only by name through a registry are not followed: that is what keeps LIME's digest
-apart from Grad-CAM's.
+`code_of` starts at a rule's script and follows names: a function, class or constant counts if
+something that counts uses it. So a module's unused half changes nothing. Left out are
+
+- comments, docstrings, annotations and the places of modules,
+- messages: what an exception, a log line or a warning is given, what is prepared for that alone,
+- modules about running (`IGNORED`), and whatever is imported under `if TYPE_CHECKING`,
+- registries (modules named so): of their tables, only the entries that a rule names, or that are
+  named by a string in the code, count; and of an entry only the facts that the code reads.
+
+A module that a registry names by a string (an explainer's) is not followed: the rule passes it to
+`code_of`. So LIME's digest stays apart from Grad-CAM's. Module-level statements that do something
+(`mpl.use("Agg")`) count wherever something of their module counts.
 """
 
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -18,12 +26,10 @@ from pathlib import Path
 from fidelity.base.plugins import states_family
 
 ROOT = Path(__file__).resolve().parents[1]
-# Modules about running, not about results: editing them re-runs nothing. Registries are lists of
-# names: registering a new method must not re-run the old ones.
-IGNORED = {
-    "fidelity",
+# About running, not about results; a name covers what is below it. Settings arrive as params.
+IGNORED = (
     "fidelity.base.counting",
-    "fidelity.datasets.acquisition.listing",
+    "fidelity.base.digests",
     "fidelity.base.errors",
     "fidelity.base.files",
     "fidelity.base.formulas",
@@ -32,8 +38,11 @@ IGNORED = {
     "fidelity.base.kept_results",
     "fidelity.base.memory",
     "fidelity.base.progress",
-}
-REGISTRIES = {f"fidelity.{part}.registry" for part in ("binarizations", "datasets", "explainers")}
+    "fidelity.base.suggestions",
+    "fidelity.datasets.acquisition.listing",
+    "fidelity.settings",
+    "fidelity.study",
+)
 # Import name → name of the distribution, where they differ.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
@@ -63,46 +72,92 @@ COUNTED = {
     "torchxrayvision",
     "zennit",
 }
+# The names of log functions, and of objects that have them.
+_LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", "warn"}
+_LOGS = {"log", "logger", "logging", "warnings"}
+# Calls that change nothing: where their result goes into messages alone, they count as little.
+_PURE = set(
+    """abs all any bool dict dir enumerate filter float format get get_close_matches int isinstance
+    items join keys len list lower map max mean min range removeprefix removesuffix repr replace
+    reversed round rsplit set sorted split splitlines str strip suggestion sum title tuple type
+    upper values zip""".split()  # noqa: SIM905 - 40 lines
+)
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+
+# What code refers to: (module, name), or (module, "") for all of it.
+Target = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class _Module:
-    """What digests need of a module; trees are not kept, they are large.
+@dataclass
+class _Piece:
+    """What digests need of some statements; trees are not kept, they are large.
 
     Attributes:
-        dump: its name and syntax tree without docstrings, as bytes to hash.
-        libraries: top-level packages that it imports.
-        imports: `fidelity` modules that it imports when it runs.
+        digest: of the statements, without what does not count.
+        targets: what they refer to, in their order.
+        libraries: top-level packages that they use.
+        strings: string constants that may name an entry of a registry.
+        attributes: attributes that they read, which may be facts of an entry.
+        rows: of a registry's table: entry → fact → piece. "" holds what no class names.
     """
 
-    dump: bytes
-    libraries: frozenset[str]
-    imports: tuple[str, ...]
+    digest: bytes = b""
+    targets: tuple[Target, ...] = ()
+    libraries: frozenset[str] = frozenset()
+    strings: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()
+    rows: tuple[tuple[str, dict[str, "_Piece"]], ...] = ()
+
+
+@dataclass
+class _Module:
+    """A module's statements by the names that they bind, and what its imports bind."""
+
+    name: str
+    imports: dict[str, Target | str] = field(default_factory=dict)
+    named: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    effects: list[ast.stmt] = field(default_factory=list)
 
 
 @cache
-def module_digest(*modules: str) -> str:
-    """Hash what the given modules compute.
+def code_of(
+    script: str, *modules: str, names: tuple[str, ...] = (), absent: tuple[str, ...] = ()
+) -> str:
+    """Hash the code that can change the result of a rule.
 
     Args:
-        *modules: dotted names below `fidelity`, such as "explainers.lime.lime".
+        script: file name of the rule's script below `workflow_scripts`, or path of its notebook.
+        *modules: modules that registries choose, as dotted names below `fidelity`.
+        names: entries of registries that count, such as the metrics that the config requests.
+        absent: variables of the script that are None or empty in this job: what the script does
+            `if <variable>` or `if <variable> is not None` does not count.
 
     Returns:
         16 hexadecimal digits.
 
     Raises:
-        FileNotFoundError: a module does not exist.
+        FileNotFoundError: the script or a module does not exist.
     """
-    names = dependencies(*modules)
     digest = hashlib.blake2b(digest_size=8)
     libraries: set[str] = set()
-    for name in sorted(names):
-        module = _parse(name)
-        digest.update(module.dump)
-        libraries |= module.libraries & COUNTED
+    roots = [(_script_name(script, absent), ""), *((f"fidelity.{name}", "") for name in modules)]
+    for piece in _walk(roots, frozenset(names)):
+        digest.update(piece.digest if isinstance(piece, _Piece) else b"#%d" % piece)
+        if isinstance(piece, _Piece):
+            libraries |= piece.libraries & COUNTED
     for library in sorted(libraries):
         digest.update(f"{library}=={_version(library)}\n".encode())
     return digest.hexdigest()
+
+
+def reached(
+    script: str, *modules: str, names: tuple[str, ...] = (), absent: tuple[str, ...] = ()
+) -> set[Target]:
+    """Name what `code_of` covers: (module, name of a function, class or constant)."""
+    roots = [(_script_name(script, absent), ""), *((f"fidelity.{name}", "") for name in modules)]
+    seen: dict[Target, int] = {}
+    list(_walk(roots, frozenset(names), seen))
+    return {target for target in seen if target[1]}
 
 
 def file_digest(path: str | Path) -> str:
@@ -110,46 +165,138 @@ def file_digest(path: str | Path) -> str:
 
     Docstrings do not count, nor does the family that it states, unless its code reads it.
     """
-    tree = _without_docstrings(ast.parse(Path(path).read_text(encoding="utf-8")))
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | _FUNCTIONS):
+            node.body = [part for part in node.body if not _is_text(part)]
     read = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "family")
     if not any(isinstance(node.ctx, ast.Load) for node in read):
         tree.body = [node for node in tree.body if not states_family(node)]
     return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).hexdigest()
 
 
-def script_digest(path: str | Path) -> str:
-    """Hash a rule's script as `file_digest` does, or the code cells of its notebook."""
-    if Path(path).suffix == ".py":
-        return file_digest(path)
-    cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return hashlib.blake2b(json.dumps(code).encode(), digest_size=8).hexdigest()
+def forget() -> None:
+    """Read all files again: for tests that edit them."""
+    for cached in (code_of, _version, _module, _piece, _resolve, _is_pure, is_module):
+        cached.cache_clear()
 
 
-def dependencies(*modules: str) -> frozenset[str]:
-    """Name the modules that the given ones consist of: themselves and all they import from here.
+# ---- from the script to all that it reaches ----
 
-    Args:
-        *modules: dotted names below `fidelity`.
 
-    Returns:
-        Full dotted names ("fidelity.maps.saliency_map").
+def _walk(
+    roots: Iterable[Target], names: frozenset[str], seen: dict[Target, int] | None = None
+) -> Iterator[_Piece | int]:
+    """Yield what counts in the order of its first use, and a number wherever it is used again.
+
+    Where a function stands does not enter, which one a name means does.
     """
-    pending = [f"fidelity.{name}" for name in modules]
-    seen: set[str] = set()
-    while pending:
-        name = pending.pop()
-        if name in seen or name in IGNORED or name in REGISTRIES:
-            continue
-        seen.add(name)
-        pending.extend(_parse(name).imports)
-    return frozenset(seen)
+    roots = list(roots)
+    # What the code read in the last round: strings, attributes ("" has no name), entries of tables.
+    strings: set[str] = set()
+    attributes, keys = {""}, set[str]()
+    while True:
+        order: dict[Target, int] = {}
+        found: list[_Piece | int] = []
+        now, read = set(strings), set(attributes)
+        pending: list[Target | _Piece] = roots[::-1]
+        met: set[str] = set()
+        while pending:
+            item = pending.pop()
+            if isinstance(item, tuple):
+                item = _resolve(*item)
+                if item in order:
+                    found.append(order[item])
+                    continue
+                order[item] = len(order)
+                piece = _piece(*item)
+            else:
+                piece = item
+            found.append(piece)
+            now |= piece.strings
+            read |= piece.attributes
+            rows = [
+                part
+                for key, facts in piece.rows
+                if key in strings or _is_named(key, names, keys)
+                for fact, part in facts.items()
+                if fact in attributes
+            ]
+            met.update(key for key, _ in piece.rows)
+            pending += [*rows[::-1], *piece.targets[::-1]]
+        if not met or (now == strings and read == attributes and met == keys):
+            break
+        strings, attributes, keys = now, read, met
+    if seen is not None:
+        seen.update(order)
+    yield from found
+
+
+def _is_named(key: str, names: Collection[str], keys: Collection[str]) -> bool:
+    """Whether an entry is requested, by its name or as a part of it (assd, _mm: assd_mm)."""
+    return any(
+        name == key
+        or (name.startswith(key) and name.removeprefix(key) in keys)
+        or (name.endswith(key) and name.removesuffix(key) in keys)
+        for name in names
+    )
+
+
+@cache
+def _resolve(module: str, name: str) -> Target:
+    """Follow a name through modules that only import it."""
+    found = _module(module)
+    if not name or name in found.named:
+        return module, name
+    target = found.imports.get(name)
+    if isinstance(target, tuple):
+        return _resolve(*target)
+    if isinstance(target, str):  # a library's, handed on
+        return module, name
+    return module, ""
+
+
+@cache
+def _piece(module: str, name: str) -> _Piece:
+    found = _module(module)
+    if name:
+        if name not in found.named:
+            return _Piece(name.encode(), libraries=frozenset([str(found.imports[name])]))
+        return _Reader(found).read(found.named[name], effects=bool(found.effects))
+    if name == "" and module.startswith("<"):
+        return _Reader(found).read(found.effects)
+    targets = tuple((module, key) for key in found.named)
+    own = (module, "<effects>")
+    return _Piece(b"all of", (*targets, *([own] if found.effects else [])))
+
+
+# ---- modules ----
+
+
+def _script_name(script: str, absent: Collection[str]) -> str:
+    """Name a script as a module; what it lacks is part of the name."""
+    return f"<{script}|{','.join(absent)}>"
+
+
+def is_ignored(module: str) -> bool:
+    """Whether a module is about running: editing it re-runs nothing."""
+    return module == "fidelity" or any(
+        module == name or module.startswith(f"{name}.") for name in IGNORED
+    )
 
 
 def _path(name: str) -> Path:
+    if name.startswith("<"):
+        return ROOT.parent / name[1:].partition("|")[0]
     relative = Path(*name.split(".")[1:])
     module = ROOT / relative.with_suffix(".py") if relative.parts else ROOT / "__init__.py"
     return module if module.is_file() else ROOT / relative / "__init__.py"
+
+
+@cache
+def is_module(name: str) -> bool:
+    """Whether a dotted name ("fidelity.maps.resize") is a module or a package."""
+    return _path(name).is_file()
 
 
 @cache
@@ -158,53 +305,465 @@ def _version(library: str) -> str:
 
 
 @cache
-def _parse(name: str) -> _Module:
-    """Read a module once per process: a study asks for its digest in many rules."""
-    tree = _without_docstrings(ast.parse(_path(name).read_text(encoding="utf-8")))
-    libraries: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            libraries |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            libraries.add(node.module.split(".")[0])
-    dump = f"{name}\n{ast.dump(tree)}\n".encode()
-    return _Module(dump, frozenset(libraries), tuple(_package_imports(tree)))
-
-
-def _package_imports(tree: ast.Module) -> list[str]:
-    found = []
-    for node in _running_nodes(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name.startswith("fidelity.")]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module.split(".")[0] != "fidelity":
-                continue
-            for alias in node.names:
-                child = f"{node.module}.{alias.name}"
-                found.append(child if _path(child).is_file() else node.module)
+def _module(name: str) -> _Module:
+    path = _path(name)
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        lines = (line for cell in cells for line in "".join(cell["source"]).splitlines())
+        text = "\n".join(line for line in lines if not line.startswith("%"))
+    tree, found = ast.parse(text), _Module(name)
+    if name.startswith("<"):
+        absent = set(name[1:-1].partition("|")[2].split(","))
+        tree = _WithoutBranches(absent).visit(tree)
+    for node in tree.body:
+        if _is_text(node) or _is_for_types(node):
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.imports |= _imports(node)
+            continue
+        bound = list(_bound(node))
+        for key in bound:
+            found.named.setdefault(key, []).append(node)
+        if name.startswith("<") or not bound:
+            found.effects.append(node)
+    if name.startswith("<"):
+        found.named = {}
     return found
 
 
-def _running_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk the tree without what stands under `if TYPE_CHECKING:`."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+class _WithoutBranches(ast.NodeTransformer):
+    """Drop what a script does if an argument is there that this job lacks."""
+
+    def __init__(self, absent: set[str]) -> None:
+        self.absent = absent
+
+    def _is_absent(self, test: ast.expr) -> bool:
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            return any(map(self._is_absent, test.values))
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.IsNot):
+            test = test.left
+        return getattr(test, "id", None) in self.absent
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802 - ast's name
+        self.generic_visit(node)
+        return node.orelse if self._is_absent(node.test) else node
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    """Name what a statement of a module binds or changes."""
+    if isinstance(node, ast.ClassDef | _FUNCTIONS):
+        yield node.name
+        return
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+        targets = [node.target]
+    elif not isinstance(node, ast.Expr):  # If, For, With, Try
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id
+        return
+    for target in targets:
+        for part in ast.walk(target):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id
+
+
+def _imports(node: ast.Import | ast.ImportFrom) -> dict[str, Target | str]:
+    """Say what each name of an import means: a target, or a library's top-level package."""
+    found: dict[str, Target | str] = {}
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            top = alias.name.split(".")[0]
+            found[alias.asname or top] = top
             continue
-        yield node
-        pending.extend(ast.iter_child_nodes(node))
+        module = node.module or ""
+        name = alias.asname or alias.name
+        if module.split(".")[0] != "fidelity":
+            found[name] = module.split(".")[0]
+        elif is_module(f"{module}.{alias.name}"):
+            found[name] = (f"{module}.{alias.name}", "")
+        else:
+            found[name] = (module, alias.name)
+    return found
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-            and isinstance(body[0].value.value, str)
-        ):
-            node.body = body[1:]
-    return tree
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+
+
+# ---- what counts of a statement ----
+
+
+def _name_of(function: ast.expr) -> str:
+    """Give the last part of what is called."""
+    return getattr(function, "attr", "") or getattr(function, "id", "")
+
+
+def _is_error(node: ast.AST) -> bool:
+    """Whether a call makes an error or a warning."""
+    return isinstance(node, ast.Call) and _name_of(node.func).endswith(
+        ("Error", "Exception", "Warning")
+    )
+
+
+def _is_message(node: ast.AST, module: _Module) -> bool:
+    """Whether a statement only says something: a log line, a warning, an error that is worded."""
+    return _says(node) and all(
+        _is_pure_call(part, module)
+        for argument in [*node.value.args, *node.value.keywords]
+        for part in ast.walk(argument)
+        if isinstance(part, ast.Call)
+    )
+
+
+def _says(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    function = node.value.func
+    if isinstance(function, ast.Attribute):
+        whose = function.value
+        return function.attr in _LEVELS and getattr(whose, "id", "") in _LOGS
+    name = _name_of(function).lstrip("_")
+    return name in {"print", "warn"} or name.startswith("raise_")
+
+
+def _counted(node: ast.AST, module: _Module) -> Iterator[ast.AST]:
+    """Give the children of a node that count."""
+    if isinstance(node, ast.Raise):
+        # A function that makes the error words it.
+        if node.exc is not None and (_is_error(node.exc) or not isinstance(node.exc, ast.Call)):
+            yield node.exc
+    elif isinstance(node, ast.Assert):
+        yield node.test
+    elif _is_error(node):
+        yield node.func
+    elif not (
+        _is_message(node, module) or (isinstance(node, ast.keyword) and node.arg == "remedy")
+    ):
+        for name in node._fields:  # as ast.iter_child_nodes, in half the time
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                yield value
+            elif isinstance(value, list):
+                yield from (part for part in value if isinstance(part, ast.AST))
+
+
+def _is_note(node: ast.AST) -> bool:
+    """Whether a call adds to a list of what is told: its strings do not count."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"append", "extend"}
+        and _name_of(node.func.value) in {"notes", "problems"}
+    )
+
+
+@cache
+def _is_pure(module: str, name: str) -> bool:
+    """Whether a function of the package only computes: then it matters through its value alone."""
+    found = _module(module)
+    statements = found.named.get(name, [])
+    changes = (ast.Global, ast.Nonlocal, ast.Attribute | ast.Subscript)
+    return bool(statements) and all(
+        isinstance(node, ast.FunctionDef)
+        and not any(
+            isinstance(part, changes[:2])
+            or (isinstance(part, changes[2]) and not isinstance(part.ctx, ast.Load))
+            or (isinstance(part, ast.Call) and not _is_pure_call(part, found))
+            for part in ast.walk(node)
+        )
+        for node in statements
+    )
+
+
+def _is_pure_call(call: ast.Call, module: _Module) -> bool:
+    name = _name_of(call.func)
+    if name in _PURE or _is_error(call):
+        return True
+    if not isinstance(call.func, ast.Name):
+        return False
+    target = module.imports.get(name, (module.name, name))
+    return isinstance(target, tuple) and bool(target[1]) and _is_pure(*_resolve(*target))
+
+
+def _prepares(node: ast.AST, quiet: Collection[str], module: _Module) -> bool:
+    """Whether a statement only gives a value to a name that messages alone read."""
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    else:
+        return False
+    return all(isinstance(target, ast.Name) and target.id in quiet for target in targets) and all(
+        _is_pure_call(part, module) for part in ast.walk(node.value) if isinstance(part, ast.Call)
+    )
+
+
+def _names(node: ast.AST, quiet: set[str] | None, module: _Module) -> tuple[set[str], set[str]]:
+    """Name what a function reads, and sets, outside messages and what prepares them."""
+    read: set[str] = set()
+    stored: set[str] = set()
+    pending = [node]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, ast.Name):
+            (read if isinstance(part.ctx, ast.Load) else stored).add(part.id)
+        elif isinstance(part, ast.Global | ast.Nonlocal):
+            read.update(part.names)
+        elif quiet and _prepares(part, quiet, module):
+            continue
+        else:
+            pending.extend(_counted(part, module))
+    return read, stored
+
+
+def _quiet(function: ast.AST, module: _Module) -> frozenset[str]:
+    """Name the variables of a function that only messages read."""
+    read, stored = _names(function, None, module)
+    if not stored - read and not any(map(_is_error, ast.walk(function))):
+        return frozenset()
+    quiet = stored  # all, until something that counts reads it
+    while quiet:
+        read, _ = _names(function, quiet, module)
+        if not quiet & read:
+            break
+        quiet = quiet - read
+    return frozenset(quiet)
+
+
+class _Reader:
+    """Turns statements of one module into a piece."""
+
+    def __init__(self, module: _Module) -> None:
+        self.module = module
+        self.is_registry = module.name.endswith("registry")
+        # Elsewhere a string that equals an entry's name means something else ("f2", a dtype).
+        self.may_name_entries = (
+            self.is_registry
+            or module.name.startswith("<")
+            or any(
+                isinstance(target, tuple) and target[0].endswith("registry")
+                for target in module.imports.values()
+            )
+        )
+        self._start(dict(module.imports))
+
+    def _start(self, imports: dict[str, Target | str]) -> None:
+        self.imports = imports
+        self.words: list[str] = []
+        self.targets: dict[Target, None] = {}
+        self.libraries: set[str] = set()
+        self.strings: set[str] = set()
+        self.attributes: set[str] = set()
+        self.rows: list[tuple[str, dict[str, _Piece]]] = []
+        self.in_function = self.is_note = False
+        self.quiet: frozenset[str] = frozenset()
+
+    def read(self, nodes: Iterable[ast.AST], *, effects: bool = False) -> _Piece:
+        """Make the piece of some statements; with `effects`, what their module does counts too."""
+        if effects:
+            self.targets[self.module.name, "<effects>"] = None
+        for node in nodes:
+            self._node(node)
+        digest = hashlib.blake2b("\0".join(self.words).encode(), digest_size=16).digest()
+        return _Piece(
+            digest,
+            tuple(self.targets),
+            frozenset(self.libraries),
+            frozenset(self.strings),
+            frozenset(self.attributes),
+            tuple(self.rows),
+        )
+
+    def _node(self, node: ast.AST) -> None:
+        if _is_text(node) or _is_for_types(node) or _is_message(node, self.module):
+            return
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self.imports |= _imports(node)
+            return
+        if self.quiet and _prepares(node, self.quiet, self.module):
+            return
+        special = getattr(self, f"_{type(node).__name__}", None)
+        if special is not None:
+            special(node)
+            return
+        self.words.append(type(node).__name__)
+        if (_is_note(node) or _says(node)) and not self.is_note:
+            self.is_note = True
+            self._fields(node)
+            self.is_note = False
+            return
+        if isinstance(node, ast.Raise | ast.Assert) or _is_error(node):
+            for child in _counted(node, self.module):
+                self._node(child)
+            return
+        self._fields(node)
+
+    def _fields(self, node: ast.AST, without: Collection[str] = ()) -> None:
+        for name in node._fields:
+            if name in without or name in ("ctx", "type_comment", "kind", "type_params"):
+                continue
+            value = getattr(node, name)
+            if isinstance(value, ast.AST):
+                self._node(value)
+            elif isinstance(value, list):
+                self.words.append("[")
+                for part in value:
+                    if isinstance(part, ast.AST):
+                        self._node(part)
+                    else:
+                        self.words.append(repr(part))
+                self.words.append("]")
+            else:
+                self.words.append(repr(value))
+
+    def _FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
+        outermost = not self.in_function
+        if outermost:
+            self.in_function, self.quiet = True, _quiet(node, self.module)
+        self.words.append("def")
+        self._fields(node, ("returns",))
+        if outermost:
+            self.in_function, self.quiet = False, frozenset()
+
+    _AsyncFunctionDef = _FunctionDef
+
+    def _keyword(self, node: ast.keyword) -> None:
+        if node.arg != "remedy":
+            self.words.append(repr(node.arg))
+            self._node(node.value)
+
+    def _arg(self, node: ast.arg) -> None:
+        self.words.append(node.arg)
+
+    def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+        # What a dataclass makes of a field goes by its annotation's text at most.
+        self.words += ["Assign", ast.unparse(node.annotation) if node.value is None else ""]
+        self._node(node.target)
+        if node.value is not None:
+            self._table(node.value)
+
+    def _Assign(self, node: ast.Assign) -> None:  # noqa: N802
+        self.words.append("Assign")
+        for target in node.targets:
+            self._node(target)
+        self._table(node.value)
+
+    def _Name(self, node: ast.Name) -> None:  # noqa: N802
+        if self.is_note and node.id.isupper():
+            return
+        self.words.append(node.id)
+        self._refer(self._meaning(node.id))
+
+    def _Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+        self.words += [".", node.attr]
+        if isinstance(node.value, ast.Name):
+            meaning = self.imports.get(node.value.id)
+            if isinstance(meaning, tuple) and not meaning[1]:  # a module: its name is left out
+                if is_module(f"{meaning[0]}.{node.attr}"):
+                    self._refer((f"{meaning[0]}.{node.attr}", ""))
+                else:
+                    self._refer((meaning[0], node.attr))
+                return
+        self.attributes.add(node.attr)
+        self._node(node.value)
+
+    def _Constant(self, node: ast.Constant) -> None:  # noqa: N802
+        if isinstance(node.value, str):
+            if self.is_note:
+                return
+            if "." in node.value and self._is_module_name(node.value):
+                return
+            if self.may_name_entries:
+                self.strings.add(node.value)
+        self.words.append(repr(node.value))
+
+    def _is_module_name(self, text: str) -> bool:
+        if not text.replace(".", "").replace("_", "").isalnum():
+            return False
+        return is_module(text if text.startswith("fidelity.") else f"fidelity.{text}")
+
+    def _meaning(self, name: str) -> Target | str | None:
+        if name in self.imports:
+            return self.imports[name]
+        return (self.module.name, name) if name in self.module.named else None
+
+    def _refer(self, meaning: Target | str | None) -> None:
+        if isinstance(meaning, str):
+            self.libraries.add(meaning)
+        elif meaning is not None and not is_ignored(meaning[0]):
+            self.targets[meaning] = None
+
+    # -- tables of registries --
+
+    def _table(self, value: ast.expr) -> None:
+        if self.is_registry and not self.in_function:
+            value = _Rows(self).visit(value)
+        self._node(value)
+
+    def add_row(self, key: str, entry: ast.expr) -> None:
+        """Read an entry of a table apart, fact by fact where a class says which these are."""
+        facts = {"": [entry]}
+        if isinstance(entry, ast.Call):
+            names = self._fields_of(entry.func)
+            if names:
+                facts = dict(zip(names, ([part] for part in entry.args), strict=False))
+                facts |= {part.arg or "": [part.value] for part in entry.keywords}
+        reader = _Reader(self.module)
+        pieces = {}
+        for fact, nodes in facts.items():
+            reader._start(dict(self.imports))
+            reader.words.append(f"{key}.{fact}")
+            pieces[fact] = reader.read(nodes)
+        self.rows.append((key, pieces))
+
+    def _fields_of(self, function: ast.expr) -> list[str]:
+        meaning = self._meaning(getattr(function, "id", ""))
+        if not isinstance(meaning, tuple):
+            return []
+        module, name = _resolve(*meaning)
+        for node in _module(module).named.get(name, []):
+            if isinstance(node, ast.ClassDef):
+                return [
+                    part.target.id
+                    for part in node.body
+                    if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+                ]
+        return []
+
+
+class _Rows(ast.NodeTransformer):
+    """Takes entries with a name out of a registry's table and hands them to its reader."""
+
+    def __init__(self, reader: _Reader) -> None:
+        self.reader = reader
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:  # noqa: N802
+        kept = [pair for pair in zip(node.keys, node.values, strict=True) if not self._take(*pair)]
+        return ast.Dict([key for key, _ in kept], [self.visit(value) for _, value in kept])
+
+    def _several(self, node: ast.List | ast.Tuple | ast.Set) -> ast.AST:
+        kept = []
+        for part in node.elts:
+            first: list[ast.expr] = getattr(part, "args", None) or getattr(part, "elts", [])
+            if not (
+                isinstance(part, ast.Call | ast.Tuple) and first and self._take(first[0], part)
+            ):
+                kept.append(self.visit(part))
+        return type(node)(kept, ast.Load())
+
+    visit_List = visit_Tuple = visit_Set = _several  # noqa: N815 - ast's names
+
+    def _take(self, key: ast.expr | None, entry: ast.expr) -> bool:
+        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+            return False
+        self.reader.add_row(key.value, entry)
+        return True

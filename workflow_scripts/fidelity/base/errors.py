@@ -38,6 +38,20 @@ def first_line(error: Exception) -> str:
 
 
 @contextmanager
+def at_case(case: str) -> Iterator[None]:
+    """Note the case in hand on errors that are raised inside: the job's log names it.
+
+    An InputError that names the case as its field stays as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if case not in (getattr(error, "field", None) or ""):
+            error.add_note(f"case {case!r}")
+        raise
+
+
+@contextmanager
 def under(prefix: str, keys: Container[str] = ()) -> Iterator[None]:
     """Name the fields of errors that are raised inside in full, as config keys.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fidelity.base.errors import InputError, first_line
-from fidelity.base.formulas import escape_formulas
+from fidelity.base.formulas import escape_formulas, restore_formulas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +194,7 @@ def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame"
 
 
 def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.DataFrame":
-    """Read a CSV table of this project.
+    """Read a CSV table of this project; guarded text comes back as it was (see `write_csv`).
 
     Args:
         path: the file.
@@ -209,7 +209,7 @@ def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.Da
     """
     import pandas as pd
 
-    return _read_table(pd.read_csv, path, needed, **how)
+    return restore_formulas(_read_table(pd.read_csv, path, needed, **how))
 
 
 def _read_table(

@@ -39,24 +39,16 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or not record.pathname.startswith(_LIBRARIES)
 
 
-_case = ""
-
-
-def working_on(case: str) -> None:
-    """Remember the case in hand, so that the log of a job that fails names it; "" for none."""
-    global _case
-    _case = case
-
-
 @contextmanager
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path` and stderr; end the process with status 1 on an error.
 
     An InputError and a full or read-only disk are shown as one sentence, anything else with its
-    traceback and the case that was in hand (`working_on`). Ctrl-C, SIGTERM (a cluster's time limit,
-    `scancel`) and the death of the Snakemake that started the job end it in good order: temporary
-    files are removed, the status is 128 plus the signal's number. The images that went through
-    networks are counted, and written beside the log (`fidelity.base.counting`).
+    traceback; both with the error's notes, such as the case in hand (`errors.at_case`). Ctrl-C,
+    SIGTERM (a cluster's time limit, `scancel`) and the death of the Snakemake that started the job
+    end it in good order: temporary files are removed, the status is 128 plus the signal's number.
+    The images that went through networks are counted, and written beside the log
+    (`fidelity.base.counting`).
 
     Args:
         path: the rule's log file.
@@ -75,15 +67,13 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
         handler.setFormatter(formatter)
         handler.addFilter(_is_ours)
         root.addHandler(handler)
-    working_on("")
     try:
         with _ended_by_signals(root):
             counting.begin(path)
             yield root
             counting.finish(path)
     except InputError as error:
-        notes = getattr(error, "__notes__", [])
-        root.error("%s%s", error, f" ({', '.join(notes)})" if notes else "")
+        root.error("%s%s", error, _notes(error))
         sys.exit(1)
     except KeyboardInterrupt:
         root.error(INTERRUPTED)
@@ -91,7 +81,7 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     except Exception as error:
         found = disk_error(error, error.filename or path) if isinstance(error, OSError) else None
         if found is None:
-            root.exception("the job failed%s", f" at case {_case!r}" if _case else "")
+            root.exception("the job failed%s", _notes(error))
         else:
             root.error("%s", found)
         sys.exit(1)
@@ -99,6 +89,12 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
         for handler in handlers:
             root.removeHandler(handler)
             handler.close()
+
+
+def _notes(error: Exception) -> str:
+    """List the notes of an error: " (case 'a')"; nothing where there are none."""
+    notes = getattr(error, "__notes__", [])
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 @contextmanager

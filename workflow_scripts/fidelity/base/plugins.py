@@ -1,7 +1,6 @@
 """Methods of one's own: functions in Python files that the config lists under `plugins`."""
 
 import ast
-import difflib
 import hashlib
 import importlib.util
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from fidelity.base.errors import InputError
+from fidelity.base.suggestions import did_you_mean, nearest
 
 PREFIX = "plugin:"
 
@@ -35,14 +35,12 @@ def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
         if callable(found):
             return found
         known += [key for key, value in vars(module).items() if callable(value)]
-    near = difflib.get_close_matches(function, known, n=1)
+    near = [PREFIX + one for one in nearest(function, known)]
     where = ", ".join(map(str, paths)) or "an empty list of plugins"
     raise InputError(
         f"no plugin has a function {function!r} (searched: {where})",
         field="plugins",
-        remedy=f"Did you mean 'plugin:{near[0]}'?"
-        if near
-        else "List the Python file that defines it under plugins",
+        remedy=did_you_mean(near, "List the Python file that defines it under plugins"),
     )
 
 

@@ -4,6 +4,29 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
+    """List the known names that are spelt nearly like a given one.
+
+    Args:
+        name: what was given; upper and lower case are the same.
+        known: the valid names.
+        count: names at most.
+        cutoff: least likeness, from 0 to 1.
+
+    Returns:
+        The nearest first.
+    """
+    by_folded = {one.casefold(): one for one in map(str, known)}
+    near = difflib.get_close_matches(str(name).casefold(), by_folded, count, cutoff)
+    return [by_folded[one] for one in near]
+
+
+def did_you_mean(names: Iterable[str], otherwise: str) -> str:
+    """Ask whether one of some names was meant; `otherwise` where there are none."""
+    listed = " or ".join(map(repr, names))
+    return f"Did you mean {listed}?" if listed else otherwise
+
+
 def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
     """Say which known name is nearest, and which there are.
 
@@ -16,7 +39,5 @@ def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
         A sentence without its full stop: "Did you mean 'x'? Known: x, y".
     """
     known = list(map(str, known))
-    by_folded = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(str(name).casefold(), by_folded, n=1)
-    listed = f"{label}: {', '.join(known) or 'none'}"
-    return f"Did you mean {by_folded[near[0]]!r}? {listed}" if near else listed
+    near = did_you_mean(nearest(name, known), "")
+    return f"{near} {label}: {', '.join(known) or 'none'}".lstrip()

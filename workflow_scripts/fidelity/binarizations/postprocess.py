@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from fidelity.base.errors import InputError
 
@@ -48,7 +48,7 @@ def postprocess(
     if radius := settings.get("opening", 0):
         result = _opening(result, radius)
     if settings.get("fill_holes", False):
-        result = ndimage.binary_fill_holes(result)
+        result = scipy.ndimage.binary_fill_holes(result)
     if least := settings.get("min_component", 0):
         result = _without_small(result, least)
     return result

@@ -1,9 +1,11 @@
 """One threshold per class, chosen on the validation split (`fidelity.binarizations.tuning`)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from fidelity.base.files import read_csv
 from fidelity.binarizations import fixed
 
 
@@ -25,3 +27,10 @@ def binarize(
         Boolean (H, W) and the threshold.
     """
     return fixed.binarize(map01, threshold)
+
+
+def read_thresholds(path: str | Path) -> dict[str, float]:
+    """Read the tuned threshold of each class from thresholds.csv."""
+    how = {"dtype": {"class": str}, "keep_default_na": False}
+    table = read_csv(path, ("class", "threshold"), **how)
+    return dict(zip(table["class"], table["threshold"].astype(float), strict=True))

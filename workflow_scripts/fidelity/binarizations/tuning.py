@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.columns.localization import THRESHOLDS
-from fidelity.base.errors import InputError
+from fidelity.base.errors import InputError, at_case
 from fidelity.binarizations.postprocess import checked_lung, is_pointwise, postprocess
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.pixel_frames import (
@@ -79,14 +79,15 @@ def tune(
             )
         if record.map is None or record.cls not in case.references:
             continue
-        reference = reference_in_frame(case, record.cls, scoring_size)
-        if not reference.any():
-            continue
-        map01 = map_in_frame(record.map, case, scoring_size, postprocessing["sign"])
-        lung = lung_in_frame(case, scoring_size) if postprocessing["lung"] else None
-        curves[record.cls][case.case] = curve_of(
-            map01, reference, lung, grid, rule["metric"], postprocessing, policy
-        )
+        with at_case(case.case):
+            reference = reference_in_frame(case, record.cls, scoring_size)
+            if not reference.any():
+                continue
+            map01 = map_in_frame(record.map, case, scoring_size, postprocessing["sign"])
+            lung = lung_in_frame(case, scoring_size) if postprocessing["lung"] else None
+            curves[record.cls][case.case] = curve_of(
+                map01, reference, lung, grid, rule["metric"], postprocessing, policy
+            )
     if not curves and not partial:
         raise InputError(
             "no case of the validation split can be tuned on",
@@ -130,7 +131,7 @@ def curve_of(
             map01 = map01 * checked_lung(lung)
         iou, dice = overlap_curves(map01, reference, grid, policy)
         return iou if metric == "iou" else dice
-    formula = getattr(overlap, metric)
+    formula = overlap.IOU_AND_DICE[metric]
     nothing = policy.value(
         "overlap", reference_empty=False, prediction_empty=True, shape=reference.shape
     )

@@ -6,7 +6,6 @@ so that CPU and GPU give different CAMs. A third: torchvision's MNASNet refuses 
 version, which safetensors and plain dicts do not keep.
 """
 
-import difflib
 import inspect
 import re
 import types
@@ -22,6 +21,7 @@ from torchvision.models import vision_transformer as tv_vit
 
 from fidelity.base.errors import InputError
 from fidelity.base.plugins import PREFIX, load_plugin_function
+from fidelity.base.suggestions import did_you_mean, nearest
 from fidelity.classifiers import xrv
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
 from fidelity.classifiers.weights.tensor_names import current_names
@@ -301,11 +301,11 @@ def _unknown(architecture: str) -> InputError:
     prefix = architecture.removesuffix(name)
     of_timm = timm.list_models()
     names = of_timm if prefix else _torchvision_names() + of_timm
-    near = dict.fromkeys(prefix + one for one in difflib.get_close_matches(name, names, n=3))
+    near = [prefix + one for one in nearest(name, names, 3)]
     return InputError(
         f"unknown architecture {architecture!r}",
         field="architecture",
-        remedy=f"Did you mean {' or '.join(near)}?"
-        if near
-        else "Use a torchvision name, timm:<name>, xrv:<name> or plugin:<function>",
+        remedy=did_you_mean(
+            near, "Use a torchvision name, timm:<name>, xrv:<name> or plugin:<function>"
+        ),
     )

@@ -1,6 +1,5 @@
 """What a classifier is to the rest of the project: a network with its classes and preprocessing."""
 
-import difflib
 from typing import Literal
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from torch import nn
 
 from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
 
 Activation = Literal["softmax", "sigmoid", "one_logit", "three_way"]
 OutputValues = Literal["logits", "probabilities"]
@@ -167,12 +167,10 @@ class Classifier(nn.Module):
         """
         if name in self.classes:
             return self.classes.index(name)
-        near = difflib.get_close_matches(name, self.classes, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(
             f"the classifier has no class {name!r}",
             field="classes",
-            remedy=f"{hint}It knows {', '.join(self.classes)}",
+            remedy=suggestion(name, self.classes, "It knows"),
         )
 
 

@@ -5,7 +5,6 @@ scaling; neither is in what is built here. Probabilities are the plain sigmoid.
 """
 
 import contextlib
-import difflib
 import io
 import types
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import torchvision
 from torch import nn
 
 from fidelity.base.errors import InputError
+from fidelity.base.suggestions import nearest
 
 PREFIX = "xrv:"
 # x in [0, 1] becomes (2x - 1) · 1024, the package's range.
@@ -55,11 +55,11 @@ def output_names(architecture: str) -> tuple[str, ...]:
         return tuple(models.DenseNet.targets)
     known = [key for key in models.model_urls if key.startswith(kinds)]
     if name not in known:
-        near = difflib.get_close_matches(name, [*kinds, *known], n=2)
+        names = [*kinds, *known]
         raise InputError(
             f"torchxrayvision has no classifier {name!r}",
             field="architecture",
-            remedy=f"Use xrv: and one of {', '.join(near or [*kinds, *known])}",
+            remedy=f"Use xrv: and one of {', '.join(nearest(name, names, 2) or names)}",
         )
     return tuple(models.model_urls[name]["labels"])
 

@@ -12,8 +12,8 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard, unguard
+from fidelity.datasets.splits import SPLITS
 
-SPLITS = ("train", "val", "test")
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
 MASK_PREFIX = "mask:"
 SECOND_PREFIX = "second_mask:"

@@ -6,15 +6,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from fidelity.base.errors import InputError
+from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import intensity_of, read_image
+from fidelity.datasets.images.squares import resize_image
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
-from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.masks.boxes import Box, box_of
 from fidelity.masks.run_lengths import RLE, at_size, encode
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
@@ -47,21 +48,15 @@ def prepare_cases(
     Raises:
         InputError: a file has become unreadable since it was indexed.
     """
+
+    def named(case: Case) -> PreparedCase:
+        with at_case(case.case):
+            return prepare_case(case, Path(root), settings, predict_lung)
+
     stream = iter(cases)
     with ThreadPoolExecutor(READERS) as pool:
         while block := list(islice(stream, BLOCK)):
-            yield from pool.map(
-                lambda case: _prepare_named(case, Path(root), settings, predict_lung), block
-            )
-
-
-def _prepare_named(case: Case, *arguments: Any) -> PreparedCase:
-    """Prepare a case; an error says which, whatever thread it came from."""
-    try:
-        return prepare_case(case, *arguments)
-    except Exception as error:
-        error.add_note(f"case {case.case!r}")
-        raise
+            yield from pool.map(named, block)
 
 
 def prepare_case(
@@ -179,34 +174,7 @@ def lung_box(lung: np.ndarray) -> Box:
         (y0, x0, y1, x1), half-open, 5 % of the lung's height and width added on each side, cut at
         the border of the image.
     """
-    box = []
-    for axis in (0, 1):
-        where = np.flatnonzero(lung.any(axis=1 - axis))
-        low, high = int(where[0]), int(where[-1]) + 1
-        margin = round((high - low) * CROP_MARGIN)
-        box.append((max(0, low - margin), min(lung.shape[axis], high + margin)))
-    (y0, y1), (x0, x1) = box
-    return y0, x0, y1, x1
-
-
-def resize_image(image: np.ndarray, side: int) -> np.ndarray:
-    """Resize to a square: area averages along axes that shrink, bilinear along axes that grow.
-
-    Args:
-        image: (H, W) uint8 or float32, values 0 … 255.
-        side: side of the square in pixels.
-
-    Returns:
-        (side, side) uint8, rounded.
-    """
-    height, width = image.shape
-    # OpenCV's area mode turns bilinear as soon as one axis grows, and would alias the other one.
-    smaller = (min(width, side), min(height, side))
-    image = np.ascontiguousarray(image)
-    if smaller != (width, height):
-        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
-    if smaller != (side, side):
-        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
-    if image.dtype != np.uint8:
-        image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    return image
+    y0, x0, y1, x1 = box_of(lung)
+    height, width = lung.shape
+    rows, columns = round((y1 - y0) * CROP_MARGIN), round((x1 - x0) * CROP_MARGIN)
+    return max(0, y0 - rows), max(0, x0 - columns), min(height, y1 + rows), min(width, x1 + columns)

@@ -12,14 +12,13 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.base.hdf5 import atomic_hdf5, reading
+from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import RLE
 
 SCHEMA = "fidelity-prepared-1"
 # Cases read or written at once: bounds memory, spares HDF5 calls.
 BLOCK = 64
 AGAIN = "Delete it and explained.json beside it, and run again"
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,10 @@ class PreparedShard:
         Raises:
             InputError: it is missing, damaged or of another kind.
         """
-        with reading(self.path, AGAIN):
+        with reading(self.path, remedy=AGAIN):
             self._file = h5py.File(self.path, "r")
         try:
-            with reading(self.path, AGAIN):
+            with reading(self.path, remedy=AGAIN):
                 found = self._file.attrs.get("schema")
                 if found != SCHEMA:
                     raise InputError(
@@ -149,7 +148,7 @@ class PreparedShard:
         """Yield the cases in the order they were written."""
         for start in range(0, len(self), BLOCK):
             part = slice(start, start + BLOCK)
-            with reading(self.path, AGAIN):
+            with reading(self.path, remedy=AGAIN):
                 images, lungs = self._file["images"][part], self._file["lungs"][part]
                 records = self._file["cases"].asstr()[part]
                 block = [
@@ -160,7 +159,7 @@ class PreparedShard:
 
     @property
     def images(self) -> np.ndarray:
-        with reading(self.path, AGAIN):
+        with reading(self.path, remedy=AGAIN):
             return self._file["images"][()]
 
 

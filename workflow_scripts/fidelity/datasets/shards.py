@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.cases import SPLITS, Case, write_cases
+from fidelity.datasets.cases import Case, write_cases
+from fidelity.datasets.splits import SPLITS
 
 
 def shard_of(case: str, count: int) -> int:

@@ -1,5 +1,6 @@
 """What an explainer gets and gives."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from fidelity.maps.saliency_map import SaliencyMap
 if TYPE_CHECKING:
     from fidelity.classifiers.model import Classifier
     from fidelity.datasets.prepared import PreparedCase
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,28 @@ class Context:
 
 Explain = Callable[[Sequence[Task]], list[Explanation]]
 """Explains a batch of tasks; the result has their order."""
+
+
+def explain_each(explain: Explain, tasks: Sequence[Task]) -> list[Explanation | Exception]:
+    """Explain a batch; if it raises, each task alone, so that one bad case spoils no other.
+
+    Args:
+        explain: the explainer.
+        tasks: the batch.
+
+    Returns:
+        Per task its explanation, or why there is none (which is logged).
+    """
+    try:
+        return list(explain(tasks))
+    except Exception as error:  # noqa: BLE001 - any failure is recorded with its case
+        log.warning("a batch failed (%s); its cases are explained one by one", error)
+        return [_explain_alone(explain, task) for task in tasks]
+
+
+def _explain_alone(explain: Explain, task: Task) -> Explanation | Exception:
+    try:
+        return explain([task])[0]
+    except Exception as error:  # noqa: BLE001
+        log.exception("case %s failed", task.case.case)
+        return error

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.prepared import Box
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.maps.imported_files import has_mask, read
 from fidelity.maps.imported_paths import format_of, location
 from fidelity.maps.saliency_map import SaliencyMap, raw_map
+from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import at_size
 
 

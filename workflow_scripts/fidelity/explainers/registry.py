@@ -388,6 +388,16 @@ def is_derivative(entry: Mapping[str, Any]) -> bool:
     return method_of(inner["method"]).per_grey_value and not inner.get("magnitude", False)
 
 
+def explains(family: str) -> bool:
+    """Say whether a family explains the classifier; null baselines and ceilings do not."""
+    return family not in ("baseline", "ceiling")
+
+
+def depends_on_training(entry: Mapping[str, Any]) -> bool:
+    """Say whether an explainer's maps depend on what a classifier has learnt."""
+    return method_of(entry["method"]).needs_classifier and entry["method"] != "random_weights"
+
+
 def family_of(entry: Mapping[str, Any]) -> Family:
     """Give the family of a config entry: its own (imported maps and plugins), or its method's."""
     return entry.get("family") or method_of(entry["method"]).family

@@ -1,6 +1,5 @@
 """Calling an explainer again: on changed images, with changed weights, for another class."""
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -9,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from fidelity.base.seeding import seed_for
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Task, explain_each
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import SaliencyMap
-
-log = logging.getLogger(__name__)
 
 
 def explainer_of(context: Context, settings: dict[str, Any]) -> Explain:
@@ -69,18 +66,5 @@ def attributions(
     """
     pending = iter(tasks)
     while chunk := list(islice(pending, batch)):
-        try:
-            found: list[Explanation | None] = list(explain(chunk))
-        except Exception as error:  # noqa: BLE001 - one bad case spoils no other
-            log.warning("a batch failed (%s); its maps are made one by one", error)
-            found = [_alone(explain, task) for task in chunk]
-        for explanation in found:
-            yield None if explanation is None else explanation.map
-
-
-def _alone(explain: Explain, task: Task) -> Explanation | None:
-    try:
-        return explain([task])[0]
-    except Exception:  # noqa: BLE001
-        log.exception("case %s failed", task.case.case)
-        return None
+        for found in explain_each(explain, chunk):
+            yield None if isinstance(found, Exception) else found.map

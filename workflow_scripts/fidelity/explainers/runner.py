@@ -15,7 +15,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import content_hash
 from fidelity.base.progress import Progress
 from fidelity.datasets.prepared import PreparedShard
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, explain_each
 from fidelity.explainers.registry import is_case_by_case, method_of
 from fidelity.explainers.unfinished_shards import PartialStore
 from fidelity.maps.saliency_map import MapRecord, write_maps
@@ -211,13 +211,8 @@ def _answered(
 def _explain_batch(
     explain: Explain, tasks: Sequence[Task], classifier: "Classifier | None"
 ) -> list[MapRecord]:
-    """Explain a batch; if it raises, each task alone, so that one bad case spoils no other."""
     started = time.perf_counter()
-    try:
-        explanations: list[Explanation | Exception] = list(explain(tasks))
-    except Exception as error:  # noqa: BLE001 - any failure is recorded with its case
-        log.warning("a batch failed (%s); its cases are explained one by one", error)
-        explanations = [_explain_alone(explain, task) for task in tasks]
+    explanations = explain_each(explain, tasks)
     seconds = (time.perf_counter() - started) / len(tasks)
     return [
         _record(task, explanation, classifier, seconds)
@@ -236,14 +231,6 @@ def _retry_failed(
         record if record.status == "ok" else _explain_batch(explain, [task], classifier)[0]
         for record, task in zip(done, tasks, strict=True)
     ]
-
-
-def _explain_alone(explain: Explain, task: Task) -> Explanation | Exception:
-    try:
-        return explain([task])[0]
-    except Exception as error:  # noqa: BLE001
-        log.exception("case %s failed", task.case.case)
-        return error
 
 
 def _record(

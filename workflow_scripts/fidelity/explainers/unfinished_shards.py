@@ -58,7 +58,7 @@ class PartialStore:
         if not path.exists():
             return None
         try:
-            with reading(path, "It is computed anew"), h5py.File(path, "r") as file:
+            with reading(path, remedy="It is computed anew"), h5py.File(path, "r") as file:
                 if file.attrs.get("fingerprint") != self.fingerprint:
                     return None
                 found = [read_record(file[name]) for name in sorted(file)]
@@ -107,7 +107,7 @@ def finished(folder: Path) -> Finished | None:
         fingerprint, cases, seconds = None, set(), 0.0
         for path in newest_first:
             try:
-                with reading(path, "Look again"), h5py.File(path, "r") as file:
+                with reading(path, remedy="Look again"), h5py.File(path, "r") as file:
                     fingerprint = fingerprint or file.attrs["fingerprint"]
                     if file.attrs["fingerprint"] != fingerprint:
                         continue

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.columns.checks import FAITHFULNESS_CASES
+from fidelity.base.errors import at_case
 from fidelity.base.seeding import seed_for
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.faithfulness.one_map import Options, Probabilities, measure
@@ -57,30 +58,31 @@ def measure_maps(
         key = (case.case, record.cls)
         if key not in targets:
             continue
-        target = classes.index(record.target) if record.target else targets[key]
-        found = dict.fromkeys(["probability", *metrics], np.nan)
-        mask = None if masks is None else _working_mask(masks, case, record.cls)
-        if record.map is not None:
-            image, shape = case.image / 255, case.image.shape
-            values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
-            noise = seed_for(seed, case.case, "road")
-            found |= measure(image, values, mask, target, probabilities, options, noise)
-            if infidelity is not None:
-                places = seed_for(seed, case.case, "infidelity")
-                of_map = infidelity(image, values, target, seed=places)
-                found |= {name: of_map[name] for name in infidelities}
-        rows.append(
-            {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
-                "target_class": classes[target],
-                "status": record.status,
-                "mask_share": np.nan if mask is None else float(mask.mean()),
-                **found,
-            }
-        )
+        with at_case(case.case):
+            target = classes.index(record.target) if record.target else targets[key]
+            found = dict.fromkeys(["probability", *metrics], np.nan)
+            mask = None if masks is None else _working_mask(masks, case, record.cls)
+            if record.map is not None:
+                image, shape = case.image / 255, case.image.shape
+                values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
+                noise = seed_for(seed, case.case, "road")
+                found |= measure(image, values, mask, target, probabilities, options, noise)
+                if infidelity is not None:
+                    places = seed_for(seed, case.case, "infidelity")
+                    of_map = infidelity(image, values, target, seed=places)
+                    found |= {name: of_map[name] for name in infidelities}
+            rows.append(
+                {
+                    "case": case.case,
+                    "patient": case.patient,
+                    "split": case.split,
+                    "class": record.cls,
+                    "target_class": classes[target],
+                    "status": record.status,
+                    "mask_share": np.nan if mask is None else float(mask.mean()),
+                    **found,
+                }
+            )
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
     return FAITHFULNESS_CASES.with_metrics(metrics).typed(rows)
 

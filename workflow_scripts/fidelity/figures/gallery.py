@@ -17,7 +17,8 @@ from fidelity.base.files import read_parquet
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
-from fidelity.maps.saliency_map import Box, SaliencyMap, Sign, read_maps, render
+from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
+from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import decode, read_masks
 
 HEAT = "inferno"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+import scipy
 
 
 def dependence(
@@ -34,6 +34,7 @@ def dependence(
     right = int(np.count_nonzero(erased == truth))
     _, counts = np.unique(truth, return_counts=True)
     chance = float(counts.max() / len(truth))
+    test = scipy.stats.binomtest(right, len(truth), chance, alternative="greater")
     others = truth != mark_class
     follows = float((planted[others] == mark_class).mean()) if others.any() else np.nan
     return {
@@ -42,7 +43,7 @@ def dependence(
         "accuracy": float((as_is == truth).mean()),
         "accuracy_erased": right / len(truth),
         "chance": chance,
-        "p_value": float(binomtest(right, len(truth), chance, alternative="greater").pvalue),
+        "p_value": float(test.pvalue),
         "n_planted": int(np.count_nonzero(others)),
         "follows_mark": follows,
     }

@@ -1,6 +1,6 @@
 """Maps scored against two masks: the planted mark, which is right, and the lesion, which is not."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pandas as pd
@@ -11,6 +11,7 @@ from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.run_lengths import RLE
 from fidelity.metrics.map_registry import select_ranking
 from fidelity.scoring.map_scores import score_maps
+from fidelity.scoring.score_rows import Targets
 
 TRUTHS = ("mark", "lesion")
 METRICS = ["roc_auc", "pointing_game", "relevance_rank"]
@@ -20,7 +21,7 @@ def score_truths(
     explained: Iterable[tuple[PreparedCase, MapRecord]],
     mark_of: Callable[[PreparedCase], RLE | None],
     cls: str,
-    labels: Mapping[str, str],
+    targets: Targets,
     *,
     scoring_size: ScoringSize,
     sign: Sign,
@@ -31,7 +32,7 @@ def score_truths(
         explained: cases and their maps.
         mark_of: a case's mark at native size; None if it has none.
         cls: source class that the mark goes with; maps of other classes are left out.
-        labels: source class to model class.
+        targets: what was explained.
         scoring_size: frame of the comparison.
         sign: part of the map that counts.
 
@@ -49,8 +50,7 @@ def score_truths(
     scored = [
         score_maps(
             pairs[truth],
-            None,
-            labels,
+            targets,
             select_ranking(METRICS),
             scoring_size=scoring_size,
             sign=sign,

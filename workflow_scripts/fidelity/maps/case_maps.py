@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.base.job_log import working_on
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.splits import SPLITS
 from fidelity.maps.saliency_map import REMEDY, MapRecord, read_maps, unanswered
-
-SPLITS = ("train", "val", "test")
 
 
 def explained_cases(
@@ -48,7 +46,6 @@ def explained_cases(
                 )
             seen.add(key)
             missing.discard(key)
-            working_on(record.case)
             yield cases[record.case], record
         left_out = unanswered(map_file)
         if left_out is not None and len(missing) != left_out:
@@ -59,7 +56,6 @@ def explained_cases(
                 field="/".join(min(missing)) if missing else None,
                 remedy=REMEDY,
             )
-    working_on("")
 
 
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:

@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.saliency_map import SaliencyMap, Sign, render, render_relevance
+from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import at_size, decode
 
 ScoringSize = Literal["original", "working"]

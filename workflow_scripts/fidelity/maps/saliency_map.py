@@ -19,13 +19,13 @@ import numpy as np
 from fidelity.base.errors import InputError
 from fidelity.base.hdf5 import atomic_hdf5, reading
 from fidelity.maps.resize import bilinear
+from fidelity.masks.boxes import Box
 
 SCHEMA = "fidelity-maps-1"
 REMEDY = "Delete the file and run again: only this shard is explained anew"
 
 Kind = Literal["grid", "superpixels", "dense", "binary"]
 Sign = Literal["positive", "absolute", "signed"]
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
     Raises:
         InputError: the file is damaged, of another kind, or has lost records.
     """
-    with reading(path, REMEDY):
+    with reading(path, remedy=REMEDY):
         file = h5py.File(path, "r")
     with file:
-        with reading(path, REMEDY):
+        with reading(path, remedy=REMEDY):
             schema, count = file.attrs.get("schema"), file.attrs.get("records")
             names = sorted(file)
         if schema != SCHEMA:
@@ -154,7 +154,7 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
         if count is not None and int(count) != len(names):
             raise InputError(f"has {len(names)} of {count} maps", file=path, remedy=REMEDY)
         for name in names:
-            with reading(path, REMEDY):
+            with reading(path, remedy=REMEDY):
                 record = read_record(file[name])
             yield record
 
@@ -168,7 +168,7 @@ def unanswered(path: str | Path) -> int | None:
     Returns:
         The attribute `unanswered`; None in a file that does not say.
     """
-    with reading(path, REMEDY), h5py.File(path, "r") as file:
+    with reading(path, remedy=REMEDY), h5py.File(path, "r") as file:
         found = file.attrs.get("unanswered")
         return None if found is None else int(found)
 

@@ -144,6 +144,6 @@ def best_of(ranked: RankedMap, metric: Literal["iou", "dice"] = "iou") -> tuple[
         return float("nan"), float("nan")
     # Leaving out the first i pixels, i at the end of a group, is the threshold of its value.
     first = ranked.groups[1:] if ranked.values[0] == 0 else ranked.groups
-    scores = getattr(overlap, metric)(ranked.confusion(first))
+    scores = overlap.IOU_AND_DICE[metric](ranked.confusion(first))
     best = int(np.argmax(scores))
     return float(scores[best]), float(ranked.values[first[best] - 1]) if first[best] else 0.0

@@ -7,9 +7,8 @@ nearer), and inside it the distance to the full set is 0.
 
 from functools import cached_property
 
-import cv2
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from fidelity.metrics.surface import SurfaceDistances
 
@@ -17,7 +16,7 @@ Spacing = tuple[float, float]
 Window = tuple[slice, slice]
 
 WHOLE: Window = (slice(None), slice(None))
-_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
@@ -33,6 +32,8 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     Returns:
         Boolean (H, W), a subset of the mask.
     """
+    import cv2  # tables read the metrics' facts without it
+
     pixels = np.ascontiguousarray(mask).view(np.uint8)
     eroded = cv2.erode(pixels, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return (pixels ^ eroded).view(bool)
@@ -69,10 +70,12 @@ def distance_to(points: np.ndarray, spacing: Spacing = (1.0, 1.0)) -> np.ndarray
         are integers, so that `exact` can restore the exact values.
     """
     if spacing == (1.0, 1.0):
+        import cv2
+
         # cv2 measures to the nearest zero pixel.
         free = (~points).view(np.uint8)
         return cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return ndimage.distance_transform_edt(~points, sampling=spacing)
+    return scipy.ndimage.distance_transform_edt(~points, sampling=spacing)
 
 
 def exact(distances: np.ndarray) -> np.ndarray:

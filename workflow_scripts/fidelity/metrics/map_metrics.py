@@ -11,10 +11,10 @@ rule keep what that system does.
 import math
 from functools import cached_property
 
-import cv2
 import numpy as np
 
 from fidelity.metrics.curves import RankedMap, best_of, rank_map
+from fidelity.metrics.distance import distance_to
 from fidelity.metrics.ties import top_k
 
 
@@ -105,9 +105,7 @@ def pointing_game_tolerance(pair: MapPair) -> float:
         return math.nan
     if pair.zero:
         return 0.0
-    away = cv2.distanceTransform(
-        (~pair.reference).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    ).ravel()[pair.peaks]
+    away = distance_to(pair.reference).ravel()[pair.peaks]
     # Squared distances of pixels are integers; the transform's float32 is not quite.
     squared = np.rint(away.astype(np.float64) ** 2)
     return float(((squared < pair.tolerance**2) | (squared == 0)).mean())

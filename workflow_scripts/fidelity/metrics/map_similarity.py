@@ -1,8 +1,8 @@
 """How alike two saliency maps are: the measures of the sanity checks and of repeatability."""
 
 import numpy as np
-from scipy.stats import rankdata
-from skimage.metrics import structural_similarity
+import scipy
+import skimage
 
 from fidelity.maps.saliency_map import SaliencyMap, Sign, normalise, raw_map
 
@@ -28,13 +28,13 @@ def similarities(
     return {
         "spearman": rank_correlation(*signed),
         "abs_spearman": rank_correlation(*map(np.abs, signed)),
-        "ssim": float(structural_similarity(*scored, data_range=1.0)),
+        "ssim": float(skimage.metrics.structural_similarity(*scored, data_range=1.0)),
     }
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Spearman's correlation with mean ranks for ties; nan where one of the two is constant."""
-    first, second = rankdata(one.reshape(-1)), rankdata(other.reshape(-1))
+    first, second = (scipy.stats.rankdata(each.reshape(-1)) for each in (one, other))
     first, second = first - first.mean(), second - second.mean()
     power = float(first @ first) * float(second @ second)
     return float(first @ second) / power**0.5 if power > 0 else float("nan")

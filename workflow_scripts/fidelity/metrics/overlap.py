@@ -48,9 +48,25 @@ def iou(counts: Confusion) -> Share:
     return _share(counts.tp, counts.tp + counts.fp + counts.fn)
 
 
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """IoU of two masks of which neither is the reference: two empty ones agree, and give 1."""
+    both = int(np.count_nonzero(a & b))
+    return agreement_of_areas(both, int(np.count_nonzero(a)), int(np.count_nonzero(b)))
+
+
+def agreement_of_areas(both: int, a: int, b: int) -> float:
+    """See `agreement`: from the pixels of the intersection and of each mask."""
+    union = a + b - both
+    return both / union if union else 1.0
+
+
 def dice(counts: Confusion) -> Share:
     """Dice coefficient, in [0, 1] (Dice 1945): 2 tp / (2 tp + fp + fn)."""
     return _share(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+
+
+# By the names that settings have for them.
+IOU_AND_DICE = {"iou": iou, "dice": dice}
 
 
 def precision(counts: Confusion) -> Share:

@@ -28,6 +28,7 @@ from fidelity.base.files import write_text
 from fidelity.provenance import result_origins
 from fidelity.provenance.page import to_page
 from fidelity.provenance.records import Records, write_listings
+from fidelity.study import paths
 
 # Checkpoints hide what comes after them: each pass accepts what it sees. The workflow has two.
 PASSES = 6
@@ -163,7 +164,7 @@ def _refuse(problems: Sequence[str]) -> None:
 
 def _note_in_provenance(dataset: str, records: Records) -> None:
     """Write what was accepted into a data set's provenance.json and its page, if there are any."""
-    path = Path("results") / dataset / "provenance.json"
+    path = Path(paths.PROVENANCE.format(dataset=dataset))
     if not path.is_file():
         return
     found = json.loads(path.read_text(encoding="utf-8"))

@@ -19,10 +19,11 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import write_text
 from fidelity.provenance import result_origins
 from fidelity.provenance.result_origins import Places, listing_of, made_at
+from fidelity.study import paths
+from fidelity.study.paths import SUMMARY
 
 # Archives and file systems that keep whole seconds, or two, are no change.
 TOLERANCE = 2.1
-SUMMARY = "summary"
 # Where a result's record is made up: no job has such a setting, so the result is recomputed.
 UNKNOWN = {"params": ["'not known'"], "record_format_version": 6, "incomplete": False}
 
@@ -95,13 +96,12 @@ def write_listings(
     records = Records()
     groups: dict[str, list[str]] = {dataset: [] for dataset in [*raw, SUMMARY]}
     for path in records.paths():
-        parts = Path(path).parts
-        if len(parts) > 2 and parts[0] == "results" and parts[1] in groups:
-            groups[parts[1]].append(path)
+        if (owner := paths.dataset_of(path, groups)) is not None:
+            groups[owner].append(path)
         for dataset in (name for name, folder in raw.items() if folder == path):
             groups[dataset].append(path)
-    for dataset, paths in groups.items():
-        found = {path: records.read(path) for path in paths if os.path.exists(path)}
+    for dataset, own in groups.items():
+        found = {path: records.read(path) for path in own if os.path.exists(path)}
         found = {path: record for path, record in found.items() if record.get("rule")}
         if found:
             listing, before = listing_of(dataset), _accepted_before(dataset, found)
@@ -142,11 +142,11 @@ def take_over(
     Raises:
         InputError: the results of a data set have no record at all.
     """
-    if result_origins.RESTORED.exists():
+    if os.path.exists(paths.RESTORED):
         return []
     records, notes = Records(), []
     for dataset in [*raw, SUMMARY]:
-        listing, folder = listing_of(dataset), Path("results") / dataset
+        listing, folder = listing_of(dataset), Path(_folder(dataset))
         if not folder.is_dir():
             continue
         stamp = records.stamp(dataset)
@@ -187,10 +187,10 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
         raise InputError(
             "cannot be read, so it is not known what made the results beside it",
             file=listing_of(dataset),
-            remedy=f"Copy it again, or delete {Path('results') / dataset} to compute it again",
+            remedy=f"Copy it again, or delete {_folder(dataset)} to compute it again",
         )
     entries = {p: e for p, e in listing["results"].items() if os.path.exists(p)}
-    below = f"results/{dataset}/"
+    below = f"{_folder(dataset)}/"
     own_entries = {path: entry for path, entry in entries.items() if path.startswith(below)}
     if not any(_same_time(path, entry["made"]) for path, entry in own_entries.items()):
         # A copy without times: those of the listing are right for files of the same size.
@@ -198,7 +198,7 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
             raise InputError(
                 "the results were copied without their times from a run that was killed, so their "
                 "listing may be older than they are",
-                file=Path("results") / dataset,
+                file=_folder(dataset),
                 remedy="Copy them again with their times: cp -a, or rsync -a",
             )
         for path, entry in entries.items():
@@ -233,8 +233,12 @@ def _below(folder: str) -> Iterator[str]:
         yield from (f"{top}/{name}" for name in (*folders, *names))
 
 
+def _folder(dataset: str) -> str:
+    return paths.DATASET.format(dataset=dataset)
+
+
 def _any_record(records: Records, dataset: str) -> bool:
-    start = f"results/{dataset}/"
+    start = f"{_folder(dataset)}/"
     return any(path.startswith(start) for path in records.paths())
 
 

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.provenance.privacy import without_places
+from fidelity.study import paths
 
 SCHEMA = "fidelity-made-of-1"
-# In a folder with this file, results were restored from units, which vouch for them: only some of
-# the rules are run there (`reanalyse.py`). It names the data sets and units of the config in use.
-RESTORED = Path("results") / ".restored_from_units"
 # What Snakemake compares or its report shows, of all that it records of a result.
 KEPT = (
     "rule",
@@ -42,12 +40,13 @@ _PLUGIN = re.compile(r"(?<=\.py': )'[0-9a-f]{16}'|(?<=\.py\": )'[0-9a-f]{16}'")
 
 def listing_of(dataset: str) -> Path:
     """Name the file that lists what the results of a data set (or `summary`) were made of."""
-    return Path("results") / dataset / "tables" / "made_of.json"
+    return Path(paths.table("made_of", "json").format(dataset=dataset))
 
 
 def restored() -> dict[str, list[str]] | None:
     """Name the `datasets` and `units` that results were restored from; None where no file does."""
-    text = RESTORED.read_text(encoding="utf-8") if RESTORED.exists() else ""
+    path = Path(paths.RESTORED)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
     return json.loads(text) if text else None
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from fidelity.base.counting import beside
 from fidelity.base.errors import InputError
+from fidelity.study import paths
 
-BENCHMARKS, LOGS = Path("results/benchmarks"), Path("results/logs")
 # Fields of a step that may differ between two runs of one study.
 TIMES = ("seconds", "cpu_seconds", "peak_memory_mb")
 SUMMED = ("seconds", "cpu_seconds", "forward", "backward")
@@ -35,7 +35,7 @@ def read_steps(
         and backward (images through networks, in the job's last run), device ("" for none).
     """
     steps = []
-    files = sorted((folder / BENCHMARKS).rglob("*.tsv"))
+    files = sorted((folder / paths.BENCHMARKS).rglob("*.tsv"))
     for rule, pattern in sorted(patterns.items()):
         compiled = re.compile(pattern)
         for file in files:
@@ -91,7 +91,8 @@ def _account(file: Path, folder: Path) -> dict[str, Any]:
         raise InputError(
             "is no benchmark of Snakemake", file=file, remedy="Delete it and run its job again"
         )
-    passes = beside(folder / LOGS / file.relative_to(folder / BENCHMARKS).with_suffix(".log"))
+    job = file.relative_to(folder / paths.BENCHMARKS).with_suffix("").as_posix()
+    passes = beside(folder / paths.log_of(job))
     counts = json.loads(passes.read_text(encoding="utf-8")) if passes.is_file() else {}
     return {
         "seconds": _number(row["s"]),

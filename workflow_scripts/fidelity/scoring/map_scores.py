@@ -1,16 +1,13 @@
 """From saliency maps to one row of threshold-free scores per case and class."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from fidelity.analysis.columns.localization import SCORES
-from fidelity.base.errors import InputError
+from fidelity.base.errors import at_case
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     lung_in_frame,
@@ -21,13 +18,12 @@ from fidelity.maps.pixel_frames import (
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.metrics.map_metrics import MapPair
 from fidelity.metrics.map_registry import RankingMetric
-from fidelity.scoring.mask_scores import UNKNOWN, Verdict
+from fidelity.scoring.score_rows import Targets, table_of
 
 
 def score_maps(
     explained: Iterable[tuple[PreparedCase, MapRecord]],
-    said: Mapping[tuple[str, str], Verdict] | None,
-    labels: Mapping[str, str],
+    targets: Targets,
     metrics: Sequence[RankingMetric],
     *,
     scoring_size: ScoringSize,
@@ -38,8 +34,7 @@ def score_maps(
 
     Args:
         explained: cases and their maps.
-        said: verdicts of the classifier; None where no classifier took part.
-        labels: source class to model class, to name the target where no classifier took part.
+        targets: what was explained.
         metrics: to be computed; what they share is computed once.
         scoring_size: frame of the comparison.
         sign: part of the map that counts.
@@ -57,41 +52,18 @@ def score_maps(
     for case, record in explained:
         if record.cls not in case.references:
             continue
-        target = record.target or labels.get(record.cls) or record.cls
-        if said is not None and (case.case, target) not in said:
-            raise InputError(
-                f"there is no prediction of {target!r}",
-                field=case.case,
-                remedy="Delete the predictions and run again",
-            )
-        verdict = UNKNOWN if said is None else said[case.case, target]
-        reference = reference_in_frame(case, record.cls, scoring_size)
-        scores: dict[str, Any] = {metric.name: math.nan for metric in metrics}
-        zero = False
-        if record.map is not None:
-            map01 = map_in_frame(record.map, case, scoring_size, sign)
-            relevance = relevance_in_frame(record.map, case, scoring_size, sign)
-            lung = lung_in_frame(case, scoring_size)
-            pair = MapPair(map01, reference, lung, tolerance, relevance)
-            scores = {metric.name: metric.function(pair) for metric in metrics}
-            zero = pair.zero
-        rows.append(
-            {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
-                "target_class": target,
-                "target_is_predicted": verdict.target_is_predicted,
-                "probability": verdict.probability,
-                "correct": verdict.correct,
-                "status": record.status,
-                "empty_prediction": zero,
-                "empty_reference": not reference.any(),
-                "reference_area": int(np.count_nonzero(reference)),
-                "image_area": reference.size,
-                **scores,
-            }
-        )
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    return SCORES.with_metrics(metric.name for metric in metrics).typed(rows)
+        with at_case(case.case):
+            reference = reference_in_frame(case, record.cls, scoring_size)
+            scores: dict[str, Any] = {metric.name: math.nan for metric in metrics}
+            zero = False
+            if record.map is not None:
+                map01 = map_in_frame(record.map, case, scoring_size, sign)
+                relevance = relevance_in_frame(record.map, case, scoring_size, sign)
+                lung = lung_in_frame(case, scoring_size)
+                pair = MapPair(map01, reference, lung, tolerance, relevance)
+                scores = {metric.name: metric.function(pair) for metric in metrics}
+                zero = pair.zero
+            scores["empty_prediction"] = zero
+            about = case, record.cls, record.target, record.status
+            rows.append(targets.row_of(*about, reference, scores))
+    return table_of(rows, [metric.name for metric in metrics])

@@ -3,76 +3,41 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.columns.localization import SCORES
-from fidelity.base.errors import InputError
-from fidelity.base.job_log import working_on
+from fidelity.base.errors import InputError, at_case
+from fidelity.base.files import read_csv
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of
 from fidelity.maps.pixel_frames import ScoringSize, frame_of, reference_in_frame
 from fidelity.masks.run_lengths import RLE, decode
 from fidelity.metrics.conventions import Protocol
 from fidelity.metrics.distance import Spacing
 from fidelity.metrics.metric import Metric
 from fidelity.metrics.pair import MaskPair
+from fidelity.scoring.score_rows import Targets, table_of
 
-MULTILABEL_CUTOFF = 0.5
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a classifier said of a case about one model class.
-
-    Attributes:
-        target_is_predicted: whether the class is the predicted one (multilabel: is predicted).
-        probability: of the class.
-        correct: whether the case is classified right (multilabel: as to this class); None where
-            the label is uncertain.
-    """
-
-    target_is_predicted: bool | None
-    probability: float
-    correct: bool | None
+TEXTS = ["case", "class", "target_class", "status"]
 
 
-UNKNOWN = Verdict(None, math.nan, None)
-
-
-def verdicts(predictions: pd.DataFrame, task: str) -> dict[tuple[str, str], Verdict]:
-    """Read off the predictions what the classifier said of each case and model class.
+def read_status(path: str | Path) -> pd.DataFrame:
+    """Read masks_status.csv; ids and names stay text.
 
     Args:
-        predictions: long form: case, class, label (0/1, NaN where uncertain), probability.
-        task: `multiclass` (the most probable class is predicted, the first one of equals) or
-            `multilabel` (each class of probability at least 0.5 is).
+        path: the file, as the rule `binarize` writes it.
 
     Returns:
-        {(case, model class): verdict}.
+        case, class, target_class, status, reason, threshold; one row per explanation.
+
+    Raises:
+        InputError: the file is missing, damaged or of another kind.
     """
-    result: dict[tuple[str, str], Verdict] = {}
-    for case, rows in predictions.groupby("case", sort=False):
-        classes = rows["class"].tolist()
-        probability = rows["probability"].to_numpy(float)
-        label = rows["label"].to_numpy(float)
-        truth = label == 1
-        if task == "multilabel":
-            predicted = probability >= MULTILABEL_CUTOFF
-            correct = predicted == truth
-        else:
-            predicted = np.arange(len(classes)) == int(np.argmax(probability))
-            correct = np.full(len(classes), bool((predicted & truth).any()))
-        for index, name in enumerate(classes):
-            result[str(case), name] = Verdict(
-                bool(predicted[index]),
-                float(probability[index]),
-                None if np.isnan(label[index]) else bool(correct[index]),
-            )
-    return result
+    text = dict.fromkeys([*TEXTS, "reason"], str)
+    how = {"dtype": text, "keep_default_na": False, "na_values": {"threshold": [""]}}
+    return read_csv(path, TEXTS, **how)
 
 
 def score_mask(
@@ -123,70 +88,11 @@ def spacing_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> Spacing |
     return row * (y1 - y0) / (bottom - top), column * (x1 - x0) / (right - left)
 
 
-def score_case(
-    case: PreparedCase,
-    status: Mapping[str, str],
-    rle: RLE | None,
-    verdict: Verdict,
-    metrics: Sequence[Metric],
-    protocol: Protocol,
-    scoring_size: ScoringSize,
-) -> dict[str, Any]:
-    """Make the row of one case and class.
-
-    Args:
-        case: the prepared case.
-        status: the binarization's row: class, target_class, status.
-        rle: the predicted mask at scoring size; None for a failed one, whose metrics are NaN.
-        verdict: of the classifier about the target class.
-        metrics: to be computed.
-        protocol: conventions of the metrics.
-        scoring_size: frame of the comparison.
-
-    Returns:
-        One row of scores.parquet.
-
-    Raises:
-        InputError: the predicted mask has another size than the frame.
-    """
-    cls = status["class"]
-    reference = reference_in_frame(case, cls, scoring_size)
-    if rle is None:
-        scores: dict[str, Any] = {"empty_prediction": False, "empty_reference": not reference.any()}
-        scores |= {metric.name: math.nan for metric in metrics}
-    else:
-        prediction = decode(rle)
-        spacing = spacing_in_frame(case, scoring_size)
-        if prediction.shape != reference.shape:
-            raise InputError(
-                f"the predicted mask is {prediction.shape[0]} x {prediction.shape[1]} px, the"
-                f" reference {reference.shape[0]} x {reference.shape[1]}",
-                field=f"{case.case}/{cls}",
-                remedy="Masks are scored at the size they were made for: check scoring_size",
-            )
-        scores = score_mask(reference, prediction, metrics, protocol, spacing)
-    return {
-        "case": case.case,
-        "patient": case.patient,
-        "split": case.split,
-        "class": cls,
-        "target_class": status["target_class"],
-        "target_is_predicted": verdict.target_is_predicted,
-        "probability": verdict.probability,
-        "correct": verdict.correct,
-        "status": status["status"],
-        "reference_area": int(np.count_nonzero(reference)),
-        "image_area": reference.size,
-        **scores,
-    }
-
-
 def score_cohort(
     cases: Iterable[PreparedCase],
     masks: Mapping[str, Mapping[str, RLE]],
     status: pd.DataFrame,
-    said: Mapping[tuple[str, str], Verdict] | None,
-    labels: Mapping[str, str],
+    targets: Targets,
     metrics: Sequence[Metric],
     protocol: Protocol,
     scoring_size: ScoringSize,
@@ -195,10 +101,9 @@ def score_cohort(
 
     Args:
         cases: the prepared cases; those without a row in `status` are passed over.
-        masks: predicted masks.
+        masks: predicted masks at scoring size; the metrics of a failed one are NaN.
         status: rows case, class, target_class, status of the binarization.
-        said: verdicts of the classifier; None where no classifier took part.
-        labels: source class to model class, to name the target where no classifier took part.
+        targets: what was explained.
         metrics: to be computed.
         protocol: conventions of the metrics.
         scoring_size: frame of the comparison.
@@ -208,7 +113,8 @@ def score_cohort(
         no case has a spacing.
 
     Raises:
-        InputError: a case has no prediction, a mask is missing, or a case is in no shard.
+        InputError: a case has no prediction, a mask is missing or has another size than the frame,
+            or a case is in no shard.
     """
     asked = defaultdict(list)
     spaced = False
@@ -216,37 +122,48 @@ def score_cohort(
         asked[row["case"]].append(row)
     rows = []
     for case in cases:
-        working_on(case.case)
         for row in asked.pop(case.case, []):
             cls = row["class"]
             if cls not in case.references:
                 continue
             spaced = spaced or case.spacing is not None
-            target = row["target_class"] or labels.get(cls) or cls
-            rle = masks.get(case.case, {}).get(cls)
-            if (rle is None) == (row["status"] == "ok"):
-                raise InputError(
-                    "masks and their status disagree",
-                    field=f"{case.case}/{cls}",
-                    remedy="Delete both files and run again",
-                )
-            if said is not None and (case.case, target) not in said:
-                raise InputError(
-                    f"there is no prediction of {target!r}",
-                    field=case.case,
-                    remedy="Delete the predictions and run again",
-                )
-            verdict = UNKNOWN if said is None else said[case.case, target]
-            entry = {**row, "target_class": target}
-            rows.append(score_case(case, entry, rle, verdict, metrics, protocol, scoring_size))
-    working_on("")
+            with at_case(case.case):
+                rle = masks.get(case.case, {}).get(cls)
+                if (rle is None) == (row["status"] == "ok"):
+                    raise InputError(
+                        "masks and their status disagree",
+                        field=f"{case.case}/{cls}",
+                        remedy="Delete both files and run again",
+                    )
+                reference = reference_in_frame(case, cls, scoring_size)
+                scores = _scores(case, cls, rle, reference, metrics, protocol, scoring_size)
+                about = case, cls, row["target_class"], row["status"]
+                rows.append(targets.row_of(*about, reference, scores))
     if asked:
         raise InputError(f"{len(asked)} cases with masks are in no shard", field=min(asked))
     # A column of a unit that no case has would count every case as undefined.
-    return _table(rows, [metric for metric in metrics if spaced or metric.unit != "mm"])
+    return table_of(rows, [metric.name for metric in metrics if spaced or metric.unit != "mm"])
 
 
-def _table(rows: list[dict[str, Any]], metrics: Sequence[Metric]) -> pd.DataFrame:
-    """Sort the rows and give the columns their types, which an empty table has too."""
-    rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    return SCORES.with_metrics(metric.name for metric in metrics).typed(rows)
+def _scores(
+    case: PreparedCase,
+    cls: str,
+    rle: RLE | None,
+    reference: np.ndarray,
+    metrics: Sequence[Metric],
+    protocol: Protocol,
+    scoring_size: ScoringSize,
+) -> dict[str, Any]:
+    """Score the mask of one case and class; NaN where there is none."""
+    if rle is None:
+        return {"empty_prediction": False, **{metric.name: math.nan for metric in metrics}}
+    prediction = decode(rle)
+    if prediction.shape != reference.shape:
+        raise InputError(
+            f"the predicted mask is {prediction.shape[0]} x {prediction.shape[1]} px, the"
+            f" reference {reference.shape[0]} x {reference.shape[1]}",
+            field=f"{case.case}/{cls}",
+            remedy="Masks are scored at the size they were made for: check scoring_size",
+        )
+    spacing = spacing_in_frame(case, scoring_size)
+    return score_mask(reference, prediction, metrics, protocol, spacing)

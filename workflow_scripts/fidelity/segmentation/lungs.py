@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,31 +22,20 @@ from fidelity.base.seeding import seed_for
 from fidelity.base.training_state import EpochStore
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import Intensity, read_image
+from fidelity.datasets.images.squares import resize_image
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import LUNG as LUNG_MASK
 from fidelity.datasets.mask_files.mask_values import MaskValues
-from fidelity.datasets.prepare import LungPredictor, resize_image
+from fidelity.datasets.prepare import LungPredictor
 from fidelity.explainers.baselines.fitted import fitted_settings, read_fitted, write_fitted
 from fidelity.masks.run_lengths import at_size
-from fidelity.metrics.overlap import confusion, dice, iou
 from fidelity.segmentation.unet import Examples, Segmenter, train_network
-from fidelity.statistics.resampling import mean_intervals
 
 METHOD = "lung_model"
 LUNG = ["lung"]
 READERS = 4
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LungScore:
-    """How well the predicted lung of a case fits the provided one, at native size."""
-
-    case: str
-    patient: str
-    dice: float
-    iou: float
 
 
 def fit(
@@ -80,7 +68,7 @@ def fit(
     """
     device = configure(compute)
     training, validation = (
-        _examples(_chosen(cases, split, settings["cases"]), root, settings, intensity, mask_values)
+        _examples(chosen(cases, split, settings["cases"]), root, settings, intensity, mask_values)
         for split in ("train", "val")
     )
     if not len(training):
@@ -152,81 +140,7 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
     return np.isin(labels, kept)
 
 
-def measure(
-    cases: Iterable[Case],
-    root: Path,
-    intensity: Intensity,
-    predict: LungPredictor,
-    mask_values: MaskValues | None = None,
-) -> list[LungScore]:
-    """Compare predicted with provided lung masks on the test split, which the model never saw.
-
-    Args:
-        cases: of the data set that taught the model.
-        root: the data root.
-        intensity: the data set's.
-        predict: see `predictor`.
-        mask_values: the data set's.
-
-    Returns:
-        One score per test case with a lung mask, by case.
-    """
-
-    def one(case: Case) -> LungScore:
-        image = read_image(root / case.image, intensity)
-        mask = read_mask_at(root, case.lung_mask, LUNG_MASK, mask_values)
-        provided = at_size(mask, image.shape)
-        counts = confusion(provided, predict(image))
-        return LungScore(case.case, case.patient, float(dice(counts)), float(iou(counts)))
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(one, _chosen(cases, "test", None)))
-
-
-def summary(
-    scores: Sequence[LungScore], dataset: str, seed: int, replicates: int, alpha: float
-) -> list[dict[str, Any]]:
-    """Summarise the scores of the test split.
-
-    Args:
-        scores: from `measure`.
-        dataset: the data set that taught the model.
-        seed: the config's.
-        replicates: bootstrap replicates over patients.
-        alpha: one minus the confidence level.
-
-    Returns:
-        One row of LUNG_QUALITY for each of dice and iou; none without scores.
-    """
-    if not scores:
-        log.warning("no test case has a lung mask: the lung model goes unmeasured")
-        return []
-    patients = [score.patient for score in scores]
-    rows = []
-    for metric in ("dice", "iou"):
-        values = np.array([getattr(score, metric) for score in scores])
-        (interval,) = mean_intervals(
-            values, patients, replicates=replicates, alpha=alpha, seed=seed
-        )
-        log.info("test %s of the lung model: %.4f", metric, interval.mean)
-        rows.append(
-            {
-                "dataset": dataset,
-                "split": "test",
-                "metric": metric,
-                "n": len(values),
-                "n_patients": len(set(patients)),
-                "mean": interval.mean,
-                "ci_low": interval.low,
-                "ci_high": interval.high,
-                "median": float(np.median(values)),
-                "min": float(values.min()),
-            }
-        )
-    return rows
-
-
-def _chosen(cases: Iterable[Case], split: str, limit: int | None) -> list[Case]:
+def chosen(cases: Iterable[Case], split: str, limit: int | None) -> list[Case]:
     """Take the cases of a split that have a lung mask, the first `limit` by a hash of their id."""
     found = [case for case in cases if case.split == split and case.lung_mask is not None]
     ranked = sorted(found, key=lambda c: hashlib.blake2b(c.case.encode(), digest_size=8).digest())

@@ -13,40 +13,23 @@ from fidelity.settings.files import check_files as _check_files
 from fidelity.settings.following import follow_names
 from fidelity.settings.home import expand_home
 from fidelity.settings.image_size import fill_image_sizes
-from fidelity.settings.layers import expand_layers, layer_sweeps
+from fidelity.settings.layers import expand_layers
 from fidelity.settings.queries import (
-    base_names,
-    combinations_of,
-    confounded,
     data_origin,
     data_root,
     expand_classifiers,
-    explainer_for,
-    judged_split,
-    repeated,
-    rule_for,
     sees_reference,
     target_of,
 )
-from fidelity.settings.sanity import checked_explainers
 from fidelity.settings.schema import own_keys, resolve, schema
 
 __all__ = [
     "SUPERPIXEL_DEFAULTS",
-    "base_names",
-    "checked_explainers",
-    "combinations_of",
-    "confounded",
     "data_origin",
     "data_root",
     "expand_classifiers",
-    "explainer_for",
-    "judged_split",
-    "layer_sweeps",
     "load",
     "own_keys",
-    "repeated",
-    "rule_for",
     "schema",
     "sees_reference",
     "target_of",

@@ -13,7 +13,7 @@ from fidelity.datasets.mask_files.mask_values import (
     mask_values_of,
 )
 from fidelity.explainers.lime.designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
-from fidelity.explainers.registry import inside_lung, method_of, refusal
+from fidelity.explainers.registry import depends_on_training, inside_lung, method_of, refusal
 from fidelity.maps.imported_paths import check_entry
 from fidelity.settings.chexpert import check_chexpert
 from fidelity.settings.known_truth import check_known_truth
@@ -196,15 +196,13 @@ def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: s
                 error.problem, file=source, field=f"{path}.{error.field}", remedy=error.remedy
             ) from None
     inner = settings.get("of")
-    if inner is not None:
-        method = method_of(inner["method"])
-        if not method.needs_classifier or inner["method"] == "random_weights":
-            raise InputError(
-                f"{inner['method']} on random weights says nothing",
-                file=source,
-                field=f"{path}.of",
-                remedy="Name an explainer of a classifier, such as {method: gradcam}",
-            )
+    if inner is not None and not depends_on_training(inner):
+        raise InputError(
+            f"{inner['method']} on random weights says nothing",
+            file=source,
+            field=f"{path}.of",
+            remedy="Name an explainer of a classifier, such as {method: gradcam}",
+        )
 
 
 def _check_binarizations(config: dict[str, Any], source: str) -> None:

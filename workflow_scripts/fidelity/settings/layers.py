@@ -1,6 +1,5 @@
 """`layer: all`: one explainer per depth of the architecture, named when the config is read."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from fidelity.base.errors import InputError
@@ -47,25 +46,3 @@ def expand_layers(config: dict[str, Any], source: str) -> None:
 def parts_of(sweep: str) -> dict[str, str]:
     """Name the parts of a sweep, from the earliest layers to the last: {explainer: layer}."""
     return {f"{sweep}-depth{depth}": f"depth-{depth}" for depth in range(1, DEPTHS + 1)}
-
-
-def layer_sweeps(config: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Name the sweeps that `expand_layers` made.
-
-    Args:
-        config: resolved and expanded.
-
-    Returns:
-        {sweep: its explainers from the earliest depth to the last}; a sweep is four explainers
-        `<name>-depth1` … that read `depth-1` …, written by hand or not.
-    """
-    explainers = config["explainers"]
-    found = {}
-    for name in explainers:
-        if not name.endswith("-depth1"):
-            continue
-        base = name.removesuffix("-depth1")
-        parts = parts_of(base)
-        if all(explainers.get(key, {}).get("layer") == layer for key, layer in parts.items()):
-            found[base] = list(parts)
-    return found

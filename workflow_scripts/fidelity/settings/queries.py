@@ -1,11 +1,9 @@
 """Questions that rules and checks ask of a loaded config."""
 
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from fidelity.binarizations.registry import RULES
-from fidelity.explainers.registry import method_of
 
 
 def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -29,24 +27,6 @@ def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return expanded
 
 
-def combinations_of(
-    explainers: Mapping[str, Mapping[str, Any]], classifiers: Collection[str]
-) -> list[tuple[str, str]]:
-    """List (classifier, explainer); explainers without one stand under `none`.
-
-    Args:
-        explainers: of the config.
-        classifiers: names, training seeds expanded.
-    """
-    return [
-        (classifier, name)
-        for name, entry in explainers.items()
-        for classifier in (
-            classifiers if method_of(entry["method"]).needs_classifier else ("none",)
-        )
-    ]
-
-
 def data_root(config: dict[str, Any], dataset: str) -> Path | None:
     """Give the folder of a data set's files; None for a generated one."""
     root = config["datasets"][dataset].get("root")
@@ -60,92 +40,9 @@ def data_origin(config: dict[str, Any], dataset: str) -> Path | None:
     return found if found or not archive else Path(config["data_root"]) / archive
 
 
-def base_names(config: dict[str, Any]) -> dict[str, str]:
-    """Give each classifier, training seeds expanded, its key in the config."""
-    return {
-        expanded: name
-        for name, entry in config["classifiers"].items()
-        for expanded in expand_classifiers({**config, "classifiers": {name: entry}})
-    }
-
-
-def repeated(config: dict[str, Any]) -> dict[str, list[str]]:
-    """Name the classifiers trained with several seeds: {key in the config: its trainings}."""
-    found: dict[str, list[str]] = {}
-    trained = expand_classifiers(config)
-    for name, base in base_names(config).items():
-        if trained[name]["training"] is not None:
-            found.setdefault(base, []).append(name)
-    return {base: names for base, names in found.items() if len(names) > 1}
-
-
-def explainer_for(entry: dict[str, Any], classifier: str) -> dict[str, Any]:
-    """Give an explainer's settings for one classifier.
-
-    Args:
-        entry: of `explainers`; its `layer` may be a mapping from classifier to layer.
-        classifier: a key of `classifiers`.
-
-    Returns:
-        The entry with one layer: the classifier's own, else `auto`.
-    """
-    entry = dict(entry)
-    if isinstance(entry.get("layer"), dict):
-        entry["layer"] = entry["layer"].get(classifier, "auto")
-    if "of" in entry:
-        entry["of"] = explainer_for(entry["of"], classifier)
-    return entry
-
-
-def judged_split(config: dict[str, Any]) -> str:
-    """Name the split whose maps faithfulness and sanity look at: test, else val, else train."""
-    splits = config["explain"]["splits"]
-    return next(split for split in ("test", "val", "train") if split in splits)
-
-
 def target_of(config: dict[str, Any], explainer: str) -> str:
     """Give the target rule of an explainer: its own under `explain.targets`, else that of all."""
     return config["explain"]["targets"].get(explainer, config["explain"]["target"])
-
-
-def confounded(config: dict[str, Any]) -> dict[str, str]:
-    """Say where explainers of one config are not treated alike.
-
-    Args:
-        config: a loaded config.
-
-    Returns:
-        Explainer or binarization → what is different about it, as a predicate.
-    """
-    common = config["explain"]["target"]
-    found = {
-        name: f"explains the class by the rule {own!r}, the others by {common!r}"
-        for name, own in config["explain"]["targets"].items()
-        if own != common
-    }
-    return found | {
-        name: "has a rule and a post-processing by explainer"
-        for name, rule in config["binarizations"].items()
-        if rule["method"] == "per_explainer"
-    }
-
-
-def rule_for(config: dict[str, Any], binarization: str, explainer: str) -> dict[str, Any]:
-    """Give the rule and post-processing by which one explainer's maps become masks.
-
-    Args:
-        config: a loaded config.
-        binarization: a key of `binarizations`.
-        explainer: a key of `explainers`.
-
-    Returns:
-        `binarization` (an entry that is no `per_explainer`) and `postprocess`.
-    """
-    entry = config["binarizations"][binarization]
-    if entry["method"] != "per_explainer":
-        return {"binarization": entry, "postprocess": config["postprocess"]}
-    found = entry["explainers"].get(explainer, entry["otherwise"])
-    return {"postprocess": config["postprocess"], **found}
 
 
 def all_explainers(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -4,24 +4,12 @@ from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import depends_on_training, method_of
 
 
 def checkable(config: dict[str, Any]) -> list[str]:
     """Name the explainers whose maps depend on what a classifier has learnt."""
-    return [
-        name
-        for name, entry in config["explainers"].items()
-        if method_of(entry["method"]).needs_classifier and entry["method"] != "random_weights"
-    ]
-
-
-def checked_explainers(config: dict[str, Any]) -> list[str]:
-    """Name the explainers that the sanity checks are made of; none where they are off."""
-    if not config["sanity"]["cases"]:
-        return []
-    chosen = config["sanity"]["explainers"]
-    return [name for name in checkable(config) if chosen is None or name in chosen]
+    return [name for name, entry in config["explainers"].items() if depends_on_training(entry)]
 
 
 def check_sanity(config: dict[str, Any], source: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fidelity.base.seeding import seed_for
 from fidelity.statistics.resampling import resampling_weights
@@ -101,14 +101,16 @@ def wilcoxon_p(differences: np.ndarray) -> np.ndarray:
     for start in range(0, len(many), COLUMNS):
         columns = many[start : start + COLUMNS]
         # scipy drops the zeros itself, column by column.
-        p_values[columns] = stats.wilcoxon(filled[:, columns], axis=0, method="asymptotic").pvalue
+        p_values[columns] = scipy.stats.wilcoxon(
+            filled[:, columns], axis=0, method="asymptotic"
+        ).pvalue
     # The same p values as scipy's, which is slow here: Wilcoxon's test is the sign-flip test of the
     # signed ranks.
     few = (counts > 0) & (counts <= ENUMERATED_UP_TO)
     p_values[few] = _enumerated_p(_signed_ranks(filled[:, few]))
     for column in np.flatnonzero((counts > ENUMERATED_UP_TO) & (counts <= EXACT_UP_TO)):
         values = filled[:, column]
-        p_values[column] = stats.wilcoxon(values[values != 0]).pvalue
+        p_values[column] = scipy.stats.wilcoxon(values[values != 0]).pvalue
     return p_values
 
 
@@ -161,7 +163,7 @@ def _signed_ranks(filled: np.ndarray) -> np.ndarray:
     """Give each nonzero value the rank of its size among them, with its sign; zeros stay."""
     # Zeros take the lowest ranks, which are given back.
     zeros = np.count_nonzero(filled == 0, axis=0)
-    return np.sign(filled) * (stats.rankdata(np.abs(filled), axis=0) - zeros)
+    return np.sign(filled) * (scipy.stats.rankdata(np.abs(filled), axis=0) - zeros)
 
 
 def _enumerated_p(filled: np.ndarray) -> np.ndarray:

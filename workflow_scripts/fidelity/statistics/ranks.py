@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 FEWEST_METHODS = 3
 
@@ -45,13 +45,13 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
     n, methods = complete.shape
     if n == 0:
         return Ranking(0, np.full(methods, np.nan), np.nan, np.nan, np.nan)
-    ranks = stats.rankdata(-complete if higher_is_better else complete, axis=1)
+    ranks = scipy.stats.rankdata(-complete if higher_is_better else complete, axis=1)
     statistic = p_value = difference = float("nan")
     if n > 1 and methods >= FEWEST_METHODS:
         if (ranks == ranks[:, :1]).all():  # where scipy divides zero by zero
             statistic, p_value = 0.0, 1.0
         else:
-            statistic, p_value = map(float, stats.friedmanchisquare(*ranks.T))
+            statistic, p_value = map(float, scipy.stats.friedmanchisquare(*ranks.T))
     if n > 1 and methods > 1:
         difference = critical_difference(methods, n, alpha)
     return Ranking(n, ranks.mean(axis=0), statistic, p_value, difference)
@@ -68,5 +68,5 @@ def critical_difference(methods: int, units: int, alpha: float) -> float:
     Returns:
         q √(k (k + 1) / (6 N)), q the quantile of the studentized range over √2.
     """
-    q = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / np.sqrt(2)
+    q = scipy.stats.studentized_range.ppf(1 - alpha, methods, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(methods * (methods + 1) / (6 * units)))

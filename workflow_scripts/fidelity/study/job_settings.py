@@ -14,10 +14,10 @@ from typing import Any
 from fidelity import settings
 from fidelity.base import digests
 from fidelity.datasets.acquisition import listing
+from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
-from fidelity.study.names import SPLITS
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 

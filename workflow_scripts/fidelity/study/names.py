@@ -5,10 +5,10 @@ from functools import cached_property
 from typing import Any
 
 from fidelity import settings
+from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import Method, family_of, method_of
+from fidelity.settings.layers import parts_of
 from fidelity.study.paths import NONE
-
-SPLITS = ("train", "val", "test")
 
 
 class Names:
@@ -204,8 +204,18 @@ class Names:
 
     @cached_property
     def sweeps(self) -> dict[str, list[str]]:
-        """Sweeps of `layer: all` → their explainers by depth."""
-        return settings.layer_sweeps(self.config)
+        """Sweeps → their explainers from the earliest depth to the last.
+
+        A sweep is four explainers `<name>-depth1` … that read `depth-1` …: those that `layer: all`
+        becomes, or written by hand.
+        """
+        layers = {name: entry.get("layer") for name, entry in self.explainers.items()}
+        bases = [name.removesuffix("-depth1") for name in layers if name.endswith("-depth1")]
+        return {
+            base: list(parts_of(base))
+            for base in bases
+            if all(layers.get(key) == layer for key, layer in parts_of(base).items())
+        }
 
     def target_of(self, explainer: str) -> str:
         """Give the target rule of an explainer: its own, else that of all."""

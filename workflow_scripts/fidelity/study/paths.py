@@ -19,7 +19,8 @@ SUMMARY = "summary"
 REPORT = f"{RESULTS}/report.html"
 # Of which config and overrides the report is.
 REPORT_OF = f"{RESULTS}/.report-of"
-# A folder with this file was restored from units: see `fidelity.provenance.result_origins`.
+# In a folder with this file, results were restored from units, which vouch for them: only some of
+# the rules are run there (`reanalyse.py`). It names the data sets and units of the config in use.
 RESTORED = f"{RESULTS}/.restored_from_units"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
@@ -47,6 +48,12 @@ PROVENANCE_PAGE = f"{DATASET}/provenance.html"
 LUNG_MODEL = f"{DATASET}/lung_model/model.safetensors"
 LUNG_SCORES = f"{DATASET}/lung_model/scores.csv"
 LUNG_QUALITY = f"{DATASET}/lung_model/quality.csv"
+
+# Places of logs and benchmarks that more than their rule knows; see `log_of`.
+TRAIN = "{dataset}/{classifier}/train"
+EXPLAIN = "{dataset}/{classifier}/{explainer}/explain/{shard}"
+LUNG_FIT = "{dataset}/lung_model/fit"
+LUNG_MEASURE = "{dataset}/lung_model/measure"
 
 # A classifier of a data set.
 CLASSIFIER = f"{DATASET}/{{classifier}}"
@@ -163,6 +170,11 @@ def below_results(path: str) -> str:
 def is_result(path: str) -> bool:
     """Say whether a path, relative to the project's folder, is below `results`."""
     return path.startswith(f"{RESULTS}/")
+
+
+def in_folder(pattern: str, path: Path) -> bool:
+    """Say whether a file is in a folder of the name that the pattern's files are in."""
+    return Path(pattern).parent.name in path.parts
 
 
 def dataset_of(path: str, known: Iterable[str]) -> str | None:

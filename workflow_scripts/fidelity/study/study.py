@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from fidelity import settings
 from fidelity.explainers.registry import FAMILY_ORDER
 from fidelity.faithfulness.registry import names_by
+from fidelity.settings.sanity import checkable
 from fidelity.study.names import Names, method_in
 from fidelity.study.paths import NONE
 
@@ -86,7 +86,9 @@ class Study(Names):
     @cached_property
     def checked_explainers(self) -> list[str]:
         """Explainers of the sanity checks; none where they are off."""
-        return settings.checked_explainers(self.config)
+        sanity, able = self.config["sanity"], checkable(self.config)
+        chosen = sanity["explainers"]
+        return [e for e in able if chosen is None or e in chosen] if sanity["cases"] else []
 
     @cached_property
     def sanity_pairs(self) -> list[Pair]:
@@ -124,6 +126,12 @@ class Study(Names):
         """List the blocks of the primary binarization and protocol."""
         primary = {"binarization": self.primary_binarization, "protocol": PRIMARY_PROTOCOL}
         return [block for block in self.blocks(dataset) if primary.items() <= block.items()]
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics that the config requests: of the others, no code counts."""
+        scores, faithfulness = self.config["scores"], self.config["faithfulness"]
+        return (*scores["metrics"], *scores["ranking"], *faithfulness["metrics"])
 
     @cached_property
     def check_tables(self) -> list[str]:

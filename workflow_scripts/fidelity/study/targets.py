@@ -25,7 +25,7 @@ def tables(study: Study) -> list[str]:
         (paths.CHECKED, study.datasets),
         (paths.table("human_benchmark"), study.with_points),
         (paths.table("layers"), study.studies if swept else []),
-        *((paths.table(name), study.studies) for name in study.check_tables),
+        *((paths.table(name), [d]) for d in study.studies for name in study.check_tables),
         (paths.table("known_truth"), marked),
     ]:
         found += [pattern.format(dataset=d) for d in datasets]

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.localization import pooled_classes
+from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.wording import ABSENT, classifier_title, number
-from fidelity.tables.layout import NOT_EXPLAINING, Table
+from fidelity.tables.layout import Table
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
 
@@ -21,7 +22,7 @@ def faithfulness_comparison_tables(
     pooled = pooled_classes(comparisons)
     named = {name for part in ("explainer_a", "explainer_b") for name in pooled[part]}
     names = [name for name in families if name in named]
-    real = [name for name in names if families[name] not in NOT_EXPLAINING]
+    real = [name for name in names if explains(families[name])]
     nulls = [name for name in names if families[name] == "baseline"]
     metrics = list(pooled["metric"].unique())
     titles = [METRICS[name].title for name in metrics]

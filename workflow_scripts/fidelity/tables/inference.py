@@ -13,6 +13,7 @@ from fidelity.analysis.localization import (
     unit_of,
 )
 from fidelity.analysis.strata import LEVELS
+from fidelity.explainers.registry import explains
 from fidelity.presentation.wording import (
     ABSENT,
     confidence,
@@ -24,7 +25,7 @@ from fidelity.presentation.wording import (
     unit_note,
     with_interval,
 )
-from fidelity.tables.layout import NOT_EXPLAINING, Table, by_family
+from fidelity.tables.layout import Table, by_family
 
 CONCLUSIONS = {
     "a_higher": "A higher",
@@ -58,7 +59,7 @@ def comparison_tables(
         of the maps under the default protocol; all other comparisons stand in comparisons.csv.
     """
     shown = keep_test_split(comparisons)
-    others = [name for name, family in families.items() if family in NOT_EXPLAINING]
+    others = [name for name, family in families.items() if not explains(family)]
     explaining = ~shown["explainer_a"].isin(others) & ~shown["explainer_b"].isin(others)
     near = shown["binarization"].isin([statistics["primary_binarization"], NO_BINARIZATION])
     near &= (shown["protocol"] == DEFAULT_PROTOCOL) & (shown["family"] == "secondary")

@@ -6,7 +6,7 @@ No value is set in bold: a "best" would need a test behind it, and those stand i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-NOT_EXPLAINING = {"baseline": 1, "ceiling": 2}
+from fidelity.explainers.registry import FAMILY_ORDER, explains
 
 
 @dataclass(frozen=True)
@@ -32,4 +32,7 @@ class Table:
 
 def by_family(explainers: Sequence[str], families: Mapping[str, str]) -> list[str]:
     """Order explainers: those that explain, null baselines, ceilings; else as they come."""
-    return sorted(explainers, key=lambda name: NOT_EXPLAINING.get(families.get(name, ""), 0))
+    found = {name: families.get(name, "") for name in explainers}
+    return sorted(
+        explainers, key=lambda n: 0 if explains(found[n]) else FAMILY_ORDER.index(found[n])
+    )

@@ -7,11 +7,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fidelity.study import paths
+
 
 def verdicts(datasets: Iterable[str]) -> dict[str, str]:
     """Name the verdicts that are there: {data set: path}."""
-    paths = {name: f"results/{name}/tables/verdict.md" for name in datasets}
-    return {name: path for name, path in paths.items() if Path(path).is_file()}
+    verdict = paths.table("verdict", "md")
+    found = {name: verdict.format(dataset=name) for name in datasets}
+    return {name: path for name, path in found.items() if Path(path).is_file()}
 
 
 def told(
@@ -30,7 +33,7 @@ def told(
     lines = [f"Read first: {path}" for path in verdicts(studies).values()]
     if not lines:
         return ""
-    command = ["snakemake", "--report", "results/report.html", *_study(config_files, overrides)]
+    command = ["snakemake", "--report", paths.REPORT, *_study(config_files, overrides)]
     return "\n".join([*lines, f"One page with everything: {shlex.join(command)}"])
 
 

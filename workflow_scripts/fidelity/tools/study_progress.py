@@ -11,6 +11,8 @@ from fidelity.base.progress import line
 from fidelity.datasets.cases import read_cases
 from fidelity.explainers.unfinished_shards import finished
 from fidelity.provenance.steps import benchmark_seconds
+from fidelity.study import paths
+from fidelity.study.paths import EXPLAIN, benchmark_of
 
 # A shard whose last batch is older has no job at work.
 STALE_SECONDS = 1800.0
@@ -61,10 +63,10 @@ def states(
     Returns:
         One entry per combination; none before the cases are listed and cut into shards.
     """
-    shards = _cohorts(folder / "results" / dataset / "shards", annotated, splits)
+    shards = _cohorts(folder / paths.SHARDS.format(dataset=dataset), annotated, splits)
     if not shards:
         return []
-    return [_state(*pair, dataset, shards, folder / "results", now) for pair in combinations]
+    return [_state(*pair, dataset, shards, folder, now) for pair in combinations]
 
 
 def _cohorts(folder: Path, annotated: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
@@ -81,19 +83,19 @@ def _state(
     explainer: str,
     dataset: str,
     shards: Mapping[str, int],
-    results: Path,
+    folder: Path,
     now: float,
 ) -> State:
     done, jobs, measured, seconds = 0, 0, 0, 0.0
-    maps = results / dataset / classifier / explainer / "maps"
-    benchmarks = results / "benchmarks" / dataset / classifier / explainer / "explain"
+    names = {"dataset": dataset, "classifier": classifier, "explainer": explainer}
     for shard, cases in shards.items():
-        if (maps / f"{shard}.h5").is_file():
+        maps = folder / paths.MAPS.format(**names, shard=shard)
+        if maps.is_file():
             done += cases
-            took = benchmark_seconds(benchmarks / f"{shard}.tsv")
+            took = benchmark_seconds(folder / benchmark_of(EXPLAIN).format(**names, shard=shard))
             if took is not None:
                 measured, seconds = measured + cases, seconds + took
-        elif saved := finished(maps / ".partial" / shard):
+        elif saved := finished(maps.parent / ".partial" / shard):
             done += saved.cases
             measured, seconds = measured + saved.cases, seconds + saved.seconds
             jobs += now - saved.latest < STALE_SECONDS

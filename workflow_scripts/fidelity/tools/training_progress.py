@@ -7,6 +7,8 @@ from typing import Any
 
 from fidelity.base.progress import duration, line
 from fidelity.provenance.steps import benchmark_seconds
+from fidelity.study import paths
+from fidelity.study.paths import TRAIN, benchmark_of, log_of
 
 # What `classifiers.train` logs.
 STAGE = re.compile(r"INFO stage \d+: ")
@@ -33,13 +35,14 @@ def training_line(
         model, benchmark and log. The time left is that of the stage's epochs so far, as if all
         stages took as long and none stopped early.
     """
-    what, results = f"training {classifier}, {dataset}", folder / "results"
+    what = f"training {classifier}, {dataset}"
+    names = {"dataset": dataset, "classifier": classifier}
     stages = [{**settings, **stage} for stage in settings["stages"] or [{}]]
     planned = [stage["epochs"] for stage in stages]
-    if (results / dataset / classifier / "model.safetensors").is_file():
-        took = benchmark_seconds(results / "benchmarks" / dataset / classifier / "train.tsv")
+    if (folder / paths.MODEL.format(**names)).is_file():
+        took = benchmark_seconds(folder / benchmark_of(TRAIN).format(**names))
         return f"{what}: done" + (f" in {duration(took)}" if took is not None else "")
-    log = results / "logs" / dataset / classifier / "train.log"
+    log = folder / log_of(TRAIN).format(**names)
     try:
         text, written = log.read_text(encoding="utf-8"), log.stat().st_mtime
     except OSError:

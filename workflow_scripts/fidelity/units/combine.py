@@ -10,8 +10,9 @@ from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import method_of
 from fidelity.settings import expand_classifiers
 from fidelity.settings.schema import resolve, schema
+from fidelity.study import paths
+from fidelity.study.paths import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
-from fidelity.units.workflow_rules import NONE
 
 SHOWN = 8  # differences in an error message
 # Entries of `shared` that the config has elsewhere.
@@ -49,7 +50,7 @@ def find_units(folder: Path) -> list[Unit]:
                 "the null baselines are in it",
                 file=folder,
                 remedy=f"Run make unit UNIT={NONE} DATASET={dataset} with the study's config, and "
-                f"copy the folder results/{dataset}/units/{NONE} to the others",
+                f"copy the folder {paths.UNIT.format(dataset=dataset, unit=NONE)} to the others",
             )
     return found
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from fidelity.base import digests
 from fidelity.provenance.privacy import without_places
-from fidelity.settings import base_names
+from fidelity.study.job_settings import ORIGIN_KEYS
+from fidelity.study.study import Study
 
-# Keys that say where the files come from, not which cases they hold.
-ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
 # What no result of a unit depends on, or what the unit has elsewhere.
 WITHOUT = {"classifiers", "only_classifiers", "data_root", "datasets", "figures"}
 
@@ -28,7 +27,7 @@ def own_entries(config: dict[str, Any], unit: str) -> dict[str, Any]:
         config: a loaded config.
         unit: a classifier, training seed included, its key, or `none`.
     """
-    base = base_names(config).get(unit, unit)
+    base = Study(config).bases.get(unit, unit)
     classifiers = config["classifiers"]
     return _hidden({base: classifiers[base]} if base in classifiers else {})
 
@@ -60,7 +59,7 @@ def shared_entries(config: dict[str, Any], dataset: str) -> dict[str, Any]:
 def place_of(config: dict[str, Any], dataset: str, unit: str) -> list[int]:
     """Say where data set and classifier are in the config, which orders the tables."""
     names = list(config["classifiers"])
-    base = base_names(config).get(unit, unit)
+    base = Study(config).bases.get(unit, unit)
     place = names.index(base) if base in names else len(names)
     return [list(config["datasets"]).index(dataset), place]
 

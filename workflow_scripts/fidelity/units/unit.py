@@ -23,6 +23,13 @@ from fidelity.base.files import (
     write_parquet,
     write_text,
 )
+from fidelity.study.paths import (
+    FAITHFULNESS,
+    KNOWN_TRUTH,
+    KNOWN_TRUTH_ACCURACY,
+    REPEATABILITY,
+    SCORES,
+)
 from fidelity.units.packing import RESTORE, pack, unpack
 
 FORMAT = 1
@@ -32,7 +39,9 @@ COST = "cost.csv"
 # The kind is the file's name, or the folder's where files are named after explainers.
 ADDED: dict[int, dict[str, dict[str, Any]]] = {}
 # Result folders of which the tables are named after explainers, not after what they hold.
-FOLDERS = ("faithfulness", "known_truth", "repeatability")
+FOLDERS = [
+    PurePosixPath(pattern).parts[2] for pattern in (FAITHFULNESS, KNOWN_TRUTH, REPEATABILITY)
+]
 
 
 @dataclass(frozen=True)
@@ -219,7 +228,7 @@ def restore(unit: Unit, results: Path) -> None:
 def _group(path: str) -> str:
     """Name the packed file of a table: scores by explainer, all others by what they hold."""
     _, *folders, name = PurePosixPath(path).parts
-    if name == "scores.parquet":
+    if name == PurePosixPath(SCORES).name:
         return f"scores-{folders[-3]}"
     return folders[0] if folders[0] in FOLDERS else name.removesuffix(".parquet")
 
@@ -227,7 +236,8 @@ def _group(path: str) -> str:
 def _kind(path: str) -> str:
     """Say what a result file holds, whatever it is of: a key of `ADDED`."""
     _, *folders, name = PurePosixPath(path).parts
-    return folders[0] if folders and folders[0] in FOLDERS and name != "accuracy.csv" else name
+    by_explainer = folders and folders[0] in FOLDERS
+    return folders[0] if by_explainer and name != PurePosixPath(KNOWN_TRUTH_ACCURACY).name else name
 
 
 def _with(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pandas as pd
 from fidelity.base.files import read_csv, write_csv
 from fidelity.provenance.machine import code_version, environment, hardware
 from fidelity.provenance.steps import read_steps
+from fidelity.study.paths import CLASSIFIER, MAPS, NONE, PREPARED, below_results
 from fidelity.units.unit import COST
-from fidelity.units.workflow_rules import NONE
 
 MEASURED = ["seconds", "cpu_seconds", "peak_memory_mb", "forward", "backward", "device"]
 # Wildcards of a step that name the unit, and the data set it is of.
@@ -42,9 +43,9 @@ def origin_of(dataset: str, name: str, results: Path, paths: Iterable[str]) -> d
             "last": _as_text(max(times, default=None)),
         },
         "bytes": {
-            "maps": _size(results / dataset / name, "*/maps/*.h5"),
-            "weights": _size(results / dataset / name, "**/*.safetensors"),
-            "prepared": _size(results / dataset / "prepared", "*.h5") if name == NONE else 0,
+            "maps": _size(results, MAPS, dataset, name),
+            "weights": _size(results, CLASSIFIER + "/**/*.safetensors", dataset, name),
+            "prepared": _size(results, PREPARED, dataset, name) if name == NONE else 0,
         },
     }
 
@@ -106,5 +107,7 @@ def _as_text(time: float | None) -> str | None:
     return None if time is None else datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
 
 
-def _size(folder: Path, pattern: str) -> int:
-    return sum(path.stat().st_size for path in folder.glob(pattern))
+def _size(results: Path, pattern: str, dataset: str, classifier: str) -> int:
+    names = {"dataset": escape(dataset), "classifier": escape(classifier)}
+    found = below_results(pattern).format(**names, explainer="*", shard="*")
+    return sum(path.stat().st_size for path in results.glob(found))

@@ -5,8 +5,6 @@ Imports nothing heavy: Snakemake reads it each time it parses.
 
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
 
-NONE = "none"  # the unit of what no classifier changes
-
 # All others are left out of the workflow then, so that what they would write comes from the units.
 RULES = (
     "reanalysis",

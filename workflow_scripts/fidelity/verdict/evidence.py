@@ -8,9 +8,8 @@ import pandas as pd
 
 from fidelity.analysis.chance import Quality, qualities
 from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
+from fidelity.explainers.registry import explains
 from fidelity.verdict.compared_pair import Comparison, read_rows
-
-REAL_FAMILIES = ("perturbation", "cam", "gradient", "imported")
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Evidence:
     @property
     def real(self) -> list[str]:
         """The explainers that explain the classifier."""
-        return self.of_family(*REAL_FAMILIES)
+        return [name for name in self.explainers if explains(self.study.families[name])]
 
     @property
     def subjects(self) -> list[str]:

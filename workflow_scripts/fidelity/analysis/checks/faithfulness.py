@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+import scipy
 
 from fidelity.analysis.checks.case_means import case_means
 from fidelity.analysis.columns.checks import FAITHFULNESS, SENSITIVITY
@@ -117,7 +117,7 @@ def _correlation(part: pd.DataFrame, name: str, primary: str) -> dict[str, float
     if len(pairs) < SMALLEST or (pairs == pairs[0]).all(axis=0).any():
         return {"spearman": np.nan, "p_value": np.nan, "n_pairs": len(pairs)}
     turned = pairs[:, 0] * (1 if METRICS[name].direction == "higher" else -1)
-    found = spearmanr(turned, pairs[:, 1])
+    found = scipy.stats.spearmanr(turned, pairs[:, 1])
     return {
         "spearman": float(found.statistic),
         "p_value": float(found.pvalue),

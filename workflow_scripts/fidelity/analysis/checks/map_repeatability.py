@@ -16,12 +16,13 @@ from fidelity.analysis.columns.checks import (
 )
 from fidelity.analysis.columns.shared import SIMILARITIES
 from fidelity.analysis.localization import class_groups_of
-from fidelity.base.errors import InputError
+from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import explained_cases, order_of
 from fidelity.maps.saliency_map import MapRecord, Sign
-from fidelity.masks.run_lengths import RLE, Masks, decode
+from fidelity.masks.run_lengths import Masks, decode
 from fidelity.metrics.map_similarity import similarities
+from fidelity.metrics.overlap import agreement
 
 
 def compare_seeds(
@@ -49,7 +50,8 @@ def compare_seeds(
         shard, *files = shards
         walks = [explained_cases([file], [shard]) for file in files]
         for found in zip(*walks, strict=True):
-            rows.append(_compare(found, masks, sign))
+            with at_case(found[0][0].case):
+                rows.append(_compare(found, masks, sign))
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
     return REPEATABILITY_CASES.typed(rows)
 
@@ -70,7 +72,7 @@ def _compare(
     alike = [similarities(one, other, size, sign) for one, other in combinations(maps, 2)]
     means = {name: _mean([pair[name] for pair in alike]) for name in SIMILARITIES}
     drawn = [each.get(case.case, {}).get(first.cls) for each in masks]
-    ious = [_iou(one, other) for one, other in combinations(filter(None, drawn), 2)]
+    ious = [agreement(*pair) for pair in combinations(map(decode, filter(None, drawn)), 2)]
     return {
         "case": case.case,
         "patient": case.patient,
@@ -86,12 +88,6 @@ def _mean(values: Sequence[float]) -> float:
     """Mean of the defined values; nan if there is none."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
-
-
-def _iou(one: RLE, other: RLE) -> float:
-    first, second = decode(one), decode(other)
-    union = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / union if union else 1.0
 
 
 def summarize(

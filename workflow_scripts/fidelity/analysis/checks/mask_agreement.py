@@ -11,6 +11,7 @@ from fidelity.analysis.columns.checks import AGREEMENT, AGREEMENT_CASES
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.base.errors import InputError
 from fidelity.masks.run_lengths import Masks, decode
+from fidelity.metrics.overlap import agreement_of_areas
 
 
 def pair_ious(
@@ -108,6 +109,5 @@ def _pairs(
     for a, b in combinations(packed, 2):
         if own is not None and a not in own and b not in own:
             continue
-        intersection = int(np.bitwise_count(packed[a] & packed[b]).sum())
-        union = areas[a] + areas[b] - intersection
-        yield a, b, intersection / union if union else 1.0
+        both = int(np.bitwise_count(packed[a] & packed[b]).sum())
+        yield a, b, agreement_of_areas(both, areas[a], areas[b])

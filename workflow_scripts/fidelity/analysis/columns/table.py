@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import AGAIN, read_csv
-from fidelity.base.formulas import restore_formulas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +119,7 @@ class Table:
         """
         import pandas as pd
 
-        table = restore_formulas(read_csv(path, self.numbers, dtype=str, keep_default_na=False))
+        table = read_csv(path, self.numbers, dtype=str, keep_default_na=False)
         for name in self.numbers:
             try:
                 table[name] = pd.to_numeric(table[name].replace("", float("nan")))

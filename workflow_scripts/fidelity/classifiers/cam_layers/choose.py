@@ -8,7 +8,6 @@ the rest: more than one position each way, a gradient that arrives, an output th
 overwrites.
 """
 
-import difflib
 import math
 import re
 import warnings
@@ -20,6 +19,7 @@ from torch import nn
 from torch.func import functional_call
 
 from fidelity.base.errors import InputError
+from fidelity.base.suggestions import did_you_mean, nearest
 from fidelity.classifiers.cam_layers.probe import Layout, Probe, Seen, layouts
 from fidelity.classifiers.model import Classifier
 
@@ -335,10 +335,9 @@ def _last_of_all(classifier: Classifier) -> CamLayer:
 
 def _unknown_layer(classifier: Classifier, name: str) -> InputError:
     names = [key for key, _ in classifier.network.named_modules() if key]
-    near = difflib.get_close_matches(name, names, n=3)
     top = [key for key, _ in classifier.network.named_children()]
     return InputError(
         f"{classifier.architecture} has no layer {name!r}",
         field="layer",
-        remedy=f"Did you mean {', '.join(near)}?" if near else f"Its blocks: {', '.join(top)}",
+        remedy=did_you_mean(nearest(name, names, 3), f"Its blocks: {', '.join(top)}"),
     )

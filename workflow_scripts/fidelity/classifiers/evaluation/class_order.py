@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 from safetensors import safe_open
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import roc_auc_score
 
 from fidelity.analysis.columns.classifiers import OUTPUTS
 from fidelity.analysis.columns.table import names_of
@@ -30,6 +29,8 @@ def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.
         sum of AUCs. Where all cases have a class, the mean probability takes the place of the AUC;
         a class without a case decides nothing.
     """
+    from sklearn.metrics import roc_auc_score  # a second that tables of the results do without
+
     k = truth.shape[1]
     aucs = np.full((k, k), np.nan)
     agreement = np.full((k, k), 0.5)
@@ -42,7 +43,7 @@ def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.
         elif (column == 1).any():
             agreement[:, cls] = scores[known].mean(axis=0)
     agreement += TIE * np.eye(k)
-    return linear_sum_assignment(agreement, maximize=True)[1].tolist(), aucs
+    return scipy.optimize.linear_sum_assignment(agreement, maximize=True)[1].tolist(), aucs
 
 
 def class_order(

@@ -2,53 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
+import sklearn
 
 from fidelity.analysis.columns.classifiers import (
     CALIBRATION,
     CLASS_ORDER,
     CLASSIFICATION,
     CONFUSION,
-    PREDICTIONS,
 )
 from fidelity.base.errors import InputError
-from fidelity.base.formulas import restore_formulas
 from fidelity.classifiers.evaluation.class_order import class_order
 from fidelity.classifiers.evaluation.intervals import quality_intervals
 
 BINS = 15
 CHANCE_AUC = 0.5
-
-
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read predictions.csv.
-
-    Returns:
-        One row per case and class; label, logit and probability as float, the label NaN where it
-        is uncertain.
-
-    Raises:
-        InputError: missing file, missing columns or values that are not numbers.
-    """
-    text = {"case": str, "patient": str, "split": str, "class": str}
-    try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"label": [""]})
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"the predictions cannot be read: {error}", file=path) from error
-    absent = [name for name in PREDICTIONS.names if name not in table]
-    if absent:
-        raise InputError(f"the predictions lack the columns {', '.join(absent)}", file=path)
-    try:
-        return restore_formulas(table).astype(
-            {"label": float, "logit": float, "probability": float}
-        )
-    except ValueError as error:
-        raise InputError(f"the predictions hold no numbers: {error}", file=path) from error
 
 
 @dataclass(frozen=True)
@@ -81,7 +52,7 @@ def evaluate(
     """Evaluate one classifier on every split.
 
     Args:
-        predictions: as `read_predictions` returns it.
+        predictions: as `predictions.read_predictions` returns it.
         dataset: written into the first column.
         classifier: written into the third column.
         task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that
@@ -315,11 +286,11 @@ def _binary(
     positives = float(truth.sum())
     if len(truth) == 0:
         return (*[float("nan")] * 3, 0.0, float("nan"))
-    rates = metrics.precision_recall_fscore_support(
+    rates = sklearn.metrics.precision_recall_fscore_support(
         truth, predicted, average=None, labels=[1], zero_division=np.nan
     )[:3]
     both = 0 < positives < len(truth)
-    auc = metrics.roc_auc_score(truth, scores) if both else float("nan")
+    auc = sklearn.metrics.roc_auc_score(truth, scores) if both else float("nan")
     return (*(float(rate[0]) for rate in rates), positives, float(auc))
 
 
@@ -343,7 +314,7 @@ def _confusion(
     """Count true against predicted; for multi-label each class against "not <class>"."""
     if not multilabel:
         labels = list(range(len(classes)))
-        matrix = metrics.confusion_matrix(
+        matrix = sklearn.metrics.confusion_matrix(
             truth.argmax(axis=1), scores.argmax(axis=1), labels=labels
         )
         return [(classes[i], classes[j], matrix[i, j]) for i in labels for j in labels]

@@ -14,7 +14,7 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
-from fidelity.datasets.cases import SPLITS, Case, sort_key
+from fidelity.datasets.cases import Case, sort_key
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
@@ -42,6 +42,7 @@ from fidelity.datasets.indexing.problem_list import raise_first
 from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.mask_files.mask_values import mask_values_of
+from fidelity.datasets.splits import SPLITS
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
 READERS = 4

@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 
-from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.datasets.images.squares import resize_square
+from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.masks.boxes import Box, box_of
 from fidelity.masks.run_lengths import decode
 
 
@@ -31,35 +33,15 @@ def bounds(mask: np.ndarray) -> Box:
     Raises:
         ValueError: it is empty.
     """
-    if not mask.any():
+    box = box_of(mask)
+    if box is None:
         raise ValueError("the lung mask is empty")
-    (y0, y1), (x0, x1) = (
-        (int(where[0]), int(where[-1]) + 1)
-        for where in (np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0)))
-    )
-    return y0, x0, y1, x1
+    return box
 
 
 def to_grid(values: np.ndarray, side: int) -> np.ndarray:
-    """Resize to a square: area averages along axes that shrink, bilinear along axes that grow.
-
-    Args:
-        values: (H, W) of any real type.
-        side: side of the square in pixels.
-
-    Returns:
-        (side, side) float32.
-    """
-    height, width = values.shape
-    values = np.ascontiguousarray(values, dtype=np.float32)
-    # OpenCV's area mode turns bilinear as soon as one axis grows, and would alias the other one.
-    for size, mode in (
-        ((min(width, side), min(height, side)), cv2.INTER_AREA),
-        ((side, side), cv2.INTER_LINEAR),
-    ):
-        if size != values.shape[::-1]:
-            values = cv2.resize(values, size, interpolation=mode)
-    return values
+    """Resize (H, W) of any real type to a square as images are: (side, side) float32."""
+    return resize_square(values.astype(np.float32), side)
 
 
 def from_grid(grid: np.ndarray, box: Box, window: Box, border: int) -> np.ndarray:

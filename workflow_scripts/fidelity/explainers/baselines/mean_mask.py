@@ -10,7 +10,7 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.indexing.left_out import FEWEST, MAX_UNUSABLE
-from fidelity.datasets.prepared import Box, PreparedCase
+from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.baselines.fitted import (
     annotated_cases,
@@ -20,6 +20,7 @@ from fidelity.explainers.baselines.fitted import (
 )
 from fidelity.explainers.baselines.geometry import bounds, from_grid, native_lung, to_grid
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import decode
 
 GRID = 256

@@ -7,7 +7,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.seeding import seed_for
 from fidelity.classifiers.randomised import randomised, weights_digest
 from fidelity.explainers.base import Context, Explain
-from fidelity.explainers.registry import method_of
+from fidelity.explainers.registry import depends_on_training, method_of
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
@@ -29,8 +29,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         InputError: the explainer needs no classifier, or randomises weights itself.
     """
     inner = settings["of"]
-    method = method_of(inner["method"])
-    if not method.needs_classifier or inner["method"] == "random_weights":
+    if not depends_on_training(inner):
         raise InputError(
             f"{inner['method']!r} has no trained weights that could be randomised",
             field="explainers.of",
@@ -40,4 +39,4 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     trained = weights_digest(context.classifier)
     network = randomised(context.classifier, seed_for(context.seed, "random weights", trained))
     inner_context = dataclasses.replace(context, classifier=network, method=inner["method"])
-    return method.implementation().make(inner_context, inner)
+    return method_of(inner["method"]).implementation().make(inner_context, inner)

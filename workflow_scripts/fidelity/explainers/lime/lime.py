@@ -56,166 +56,140 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         coefficient_errors (standard errors), and with repeats stability_iou and stability_rank.
     """
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [_explain_one(context, settings, task) for task in tasks]
+    def explain_one(task: Task) -> Explanation:
+        seeds = [context.seed_of(task, repeat) for repeat in range(settings["repeats"])]
+        image = rgb_image(task.case.image)
+        segments = segment(image, settings["superpixels"], seeds[0], task.case.lung)
+        weights, extras = Lime.of_task(context, settings, task, segments, seeds).weigh()
+        return Explanation(SaliencyMap("superpixels", weights, segments), extras)
 
-    return explain
-
-
-def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:
-    seeds = [context.seed_of(task, repeat) for repeat in range(settings["repeats"])]
-    image = rgb_image(task.case.image)
-    segments = segment(image, settings["superpixels"], seeds[0], task.case.lung)
-    weights, extras = explain_superpixels(context, settings, task, segments, seeds)
-    return Explanation(SaliencyMap("superpixels", weights, segments), extras)
+    return lambda tasks: [explain_one(task) for task in tasks]
 
 
-def explain_superpixels(
-    context: Context,
-    settings: dict[str, Any],
-    task: Task,
-    segments: np.ndarray,
-    seeds: Sequence[int],
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Weigh given superpixels.
+@dataclass(frozen=True)
+class Lime:
+    """LIME of one image and one class, the superpixels being given.
 
-    Args:
-        context: classifier and batch size.
-        settings: as in `make`; superpixels and repeats are not read.
-        task: case and explained class.
+    Attributes:
+        settings: as in `make`; superpixels, hide and repeats are not read.
+        pictures: the image's perturbed pictures, ready to be classified.
+        target: index of the explained class.
         segments: labels 0 … k-1 (H, W).
         seeds: the first one's explanation is given, the others are compared with it.
-
-    Returns:
-        float64 (k,), and the extras that `make` names.
     """
-    hidden = hidden_image(task.case.image, segments, settings, seeds[0])
-    grey = rgb_image(task.case.image)[..., 0]
-    pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
-    return explain_pictures(pictures, settings, task, segments, seeds)
 
+    settings: dict[str, Any]
+    pictures: Perturbed
+    target: int
+    segments: np.ndarray
+    seeds: Sequence[int]
 
-def explain_pictures(
-    pictures: Perturbed,
-    settings: dict[str, Any],
-    task: Task,
-    segments: np.ndarray,
-    seeds: Sequence[int],
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Weigh the superpixels of an image whose perturbed pictures are ready to be classified.
+    @classmethod
+    def of_task(
+        cls,
+        context: Context,
+        settings: dict[str, Any],
+        task: Task,
+        segments: np.ndarray,
+        seeds: Sequence[int],
+    ) -> "Lime":
+        """Get the pictures of a task ready, its superpixels hidden as `settings["hide"]` says."""
+        hidden = hidden_image(task.case.image, segments, settings, seeds[0])
+        grey = rgb_image(task.case.image)[..., 0]
+        pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
+        return cls(settings, pictures, task.target, segments, seeds)
 
-    Args:
-        pictures: answer rows of bits.
-        settings: as in `make`; superpixels, hide and repeats are not read.
-        task: case and explained class.
-        segments: labels 0 … k-1 (H, W).
-        seeds: as of `explain_superpixels`.
-
-    Returns:
-        As `explain_superpixels`.
-    """
-    first = _draw(pictures, settings, task, seeds[0])
-    samples = len(first.rows)
-    adaptive = settings["adaptive"]
-    if _takes_all(pictures, settings, adaptive["batch"] if adaptive else settings["samples"]):
-        others = [first] * (len(seeds) - 1)  # nothing is drawn
-    else:
-        others = [_draw_plain(pictures, settings, task, seed, samples) for seed in seeds[1:]]
-    drawn = [first, *others]
-    fitted = _fit(
-        pictures,
-        torch.stack([d.rows for d in drawn]),
-        torch.stack([d.outputs for d in drawn]),
-        settings,
-        seeds,
-    )
-    weights = fitted.coefficients.cpu().numpy()
-    errors = fitted.errors[0].cpu().numpy()
-    extras: dict[str, Any] = {
-        "surrogate_r2": float(fitted.r2[0]),
-        "intercept": float(fitted.intercept[0]),
-        "superpixels": len(errors),
-        "samples": samples,
-        "images": first.images,
-    }
-    if np.isfinite(errors).all():
-        extras["coefficient_half_width"] = float(z_of(LEVEL) * errors.mean())
-        if len(errors) <= MOST_ERRORS_KEPT:
-            extras["coefficient_errors"] = [float(f"{error:.4g}") for error in errors]
-    if len(drawn) > 1:
-        extras |= stability(weights, segments, settings["stability_top"])
-    return weights[0], extras
-
-
-def _draw(pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int) -> _Drawn:
-    """Draw as many samples as the settings say, or as it takes to tell the top from the rest."""
-    adaptive = settings["adaptive"]
-    if not adaptive:
-        return _draw_plain(pictures, settings, task, seed, settings["samples"])
-    rows = _rows(pictures, settings, seed, adaptive["budget"], adaptive["batch"])
-    parts: list[torch.Tensor] = []
-    images = 0
-    end = 0
-    while end < len(rows):
-        start, end = end, min(end + adaptive["batch"], len(rows))
-        values, new = _outputs(pictures, rows[start:end], settings, task)
-        parts.append(values)
-        images += new
-        fitted = _fit(pictures, rows[None, :end], torch.cat(parts)[None], settings, [seed])
-        half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
-        if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
-            break
-    return _Drawn(rows[:end], torch.cat(parts), images)
-
-
-def _draw_plain(
-    pictures: Perturbed, settings: dict[str, Any], task: Task, seed: int, samples: int
-) -> _Drawn:
-    rows = _rows(pictures, settings, seed, samples, samples)
-    return _Drawn(rows, *_outputs(pictures, rows, settings, task))
-
-
-def _rows(
-    pictures: Perturbed, settings: dict[str, Any], seed: int, samples: int, all_up_to: int
-) -> torch.Tensor:
-    """Draw the rows, or list all subsets."""
-    live = pictures.live.cpu().numpy()
-    if _takes_all(pictures, settings, all_up_to):
-        rows = all_subsets(live)
-    else:
-        rows = design(settings["sampling"], samples, len(live), seed)
-    return torch.from_numpy(rows).to(pictures.live.device)
-
-
-def _takes_all(pictures: Perturbed, settings: dict[str, Any], all_up_to: int) -> bool:
-    """Whether the rows are all subsets, which `interpolated` takes if they are no more than so."""
-    return settings["sampling"] == "interpolated" and 2 ** int(pictures.live.sum()) <= all_up_to
-
-
-def _outputs(
-    pictures: Perturbed, rows: torch.Tensor, settings: dict[str, Any], task: Task
-) -> tuple[torch.Tensor, int]:
-    return pictures.outputs(rows, task.target, settings["output"], settings["precision"])
-
-
-def _fit(
-    pictures: Perturbed,
-    rows: torch.Tensor,
-    outputs: torch.Tensor,
-    settings: dict[str, Any],
-    seeds: Sequence[int],
-) -> Surrogate:
-    sampling, alpha = settings["sampling"], float(settings["alpha"])
-    bits = rows.double()
-    if sampling == "interpolated":
-        per_sample = alpha / SAMPLES
-        return stack(
-            [
-                interpolate(part, values, pictures.live, settings, per_sample, seed)
-                for part, values, seed in zip(bits, outputs, seeds, strict=True)
-            ]
+    def weigh(self) -> tuple[np.ndarray, dict[str, Any]]:
+        """Weigh the superpixels: float64 (k,), and the extras that `make` names."""
+        first = self._draw_enough(self.seeds[0])
+        samples = len(first.rows)
+        if self._takes_all(self._most_at_first):
+            others = [first] * (len(self.seeds) - 1)  # nothing is drawn
+        else:
+            others = [self._draw(seed, samples) for seed in self.seeds[1:]]
+        drawn = [first, *others]
+        fitted = self._fit(
+            torch.stack([d.rows for d in drawn]),
+            torch.stack([d.outputs for d in drawn]),
+            self.seeds,
         )
-    if sampling != "package":  # α is meant for the package's number of samples
-        alpha *= rows.shape[1] / SAMPLES
-    weights = kernel_weights(bits, settings["kernel_width"])
-    return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)
+        weights = fitted.coefficients.cpu().numpy()
+        errors = fitted.errors[0].cpu().numpy()
+        extras: dict[str, Any] = {
+            "surrogate_r2": float(fitted.r2[0]),
+            "intercept": float(fitted.intercept[0]),
+            "superpixels": len(errors),
+            "samples": samples,
+            "images": first.images,
+        }
+        if np.isfinite(errors).all():
+            extras["coefficient_half_width"] = float(z_of(LEVEL) * errors.mean())
+            if len(errors) <= MOST_ERRORS_KEPT:
+                extras["coefficient_errors"] = [float(f"{error:.4g}") for error in errors]
+        if len(drawn) > 1:
+            extras |= stability(weights, self.segments, self.settings["stability_top"])
+        return weights[0], extras
+
+    @property
+    def _most_at_first(self) -> int:
+        """Samples before the first look at the fit."""
+        adaptive = self.settings["adaptive"]
+        return adaptive["batch"] if adaptive else self.settings["samples"]
+
+    def _draw_enough(self, seed: int) -> _Drawn:
+        """Draw as many samples as the settings say, or as it takes to tell the top from others."""
+        adaptive = self.settings["adaptive"]
+        if not adaptive:
+            return self._draw(seed, self.settings["samples"])
+        rows = self._rows(seed, adaptive["budget"], adaptive["batch"])
+        parts: list[torch.Tensor] = []
+        images = end = 0
+        while end < len(rows):
+            start, end = end, min(end + adaptive["batch"], len(rows))
+            values, new = self._outputs(rows[start:end])
+            parts.append(values)
+            images += new
+            fitted = self._fit(rows[None, :end], torch.cat(parts)[None], [seed])
+            half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
+            if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
+                break
+        return _Drawn(rows[:end], torch.cat(parts), images)
+
+    def _draw(self, seed: int, samples: int) -> _Drawn:
+        rows = self._rows(seed, samples, samples)
+        return _Drawn(rows, *self._outputs(rows))
+
+    def _rows(self, seed: int, samples: int, all_up_to: int) -> torch.Tensor:
+        """Draw the rows, or list all subsets."""
+        live = self.pictures.live.cpu().numpy()
+        if self._takes_all(all_up_to):
+            rows = all_subsets(live)
+        else:
+            rows = design(self.settings["sampling"], samples, len(live), seed)
+        return torch.from_numpy(rows).to(self.pictures.live.device)
+
+    def _takes_all(self, most: int) -> bool:
+        """Whether the rows are all subsets: `interpolated` takes them where they are that few."""
+        subsets = 2 ** int(self.pictures.live.sum())
+        return self.settings["sampling"] == "interpolated" and subsets <= most
+
+    def _outputs(self, rows: torch.Tensor) -> tuple[torch.Tensor, int]:
+        how = self.settings["output"], self.settings["precision"]
+        return self.pictures.outputs(rows, self.target, *how)
+
+    def _fit(self, rows: torch.Tensor, outputs: torch.Tensor, seeds: Sequence[int]) -> Surrogate:
+        """Fit the surrogates of several draws: rows (b, n, k), outputs (b, n), b seeds."""
+        sampling, alpha = self.settings["sampling"], float(self.settings["alpha"])
+        bits = rows.double()
+        if sampling == "interpolated":
+            live, per_sample = self.pictures.live, alpha / SAMPLES
+            return stack(
+                [
+                    interpolate(part, values, live, self.settings, per_sample, seed)
+                    for part, values, seed in zip(bits, outputs, seeds, strict=True)
+                ]
+            )
+        if sampling != "package":  # α is meant for the package's number of samples
+            alpha *= rows.shape[1] / SAMPLES
+        weights = kernel_weights(bits, self.settings["kernel_width"])
+        return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)

@@ -3,7 +3,9 @@
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+import scipy
+
+from fidelity.metrics.overlap import agreement
 
 
 def top_mask(weights: np.ndarray, segments: np.ndarray, top: int) -> np.ndarray:
@@ -37,9 +39,9 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
     """
     masks = [top_mask(row, segments, top) for row in weights]
     pairs = list(combinations(range(len(weights)), 2))
-    ious = [_iou(masks[a], masks[b]) for a, b in pairs]
+    ious = [agreement(masks[a], masks[b]) for a, b in pairs]
     ranks = [
-        stats.spearmanr(weights[a], weights[b]).statistic
+        scipy.stats.spearmanr(weights[a], weights[b]).statistic
         for a, b in pairs
         if np.ptp(weights[a]) > 0 and np.ptp(weights[b]) > 0
     ]
@@ -70,9 +72,4 @@ def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
 
 def z_of(level: float) -> float:
     """Give the factor that makes standard errors half widths of intervals of a level."""
-    return float(stats.norm.ppf((1 + level) / 2))
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> float:
-    union = int((a | b).sum())
-    return float((a & b).sum() / union) if union else 1.0
+    return float(scipy.stats.norm.ppf((1 + level) / 2))

@@ -1,8 +1,8 @@
 """LIME's regression over every subset of the superpixels at once."""
 
 import numpy as np
+import scipy
 import torch
-from scipy import stats
 
 from fidelity.explainers.lime.surrogate import Surrogate
 
@@ -30,7 +30,7 @@ def fit_all(
     k, dead = len(live), len(live) - rows.shape[1]
     sizes = np.arange(k + 1)
     kernel = np.exp(-((1 - np.sqrt(sizes / k)) ** 2) / (2 * width**2))
-    chances = stats.binom.pmf(sizes, k, 0.5) * kernel
+    chances = scipy.stats.binom.pmf(sizes, k, 0.5) * kernel
     total, one = chances.sum(), chances @ sizes / k
     own = one - one**2 / total
     both = chances @ (sizes * (sizes - 1)) / max(1, k * (k - 1)) - one**2 / total if k > 1 else 0.0
@@ -57,5 +57,5 @@ def fit_all(
 def _over_dead(kernel: np.ndarray, values: np.ndarray) -> torch.Tensor:
     """Mean of weight times value over the dead bits, by the number of live superpixels shown."""
     dead = len(values) - 1
-    chances = stats.binom.pmf(np.arange(dead + 1), dead, 0.5) * values
+    chances = scipy.stats.binom.pmf(np.arange(dead + 1), dead, 0.5) * values
     return torch.from_numpy(np.correlate(kernel, chances, "valid"))

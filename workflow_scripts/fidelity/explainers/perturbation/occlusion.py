@@ -11,12 +11,10 @@ from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation.forward import classify_all, per_case
 from fidelity.explainers.perturbation.hiding import unit_image
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.masks.boxes import Box, box_of
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
-
-# (y0, x0, y1, x1), half-open.
-Window = tuple[int, int, int, int]
 
 
 def make(context: Context, settings: dict[str, Any]) -> Explain:
@@ -67,7 +65,7 @@ def filling(image: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
     return hidden_image(image, np.zeros(image.shape, int), as_lime, 0).astype(np.float32)
 
 
-def windows(shape: tuple[int, int], window: int, stride: int) -> list[Window]:
+def windows(shape: tuple[int, int], window: int, stride: int) -> list[Box]:
     """Place the windows as captum does: from the upper left corner, the last ones cut off.
 
     Args:
@@ -85,7 +83,7 @@ def windows(shape: tuple[int, int], window: int, stride: int) -> list[Window]:
     return [(y, x, min(y + window, height), min(x + window, width)) for y in rows for x in columns]
 
 
-def live_box(live: np.ndarray, window: Window) -> Window | None:
+def live_box(live: np.ndarray, window: Box) -> Box | None:
     """Shrink a window to the box around the pixels that hiding changes.
 
     Two windows give the same image if, and only if, their boxes are equal: a box lies in both
@@ -99,20 +97,12 @@ def live_box(live: np.ndarray, window: Window) -> Window | None:
         The box; None where hiding changes nothing.
     """
     y0, x0, y1, x1 = window
-    inside = live[y0:y1, x0:x1]
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    if not len(rows):
-        return None
-    return (
-        y0 + int(rows[0]),
-        x0 + int(columns[0]),
-        y0 + int(rows[-1]) + 1,
-        x0 + int(columns[-1]) + 1,
-    )
+    box = box_of(live[y0:y1, x0:x1])
+    return box and (y0 + box[0], x0 + box[1], y0 + box[2], x0 + box[3])
 
 
 def mean_over_windows(
-    shape: tuple[int, int], places: Sequence[Window], values: np.ndarray
+    shape: tuple[int, int], places: Sequence[Box], values: np.ndarray
 ) -> np.ndarray:
     """Average the values of the windows over each pixel; float64 of the shape."""
     totals, counts = np.zeros(shape), np.zeros(shape)
@@ -127,7 +117,7 @@ def _values(
     settings: dict[str, Any],
     image: np.ndarray,
     hidden: np.ndarray,
-    boxes: Sequence[Window | None],
+    boxes: Sequence[Box | None],
 ) -> np.ndarray:
     """Classify the image once per box to hide; float64 (boxes, classes)."""
     device = context.classifier.device

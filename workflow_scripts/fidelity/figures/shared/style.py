@@ -19,6 +19,7 @@ from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.legend import Legend  # noqa: E402
 
 from fidelity.base.files import atomic_path  # noqa: E402
+from fidelity.explainers.registry import explains  # noqa: E402
 
 # Okabe & Ito 2008, "Color Universal Design"; yellow last: weak on white.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442"]
@@ -127,7 +128,7 @@ def kind_of(name: str, families: Mapping[str, str] | None = None) -> str:
     family = (families or {}).get(name)
     if family is None:
         family = next((kind for kind in ("baseline", "ceiling") if name in RESERVED[kind]), "real")
-    return family if family in ("baseline", "ceiling") else "real"
+    return "real" if explains(family) else family
 
 
 def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> tuple:

@@ -7,8 +7,10 @@ from typing import Any
 
 from fidelity import settings
 from fidelity.datasets import registry
-from fidelity.datasets.cases import SPLITS, Case, read_cases
+from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.images.images import intensity_of, read_image
+from fidelity.datasets.splits import SPLITS
+from fidelity.study import paths
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def count_cases(config: dict[str, Any], dataset: str) -> Counts:
     """
     entry = config["datasets"][dataset]
     annotated = set(entry["annotated_classes"])
-    table = Path("results") / dataset / "cases.csv"
+    table = Path(paths.CASES.format(dataset=dataset))
     follow = True
     if table.exists():
         cases = read_cases(table)

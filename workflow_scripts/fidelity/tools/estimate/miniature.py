@@ -16,12 +16,14 @@ from typing import Any
 
 from fidelity.base.files import write_text
 from fidelity.datasets import registry
-from fidelity.datasets.cases import SPLITS, Case, sort_key, write_cases
+from fidelity.datasets.cases import Case, sort_key, write_cases
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.indexing.left_out import write_quarantine
 from fidelity.datasets.shards import shard_name
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.lesions import CLASSES
+from fidelity.datasets.splits import SPLITS
+from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.trial import Measured
 
@@ -94,10 +96,11 @@ class Pool:
         how = dict(entry) | {"source": "phantom", "annotated_classes": list(CLASSES[:2])}
         how |= {"labels": {}, "mask_values": {}, "limit": None, "near_duplicates": "off"}
         how |= {"explained": ["val", "test"], "trained": trained}
-        reports = folder / "near_duplicates.csv", folder / "case_counts.csv"
-        self.reports = [*reports, folder / "quarantine.csv"]
+        patterns = paths.NEAR_DUPLICATES, paths.CASE_COUNTS, paths.QUARANTINE
+        self.reports = [folder / Path(pattern).name for pattern in patterns]
+        *reports, quarantine = self.reports
         found, left_out, self.names = index_cases("phantom", self.data, how, *reports)
-        write_quarantine(self.reports[2], left_out)
+        write_quarantine(quarantine, left_out)
         self.taken["index_cases"] = clock.lap(0)
         self.called = _names(entry)
         self.cases = [self._renamed(case) for case in found]
@@ -129,23 +132,26 @@ class Pool:
         Returns:
             What it holds.
         """
-        folder = root / "results" / dataset
-        (folder / "shards").mkdir(parents=True)
+
+        def place(pattern: str, **names: str) -> Path:
+            return root / pattern.format(dataset=dataset, **names)
+
+        place(paths.SHARDS).mkdir(parents=True)
         (root / raw).mkdir(parents=True)
         (root / raw / "data").symlink_to(self.data, target_is_directory=True)
         write_text(root / raw / "manifest.json", "{}\n")
-        (folder / "checked").touch()
+        place(paths.CHECKED).touch()
         chosen = self._chosen(size)
-        write_cases(folder / "cases.csv", chosen)
+        write_cases(place(paths.CASES), chosen)
         for report in self.reports:
-            shutil.copyfile(report, folder / report.name)
+            shutil.copyfile(report, place(paths.DATASET) / report.name)
         text = json.dumps(self._classes(), ensure_ascii=False)
-        for place in (folder, folder / "shards"):
-            write_text(place / "classes.json", text)
+        for pattern in (paths.CLASSES, paths.SHARD_CLASSES):
+            write_text(place(pattern), text)
         for split, count in shards.items():
             for number in range(count):
                 part = [c for c in chosen if c.split == split] if number == 0 else []
-                write_cases(folder / "shards" / f"{shard_name(split, number)}.csv", part)
+                write_cases(place(paths.SHARD_CASES, shard=shard_name(split, number)), part)
         images = {s: sum(c.split == s for c in chosen) for s in SPLITS}
         maps = {s: sum(len(c.masks) for c in chosen if c.split == s) for s in images}
         return Counts(images, maps)

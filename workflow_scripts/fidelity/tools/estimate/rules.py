@@ -5,12 +5,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import Any
 
-from fidelity import settings
 from fidelity.explainers.registry import is_case_by_case, method_of
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
+from fidelity.study.study import Study
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.plan import Job
 
@@ -36,44 +35,39 @@ class Start(Enum):
     NOTEBOOK = "a notebook's kernel"
 
 
-Units = Callable[["Study", Job, Counts], float]
+Units = Callable[["CountedStudy", Job, Counts], float]
 
 
-@dataclass(frozen=True)
-class Study:
-    """The config, and what follows from it.
+class CountedStudy(Study):
+    """A study whose cases are counted.
 
     Attributes:
-        config: as loaded.
         counts: of each data set.
     """
 
-    config: Mapping[str, Any]
-    counts: Mapping[str, Counts]
+    def __init__(self, config: dict[str, Any], counts: Mapping[str, Counts]) -> None:
+        """Look at a config.
 
-    @cached_property
-    def _classifiers(self) -> dict[str, dict[str, Any]]:
-        return settings.expand_classifiers(dict(self.config))
-
-    @cached_property
-    def _bases(self) -> dict[str, str]:
-        return settings.base_names(dict(self.config))
+        Args:
+            config: as loaded.
+            counts: of each data set.
+        """
+        super().__init__(config)
+        self.counts = counts
 
     def classifier(self, job: Job) -> dict[str, Any]:
         """Give the entry of a job's classifier, without its training seed."""
-        entry = self._classifiers.get(job.wildcards.get("classifier", "none"), {})
+        entry = self.classifiers.get(job.wildcards.get("classifier", "none"), {})
         return {key: value for key, value in entry.items() if key not in ("seed", "seeds")}
 
     def explainer(self, job: Job) -> dict[str, Any]:
         """Give the entry of a job's explainer, its layer resolved for the classifier."""
-        entry = self.config["explainers"][job.wildcards["explainer"]]
-        base = self._bases.get(job.wildcards.get("classifier", ""), "")
-        return settings.explainer_for(entry, base)
+        return self.explainer_for(job.wildcards["explainer"], job.wildcards.get("classifier", ""))
 
     def binarization(self, job: Job) -> dict[str, Any]:
         """Give the rule by which a job's maps become masks."""
         names = job.wildcards
-        return settings.rule_for(dict(self.config), names["binarization"], names["explainer"])
+        return self.rule_for(names["binarization"], names["explainer"])
 
     def counts_of(self, job: Job) -> Counts:
         """Give the counts of a job's data set; of the first one if the job is of all."""
@@ -85,7 +79,7 @@ class Study:
 
     def judged(self, counts: Counts) -> int:
         """Count the maps whose faithfulness is measured."""
-        return counts.maps[settings.judged_split(dict(self.config))]
+        return counts.maps[self.judged_split]
 
     def place(self, job: Job) -> str:
         """Describe what a case of a data set costs: data sets alike in it share their trials."""
@@ -104,40 +98,40 @@ def _key(*parts: Any) -> str:
 # ---- what makes two jobs of a rule equal ----
 
 
-def _one(study: Study, job: Job) -> str:
+def _one(study: CountedStudy, job: Job) -> str:
     return ""
 
 
-def _network(study: Study, job: Job) -> str:
+def _network(study: CountedStudy, job: Job) -> str:
     return _key(study.classifier(job))
 
 
-def _explainer(study: Study, job: Job) -> str:
+def _explainer(study: CountedStudy, job: Job) -> str:
     return _key(study.explainer(job), study.classifier(job))
 
 
-def _binarization(study: Study, job: Job) -> str:
+def _binarization(study: CountedStudy, job: Job) -> str:
     return _key(study.binarization(job))
 
 
 # ---- what the cost of a job grows with ----
 
 
-def _constant(study: Study, job: Job, counts: Counts) -> float:
+def _constant(study: CountedStudy, job: Job, counts: Counts) -> float:
     return 1
 
 
-def _images(study: Study, job: Job, counts: Counts) -> float:
+def _images(study: CountedStudy, job: Job, counts: Counts) -> float:
     return sum(counts.images.values())
 
 
-def _in_shard(numbers: Mapping[str, int], study: Study, job: Job) -> float:
+def _in_shard(numbers: Mapping[str, int], study: CountedStudy, job: Job) -> float:
     """Share a split's number among its shards."""
     split, number = job.wildcards["shard"].split("-")
     return numbers[split] / study.config["datasets"][job.wildcards["dataset"]]["shards"][split]
 
 
-def _images_of_shard(study: Study, job: Job, counts: Counts) -> float:
+def _images_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
     return _in_shard(counts.images, study, job)
 
 
@@ -146,36 +140,36 @@ def padded(number: float, batch: int) -> float:
     return math.ceil(number / batch) * batch
 
 
-def _maps_of_shard(study: Study, job: Job, counts: Counts) -> float:
+def _maps_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
     number = _in_shard(counts.maps, study, job)
     return padded(number, study.config["compute"]["batch"]) if in_batches(study, job) else number
 
 
-def in_batches(study: Study, job: Job) -> bool:
+def in_batches(study: CountedStudy, job: Job) -> bool:
     """Say whether a job makes its maps a batch at a time, by a network."""
     return job.rule == "explain" and not is_case_by_case(study.explainer(job))
 
 
-def _maps(study: Study, job: Job, counts: Counts) -> float:
+def _maps(study: CountedStudy, job: Job, counts: Counts) -> float:
     return study.explained(counts)
 
 
-def _maps_of_val(study: Study, job: Job, counts: Counts) -> float:
+def _maps_of_val(study: CountedStudy, job: Job, counts: Counts) -> float:
     return counts.maps["val"]
 
 
-def _judged(study: Study, job: Job, counts: Counts) -> float:
+def _judged(study: CountedStudy, job: Job, counts: Counts) -> float:
     return study.judged(counts)
 
 
-def _predicted(study: Study, job: Job, counts: Counts) -> float:
+def _predicted(study: CountedStudy, job: Job, counts: Counts) -> float:
     shards = study.config["datasets"][job.wildcards["dataset"]]["shards"]
     batch = study.config["compute"]["batch"]
     splits = {"val", "test", *study.config["explain"]["splits"]}
     return sum(shards[s] * padded(counts.images[s] / shards[s], batch) for s in splits)
 
 
-def _chosen(study: Study, job: Job, counts: Counts, per_class: int | None) -> int:
+def _chosen(study: CountedStudy, job: Job, counts: Counts, per_class: int | None) -> int:
     """Count the maps of a check that uses some cases of each class."""
     if per_class is None:
         return study.judged(counts)
@@ -183,12 +177,12 @@ def _chosen(study: Study, job: Job, counts: Counts, per_class: int | None) -> in
     return min(study.judged(counts), per_class * len(entry["annotated_classes"]))
 
 
-def _sensitivity(study: Study, job: Job, counts: Counts) -> float:
+def _sensitivity(study: CountedStudy, job: Job, counts: Counts) -> float:
     asked = study.config["faithfulness"]["sensitivity"]
     return _chosen(study, job, counts, asked["cases"]) * (asked["samples"] + 1)
 
 
-def _sanity(study: Study, job: Job, counts: Counts) -> float:
+def _sanity(study: CountedStudy, job: Job, counts: Counts) -> float:
     asked = study.config["sanity"]
     checks = asked["layers"] * ("parameters" in asked["tests"]) + ("logit" in asked["tests"])
     return _chosen(study, job, counts, asked["cases"]) * (checks + 1)
@@ -205,22 +199,22 @@ def stages_of(training: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**whole, **stage} for stage in training["stages"] or [{}]]
 
 
-def _trained(study: Study, job: Job, counts: Counts) -> float:
+def _trained(study: CountedStudy, job: Job, counts: Counts) -> float:
     epochs = sum(stage["epochs"] for stage in stages_of(study.classifier(job)["training"]))
     return passes(counts.images["train"], counts.images["val"], epochs)
 
 
-def _fitted(study: Study, job: Job, counts: Counts) -> float:
+def _fitted(study: CountedStudy, job: Job, counts: Counts) -> float:
     return passes(counts.maps["train"], counts.maps["val"], study.explainer(job).get("epochs", 1))
 
 
-def _lungs(study: Study, job: Job, counts: Counts) -> float:
+def _lungs(study: CountedStudy, job: Job, counts: Counts) -> float:
     entry = study.config["lung_model"]
     images = [min(entry["cases"], counts.images[split]) for split in ("train", "val")]
     return passes(*images, entry["epochs"])
 
 
-def _lungs_tested(study: Study, job: Job, counts: Counts) -> float:
+def _lungs_tested(study: CountedStudy, job: Job, counts: Counts) -> float:
     return counts.images["test"]
 
 
@@ -238,7 +232,7 @@ class Rule:
     trial: Trial
     start: Start
     units: Units = _constant
-    kind: Callable[[Study, Job], str] = _one
+    kind: Callable[[CountedStudy, Job], str] = _one
 
 
 _T, _S = Trial, Start
@@ -304,7 +298,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def step_of(study: Study, job: Job) -> str:
+def step_of(study: CountedStudy, job: Job) -> str:
     """Name the step of a job in the table: its data set, rule, and what decides its cost."""
     names = job.wildcards
     rule = "explain" if job.rule.startswith("explain") else job.rule
@@ -320,13 +314,13 @@ def step_of(study: Study, job: Job) -> str:
     return " ".join(filter(None, parts))
 
 
-def start_of(study: Study, job: Job) -> str:
+def start_of(study: CountedStudy, job: Job) -> str:
     """Name the kind of start of a job; of some rules it depends on the method."""
     start = _imports(study, job)
     return job.rule if start == Start.OWN else start.name
 
 
-def _imports(study: Study, job: Job) -> Start:
+def _imports(study: CountedStudy, job: Job) -> Start:
     if job.rule in ("fit", "sensitivity"):
         method = method_of(study.explainer(job)["method"])
         return Start.NETWORK if method.needs_classifier or method.own_network else Start.OWN

@@ -16,18 +16,19 @@ import numpy as np
 import pandas as pd
 
 from fidelity import settings
-from fidelity.datasets.cases import SPLITS
 from fidelity.datasets.class_names import class_names
 from fidelity.datasets.prepared import PreparedShard, write_prepared
+from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import write_maps
+from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size
 from fidelity.tools.estimate.plan import Job
 from fidelity.tools.estimate.rules import (
     RULES,
-    Study,
+    CountedStudy,
     Trial,
     in_batches,
     passes,
@@ -81,12 +82,12 @@ class Rate:
         return max(0.0, base - slope * low) + slope * units
 
 
-def kind_of(study: Study, job: Job) -> Kind:
+def kind_of(study: CountedStudy, job: Job) -> Kind:
     """Name the kind of a job: jobs of one kind take the same time for the same cases."""
     return job.rule, study.place(job), RULES[job.rule].kind(study, job)
 
 
-def parts_of(study: Study, job: Job, counts: Counts) -> list[tuple[str, float]]:
+def parts_of(study: CountedStudy, job: Job, counts: Counts) -> list[tuple[str, float]]:
     """Split a job into what is timed apart: the stages of a training; else the job is one part.
 
     Returns:
@@ -134,7 +135,7 @@ class Trials:
         failed: step → why a trial of it failed, the first time.
     """
 
-    def __init__(self, study: Study, jobs: list[Job], folder: Path) -> None:
+    def __init__(self, study: CountedStudy, jobs: list[Job], folder: Path) -> None:
         """Prepare, without timing anything.
 
         Args:
@@ -145,7 +146,7 @@ class Trials:
         self.study, self.jobs, self.folder = study, jobs, folder
         one = {"shards": dict.fromkeys(SPLITS, 1)}
         sets = {name: {**entry, **one} for name, entry in study.config["datasets"].items()}
-        self.single = Study({**study.config, "datasets": sets}, study.counts)
+        self.single = CountedStudy({**study.config, "datasets": sets}, study.counts)
         self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
         self.starts: dict[str, tuple[float, float]] = {}
         self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
@@ -203,7 +204,9 @@ class Trials:
             "cases": Size(12, 8, 16),
         }
         say(f"{dataset}: generated images")
-        raw = next((j.inputs[0] for j in jobs if j.rule == "index_cases"), "results/raw/trial")
+        raw = next(
+            (j.inputs[0] for j in jobs if j.rule == "index_cases"), paths.RAW.format(source="trial")
+        )
         pool = self._pool(dataset, entry, Size(3 * batch, 8, 16), counts.side)
         roots, made = {}, {}
         lungs = [job for job in self.jobs if job.rule == "fit_lung_model" and job not in jobs]
@@ -226,19 +229,19 @@ class Trials:
         self._start()
 
     def _link_results(self, root: Path) -> None:
-        """Link what jobs read below results/ and no job of the plan writes, such as weights."""
+        """Link results that jobs read and no job of the plan writes, such as weights."""
         weights = (entry.get("weights") for entry in self.study.config["classifiers"].values())
         read = {path for job in self.jobs for path in job.inputs} | {path or "" for path in weights}
         for path in sorted(read - {path for job in self.jobs for path in job.outputs}):
             target = root / path
-            if path.startswith("results/") and Path(path).is_file() and not target.exists():
+            if paths.is_result(path) and Path(path).is_file() and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(Path(path).resolve())
 
     def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
         """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
         trained = any(job.rule == "train" for job in self.jobs)
-        root = settings.data_root(dict(self.study.config), dataset)
+        root = settings.data_root(self.study.config, dataset)
         classes = class_names(dict(entry), root)
         with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as process:
             pool = process.submit(
@@ -408,7 +411,7 @@ class Trials:
     def _is_judged(self, job: Job) -> bool:
         """Say whether a job makes maps of the split that checks look at."""
         split = job.wildcards["shard"].partition("-")[0]
-        return split == settings.judged_split(dict(self.study.config))
+        return split == self.study.judged_split
 
     def _cost(self, job: Job) -> float:
         """Estimate the seconds of a job's kind on the larger miniature."""
@@ -565,7 +568,7 @@ def _link_missing(root: Path, target: Path) -> None:
     """Link the files of a miniature into another one that lacks them, all but maps."""
     for path in root.rglob("*"):
         new = target / path.relative_to(root)
-        wanted = path.is_file() and not path.is_symlink() and "maps" not in path.parts
+        wanted = path.is_file() and not path.is_symlink() and not paths.in_folder(paths.MAPS, path)
         if wanted and not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
             new.hardlink_to(path)
@@ -607,7 +610,7 @@ def repeat_cases(root: Path, target: Path, repeats: int) -> None:
 
 
 def _table_of_cases(path: Path) -> pd.DataFrame | None:
-    if path.suffix not in (".csv", ".parquet") or "shards" in path.parts:
+    if path.suffix not in (".csv", ".parquet") or paths.in_folder(paths.SHARD_CASES, path):
         return None
     read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
     table = read(path) if path.stat().st_size else pd.DataFrame()

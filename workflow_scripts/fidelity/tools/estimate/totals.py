@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fidelity.tools.estimate.plan import Job
-from fidelity.tools.estimate.rules import Study
+from fidelity.tools.estimate.rules import CountedStudy
 from fidelity.tools.estimate.timing import Trials, kind_of, parts_of
 
 # What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
@@ -40,7 +40,7 @@ class Cost:
         )
 
 
-def cost_of(study: Study, trials: Trials, job: Job) -> Cost:
+def cost_of(study: CountedStudy, trials: Trials, job: Job) -> Cost:
     """Estimate a job from the trials of its kind.
 
     Args:

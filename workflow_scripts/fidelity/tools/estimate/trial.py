@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fidelity.base.kept_results import FORCED
+from fidelity.study import paths
 from fidelity.tools.estimate.plan import Job
 
 SCRIPTS = Path(__file__).parents[3]
@@ -158,14 +159,15 @@ def execute(job: Job, root: Path, changes: dict[str, Any] | None = None) -> None
 
 
 def placed(job: Job, root: Path, changes: dict[str, Any] | None = None) -> SimpleNamespace:
-    """Give a script's `snakemake`, every path below results/ moved to the miniature's folder."""
+    """Give a script's `snakemake`, the paths of all results moved to the miniature's folder."""
     original = job.snakemake()
     input_ = _listed(original.input, lambda item: _place(str(item), root))
     for name, (start, end) in list(dict(input_._get_names()).items()):  # noqa: SLF001
         # Behind a checkpoint that is due, Snakemake knows the folder alone.
-        if end is None and input_[start].endswith("/shards"):
-            file = "classes.json" if name == "classes" else f"{job.wildcards.get('shard')}.csv"
-            input_[start] += f"/{file}"
+        dataset = job.wildcards.get("dataset")
+        if end is None and input_[start] == f"{root}/{paths.SHARDS.format(dataset=dataset)}":
+            pattern = paths.SHARD_CLASSES if name == "classes" else paths.SHARD_CASES
+            input_[start] = f"{root}/{pattern.format(**job.wildcards)}"
             input_._set_name(name, start)  # noqa: SLF001
     changes = dict(changes or {})
     blocks = changes.pop("blocks", None)
@@ -218,7 +220,7 @@ def _kept(files: Any, places: list[int]) -> Any:
 
 def _place(value: Any, root: Path) -> Any:
     if isinstance(value, str):
-        return f"{root}/{value}" if value.startswith("results/") else value
+        return f"{root}/{value}" if paths.is_result(value) else value
     if isinstance(value, dict):
         return {key: _place(item, root) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,17 +1,17 @@
-"""What a finished study has left under results/ that one more image needs."""
+"""What one more image needs of the results of a finished study."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fidelity import settings as config_settings
 from fidelity.base.errors import InputError
-from fidelity.base.files import read_csv, read_json
-from fidelity.base.formulas import restore_formulas
+from fidelity.base.files import read_json
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
-from fidelity.explainers.registry import method_of
+from fidelity.binarizations.tuned import read_thresholds
+from fidelity.study import paths
+from fidelity.study.study import Study
 
 # Rules that a new image can be given: without a reference, and without superpixels drawn anew.
 USABLE = [name for name, rule in RULES.items() if not rule.needs - {"threshold"}]
@@ -22,18 +22,23 @@ class Trained:
     """A data set and a classifier of a config, and where their results are.
 
     Attributes:
-        config: the checked config.
+        study: the loaded config.
         source: its file, named in errors and remedies.
-        results: the folder `results`.
+        folder: the project's, where `results` is.
         dataset: key of the data set.
         classifier: key of the classifier, training seed included.
     """
 
-    config: Mapping[str, Any]
+    study: Study
     source: str
-    results: Path
+    folder: Path
     dataset: str
     classifier: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The loaded config."""
+        return self.study.config
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -42,34 +47,33 @@ class Trained:
 
     @property
     def architecture(self) -> str:
-        return config_settings.expand_classifiers(self.config)[self.classifier]["architecture"]
+        return self.study.classifiers[self.classifier]["architecture"]
 
     def model(self) -> Path:
         """Find the classifier's weights."""
-        return self._made(f"{self.classifier}/model.safetensors", "no classifier is there yet")
+        return self._made(paths.MODEL, "no classifier is there yet")
 
     def labels(self) -> dict[str, str]:
         """Read the model class of each source class."""
-        path = self._made("classes.json", "the data set has not been indexed yet")
+        path = self._made(paths.CLASSES, "the data set has not been indexed yet")
         return read_json(path)["labels"]
 
     def fitted(self, explainer: str) -> Path | None:
         """Find what an explainer learnt from the training masks; None for most."""
-        if not method_of(self.config["explainers"][explainer]["method"]).fitted:
+        if explainer not in self.study.fitted:
             return None
-        return self._made(f"none/{explainer}/fitted.safetensors", f"{explainer} is not fitted yet")
+        return self._made(paths.FITTED, f"{explainer} is not fitted yet", explainer=explainer)
 
     def lung_model(self) -> Path | None:
         """Find the model that draws the data set's lungs; None where no model does."""
-        if self.entry["lung_masks"] != "predicted":
+        source = self.study.lungs_from.get(self.dataset)
+        if source is None:
             return None
-        name = "lung_model/model.safetensors"
-        return self._made(name, "no model of the lungs is there yet", self.entry["lung_from"])
+        return self._made(paths.LUNG_MODEL, "no model of the lungs is there yet", dataset=source)
 
     def settings_of(self, explainer: str) -> dict[str, Any]:
         """Give an explainer's entry for this classifier, with the plugin files it may need."""
-        base = config_settings.base_names(self.config)[self.classifier]
-        entry = config_settings.explainer_for(self.config["explainers"][explainer], base)
+        entry = self.study.explainer_for(explainer, self.classifier)
         return _with_plugins(entry, self.config["plugins"])
 
     def rule_of(self, explainer: str, cls: str) -> tuple[dict[str, Any], str, dict[str, float]]:
@@ -80,15 +84,14 @@ class Trained:
             cls: source class, for a threshold of its own.
 
         Returns:
-            Rule and post-processing (as `settings.rule_for`), the binarization's key, and
+            Rule and post-processing (as `Study.rule_for`), the binarization's key, and
             `threshold` where the rule is tuned or has one threshold per class.
 
         Raises:
             InputError: no rule of the config can be used.
         """
-        primary = self.config["statistics"]["primary_binarization"]
-        for name in dict.fromkeys([primary, *self.config["binarizations"]]):
-            rule = config_settings.rule_for(self.config, name, explainer)
+        for name in dict.fromkeys([self.study.primary_binarization, *self.study.binarizations]):
+            rule = self.study.rule_for(name, explainer)
             method = rule["binarization"]["method"]
             if method not in USABLE:
                 continue
@@ -110,20 +113,17 @@ class Trained:
         )
 
     def _tuned(self, explainer: str, binarization: str, cls: str) -> float | None:
-        needs = method_of(self.config["explainers"][explainer]["method"]).needs_classifier
-        folder = self.results / self.dataset / (self.classifier if needs else "none") / explainer
-        path = folder / binarization / "thresholds.csv"
+        under = self.study.computed_under[self.classifier, explainer]
+        names = {"classifier": under, "explainer": explainer, "binarization": binarization}
+        path = self.folder / paths.fill(paths.THRESHOLDS, self, **names)
         if not path.is_file():
             return None
-        how = {"dtype": {"class": str}, "keep_default_na": False}
-        table = restore_formulas(read_csv(path, ("class", "threshold"), **how))
-        found = table.loc[table["class"] == cls, "threshold"]
-        return float(found.iloc[0]) if len(found) else None
+        return read_thresholds(path).get(cls)
 
-    def _made(self, name: str, problem: str, dataset: str | None = None) -> Path:
-        path = self.results / (dataset or self.dataset) / name
+    def _made(self, pattern: str, problem: str, **names: str) -> Path:
+        target = paths.fill(pattern, self, **names)
+        path = self.folder / target
         if not path.is_file():
-            target = f"{self.results.name}/{dataset or self.dataset}/{name}"
             raise InputError(
                 problem,
                 file=path,
@@ -134,9 +134,9 @@ class Trained:
 
 
 def choose(
-    config: Mapping[str, Any],
+    config: dict[str, Any],
     source: str,
-    results: Path,
+    folder: Path,
     dataset: str | None = None,
     classifier: str | None = None,
 ) -> Trained:
@@ -145,7 +145,7 @@ def choose(
     Args:
         config: the checked config.
         source: its file.
-        results: the folder `results`.
+        folder: the project's, where `results` is.
         dataset: its key; None for the config's first.
         classifier: its key, or that of a classifier with several training seeds for the first of
             them; None for the config's first.
@@ -156,7 +156,8 @@ def choose(
     Raises:
         InputError: the config has no such name, or no classifier at all.
     """
-    known = config_settings.expand_classifiers(config)
+    study = Study(config)
+    known = study.classifiers
     if not known:
         raise InputError(
             "the config has no classifier", file=source, field="classifiers", remedy="Add one"
@@ -164,9 +165,9 @@ def choose(
     if classifier in config["classifiers"] and classifier not in known:
         classifier = next(name for name in known if name.startswith(f"{classifier}-s"))
     return Trained(
-        config,
+        study,
         source,
-        results,
+        folder,
         _one_of(dataset, list(config["datasets"]), "data set", source),
         _one_of(classifier, list(known), "classifier", source),
     )

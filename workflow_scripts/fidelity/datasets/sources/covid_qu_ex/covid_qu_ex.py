@@ -21,8 +21,9 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
-from fidelity.datasets.cases import SPLIT_ALIASES, SPLITS, Case
+from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.datasets.splits import SPLITS
 
 # Image and masks of a case have one size in this data set; anything else is a damaged copy.
 same_size = True

@@ -36,7 +36,7 @@ __all__ = ["PhantomImage", "find_cases", "generate", "make_image", "plan", "same
 same_size = True  # image and masks of a case have the same size
 
 LAYOUT = "Infection Segmentation Data"
-SPLITS = {"train": "Train", "val": "Val", "test": "Test"}
+SPLIT_FOLDERS = {"train": "Train", "val": "Val", "test": "Test"}
 _STEM = {"COVID-19": "covid", "Non-COVID": "non_covid", "Normal": "normal"}
 _SMALLEST = 64
 PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader")
@@ -78,7 +78,7 @@ def plan(cases: dict[str, int], seed: int) -> Iterator[Plan]:
         Plans in order of split, class and number. Plan k of a split and class does not depend on
         how many follow; only a split's last patient can be cut short.
     """
-    for split in SPLITS:
+    for split in SPLIT_FOLDERS:
         share, rest = divmod(cases.get(split, 0), len(CLASSES))
         for position, label in enumerate(CLASSES):
             wanted = share + (position < rest)
@@ -173,7 +173,7 @@ def generate(root: Path, settings: dict, seed: int) -> None:
     marked = (settings.get("shortcut") or {}).get("class") is not None
     for item in items:
         made = make_image(item, settings, seed)
-        folder = unfinished / SPLITS[item.split] / item.label
+        folder = unfinished / SPLIT_FOLDERS[item.split] / item.label
         _write(folder / "images" / f"{item.case}.png", made.image)
         _write(folder / "infection masks" / f"{item.case}.png", made.infection)
         _write(folder / "lung masks" / f"{item.case}.png", made.lung)
@@ -218,11 +218,11 @@ def _write(path: Path, pixels: np.ndarray) -> None:
 
 def _check(settings: dict) -> None:
     for split, count in settings["cases"].items():
-        if split not in SPLITS or int(count) != count or count < 0:
+        if split not in SPLIT_FOLDERS or int(count) != count or count < 0:
             raise InputError(
                 f"{count!r} images in split {split!r} cannot be made",
                 field="cases",
-                remedy=f"Give whole numbers for {', '.join(SPLITS)}.",
+                remedy=f"Give whole numbers for {', '.join(SPLIT_FOLDERS)}.",
             )
     if settings.get("size", 256) < _SMALLEST:
         raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
-from fidelity.datasets.sources.phantom.phantom import LAYOUT, SPLITS, make_image, plan
+from fidelity.datasets.sources.phantom.phantom import LAYOUT, SPLIT_FOLDERS, make_image, plan
 
 MARKS = "shortcut masks"
 
@@ -71,7 +71,7 @@ def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray
     Raises:
         InputError: there is no such file.
     """
-    return read_mask_at(Path(root), f"{LAYOUT}/{SPLITS[split]}/{label}/{MARKS}/{case}.png")
+    return read_mask_at(Path(root), f"{LAYOUT}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
 
 
 def _note(root: Path) -> tuple[dict, int]:

@@ -8,7 +8,6 @@ table (cases.csv) can be given again. How the file may be written: see
 `fidelity.datasets.sources.table.spreadsheet`.
 """
 
-import difflib
 import logging
 import os
 import re
@@ -16,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.base.suggestions import suggestion
+from fidelity.base.suggestions import nearest, suggestion
 from fidelity.datasets.acquisition.folders import is_clutter
 from fidelity.datasets.cases import (
     HEAD,
@@ -165,7 +164,7 @@ def _is_misspelt(name: str, absent: Collection[str]) -> bool:
     if short.startswith(("mask", "secondmask")) or name == UNCERTAIN:
         return True
     known = [one.replace("_", "") for one in absent]
-    return bool(difflib.get_close_matches(short, known, n=1, cutoff=CLOSE))
+    return bool(nearest(short, known, cutoff=CLOSE))
 
 
 def _is_path(column: str) -> bool:

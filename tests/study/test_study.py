@@ -1,0 +1,207 @@
+"""What a loaded config knows of its combinations, and which files its jobs read."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from fidelity import settings
+from fidelity.settings.reading import load_file
+from fidelity.study import paths, targets
+from fidelity.study.job_files import JobFiles
+from fidelity.study.job_settings import JobSettings
+from fidelity.study.study import Study
+from fidelity.study.unit_files import UnitFiles
+from tests.helpers import ROOT
+
+TWO = {"a": {"shards": {"train": 2, "val": 1, "test": 2}}, "b": {}}
+CONFIG = {
+    "datasets": {
+        name: {"source": "phantom", "annotated_classes": ["COVID-19"], **entry}
+        for name, entry in TWO.items()
+    },
+    "classifiers": {
+        "net": {"architecture": "resnet18", "seeds": [1, 2]},
+        "other": {"architecture": "densenet121"},
+    },
+    "explainers": {
+        "lime": {"method": "lime"},
+        "cam": {"method": "gradcam", "layer": {"net": "depth-2"}},
+        "noise": {"method": "random_weights", "of": "lime"},
+        "lung": {"method": "lung_mask"},
+        "mean": {"method": "mean_mask"},
+        "slow": {"method": "random_superpixels"},
+        "reader": {"method": "second_reader"},
+    },
+    "explain": {"splits": ["val", "test"], "targets": {"lime": "predicted"}},
+    "binarizations": {
+        "tuned": {"method": "tuned"},
+        "each": {
+            "method": "per_explainer",
+            "otherwise": {"binarization": {"method": "otsu"}},
+            "explainers": {"lime": {"binarization": {"method": "tuned"}}},
+        },
+    },
+    "faithfulness": {"metrics": ["deletion_auc", "sensitivity_max"]},
+    "sanity": {"cases": 4, "explainers": ["cam"]},
+}
+
+
+@pytest.fixture
+def study() -> Study:
+    config = json.loads(json.dumps(CONFIG))
+    for entry in config["datasets"].values():
+        entry["second_reader"] = True
+    return Study(settings.load(config, check_files=False))
+
+
+def job(**names: str) -> SimpleNamespace:
+    return SimpleNamespace(**{"dataset": "a", **names})
+
+
+def test_explainers_without_a_classifier_are_run_once(study):
+    assert study.combinations[:4] == [
+        ("net-s1", "lime"),
+        ("net-s2", "lime"),
+        ("other", "lime"),
+        ("net-s1", "cam"),
+    ]
+    assert [pair for pair in study.combinations if pair[0] == "none"] == [
+        ("none", name) for name in ("lung", "mean", "slow", "reader")
+    ]
+    assert [e for _, e in study.own_explainers("other")] == ["lime", "cam", "noise"]
+    assert len(study.explainers_of("other")) == 7
+    # But each classifier is asked about all of them.
+    assert len(study.faithfulness_pairs) == 3 * 7
+    assert study.computed_under["net-s1", "lung"] == "none"
+
+
+def test_classifiers_with_several_seeds(study):
+    assert study.bases == {"net-s1": "net", "net-s2": "net", "other": "other"}
+    assert study.repeated == {"net": ["net-s1", "net-s2"]}
+    assert study.repeated_pairs == [("net", "lime"), ("net", "cam"), ("net", "noise")]
+    assert study.units == ["none", "net-s1", "net-s2", "other", "net"]
+    restored = Study(study.config, {"datasets": ["a"], "units": ["none", "net-s1"]})
+    assert restored.repeated == {}
+
+
+def test_kinds_of_explainers(study):
+    assert study.with_network == ["lime", "cam", "noise"]
+    assert study.slow_without_network == ["slow"]
+    assert study.light == ["lung", "mean", "reader"]
+    assert (study.fitted, study.given, study.partial) == (["mean"], ["reader"], ["reader"])
+    assert {e for _, e in study.reporting} == {"lime", "noise"}
+    assert study.checked_explainers == ["cam"]
+    assert ("net-s1", "reader") not in study.sensitivity_pairs
+
+
+def test_rules_and_layers_of_one_explainer(study):
+    assert study.is_tuned("each", "lime")
+    assert not study.is_tuned("each", "cam")
+    assert study.tuned == ["tuned", "each"]
+    assert study.explainer_for("cam", "net-s2")["layer"] == "depth-2"
+    assert study.explainer_for("cam", "other")["layer"] == "auto"
+    assert set(study.confounded) == {"lime", "each"}
+
+
+def test_shards(study):
+    assert study.shard_names("a", ["train"]) == ["train-000", "train-001"]
+    assert study.explained_shards("a") == ["val-000", "test-000", "test-001"]
+    assert study.judged_split == "test"
+
+
+def test_blocks_and_their_files(study):
+    files = JobFiles(study)
+    blocks = study.blocks("a")
+    assert len(blocks) == 13 * 2 * len(study.protocols) + 13 * bool(
+        study.config["scores"]["ranking"]
+    )
+    assert files.scores(job())[0] == "results/a/net-s1/lime/tuned/default/scores.parquet"
+    assert len(files.scores(job())) == len(blocks)
+    assert len(study.primary_blocks("a")) == 13
+
+
+def test_files_that_jobs_read(study):
+    files = JobFiles(study)
+    way = job(classifier="other", explainer="cam", binarization="each", shard="test-000")
+    assert files.shards(paths.MAPS)(way) == [
+        f"results/a/other/cam/maps/{shard}.h5" for shard in ("val-000", "test-000", "test-001")
+    ]
+    assert files.model(way) == "results/a/other/model.safetensors"
+    assert files.model(job(classifier="none")) == []
+    assert files.fitted(job(explainer="mean")) == "results/a/none/mean/fitted.safetensors"
+    assert files.fitted(way) == []
+    assert files.thresholds(way) == []
+    tuned = job(classifier="other", explainer="lime", binarization="each")
+    assert files.thresholds(tuned) == "results/a/other/lime/each/thresholds.csv"
+    # The primary binarization and protocol, where the job is of none.
+    assert files.of_explainers(paths.SCORES)(job(classifier="other"))[-1] == (
+        "results/a/none/reader/tuned/default/scores.parquet"
+    )
+    assert files.faithfulness_maps(job(classifier="other", explainer="lung")) == [
+        "results/a/none/lung/maps/test-000.h5",
+        "results/a/none/lung/maps/test-001.h5",
+    ]
+    assert files.with_unclassified(paths.AGREEMENT)(job(classifier="other")) == [
+        "results/a/other/agreement.parquet",
+        "results/a/none/agreement.parquet",
+    ]
+
+
+def test_units_hold_results_of_their_classifier(study):
+    files, given = JobFiles(study), JobSettings(study)
+    units = UnitFiles(study, files, given)
+    own = units.results(job(unit="other"))
+    assert "a/other/lime/each/thresholds.csv" in own
+    assert "a/other/cam/each/thresholds.csv" not in own
+    assert "a/faithfulness/other/lung.parquet" in own
+    assert not any("/none/" in path for path in own)
+    assert "a/cases.csv" in units.results(job(unit="none"))
+    assert units.results(job(unit="net")) == [
+        f"a/repeatability/net/{name}.parquet" for name in ("lime", "cam", "noise")
+    ]
+    assert given.raw_names["a"] in units.steps(job(unit="none"))[0]
+
+
+def test_data_sets_that_agree_share_their_files(study):
+    given = JobSettings(study)
+    assert given.raw_names["a"] == given.raw_names["b"]
+    assert given.acquired_for == {given.raw_names["b"]: "b"}
+
+
+def test_targets_hold_what_the_config_asks_for(study):
+    tables, figures = targets.tables(study), targets.figures(study)
+    assert "results/a/tables/repeatability.csv" in tables
+    assert "results/b/checked" in tables
+    assert "results/a/tables/layers.csv" not in tables
+    assert "results/a/figures/other/gallery-each.png" in figures
+    from_units = targets.from_units(study)
+    assert not any("gallery" in path or path.endswith("checked") for path in from_units)
+    restored = Study(study.config, {"datasets": ["a"], "units": study.units})
+    assert {path.split("/")[1] for path in targets.from_units(restored)} == {"a"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_config_has_its_targets(path):
+    study = Study(load_file(path, check_files=False))
+    found = [*targets.tables(study), *targets.figures(study)]
+    assert len(set(found)) == len(found) > 20
+    assert all(paths.is_result(path) and "{" not in path for path in found)
+
+
+def test_nothing_heavy_is_imported():
+    """Snakemake makes a study each time it parses, on a cluster once per job."""
+    code = (
+        "import sys; from fidelity.study import job_files, job_settings, targets, unit_files;"
+        "print(*sorted({'torch', 'numpy', 'pandas', 'cv2', 'matplotlib'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT / "workflow_scripts",
+        check=True,
+    )
+    assert result.stdout.strip() == ""

@@ -1,0 +1,42 @@
+"""Images as squares, the shape that networks take."""
+
+import cv2
+import numpy as np
+
+
+def resize_square(values: np.ndarray, side: int) -> np.ndarray:
+    """Resize to a square: area averages along axes that shrink, bilinear along axes that grow.
+
+    Args:
+        values: (H, W) uint8 or float32.
+        side: side of the square in pixels.
+
+    Returns:
+        (side, side) of the same type.
+    """
+    height, width = values.shape
+    values = np.ascontiguousarray(values)
+    # OpenCV's area mode turns bilinear as soon as one axis grows, and would alias the other one.
+    for size, mode in (
+        ((min(width, side), min(height, side)), cv2.INTER_AREA),
+        ((side, side), cv2.INTER_LINEAR),
+    ):
+        if size != values.shape[::-1]:
+            values = cv2.resize(values, size, interpolation=mode)
+    return values
+
+
+def resize_image(image: np.ndarray, side: int) -> np.ndarray:
+    """Resize an image to a square; see `resize_square`.
+
+    Args:
+        image: (H, W) uint8 or float32, values 0 … 255.
+        side: side of the square in pixels.
+
+    Returns:
+        (side, side) uint8, rounded.
+    """
+    image = resize_square(image, side)
+    if image.dtype != np.uint8:
+        image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return image

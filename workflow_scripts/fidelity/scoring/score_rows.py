@@ -1,0 +1,100 @@
+"""Rows of scores: what masks and maps have in common."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.columns.localization import SCORES
+from fidelity.base.errors import InputError
+from fidelity.base.files import read_json
+from fidelity.classifiers.predictions import UNKNOWN, Answer, answers_of, read_predictions
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.maps.case_maps import order_of
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What was explained.
+
+    Attributes:
+        said: answers of the classifier; None where no classifier took part.
+        labels: source class to model class, to name the target where no classifier took part.
+    """
+
+    said: Mapping[tuple[str, str], Answer] | None
+    labels: Mapping[str, str]
+
+    def row_of(
+        self,
+        case: PreparedCase,
+        cls: str,
+        target: str | None,
+        status: str,
+        reference: np.ndarray,
+        scores: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Make the row of one case and class.
+
+        Args:
+            case: the prepared case.
+            cls: source class of the reference.
+            target: model class that was explained; empty where no classifier took part.
+            status: of the explanation, `ok` or `failed`.
+            reference: boolean (H, W) in the frame of the comparison.
+            scores: empty_prediction and one float per metric.
+
+        Returns:
+            One row of scores.parquet or ranking.parquet.
+
+        Raises:
+            InputError: the case has no prediction.
+        """
+        target = target or self.labels.get(cls) or cls
+        if self.said is not None and (case.case, target) not in self.said:
+            raise InputError(
+                f"there is no prediction of {target!r}",
+                field=case.case,
+                remedy="Delete the predictions and run again",
+            )
+        answer = UNKNOWN if self.said is None else self.said[case.case, target]
+        return {
+            "case": case.case,
+            "patient": case.patient,
+            "split": case.split,
+            "class": cls,
+            "target_class": target,
+            **vars(answer),
+            "status": status,
+            "empty_reference": not reference.any(),
+            "reference_area": int(np.count_nonzero(reference)),
+            "image_area": reference.size,
+            **scores,
+        }
+
+
+def explained_targets(classes_json: str | Path, predictions: str | Path | None) -> Targets:
+    """Read what was explained.
+
+    Args:
+        classes_json: the data set's classes.json.
+        predictions: predictions.csv; None for explainers without a classifier, whose probability is
+            NaN and whose correctness is null.
+    """
+    classes = read_json(classes_json)
+    said = None if predictions is None else read_predictions(predictions)
+    return Targets(None if said is None else answers_of(said, classes["task"]), classes["labels"])
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.DataFrame:
+    """Sort rows by split, case and class, and give the columns their types (an empty table too).
+
+    Args:
+        rows: as `Targets.row_of` makes them.
+        metrics: their names.
+    """
+    rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    return SCORES.with_metrics(metrics).typed(rows)
