@@ -81,33 +81,3 @@ rule known_truth:
         "Telling which explainers find the planted mark of {wildcards.dataset}"
     script:
         "../workflow_scripts/known_truth.py"
-
-
-rule figure_known_truth:
-    input:
-        table=rules.known_truth.output[0],
-    output:
-        png=report(
-            paths.figure("known_truth"),
-            caption="captions/known_truth.rst",
-            category="{dataset}",
-            subcategory="Known truth",
-            labels={
-                "classifier": "{classifier}",
-                "content": "Who finds the planted mark",
-            },
-        ),
-        pdf=paths.figure("known_truth", "pdf"),
-    log:
-        log_of("{dataset}/{classifier}/figure_known_truth"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/figure_known_truth")
-    resources:
-        **needs(1000, 30),
-    params:
-        dpi=cfg["figures"]["dpi"],
-        digest=code_of("figure_known_truth.py"),
-    message:
-        "Drawing who finds the planted mark of {wildcards.dataset}, {wildcards.classifier}"
-    script:
-        "../workflow_scripts/figure_known_truth.py"

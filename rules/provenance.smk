@@ -91,6 +91,7 @@ rule provenance:
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=job_settings.own_wildcards,
         digest=code_of("provenance.py"),
+        templates=templates_digest(),
     message:
         "Writing down where the results of {wildcards.dataset} come from"
     script:

@@ -1,321 +1,205 @@
 # From scores to statistics: means with intervals, paired tests, ranks, models, the verdict.
 
 
-rule summarize:
-    input:
-        scores=job_files.scores,
-        cases=paths.CASES,
-    output:
-        localization=paths.table("localization"),
-    log:
-        log_of("{dataset}/summarize"),
-    benchmark:
-        benchmark_of("{dataset}/summarize")
-    resources:
-        **needs(1500, 30),
-    params:
-        combos=lambda w: study.blocks(w.dataset),
+def step(needed, says, inputs, outputs, at="{dataset}", **params):
+    """A job that computes tables: its files, what decides them (`params`)."""
+    return SimpleNamespace(**locals())
+
+
+def blocks(w):
+    return study.blocks(w.dataset)
+
+
+def primary_blocks(w):
+    return study.primary_blocks(w.dataset)
+
+
+BY_CLASSIFIER = "{dataset}/{classifier}"
+# One line per table or pair of tables; rule and script have its name.
+STEPS = {
+    "summarize": step(
+        needs(1500, 30),
+        "Summarizing the scores",
+        {"scores": job_files.scores, "cases": paths.CASES},
+        {"localization": paths.table("localization")},
+        combos=blocks,
         statistics=job_settings.intervals,
         metrics=job_settings.metric_names,
         seed=cfg["seed"],
         cohort=job_settings.cohort,
-        digest=code_of("summarize.py", names=study.metrics),
-    message:
-        "Summarizing the scores of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/summarize.py"
-
-
-rule compare:
-    input:
-        scores=job_files.scores,
-    output:
-        comparisons=paths.table("comparisons"),
-    log:
-        log_of("{dataset}/compare"),
-    benchmark:
-        benchmark_of("{dataset}/compare")
-    resources:
-        **needs(2000, 60),
-    params:
-        combos=lambda w: study.blocks(w.dataset),
+    ),
+    "compare": step(
+        needs(2000, 60),
+        "Comparing the explainers",
+        {"scores": job_files.scores},
+        {"comparisons": paths.table("comparisons")},
+        combos=blocks,
         statistics=cfg["statistics"],
         metrics=job_settings.metric_names,
         seed=cfg["seed"],
         diagnostic=study.diagnostic,
         partial=study.partial,
-        digest=code_of("compare.py", names=study.metrics),
-    message:
-        "Comparing the explainers on {wildcards.dataset}"
-    script:
-        "../workflow_scripts/compare.py"
-
-
-rule without_twins:
-    input:
-        scores=job_files.primary_scores,
-        near_duplicates=paths.NEAR_DUPLICATES,
-    output:
-        localization=paths.table("localization_without_near_duplicates"),
-        comparisons=paths.table("comparisons_without_near_duplicates"),
-    log:
-        log_of("{dataset}/without_twins"),
-    benchmark:
-        benchmark_of("{dataset}/without_twins")
-    resources:
-        **needs(1500, 30),
-    params:
-        combos=lambda w: study.primary_blocks(w.dataset),
+    ),
+    "without_twins": step(
+        needs(1500, 30),
+        "Computing the primary result without near-duplicates",
+        {
+            "scores": job_files.primary_scores,
+            "near_duplicates": paths.NEAR_DUPLICATES,
+        },
+        {
+            "localization": paths.table("localization_without_near_duplicates"),
+            "comparisons": paths.table("comparisons_without_near_duplicates"),
+        },
+        combos=primary_blocks,
         statistics=cfg["statistics"],
         seed=cfg["seed"],
         partial=study.partial,
-        digest=code_of("without_twins.py", names=study.metrics),
-    message:
-        "Computing the primary result of {wildcards.dataset} without near-duplicates"
-    script:
-        "../workflow_scripts/without_twins.py"
-
-
-rule ranks:
-    input:
-        scores=job_files.scores,
-    output:
-        ranks=paths.table("ranks"),
-    log:
-        log_of("{dataset}/ranks"),
-    benchmark:
-        benchmark_of("{dataset}/ranks")
-    resources:
-        **needs(1500, 30),
-    params:
-        combos=lambda w: study.blocks(w.dataset),
+    ),
+    "ranks": step(
+        needs(1500, 30),
+        "Ranking the explainers",
+        {"scores": job_files.scores},
+        {"ranks": paths.table("ranks")},
+        combos=blocks,
         statistics=cfg["statistics"],
         metrics=job_settings.metric_names,
         families=study.families,
         diagnostic=study.diagnostic,
-        digest=code_of("ranks.py", names=study.metrics),
-    message:
-        "Ranking the explainers on {wildcards.dataset}"
-    script:
-        "../workflow_scripts/ranks.py"
-
-
-rule seeds:
-    input:
-        localization=rules.summarize.output.localization,
-    output:
-        seeds=paths.table("seeds"),
-    log:
-        log_of("{dataset}/seeds"),
-    benchmark:
-        benchmark_of("{dataset}/seeds")
-    resources:
-        **needs(1000, 20),
-    params:
+    ),
+    "seeds": step(
+        needs(1000, 20),
+        "Measuring the spread between training seeds",
+        {"localization": paths.table("localization")},
+        {"seeds": paths.table("seeds")},
         bases=study.bases,
-        digest=code_of("seeds.py"),
-    message:
-        "Measuring the spread between training seeds on {wildcards.dataset}"
-    script:
-        "../workflow_scripts/seeds.py"
-
-
-rule layers:
-    input:
-        localization=rules.summarize.output.localization,
-        architectures=expand(
-            paths.ARCHITECTURE, classifier=study.classifiers, allow_missing=True
-        ),
-    output:
-        layers=paths.table("layers"),
-    log:
-        log_of("{dataset}/layers"),
-    benchmark:
-        benchmark_of("{dataset}/layers")
-    resources:
-        **needs(1000, 20),
-    params:
+    ),
+    "layers": step(
+        needs(1000, 20),
+        "Joining scores and layers",
+        {
+            "localization": paths.table("localization"),
+            "architectures": job_files.by_classifier(paths.ARCHITECTURE),
+        },
+        {"layers": paths.table("layers")},
         classifiers=list(study.classifiers),
         sweeps=study.sweeps,
-        digest=code_of("layers.py"),
-    message:
-        "Joining scores and layers on {wildcards.dataset}"
-    script:
-        "../workflow_scripts/layers.py"
-
-
-rule stability_cases:
-    input:
-        maps=job_files.stability_maps,
-    output:
-        paths.STABILITY,
-    log:
-        log_of("{dataset}/{classifier}/stability_cases"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/stability_cases")
-    resources:
-        **needs(1000, 30),
-    params:
+    ),
+    "stability_cases": step(
+        needs(1000, 30),
+        "Reading how stable the maps are",
+        {"maps": job_files.stability_maps},
+        {"table": paths.STABILITY},
+        at=BY_CLASSIFIER,
         blocks=job_files.stability_blocks,
-        digest=code_of("stability_cases.py"),
-    message:
-        "Reading how stable the maps are ({wildcards.dataset}, {wildcards.classifier})"
-    script:
-        "../workflow_scripts/stability_cases.py"
-
-
-rule stability:
-    input:
-        reported=expand(
-            paths.STABILITY,
-            classifier=study.reporting_classifiers,
-            allow_missing=True,
-        ),
-    output:
-        stability=paths.table("stability"),
-    log:
-        log_of("{dataset}/stability"),
-    benchmark:
-        benchmark_of("{dataset}/stability")
-    resources:
-        **needs(1000, 20),
-    params:
+    ),
+    "stability": step(
+        needs(1000, 20),
+        "Summarizing the stability of the maps",
+        {
+            "reported": job_files.by_classifier(
+                paths.STABILITY, study.reporting_classifiers
+            )
+        },
+        {"stability": paths.table("stability")},
         classifiers=study.reporting_classifiers,
         combos=study.reporting,
-        digest=code_of("stability.py"),
-    message:
-        "Summarizing the stability of the maps of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/stability.py"
-
-
-rule threshold_curves:
-    input:
-        curves=job_files.of_own_explainers(paths.CURVES),
-    output:
-        paths.THRESHOLD_CURVES,
-    log:
-        log_of("{dataset}/{classifier}/threshold_curves"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/threshold_curves")
-    resources:
-        **needs(1500, 30),
-    params:
+    ),
+    "threshold_curves": step(
+        needs(1500, 30),
+        "Averaging the threshold curves",
+        {"curves": job_files.of_own_explainers(paths.CURVES)},
+        {"table": paths.THRESHOLD_CURVES},
+        at=BY_CLASSIFIER,
         explainers=job_settings.own_explainers,
         statistics=job_settings.intervals,
         seed=cfg["seed"],
-        digest=code_of("threshold_curves.py"),
-    message:
-        "Averaging the threshold curves of {wildcards.dataset}, {wildcards.classifier}"
-    script:
-        "../workflow_scripts/threshold_curves.py"
-
-
-rule mixed_model:
-    input:
-        scores=job_files.primary_scores,
-        classification=job_files.if_classified(paths.table("classification")),
-    output:
-        mixed_model=paths.table("mixed_model"),
-    log:
-        log_of("{dataset}/mixed_model"),
-    benchmark:
-        benchmark_of("{dataset}/mixed_model")
-    resources:
-        **needs(1500, 60),
-    params:
-        combos=lambda w: study.primary_blocks(w.dataset),
+    ),
+    "mixed_model": step(
+        needs(1500, 60),
+        "Fitting the mixed model",
+        {
+            "scores": job_files.primary_scores,
+            "classification": job_files.if_classified(paths.table("classification")),
+        },
+        {"mixed_model": paths.table("mixed_model")},
+        combos=primary_blocks,
         statistics=cfg["statistics"],
         families=study.families,
         bases=study.bases,
-        digest=code_of("mixed_model.py"),
-    message:
-        "Fitting the mixed model of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/mixed_model.py"
-
-
-rule strata:
-    input:
-        scores=job_files.primary_scores,
-    output:
-        strata=paths.table("strata"),
-    log:
-        log_of("{dataset}/strata"),
-    benchmark:
-        benchmark_of("{dataset}/strata")
-    resources:
-        **needs(1500, 30),
-    params:
-        combos=lambda w: study.primary_blocks(w.dataset),
+    ),
+    "strata": step(
+        needs(1500, 30),
+        "Summarizing the scores by lesion size, prediction and confidence",
+        {"scores": job_files.primary_scores},
+        {"strata": paths.table("strata")},
+        combos=primary_blocks,
         statistics=cfg["statistics"],
         seed=cfg["seed"],
-        digest=code_of("strata.py", names=study.metrics),
-    message:
-        "Summarizing the scores of {wildcards.dataset} by lesion size, prediction and confidence"
-    script:
-        "../workflow_scripts/strata.py"
-
-
-# Case by case: what a classifier adds to the agreement among explainers without one.
-rule agreement_cases:
-    input:
-        masks=job_files.of_explainers(paths.MASKS),
-        cases=paths.CASES,
-    output:
-        paths.AGREEMENT,
-    log:
-        log_of("{dataset}/{classifier}/agreement_cases"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/agreement_cases")
-    resources:
-        **needs(1500, 30),
-    params:
+    ),
+    # Case by case: what a classifier adds to the agreement among explainers without one.
+    "agreement_cases": step(
+        needs(1500, 30),
+        "Comparing the masks of the explainers with one another",
+        {"masks": job_files.of_explainers(paths.MASKS), "cases": paths.CASES},
+        {"table": paths.AGREEMENT},
+        at=BY_CLASSIFIER,
         explainers=job_settings.explainers_of,
         own=job_settings.own_explainers,
-        digest=code_of("agreement_cases.py"),
-    message:
-        "Comparing the masks of the explainers with one another ({wildcards.dataset}, {wildcards.classifier})"
-    script:
-        "../workflow_scripts/agreement_cases.py"
-
-
-rule agreement:
-    input:
-        pairs=job_files.with_unclassified(paths.AGREEMENT),
-        cases=paths.CASES,
-    output:
-        paths.table("agreement-{classifier}"),
-    log:
-        log_of("{dataset}/{classifier}/agreement"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/agreement")
-    resources:
-        **needs(1000, 20),
-    params:
+    ),
+    "agreement": step(
+        needs(1000, 20),
+        "Summarizing the agreement of the explainers",
+        {
+            "pairs": job_files.with_unclassified(paths.AGREEMENT),
+            "cases": paths.CASES,
+        },
+        {"table": paths.table("agreement-{classifier}")},
+        at=BY_CLASSIFIER,
         explainers=job_settings.explainers_of,
         binarization=study.primary_binarization,
-        digest=code_of("agreement.py"),
-    message:
-        "Summarizing the agreement of the explainers ({wildcards.dataset}, {wildcards.classifier})"
-    script:
-        "../workflow_scripts/agreement.py"
+    ),
+}
+
+
+for name, job in STEPS.items():
+
+    rule:
+        name:
+            name
+        input:
+            **job.inputs,
+        output:
+            **job.outputs,
+        log:
+            log_of(f"{job.at}/{name}"),
+        benchmark:
+            benchmark_of(f"{job.at}/{name}")
+        resources:
+            **job.needed,
+        params:
+            **job.params,
+            digest=code_of(f"{name}.py", names=study.metrics),
+        message:
+            job.says + ": {wildcards}"
+        script:
+            f"../workflow_scripts/{name}.py"
 
 
 rule verdict:
     input:
-        localization=rules.summarize.output.localization,
-        comparisons=rules.compare.output.comparisons,
-        ranks=rules.ranks.output.ranks,
-        seeds=rules.seeds.output.seeds,
-        stability=rules.stability.output.stability,
+        localization=paths.table("localization"),
+        comparisons=paths.table("comparisons"),
+        ranks=paths.table("ranks"),
+        seeds=paths.table("seeds"),
+        stability=paths.table("stability"),
         classification=job_files.if_classified(paths.table("classification")),
         class_order=job_files.if_classified(paths.table("class_order")),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
         counts=paths.CASE_COUNTS,
         near_duplicates=paths.NEAR_DUPLICATES,
-        means_without_twins=rules.without_twins.output.localization,
-        comparisons_without_twins=rules.without_twins.output.comparisons,
+        means_without_twins=paths.table("localization_without_near_duplicates"),
+        comparisons_without_twins=paths.table("comparisons_without_near_duplicates"),
         faithfulness=branch(
             bool(study.faithfulness_pairs),
             then=paths.table("faithfulness_comparisons"),
@@ -346,6 +230,7 @@ rule verdict:
         searched=lambda w: study.datasets[w.dataset]["near_duplicates"]
         not in ("off", False),
         digest=code_of("verdict.py", names=study.metrics),
+        templates=templates_digest(),
     message:
         "Writing the verdict on {wildcards.dataset}"
     script:

@@ -32,6 +32,7 @@ rule format_tables:
     params:
         settings=job_settings.formatted_tables,
         digest=code_of("format_tables.py", names=study.metrics),
+        templates=templates_digest(),
     message:
         "Formatting the tables of {wildcards.dataset}"
     script:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fidelity.analysis.checks.mask_agreement import PAIRS, agree
+from fidelity.analysis.checks.mask_agreement import agree
+from fidelity.analysis.columns.checks import AGREEMENT_CASES
 from fidelity.base.files import read_parquet, write_csv
 from fidelity.base.job_log import job_log
 from fidelity.datasets.cases import read_cases
@@ -30,7 +31,7 @@ def main(
         binarization: key of the rows.
         output: the CSV to write.
     """
-    table = pd.concat([read_parquet(path, PAIRS) for path in pairs])
+    table = pd.concat([read_parquet(path, AGREEMENT_CASES.names) for path in pairs])
     used = set(table["case"])
     classes = {cls for case in read_cases(cases) if case.case in used for cls in case.masks}
     classes |= set(table["class"])

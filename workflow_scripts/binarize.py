@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from fidelity.analysis.columns.localization import MASK_STATUS
 from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
@@ -22,8 +22,6 @@ from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.pixel_frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.maps.saliency_map import MapRecord
 from fidelity.masks.run_lengths import Masks, encode, write_masks
-
-COLUMNS = ["case", "class", "target_class", "status", "reason", "threshold"]
 
 
 def main(
@@ -83,7 +81,7 @@ def main(
         rows.append(
             (record.case, record.cls, record.target, record.status, record.reason, threshold)
         )
-    table = pd.DataFrame(rows, columns=COLUMNS).sort_values(["case", "class"], kind="stable")
+    table = MASK_STATUS.frame(rows).sort_values(["case", "class"], kind="stable")
     write_masks(masks, found)
     write_csv(table, status)
     logging.info("%d masks, %d failed explanations", len(table), (table["status"] != "ok").sum())

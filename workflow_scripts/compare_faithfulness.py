@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.analysis.checks.faithfulness_comparisons import compare
+from fidelity.analysis.columns.checks import FAITHFULNESS_CASES
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
-from fidelity.tables.layout import read_results
 
 
 def main(
@@ -21,7 +21,10 @@ def main(
         seed: the config's seed.
         comparisons: the CSV to write.
     """
-    write_csv(compare(read_results(cases, metrics), metrics, statistics, seed), comparisons)
+    write_csv(
+        compare(FAITHFULNESS_CASES.of_metrics(metrics).read(cases), metrics, statistics, seed),
+        comparisons,
+    )
 
 
 if __name__ == "__main__":

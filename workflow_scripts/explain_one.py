@@ -58,7 +58,7 @@ def main(
     import numpy as np
 
     from fidelity.base.files import atomic_path
-    from fidelity.figures import style
+    from fidelity.figures.shared import style
     from fidelity.tools.one_image import overlay
     from fidelity.tools.one_image.explain import explain_image
 

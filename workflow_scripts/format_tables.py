@@ -5,11 +5,21 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity import tables
 from fidelity.analysis.chance import qualities
+from fidelity.analysis.columns.cases import CASE_COUNTS
+from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
+from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
 from fidelity.base.files import write_text
 from fidelity.base.job_log import job_log
-from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_NUMBERS
+from fidelity.tables.case_counts import cases_table
+from fidelity.tables.checks import check_tables
+from fidelity.tables.classification import classification_table
+from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
+from fidelity.tables.localization import localization_tables
+from fidelity.tables.lungs import lung_table
+from fidelity.tables.quality import with_chance_notes
+from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 
 def main(
@@ -53,18 +63,14 @@ def main(
         counts: case_counts.csv.
     """
     statistics, families = settings["statistics"], settings["families"]
-    scored = tables.read_results(localization, tables.LOCALIZATION_NUMBERS)
-    compared = tables.read_results(comparisons, tables.COMPARISON_NUMBERS)
+    scored = LOCALIZATION.read(localization)
+    compared = COMPARISONS.read(comparisons)
     unit = _unit(scored, compared, statistics)
-    classified = (
-        tables.read_results(classification, tables.CLASSIFICATION_NUMBERS)
-        if classification
-        else None
-    )
-    orders = tables.read_results(class_order, CLASS_ORDER_NUMBERS) if class_order else None
+    classified = CLASSIFICATION.read(classification) if classification else None
+    orders = CLASS_ORDER.read(class_order) if class_order else None
     quality = qualities(classified, orders, statistics.get("least_accuracy"))
     useless = {name for (_, name), found in quality.items() if not found.concludes}
-    laid_out = tables.localization_tables(
+    laid_out = localization_tables(
         scored,
         statistics,
         settings["scoring_size"],
@@ -72,28 +78,27 @@ def main(
         families=families,
         unit=unit,
         diagnostic=settings["diagnostic"],
-        seeds=tables.read_results(seeds, tables.SEED_NUMBERS),
+        seeds=SEEDS.read(seeds),
         bases=settings["bases"],
         quality=quality,
         confounded=settings["confounded"],
     )
-    laid_out += tables.comparison_tables(compared, statistics, families, useless)
-    stratified = tables.read_results(strata, tables.LOCALIZATION_NUMBERS)
-    laid_out += tables.strata_tables(stratified, statistics, families, unit)
-    modelled = tables.read_results(mixed_model, tables.MODEL_NUMBERS)
-    laid_out += tables.model_tables(modelled, statistics, unit)
+    laid_out += comparison_tables(compared, statistics, families, useless)
+    stratified = STRATA.read(strata)
+    laid_out += strata_tables(stratified, statistics, families, unit)
+    modelled = MIXED_MODEL.read(mixed_model)
+    laid_out += model_tables(modelled, statistics, unit)
     if classified is not None:
-        laid_out.append(tables.classification_table(classified))
-    laid_out += tables.check_tables(checks, families, useless)
+        laid_out.append(classification_table(classified))
+    laid_out += check_tables(checks, families, useless)
     if lung_quality:
-        measured = tables.read_results(lung_quality, tables.LUNG_NUMBERS)
-        laid_out.append(tables.lung_table(measured, dataset))
-    laid_out = tables.with_chance_notes(laid_out, quality, settings["bases"])
+        laid_out.append(lung_table(LUNG_QUALITY.read(lung_quality), dataset))
+    laid_out = with_chance_notes(laid_out, quality, settings["bases"])
     if counts:
-        laid_out.append(tables.cases_table(tables.read_results(counts, ["n"]), dataset))
-    write_text(markdown, tables.to_markdown(laid_out))
-    write_text(latex, tables.to_latex(laid_out))
-    write_text(html, tables.to_html(laid_out, "Localization and classification"))
+        laid_out.append(cases_table(CASE_COUNTS.read(counts), dataset))
+    write_text(markdown, to_markdown(laid_out))
+    write_text(latex, to_latex(laid_out))
+    write_text(html, to_html(laid_out, "Localization and classification"))
 
 
 def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:

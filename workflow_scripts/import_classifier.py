@@ -23,11 +23,10 @@ def main(
         out_model: the .safetensors file.
         out_training: CSV with the header alone: nothing was trained here.
     """
-    import pandas as pd
 
+    from fidelity.analysis.columns.classifiers import TRAINING
     from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.labels import head_of
-    from fidelity.classifiers.training.train import COLUMNS
     from fidelity.classifiers.weights import own_format
     from fidelity.classifiers.weights.file_facts import read_foreign
     from fidelity.classifiers.weights.foreign import classifier_of
@@ -46,7 +45,7 @@ def main(
     names, activation = head_of({**settings, "classes": order}, classes, foreign.by_name)
     classifier = classifier_of(foreign, names, activation, {**settings, "training": None})
     own_format.save(classifier, out_model)
-    write_csv(pd.DataFrame(columns=COLUMNS), out_training)
+    write_csv(TRAINING.frame(), out_training)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.layer_depth import by_depth
 from fidelity.base.files import read_json, write_csv
 from fidelity.base.job_log import job_log
-from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
         layers: the CSV to write.
     """
     known = {name: read_json(path) for name, path in zip(classifiers, architectures, strict=True)}
-    table = by_depth(read_results(localization, LOCALIZATION_NUMBERS), sweeps, known)
+    table = by_depth(LOCALIZATION.read(localization), sweeps, known)
     write_csv(table, layers)
 
 

@@ -4,8 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from fidelity.analysis.columns.classifiers import LUNG_CASES, LUNG_QUALITY
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
@@ -54,9 +53,8 @@ def main(
     rows = lung_quality.summary(
         measured, dataset, seed, statistics["replicates"], statistics["alpha"]
     )
-    table = pd.DataFrame([asdict(score) for score in measured], columns=lung_quality.CASE_COLUMNS)
-    write_csv(table, scores)
-    write_csv(pd.DataFrame(rows, columns=lung_quality.SUMMARY_COLUMNS), quality)
+    write_csv(LUNG_CASES.frame(map(asdict, measured)), scores)
+    write_csv(LUNG_QUALITY.frame(rows), quality)
 
 
 if __name__ == "__main__":

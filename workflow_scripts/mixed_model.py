@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.analysis.chance import useless
+from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.mixed_model import mixed_model
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
-from fidelity.tables.layout import CLASSIFICATION_NUMBERS, read_results
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
         classification: classification.csv; empty without classifiers. Those that
             allow no conclusion are left out.
     """
-    rated = read_results(classification, CLASSIFICATION_NUMBERS) if classification else None
+    rated = CLASSIFICATION.read(classification) if classification else None
     left_out = useless(rated, statistics.get("least_accuracy"))
     table = mixed_model(load_scores(scores, combos), statistics, families, bases, left_out)
     for (split, name), part in table.groupby(["split", "class"], sort=False):

@@ -29,14 +29,13 @@ def main(
         plugins: Python files for "plugin:<function>".
         output: predictions.csv, sorted by split and case.
     """
-    import pandas as pd
     import torch
 
+    from fidelity.analysis.columns.classifiers import PREDICTIONS
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.labels import known_matrix, label_matrix
     from fidelity.classifiers.predict import predict_logits
-    from fidelity.classifiers.predictions import PREDICTION_COLUMNS
     from fidelity.classifiers.weights import own_format
     from fidelity.datasets.prepared import PreparedShard
 
@@ -72,7 +71,7 @@ def main(
                 )
         log.info("%s: %d cases", Path(path).name, len(cases))
     rows.sort(key=lambda row: (row[2], row[0], names.index(row[3])))
-    table = pd.DataFrame(rows, columns=PREDICTION_COLUMNS)
+    table = PREDICTIONS.frame(rows)
     # Whole numbers with gaps: the label of an uncertain finding is an empty cell.
     write_csv(table.astype({"label": "Int64"}), output)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
-from fidelity.tables.layout import LOCALIZATION_NUMBERS, read_results
 
 
 def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
@@ -16,7 +16,7 @@ def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
         bases: classifier → its key in the config, before seeds were expanded.
         seeds: the CSV to write.
     """
-    table = between_seeds(read_results(localization, LOCALIZATION_NUMBERS), bases)
+    table = between_seeds(LOCALIZATION.read(localization), bases)
     write_csv(table, seeds)
 
 

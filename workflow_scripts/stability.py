@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from fidelity.analysis.checks.map_stability import CASE_KEYS, summarize_stability
+from fidelity.analysis.checks.map_stability import summarize_stability
+from fidelity.analysis.columns.checks import STABILITY_CASES
 from fidelity.base.files import read_parquet, write_csv
 from fidelity.base.job_log import job_log
 
@@ -24,7 +25,7 @@ def main(
         output: the CSV to write; only its header where there are no maps.
     """
     tables = {
-        name: read_parquet(path, CASE_KEYS)
+        name: read_parquet(path, STABILITY_CASES.names)
         for name, path in zip(classifiers, reported, strict=True)
     }
     write_csv(summarize_stability(dataset, combos, tables), output)

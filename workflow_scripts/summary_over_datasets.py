@@ -5,15 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity import tables
 from fidelity.analysis.chance import qualities
+from fidelity.analysis.columns.classifiers import CLASSIFICATION
+from fidelity.analysis.columns.localization import LOCALIZATION, WITHIN_DATASET
+from fidelity.analysis.columns.table import Table as Columns
 from fidelity.analysis.input_ablation import input_table
-from fidelity.analysis.localization import COMBO
 from fidelity.base.files import write_csv, write_text
 from fidelity.base.job_log import job_log
-from fidelity.classifiers.evaluation.evaluate import CLASSIFICATION_COLUMNS
-from fidelity.figures import overview, style
+from fidelity.figures import overview
+from fidelity.figures.shared import style
 from fidelity.tables.input_ablation import input_tables
+from fidelity.tables.writers import to_markdown
 
 
 def main(
@@ -48,25 +50,25 @@ def main(
         inputs_markdown: the same as text.
         figure: .png and .pdf to write.
     """
-    scored = _joined(localization, tables.LOCALIZATION_NUMBERS)
-    classified = _joined(classification, tables.CLASSIFICATION_NUMBERS)
+    scored = _joined(localization, LOCALIZATION)
+    classified = _joined(classification, CLASSIFICATION)
     beside = input_table(scored, datasets, metric, binarization)
     write_csv(beside, inputs_table)
     laid_out = input_tables(beside, datasets, qualities(classified, least_accuracy=least_accuracy))
-    write_text(inputs_markdown, tables.to_markdown(laid_out))
+    write_text(inputs_markdown, to_markdown(laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
-    by = ["dataset", "split", *COMBO[1:], "class", "metric"]
+    by = ["dataset", "split", *WITHIN_DATASET, "class", "metric"]
     write_csv(scored.sort_values(by, kind="stable"), localization_table)
     by = ["dataset", "split", "classifier", "class", "metric"]
     write_csv(classified.sort_values(by, kind="stable"), classification_table)
-    style.save(overview.draw(scored, metric, families), figure, dpi)
+    style.save(overview.plot(scored, metric, families), figure, dpi)
 
 
-def _joined(paths: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
     if not paths:  # a study of null baselines alone has no classifier
-        return pd.DataFrame(columns=CLASSIFICATION_COLUMNS)
-    parts = [tables.read_results(path, numbers) for path in paths]
+        return table.frame()
+    parts = [table.read(path) for path in paths]
     # Empty tables have no types to agree with; keep one so that its columns stay.
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from fidelity.analysis.columns.localization import CASE_CURVES
 from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import atomic_path
 from fidelity.base.job_log import job_log
@@ -19,18 +20,7 @@ from fidelity.maps.pixel_frames import lung_in_frame, map_in_frame, reference_in
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.curves import overlap_curves
 
-COLUMNS = {
-    "case": "str",
-    "patient": "str",
-    "split": "str",
-    "class": "str",
-    "target_class": "str",
-    "threshold": "float64",
-    "iou": "float64",
-    "dice": "float64",
-    "reference_empty": "bool",
-}
-SCHEMA = pa.schema(list(COLUMNS.items()))
+SCHEMA = pa.schema(list(CASE_CURVES.types.items()))
 # Cases that are a table at a time; the curves alone of all cases lie in memory.
 GROUP = 512
 
@@ -97,12 +87,12 @@ def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFra
     """Give the rows of some cases at a time; one empty table if there are none."""
     for start in range(0, max(len(curves), 1), GROUP):
         part = curves[start : start + GROUP]
-        about = pd.DataFrame([one.about for one in part], columns=list(COLUMNS))
+        about = pd.DataFrame([one.about for one in part], columns=CASE_CURVES.names)
         table = about.loc[about.index.repeat(len(thresholds))]
         table["threshold"] = np.tile(thresholds, len(part))
         for name in ("iou", "dice"):
             table[name] = np.concatenate([getattr(one, name) for one in part] or [[]])
-        yield table.astype(COLUMNS)
+        yield table.astype(CASE_CURVES.types)
 
 
 if __name__ == "__main__":

@@ -4,27 +4,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fidelity.analysis.checks.map_stability import STABILITY
-from fidelity.analysis.comparisons import TESTS
-from fidelity.analysis.ranks import RANKS
-from fidelity.analysis.training_seeds import SEEDS
+from fidelity.analysis.columns.cases import CASE_COUNTS, NEAR_DUPLICATES
+from fidelity.analysis.columns.checks import STABILITY
+from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
+from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMPARISONS, RANKS
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.base.files import write_text
 from fidelity.base.job_log import job_log
-from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_NUMBERS
-from fidelity.tables.layout import (
-    CLASSIFICATION_NUMBERS,
-    LOCALIZATION_NUMBERS,
-    LUNG_NUMBERS,
-    read_results,
-)
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build, reading
 from fidelity.verdict.evidence import CaseTables, Study, Tables
-
-# From its first count on, each contract's columns are numbers.
-RANK_NUMBERS = RANKS[RANKS.index("n_patients") :]
-STABILITY_NUMBERS = STABILITY[STABILITY.index("n") :]
-SEED_NUMBERS = SEEDS[SEEDS.index("n_seeds") :]
 
 
 def main(
@@ -73,16 +62,16 @@ def main(
             (without the near-duplicates), `searched` (whether these were searched for).
     """
     tables = Tables(
-        read_results(localization, LOCALIZATION_NUMBERS),
-        read_results(comparisons, TESTS),
-        read_results(ranks, RANK_NUMBERS),
-        read_results(seeds, SEED_NUMBERS) if seeds else None,
-        read_results(classification, CLASSIFICATION_NUMBERS) if classification else None,
-        read_results(lung_quality, LUNG_NUMBERS) if lung_quality else None,
+        LOCALIZATION.read(localization),
+        COMPARISONS.read(comparisons),
+        RANKS.read(ranks),
+        SEEDS.read(seeds) if seeds else None,
+        CLASSIFICATION.read(classification) if classification else None,
+        LUNG_QUALITY.read(lung_quality) if lung_quality else None,
         lung_from,
-        read_results(faithfulness, TESTS) if faithfulness else None,
-        read_results(stability, STABILITY_NUMBERS) if stability else None,
-        read_results(class_order, CLASS_ORDER_NUMBERS) if class_order else None,
+        FAITHFULNESS_COMPARISONS.read(faithfulness) if faithfulness else None,
+        STABILITY.read(stability) if stability else None,
+        CLASS_ORDER.read(class_order) if class_order else None,
         cases=_case_tables(cases) if cases else None,
     )
     study = Study(statistics, families, bases, confounded)
@@ -98,11 +87,11 @@ def main(
 
 def _case_tables(files: Mapping[str, Any]) -> CaseTables:
     return CaseTables(
-        counts=read_results(files["counts"], ["n"]),
-        pairs=read_results(files["pairs"], ["distance", "correlation"]),
+        counts=CASE_COUNTS.read(files["counts"]),
+        pairs=NEAR_DUPLICATES.read(files["pairs"]),
         searched=files["searched"],
-        means=read_results(files["means"], LOCALIZATION_NUMBERS),
-        comparisons=read_results(files["comparisons"], TESTS),
+        means=LOCALIZATION.read(files["means"]),
+        comparisons=COMPARISONS.read(files["comparisons"]),
     )
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.base.files import write_csv
 from fidelity.base.job_log import job_log
-from fidelity.tables.layout import read_results
 
 
 def main(
@@ -32,7 +32,7 @@ def main(
         localization: the CSV of means to write.
         comparisons: the CSV of comparisons to write.
     """
-    pairs = read_results(near_duplicates, ["distance", "correlation"])
+    pairs = NEAR_DUPLICATES.read(near_duplicates)
     twins = cases_with_twins(pairs)
     means, compared = primary_result(load_scores(scores, combos), twins, statistics, seed, partial)
     write_csv(means, localization)

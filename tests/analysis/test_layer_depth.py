@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import figure_layers
+import figure as figure_script
 import layers as layers_script
-from fidelity.analysis.layer_depth import LAYERS, by_depth
-from fidelity.analysis.localization import LOCALIZATION
+from fidelity.analysis.columns.localization import LAYERS, LOCALIZATION
+from fidelity.analysis.layer_depth import by_depth
 from fidelity.base.errors import InputError
 from fidelity.figures import layer_depth as figure
 
@@ -31,7 +31,7 @@ def localization():
         for metric, rule in (("iou", "half"), ("iou", "other"), ("roc_auc", "none")):
             mean = depth / 10 + (0.5 if rule == "other" else 0)
             rows.append(
-                dict.fromkeys(LOCALIZATION, 1)
+                dict.fromkeys(LOCALIZATION.names, 1)
                 | {"dataset": "demo", "split": "test", "classifier": "net", "class": "all"}
                 | {"explainer": f"cam-depth{depth}", "binarization": rule, "protocol": "default"}
                 | {"metric": metric, "unit": "", "mean": mean}
@@ -42,21 +42,21 @@ def localization():
 
 def test_each_row_says_its_layer_and_size(localization):
     found = by_depth(localization, SWEEPS, ARCHITECTURES)
-    assert list(found.columns) == LAYERS
+    assert list(found.columns) == LAYERS.names
     assert set(found["explainer"]) == set(SWEEPS["cam"])
     assert len(found) == 12
     third = found[found["depth"] == 3].iloc[0]
     assert (third["layer"], third["height"], third["width"]) == ("layer3", 10, 5)
     assert third["explainer"] == "cam-depth3"
     assert third["sweep"] == "cam"
-    assert by_depth(localization, {}, {}).columns.to_list() == LAYERS
+    assert by_depth(localization, {}, {}).columns.to_list() == LAYERS.names
     with pytest.raises(InputError, match="cam-depth1"):
         by_depth(localization, SWEEPS, {"net": {"layers": {}}})
 
 
 def test_figure_draws_the_primary_rule_over_depth(localization):
     table = by_depth(localization, SWEEPS, ARCHITECTURES)
-    fig = figure.draw(table, ["iou", "dice", "roc_auc"], "other", {"cam-depth1": "cam"})
+    fig = figure.plot(table, ["iou", "dice", "roc_auc"], "other", {"cam-depth1": "cam"})
     iou, auc = fig.axes
     line = iou.containers[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(orig=False), [0.6, 0.7, 0.8, 0.9])
@@ -76,6 +76,7 @@ def test_scripts_write_the_table_and_the_figure(localization, tmp_path):
     layers_script.main(str(source), [str(known)], ["net"], SWEEPS, str(table))
     assert len(pd.read_csv(table)) == 12
     outputs = [str(tmp_path / f"layers.{suffix}") for suffix in ("png", "pdf")]
-    settings = {"dpi": 60, "families": None}
-    figure_layers.main(str(table), "net", ["iou", "roc_auc"], "half", settings, outputs)
+    settings = {"dpi": 60, "families": None, "classifier": "net", "binarization": "half"}
+    settings |= {"metrics": ["iou", "roc_auc"]}
+    figure_script.main("layer_depth", {"layers": str(table)}, settings, outputs)
     assert all((tmp_path / f"layers.{suffix}").stat().st_size > 2000 for suffix in ("png", "pdf"))

@@ -5,18 +5,14 @@ import pandas as pd
 import pytest
 
 from fidelity.analysis import localization as summary
-from fidelity.analysis.comparisons import (
-    COMPARISONS,
-    HOLM_WITHIN,
-    compare,
-    conclusions,
-    inside_margin,
-)
-from fidelity.analysis.localization import COMBO, LOCALIZATION, load_scores, summarize
-from fidelity.analysis.mixed_model import MIXED_MODEL, mixed_model
-from fidelity.analysis.ranks import RANKS, rank
-from fidelity.analysis.strata import STRATA, stratify
-from fidelity.analysis.training_seeds import SEEDS, between_seeds
+from fidelity.analysis.columns.comparisons import COMPARISONS, HOLM_WITHIN, MIXED_MODEL, RANKS
+from fidelity.analysis.columns.localization import COMBO, LOCALIZATION, SEEDS, STRATA
+from fidelity.analysis.comparisons import compare, conclusions, inside_margin
+from fidelity.analysis.localization import load_scores, summarize
+from fidelity.analysis.mixed_model import mixed_model
+from fidelity.analysis.ranks import rank
+from fidelity.analysis.strata import stratify
+from fidelity.analysis.training_seeds import between_seeds
 from fidelity.base.errors import InputError
 from fidelity.metrics.conventions import Protocol
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, combined, study
@@ -62,7 +58,7 @@ def row(table, **keys):
 
 def test_summary_by_hand():
     table = summarize(small(), STATISTICS, 1)
-    assert list(table.columns) == LOCALIZATION
+    assert list(table.columns) == LOCALIZATION.names
     pooled = row(table, **{"class": "all"}, metric="iou")
     assert pooled["mean"] == pytest.approx(0.8 / 3)
     assert pooled["median"] == pytest.approx(0.2)
@@ -101,7 +97,7 @@ def test_comparisons_join_null_baselines_and_mark_the_primary_ones():
         ignore_index=True,
     )
     table = compare(scores, STATISTICS, 1)
-    assert list(table.columns) == COMPARISONS
+    assert list(table.columns) == COMPARISONS.names
     assert set(table["classifier"]) == {"net-s1", "net-s2"}
     primary = table[table["family"] == "primary"]
     assert set(primary["metric"]) == {"iou"}
@@ -226,7 +222,7 @@ def test_ranks_by_direction_without_diagnostics(tmp_path):
     levels = {"lime": 0.4, "gradcam": 0.2, "lung_mask": 0.5}
     scores = load_scores(*study(tmp_path, levels))
     table = rank(scores, STATISTICS, FAMILIES, ["area"])
-    assert list(table.columns) == RANKS
+    assert list(table.columns) == RANKS.names
     assert "area" not in set(table["binarization"])
     for metric in ("iou", "hausdorff_full"):
         part = table[(table["metric"] == metric) & (table["class"] == "all")]
@@ -240,7 +236,7 @@ def test_ranks_by_direction_without_diagnostics(tmp_path):
 def test_seeds_by_hand(tmp_path):
     localization = summarize(load_scores(*study(tmp_path, {"lime": 0.4})), STATISTICS, 1)
     table = between_seeds(localization, {"net-s1": "net", "net-s2": "net"})
-    assert list(table.columns) == SEEDS
+    assert list(table.columns) == SEEDS.names
     keys = {"binarization": "fixed50", "class": "all", "metric": "iou"}
     means = [row(localization, **keys, classifier=f"net-s{seed}")["mean"] for seed in (1, 2)]
     both = row(table, **keys)
@@ -254,7 +250,7 @@ def test_seeds_by_hand(tmp_path):
 def test_strata_part_the_cases_and_join_the_null_baselines(tmp_path):
     scores = load_scores(*study(tmp_path, {"lime": 0.4, "lung_mask": 0.5}, cases=60))
     table = stratify(scores, STATISTICS, 1)
-    assert list(table.columns) == STRATA
+    assert list(table.columns) == STRATA.names
     assert set(table["metric"]) == {"iou", "dice", "hausdorff_full"}
     assert set(table["binarization"]) == {"fixed50"}
     whole = summarize(scores, STATISTICS, 1)
@@ -281,7 +277,7 @@ def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
     paths, combos = study(tmp_path, levels, ("a-s1", "a-s2", "b"), ("fixed50",))
     bases = {"a-s1": "a", "a-s2": "a", "b": "b"}
     table = mixed_model(load_scores(paths, combos), STATISTICS, FAMILIES, bases)
-    assert list(table.columns) == MIXED_MODEL
+    assert list(table.columns) == MIXED_MODEL.names
     pooled = table[table["class"] == "all"]
     assert set(pooled["status"]) <= {"ok", "singular", "not_converged"}
     assert pooled["note"].str.contains("averaged over the training seeds").all()

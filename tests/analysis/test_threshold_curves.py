@@ -6,7 +6,8 @@ import pytest
 import scipy.stats
 
 import threshold_curves as script
-from fidelity.analysis.threshold_curves import COLUMNS, mean_curves
+from fidelity.analysis.columns.localization import THRESHOLD_CURVES
+from fidelity.analysis.threshold_curves import mean_curves
 from tests.helpers import synthetic_results as made_up
 
 
@@ -15,7 +16,7 @@ def test_means_and_counts_by_numpy():
     table.loc[table["case"] == table["case"].iloc[0], "reference_empty"] = True
     other = table.assign(split="val", iou=0.0)  # must not matter beside the test split
     found = mean_curves({"a": pd.concat([table, other]), "b": table}, replicates=50)
-    assert list(found.columns) == COLUMNS
+    assert list(found.columns) == THRESHOLD_CURVES.names
     assert list(dict.fromkeys(found["explainer"])) == ["a", "b"]
     kept = table[~table["reference_empty"]]
     for row in found.to_dict("records"):
@@ -55,4 +56,4 @@ def test_the_script_and_no_reference(tmp_path):
     script.main(paths, ["full", "empty"], statistics, 1, str(tmp_path / "out.parquet"))
     assert set(pd.read_parquet(tmp_path / "out.parquet")["explainer"]) == {"full"}
     script.main(paths[1:], ["empty"], statistics, 1, str(tmp_path / "out.parquet"))
-    assert pd.read_parquet(tmp_path / "out.parquet").columns.tolist() == COLUMNS
+    assert pd.read_parquet(tmp_path / "out.parquet").columns.tolist() == THRESHOLD_CURVES.names

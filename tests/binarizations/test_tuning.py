@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import tune
+from fidelity.analysis.columns.localization import THRESHOLDS
 from fidelity.base.errors import InputError
 from fidelity.binarizations.postprocess import postprocess
-from fidelity.binarizations.tuning import COLUMNS, curve_of, grid_of
+from fidelity.binarizations.tuning import curve_of, grid_of
 from fidelity.metrics import overlap
 from fidelity.metrics.empty import EmptyPolicy
 from tests.helpers.explained_cohort import SIZE, case_of, record_of, square, write_cohort
@@ -134,7 +135,7 @@ def test_a_reader_of_the_test_split_alone_has_nothing_to_tune(tmp_path):
     settings = {"rule": RULE, "postprocess": PLAIN, "scoring_size": "original", "empty": {}}
     tune.main([], [], {**settings, "partial": True}, str(tmp_path / "thresholds.csv"))
     found = pd.read_csv(tmp_path / "thresholds.csv")
-    assert list(found.columns) == COLUMNS
+    assert list(found.columns) == THRESHOLDS.names
     assert found.empty
 
 

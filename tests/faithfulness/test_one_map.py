@@ -15,7 +15,8 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from fidelity.analysis.checks.faithfulness import FAITHFULNESS, join, summarize
+from fidelity.analysis.checks.faithfulness import join, summarize
+from fidelity.analysis.columns.checks import FAITHFULNESS
 from fidelity.classifiers.model import Classifier
 from fidelity.faithfulness import one_map as measuring
 from fidelity.faithfulness.case_rows import measure_maps
@@ -209,7 +210,7 @@ def test_table_correlates_with_localization_and_turns_what_is_better_when_lower(
     assert np.isnan(joined["iou"].iloc[-1])
     names = ["deletion_auc", "road", "insertion_auc"]
     table = summarize([(head, joined)], names, "iou", statistics, seed=1)
-    assert list(table.columns) == FAITHFULNESS
+    assert list(table.columns) == FAITHFULNESS.names
     table = table.set_index("metric")
     assert table["spearman"].to_list()[:2] == [pytest.approx(1), pytest.approx(1)]
     assert np.isnan(table.loc["insertion_auc", "spearman"])

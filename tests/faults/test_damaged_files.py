@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from torch import nn
 
+from fidelity.analysis.columns.localization import COMBO
 from fidelity.analysis.coverage import check_coverage, cohort_of
-from fidelity.analysis.localization import COMBO, load_scores
+from fidelity.analysis.localization import load_scores
 from fidelity.base import files
 from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import figure_faithfulness
-from fidelity.analysis.checks.faithfulness import FAITHFULNESS
-from fidelity.analysis.localization import LOCALIZATION
-from fidelity.figures import faithfulness, style
+import figure as figure_script
+from fidelity.analysis.columns.checks import FAITHFULNESS
+from fidelity.analysis.columns.localization import LOCALIZATION
+from fidelity.figures import faithfulness
+from fidelity.figures.shared import style
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline"}
 IOU = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
@@ -48,8 +49,8 @@ def tables():
         if net == "net" or name != "lung_mask"
     ]  # fmt: skip
     return (
-        pd.DataFrame(measured).reindex(columns=FAITHFULNESS),
-        pd.DataFrame(found).reindex(columns=LOCALIZATION),
+        pd.DataFrame(measured).reindex(columns=FAITHFULNESS.names),
+        pd.DataFrame(found).reindex(columns=LOCALIZATION.names),
     )
 
 
@@ -66,7 +67,7 @@ def test_each_point_is_an_explainer_s_two_means():
     measured, found = tables()
     measured = measured[measured.classifier == "net"]
     found = found[found.classifier.isin(["net", "none"])]
-    fig = faithfulness.draw(measured, found, "tuned", FAMILIES)
+    fig = faithfulness.plot(measured, found, "tuned", FAMILIES)
     panels = {axis.get_title(loc="left"): axis for axis in fig.axes if axis.get_title(loc="left")}
     assert len(panels) == 4
     for (title, axis), metric in zip(panels.items(), FAITHFUL, strict=True):
@@ -81,9 +82,9 @@ def test_each_point_is_an_explainer_s_two_means():
 
 def test_nothing_measured_is_said():
     measured, found = tables()
-    fig = faithfulness.draw(measured.iloc[:0], found, "tuned", FAMILIES)
+    fig = faithfulness.plot(measured.iloc[:0], found, "tuned", FAMILIES)
     assert "No faithfulness" in fig.axes[0].texts[0].get_text()
-    fig = faithfulness.draw(measured, found[found.metric == "dice"], "tuned", FAMILIES)
+    fig = faithfulness.plot(measured, found[found.metric == "dice"], "tuned", FAMILIES)
     assert "Nothing was scored" in fig.axes[0].texts[0].get_text()
 
 
@@ -93,14 +94,12 @@ def test_the_script_draws_the_classifier_s_rows_byte_for_byte_alike(tmp_path):
     found.to_csv(tmp_path / "localization.csv", index=False)
     drawn = []
     for name in ("a.png", "b.png"):
-        figure_faithfulness.main(
-            str(tmp_path / "faithfulness.csv"),
-            str(tmp_path / "localization.csv"),
-            "net",
-            "tuned",
-            {"families": FAMILIES, "dpi": 80},
-            [str(tmp_path / name)],
-        )
+        files = {
+            "faithfulness": str(tmp_path / "faithfulness.csv"),
+            "localization": str(tmp_path / "localization.csv"),
+        }
+        settings = {"families": FAMILIES, "dpi": 80, "classifier": "net", "binarization": "tuned"}
+        figure_script.main("faithfulness", files, settings, [str(tmp_path / name)])
         drawn.append((tmp_path / name).read_bytes())
     assert drawn[0] == drawn[1]
     assert len(drawn[0]) > 5000

@@ -5,23 +5,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import figure_confusion
-import figure_curves
-import figure_distributions
-import figure_gallery
-import figure_training
+import figure
 from fidelity.analysis.localization import summarize
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.errors import InputError
+from fidelity.datasets.prepared_list import write_list
 from fidelity.figures import (
     confusion,
     distributions,
     gallery,
     overview,
-    style,
     threshold_curves,
     training,
 )
+from fidelity.figures.shared import style
 from tests.helpers import synthetic_results as made_up
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
@@ -36,14 +33,14 @@ def _close():
 def drawn(name):
     if name == "curves":
         tables = {key: made_up.curves(v, 6) for key, v in FEW.items()}
-        return threshold_curves.draw(mean_curves(tables, replicates=100), list(FEW))
+        return threshold_curves.plot(mean_curves(tables, replicates=100), list(FEW))
     if name == "distributions":
-        return distributions.draw({key: made_up.scores(v, 20) for key, v in FEW.items()})
+        return distributions.plot({key: made_up.scores(v, 20) for key, v in FEW.items()})
     if name == "training":
-        return training.draw(made_up.training())
+        return training.plot(made_up.training())
     if name == "overview":
-        return overview.draw(summarize(made_up.combined(FEW, 20), made_up.STATISTICS, 1))
-    return confusion.draw(made_up.confusion(), made_up.calibration())
+        return overview.plot(summarize(made_up.combined(FEW, 20), made_up.STATISTICS, 1))
+    return confusion.plot(made_up.confusion(), made_up.calibration())
 
 
 @pytest.mark.parametrize("name", ["curves", "distributions", "training", "confusion", "overview"])
@@ -78,7 +75,7 @@ def test_several_labels_get_a_row_each(tmp_path):
             (f"not {name}", f"not {name}", 28),
         ):
             rows.append({"split": "test", "true": true, "predicted": predicted, "n": n})
-    fig = confusion.draw(pd.DataFrame(rows), made_up.calibration())
+    fig = confusion.plot(pd.DataFrame(rows), made_up.calibration())
     style.save(fig, [str(tmp_path / "x.png"), str(tmp_path / "x.pdf")], dpi=60)
     axis = fig.axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()][:2] == ["finding 0", "finding 1"]
@@ -126,7 +123,7 @@ def test_gallery_titles_are_inside_the_page(rows, shape):
     panel = gallery.Panel(np.zeros(shape), mask, 0.5)
     image = np.zeros(shape, np.uint8)
     row = gallery.Row("best", "c1", "A", image, mask, dict.fromkeys(names, panel))
-    fig = gallery.draw([row] * rows, names, "lime")
+    fig = gallery.plot([row] * rows, names, "lime")
     fig.canvas.draw()
     tops = [axis.title.get_window_extent().y1 for axis in fig.axes[: len(names) + 1]]
     assert max(tops) <= fig.bbox.y1 + 1  # pixel
@@ -136,19 +133,31 @@ def test_scripts_write_both_formats(tmp_path):
     def output(name):
         return [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.pdf")]
 
-    arguments = made_up.gallery_files(tmp_path, FEW, cases=4)
-    settings = {"gallery_cases": 1, "gallery_by": "gradcam", "dpi": 60}
-    figure_gallery.main(**arguments, settings=settings, output=output("gallery"))
-    names = list(FEW)
-    paths = [entry["scores"] for entry in arguments["explainers"]]
-    figure_distributions.main(paths, names, "iou", {}, output("distributions"))
+    def draw(name, module, files, **settings):
+        settings = {"dpi": 60, "families": None, "explainers": list(FEW)} | settings
+        figure.main(module, files, settings, output(name))
+
+    made = made_up.gallery_files(tmp_path, FEW, cases=4)
+    (tmp_path / "classes.json").write_text("{}")
+    listing = str(tmp_path / "explained.json")
+    write_list(made["prepared"], tmp_path / "classes.json", listing)
+    files = {"prepared": listing, "maps": [], "masks": [], "shown_scores": []}
+    for entry in made["explainers"]:
+        files["maps"] += entry["maps"]
+        files["masks"].append(entry["masks"])
+        files["shown_scores"].append(entry["scores"])
+    shown = {"explainers": list(FEW), "cases": 1, "by": "gradcam"}
+    shown |= {"sign": "positive", "scoring_size": "original"}
+    draw("gallery", "gallery", files, gallery=shown)
+    scores = {"scores": files["shown_scores"]}
+    draw("distributions", "distributions", scores, metric="iou")
     with pytest.raises(InputError, match=r"lime.parquet.*'recall'"):
-        figure_distributions.main(paths, names, "recall", {}, output("distributions"))
+        draw("distributions", "distributions", scores, metric="recall")
     mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
         tmp_path / "curves.parquet"
     )
-    settings = {"replicates": 100, "dpi": 60}
-    figure_curves.main([str(tmp_path / "curves.parquet")], ["lime"], settings, output("curves"))
+    curves = {"curves": [str(tmp_path / "curves.parquet")], "thresholds": []}
+    draw("curves", "threshold_curves", curves, explainers=["lime"], tuned=[])
     tables = {
         "training": made_up.training(),
         "untrained": made_up.training().head(0),
@@ -157,10 +166,11 @@ def test_scripts_write_both_formats(tmp_path):
     }
     for name, table in tables.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
-    figure_training.main(str(tmp_path / "training.csv"), {}, output("training"))
-    figure_training.main(str(tmp_path / "untrained.csv"), {}, output("untrained"))
-    csvs = [str(tmp_path / f"{name}.csv") for name in ("confusion", "calibration")]
-    figure_confusion.main(*csvs, "resnet18", {}, output("confusion"))
+    csvs = {name: str(tmp_path / f"{name}.csv") for name in tables}
+    draw("training", "training", {"training": csvs["training"]})
+    draw("untrained", "training", {"training": csvs["untrained"]})
+    rated = {name: csvs[name] for name in ("confusion", "calibration")}
+    draw("confusion", "confusion", rated, classifier="resnet18")
     written = {path.name for path in tmp_path.glob("*.p[nd][gf]")}
     figures = ("gallery", "distributions", "curves", "training", "untrained", "confusion")
     assert {f"{name}.{kind}" for name in figures for kind in ("png", "pdf")} <= written
@@ -168,6 +178,6 @@ def test_scripts_write_both_formats(tmp_path):
 
 def test_no_scored_case_says_so():
     nothing = made_up.scores(0.3, 4).head(0)
-    fig = distributions.draw({"lime": pd.DataFrame(nothing)})
+    fig = distributions.plot({"lime": pd.DataFrame(nothing)})
     assert "No case" in fig.axes[0].texts[0].get_text()
-    assert "No case" in gallery.draw([], ["lime"], "lime").axes[0].texts[0].get_text()
+    assert "No case" in gallery.plot([], ["lime"], "lime").axes[0].texts[0].get_text()

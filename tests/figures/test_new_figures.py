@@ -6,14 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import figure_agreement
-import figure_curves
-import figure_lesion_size
-import figure_ranks
-import figure_sensitivity
-from fidelity.analysis.checks.mask_agreement import AGREEMENT
-from fidelity.analysis.localization import LOCALIZATION
-from fidelity.analysis.ranks import RANKS
+import figure
+from fidelity.analysis.columns.checks import AGREEMENT
+from fidelity.analysis.columns.comparisons import RANKS
+from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.errors import InputError
 from fidelity.figures import (
@@ -21,9 +17,9 @@ from fidelity.figures import (
     lesion_size,
     mask_agreement,
     rank_by_protocol,
-    style,
     threshold_curves,
 )
+from fidelity.figures.shared import style
 from tests.helpers import synthetic_results as made_up
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
@@ -52,7 +48,7 @@ def localization(means, metric="iou"):
         for (protocol, binarization), of in means.items()
         for name, mean in of.items()
     ]
-    return pd.DataFrame(rows).reindex(columns=LOCALIZATION)
+    return pd.DataFrame(rows).reindex(columns=LOCALIZATION.names)
 
 
 SETTINGS = localization(
@@ -80,7 +76,7 @@ def ranked(ranks, difference, cls="all"):
             {**head, "explainer": name, "mean_rank": rank, "critical_difference": difference}
             for name, rank in ranks.items()
         ]
-    ).reindex(columns=RANKS)
+    ).reindex(columns=RANKS.names)
 
 
 def sized(level, cases=80, seed=0):
@@ -96,7 +92,7 @@ def agreed(names):
             {**head, "class": "all", "explainer_a": a, "explainer_b": b, "n": 60, "mean_iou": 0.3}
             for a, b in combinations(names, 2)
         ],
-        columns=AGREEMENT,
+        columns=AGREEMENT.names,
     )
 
 
@@ -107,18 +103,18 @@ def thresholds(value=0.31):
 
 def drawn(name):
     if name == "sensitivity":
-        return rank_by_protocol.draw(
+        return rank_by_protocol.plot(
             pd.concat([SETTINGS, DISTANCE]), families=FAMILIES, primary_binarization="tuned"
         )
     if name == "ranks":
-        return critical_difference.draw(ranked({"lime": 1.6, "gradcam": 1.4}, 0.3), FAMILIES)
+        return critical_difference.plot(ranked({"lime": 1.6, "gradcam": 1.4}, 0.3), FAMILIES)
     if name == "lesion_size":
         tables = {key: sized(level) for key, level in LEVELS.items()}
-        return lesion_size.draw(tables, families=FAMILIES, replicates=100)
+        return lesion_size.plot(tables, families=FAMILIES, replicates=100)
     if name == "agreement":
-        return mask_agreement.draw(agreed(LEVELS), list(LEVELS))
+        return mask_agreement.plot(agreed(LEVELS), list(LEVELS))
     tables = {key: made_up.curves(level, 6) for key, level in LEVELS.items()}
-    return threshold_curves.draw(
+    return threshold_curves.plot(
         mean_curves(tables, replicates=100),
         list(LEVELS),
         tuned={"lime": thresholds()},
@@ -159,7 +155,7 @@ def test_ranks_follow_the_direction_and_leave_ties_undecided():
 
 
 def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
-    fig = rank_by_protocol.draw(
+    fig = rank_by_protocol.plot(
         SETTINGS, families=FAMILIES, primary_binarization="tuned", diagnostic=["oracle"]
     )
     (axis,) = fig.axes
@@ -167,7 +163,7 @@ def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
     assert labels == ["default · tuned", "default · top20", "monai · tuned"]
     changed = [line.get_ydata()[0] for line in axis.get_lines() if line.get_marker() == "<"]
     assert changed == [1]
-    nothing = rank_by_protocol.draw(SETTINGS.head(0), families=FAMILIES)
+    nothing = rank_by_protocol.plot(SETTINGS.head(0), families=FAMILIES)
     assert "No iou" in nothing.axes[0].texts[0].get_text()
 
 
@@ -183,7 +179,7 @@ def test_sensitivity_to_one_protocol_speaks_of_one():
         (one, "", "tuned"),
         (several, " of each protocol", "default · tuned"),
     ):
-        fig = rank_by_protocol.draw(table, families=FAMILIES, primary_binarization="tuned")
+        fig = rank_by_protocol.plot(table, families=FAMILIES, primary_binarization="tuned")
         words = _words(fig)
         assert f"Hausdorff distance{end}" in words
         assert f"orange: it is not the best one under {setting}" in words
@@ -207,20 +203,20 @@ def test_groups_are_maximal_runs_within_the_critical_difference():
 def test_rank_diagrams_name_every_explainer_and_class():
     ranks = {name: 1.0 + 0.9 * number for number, name in enumerate(MANY)}
     both = pd.concat([ranked(ranks, 2.0, "COVID-19"), ranked(ranks, 2.0)])
-    fig = critical_difference.draw(both, MANY)
+    fig = critical_difference.plot(both, MANY)
     said = [[text.get_text() for text in axis.texts] for axis in fig.axes]
     assert any(text.startswith("All classes: mean ranks, n = 60") for text in said[0])
     assert any(text.startswith("COVID-19") for text in said[1])
     for texts in said:
         assert all(any(name in text for text in texts) for name in MANY)
         assert "CD = 2.00" in texts
-    alone = critical_difference.draw(ranked({"lime": 1.0}, np.nan), FAMILIES)
+    alone = critical_difference.plot(ranked({"lime": 1.0}, np.nan), FAMILIES)
     assert "Fewer than two" in alone.axes[0].texts[0].get_text()
 
 
 def test_lesion_size_means_are_those_of_their_bins():
     table = sized(0.4)
-    fig = lesion_size.draw({"lime": table}, replicates=100)
+    fig = lesion_size.plot({"lime": table}, replicates=100)
     (line,) = fig.axes[0].get_lines()
     used = table[~table["empty_reference"]]
     assert len(line.get_ydata()) == lesion_size.MOST_BINS
@@ -229,7 +225,7 @@ def test_lesion_size_means_are_those_of_their_bins():
     # qcut closes bins at the right, the figure at the left: an edge case may change sides.
     np.testing.assert_allclose(line.get_ydata(), expected, atol=0.05)
     assert (np.diff(line.get_xdata()) > 0).all()
-    nothing = lesion_size.draw({"lime": table.head(0)})
+    nothing = lesion_size.plot({"lime": table.head(0)})
     assert "No case" in nothing.axes[0].texts[0].get_text()
 
 
@@ -237,7 +233,7 @@ def test_agreement_shows_each_pair_once():
     fig = drawn("agreement")
     assert [text.get_text() for text in fig.axes[0].texts] == [".30"] * 6
     assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == list(LEVELS)[:-1]
-    alone = mask_agreement.draw(agreed(["lime"]), ["lime"])
+    alone = mask_agreement.plot(agreed(["lime"]), ["lime"])
     assert "no two explainers" in alone.axes[0].texts[0].get_text()
 
 
@@ -265,7 +261,7 @@ def test_new_scripts_write_both_formats(tmp_path):
     def output(name):
         return [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.pdf")]
 
-    settings = {"dpi": 60, "families": FAMILIES, "replicates": 100}
+    settings = {"dpi": 60, "families": FAMILIES}
     tables = {
         "localization": pd.concat([SETTINGS, DISTANCE]),
         "ranks": ranked({"lime": 1.2, "gradcam": 1.8}, 0.4),
@@ -278,32 +274,25 @@ def test_new_scripts_write_both_formats(tmp_path):
     mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
         tmp_path / "curves.parquet"
     )
-    statistics = {"primary": "iou", "primary_binarization": "tuned"}
-    figure_sensitivity.main(
-        str(tmp_path / "localization.csv"),
-        "resnet18",
-        statistics,
-        ["oracle"],
-        settings,
-        output("sensitivity"),
-    )
-    figure_ranks.main(
-        str(tmp_path / "ranks.csv"), "resnet18", "tuned", "iou", settings, output("ranks")
-    )
-    figure_agreement.main(
-        str(tmp_path / "agreement.csv"), list(LEVELS), settings, output("agreement")
-    )
-    scores = [str(tmp_path / "scores.parquet")]
-    figure_lesion_size.main(scores, ["lime"], "iou", settings, output("lesion_size"))
+    settings |= {"classifier": "resnet18", "metric": "iou", "binarization": "tuned"}
+    settings |= {"diagnostic": ["oracle"], "explainers": list(LEVELS)}
+
+    def draw(name, module, files, **more):
+        figure.main(module, files, settings | more, output(name))
+
+    draw("sensitivity", "rank_by_protocol", {"localization": str(tmp_path / "localization.csv")})
+    draw("ranks", "critical_difference", {"ranks": str(tmp_path / "ranks.csv")})
+    draw("agreement", "mask_agreement", {"agreement": str(tmp_path / "agreement.csv")})
+    sizes = {"scores": [str(tmp_path / "scores.parquet")]}
+    of_lime = {"explainers": ["lime"], "intervals": {"replicates": 100}}
+    draw("lesion_size", "lesion_size", sizes, **of_lime)
     with pytest.raises(InputError, match=r"scores.parquet.*'recall'"):
-        figure_lesion_size.main(scores, ["lime"], "recall", settings, output("lesion_size"))
-    figure_curves.main(
-        [str(tmp_path / "curves.parquet")],
-        ["lime"],
-        settings,
-        output("curves"),
-        {"lime": str(tmp_path / "thresholds.csv")},
-    )
+        draw("lesion_size", "lesion_size", sizes, **of_lime, metric="recall")
+    files = {
+        "curves": [str(tmp_path / "curves.parquet")],
+        "thresholds": [str(tmp_path / "thresholds.csv")],
+    }
+    draw("curves", "threshold_curves", files, explainers=["lime"], tuned=["lime"])
     written = {path.name for path in tmp_path.glob("*.p[nd][gf]")}
     assert written == {f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")}
 

@@ -14,7 +14,8 @@ import known_truth
 import known_truth_accuracy
 import known_truth_scores
 from fidelity import settings
-from fidelity.analysis.checks.known_truth import COLUMNS, check_known, summarize
+from fidelity.analysis.checks.known_truth import check_known, summarize
+from fidelity.analysis.columns.checks import KNOWN_TRUTH
 from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.indexing.index import index_cases
@@ -234,7 +235,7 @@ def table_of(**maps):
     families = {name: "baseline" if "null" in name else "cam" for name in maps}
     dependent = {"net": {"accuracy": 1.0, "accuracy_erased": 0.5, "follows_mark": 0.9}}
     table = summarize(parts, dependent, families, STATISTICS, seed=1)
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == KNOWN_TRUTH.names
     return table.set_index("explainer")
 
 
@@ -321,12 +322,12 @@ def test_the_figure_has_two_dots_per_explainer_and_orders_them():
         mark=scored(shining(MARK)),
         null_flat=scored(np.ones(MARK.shape, np.float32)),
     ).reset_index()
-    axis = figure.draw(table).axes[0]
+    axis = figure.plot(table).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["mark", "lesion", "null_flat"]
     dots = [line for line in axis.lines if line.get_marker() in ("o", "s")]
     assert [dot.get_xdata()[0] for dot in dots if dot.get_marker() == "o"][0] == 1
     assert len(dots) == 6
-    empty = figure.draw(table.iloc[:0])
+    empty = figure.plot(table.iloc[:0])
     assert "No explainer" in empty.axes[0].texts[0].get_text()
 
 

@@ -79,12 +79,20 @@ def test_no_registry_or_mirror_is_named():
             assert not re.search(r"^(FROM|From:) \S*\.\S*/", text, re.M), path.name
 
 
+def _named(text: str) -> str:
+    """Give the rule that is made in a loop a name, and take it out of the loop."""
+    start, rule, rest = text.partition("    rule:\n")
+    return start + re.sub(r"^    ", "", rule.replace(":", " in_a_loop:") + rest, flags=re.M)
+
+
 def _rules() -> dict[str, str]:
     """Find all rules that run something: name → text."""
     found = {}
     for path in sorted((ROOT / "rules").glob("*.smk")):
         for name, body in re.findall(
-            r"^(?:rule|checkpoint) (\w+):\n((?:(?:    |#).*\n|\n)+)", path.read_text(), re.M
+            r"^(?:rule|checkpoint) (\w+):\n((?:(?:    |#).*\n|\n)+)",
+            _named(path.read_text()),
+            re.M,
         ):
             if re.search(r"^    (script|notebook|shell|run):", body, re.M):
                 found[name] = body

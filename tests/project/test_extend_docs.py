@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.study.paths import RESTORED
 from tests.helpers import ROOT
 
@@ -266,10 +267,12 @@ def test_figure(project):
     project.follow("Figure")
     table = project.folder / "results" / "demo" / "tables" / "localization.csv"
     table.parent.mkdir(parents=True)
-    table.write_text("explainer,metric,mean\nlime,iou,0.3\ncam,iou,0.2\ncam,dice,0.4\n")
+    rows = [("lime", "iou", 0.3), ("cam", "iou", 0.2), ("cam", "dice", 0.4)]
+    drawn = [dict(zip(("explainer", "metric", "mean"), row, strict=True)) for row in rows]
+    LOCALIZATION.frame([{"classifier": "net", **row} for row in drawn]).to_csv(table, index=False)
     # A table without a record of what made it would be refused.
     (project.folder / RESTORED).touch()
-    target = "results/demo/figures/means.png"
+    target = "results/demo/figures/net/means.png"
     project.snakemake(target, "--allowed-rules", "figure_means")
     picture = cv2.imread(str(project.folder / target))
     assert picture.shape[1] > 500

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from fidelity.analysis.comparisons import COMPARISONS
-from fidelity.analysis.localization import LOCALIZATION
-from fidelity.figures import style
+from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.localization import LOCALIZATION
+from fidelity.figures.shared import style
 from tests.helpers import ROOT
 from tests.helpers import synthetic_results as made_up
 
@@ -38,8 +38,8 @@ def run(names):
 
 
 def tables(folder):
-    pd.DataFrame(columns=LOCALIZATION).to_csv(folder / "localization.csv", index=False)
-    pd.DataFrame(columns=COMPARISONS).to_csv(folder / "comparisons.csv", index=False)
+    pd.DataFrame(columns=LOCALIZATION.names).to_csv(folder / "localization.csv", index=False)
+    pd.DataFrame(columns=COMPARISONS.names).to_csv(folder / "comparisons.csv", index=False)
 
 
 def test_no_outputs_are_stored():

@@ -21,7 +21,7 @@ from fidelity.binarizations.registry import RULES
 from fidelity.explainers.registry import METHODS
 
 ROOT = Path(__file__).parents[2]
-PRESENTATION = ("tables", "figures", "verdict", "pages", "provenance")
+PRESENTATION = ("tables", "figures", "verdict", "presentation", "pages", "provenance")
 # Plans, and prints what `code_of` was asked.
 PLAN = """
 import json, sys

@@ -8,15 +8,16 @@ from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 from torch import nn
 
-import figure_sanity
+import figure as figure_script
 import summarize_sanity
-from fidelity.analysis.checks.sanity import SANITY, summarize
+from fidelity.analysis.checks.sanity import summarize
+from fidelity.analysis.columns.checks import SANITY, SANITY_CASES
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.figures import sanity as figure
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.metrics.map_similarity import similarities
-from fidelity.sanity.run_checks import CHECKS, check, other_class
+from fidelity.sanity.run_checks import check, other_class
 from tests.helpers.gradient_cases import case_of, noise_cases
 from tests.helpers.gradient_cases import entry as entry_of
 
@@ -35,7 +36,7 @@ def test_random_weights_destroy_gradients_and_not_an_edge_detector(convolutional
     cases = noise_cases(32, 4)
     gradient = checked(convolutional, entry_of("gradient", magnitude=False), cases)
     edges = checked(convolutional, {"method": "edge_map", "sigma": 2}, cases)
-    assert list(gradient.columns) == CHECKS
+    assert list(gradient.columns) == SANITY_CASES.names
     deepest = gradient[(gradient["test"] == "parameters") & (gradient["depth"] == 3)]
     assert len(deepest) == 4
     assert deepest["spearman"].abs().mean() < 0.2
@@ -100,7 +101,7 @@ def _checks(level, patients=6):
             value = level / depth + 0.01 * number
             rows.append((*case, "parameters", depth, layer, depth / 2, "a", value, value, 0.5))
         rows.append((*case, "logit", 0, "", 0.0, "b", np.nan, level, level))
-    return pd.DataFrame(rows, columns=CHECKS)
+    return pd.DataFrame(rows, columns=SANITY_CASES.names)
 
 
 def test_tables_and_figure_from_files(tmp_path):
@@ -112,7 +113,7 @@ def test_tables_and_figure_from_files(tmp_path):
     output = str(tmp_path / "sanity.csv")
     summarize_sanity.main(paths, combos, STATISTICS, 1, output)
     table = pd.read_csv(output)
-    assert list(table.columns) == SANITY
+    assert list(table.columns) == SANITY.names
     assert set(table["explainer"]) == {"lime", "'=1+1"}
     lime = table[(table["explainer"] == "lime") & (table["similarity"] == "spearman")]
     by_depth = lime.set_index("depth")
@@ -121,21 +122,22 @@ def test_tables_and_figure_from_files(tmp_path):
     assert by_depth.loc[0, "n_undefined"] == 6
     assert np.isnan(by_depth.loc[0, "mean"])
     drawn = [str(tmp_path / name) for name in ("s.png", "s.pdf")]
-    figure_sanity.main(output, "net", {"dpi": 60, "families": {"lime": "perturbation"}}, drawn)
+    settings = {"dpi": 60, "families": {"lime": "perturbation"}, "classifier": "net"}
+    figure_script.main("sanity", {"sanity": output}, settings, drawn)
     assert (tmp_path / "s.png").stat().st_size > 5000
 
 
 def test_the_figure_starts_at_the_trained_network_and_sets_the_other_class_apart():
     parts = [({"dataset": "d", "classifier": "net", "explainer": "lime"}, _checks(0.8))]
     table = summarize(parts, STATISTICS, 1)
-    fig = figure.draw(table)
+    fig = figure.plot(table)
     axis = fig.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == [
         "trained", "fc", "conv1", "other class",
     ]  # fmt: skip
     line = axis.containers[0].lines[0]
     np.testing.assert_allclose(line.get_ydata().astype(float), [1, 0.825, 0.425])
-    only = figure.draw(table[table["test"] == "logit"])
+    only = figure.plot(table[table["test"] == "logit"])
     assert [label.get_text() for label in only.axes[0].get_xticklabels()] == ["other class"]
-    assert figure.draw(table[:0]).axes[0].texts
+    assert figure.plot(table[:0]).axes[0].texts
     figure.style.plt.close("all")

@@ -3,13 +3,12 @@
 import pandas as pd
 import pytest
 
-from fidelity.analysis.checks.faithfulness import FAITHFULNESS, GIVEN, join, summarize
-from fidelity.analysis.checks.map_repeatability import REPEATABILITY
-from fidelity.analysis.checks.map_stability import STABILITY
-from fidelity.analysis.checks.sanity import SANITY
+from fidelity.analysis.checks.faithfulness import GIVEN, join, summarize
+from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
 from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables import check_tables, to_html, to_latex, to_markdown
+from fidelity.tables.checks import check_tables
+from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
@@ -77,10 +76,10 @@ def test_all_four_are_laid_out(tmp_path):
         for split, mean in (("val", 0.111), ("test", 0.777))
     ]
     paths = [
-        written(tmp_path, "stability", stability, STABILITY),
-        written(tmp_path, "faithfulness", faithfulness(), FAITHFULNESS),
-        written(tmp_path, "sanity", sanity, SANITY),
-        written(tmp_path, "repeatability", repeat, REPEATABILITY),
+        written(tmp_path, "stability", stability, STABILITY.names),
+        written(tmp_path, "faithfulness", faithfulness(), FAITHFULNESS.names),
+        written(tmp_path, "sanity", sanity, SANITY.names),
+        written(tmp_path, "repeatability", repeat, REPEATABILITY.names),
     ]
     tables = check_tables(paths, FAMILIES)
     titles = [table.title for table in tables]
@@ -114,7 +113,7 @@ def test_squared_logits_have_two_significant_digits(value, digits):
 
 
 def test_a_table_without_rows_is_left_out_and_a_broken_one_refused(tmp_path):
-    assert check_tables([written(tmp_path, "stability", [], STABILITY)], FAMILIES) == []
-    broken = written(tmp_path, "sanity", [], SANITY[:-1])
+    assert check_tables([written(tmp_path, "stability", [], STABILITY.names)], FAMILIES) == []
+    broken = written(tmp_path, "sanity", [], SANITY.names[:-1])
     with pytest.raises(InputError, match="median"):
         check_tables([broken], FAMILIES)

@@ -16,13 +16,15 @@ import seeds as seeds_script
 import strata as strata_script
 import summarize as summarize_script
 import summary_over_datasets
-from fidelity import tables
 from fidelity.analysis.chance import qualities
+from fidelity.analysis.columns.classifiers import CLASSIFICATION as CLASSIFICATION_TABLE
+from fidelity.analysis.columns.comparisons import MIXED_MODEL
+from fidelity.analysis.columns.localization import COMBO
 from fidelity.analysis.input_ablation import input_table
-from fidelity.analysis.localization import COMBO
-from fidelity.analysis.mixed_model import MIXED_MODEL
-from fidelity.classifiers.evaluation.evaluate import CLASSIFICATION_COLUMNS
+from fidelity.base.formulas import escape_formulas
 from fidelity.explainers.registry import METHODS
+from fidelity.tables.classification import classification_table
+from fidelity.tables.inference import model_tables
 from fidelity.tables.input_ablation import input_tables
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
 
@@ -35,7 +37,7 @@ CLASSIFICATION = pd.DataFrame(
         ("demo", "test", "net", "all", "accuracy", 0.95, 0.9, 0.98, np.nan, 60, 30),
         ("demo", "test", "net", "COVID-19", "f1", 0.9, np.nan, np.nan, np.nan, 20, 10),
     ],
-    columns=CLASSIFICATION_COLUMNS,
+    columns=CLASSIFICATION_TABLE.names,
 )
 
 
@@ -223,9 +225,9 @@ def test_what_is_not_treated_alike_is_marked(results):
 def test_a_fit_that_does_not_hold_is_said_without_numbers():
     model = pd.DataFrame(
         [("demo", "test", "fixed50", "default", "all", "iou", "", *[np.nan] * 5, 40, 20)],
-        columns=MIXED_MODEL[:-2],
+        columns=MIXED_MODEL.names[:-2],
     ).assign(status="singular", note="estimated as zero: variance: patient")
-    (table,) = tables.model_tables(model, STATISTICS, "patient")
+    (table,) = model_tables(model, STATISTICS, "patient")
     assert table.rows == [
         ["all", "–", "singular: estimated as zero: variance: patient", "40", "20", "–", "–"]
     ]
@@ -267,7 +269,7 @@ def test_inputs_stand_side_by_side_by_source():
 
 
 def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():
-    table = tables.classification_table(CLASSIFICATION)
+    table = classification_table(CLASSIFICATION)
     assert table.rows == [
         ["net", "all", "60", "0.950 [0.900, 0.980]", "–"],
         ["net", "COVID-19", "20", "–", "0.900"],
@@ -276,7 +278,7 @@ def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply()
 
 def test_formula_escaping_leaves_numbers_and_plain_names():
     table = pd.DataFrame({"name": ["=a", "+b", "-c", "@d", "e-f"], "value": [-1.0, 2, 3, 4, 5]})
-    escaped = tables.escape_formulas(table)
+    escaped = escape_formulas(table)
     assert escaped["name"].tolist() == ["'=a", "'+b", "'-c", "'@d", "e-f"]
     assert escaped["value"].tolist() == table["value"].tolist()
 
@@ -286,7 +288,7 @@ def test_names_that_look_like_missing_values_stay_text(tmp_path):
     path.write_text(
         "classifier,class,value,ci_low,ci_high,chance,n,n_patients\nnone,NA,,,,,3,3\n001,null,0.5,,,,3,3\n"
     )
-    table = tables.read_results(path, tables.CLASSIFICATION_NUMBERS)
+    table = CLASSIFICATION_TABLE.read(path)
     assert table["class"].tolist() == ["NA", "null"]
     assert table["classifier"].tolist() == ["none", "001"]
     assert table["value"].isna().tolist() == [True, False]

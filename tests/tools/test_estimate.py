@@ -19,6 +19,7 @@ from fidelity.classifiers.weights import own_format
 from fidelity.datasets import registry
 from fidelity.datasets.cases import SPLITS, read_cases
 from fidelity.datasets.sources.phantom import phantom
+from fidelity.figures.registry import FIGURES
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.settings.reading import load_file
 from fidelity.tools.dry_run import COLLECTING
@@ -73,7 +74,7 @@ def test_every_rule_of_the_workflow_is_estimated():
     files = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
     pattern = r"^(?:rule|checkpoint|use rule \w+ as) (\w+)"
     found = {name for file in files for name in re.findall(pattern, file.read_text(), re.M)}
-    assert found == {*RULES, *COLLECTING}
+    assert found | {f"figure_{name}" for name in FIGURES} == {*RULES, *COLLECTING}
 
 
 def test_equal_trainings_are_timed_once():

@@ -8,10 +8,10 @@ import pytest
 
 import verdict as script
 import without_twins
+from fidelity.analysis.columns.cases import NEAR_DUPLICATES
+from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import MEASURED, summarize
-from fidelity.analysis.ranks import RANKS
-from fidelity.datasets.indexing.near_duplicates import COLUMNS
 from fidelity.tables.case_counts import cases_table
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
@@ -35,12 +35,12 @@ def pairs(*rows) -> pd.DataFrame:
     """Rows of near_duplicates.csv: case, its split, twin, its split, excluded."""
     return pd.DataFrame(
         [
-            dict.fromkeys(COLUMNS, "A")
+            dict.fromkeys(NEAR_DUPLICATES.names, "A")
             | dict(zip(("case", "split", "twin", "twin_split", "excluded"), row, strict=True))
             | {"distance": 1, "correlation": 0.99}
             for row in rows
         ],
-        columns=COLUMNS,
+        columns=NEAR_DUPLICATES.names,
     )
 
 
@@ -62,7 +62,7 @@ def facts(scores, near, how_many, searched=True):
     tables = Tables(
         summarize(scores, STATISTICS, 1),
         compare(scores, STATISTICS, 1),
-        pd.DataFrame(columns=RANKS),
+        pd.DataFrame(columns=RANKS.names),
         cases=CaseTables(how_many, near, searched, means, compared),
     )
     (chapter,) = build(tables, Study(STATISTICS, FAMILIES, {"resnet18": "resnet18"}))
@@ -169,7 +169,7 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
     for name, table in (
         ("localization", summarize(scores, STATISTICS, 1)),
         ("comparisons", compare(scores, STATISTICS, 1)),
-        ("ranks", pd.DataFrame(columns=RANKS)),
+        ("ranks", pd.DataFrame(columns=RANKS.names)),
     ):
         paths[name] = str(tmp_path / f"{name}.csv")
         table.to_csv(paths[name], index=False)

@@ -8,16 +8,14 @@ import pandas as pd
 import pytest
 
 import verdict as script
-from fidelity.analysis.comparisons import COMPARISONS
-from fidelity.analysis.localization import LOCALIZATION
-from fidelity.analysis.ranks import RANKS
-from fidelity.analysis.training_seeds import SEEDS
+from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.presentation.wording import counted, listed, number, p_value
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build, reading
 from fidelity.verdict.compared_pair import read_rows, sentence
 from fidelity.verdict.evidence import Study, Tables
 from fidelity.verdict.flips import order_of
-from fidelity.verdict.wording import counted, listed, p_value, signed
 
 STATISTICS = {
     "primary": "iou",
@@ -92,10 +90,10 @@ def tables(rows, explainers=tuple(FAMILIES), **others):
     return Tables(
         pd.DataFrame(
             [row if isinstance(row, dict) else localized(row) for row in explainers],
-            columns=LOCALIZATION,
+            columns=LOCALIZATION.names,
         ),
-        pd.DataFrame(rows, columns=COMPARISONS),
-        others.pop("ranks", pd.DataFrame(columns=RANKS)),
+        pd.DataFrame(rows, columns=COMPARISONS.names),
+        others.pop("ranks", pd.DataFrame(columns=RANKS.names)),
         **others,
     )
 
@@ -379,7 +377,7 @@ def judged(*rows, **others):
     ]
     given = {
         "classification": pd.DataFrame(rows),
-        "ranks": pd.DataFrame(ranks).reindex(columns=RANKS),
+        "ranks": pd.DataFrame(ranks).reindex(columns=RANKS.names),
         "faithfulness": pd.DataFrame(
             [
                 {
@@ -509,7 +507,7 @@ def test_one_good_classifier_among_several_concludes():
                 | {"binarization": "tuned", "protocol": "default", "class": "COVID-19"}
                 | {"metric": "iou", "mean": 0.2, "mean_ci_half_width": 0.02}
             ],
-            columns=SEEDS,
+            columns=SEEDS.names,
         ),
     )
     found = {chapter.classifier: chapter for chapter in build(made, study)}
@@ -525,9 +523,9 @@ def test_one_good_classifier_among_several_concludes():
 def settings_of(signs, tested):
     """Comparisons of lime and gradcam in several binarizations: sign of the mean, shown or not."""
     rows = []
-    for number, (sign, shown) in enumerate(zip(signs, tested, strict=True)):
+    for place, (sign, shown) in enumerate(zip(signs, tested, strict=True)):
         conclusion = ("a_higher" if sign > 0 else "b_higher") if shown else "none_shown"
-        changes = {"binarization": f"b{number}", "mean_difference": 0.03 * sign}
+        changes = {"binarization": f"b{place}", "mean_difference": 0.03 * sign}
         rows.append(compared("lime", "gradcam", conclusion, family="secondary", **changes))
     return rows
 
@@ -691,7 +689,7 @@ def test_seeds_stand_beside_the_interval():
     names = [f"net-s{seed}" for seed in (1, 2, 3)]
     explainers = [localized("lime", classifier=name) for name in names]
     chapters = build(
-        tables([], explainers, seeds=pd.DataFrame([row], columns=SEEDS)),
+        tables([], explainers, seeds=pd.DataFrame([row], columns=SEEDS.names)),
         Study(STATISTICS, {"lime": "perturbation"}, dict.fromkeys(names, "net")),
     )
     assert [chapter.classifier for chapter in chapters] == names
@@ -713,7 +711,7 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
             for name, rank in (("lime", 1.9), ("lung", 1.5), ("gradcam", 2.6))
         ]
     )
-    (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS)), "Who ranks")
+    (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
         "In class COVID-19 the mean ranks over 40 units are lung 1.50, lime 1.90 and gradcam 2.60 "
         "(1 is best; Friedman χ² = 20.0, p < 0.001); ranks closer than 0.50 (Nemenyi) are not told "
@@ -791,7 +789,11 @@ def test_words():
         "a, b and c",
     ]
     assert (counted(1, "case"), counted(2, "case")) == ("1 case", "2 cases")
-    assert (signed(0.0004, 3), signed(-0.0004, 3), signed(-1.25, 1)) == ("0.000", "0.000", "−1.2")
+    assert (
+        number(0.0004, 3, sign=True),
+        number(-0.0004, 3, sign=True),
+        number(-1.25, 1, sign=True),
+    ) == ("0.000", "0.000", "−1.2")
     assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")
 
 

@@ -9,8 +9,10 @@ from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 
 import compare_faithfulness as script
-from fidelity.analysis.checks.faithfulness_comparisons import COLUMNS, compare
-from fidelity.tables import check_tables, to_markdown
+from fidelity.analysis.checks.faithfulness_comparisons import compare
+from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
+from fidelity.tables.checks import check_tables
+from fidelity.tables.writers import to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
 
@@ -106,7 +108,7 @@ def test_one_explainer_has_no_pair(tmp_path):
     alone = cases()
     alone[alone["explainer"] == "lime"].to_csv(tmp_path / "cases.csv", index=False)
     script.main(str(tmp_path / "cases.csv"), METRICS, STATISTICS, 1, str(tmp_path / "out.csv"))
-    assert (tmp_path / "out.csv").read_text().strip() == ",".join(COLUMNS)
+    assert (tmp_path / "out.csv").read_text().strip() == ",".join(FAITHFULNESS_COMPARISONS.names)
     assert check_tables([_named(tmp_path, alone[:0], [])], FAMILIES) == []
 
 

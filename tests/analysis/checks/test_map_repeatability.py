@@ -6,12 +6,8 @@ import pytest
 
 import repeatability as script
 import summarize_repeatability
-from fidelity.analysis.checks.map_repeatability import (
-    CASES,
-    REPEATABILITY,
-    compare_seeds,
-    summarize,
-)
+from fidelity.analysis.checks.map_repeatability import compare_seeds, summarize
+from fidelity.analysis.columns.checks import REPEATABILITY, REPEATABILITY_CASES
 from fidelity.base.errors import InputError
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.masks.run_lengths import encode, write_masks
@@ -48,7 +44,7 @@ def test_means_over_all_pairs_of_seeds(tmp_path):
     output = str(tmp_path / "repeatability.parquet")
     script.main(maps, prepared, masks, "positive", output)
     table = pd.read_parquet(output)
-    assert list(table.columns) == CASES
+    assert list(table.columns) == REPEATABILITY_CASES.names
     first, second = table.to_dict("records")
     pair = [SaliencyMap("dense", values.astype(float)) for values in (ONE, OTHER)]
     alike = similarities(*pair, ONE.shape, "positive")
@@ -80,15 +76,15 @@ def test_table_pools_classes_and_counts_what_is_missing(tmp_path):
         for cls in ("x", "y")
     ]
     path, output = str(tmp_path / "r.parquet"), str(tmp_path / "r.csv")
-    pd.DataFrame(rows, columns=CASES).to_parquet(path)
+    pd.DataFrame(rows, columns=REPEATABILITY_CASES.names).to_parquet(path)
     head = {"dataset": "d", "classifier": "net", "explainer": "=lime", "binarization": "half"}
     summarize_repeatability.main([path], [head], STATISTICS, 1, output)
     table = pd.read_csv(output)
-    assert list(table.columns) == REPEATABILITY
+    assert list(table.columns) == REPEATABILITY.names
     assert set(table["class"]) == {"x", "y", "all"}
     pooled = table[table["class"] == "all"].set_index("quantity")
     assert pooled.loc["spearman", "mean"] == pytest.approx(0.15)
     assert (pooled["n_seeds"] == 3).all()
     assert (pooled.loc["ssim", "n"], pooled.loc["ssim", "n_undefined"]) == (8, 6)
     assert set(table["explainer"]) == {"'=lime"}
-    assert summarize([], STATISTICS, 1).columns.tolist() == REPEATABILITY
+    assert summarize([], STATISTICS, 1).columns.tolist() == REPEATABILITY.names

@@ -6,11 +6,8 @@ import pytest
 
 import stability as script
 import stability_cases as cases_script
-from fidelity.analysis.checks.map_stability import (
-    STABILITY,
-    stability_cases,
-    summarize_stability,
-)
+from fidelity.analysis.checks.map_stability import stability_cases, summarize_stability
+from fidelity.analysis.columns.checks import STABILITY
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 
 
@@ -32,7 +29,7 @@ def test_by_hand():
     ]
     other = ("gradcam", "test", [_record("1", layer="x")])
     table = summary(("lime", "test", first), ("lime", "test", second), other)
-    assert table.columns.tolist() == STABILITY
+    assert table.columns.tolist() == STABILITY.names
     assert table["explainer"].tolist() == ["lime", "lime"]
     r2, iou = table.to_dict("records")
     assert (r2["quantity"], r2["n"], r2["median"]) == ("surrogate_r2", 3, 0.9)
@@ -51,7 +48,7 @@ def test_files_and_none(tmp_path):
         assert (row["split"], row["n"], row["mean"]) == (split, 2, 0.75)
         assert row["classifier"] == "'=net"
     script.main([], [], [], "d", output)
-    assert pd.read_csv(output).columns.tolist() == STABILITY
+    assert pd.read_csv(output).columns.tolist() == STABILITY.names
 
 
 def test_superpixels_are_counted_where_the_map_has_some():

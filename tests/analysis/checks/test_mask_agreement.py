@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as arrays
 
 import agreement as script
 import agreement_cases
-from fidelity.analysis.checks.mask_agreement import AGREEMENT, agree, pair_ious
+from fidelity.analysis.checks.mask_agreement import agree, pair_ious
+from fidelity.analysis.columns.checks import AGREEMENT
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.masks.run_lengths import encode, write_masks
@@ -49,7 +50,7 @@ def test_equals_plain_numpy_per_class_and_pooled():
     cases, classes = [f"c{number}" for number in range(7)], ("COVID-19", "Non-COVID")
     masks = random_masks(("lime", "gradcam", "lung"), cases, classes)
     table = table_of(encoded(masks), dict.fromkeys(cases, "test"))
-    assert list(table.columns) == AGREEMENT
+    assert list(table.columns) == AGREEMENT.names
     assert list(table["class"]) == ["COVID-19"] * 3 + ["Non-COVID"] * 3 + ["all"] * 3
     for row in table.to_dict("records"):
         pooled = classes if row["class"] == "all" else (row["class"],)

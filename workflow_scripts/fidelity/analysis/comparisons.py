@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.aligned_scores import Block, blocks, check_overlap
+from fidelity.analysis.columns.comparisons import COMPARISONS, HOLM_WITHIN
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     ON_EMPTY_REFERENCES,
@@ -16,36 +17,6 @@ from fidelity.analysis.localization import (
 )
 from fidelity.statistics.multiplicity import holm
 from fidelity.statistics.paired import paired_tests
-
-TESTS = [
-    "n",
-    "n_patients",
-    "mean_difference",
-    "ci_low",
-    "ci_high",
-    "effect_size",
-    "p_value",
-    "p_adjusted",
-    "p_permutation",
-    "p_permutation_adjusted",
-]
-COMPARISONS = [
-    "dataset",
-    "split",
-    "classifier",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-    "family",
-    "explainer_a",
-    "explainer_b",
-    *TESTS,
-    "conclusion",
-    "unit_of_analysis",
-]
-HOLM_WITHIN = COMPARISONS[: COMPARISONS.index("family") + 1]
-
 
 # A bootstrap interval of fewer units is too narrow to claim that two explainers are equivalent.
 EQUIVALENCE_UNITS = 10
@@ -92,11 +63,11 @@ def compare(
         for part in _pairs(block, statistics, seed, diagnostic, partial)
     ]
     if not parts:
-        return pd.DataFrame(columns=COMPARISONS)
+        return COMPARISONS.frame()
     table = adjust(pd.concat(parts, ignore_index=True), HOLM_WITHIN)
     inside = inside_margin(table, statistics["margin"])
     table["conclusion"] = conclusions(table, statistics["alpha"], inside)
-    return table[COMPARISONS]
+    return table[COMPARISONS.names]
 
 
 def inside_margin(table: pd.DataFrame, margin: float) -> pd.Series:

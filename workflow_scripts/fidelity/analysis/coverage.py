@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
-from fidelity.analysis.localization import COMBO
+from fidelity.analysis.columns.localization import COMBO
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 

@@ -5,10 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import LOCALIZATION
+from fidelity.analysis.columns.localization import LAYERS
 from fidelity.base.errors import InputError
-
-LAYERS = [*LOCALIZATION, "sweep", "depth", "layer", "height", "width"]
 
 
 def by_depth(
@@ -47,7 +45,7 @@ def by_depth(
                     width=[layer["size"][1] for layer in found],
                 )
             )
-    return pd.concat(parts)[LAYERS] if parts else pd.DataFrame(columns=LAYERS)
+    return pd.concat(parts)[LAYERS.names] if parts else LAYERS.frame()
 
 
 def _layer(

@@ -7,50 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import COMBO, LOCALIZATION, SCORES, WITHIN_DATASET
 from fidelity.base.files import read_parquet
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import METRICS
 from fidelity.statistics.resampling import mean_intervals, order_statistics_intervals
 
-COMBO = ["dataset", "classifier", "explainer", "binarization", "protocol"]
-CASE = [
-    "case",
-    "patient",
-    "split",
-    "class",
-    "target_class",
-    "target_is_predicted",
-    "probability",
-    "correct",
-    "status",
-    "empty_prediction",
-    "empty_reference",
-    "reference_area",
-    "image_area",
-]
 # Which metrics the row's file has: names joined by blanks. Other metrics' columns are empty there.
 MEASURED = "measured"
-LOCALIZATION = [
-    "dataset",
-    "split",
-    "classifier",
-    "explainer",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-    "unit",
-    "n",
-    "n_patients",
-    "n_empty_prediction",
-    "n_empty_reference",
-    "n_undefined",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "median",
-    "std",
-]
 # Measured on cases with an empty reference, where the localization metrics are not.
 ON_EMPTY_REFERENCES = {"false_positive_share"}
 # Undefined on a whole data set that knows no spacing or lung; then they are not metrics of it.
@@ -71,21 +35,21 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
             rankings have binarization "none" and protocol "default".
 
     Returns:
-        All rows, in the order of the files: the columns of COMBO, of CASE, then `measured` and the
-        metrics of all files.
+        All rows, in the order of the files: the columns of COMBO and SCORES, then `measured` and
+        the metrics of all files.
 
     Raises:
         InputError: a file is damaged or lacks a column.
         ValueError: paths and combos differ in number.
     """
-    parts = []
+    parts, known = [], SCORES.names
     for path, combo in zip(paths, combos, strict=True):
-        part = read_parquet(path, CASE)
-        names = [name for name in part.columns if name not in CASE]
+        part = read_parquet(path, known)
+        names = [name for name in part.columns if name not in known]
         head = pd.DataFrame({name: combo[name] for name in COMBO}, index=part.index)
-        head = head.join(part[CASE]).assign(**{MEASURED: " ".join(names)})
+        head = head.join(part[known]).assign(**{MEASURED: " ".join(names)})
         parts.append(pd.concat([head, part[names]], axis=1))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMBO + CASE)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMBO + known)
 
 
 def metric_names(scores: pd.DataFrame) -> list[str]:
@@ -98,7 +62,7 @@ def metric_names(scores: pd.DataFrame) -> list[str]:
         The names; millimetres only where a case knows its spacing, attribution outside the lung
         only where one knows its lung.
     """
-    names = [name for name in scores.columns if name not in {*COMBO, *CASE, MEASURED}]
+    names = [name for name in scores.columns if name not in {*COMBO, *SCORES.names, MEASURED}]
     return [name for name in names if not _needs_more(name) or scores[name].notna().any()]
 
 
@@ -159,18 +123,18 @@ def summarize(
         classes = class_groups(of_dataset)
         metrics = metric_names(of_dataset)
         for split, in_split in of_dataset.groupby("split", sort=True):
-            for key, group in in_split.groupby(COMBO[1:], sort=False):
+            for key, group in in_split.groupby(WITHIN_DATASET, sort=False):
                 head = {
                     "dataset": dataset,
                     "split": split,
-                    **dict(zip(COMBO[1:], key, strict=True)),
+                    **dict(zip(WITHIN_DATASET, key, strict=True)),
                 }
                 here = measured(group, metrics)
                 for name, members in classes.items():
                     part = group[group["class"].isin(members)]
                     for row in summaries(part, here, statistics, seed):
                         rows.append({**head, "class": name, **row})
-    return pd.DataFrame(rows, columns=LOCALIZATION)
+    return LOCALIZATION.frame(rows)
 
 
 def class_groups(scores: pd.DataFrame) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.aligned_scores import unit_of_analysis
+from fidelity.analysis.columns.comparisons import MIXED_MODEL
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
@@ -15,25 +16,6 @@ from fidelity.analysis.localization import (
 )
 from fidelity.explainers.registry import explains
 from fidelity.statistics.mixed_model import fit_mixed_model
-
-MIXED_MODEL = [
-    "dataset",
-    "split",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-    "term",
-    "estimate",
-    "std_error",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "n",
-    "n_patients",
-    "status",
-    "note",
-]
 
 
 def mixed_model(
@@ -69,7 +51,7 @@ def mixed_model(
     explaining = chosen["explainer"].map(lambda name: explains(families[name])).astype(bool)
     chosen = chosen[explaining] if explaining.any() else chosen
     if metric not in chosen.columns:
-        return pd.DataFrame(columns=MIXED_MODEL)
+        return MIXED_MODEL.frame()
     for (dataset, split), part in chosen.groupby(["dataset", "split"], sort=False):
         unit = unit_of_analysis(part, statistics["cluster"])
         for name, members in class_groups(scores[scores["dataset"] == dataset]).items():
@@ -92,9 +74,7 @@ def mixed_model(
                 ),
             }
             rows += [{**head, **term, **tail} for term in fit.terms or [{"term": ""}]]
-    table = pd.DataFrame(rows, columns=MIXED_MODEL)
-    numbers = MIXED_MODEL[MIXED_MODEL.index("estimate") : MIXED_MODEL.index("n")]
-    return table.astype(dict.fromkeys(numbers, float))
+    return MIXED_MODEL.frame(rows).astype(dict.fromkeys(MIXED_MODEL.of_kind("number"), float))
 
 
 def _data(rows: pd.DataFrame, metric: str, unit: str, bases: Mapping[str, str]) -> pd.DataFrame:

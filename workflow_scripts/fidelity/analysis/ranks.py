@@ -7,26 +7,10 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.aligned_scores import MISSING_SHARE, blocks
+from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.localization import ON_EMPTY_REFERENCES
 from fidelity.metrics.registry import METRICS
 from fidelity.statistics.ranks import rank_methods
-
-RANKS = [
-    "dataset",
-    "split",
-    "classifier",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-    "explainer",
-    "explainer_family",
-    "n_patients",
-    "mean_rank",
-    "friedman_statistic",
-    "friedman_p",
-    "critical_difference",
-]
 
 
 def rank(
@@ -80,4 +64,4 @@ def rank(
                         "critical_difference": ranking.critical_difference,
                     }
                 )
-    return pd.DataFrame(rows, columns=RANKS)
+    return RANKS.frame(rows)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import STRATA
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
-    LOCALIZATION,
     NO_CLASSIFIER,
     class_groups,
     measured,
@@ -16,8 +16,6 @@ from fidelity.analysis.localization import (
     summaries,
 )
 
-_AT = LOCALIZATION.index("class") + 1
-STRATA = [*LOCALIZATION[:_AT], "stratum", "level", *LOCALIZATION[_AT:]]
 LEVELS = {
     "lesion_size": ["small", "medium", "large"],
     "prediction": ["correct", "wrong"],
@@ -73,7 +71,7 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
                             {**of_level, **row}
                             for row in summaries(inside, metrics, statistics, seed)
                         ]
-    return pd.DataFrame(rows, columns=STRATA)
+    return STRATA.frame(rows)
 
 
 def _levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:

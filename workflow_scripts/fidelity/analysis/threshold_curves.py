@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import THRESHOLD_CURVES
 from fidelity.analysis.localization import keep_test_split
 from fidelity.statistics import bootstrap_means
 
 METRICS = ("iou", "dice")
-COLUMNS = ["explainer", "class", "metric", "threshold", "n", "mean", "ci_low", "ci_high"]
 
 
 def mean_curves(
@@ -33,7 +33,7 @@ def mean_curves(
         seed: the config's seed.
 
     Returns:
-        One row of COLUMNS per explainer, class, metric and threshold; `n` counts cases.
+        One row of THRESHOLD_CURVES per explainer, class, metric and threshold; `n` counts cases.
     """
     parts = []
     for explainer, table in curves.items():
@@ -55,5 +55,5 @@ def mean_curves(
                     "ci_high": high,
                 }
                 keys = {"explainer": explainer, "class": cls, "metric": metric}
-                parts.append(pd.DataFrame(keys | numbers, columns=COLUMNS))
-    return pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)
+                parts.append(pd.DataFrame(keys | numbers, columns=THRESHOLD_CURVES.names))
+    return pd.concat(parts) if parts else THRESHOLD_CURVES.frame()

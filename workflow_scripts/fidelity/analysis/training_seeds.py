@@ -5,19 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.columns.localization import OF_SEEDS, SEEDS
 from fidelity.analysis.localization import NO_CLASSIFIER
-
-WITHIN = [
-    "dataset",
-    "split",
-    "classifier",
-    "explainer",
-    "binarization",
-    "protocol",
-    "class",
-    "metric",
-]
-SEEDS = [*WITHIN, "n_seeds", "mean", "std_between_seeds", "min", "max", "mean_ci_half_width"]
 
 
 def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.DataFrame:
@@ -36,11 +25,11 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
     rows: list[dict[str, Any]] = []
     trained = localization[localization["classifier"] != NO_CLASSIFIER]
     trained = trained.assign(classifier=trained["classifier"].map(lambda name: bases[name]))
-    for key, part in trained.groupby(WITHIN, sort=False):
+    for key, part in trained.groupby(OF_SEEDS, sort=False):
         half = (part["ci_high"] - part["ci_low"]) / 2
         rows.append(
             {
-                **dict(zip(WITHIN, key, strict=True)),
+                **dict(zip(OF_SEEDS, key, strict=True)),
                 "n_seeds": len(part),
                 "mean": part["mean"].mean(),
                 "std_between_seeds": part["mean"].std(ddof=1),
@@ -49,4 +38,4 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
                 "mean_ci_half_width": half.mean(),
             }
         )
-    return pd.DataFrame(rows, columns=SEEDS)
+    return SEEDS.frame(rows)

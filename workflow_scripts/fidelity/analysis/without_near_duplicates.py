@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.comparisons import COMPARISONS, compare
-from fidelity.analysis.localization import CASE, COMBO, LOCALIZATION, MEASURED, summarize
+from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.localization import COMBO, LOCALIZATION, SCORES
+from fidelity.analysis.comparisons import compare
+from fidelity.analysis.localization import MEASURED, summarize
 
 
 def cases_with_twins(pairs: pd.DataFrame) -> set[str]:
@@ -42,8 +44,8 @@ def primary_result(
     primary = statistics["primary"]
     kept = scores[~scores["case"].isin(list(twins))]
     if kept.empty or not twins:
-        return pd.DataFrame(columns=LOCALIZATION), pd.DataFrame(columns=COMPARISONS)
-    kept = kept[[*COMBO, *CASE, MEASURED, primary]].reset_index(drop=True)
+        return LOCALIZATION.frame(), COMPARISONS.frame()
+    kept = kept[[*COMBO, *SCORES.names, MEASURED, primary]].reset_index(drop=True)
     chosen = {**statistics, "compared": [primary]}
     compared = compare(kept, chosen, seed, partial=partial)
     return summarize(kept, statistics, seed), compared

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import THRESHOLDS
 from fidelity.base.errors import InputError, at_case
 from fidelity.binarizations.postprocess import checked_lung, is_pointwise, postprocess
 from fidelity.datasets.prepared import PreparedCase
@@ -22,7 +23,6 @@ from fidelity.metrics import overlap
 from fidelity.metrics.curves import overlap_curves
 from fidelity.metrics.empty import EmptyPolicy
 
-COLUMNS = ["class", "metric", "threshold", "mean", "n"]
 _REMEDY = (
     'Add "val" to explain.splits, and see that the validation split has cases with a reference'
     " mask of every class"
@@ -99,7 +99,7 @@ def tune(
         # In the order of the ids: the last bit of a mean must not depend on shards.
         together = np.stack([by_case[case] for case in sorted(by_case)])
         rows.append(_best(cls, rule["metric"], grid, together))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return THRESHOLDS.frame(rows)
 
 
 def curve_of(

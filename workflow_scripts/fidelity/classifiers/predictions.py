@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.classifiers import PREDICTIONS
 from fidelity.base.files import read_csv, unreadable
 
-TEXTS, NUMBERS = ["case", "patient", "split", "class"], ["label", "logit", "probability"]
-PREDICTION_COLUMNS = [*TEXTS, *NUMBERS]
 MULTILABEL_CUTOFF = 0.5
 
 
@@ -21,17 +20,17 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         path: the file, as the rule `predict` writes it.
 
     Returns:
-        PREDICTION_COLUMNS, one row per case and model class; label, logit and probability as
+        PREDICTIONS, one row per case and model class; label, logit and probability as
         float, the label NaN where it is uncertain.
 
     Raises:
         InputError: the file is missing, damaged or of another kind.
     """
-    text, empty = dict.fromkeys(TEXTS, str), {name: [""] for name in NUMBERS}
-    how = {"dtype": text, "keep_default_na": False, "na_values": empty}
-    table = read_csv(path, PREDICTION_COLUMNS, **how)
+    text, numbers = dict.fromkeys(PREDICTIONS.of_kind("text"), str), PREDICTIONS.numbers
+    how = {"dtype": text, "keep_default_na": False, "na_values": {name: [""] for name in numbers}}
+    table = read_csv(path, PREDICTIONS.names, **how)
     try:
-        return table.astype(dict.fromkeys(NUMBERS, float))
+        return table.astype(dict.fromkeys(numbers, float))
     except ValueError as error:
         raise unreadable(path, error) from error
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import FAITHFULNESS_CASES
 from fidelity.base.errors import at_case
 from fidelity.base.seeding import seed_for
 from fidelity.datasets.prepared import PreparedCase
@@ -16,8 +17,6 @@ from fidelity.masks.run_lengths import Masks, at_size, decode
 
 Infidelity = Callable[..., dict[str, float]]
 """`infidelity.measure_infidelity` of a classifier: called with image, map, target and seed."""
-
-HEAD = ["case", "patient", "split", "class", "target_class", "status", "mask_share", "probability"]
 
 
 def measure_maps(
@@ -85,10 +84,7 @@ def measure_maps(
                 }
             )
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    names = [*HEAD, *metrics]
-    numbers = dict.fromkeys(["mask_share", "probability", *metrics], "float64")
-    texts = dict.fromkeys(HEAD[:6], "str")
-    return pd.DataFrame(rows, columns=names).astype(texts | numbers)
+    return FAITHFULNESS_CASES.with_metrics(metrics).typed(rows)
 
 
 def _working_mask(masks: Masks, case: PreparedCase, cls: str) -> np.ndarray:

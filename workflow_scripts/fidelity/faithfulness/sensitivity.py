@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import SENSITIVITY
 from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Explain, Task
 from fidelity.explainers.rerun import attributions, with_image
 from fidelity.maps.case_maps import order_of
 from fidelity.maps.saliency_map import raw_map
 
-SENSITIVITY = ["case", "patient", "split", "class", "sensitivity_max"]
 LEVELS = 255
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,7 @@ def measure_sensitivity(
         rows.append((case.case, case.patient, case.split, task.cls, found))
         log.info("%d of %d cases", number, len(tasks))
     rows.sort(key=lambda row: order_of(row[2], row[0], row[3]))
-    table = pd.DataFrame(rows, columns=SENSITIVITY)
-    return table.astype(dict.fromkeys(SENSITIVITY[:4], "str") | {"sensitivity_max": "float64"})
+    return SENSITIVITY.typed(rows)
 
 
 def neighbours(image: np.ndarray, samples: int, radius: float, seed: int) -> np.ndarray:

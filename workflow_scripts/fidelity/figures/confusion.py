@@ -1,14 +1,25 @@
 """What a classifier confuses, and whether its confidence can be believed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fidelity.analysis.columns.classifiers import CALIBRATION, CONFUSION
 from fidelity.analysis.localization import keep_test_split
-from fidelity.figures import style
+from fidelity.figures.shared import style
 
 
-def draw(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
+def draw(confusion: str, calibration: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw confusion.csv and calibration.csv of a data set, the rows of `classifier` alone."""
+    matrix, bins = CONFUSION.read(confusion), CALIBRATION.read(calibration)
+    name = settings["classifier"]
+    return plot(matrix[matrix["classifier"] == name], bins[bins["classifier"] == name])
+
+
+def plot(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
     """Draw the confusion matrix beside the reliability diagram.
 
     Args:

@@ -1,19 +1,39 @@
 """Critical-difference diagram: mean ranks, joined where Nemenyi's test does not part them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fidelity.analysis.localization import ALL_CLASSES, keep_test_split
-from fidelity.figures import style
+from fidelity.analysis.columns.comparisons import RANKS
+from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
+from fidelity.figures.shared import style
+from fidelity.presentation.wording import p_value
 
 # Inches: rows of names, bars of explainers that are not told apart, what stands above the ranks.
 ROW, BAR, HEAD = 0.19, 0.085, 0.62
 
 
-def draw(ranks: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
+def draw(ranks: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw the diagram of one classifier under the default protocol.
+
+    Args:
+        ranks: ranks.csv of the data set.
+        settings: classifier, binarization and metric of the rows; families.
+
+    Returns:
+        The figure.
+    """
+    table = RANKS.read(ranks)
+    chosen = table["protocol"] == DEFAULT_PROTOCOL
+    for name in ("classifier", "binarization", "metric"):
+        chosen &= table[name] == settings[name]
+    return plot(table[chosen], settings["families"])
+
+
+def plot(ranks: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
     """Draw one diagram per class (Demšar 2006, figure 1), best rank at the left.
 
     Args:
@@ -135,8 +155,7 @@ def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     name = "All classes" if first["class"] == ALL_CLASSES else first["class"]
     text = f"{name}: mean ranks, n = {int(first['n_patients'])}"
     if not np.isnan(first["friedman_p"]):
-        p = first["friedman_p"]
-        text += f", Friedman p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+        text += f", Friedman p {p_value(first['friedman_p'])}"
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
     if np.isnan(difference):
         return

@@ -1,6 +1,7 @@
 """How a score is distributed over cases, explainer by explainer, the same case joined by a line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,30 @@ from matplotlib.lines import Line2D
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.base.seeding import seed_for
-from fidelity.figures import style
+from fidelity.figures.shared import style
+from fidelity.figures.shared.scores import read_scores
+from fidelity.presentation.wording import axis_title
 
 
-def draw(
+def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+    """Draw the distributions of several explainers.
+
+    Args:
+        scores: scores.parquet of each explainer.
+        settings: explainers (of the files), metric, families.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: the metric was not computed.
+    """
+    metric = settings["metric"]
+    tables = read_scores(scores, settings["explainers"], metric)
+    return plot(tables, metric=metric, title=axis_title(metric), families=settings["families"])
+
+
+def plot(
     scores: Mapping[str, pd.DataFrame],
     *,
     metric: str = "iou",

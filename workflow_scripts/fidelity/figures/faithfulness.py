@@ -1,20 +1,49 @@
 """Faithfulness against localization: do the maps that point at the disease show what is used?"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
-from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
-from fidelity.figures import style
+from fidelity.analysis.columns.checks import FAITHFULNESS
+from fidelity.analysis.columns.localization import LOCALIZATION
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    pooled_classes,
+)
+from fidelity.faithfulness.registry import METRICS
+from fidelity.figures.shared import style
 from fidelity.metrics.registry import title_of
 
 COLUMNS = 3
 
 
-def draw(
+def draw(faithfulness: str, localization: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw the explainers of one classifier, and beside them the null baselines without one.
+
+    Args:
+        faithfulness: faithfulness.csv of the data set.
+        localization: localization.csv of the data set.
+        settings: classifier, binarization (whose masks count), families.
+
+    Returns:
+        The figure.
+    """
+    measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
+    name = settings["classifier"]
+    return plot(
+        measured[measured["classifier"] == name],
+        found[found["classifier"].isin([name, NO_CLASSIFIER])],
+        settings["binarization"],
+        settings["families"],
+    )
+
+
+def plot(
     faithfulness: pd.DataFrame,
     localization: pd.DataFrame,
     binarization: str,
@@ -36,9 +65,7 @@ def draw(
     measured = pooled_classes(keep_test_split(faithfulness))
     found = pooled_classes(keep_test_split(localization))
     names = [
-        name
-        for name in FAITHFULNESS
-        if measured.loc[measured["metric"] == name, "mean"].notna().any()
+        name for name in METRICS if measured.loc[measured["metric"] == name, "mean"].notna().any()
     ]
     if not names:
         return style.message("No faithfulness was measured, or no map has a value.")
@@ -61,7 +88,7 @@ def draw(
         for explainer in explainers:
             if explainer in of_metric.index:
                 _point(axis, found.loc[[explainer]], of_metric.loc[[explainer]], looks[explainer])
-        metric = FAITHFULNESS[name]
+        metric = METRICS[name]
         sign = "▲ higher" if metric.direction == "higher" else "▼ lower"
         axis.set_title(f"{metric.title}\n({sign} is better)", loc="left", fontsize=8)
         if metric.by == "sensitivity":  # of some of the cases, which localization is not

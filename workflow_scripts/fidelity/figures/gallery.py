@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,9 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.localization import keep_test_split
-from fidelity.figures import style
-from fidelity.maps.saliency_map import SaliencyMap, Sign, render
+from fidelity.base.files import read_parquet
+from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared_list import listed
+from fidelity.figures.shared import style
+from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
 from fidelity.masks.boxes import Box
+from fidelity.masks.run_lengths import decode, read_masks
 
 HEAT = "inferno"
 REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"
@@ -129,7 +134,64 @@ def heat_of(
     return render(saliency, box, size, sign)
 
 
-def draw(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
+def draw(
+    prepared: str,
+    maps: Sequence[str],
+    masks: Sequence[str],
+    shown_scores: Sequence[str],
+    settings: Mapping[str, Any],
+) -> Figure:
+    """Choose best, median and worst cases and draw them.
+
+    Args:
+        prepared: list of the prepared shards that hold the cases.
+        maps: map files of each explainer, one per shard.
+        masks: masks.json of each explainer.
+        shown_scores: scores.parquet of each explainer.
+        settings: `gallery`: explainers (of the files), `cases` per group, `by` (the explainer that
+            orders them, None: the first), sign, scoring_size (`original` or `working`).
+
+    Returns:
+        The figure.
+    """
+    shown = settings["gallery"]
+    names, shards = shown["explainers"], len(maps) // len(masks)
+    # An explainer that only exists for another classifier cannot order this gallery.
+    by = shown["by"] if shown["by"] in names else names[0]
+    tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
+    chosen = choose(tables[by], shown["cases"])
+    wanted = {(case, cls) for _, case, cls in chosen}
+    cases = _cases(listed(prepared), {case for case, _ in wanted})
+    panels: dict[tuple[str, str], dict[str, Panel]] = {pair: {} for pair in wanted}
+    for number, name in enumerate(names):
+        own = _maps(maps[number * shards : (number + 1) * shards], wanted)
+        found = read_masks(masks[number])
+        iou = tables[name].set_index(["case", "class"])["iou"]
+        for pair in sorted(wanted):
+            case = cases[pair[0]]
+            rle = found.get(pair[0], {}).get(pair[1])
+            mask = None if rle is None else _fit(decode(rle), case, shown)
+            panels[pair][name] = Panel(
+                _heat(own.get(pair), case, shown), mask, float(iou.get(pair, np.nan))
+            )
+    rows = []
+    for group, case_id, cls in chosen:
+        case = cases[case_id]
+        size, box = _frame(case)
+        rows.append(
+            Row(
+                group,
+                case_id,
+                cls,
+                place(case.image, box, size),
+                place(decode(case.references[cls]), (0, 0, *size), size),
+                panels[case_id, cls],
+            )
+        )
+    return plot(rows, names, by)
+
+
+def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     """Draw one row per case: the image with the reference, then each explainer.
 
     Args:
@@ -224,3 +286,44 @@ def outline(axis, mask: np.ndarray, colour: str) -> None:
     contour = axis.contour(x, y, padded, levels=[0.5], colors=colour, linewidths=1.1)
     contour.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+
+
+def _cases(prepared: Sequence[str], wanted: set[str]) -> dict[str, PreparedCase]:
+    found = {}
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            found.update({case.case: case for case in shard if case.case in wanted})
+    return found
+
+
+def _maps(
+    paths: Sequence[str], wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str], SaliencyMap | None]:
+    return {
+        (record.case, record.cls): record.map
+        for path in paths
+        for record in read_maps(path)
+        if (record.case, record.cls) in wanted
+    }
+
+
+def _frame(case: PreparedCase) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    """Give the size of the panel and the box of the working image in it."""
+    size = frame(case.native_size)
+    return size, scaled_box(case.box, case.native_size, size)
+
+
+def _heat(
+    saliency: SaliencyMap | None, case: PreparedCase, shown: Mapping[str, Any]
+) -> np.ndarray | None:
+    if saliency is None:
+        return None
+    size, box = _frame(case)
+    return heat_of(saliency, box, size, shown["sign"])
+
+
+def _fit(mask: np.ndarray, case: PreparedCase, shown: Mapping[str, Any]) -> np.ndarray:
+    """Bring a predicted mask from scoring size to the panel."""
+    size, box = _frame(case)
+    working = shown["scoring_size"] == "working"
+    return place(mask, box if working else (0, 0, *size), size)

@@ -1,11 +1,14 @@
 """Pixel AUC against the planted mark and against the lesion, one row per explainer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fidelity.figures import style
+from fidelity.analysis.columns.checks import KNOWN_TRUTH
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.figures.shared import style
 from fidelity.known_truth.two_truths import TRUTHS
 
 # Filled for what is right, hollow for what is not: told apart without colour as well.
@@ -24,7 +27,13 @@ TITLES = {
 }
 
 
-def draw(table: pd.DataFrame) -> Figure:
+def draw(known_truth: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw known_truth.csv of a data set: rows of `classifier`, and of explainers without one."""
+    rows = KNOWN_TRUTH.read(known_truth)
+    return plot(rows[rows["classifier"].isin([settings["classifier"], NO_CLASSIFIER])])
+
+
+def plot(table: pd.DataFrame) -> Figure:
     """Draw a dot with its interval for each explainer and each of the two masks.
 
     Args:

@@ -1,19 +1,40 @@
 """Score against the depth of the layer that a CAM reads."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fidelity.analysis.columns.localization import LAYERS
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
-from fidelity.figures import style
+from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
 
 # Points of several sweeps at one depth stand side by side, in depths.
 OFFSET = 0.06
 
 
-def draw(
+def draw(layers: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw the layer sweeps of one classifier.
+
+    Args:
+        layers: layers.csv of the data set.
+        settings: classifier, metrics (one panel each), binarization, families.
+
+    Returns:
+        The figure.
+    """
+    table = LAYERS.read(layers).astype(dict.fromkeys(("height", "width", "depth"), int))
+    return plot(
+        table[table["classifier"] == settings["classifier"]],
+        metrics=settings["metrics"],
+        binarization=settings["binarization"],
+        families=settings["families"],
+    )
+
+
+def plot(
     layers: pd.DataFrame,
     metrics: Sequence[str],
     binarization: str | None,

@@ -1,6 +1,7 @@
 """Score against the size of the lesion, one small panel per explainer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fidelity.analysis.localization import keep_test_split
-from fidelity.figures import style
+from fidelity.figures.shared import style
+from fidelity.figures.shared.scores import read_scores
+from fidelity.presentation.wording import axis_title
 from fidelity.statistics import bootstrap_means
 
 PER_ROW = 4
@@ -16,7 +19,31 @@ PER_ROW = 4
 BIN_CASES, MOST_BINS = 8, 8
 
 
-def draw(
+def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+    """Draw one panel per explainer.
+
+    Args:
+        scores: scores.parquet of each explainer, of one binarization and protocol.
+        settings: explainers (of the files), metric, families, `intervals` (replicates, alpha,
+            cluster, seed).
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: the metric was not computed.
+    """
+    metric = settings["metric"]
+    return plot(
+        read_scores(scores, settings["explainers"], metric),
+        metric=metric,
+        title=axis_title(metric),
+        families=settings["families"],
+        **settings["intervals"],
+    )
+
+
+def plot(
     scores: Mapping[str, pd.DataFrame],
     *,
     metric: str = "iou",

@@ -1,16 +1,23 @@
 """How far the explainers' predicted masks agree: a heat map of mean IoU."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fidelity.analysis.columns.checks import AGREEMENT
 from fidelity.analysis.localization import keep_test_split, pooled_classes
-from fidelity.figures import style
+from fidelity.figures.shared import style
 
 
-def draw(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
+def draw(agreement: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw the agreement table of a classifier, `explainers` in their order."""
+    return plot(AGREEMENT.read(agreement), settings["explainers"])
+
+
+def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     """Draw the mean IoU of every two explainers' masks.
 
     Args:

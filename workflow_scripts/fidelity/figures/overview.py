@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
-from fidelity.figures import style
+from fidelity.figures.shared import style
 from fidelity.metrics.registry import title_of
 
 BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 
-def draw(
+def plot(
     localization: pd.DataFrame,
     metric: str = "iou",
     families: Mapping[str, str] | None = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,8 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
-from fidelity.figures import style
+from fidelity.analysis.columns.localization import LOCALIZATION
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    pooled_classes,
+)
+from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
 
 # The distance of a protocol is the first of these that it has.
@@ -40,7 +47,27 @@ class Ranks:
     winners: np.ndarray
 
 
-def draw(
+def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw the heat maps of one classifier and of the explainers that need none.
+
+    Args:
+        localization: localization.csv of the data set.
+        settings: classifier, families, `metric` and `binarization` (the primary ones), diagnostic.
+
+    Returns:
+        The figure.
+    """
+    table = LOCALIZATION.read(localization)
+    return plot(
+        table[table["classifier"].isin([settings["classifier"], NO_CLASSIFIER])],
+        families=settings["families"],
+        primary=settings["metric"],
+        primary_binarization=settings["binarization"],
+        diagnostic=settings["diagnostic"],
+    )
+
+
+def plot(
     localization: pd.DataFrame,
     *,
     families: Mapping[str, str],

@@ -1,14 +1,16 @@
 """Similarity of maps to their own against how much of the network is random."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fidelity.analysis.columns.checks import SANITY
 from fidelity.analysis.localization import keep_test_split
-from fidelity.figures import style
+from fidelity.figures.shared import style
 
 TITLES = {
     "spearman": "Rank correlation",
@@ -19,7 +21,13 @@ TITLES = {
 OFFSET = 0.05
 
 
-def draw(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
+def draw(sanity: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw sanity.csv of a data set, the rows of `classifier` alone, with the looks of families."""
+    table = SANITY.read(sanity).astype({"depth": int})
+    return plot(table[table["classifier"] == settings["classifier"]], settings["families"])
+
+
+def plot(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
     """Draw one panel per similarity: a line per explainer over the depths, and the other class.
 
     Args:

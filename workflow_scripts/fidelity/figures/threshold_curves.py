@@ -1,13 +1,16 @@
 """Overlap against the threshold on the normalised map, with the thresholds that were tuned."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fidelity.figures import style
+from fidelity.analysis.columns.localization import THRESHOLD_CURVES, THRESHOLDS
+from fidelity.base.files import read_parquet
+from fidelity.figures.shared import style
 
 TITLES = {"iou": "IoU", "dice": "Dice"}
 TUNED = {"marker": "o", "markersize": 7.5, "markeredgecolor": "black", "markeredgewidth": 1.1}
@@ -15,7 +18,23 @@ TUNED = {"marker": "o", "markersize": 7.5, "markeredgecolor": "black", "markered
 MANY = 6
 
 
-def draw(
+def draw(curves: Sequence[str], thresholds: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+    """Draw the curves of a classifier's explainers, with the thresholds of those that are tuned.
+
+    Args:
+        curves: threshold_curves.parquet of the classifier, and of explainers without one.
+        thresholds: thresholds.csv of each tuned explainer.
+        settings: explainers, `tuned` (those of the thresholds), families.
+
+    Returns:
+        The figure.
+    """
+    table = pd.concat([read_parquet(path, THRESHOLD_CURVES.names) for path in curves])
+    tuned = dict(zip(settings["tuned"], map(THRESHOLDS.read, thresholds), strict=True))
+    return plot(table, settings["explainers"], tuned=tuned, families=settings["families"])
+
+
+def plot(
     curves: pd.DataFrame,
     explainers: Sequence[str],
     *,

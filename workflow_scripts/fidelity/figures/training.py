@@ -1,13 +1,23 @@
 """Loss and accuracy over the epochs of a training."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fidelity.figures import style
+from fidelity.base.files import read_csv
+from fidelity.figures.shared import style
 
 
-def draw(training: pd.DataFrame) -> Figure:
+def draw(training: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw training.csv of a classifier; it needs no settings."""
+    del settings
+    return plot(read_csv(training))
+
+
+def plot(training: pd.DataFrame) -> Figure:
     """Draw the training and validation curves; mark the epoch that was kept and the stages.
 
     Args:

@@ -6,8 +6,6 @@ import skimage
 
 from fidelity.maps.saliency_map import SaliencyMap, Sign, normalise, raw_map
 
-SIMILARITIES = ("spearman", "abs_spearman", "ssim")
-
 
 def similarities(
     one: SaliencyMap, other: SaliencyMap, size: tuple[int, int], sign: Sign

@@ -8,8 +8,9 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from fidelity.presentation.wording import ABSENT
 from fidelity.provenance.steps import totals
-from fidelity.tables.layout import ABSENT, Table
+from fidelity.tables.layout import Table
 
 # The rules that make maps: an explainer is in one of them.
 MAPPING = ("explain", "explain_on_cpu", "explain_without_network")

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fidelity.presentation.wording import ABSENT
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
-from fidelity.tables.layout import ABSENT, Table
+from fidelity.tables.layout import Table
 from fidelity.tables.writers import to_html
 
 STEP_HEADER = [

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import SANITY_CASES, SANITY_MAP
+from fidelity.analysis.columns.shared import SIMILARITIES
 from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.rerun import attributions, explainer_of
 from fidelity.maps.saliency_map import Sign
-from fidelity.metrics.map_similarity import SIMILARITIES, similarities
+from fidelity.metrics.map_similarity import similarities
 from fidelity.sanity.cascade import cascade, stages_of
-
-CASE = ["case", "patient", "split", "class", "target_class"]
-CHECK = ["test", "depth", "layer", "parameters_share", "explained_class"]
-CHECKS = [*CASE, *CHECK, *SIMILARITIES]
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ def check(
             target, explained = names
             rows.append(
                 {
-                    **dict(zip(CASE, (*case, target), strict=True)),
+                    **dict(zip(SANITY_MAP, (*case, target), strict=True)),
                     **head,
                     "explained_class": explained,
                     **(dict.fromkeys(SIMILARITIES, np.nan) | alike),
@@ -83,9 +81,7 @@ def check(
         head = {"test": "logit", "depth": 0, "layer": "", "parameters_share": 0.0}
         others = [other_class(task, len(classifier.classes), context.seed) for task in tasks]
         compare(context, others, head)
-    texts = dict.fromkeys([*CASE, "test", "layer", "explained_class"], "str")
-    numbers = dict.fromkeys(["parameters_share", *SIMILARITIES], "float64")
-    return pd.DataFrame(rows, columns=CHECKS).astype(texts | numbers | {"depth": "int64"})
+    return SANITY_CASES.typed(rows)
 
 
 def other_class(task: Task, classes: int, seed: int) -> Task:

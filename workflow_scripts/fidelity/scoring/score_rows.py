@@ -8,27 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.localization import SCORES
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_json
 from fidelity.classifiers.predictions import UNKNOWN, Answer, answers_of, read_predictions
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import order_of
-
-TYPES = {
-    "case": "str",
-    "patient": "str",
-    "split": "str",
-    "class": "str",
-    "target_class": "str",
-    "target_is_predicted": "boolean",
-    "probability": "float64",
-    "correct": "boolean",
-    "status": "str",
-    "empty_prediction": "bool",
-    "empty_reference": "bool",
-    "reference_area": "int64",
-    "image_area": "int64",
-}
 
 
 @dataclass(frozen=True)
@@ -111,6 +96,5 @@ def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.Da
         rows: as `Targets.row_of` makes them.
         metrics: their names.
     """
-    types = TYPES | dict.fromkeys(metrics, "float64")
     rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    return SCORES.with_metrics(metrics).typed(rows)

@@ -20,20 +20,6 @@ from fidelity.metrics.overlap import confusion, dice, iou
 from fidelity.segmentation.lungs import READERS, chosen
 from fidelity.statistics.resampling import mean_intervals
 
-CASE_COLUMNS = ["case", "patient", "dice", "iou"]
-SUMMARY_COLUMNS = [
-    "dataset",
-    "split",
-    "metric",
-    "n",
-    "n_patients",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "median",
-    "min",
-]
-
 log = logging.getLogger(__name__)
 
 
@@ -91,7 +77,7 @@ def summary(
         alpha: one minus the confidence level.
 
     Returns:
-        One row of SUMMARY_COLUMNS for each of dice and iou; none without scores.
+        One row of LUNG_QUALITY for each of dice and iou; none without scores.
     """
     if not scores:
         log.warning("no test case has a lung mask: the lung model goes unmeasured")

@@ -189,28 +189,17 @@ class JobFiles:
             if self.study.is_tuned(primary, e)
         }
 
-    def gallery(self, w: Any) -> list[dict[str, Any]]:
-        """List the files of each explainer of a gallery: explainer, maps, masks, scores."""
-        return [
-            {
-                "explainer": e,
-                "maps": self._by_shard(paths.MAPS, w, classifier=c, explainer=e),
-                "masks": fill(paths.MASKS, w, classifier=c, explainer=e),
-                "scores": fill(
-                    paths.SCORES, w, classifier=c, explainer=e, protocol=PRIMARY_PROTOCOL
-                ),
-            }
+    def gallery(self, pattern: str) -> Input:
+        """Make an input function: a file (of maps, one per shard) of each shown explainer."""
+        return lambda w: [
+            path
             for c, e in self.study.gallery_explainers(w.classifier)
+            for path in (
+                self._by_shard(pattern, w, classifier=c, explainer=e)
+                if "{shard}" in pattern
+                else [fill(pattern, w, **self._missing(w), classifier=c, explainer=e)]
+            )
         ]
-
-    def gallery_part(self, key: str) -> Input:
-        """Make an input function: the `maps`, `masks` or `scores` of a gallery."""
-
-        def listed(w: Any) -> list[str]:
-            parts = [entry[key] for entry in self.gallery(w)]
-            return [path for part in parts for path in ([part] if isinstance(part, str) else part)]
-
-        return listed
 
     def first_maps(self, w: Any) -> list[str]:
         """List the maps of the classifier's first explainer, which a notebook shows."""

@@ -303,12 +303,6 @@ class JobSettings:
         """The metrics of masks and of maps."""
         return part(self._scores, "metrics", "ranking")
 
-    @cached_property
-    def drawing(self) -> dict[str, Any]:
-        """What every figure of several explainers depends on."""
-        dpi, seed = self.study.config["figures"]["dpi"], self.study.config["seed"]
-        return {"dpi": dpi, "seed": seed, "families": self.study.families}
-
     def explainers_of(self, w: Any) -> list[str]:
         """Name a classifier's explainers and null baselines."""
         return [e for _, e in self.study.explainers_of(w.classifier)]
@@ -335,8 +329,11 @@ class JobSettings:
 
     def gallery(self, w: Any) -> dict[str, Any]:
         """Give what a gallery depends on."""
+        figures = self.study.config["figures"]
         return {
-            **self.study.config["figures"],
+            "explainers": [e for _, e in self.study.gallery_explainers(w.classifier)],
+            "cases": figures["gallery_cases"],
+            "by": figures["gallery_by"],
             "sign": self._postprocess["sign"],
             "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
         }

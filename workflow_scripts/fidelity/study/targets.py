@@ -1,5 +1,6 @@
 """What the targets `tables` and `figures` of a study are made of."""
 
+from fidelity.figures.registry import FIGURES, WITH_IMAGES
 from fidelity.study import paths
 from fidelity.study.study import Study
 
@@ -33,27 +34,29 @@ def tables(study: Study) -> list[str]:
 
 def figures(study: Study) -> list[str]:
     """List the figures of all data sets and classifiers, as PNG and PDF."""
-    studies, names = list(study.studies), list(study.classifiers)
-    by_binarization = ["gallery", "distributions"]
-    marked = study.config["known_truth"]["datasets"]
-    groups = [
-        (studies, study.shown, [f"{f}-{b}" for f in by_binarization for b in study.binarizations]),
-        (studies, study.shown, ["curves", "ranks", "sensitivity", "lesion_size", "agreement"]),
-        (studies if study.sweeps else [], names, ["layers"]),
-        (studies if study.faithfulness_pairs else [], names, ["faithfulness"]),
-        (studies if study.sanity_pairs else [], names, ["sanity"]),
-        (marked, names, ["known_truth"]),
-        (study.datasets, names, ["confusion"]),
-        (study.datasets, study.trained, ["training"]),
-    ]
-    return [
-        paths.figure(figure, suffix).format(dataset=d, classifier=c)
-        for datasets, classifiers, drawn in groups
-        for d in datasets
-        for c in classifiers
-        for figure in drawn
-        for suffix in ("png", "pdf")
-    ]
+    names = study.classifiers
+    some = {
+        "training": (study.datasets, study.trained),
+        "confusion": (study.datasets, names),
+        "layers": (study.studies if study.sweeps else [], names),
+        "sanity": (study.studies if study.sanity_pairs else [], names),
+        "faithfulness": (study.studies if study.faithfulness_pairs else [], names),
+        "known_truth": (study.config["known_truth"]["datasets"], names),
+    }
+    found = []
+    for name, figure in FIGURES.items():
+        datasets, classifiers = some.get(name, (study.studies, study.shown))
+        by = study.binarizations if figure.suffix else [""]
+        found += [
+            paths.figure(f"{name}{figure.suffix}", suffix).format(
+                dataset=dataset, classifier=classifier, binarization=binarization
+            )
+            for dataset in datasets
+            for classifier in classifiers
+            for binarization in by
+            for suffix in ("png", "pdf")
+        ]
+    return found
 
 
 def from_units(study: Study) -> list[str]:
@@ -63,6 +66,6 @@ def from_units(study: Study) -> list[str]:
         path
         for path in [*tables(study), *figures(study)]
         if path not in checked
-        and "gallery-" not in path
+        and not any(f"/{name}-" in path for name in WITH_IMAGES)
         and (study.restored is None or paths.dataset_of(path, study.restored["datasets"]))
     ]

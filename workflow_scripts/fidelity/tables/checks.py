@@ -6,23 +6,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
+from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
+from fidelity.analysis.columns.table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables.faithfulness import faithfulness_comparison_tables
-from fidelity.tables.layout import (
+from fidelity.presentation.wording import (
     ABSENT,
-    COMPARISON_NUMBERS,
-    Table,
-    by_family,
     classifier_title,
     family_title,
     number,
-    read_results,
     with_interval,
 )
+from fidelity.tables.faithfulness import faithfulness_comparison_tables
+from fidelity.tables.layout import Table, by_family
 
-NUMBERS = ["n", "mean", "median"]
-INTERVAL = [*NUMBERS, "n_patients", "n_undefined", "ci_low", "ci_high"]
 STABILITY_TITLES = {
     "surrogate_r2": "R² of the surrogate",
     "stability_iou": "IoU between seeds",
@@ -57,8 +55,8 @@ def check_tables(
     """
     laid_out: list[Table] = []
     for path in paths:
-        numeric, lay_out = READERS[Path(path).stem]
-        shown = keep_test_split(read_results(path, numeric))
+        table, lay_out = READERS[Path(path).stem]
+        shown = keep_test_split(table.read(path))
         if lay_out is faithfulness_comparison_tables:
             shown = shown[~shown["classifier"].isin(useless)]
         laid_out += lay_out(shown, families) if len(shown) else []
@@ -213,11 +211,11 @@ def _table(
     )
 
 
-# File's stem → its columns of numbers, and what lays it out.
-READERS: dict[str, tuple[list[str], Callable[[pd.DataFrame, Families], list[Table]]]] = {
-    "stability": ([*NUMBERS, "min", "max"], stability_tables),
-    "faithfulness": ([*INTERVAL, "spearman", "p_value", "n_pairs"], faithfulness_tables),
-    "faithfulness_comparisons": (COMPARISON_NUMBERS, faithfulness_comparison_tables),
-    "sanity": ([*INTERVAL, "depth", "parameters_share"], sanity_tables),
-    "repeatability": ([*INTERVAL, "n_seeds"], repeatability_tables),
+# File's stem → its columns, and what lays it out.
+READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]]]] = {
+    "stability": (STABILITY, stability_tables),
+    "faithfulness": (FAITHFULNESS, faithfulness_tables),
+    "faithfulness_comparisons": (FAITHFULNESS_COMPARISONS, faithfulness_comparison_tables),
+    "sanity": (SANITY, sanity_tables),
+    "repeatability": (REPEATABILITY, repeatability_tables),
 }

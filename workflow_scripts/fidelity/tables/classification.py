@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.localization import keep_test_split
-from fidelity.tables.layout import ABSENT, Table, with_interval
+from fidelity.presentation.wording import ABSENT, with_interval
+from fidelity.tables.layout import Table
 
 CLASSIFICATION_TITLES = {
     "accuracy": "Accuracy",

@@ -9,7 +9,8 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables.layout import ABSENT, Table, classifier_title, number
+from fidelity.presentation.wording import ABSENT, classifier_title, number
+from fidelity.tables.layout import Table
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
 

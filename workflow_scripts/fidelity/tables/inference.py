@@ -14,18 +14,18 @@ from fidelity.analysis.localization import (
 )
 from fidelity.analysis.strata import LEVELS
 from fidelity.explainers.registry import explains
-from fidelity.tables.layout import (
+from fidelity.presentation.wording import (
     ABSENT,
-    Table,
-    by_family,
-    digits_of,
+    confidence,
+    digits_of_unit,
     family_title,
     metric_title,
     number,
-    p_text,
+    p_cell,
     unit_note,
     with_interval,
 )
+from fidelity.tables.layout import Table, by_family
 
 CONCLUSIONS = {
     "a_higher": "A higher",
@@ -86,7 +86,7 @@ def _comparison_table(
     for _, part in rows.groupby(["classifier", "class", "binarization", "metric"], sort=False):
         rules.add(len(cells))
         for row in part.to_dict("records"):
-            digits = digits_of(unit_of(row["metric"]))
+            digits = digits_of_unit(unit_of(row["metric"]))
             cells.append(
                 [
                     row["classifier"],
@@ -101,8 +101,8 @@ def _comparison_table(
                     str(int(row["n_patients"])),
                     with_interval(row["mean_difference"], row["ci_low"], row["ci_high"], digits),
                     number(row["effect_size"], 2),
-                    p_text(row["p_adjusted"]),
-                    p_text(row["p_permutation_adjusted"]),
+                    p_cell(row["p_adjusted"]),
+                    p_cell(row["p_permutation_adjusted"]),
                 ]
             )
     unit = rows["unit_of_analysis"].iloc[0]
@@ -111,7 +111,7 @@ def _comparison_table(
     binarizations = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
     notes = [
         f"{label.capitalize()} comparisons. {unit_note(unit)} Mean difference of the units' means "
-        f"[{100 * (1 - statistics['alpha']):g} % interval, {statistics['replicates']} resamples]; "
+        f"[{confidence(statistics)}, {statistics['replicates']} resamples]; "
         f"both p two-sided and Holm-adjusted over the pairs of one class and metric; "
         f"{statistics['permutations']} sign flips, or all where there are no more.",
         "“A higher” is said of the value, whether high is good or not, and only if the adjusted "
@@ -164,7 +164,7 @@ def strata_tables(
             f"{first['dataset']}, {first['split']} split: binarization {first['binarization']}"
         )
         notes = [
-            f"Mean over cases [{100 * (1 - statistics['alpha']):g} % interval] (n cases with a "
+            f"Mean over cases [{confidence(statistics)}] (n cases with a "
             f"value). {unit_note(unit)} Secondary; not tested."
         ]
         header = ["Classifier", "Class", "Explainer", "Family", *levels]
@@ -177,7 +177,7 @@ def _level(rows: pd.DataFrame, level: str) -> str:
     if chosen.empty:
         return ABSENT
     row = chosen.iloc[0]
-    text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(row["unit"]))
+    text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of_unit(row["unit"]))
     return f"{text} ({int(row['n'] - row['n_undefined'])})"
 
 
@@ -211,7 +211,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
                     with_interval(row["estimate"], row["ci_low"], row["ci_high"], digits),
-                    p_text(row["p_value"]),
+                    p_cell(row["p_value"]),
                 ]
             )
     first = shown.iloc[0]
@@ -219,7 +219,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
     notes = [
         f"{metric_title(first['metric'])} ~ explainer × classifier, random intercept per case "
         "within patient (REML, treatment coding: the first explainer and classifier are the "
-        f"intercept) [{100 * (1 - statistics['alpha']):g} % interval]. Secondary. "
+        f"intercept) [{confidence(statistics)}]. Secondary. "
         f"{unit_note(unit)} The numbers of a singular or unconverged fit are withheld."
     ]
     title = (

@@ -8,14 +8,14 @@ import pandas as pd
 
 from fidelity.analysis.input_ablation import ordered
 from fidelity.analysis.localization import unit_of
-from fidelity.tables.layout import (
+from fidelity.presentation.wording import (
     ABSENT,
-    Table,
     classifier_title,
-    digits_of,
+    digits_of_unit,
     metric_title,
     with_interval,
 )
+from fidelity.tables.layout import Table
 from fidelity.tables.quality import Qualities
 from fidelity.verdict.chance_words import withheld
 
@@ -73,5 +73,5 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     return (
         ABSENT
         if pd.isna(mean)
-        else with_interval(mean, low, high, digits_of(unit_of(row["metric"])))
+        else with_interval(mean, low, high, digits_of_unit(unit_of(row["metric"])))
     )

@@ -13,18 +13,18 @@ from fidelity.analysis.localization import (
     keep_test_split,
 )
 from fidelity.metrics.registry import METRICS
-from fidelity.tables.layout import (
+from fidelity.presentation.wording import (
     ABSENT,
-    Table,
-    by_family,
     classifier_title,
-    digits_of,
+    confidence,
+    digits_of_unit,
     family_title,
     metric_title,
     number,
     unit_note,
     with_interval,
 )
+from fidelity.tables.layout import Table, by_family
 from fidelity.tables.quality import Qualities, quality_note
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
@@ -184,7 +184,9 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
             cells.append(ABSENT)
             continue
         row = by_metric.loc[metric]
-        text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(row["unit"]))
+        text = with_interval(
+            row["mean"], row["ci_low"], row["ci_high"], digits_of_unit(row["unit"])
+        )
         fewer = metric in ON_EMPTY_REFERENCES or row["n_undefined"] > 0
         if fewer and text != ABSENT:
             text += f" (n = {int(row['n'] - row['n_undefined'])})"
@@ -212,7 +214,7 @@ def _spread(
     ):
         row = found.get((bases.get(classifier, ""), explainer, name))
         if row is not None:
-            digits = digits_of("px") if abs(row.mean) > 1 else digits_of("1")
+            digits = digits_of_unit("px") if abs(row.mean) > 1 else digits_of_unit("1")
             text = f"{number(row.std_between_seeds, digits)} ({int(row.n_seeds)} seeds)"
             result[classifier, explainer, name] = text
     return result
@@ -225,7 +227,6 @@ def _notes(
     protocol: str,
     unit: str,
 ) -> list[str]:
-    confidence = f"{100 * (1 - statistics['alpha']):g} %"
     known = PROTOCOLS.get(protocol)
     if known is not None and known.interval == "order_statistics":
         interval = (
@@ -234,7 +235,7 @@ def _notes(
         )
     else:
         interval = (
-            f"Mean over cases [{confidence} interval]: percentile bootstrap of "
+            f"Mean over cases [{confidence(statistics)}]: percentile bootstrap of "
             f"{statistics['replicates']} resamples of units. {unit_note(unit)}"
         )
     counted = (

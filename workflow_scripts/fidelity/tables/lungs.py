@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from fidelity.tables.layout import Table, number, with_interval
+from fidelity.presentation.wording import number, with_interval
+from fidelity.tables.layout import Table
 
 METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fidelity.analysis.chance import Quality
-from fidelity.tables.layout import Table, with_interval
+from fidelity.presentation.wording import with_interval
+from fidelity.tables.layout import Table
 from fidelity.verdict.chance_words import question, withheld
 
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_auc": "macro-AUC"}

@@ -1,7 +1,9 @@
 """Which rules of the workflow read per-case results alone: those that a re-analysis runs.
 
-Imports nothing: Snakemake reads it each time it parses.
+Imports nothing heavy: Snakemake reads it each time it parses.
 """
+
+from fidelity.figures.registry import FIGURES, WITH_IMAGES
 
 # All others are left out of the workflow then, so that what they would write comes from the units.
 RULES = (
@@ -24,26 +26,15 @@ RULES = (
     "summarize_sanity",
     "summarize_repeatability",
     "known_truth",
-    "figure_curves",
-    "figure_distributions",
-    "figure_training",
-    "figure_confusion",
-    "figure_ranks",
-    "figure_sensitivity",
-    "figure_layers",
-    "figure_sanity",
-    "figure_faithfulness",
-    "figure_lesion_size",
-    "figure_agreement",
-    "figure_known_truth",
+    *(f"figure_{name}" for name in FIGURES if name not in WITH_IMAGES),
 )
 # Other rules whose results and costs are in no unit.
 BESIDE = (
     "explore",
     "export_chexlocalize",
     "export_masks_png",
-    "figure_gallery",
     "provenance",
     "summary_over_datasets",
     "unit",
+    *(f"figure_{name}" for name in WITH_IMAGES),
 )

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.wording import counted, digits_of
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, read_rows
 from fidelity.verdict.evidence import CaseTables, Evidence, rows_of
 from fidelity.verdict.structure import Group, Section, Sentence
-from fidelity.verdict.wording import counted, digits_of
 
 WORDS = {
     "better": "{a} is better",

@@ -8,11 +8,11 @@ import pandas as pd
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.wording import counted, digits_of, listed, p_value
 from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence, rows_of
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence
-from fidelity.verdict.wording import counted, digits_of, listed, p_value
 
 # In fewer superpixels than these one is over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10

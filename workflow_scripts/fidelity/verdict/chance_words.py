@@ -3,7 +3,7 @@
 import math
 
 from fidelity.analysis.chance import Measure, Quality
-from fidelity.verdict.wording import counted
+from fidelity.presentation.wording import counted
 
 TITLES = {
     "auc": "AUC",

@@ -9,8 +9,16 @@ import pandas as pd
 
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.wording import (
+    amount,
+    confidence,
+    counted,
+    digits_of,
+    listed,
+    number,
+    p_value,
+)
 from fidelity.verdict.structure import Outcome, Sentence
-from fidelity.verdict.wording import amount, counted, digits_of, listed, p_value, signed
 
 Conclusion = Literal["first_higher", "second_higher", "equivalent", "none_shown"]
 _TURNED: dict[str, Conclusion] = {
@@ -211,10 +219,11 @@ def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: boo
     metric = comparison.metric
     parts = []
     if not np.isnan(comparison.low):
-        interval = f"{100 * (1 - statistics['alpha']):g} % interval"
         digits = digits_of(metric, comparison.difference, comparison.low, comparison.high)
-        low, high = (signed(bound, digits) for bound in (comparison.low, comparison.high))
-        parts.append(f"{interval} {low} to {high}")
+        low, high = (
+            number(bound, digits, sign=True) for bound in (comparison.low, comparison.high)
+        )
+        parts.append(f"{confidence(statistics)} {low} to {high}")
     if not np.isnan(comparison.p_adjusted):
         parts.append(f"Holm-adjusted p {p_value(comparison.p_adjusted)}")
         if not np.isnan(comparison.p_permutation_adjusted):

@@ -6,11 +6,11 @@ from operator import attrgetter
 
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.faithfulness.registry import METRICS
+from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence
-from fidelity.verdict.wording import counted, listed
 
 QUESTION = "Does the classifier use what the maps show?"
 INTRO = (

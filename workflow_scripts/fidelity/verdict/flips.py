@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.compared_pair import Comparison
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence
-from fidelity.verdict.wording import counted, listed
 
 # Longer lists are cut in the text; verdict.json has them whole.
 SHOWN_SETTINGS = 12

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from fidelity.presentation.wording import listed
 from fidelity.verdict.compared_pair import Comparison, sentence
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Section, Sentence
-from fidelity.verdict.wording import listed
 
 
 def without_primary(evidence: Evidence) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.wording import amount, confidence, counted, digits_of, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
 from fidelity.verdict.structure import Outcome, Sentence
-from fidelity.verdict.wording import amount, counted, digits_of, listed
 
 # How the outcomes against several others are told, in this order.
 _TOLD: dict[Outcome, str] = {
@@ -77,7 +77,8 @@ def _names(ranked: Sequence[Any]) -> list[str]:
 
 def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     """Give one explainer's mean with its interval and n; `best` of so many null baselines."""
-    metric, alpha = evidence.study.statistics["primary"], evidence.study.statistics["alpha"]
+    statistics = evidence.study.statistics
+    metric = statistics["primary"]
     who = row.explainer
     if best:
         which = f"best of {best} null baselines" if best > 1 else "null baseline"
@@ -105,7 +106,7 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     interval = (
         "no interval"
         if np.isnan(row.ci_low)
-        else f"{100 * (1 - alpha):g} % interval {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
+        else f"{confidence(statistics)} {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
     )
     where = "" if row.split == "test" else f"; {row.split} split"
     text = f"{who}: mean {title_of(metric)} {row.mean:.{digits}f} ({interval}; n = {size}{where})."

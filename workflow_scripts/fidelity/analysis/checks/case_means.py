@@ -7,8 +7,6 @@ import pandas as pd
 
 from fidelity.statistics.resampling import mean_intervals
 
-NUMBERS = ["n", "n_patients", "n_undefined", "mean", "ci_low", "ci_high", "median"]
-
 
 def case_means(
     rows: pd.DataFrame, names: Sequence[str], statistics: Mapping[str, Any], seed: int

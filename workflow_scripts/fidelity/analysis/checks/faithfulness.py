@@ -7,25 +7,13 @@ import numpy as np
 import pandas as pd
 import scipy
 
-from fidelity.analysis.checks.case_means import NUMBERS, case_means
+from fidelity.analysis.checks.case_means import case_means
+from fidelity.analysis.columns.checks import FAITHFULNESS, SENSITIVITY
 from fidelity.analysis.localization import class_groups_of
 from fidelity.faithfulness.registry import METRICS
 
 KEY = ["case", "class", "split"]
-CORRELATION = ["localization", "spearman", "p_value", "n_pairs"]
 GIVEN = "its maps are read, not computed: a changed image has none"
-FAITHFULNESS = [
-    "dataset",
-    "split",
-    "classifier",
-    "explainer",
-    "class",
-    "metric",
-    "direction",
-    *NUMBERS,
-    *CORRELATION,
-    "note",
-]
 # Fewer pairs say nothing of a correlation.
 SMALLEST = 4
 
@@ -49,9 +37,7 @@ def join(
         `sensitivity_max` and `primary` more.
     """
     if sensitivity is None:
-        sensitivity = pd.DataFrame(columns=[*KEY, "sensitivity_max"]).astype(
-            dict.fromkeys(KEY, "str")
-        )
+        sensitivity = SENSITIVITY.typed()
     measured = sensitivity[[*KEY, "sensitivity_max"]].astype({"sensitivity_max": "float64"})
     faithfulness = faithfulness.merge(measured.assign(sensitivity_asked=True), on=KEY, how="left")
     faithfulness["sensitivity_asked"] = faithfulness["sensitivity_asked"].eq(True)
@@ -103,7 +89,7 @@ def summarize(
                             "note": GIVEN if _has_none(name, head["explainer"], given) else "",
                         }
                     )
-    return pd.DataFrame(rows, columns=FAITHFULNESS)
+    return FAITHFULNESS.frame(rows)
 
 
 def _has_none(name: str, explainer: str, given: Collection[str]) -> bool:

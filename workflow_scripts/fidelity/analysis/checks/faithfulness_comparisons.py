@@ -7,21 +7,13 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.aligned_scores import align, unit_of_analysis
-from fidelity.analysis.comparisons import TESTS, adjust, compare_pairs, conclusions
+from fidelity.analysis.columns.comparisons import (
+    FAITHFULNESS_COMPARISONS,
+    HOLM_WITHIN_FAITHFULNESS,
+)
+from fidelity.analysis.comparisons import adjust, compare_pairs, conclusions
 from fidelity.analysis.localization import class_groups
 from fidelity.faithfulness.registry import METRICS
-
-WITHIN = ["dataset", "split", "classifier", "class", "metric"]
-COLUMNS = [
-    *WITHIN,
-    "direction",
-    "explainer_a",
-    "explainer_b",
-    *TESTS,
-    "conclusion",
-    "more_faithful",
-    "unit_of_analysis",
-]
 
 
 def compare(
@@ -56,9 +48,9 @@ def compare(
                 block = align(rows, head, list(metrics), values, statistics["cluster"], unit)
                 parts.append(compare_pairs(block, statistics, seed))
     if not parts:
-        return pd.DataFrame(columns=COLUMNS)
+        return FAITHFULNESS_COMPARISONS.frame()
     table = pd.concat(parts, ignore_index=True)
-    table = adjust(table[table["n"] > 0].reset_index(drop=True), WITHIN)
+    table = adjust(table[table["n"] > 0].reset_index(drop=True), HOLM_WITHIN_FAITHFULNESS)
     table["direction"] = [METRICS[name].direction for name in table["metric"]]
     table["conclusion"] = conclusions(table, statistics["alpha"])
     high = table["direction"] == "higher"
@@ -70,4 +62,4 @@ def compare(
         [table["explainer_a"], table["explainer_b"]],
         "",
     )
-    return table[COLUMNS]
+    return table[FAITHFULNESS_COMPARISONS.names]

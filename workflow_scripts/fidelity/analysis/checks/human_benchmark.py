@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import HUMAN_BENCHMARK
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import read_bytes
@@ -20,18 +21,6 @@ from fidelity.statistics.resampling import mean_intervals
 Points = dict[str, dict[str, list[list[float]]]]
 
 ALL = "all"
-COLUMNS = [
-    "dataset",
-    "split",
-    "class",
-    "metric",
-    "n",
-    "n_patients",
-    "n_without_point",
-    "mean",
-    "ci_low",
-    "ci_high",
-]
 
 
 def read_points(path: Path) -> Points:
@@ -151,4 +140,4 @@ def hit_rates(
             counts = (len(group), group["patient"].nunique(), int((~group["marked"]).sum()))
             means = (interval.mean, interval.low, interval.high)
             result.append((dataset, split, cls, "hit_rate", *counts, *means))
-    return pd.DataFrame(result, columns=COLUMNS)
+    return HUMAN_BENCHMARK.frame(result)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import ENDS, KNOWN_TRUTH, LEARNT
 from fidelity.analysis.localization import NO_CLASSIFIER
 from fidelity.base.errors import InputError
 from fidelity.known_truth.dependence import refusal
@@ -14,18 +15,6 @@ from fidelity.statistics.resampling import mean_intervals
 
 # Names of the metrics in this table: pixel ROC-AUC, pointing game, relevance rank.
 SHORT = {"auc": "roc_auc", "hit": "pointing_game", "rank": "relevance_rank"}
-ENDS = ("", "_low", "_high")
-LEARNT = ["accuracy", "accuracy_erased", "follows_mark"]
-NUMBERS = [
-    "n",
-    "n_patients",
-    *(f"{name}_{truth}{end}" for name in SHORT for truth in TRUTHS for end in ENDS),
-    *(f"auc_difference{end}" for end in ENDS),
-    "nulls_beaten",
-    "nulls",
-    *LEARNT,
-]
-COLUMNS = ["dataset", "classifier", "explainer", "family", "points_at", *NUMBERS]
 
 Part = tuple[Mapping[str, str], pd.DataFrame]
 
@@ -111,7 +100,7 @@ def summarize(
         row |= {"nulls_beaten": beaten, "nulls": nulls, "points_at": _points_at(row)}
         row |= {name: found.get(head["classifier"], {}).get(name, np.nan) for name in LEARNT}
         rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return KNOWN_TRUTH.frame(rows)
 
 
 def _wide(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.checks.case_means import NUMBERS, case_means
+from fidelity.analysis.checks.case_means import case_means
+from fidelity.analysis.columns.checks import (
+    REPEATABILITY,
+    REPEATABILITY_CASES,
+    REPEATABILITY_QUANTITIES,
+)
+from fidelity.analysis.columns.shared import SIMILARITIES
 from fidelity.analysis.localization import class_groups_of
 from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import explained_cases, order_of
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.run_lengths import Masks, decode
-from fidelity.metrics.map_similarity import SIMILARITIES, similarities
+from fidelity.metrics.map_similarity import similarities
 from fidelity.metrics.overlap import agreement
-
-QUANTITIES = [*SIMILARITIES, "mask_iou"]
-CASES = ["case", "patient", "split", "class", "n_seeds", *QUANTITIES]
-HEAD = ["dataset", "split", "classifier", "explainer", "binarization", "class", "quantity"]
-REPEATABILITY = [*HEAD, "n_seeds", *NUMBERS]
 
 
 def compare_seeds(
@@ -52,9 +53,7 @@ def compare_seeds(
             with at_case(found[0][0].case):
                 rows.append(_compare(found, masks, sign))
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
-    texts = dict.fromkeys(CASES[:4], "str")
-    numbers = dict.fromkeys(QUANTITIES, "float64")
-    return pd.DataFrame(rows, columns=CASES).astype(texts | numbers | {"n_seeds": "int64"})
+    return REPEATABILITY_CASES.typed(rows)
 
 
 def _compare(
@@ -116,6 +115,8 @@ def summarize(
                 if part.empty:
                     continue
                 common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
-                for name, numbers in case_means(part, QUANTITIES, statistics, seed).items():
+                for name, numbers in case_means(
+                    part, REPEATABILITY_QUANTITIES, statistics, seed
+                ).items():
                     rows.append({**common, "quantity": name, **numbers})
-    return pd.DataFrame(rows, columns=REPEATABILITY)
+    return REPEATABILITY.frame(rows)

@@ -6,20 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import STABILITY, STABILITY_CASES, STABILITY_QUANTITIES
 from fidelity.maps.saliency_map import MapRecord
-
-# What explainers report of each map, in the order of the rows; superpixels are counted.
-QUANTITIES = (
-    "surrogate_r2",
-    "stability_iou",
-    "stability_rank",
-    "coefficient_half_width",
-    "samples",
-    "superpixels",
-)
-CASE_KEYS = ["explainer", "case", "split", "class"]
-KEYS = ["dataset", "split", "classifier", "explainer"]
-STABILITY = [*KEYS, "quantity", "n", "mean", "median", "min", "max"]
 
 
 def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> pd.DataFrame:
@@ -33,13 +21,18 @@ def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> p
         quantity, NaN where the map does not report it. Failed cases have no row.
     """
     rows = [
-        [explainer, record.case, split, record.cls, *(_value(record, name) for name in QUANTITIES)]
+        [
+            explainer,
+            record.case,
+            split,
+            record.cls,
+            *(_value(record, name) for name in STABILITY_QUANTITIES),
+        ]
         for explainer, split, records in blocks
         for record in records
         if record.status == "ok"
     ]
-    table = pd.DataFrame(rows, columns=[*CASE_KEYS, *QUANTITIES])
-    return table.astype(dict.fromkeys(QUANTITIES, float))
+    return STABILITY_CASES.frame(rows).astype(dict.fromkeys(STABILITY_QUANTITIES, float))
 
 
 def summarize_stability(
@@ -62,14 +55,17 @@ def summarize_stability(
         table = tables[classifier]
         of_explainer = table[table["explainer"] == explainer]
         for split, part in of_explainer.groupby("split", sort=False):
-            for quantity in QUANTITIES:
+            for quantity in STABILITY_QUANTITIES:
                 values = part[quantity].to_numpy(float)
                 values = values[np.isfinite(values)]
                 if not len(values):
                     continue
                 rows.append(
                     {
-                        **dict(zip(KEYS, (dataset, split, classifier, explainer), strict=True)),
+                        "dataset": dataset,
+                        "split": split,
+                        "classifier": classifier,
+                        "explainer": explainer,
                         "quantity": quantity,
                         "n": len(values),
                         "mean": np.mean(values),
@@ -78,7 +74,7 @@ def summarize_stability(
                         "max": np.max(values),
                     }
                 )
-    return pd.DataFrame(rows, columns=STABILITY)
+    return STABILITY.frame(rows)
 
 
 def _value(record: MapRecord, quantity: str) -> float | None:

@@ -7,25 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.checks import AGREEMENT, AGREEMENT_CASES
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.base.errors import InputError
 from fidelity.masks.run_lengths import Masks, decode
 from fidelity.metrics.overlap import agreement_of_areas
-
-AGREEMENT = [
-    "dataset",
-    "split",
-    "classifier",
-    "binarization",
-    "class",
-    "explainer_a",
-    "explainer_b",
-    "n",
-    "mean_iou",
-]
-
-
-PAIRS = ["case", "split", "class", "explainer_a", "explainer_b", "iou"]
 
 
 def pair_ious(
@@ -39,8 +25,8 @@ def pair_ious(
         own: only pairs with one of these explainers; None takes all pairs.
 
     Returns:
-        One row of PAIRS per case, class and pair that both have a mask of; `iou` is in [0, 1], two
-        empty masks agreeing fully (IoU 1).
+        The table AGREEMENT_CASES, one row per case, class and pair that both have a mask of; two
+        empty masks agree fully (IoU 1).
 
     Raises:
         InputError: masks of one case differ in size, or a case has no split.
@@ -55,7 +41,7 @@ def pair_ious(
             for cls in classes
             for a, b, iou in _pairs(masks, case, cls, own)
         ]
-    return pd.DataFrame(rows, columns=PAIRS)
+    return AGREEMENT_CASES.frame(rows)
 
 
 def agree(
@@ -97,7 +83,7 @@ def agree(
         for a, b in combinations(explainers, 2)
         if (split, cls, a, b) in means.index
     ]
-    return pd.DataFrame(rows, columns=AGREEMENT)
+    return AGREEMENT.frame(rows)
 
 
 def _pairs(

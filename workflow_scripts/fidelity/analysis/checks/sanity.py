@@ -5,12 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.checks.case_means import NUMBERS, case_means
-from fidelity.metrics.map_similarity import SIMILARITIES
-
-HEAD = ["dataset", "split", "classifier", "explainer"]
-WHICH = ["test", "depth", "layer", "parameters_share"]
-SANITY = [*HEAD, *WHICH, "similarity", *NUMBERS]
+from fidelity.analysis.checks.case_means import case_means
+from fidelity.analysis.columns.checks import SANITY, SANITY_CHECK
+from fidelity.analysis.columns.shared import SIMILARITIES
 
 
 def summarize(
@@ -31,8 +28,8 @@ def summarize(
     """
     rows = []
     for head, table in parts:
-        for key, part in table.groupby(["split", *WHICH], sort=False):
-            which = dict(zip(["split", *WHICH], key, strict=True))
+        for key, part in table.groupby(["split", *SANITY_CHECK], sort=False):
+            which = dict(zip(["split", *SANITY_CHECK], key, strict=True))
             for name, numbers in case_means(part, SIMILARITIES, statistics, seed).items():
                 rows.append({**head, **which, "similarity": name, **numbers})
-    return pd.DataFrame(rows, columns=SANITY)
+    return SANITY.frame(rows)

@@ -9,17 +9,9 @@ import pandas as pd
 import scipy
 from safetensors import safe_open
 
-CLASS_ORDER_COLUMNS = [
-    "dataset",
-    "split",
-    "classifier",
-    "output",
-    "class",
-    "fitting_class",
-    "auc",
-    "fitting_auc",
-]
-CLASS_ORDER_NUMBERS = ["output", "auc", "fitting_auc"]
+from fidelity.analysis.columns.classifiers import OUTPUTS
+from fidelity.analysis.columns.table import names_of
+
 # Of orders that agree equally well the present one is kept.
 TIE = 1e-6
 
@@ -66,7 +58,7 @@ def class_order(
         outputs: class names of the network's outputs, in its order; may name more than `classes`.
 
     Returns:
-        One row per output, the last five of CLASS_ORDER_COLUMNS. An output that no class of the
+        One row per output, the columns OUTPUTS. An output that no class of the
         data set has keeps its name, and has no AUC.
     """
     fits, aucs = fitting_order(truth, scores)
@@ -83,7 +75,7 @@ def class_order(
                 "fitting_auc": np.nan if there is None else aucs[here, there],
             }
         )
-    return pd.DataFrame(rows, columns=CLASS_ORDER_COLUMNS[3:])
+    return pd.DataFrame(rows, columns=names_of(OUTPUTS))
 
 
 def output_names(path: str | Path) -> list[str]:

@@ -8,36 +8,18 @@ import numpy as np
 import pandas as pd
 import sklearn
 
+from fidelity.analysis.columns.classifiers import (
+    CALIBRATION,
+    CLASS_ORDER,
+    CLASSIFICATION,
+    CONFUSION,
+)
 from fidelity.base.errors import InputError
-from fidelity.classifiers.evaluation.class_order import CLASS_ORDER_COLUMNS, class_order
+from fidelity.classifiers.evaluation.class_order import class_order
 from fidelity.classifiers.evaluation.intervals import quality_intervals
 
 BINS = 15
 CHANCE_AUC = 0.5
-CLASSIFICATION_COLUMNS = [
-    "dataset",
-    "split",
-    "classifier",
-    "class",
-    "metric",
-    "value",
-    "ci_low",
-    "ci_high",
-    "chance",
-    "n",
-    "n_patients",
-]
-CONFUSION_COLUMNS = ["dataset", "split", "classifier", "true", "predicted", "n"]
-CALIBRATION_COLUMNS = [
-    "dataset",
-    "split",
-    "classifier",
-    "bin_low",
-    "bin_high",
-    "n",
-    "confidence",
-    "accuracy",
-]
 
 
 @dataclass(frozen=True)
@@ -48,7 +30,7 @@ class Evaluation:
         classification: measures with intervals and chance.
         confusion: counts of true against predicted.
         calibration: reliability bins.
-        order: which class every output fits, columns CLASS_ORDER_COLUMNS.
+        order: which class every output fits, the columns of CLASS_ORDER.
     """
 
     classification: pd.DataFrame
@@ -147,10 +129,10 @@ def evaluate(
             table = class_order(truth, scores, classes, outputs)
             orders += [head | row for row in table.to_dict("records")]
     return Evaluation(
-        pd.DataFrame(classification, columns=CLASSIFICATION_COLUMNS),
-        pd.DataFrame(confusion, columns=CONFUSION_COLUMNS),
-        pd.DataFrame(calibration, columns=CALIBRATION_COLUMNS),
-        pd.DataFrame(orders, columns=CLASS_ORDER_COLUMNS),
+        CLASSIFICATION.frame(classification),
+        CONFUSION.frame(confusion),
+        CALIBRATION.frame(calibration),
+        CLASS_ORDER.frame(orders),
     )
 
 

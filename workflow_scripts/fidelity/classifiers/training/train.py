@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from fidelity.analysis.columns.classifiers import TRAINING
 from fidelity.base.compute import autocast, configure
 from fidelity.base.errors import InputError
 from fidelity.base.seeding import seed_for
@@ -23,16 +24,6 @@ from fidelity.classifiers.training.augment import augment
 
 log = logging.getLogger(__name__)
 
-COLUMNS = [
-    "epoch",
-    "stage",
-    "learning_rate",
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "best",
-]
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -218,7 +209,7 @@ def train(
     classifier.load_state_dict(best_state)
     classifier.requires_grad_(True)
     classifier.to("cpu", memory_format=torch.contiguous_format).eval()
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return TRAINING.frame(rows)
 
 
 def _log_epoch(row: Mapping[str, Any]) -> None:

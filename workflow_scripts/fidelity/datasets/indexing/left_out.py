@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard
@@ -17,7 +18,6 @@ MAX_UNUSABLE = 0.05
 # One damaged file does not make a pattern, however small the split is.
 FEWEST = 2
 NO_REFERENCE = "no reference mask"
-COUNT_COLUMNS = ("split", "status", "cause", "n")
 # A name as Python quotes it (not the apostrophe of "reader's"), and what is between parentheses.
 _VARYING = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\([^()]*\)")
 _NUMBER = re.compile(r"[\d.,]*\d")
@@ -130,7 +130,7 @@ def write_counts(path: str | Path, rows: Iterable[tuple[str, str, str, int]]) ->
     """Write the rows of `count_rows` as CSV with the columns split, status, cause, n."""
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COUNT_COLUMNS)
+        writer.writerow(CASE_COUNTS.names)
         writer.writerows(rows)
 
 

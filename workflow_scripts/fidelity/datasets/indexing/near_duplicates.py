@@ -8,16 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.image_similarity import Look, close_pairs, correlations
 from fidelity.datasets.indexing.leakage import PRIORITY
-
-COLUMNS = (
-    *("case", "split", "label", "twin", "twin_split", "twin_label"),
-    *("distance", "correlation", "excluded"),
-)
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def write_near_duplicates(path: str | Path, pairs: Iterable[NearDuplicate]) -> N
     """Write the pairs as CSV; only the header if there are none."""
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(NEAR_DUPLICATES.names)
         for p in pairs:
             sides = [(guard(s.case), s.split, guard("|".join(s.labels))) for s in (p.case, p.twin)]
             flag = "yes" if p.excluded else "no"

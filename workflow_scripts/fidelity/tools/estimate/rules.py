@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from fidelity.explainers.registry import is_case_by_case, method_of
+from fidelity.figures.registry import FIGURES, WITH_IMAGES
 from fidelity.study.study import Study
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.plan import Job
@@ -287,19 +288,8 @@ RULES: dict[str, Rule] = {
     "agreement": Rule(_T.TABLE, _S.OWN, _maps),
     "verdict": Rule(_T.TABLE, _S.OWN, _maps),
     "human_benchmark": Rule(_T.NONE, _S.OWN),
-    "figure_gallery": Rule(_T.SOME, _S.FIGURE),
-    "figure_curves": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_distributions": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_training": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_confusion": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_ranks": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_sensitivity": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_layers": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_sanity": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_faithfulness": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_lesion_size": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_agreement": Rule(_T.TABLE, _S.FIGURE, _maps),
-    "figure_known_truth": Rule(_T.TABLE, _S.FIGURE, _maps),
+    **{f"figure_{name}": Rule(_T.TABLE, _S.FIGURE, _maps) for name in FIGURES},
+    **{f"figure_{name}": Rule(_T.SOME, _S.FIGURE) for name in WITH_IMAGES},
     "format_tables": Rule(_T.TABLE, _S.OWN, _maps),
     "summary_over_datasets": Rule(_T.TABLE, _S.FIGURE, _maps),
     "explore": Rule(_T.LAST, _S.NOTEBOOK),

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from fidelity.figures import style
 from fidelity.figures.gallery import HEAT, PREDICTED, outline
+from fidelity.figures.shared import style
 
 SHOWN = 28
 

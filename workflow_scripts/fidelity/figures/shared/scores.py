@@ -6,7 +6,6 @@ import pandas as pd
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_parquet
-from fidelity.metrics.registry import METRICS
 
 
 def read_scores(
@@ -35,9 +34,3 @@ def read_scores(
                 remedy="Add it to scores.metrics",
             )
     return tables
-
-
-def axis_title(metric: str) -> str:
-    """Name a metric as an axis does, with its unit where it is pixels."""
-    known = METRICS.get(metric)
-    return metric if known is None else known.title + (" (px)" if known.unit == "px" else "")

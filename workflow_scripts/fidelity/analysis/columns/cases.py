@@ -1,0 +1,28 @@
+"""Which cases there are, and which images look the same."""
+
+from fidelity.analysis.columns import shared as common
+from fidelity.analysis.columns.table import Table, count, number, text
+
+CASE_COUNTS = Table(
+    "case_counts.csv",
+    (
+        common.SPLIT,
+        text("status", "used, unusable, excluded or unscored"),
+        text("cause", "why, in the same words for all cases with one reason"),
+        count("n", "cases"),
+    ),
+)
+NEAR_DUPLICATES = Table(
+    "near_duplicates.csv",
+    (
+        common.CASE,
+        common.SPLIT,
+        text("label", "its class"),
+        text("twin", "the other case of the pair"),
+        text("twin_split", "its split"),
+        text("twin_label", "its class"),
+        number("distance", "differing bits of the perceptual hashes", "0 to 64"),
+        number("correlation", "of the thumbnails", "-1 to 1"),
+        text("excluded", "`yes` where the case was left out for it"),
+    ),
+)

@@ -1,0 +1,171 @@
+"""What is computed beside localization: of the maps themselves, and against known answers."""
+
+from fidelity.analysis.columns import shared as common
+from fidelity.analysis.columns.table import Table, count, names_of, number, text
+
+_MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
+_MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")
+_QUANTITY = text("quantity", "what was measured of the maps")
+
+# What explainers report of each map.
+_REPORTED = (
+    number("surrogate_r2", "R² of the surrogate model", "up to 1"),
+    number("stability_iou", "IoU of the maps of two seeds of the explainer", "0 to 1"),
+    number("stability_rank", "rank correlation between two seeds", "-1 to 1"),
+    number("coefficient_half_width", "half width of a coefficient's interval"),
+    number("samples", "samples of the classifier"),
+    number("superpixels", "superpixels of the image"),
+)
+STABILITY_QUANTITIES = names_of(_REPORTED)
+STABILITY_CASES = Table(
+    "*/stability.parquet", (common.EXPLAINER, common.CASE, common.SPLIT, common.CLASS, *_REPORTED)
+)
+STABILITY = Table(
+    "tables/stability.csv",
+    (*_MAPS_OF, _QUANTITY, common.N, common.MEAN, common.MEDIAN, common.MIN, common.MAX),
+)
+
+AGREEMENT_CASES = Table(
+    "*/agreement.parquet",
+    (
+        common.CASE,
+        common.SPLIT,
+        common.CLASS,
+        common.EXPLAINER_A,
+        common.EXPLAINER_B,
+        number("iou", "intersection over union of their masks", "0 to 1"),
+    ),
+)
+AGREEMENT = Table(
+    "tables/agreement-*.csv",
+    (
+        common.DATASET,
+        common.SPLIT,
+        common.CLASSIFIER,
+        common.BINARIZATION,
+        common.CLASS,
+        common.EXPLAINER_A,
+        common.EXPLAINER_B,
+        common.N,
+        number("mean_iou", "mean intersection over union of their masks", "0 to 1"),
+    ),
+)
+
+REPEATABILITY_QUANTITIES = names_of((*common.MAP_SIMILARITIES, _MASK_IOU))
+REPEATABILITY_CASES = Table(
+    "repeatability/*.parquet", (*common.MAP, common.N_SEEDS, *common.MAP_SIMILARITIES, _MASK_IOU)
+)
+REPEATABILITY = Table(
+    "tables/repeatability.csv",
+    (*_MAPS_OF, common.BINARIZATION, common.CLASS, _QUANTITY, common.N_SEEDS, *common.CASE_MEANS),
+)
+
+_CHECK = (
+    text("test", "`parameters`: weights made random; `logit`: another class"),
+    count("depth", "layers with random weights, 1 is the last layer alone"),
+    text("layer", "dotted name of the deepest of them"),
+    number("parameters_share", "share of the network's parameters in them", "0 to 1"),
+)
+SANITY_CHECK = names_of(_CHECK)
+SANITY_MAP = names_of((*common.MAP, common.TARGET_CLASS))
+SANITY_CASES = Table(
+    "sanity/*.parquet",
+    (
+        *common.MAP,
+        common.TARGET_CLASS,
+        *_CHECK,
+        text("explained_class", "class of the other map"),
+        *common.MAP_SIMILARITIES,
+    ),
+)
+SANITY = Table(
+    "tables/sanity.csv",
+    (*_MAPS_OF, *_CHECK, text("similarity", "how the two maps are compared"), *common.CASE_MEANS),
+)
+
+# Of each map; a column per metric follows.
+FAITHFULNESS_CASES = Table(
+    "faithfulness/*.parquet",
+    (
+        *common.MAP,
+        common.TARGET_CLASS,
+        common.STATUS,
+        number("mask_share", "share of the image that the mask covers", "0 to 1"),
+        common.PROBABILITY,
+    ),
+)
+SENSITIVITY = Table(
+    "faithfulness/*sensitivity.parquet",
+    (*common.MAP, number("sensitivity_max", "largest relative change of the map")),
+)
+FAITHFULNESS = Table(
+    "tables/faithfulness.csv",
+    (
+        *_MAPS_OF,
+        common.CLASS,
+        common.METRIC,
+        common.DIRECTION,
+        *common.CASE_MEANS,
+        text("localization", "the localization metric that is correlated"),
+        number("spearman", "rank correlation with it over cases", "-1 to 1"),
+        common.P_VALUE,
+        count("n_pairs", "cases with both values"),
+        common.NOTE,
+    ),
+)
+
+ENDS = ("", "_low", "_high")
+
+
+def _with_bounds(name: str, meaning: str, unit: str) -> tuple:
+    """Describe a mean and the two bounds of its interval."""
+    told = ("mean", "lower bound", "upper bound")
+    return tuple(
+        number(f"{name}{end}", f"{meaning}, {what}", unit)
+        for end, what in zip(ENDS, told, strict=True)
+    )
+
+
+_TRUTHS = (("mark", "the planted mark"), ("lesion", "the lesion that nothing depends on"))
+_POINTING = (("auc", "pixel ROC-AUC"), ("hit", "pointing game"), ("rank", "relevance rank"))
+_LEARNT = (
+    number("accuracy", "of the classifier", "0 to 1"),
+    number("accuracy_erased", "the same where the mark is erased", "0 to 1"),
+    number("follows_mark", "share of predictions that change with the mark", "0 to 1"),
+)
+LEARNT = names_of(_LEARNT)
+KNOWN_TRUTH = Table(
+    "tables/known_truth.csv",
+    (
+        common.DATASET,
+        common.CLASSIFIER,
+        common.EXPLAINER,
+        text("family", "perturbation, cam, gradient, imported, baseline or ceiling"),
+        text("points_at", "`mark`, `lesion` or `neither`"),
+        common.N,
+        common.N_PATIENTS,
+        *(
+            column
+            for short, metric in _POINTING
+            for truth, what in _TRUTHS
+            for column in _with_bounds(f"{short}_{truth}", f"{metric} against {what}", "0 to 1")
+        ),
+        *_with_bounds("auc_difference", "AUC of the mark − AUC of the lesion", "-1 to 1"),
+        count("nulls_beaten", "null baselines that find the mark less well"),
+        count("nulls", "null baselines"),
+        *_LEARNT,
+    ),
+)
+HUMAN_BENCHMARK = Table(
+    "tables/human_benchmark.csv",
+    (
+        common.DATASET,
+        common.SPLIT,
+        common.CLASS,
+        common.METRIC,
+        common.N,
+        common.N_PATIENTS,
+        count("n_without_point", "of these, cases without a point of the reader"),
+        *common.INTERVAL,
+    ),
+)

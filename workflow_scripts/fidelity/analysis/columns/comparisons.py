@@ -1,0 +1,98 @@
+"""Tests between explainers: pairs, ranks, the mixed model."""
+
+from fidelity.analysis.columns import shared as common
+from fidelity.analysis.columns.table import Table, count, names_of, number, text
+
+_FAMILY = (
+    common.DATASET,
+    common.SPLIT,
+    common.CLASSIFIER,
+    common.BINARIZATION,
+    common.PROTOCOL,
+    common.CLASS,
+    common.METRIC,
+    text("family", "primary, secondary or diagnostic"),
+)
+_FAMILY_OF_FAITHFULNESS = (
+    common.DATASET,
+    common.SPLIT,
+    common.CLASSIFIER,
+    common.CLASS,
+    common.METRIC,
+)
+# Holm's correction is over the rows that agree in these.
+HOLM_WITHIN = names_of(_FAMILY)
+HOLM_WITHIN_FAITHFULNESS = names_of(_FAMILY_OF_FAITHFULNESS)
+
+_TESTS = (
+    count("n", "cases that both explainers have a value of"),
+    common.N_PATIENTS,
+    number("mean_difference", "mean of explainer_a − explainer_b over units of analysis"),
+    common.CI_LOW,
+    common.CI_HIGH,
+    number("effect_size", "matched-pairs rank-biserial correlation", "-1 to 1"),
+    number("p_value", "Wilcoxon's signed-rank test", "0 to 1"),
+    number("p_adjusted", "the same with Holm's correction", "0 to 1"),
+    number("p_permutation", "sign-flip permutation test of the mean", "0 to 1"),
+    number("p_permutation_adjusted", "the same with Holm's correction", "0 to 1"),
+)
+_CONCLUSION = text("conclusion", "a_higher, b_higher, equivalent or none_shown")
+_UNIT = text("unit_of_analysis", "`patient` or `image`")
+
+COMPARISONS = Table(
+    "tables/comparisons.csv",
+    (*_FAMILY, common.EXPLAINER_A, common.EXPLAINER_B, *_TESTS, _CONCLUSION, _UNIT),
+)
+FAITHFULNESS_COMPARISONS = Table(
+    "tables/faithfulness_comparisons.csv",
+    (
+        *_FAMILY_OF_FAITHFULNESS,
+        common.DIRECTION,
+        common.EXPLAINER_A,
+        common.EXPLAINER_B,
+        *_TESTS,
+        _CONCLUSION,
+        text("more_faithful", "the explainer that was shown to be; empty if none was"),
+        _UNIT,
+    ),
+)
+RANKS = Table(
+    "tables/ranks.csv",
+    (
+        common.DATASET,
+        common.SPLIT,
+        common.CLASSIFIER,
+        common.BINARIZATION,
+        common.PROTOCOL,
+        common.CLASS,
+        common.METRIC,
+        common.EXPLAINER,
+        text("explainer_family", "perturbation, cam, gradient, imported, baseline or ceiling"),
+        common.N_PATIENTS,
+        number("mean_rank", "mean rank over units of analysis", "1 is best"),
+        number("friedman_statistic", "statistic of Friedman's test"),
+        number("friedman_p", "its p value", "0 to 1"),
+        number("critical_difference", "Nemenyi's critical difference of mean ranks"),
+    ),
+)
+MIXED_MODEL = Table(
+    "tables/mixed_model.csv",
+    (
+        common.DATASET,
+        common.SPLIT,
+        common.BINARIZATION,
+        common.PROTOCOL,
+        common.CLASS,
+        common.METRIC,
+        text("term", "coefficient of the model; empty where there is no fit"),
+        number("estimate", "its estimate"),
+        number("std_error", "its standard error"),
+        common.CI_LOW,
+        common.CI_HIGH,
+        common.P_VALUE,
+        common.N,
+        common.N_PATIENTS,
+        text("status", "whether the fit holds"),
+        common.NOTE,
+    ),
+)

@@ -1,0 +1,114 @@
+"""Scores of maps and masks: per case, their means, by strata of cases, by layer, by seed."""
+
+from fidelity.analysis.columns import shared as common
+from fidelity.analysis.columns.table import Column, Table, count, names_of, number, text
+
+COMBO = names_of(common.COMBINATION)
+# Beside the data set, which each table of results is of.
+WITHIN_DATASET = [name for name in COMBO if name != "dataset"]
+
+# Of each map or mask; a column per metric follows.
+SCORES = Table(
+    "*/*/*/*/scores.parquet",
+    (
+        *common.MAP,
+        common.TARGET_CLASS,
+        Column(
+            "target_is_predicted", "flag or unknown", "whether the classifier predicts that class"
+        ),
+        common.PROBABILITY,
+        Column("correct", "flag or unknown", "whether the classifier is right about the case"),
+        common.STATUS,
+        Column("empty_prediction", "flag", "whether the predicted mask is empty"),
+        Column("empty_reference", "flag", "whether the reference mask is empty"),
+        count("reference_area", "pixels of the reference mask"),
+        count("image_area", "pixels of the image"),
+    ),
+)
+MASK_STATUS = Table(
+    "*/*/*/masks_status.csv",
+    (
+        common.CASE,
+        common.CLASS,
+        common.TARGET_CLASS,
+        common.STATUS,
+        text("reason", "why there is no mask, in words"),
+        common.THRESHOLD,
+    ),
+)
+THRESHOLDS = Table(
+    "*/*/*/thresholds.csv",
+    (
+        common.CLASS,
+        common.METRIC,
+        common.THRESHOLD,
+        number("mean", "mean of the metric there"),
+        common.N,
+    ),
+)
+# Of each map and threshold.
+CASE_CURVES = Table(
+    "*/*/curves.parquet",
+    (
+        *common.MAP,
+        common.TARGET_CLASS,
+        common.THRESHOLD,
+        number("iou", "intersection over union with the reference", "0 to 1"),
+        number("dice", "Dice coefficient with the reference", "0 to 1"),
+        Column("reference_empty", "flag", "whether the reference mask is empty"),
+    ),
+)
+THRESHOLD_CURVES = Table(
+    "*/threshold_curves.parquet",
+    (common.EXPLAINER, common.CLASS, common.METRIC, common.THRESHOLD, common.N, *common.INTERVAL),
+)
+
+_MEANS = (
+    common.METRIC,
+    text("unit", "unit of the metric; 1 for shares"),
+    count("n", "cases with a non-empty reference (all, where the protocol counts empty ones)"),
+    common.N_PATIENTS,
+    count("n_empty_prediction", "of these, cases with an empty predicted mask"),
+    count("n_empty_reference", "cases with an empty reference"),
+    common.N_UNDEFINED,
+    common.MEAN,
+    common.CI_LOW,
+    common.CI_HIGH,
+    common.MEDIAN,
+    number("std", "sample standard deviation over cases"),
+)
+LOCALIZATION = Table("tables/localization.csv", (*common.RESULT, *_MEANS))
+STRATA = Table(
+    "tables/strata.csv",
+    (
+        *common.RESULT,
+        text("stratum", "what cases are divided by: lesion_size, prediction or confidence"),
+        text("level", "small, medium or large; correct or wrong; low, medium or high"),
+        *_MEANS,
+    ),
+)
+LAYERS = Table(
+    "tables/layers.csv",
+    (
+        *LOCALIZATION.columns,
+        text("sweep", "key of the explainer that sweeps over layers"),
+        count("depth", "place of the layer, 1 is the earliest"),
+        text("layer", "dotted name of the layer in the network"),
+        count("height", "positions of its feature map"),
+        count("width", "positions of its feature map"),
+    ),
+)
+OF_SEEDS = names_of((*common.RESULT, common.METRIC))
+SEEDS = Table(
+    "tables/seeds.csv",
+    (
+        *common.RESULT,
+        common.METRIC,
+        common.N_SEEDS,
+        number("mean", "mean of the seeds' means"),
+        number("std_between_seeds", "sample standard deviation of the seeds' means"),
+        common.MIN,
+        common.MAX,
+        number("mean_ci_half_width", "mean half width of the seeds' intervals over cases"),
+    ),
+)

@@ -1,0 +1,61 @@
+"""Columns that several result tables share."""
+
+from fidelity.analysis.columns.table import Column, count, number, text
+
+DATASET = text("dataset", "key of the data set in the config")
+SPLIT = text("split", "train, val or test")
+CLASSIFIER = text(
+    "classifier", "key of the classifier, training seed included; `none` where none is needed"
+)
+EXPLAINER = text("explainer", "key of the explainer in the config")
+BINARIZATION = text("binarization", "key of the binarization; `none` for scores of the map itself")
+PROTOCOL = text("protocol", "key of the metrics' conventions")
+CLASS = text("class", "annotated class, or `all`: the rows of all classes together")
+METRIC = text("metric", "name of the metric")
+DIRECTION = text("direction", "`higher` or `lower`: which values of the metric are better")
+NOTE = text("note", "what a reader must know of the row, mostly empty")
+
+CASE = text("case", "id of the image")
+PATIENT = text("patient", "id of the patient; the case's own where patients are unknown")
+TARGET_CLASS = text("target_class", "class of the classifier that was explained")
+STATUS = text("status", "`ok`, or why there is no map or mask")
+PROBABILITY = number("probability", "predicted probability of the class", "0 to 1")
+THRESHOLD = number("threshold", "threshold on the normalised map", "0 to 1")
+
+N = count("n", "cases that count")
+N_PATIENTS = count("n_patients", "patients (or images, where these are the unit of analysis)")
+N_UNDEFINED = count("n_undefined", "of these, cases without a defined value")
+N_SEEDS = count("n_seeds", "training seeds")
+MEAN = number("mean", "mean over cases")
+CI_LOW = number("ci_low", "lower bound of the interval")
+CI_HIGH = number("ci_high", "upper bound of the interval")
+MEDIAN = number("median", "median over cases")
+MIN = number("min", "smallest value")
+MAX = number("max", "largest value")
+P_VALUE = number("p_value", "p value, not adjusted", "0 to 1")
+
+EXPLAINER_A = text("explainer_a", "first explainer of the pair")
+EXPLAINER_B = text("explainer_b", "second explainer of the pair")
+
+# Whose scores: one file of scores per combination.
+COMBINATION = (DATASET, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL)
+# The same as the keys of a row of results.
+RESULT = (DATASET, SPLIT, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL, CLASS)
+INTERVAL = (MEAN, CI_LOW, CI_HIGH)
+# What tables of checks give of each quantity.
+CASE_MEANS = (N, N_PATIENTS, N_UNDEFINED, *INTERVAL, MEDIAN)
+# A map: of one case and class.
+MAP = (CASE, PATIENT, SPLIT, CLASS)
+
+
+def similarity(name: str, meaning: str, unit: str = "-1 to 1") -> Column:
+    """Describe a similarity of two maps or masks; nan where it is undefined."""
+    return number(name, meaning, unit)
+
+
+MAP_SIMILARITIES = (
+    similarity("spearman", "Spearman's rank correlation of the maps"),
+    similarity("abs_spearman", "Spearman's rank correlation of their absolute values"),
+    similarity("ssim", "structural similarity"),
+)
+SIMILARITIES = [column.name for column in MAP_SIMILARITIES]

@@ -1,0 +1,140 @@
+"""A described table: its columns, frames with exactly these, and its reader."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import AGAIN, read_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "count", "number", "flag", "flag or unknown"]
+TYPES: dict[Kind, str] = {
+    "text": "str",
+    "count": "int64",
+    "number": "float64",
+    "flag": "bool",
+    "flag or unknown": "boolean",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a result table.
+
+    Attributes:
+        name: in the file.
+        kind: `text`, `count` (a whole number), `number` (empty where it is undefined), `flag`, or
+            `flag or unknown` (empty where it is not known).
+        meaning: what a cell holds.
+        unit: unit or range of a number; empty where the metric of the row decides.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: str = ""
+
+
+def text(name: str, meaning: str) -> Column:
+    """Describe a column of names or words."""
+    return Column(name, "text", meaning)
+
+
+def count(name: str, meaning: str) -> Column:
+    """Describe a column of whole numbers."""
+    return Column(name, "count", meaning)
+
+
+def number(name: str, meaning: str, unit: str = "") -> Column:
+    """Describe a column of numbers."""
+    return Column(name, "number", meaning, unit)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result table.
+
+    Attributes:
+        file: the name of its file below a data set's folder; stars stand for names.
+        columns: in the order of the file.
+    """
+
+    file: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all columns."""
+        return [column.name for column in self.columns]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of the columns that hold counts or numbers."""
+        return [column.name for column in self.columns if column.kind in ("count", "number")]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Column → the pandas type of its values."""
+        return {column.name: TYPES[column.kind] for column in self.columns}
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """Names of the columns of one kind."""
+        return [column.name for column in self.columns if column.kind == kind]
+
+    def with_metrics(self, names: Iterable[str]) -> "Table":
+        """Add a column of numbers per metric, on the right."""
+        more = tuple(number(name, f"value of the metric {name}") for name in names)
+        return replace(self, columns=(*self.columns, *more))
+
+    def of_metrics(self, names: Iterable[str]) -> "Table":
+        """Keep the texts alone, and add a column per metric: to read these of a table of cases."""
+        texts = tuple(column for column in self.columns if column.kind == "text")
+        return replace(self, columns=texts).with_metrics(names)
+
+    def frame(self, rows: Any = ()) -> "pd.DataFrame":
+        """Make a table of rows (dicts or tuples) with exactly these columns."""
+        import pandas as pd
+
+        return pd.DataFrame(list(rows), columns=self.names)
+
+    def typed(self, rows: Any = ()) -> "pd.DataFrame":
+        """Make a table of rows whose columns have their types, which an empty table has too."""
+        return self.frame(rows).astype(self.types)
+
+    def read(self, path: str | Path) -> "pd.DataFrame":
+        """Read the CSV file; names stay as they are written ("NA" and "001" stay text).
+
+        Args:
+            path: the file.
+
+        Returns:
+            The table: counts and numbers as such, an empty cell as nan; all other columns as text.
+
+        Raises:
+            InputError: the file is damaged, or a column of numbers is absent or holds none.
+        """
+        import pandas as pd
+
+        table = read_csv(path, self.numbers, dtype=str, keep_default_na=False)
+        for name in self.numbers:
+            try:
+                table[name] = pd.to_numeric(table[name].replace("", float("nan")))
+            except ValueError as error:
+                raise InputError(
+                    f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
+                ) from error
+        return table
+
+
+def names_of(columns: Iterable[Column]) -> list[str]:
+    """Names of some columns, for grouping."""
+    return [column.name for column in columns]
+
+
+def picked(columns: Iterable[Column], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the values of some columns out of a row."""
+    return {column.name: row[column.name] for column in columns}

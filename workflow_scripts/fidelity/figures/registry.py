@@ -1,0 +1,114 @@
+"""The figures of a study: one line each. Snakemake reads it when it parses."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of one data set and classifier.
+
+    Attributes:
+        module: in this package; its function `draw` takes the files of `reads` by name, then
+            `settings`, and returns a matplotlib Figure.
+        subcategory: where the report lists it.
+        label: what the report calls it; `{binarization}`: there is one figure per binarization.
+        reads: tables of the data set (`tables/<name>.csv`), or names of FILES in figures.smk.
+        settings: names of SETTINGS in figures.smk; `dpi` and `classifier` are always there.
+        labelled: the report's column of the label.
+    """
+
+    module: str
+    subcategory: str
+    label: str
+    reads: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    labelled: str = "content"
+
+    @property
+    def suffix(self) -> str:
+        """What stands behind the figure's name in its file's name."""
+        return "-{binarization}" if self.label == "{binarization}" else ""
+
+
+_SCORES = ("explainers", "metric", "families")
+# Name of the file → the figure; the caption stands in rules/captions under the same name.
+FIGURES: dict[str, Figure] = {
+    "gallery": Figure(
+        "gallery",
+        "Overlays",
+        "{binarization}",
+        ("prepared", "maps", "masks", "shown_scores"),
+        ("gallery",),
+        labelled="binarization",
+    ),
+    "curves": Figure(
+        "threshold_curves",
+        "Threshold curves",
+        "every threshold",
+        ("curves", "thresholds"),
+        ("explainers", "tuned", "families"),
+        labelled="binarization",
+    ),
+    "distributions": Figure(
+        "distributions",
+        "Distributions",
+        "{binarization}",
+        ("scores",),
+        _SCORES,
+        labelled="binarization",
+    ),
+    "training": Figure("training", "Classifier", "Training curves", ("training",)),
+    "confusion": Figure(
+        "confusion", "Classifier", "Confusion and calibration", ("confusion", "calibration")
+    ),
+    "ranks": Figure(
+        "critical_difference",
+        "Ranks",
+        "Critical differences",
+        ("ranks",),
+        ("binarization", "metric", "families"),
+    ),
+    "sensitivity": Figure(
+        "rank_by_protocol",
+        "Ranks",
+        "Sensitivity to protocol and binarization",
+        ("localization",),
+        ("binarization", "metric", "families", "diagnostic"),
+    ),
+    "layers": Figure(
+        "layer_depth",
+        "Ranks",
+        "Score against the CAM's layer",
+        ("layers",),
+        ("binarization", "metrics", "families"),
+    ),
+    "sanity": Figure(
+        "sanity",
+        "Sanity",
+        "Similarity against random weights and another class",
+        ("sanity",),
+        ("families",),
+    ),
+    "faithfulness": Figure(
+        "faithfulness",
+        "Faithfulness",
+        "Faithfulness against localization",
+        ("faithfulness", "localization"),
+        ("binarization", "families"),
+    ),
+    "lesion_size": Figure(
+        "lesion_size",
+        "Distributions",
+        "Score against lesion size",
+        ("scores",),
+        (*_SCORES, "intervals"),
+    ),
+    "agreement": Figure(
+        "mask_agreement", "Ranks", "Agreement between explainers", ("agreement",), ("explainers",)
+    ),
+    "known_truth": Figure(
+        "known_truth", "Known truth", "Who finds the planted mark", ("known_truth",)
+    ),
+}
+# A re-analysis has per-case results alone; this one needs images and maps.
+WITH_IMAGES = ("gallery",)

@@ -1,0 +1,1 @@
+"""What figures share: one look, and the scores that several read."""

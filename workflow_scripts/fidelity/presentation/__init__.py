@@ -1,0 +1,1 @@
+"""What tables, figures, verdict and pages share: words and numbers, templates, one style sheet."""

@@ -1,0 +1,146 @@
+"""Numbers, p values, units and lists in words: of all tables, pages and figures."""
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from fidelity.analysis.localization import NO_CLASSIFIER, sees_reference
+from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
+from fidelity.metrics.registry import METRICS
+
+ABSENT = "–"
+SMALL_P = 0.001
+FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
+_UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}
+_MOST_DIGITS = 6
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names: "a", "a and b", "a, b and c"."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Write a number with its noun, in the plural where due (by default with an s)."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
+
+
+def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
+    """Write a number with a true minus, zero without a sign; "–" if it is missing.
+
+    Args:
+        value: may be infinite.
+        digits: after the point.
+        sign: whether a number above zero has a plus.
+    """
+    if math.isnan(value):
+        return ABSENT
+    text = f"{value:z.{digits}f}".replace("-", "−").replace("inf", "∞")
+    return f"+{text}" if sign and value > 0 and round(value, digits) != 0 else text
+
+
+def with_interval(value: float, low: float, high: float, digits: int) -> str:
+    """Write a value with its interval, if it has one."""
+    text = number(value, digits)
+    if math.isnan(value) or math.isnan(low):
+        return text
+    return f"{text} [{number(low, digits)}, {number(high, digits)}]"
+
+
+def digits_of_unit(unit: str) -> int:
+    """Give the decimals of a value in this unit."""
+    return 1 if unit in ("px", "mm") else 3
+
+
+def digits_of(metric: str, *values: float) -> int:
+    """Choose the digits of a metric's values so that none but a zero is shown as 0."""
+    digits = digits_of_unit(_unit(metric))
+    sizes = [abs(value) for value in values if value and not math.isnan(value)]
+    if sizes and metric in FAITHFULNESS:
+        return FAITHFULNESS[metric].digits(max(sizes))
+    while digits < _MOST_DIGITS and sizes and round(max(sizes), digits) == 0:
+        digits += 1
+    return digits
+
+
+def amount(metric: str, value: float, *beside: float) -> str:
+    """Write a signed value of a metric with its unit, with the digits of the values beside it."""
+    unit = _unit(metric)
+    digits = digits_of(metric, value, *beside)
+    return number(value, digits, sign=True) + _UNITS.get(unit, f" {unit}")
+
+
+def p_value(value: float) -> str:
+    """Write a p value of a sentence: "= 0.012" or "< 0.001"."""
+    return f"< {SMALL_P}" if value < SMALL_P else f"= {value:.3f}"
+
+
+def p_cell(value: float) -> str:
+    """Write a p value of a table's cell."""
+    return f"<{SMALL_P}" if value < SMALL_P else number(value)
+
+
+def family_title(explainer: str, families: Mapping[str, str]) -> str:
+    """Name the kind of an explainer as tables show it; "–" if it is unknown."""
+    family = families.get(explainer, ABSENT)
+    return FAMILIES.get(family, family)
+
+
+def classifier_title(classifier: str) -> str:
+    """Name a classifier as tables show it: "–" for explainers that have none."""
+    return ABSENT if classifier == NO_CLASSIFIER else classifier
+
+
+def metric_title(metric: str) -> str:
+    """Name a metric with its unit and direction, and say if it saw the reference."""
+    if metric not in METRICS:
+        return metric
+    known = METRICS[metric]
+    unit = ", px" if known.unit == "px" else ""  # other units stand in the title
+    mark = ", diagnostic" if sees_reference(metric) else ""
+    arrow = {"higher": " ↑", "lower": " ↓"}.get(known.direction, "")
+    return f"{known.title}{unit}{mark}{arrow}"
+
+
+def axis_title(metric: str) -> str:
+    """Name a metric as an axis does, with its unit where it is pixels."""
+    known = METRICS.get(metric)
+    return metric if known is None else known.title + (" (px)" if known.unit == "px" else "")
+
+
+def unit_note(unit: str) -> str:
+    """Say what the unit of analysis is, and why it is not the patient."""
+    if unit == "patient":
+        return "Unit of analysis: patient."
+    return (
+        "Unit of analysis: image (no patient has two, the data set does not know its patients, or "
+        "statistics.cluster is `case`)."
+    )
+
+
+def confidence(statistics: Mapping[str, float]) -> str:
+    """Name the intervals of a study: "95 % interval"."""
+    return f"{100 * (1 - statistics['alpha']):g} % interval"
+
+
+def markdown_cell(text: str) -> str:
+    """Escape what Markdown or the HTML inside it would interpret in a table."""
+    return _without_marks(html.escape(str(text), quote=False), "|~")
+
+
+def markdown(text: str) -> str:
+    """Escape the same in running text, where "p < 0.001" stays readable as it is."""
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+    return _without_marks(text, "|~#")
+
+
+def _without_marks(text: str, more: str) -> str:
+    return re.sub(rf"([\\`*_\[\]{more}])", r"\\\1", text).replace("\n", " ")
+
+
+def _unit(metric: str) -> str:
+    return METRICS[metric].unit if metric in METRICS else "1"

@@ -1,0 +1,34 @@
+"""Draw one figure of a study, by the module that the table of figures names for it."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fidelity.base.job_log import job_log
+
+
+def main(
+    module: str, files: Mapping[str, Any], settings: Mapping[str, Any], output: Sequence[str]
+) -> None:
+    """Draw the figure and write it.
+
+    Args:
+        module: in `fidelity.figures`.
+        files: what its `draw` reads, by name.
+        settings: dpi, and what its `draw` asks for.
+        output: .png and .pdf to write.
+    """
+    from fidelity.figures.shared import style
+
+    drawn = importlib.import_module(f"fidelity.figures.{module}").draw(**files, settings=settings)
+    style.save(drawn, output, settings["dpi"])
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            module=snakemake.params.module,
+            files=dict(snakemake.input.items()),
+            settings=snakemake.params.settings,
+            output=[snakemake.output.png, snakemake.output.pdf],
+        )
