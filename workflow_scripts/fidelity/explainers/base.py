@@ -68,6 +68,11 @@ Explain = Callable[[Sequence[Task]], list[Explanation]]
 """Explains a batch of tasks; the result has their order."""
 
 
+def one_by_one(explain_task: Callable[[Task], Explanation]) -> Explain:
+    """Decorate what explains one task: the explainer that does so for each of a batch."""
+    return lambda tasks: [explain_task(task) for task in tasks]
+
+
 def explain_each(explain: Explain, tasks: Sequence[Task]) -> list[Explanation | Exception]:
     """Explain a batch; if it raises, each task alone, so that one bad case spoils no other.
 

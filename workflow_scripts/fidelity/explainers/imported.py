@@ -1,13 +1,13 @@
 """Maps and masks that somebody else made: read from files, in the frame of the original image."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from fidelity.base.errors import InputError
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.maps.imported_files import has_mask, read
 from fidelity.maps.imported_paths import format_of, location
 from fidelity.maps.saliency_map import SaliencyMap, raw_map
@@ -42,11 +42,11 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [
-            Explanation(read_saliency(t.case.case, t.cls, t.case.native_size, t.case.box, settings))
-            for t in tasks
-        ]
+    @one_by_one
+    def explain(task: Task) -> Explanation:
+        case = task.case
+        found = read_saliency(case.case, task.cls, case.native_size, case.box, settings)
+        return Explanation(found)
 
     return explain
 

@@ -1,12 +1,11 @@
 """An explainer from the user's own file, named by `method: plugin:<function>`."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fidelity.base.plugins import load_plugin_function
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
 
 
@@ -24,7 +23,8 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     function = load_plugin_function(settings["method"], settings["plugins"])
 
-    def explain_one(task: Task) -> Explanation:
+    @one_by_one
+    def explain(task: Task) -> Explanation:
         image = context.classifier.preprocess(task.case.image[None])
         values = function(
             context.classifier, image, task.target, context.seed_of(task), **settings["params"]
@@ -33,8 +33,5 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         if values.ndim != 2:
             raise ValueError(f"{settings['method']} returned shape {values.shape}, not (h, w)")
         return Explanation(SaliencyMap("dense", values))
-
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [explain_one(task) for task in tasks]
 
     return explain

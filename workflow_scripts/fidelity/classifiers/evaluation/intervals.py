@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from fidelity.statistics.resampling import CHUNK_VALUES, resampling_weights
 
 Bounds = tuple[float, float]
-PER_CLASS = ("precision", "recall", "f1", "auc")
 
 
 def quality_intervals(

@@ -1,12 +1,11 @@
 """Null baseline: the middle of the original image, whatever part of it is shown."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
 
 
@@ -25,11 +24,9 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [
-            Explanation(SaliencyMap("dense", gaussian(task.case, settings["sigma"])))
-            for task in tasks
-        ]
+    @one_by_one
+    def explain(task: Task) -> Explanation:
+        return Explanation(SaliencyMap("dense", gaussian(task.case, settings["sigma"])))
 
     return explain
 

@@ -1,12 +1,11 @@
 """Null baseline: the edges of the image."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_gradient_magnitude
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
 
 
@@ -26,10 +25,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [Explanation(_edges(task.case.image, settings["sigma"])) for task in tasks]
-
-    return explain
+    return one_by_one(lambda task: Explanation(_edges(task.case.image, settings["sigma"])))
 
 
 def _edges(image: np.ndarray, sigma: float) -> SaliencyMap:

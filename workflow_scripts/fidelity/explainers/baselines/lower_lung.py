@@ -1,11 +1,10 @@
 """Null baseline: the lower half of the lung, where pneumonia is most often seen."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.explainers.baselines.geometry import bounds, native_lung, shown
 
 
@@ -17,10 +16,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context, settings
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [Explanation(shown(task.case, lower(native_lung(task.case)))) for task in tasks]
-
-    return explain
+    return one_by_one(lambda task: Explanation(shown(task.case, lower(native_lung(task.case)))))
 
 
 def lower(lung: np.ndarray) -> np.ndarray:

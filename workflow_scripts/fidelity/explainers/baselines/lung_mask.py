@@ -1,9 +1,8 @@
 """Null baseline: the whole lung."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.explainers.baselines.geometry import native_lung, shown
 
 
@@ -15,7 +14,4 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context, settings
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [Explanation(shown(task.case, native_lung(task.case))) for task in tasks]
-
-    return explain
+    return one_by_one(lambda task: Explanation(shown(task.case, native_lung(task.case))))

@@ -11,7 +11,7 @@ import numpy as np
 from fidelity.base.errors import InputError
 from fidelity.datasets.indexing.left_out import FEWEST, MAX_UNUSABLE
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.baselines.fitted import (
     annotated_cases,
     no_training_masks,
@@ -105,14 +105,12 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     where = REGIONS[settings["align"]]
     border = BORDERS[settings["align"]]
 
-    def explain_one(task: Task) -> Explanation:
+    @one_by_one
+    def explain(task: Task) -> Explanation:
         if task.cls not in means:
             raise ValueError(f"no training case has a reference mask of the class {task.cls!r}")
         grid = from_grid(means[task.cls], where(task.case), task.case.box, border)
         return Explanation(SaliencyMap("dense", grid))
-
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [explain_one(task) for task in tasks]
 
     return explain
 

@@ -1,12 +1,11 @@
 """Null baseline: the band along the lung's edge, where COVID-19 is most often seen."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.baselines.geometry import native_lung, shown
 
 
@@ -22,11 +21,10 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [
-            Explanation(shown(task.case, periphery(native_lung(task.case), settings["width"])))
-            for task in tasks
-        ]
+    @one_by_one
+    def explain(task: Task) -> Explanation:
+        lung = periphery(native_lung(task.case), settings["width"])
+        return Explanation(shown(task.case, lung))
 
     return explain
 

@@ -1,11 +1,10 @@
 """Null baseline: a class activation map's grid filled with noise."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
 
 
@@ -22,10 +21,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         A function from tasks to maps of kind `grid`.
     """
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [Explanation(_noise(context.seed_of(task), settings["grid"])) for task in tasks]
-
-    return explain
+    return one_by_one(lambda task: Explanation(_noise(context.seed_of(task), settings["grid"])))
 
 
 def _noise(seed: int, side: int) -> SaliencyMap:

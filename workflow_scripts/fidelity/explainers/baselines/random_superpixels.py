@@ -1,12 +1,11 @@
 """Null baseline: LIME's own superpixels with random weights."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fidelity.base.seeding import seed_for
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps.saliency_map import SaliencyMap
 
@@ -24,10 +23,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         A function from tasks to maps of kind `superpixels`.
     """
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [_explain_one(context, settings, task) for task in tasks]
-
-    return explain
+    return one_by_one(lambda task: _explain_one(context, settings, task))
 
 
 def _explain_one(context: Context, settings: dict[str, Any], task: Task) -> Explanation:

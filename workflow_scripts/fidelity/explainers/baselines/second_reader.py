@@ -1,9 +1,8 @@
 """Ceiling: what a second reader has drawn. People agree with each other no better than this."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.baselines.geometry import shown
 from fidelity.masks.run_lengths import decode
 
@@ -22,10 +21,9 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context, settings
 
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [
-            Explanation(shown(task.case, decode(task.case.second_references[task.cls])))
-            for task in tasks
-        ]
+    @one_by_one
+    def explain(task: Task) -> Explanation:
+        mask = decode(task.case.second_references[task.cls])
+        return Explanation(shown(task.case, mask))
 
     return explain

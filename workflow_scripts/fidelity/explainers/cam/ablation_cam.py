@@ -15,7 +15,6 @@ It needs no gradients: it perturbs a layer, and is of the CAM family because wha
 weighted sum of that layer's activations, with a CAM's resolution.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from torch import nn
 
 from fidelity.classifiers.cam_layers.choose import CamLayer, find_cam_layer
 from fidelity.classifiers.model import Classifier
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.cam.layer_reader import LayerReader
 from fidelity.maps.saliency_map import SaliencyMap
 
@@ -48,8 +47,9 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     probe = torch.zeros(1, classifier.channels, side, side, device=classifier.device)
     spread = not broadcasts(classifier, layer, probe)
 
+    @one_by_one
     @torch.no_grad()
-    def explain_one(task: Task) -> Explanation:
+    def explain(task: Task) -> Explanation:
         image = classifier.preprocess(task.case.image[None])
         logit = reader(image)[0, task.target].cpu()
         activations = reader.activations[0]
@@ -63,9 +63,6 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
             weights[channels] = logit - logits[:, task.target].cpu()
         grid = (weights[:, None, None] * activations).sum(0)
         return Explanation(SaliencyMap("grid", grid.numpy()), {"layer": layer.name})
-
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [explain_one(task) for task in tasks]
 
     return explain
 

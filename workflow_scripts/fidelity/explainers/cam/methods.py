@@ -31,14 +31,8 @@ class BoundedGradCAMPlusPlus(GradCAMPlusPlus):
     # outweighs 2g² and favours channels of large gradient; 0 is the paper's formula.
     epsilon = 1e-6
 
-    def get_cam_weights(
-        self,
-        input_tensor: Any,
-        target_layers: Any,
-        target_category: Any,
-        activations: np.ndarray,
-        grads: np.ndarray,
-    ) -> np.ndarray:
+    def get_cam_weights(self, *given: Any) -> np.ndarray:
+        _, _, _, activations, grads = given
         squared = grads**2
         total = activations.sum(axis=(2, 3), keepdims=True)
         denominator = np.maximum(2 * squared + total * squared * grads + self.epsilon, squared)
@@ -54,14 +48,8 @@ class StableXGradCAM(XGradCAM):
     may be nothing but rounding error; the package adds 1e-7 and gives such a channel the map.
     """
 
-    def get_cam_weights(
-        self,
-        input_tensor: Any,
-        target_layer: Any,
-        target_category: Any,
-        activations: np.ndarray,
-        grads: np.ndarray,
-    ) -> np.ndarray:
+    def get_cam_weights(self, *given: Any) -> np.ndarray:
+        _, _, _, activations, grads = given
         total = activations.sum(axis=(2, 3)) + 1e-7  # the package's
         used = np.abs(total) > ROUNDING * np.abs(activations).sum(axis=(2, 3))
         relevance = (grads * activations).sum(axis=(2, 3))
@@ -71,30 +59,16 @@ class StableXGradCAM(XGradCAM):
 class SignedEigenCAM(EigenCAM):
     """Eigen-CAM whose sign is declared: it goes with the mean activation. Knows of no class."""
 
-    def get_cam_image(
-        self,
-        input_tensor: Any,
-        target_layer: Any,
-        target_category: Any,
-        activations: np.ndarray,
-        grads: Any,
-        eigen_smooth: bool,
-    ) -> np.ndarray:
+    def get_cam_image(self, *given: Any) -> np.ndarray:
+        activations = given[3]
         return first_component(activations)
 
 
 class SignedEigenGradCAM(EigenGradCAM):
     """EigenGrad-CAM whose sign is declared: it goes with the mean of gradient × activation."""
 
-    def get_cam_image(
-        self,
-        input_tensor: Any,
-        target_layer: Any,
-        target_category: Any,
-        activations: np.ndarray,
-        grads: np.ndarray,
-        eigen_smooth: bool,
-    ) -> np.ndarray:
+    def get_cam_image(self, *given: Any) -> np.ndarray:
+        _, _, _, activations, grads, _ = given
         return first_component(grads * activations)
 
 

@@ -6,14 +6,13 @@ are needed. It needs no gradients: it perturbs the input, and is of the CAM fami
 returns is a weighted sum of a layer's activations, with a CAM's resolution.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from fidelity.classifiers.cam_layers.choose import find_cam_layer
 from fidelity.classifiers.model import Classifier
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.cam.layer_reader import LayerReader
 from fidelity.maps.saliency_map import SaliencyMap
 
@@ -38,8 +37,9 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     layer = find_cam_layer(classifier, settings["layer"])
     reader = LayerReader(classifier, layer, gradients=False)
 
+    @one_by_one
     @torch.no_grad()
-    def explain_one(task: Task) -> Explanation:
+    def explain(task: Task) -> Explanation:
         image = classifier.preprocess(task.case.image[None])
         reader(image)
         activations = reader.activations[0]
@@ -50,9 +50,6 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         grid = (scores.softmax(0)[:, None, None] * activations).sum(0)
         extras = {"layer": layer.name, "passes": passes + 1}
         return Explanation(SaliencyMap("grid", grid.numpy()), extras)
-
-    def explain(tasks: Sequence[Task]) -> list[Explanation]:
-        return [explain_one(task) for task in tasks]
 
     return explain
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.lime.designs import PAIRED, SAMPLES
 from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.lime.interpolated import interpolate
@@ -56,14 +56,15 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         coefficient_errors (standard errors), and with repeats stability_iou and stability_rank.
     """
 
-    def explain_one(task: Task) -> Explanation:
+    @one_by_one
+    def explain(task: Task) -> Explanation:
         seeds = [context.seed_of(task, repeat) for repeat in range(settings["repeats"])]
         image = rgb_image(task.case.image)
         segments = segment(image, settings["superpixels"], seeds[0], task.case.lung)
         weights, extras = Lime.of_task(context, settings, task, segments, seeds).weigh()
         return Explanation(SaliencyMap("superpixels", weights, segments), extras)
 
-    return lambda tasks: [explain_one(task) for task in tasks]
+    return explain
 
 
 @dataclass(frozen=True)
