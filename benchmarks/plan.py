@@ -2,6 +2,7 @@
 
     python benchmarks/plan.py                        # 33,920 cases, 512 a shard
     python benchmarks/plan.py --cases-per-shard 256  # twice as many jobs of `explain`
+    python benchmarks/plan.py --bare                 # beside a bare Snakefile of as many jobs
     python benchmarks/plan.py --finished FOLDER      # a no-change run of that finished study, too
     python benchmarks/plan.py --work                 # times maps, to say what share overhead is
 
@@ -11,6 +12,10 @@ lists their names), four classifiers, twelve explainers that all need a classifi
 binarizations. The checkpoint itself cuts the table into shards; nothing else is made, so that every
 other job is planned. A dry run is timed: wall clock, CPU seconds, peak memory.
 
+With --bare, a Snakefile without this workflow's code plans as many jobs and files, in the same run:
+the same graph, a rule per rule, inputs looked up in a dict. What planning costs beside Snakemake
+itself is the ratio of the two.
+
 Overhead is planning, Snakemake's handling of jobs, and starting Python with its imports in each.
 Work is understated, so that the share of overhead is overstated: only maps count (no training,
 preparing or scoring), all classifiers are taken to be as fast as DenseNet-121, and sampling methods
@@ -18,6 +23,8 @@ are timed with 64 samples.
 """
 
 import argparse
+import contextlib
+import json
 import os
 import re
 import resource
@@ -35,6 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from fidelity.datasets.cases import Case, write_cases  # noqa: E402
+from fidelity.study import paths  # noqa: E402
+from fidelity.tools.estimate.plan import Job, planned  # noqa: E402
 
 # Images of the whole COVID-QU-Ex.
 SPLITS = {"train": 21715, "val": 5417, "test": 6788}
@@ -69,6 +78,30 @@ BINARIZATIONS = {
     "superpixels5": {"method": "superpixels", "top": 5},
     "oracle": {"method": "oracle"},
 }
+
+
+# Of --bare: the files of each job, by rule and number, are in a JSON file.
+BARE = """
+import json
+from pathlib import Path
+
+JOBS = json.loads(Path("jobs.json").read_text())
+
+
+rule all:
+    input:
+        [path for jobs in JOBS.values() for _, outputs in jobs for path in outputs],
+"""
+BARE_RULE = """
+
+rule {rule}:
+    input:
+        lambda w: JOBS["{rule}"][int(w.number)][0],
+    output:
+        {outputs}
+    shell:
+        "touch {{output}}"
+"""
 
 
 def config(cases_per_shard: int) -> dict:
@@ -121,13 +154,16 @@ def write_study(folder: Path, cases_per_shard: int) -> None:
             path.touch()
     write_cases(folder / "data/cases.csv", cases)
     run(folder, "--until", "acquire")
-    made = folder / "results/full"
-    write_cases(made / "cases.csv", cases)
-    (made / "classes.json").write_text(
+
+    def place(pattern: str) -> Path:
+        return folder / pattern.format(dataset="full")
+
+    write_cases(place(paths.CASES), cases)
+    place(paths.CLASSES).write_text(
         '{"classes": ["COVID-19", "Normal"], "labels": {"COVID-19": "COVID-19"}}\n'
     )
-    for name in ("quarantine.csv", "near_duplicates.csv", "case_counts.csv"):
-        (made / name).touch()
+    for pattern in (paths.QUARANTINE, paths.NEAR_DUPLICATES, paths.CASE_COUNTS):
+        place(pattern).touch()
     run(folder, "--until", "shard_cases")
 
 
@@ -150,6 +186,49 @@ def run(folder: Path, *arguments: str) -> tuple[str, float, float, float]:
     if status:
         sys.exit(printed[-3000:])
     return printed, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def write_bare(folder: Path, jobs: list[Job]) -> None:
+    """Write a Snakefile that plans the same graph of jobs, and the files that no job makes.
+
+    Args:
+        folder: where; made.
+        jobs: of the plan.
+    """
+    names: dict[str, str] = {}
+    found: dict[str, list[tuple[list[str], list[str]]]] = {}
+    # A rule's jobs may have different numbers of outputs: they are planned as rules of their own.
+    for job in jobs:
+        rule = f"{job.rule}_{len(job.outputs)}"
+        number = len(found.setdefault(rule, []))
+        outputs = [f"{rule}/{number}/{place}" for place in range(len(job.outputs))]
+        names |= dict(zip(job.outputs, outputs, strict=True))
+        found[rule].append((list(job.inputs), outputs))
+    for rows in found.values():
+        for inputs, _ in rows:
+            inputs[:] = [names.setdefault(path, f"given/{len(names)}") for path in inputs]
+    folder.mkdir(parents=True)
+    (folder / "given").mkdir()
+    for path in names.values():
+        if path.startswith("given/"):
+            (folder / path).touch()
+    text = BARE
+    for rule, rows in found.items():
+        outputs = "".join(f'"{rule}/{{number}}/{place}",' for place in range(len(rows[0][1])))
+        text += BARE_RULE.format(rule=rule, outputs=outputs)
+    (folder / "Snakefile").write_text(text)
+    (folder / "jobs.json").write_text(json.dumps(found))
+
+
+def ratio_to_bare(folder: Path, bare: Path, planning: float) -> None:
+    """Plan the bare Snakefile of a study, and print how much more the study takes."""
+    with contextlib.chdir(folder):
+        jobs = planned("study.yaml", cores=1, whole=False)
+    write_bare(bare, jobs)
+    printed, wall, cpu, memory = run(bare, "--dry-run", "--quiet", "rules")
+    count = jobs_by_rule(printed).total() - 1
+    print(f"bare Snakefile, {count} jobs: {wall:.1f} s, {cpu:.1f} CPU-s, {memory:.0f} MB")
+    print(f"planning takes {planning / cpu:.2f} times the CPU time of the bare Snakefile")
 
 
 def jobs_by_rule(printed: str) -> Counter:
@@ -229,6 +308,7 @@ def main() -> None:
     parser.add_argument("--cases-per-shard", type=int, default=512)
     parser.add_argument("--finished", type=Path, help="project folder of a finished study")
     parser.add_argument("--work", action="store_true", help="time maps, say the share of overhead")
+    parser.add_argument("--bare", action="store_true", help="plan a bare Snakefile, too")
     parser.add_argument("--keep", type=Path, help="write the study here and leave it")
     arguments = parser.parse_args()
     if arguments.finished:
@@ -241,6 +321,8 @@ def main() -> None:
         folder.mkdir(parents=True)
         write_study(folder, arguments.cases_per_shard)
         printed, wall, planning, memory = run(folder, "--dry-run", "--quiet", "rules")
+        if arguments.bare:
+            ratio_to_bare(folder, Path(temporary) / "bare", planning)
     jobs = jobs_by_rule(printed)
     print(", ".join(f"{count} {rule}" for rule, count in jobs.most_common(8)), ", …", sep="")
     print(f"{jobs.total()} jobs planned: {wall:.1f} s, {planning:.1f} CPU-s, {memory:.0f} MB")
