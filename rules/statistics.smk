@@ -163,6 +163,8 @@ STEPS = {
 
 
 for name, job in STEPS.items():
+    # When the job runs, `rule` is its rule's name; `name` would be the last one of the loop.
+    globals()["rule"] = name
 
     rule:
         name:
@@ -183,7 +185,7 @@ for name, job in STEPS.items():
         message:
             job.says + ": {wildcards}"
         script:
-            f"../workflow_scripts/{name}.py"
+            f"../workflow_scripts/{rule}.py"
 
 
 rule verdict:
