@@ -60,17 +60,19 @@ THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 # ---- what asks ----
 
 
-def run(arguments: list[str], cwd: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run Python with these arguments (`-m module ...` or `script ...`).
-
-    Returns:
-        (exit status, what it printed to stdout and stderr).
-    """
-    with tempfile.TemporaryFile() as printed:
+def run(
+    arguments: list[str], cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments: `-m module ...`, `-c code` or `script ...`."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         environment = {**environment, SOCKET: _server()}
-        code = _asked(arguments, str(cwd), environment, (printed.fileno(),) * 2)
-        printed.seek(0)
-        return code, printed.read().decode()
+        streams = (output.fileno(), errors.fileno())
+        status = _asked(arguments, str(cwd), environment, streams)
+        printed = []
+        for file in (output, errors):
+            file.seek(0)
+            printed.append(file.read().decode())
+        return subprocess.CompletedProcess(arguments, status, *printed)
 
 
 @cache
@@ -205,12 +207,17 @@ def _become(arguments, cwd, environment, streams) -> None:
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     code = 1
     try:
         if arguments[0] == "-m":
             sys.path.insert(0, cwd)
             sys.argv = arguments[1:]
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        elif arguments[0] == "-c":
+            sys.path.insert(0, cwd)
+            sys.argv = ["-c", *arguments[2:]]
+            exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
         else:
             sys.path.insert(0, os.path.dirname(arguments[0]))
             sys.argv = arguments
