@@ -1,7 +1,11 @@
 """Networks made smaller where their size is not what a test is about."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
 from torch import nn
-from torchvision.models import VGG
+from torchvision.models import VGG, densenet
 
 
 def narrow(network: nn.Module) -> nn.Module:
@@ -12,3 +16,16 @@ def narrow(network: nn.Module) -> nn.Module:
         head[3] = nn.Linear(32, 32)
         head[6] = nn.Linear(32, head[6].out_features)
     return network
+
+
+@contextmanager
+def short_densenets() -> Iterator[None]:
+    """Let torchvision build DenseNets of two layers per block: 128 channels in place of 1,024."""
+    whole = densenet._densenet
+
+    def short(growth, blocks, first, *arguments, **options):
+        return whole(growth, (2,) * len(blocks), first, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(densenet, "_densenet", short)
+        yield

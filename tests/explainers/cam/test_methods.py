@@ -30,6 +30,7 @@ from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import METHODS
+from tests.helpers.networks import short_densenets
 
 SIDE = 64
 PEERS = {
@@ -56,7 +57,8 @@ LAYERS = {"resnet18": "layer4", "densenet121": "features"}
 def net(request):
     """Random weights and logits above 0: Ablation-CAM's package divides by them."""
     torch.manual_seed(0)
-    network = build(request.param, 4)
+    with short_densenets():
+        network = build(request.param, 4)
     with torch.no_grad():
         head = network.fc if request.param == "resnet18" else network.classifier
         head.bias.add_(3.0)
