@@ -12,6 +12,7 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,6 +54,7 @@ LIBRARIES = (
     "safetensors.torch",
 )
 SOCKET = "WARM_SOCKET"
+_started: list[tuple[subprocess.Popen, Path]] = []
 # As `snakemake.shell` sets them for a job.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 
@@ -77,26 +79,29 @@ def run(
 
 @cache
 def _server() -> str:
-    """Start this process's server; it ends with the process. Returns its socket's path."""
-    folder = tempfile.mkdtemp(prefix="warm-")
-    path = os.path.join(folder, "socket")
+    """Start this process's server, which ends when `end` is called or this process is gone.
+
+    Returns:
+        The path of its socket.
+    """
+    path = os.path.join(tempfile.mkdtemp(prefix="warm-"), "socket")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    server = subprocess.Popen(
-        [sys.executable, __file__, path], stdin=subprocess.PIPE, env=environment, cwd=folder
-    )
+    command = [sys.executable, __file__, path]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+    _started.append((server, Path(path)))
     while not os.path.exists(path):
         assert server.poll() is None, "the server of warm processes has failed"
         time.sleep(0.05)
+    return path
 
-    def end() -> None:
+
+def end() -> None:
+    """End the server, if there is one, when its last process has ended."""
+    while _started:
+        server, path = _started.pop()
         server.stdin.close()
         server.wait()
-        for name in (path, folder):
-            with suppress(OSError):
-                os.unlink(name) if name == path else os.rmdir(name)
-
-    atexit.register(end)
-    return path
+        shutil.rmtree(path.parent)
 
 
 def _asked(arguments, cwd, environment, streams, started=lambda pid: None) -> int:
