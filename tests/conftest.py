@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from fidelity.base import memory
 from fidelity.datasets.sources.phantom import phantom
+from tests.helpers import warm
 from tests.helpers.skip_hooks import pytest_sessionfinish  # noqa: F401
 from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_settings
 
@@ -19,6 +20,11 @@ memory.keep_freed = lambda: False
 # No test fails because a machine is busy.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+def pytest_unconfigure() -> None:
+    """End the process of which small studies are forks."""
+    warm.end()
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ from fidelity.classifiers.cam_layers.choose import cam_layer, cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.weights.file_facts import read_foreign
 from fidelity.classifiers.weights.foreign import initialise
+from tests.helpers.networks import narrow
 
 
 def classifier_of(architecture: str, image_size: int = 64) -> Classifier:
     torch.manual_seed(0)
-    network = build(architecture, 3, image_size=image_size)
+    network = narrow(build(architecture, 3, image_size=image_size))
     return Classifier(network, architecture, ("a", "b", "c"), image_size=image_size).eval()
 
 

@@ -1,15 +1,39 @@
 """A small network and prepared cases for the explainers."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
 
 from fidelity.classifiers.architectures import build
+from fidelity.classifiers.cam_layers import choose
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.masks.run_lengths import encode
 
 SIZE = 64
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_probe_per_layer():
+    """Probe a layer of a network once: most of a CAM's time. tests/classifiers tests the probe.
+
+    Changed weights, and parameters that are frozen, are probed again.
+    """
+    probed, check = weakref.WeakKeyDictionary(), choose._checked
+
+    def checked(classifier, name, probe):
+        state = [(each._version, each.requires_grad) for each in classifier.parameters()]
+        key = (name, classifier.training, classifier.image_size, tuple(state))
+        known = probed.setdefault(classifier, {})
+        if key not in known:
+            known[key] = check(classifier, name, probe)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(choose, "_checked", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -82,8 +82,9 @@ class Study:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
         run = in_fresh_process if fresh else warm.run
-        status, printed = run(command, self.folder, environment)
-        assert status == expect, printed[-6000:]
+        result = run(command, self.folder, environment)
+        printed = result.stdout + result.stderr
+        assert result.returncode == expect, printed[-6000:]
         return printed
 
     def jobs(self, *arguments: str) -> dict[str, int]:
@@ -112,12 +113,11 @@ class Study:
 
 def in_fresh_process(
     arguments: list[str], cwd: Path, environment: dict[str, str]
-) -> tuple[int, str]:
-    """Run Python with these arguments; give its exit status and what it printed."""
-    result = subprocess.run(
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments, from nothing."""
+    return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment
     )
-    return result.returncode, result.stdout + result.stderr
 
 
 def copy_project(folder: Path) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,6 +54,7 @@ LIBRARIES = (
     "safetensors.torch",
 )
 SOCKET = "WARM_SOCKET"
+_started: list[tuple[subprocess.Popen, Path]] = []
 # As `snakemake.shell` sets them for a job.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 
@@ -60,41 +62,46 @@ THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 # ---- what asks ----
 
 
-def run(arguments: list[str], cwd: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run Python with these arguments (`-m module ...` or `script ...`).
-
-    Returns:
-        (exit status, what it printed to stdout and stderr).
-    """
-    with tempfile.TemporaryFile() as printed:
+def run(
+    arguments: list[str], cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments: `-m module ...`, `-c code` or `script ...`."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         environment = {**environment, SOCKET: _server()}
-        code = _asked(arguments, str(cwd), environment, (printed.fileno(),) * 2)
-        printed.seek(0)
-        return code, printed.read().decode()
+        streams = (output.fileno(), errors.fileno())
+        status = _asked(arguments, str(cwd), environment, streams)
+        printed = []
+        for file in (output, errors):
+            file.seek(0)
+            printed.append(file.read().decode())
+        return subprocess.CompletedProcess(arguments, status, *printed)
 
 
 @cache
 def _server() -> str:
-    """Start this process's server; it ends with the process. Returns its socket's path."""
-    folder = tempfile.mkdtemp(prefix="warm-")
-    path = os.path.join(folder, "socket")
+    """Start this process's server, which ends when `end` is called or this process is gone.
+
+    Returns:
+        The path of its socket.
+    """
+    path = os.path.join(tempfile.mkdtemp(prefix="warm-"), "socket")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    server = subprocess.Popen(
-        [sys.executable, __file__, path], stdin=subprocess.PIPE, env=environment, cwd=folder
-    )
+    command = [sys.executable, __file__, path]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
+    _started.append((server, Path(path)))
     while not os.path.exists(path):
         assert server.poll() is None, "the server of warm processes has failed"
         time.sleep(0.05)
+    return path
 
-    def end() -> None:
+
+def end() -> None:
+    """End the server, if there is one, when its last process has ended."""
+    while _started:
+        server, path = _started.pop()
         server.stdin.close()
         server.wait()
-        for name in (path, folder):
-            with suppress(OSError):
-                os.unlink(name) if name == path else os.rmdir(name)
-
-    atexit.register(end)
-    return path
+        shutil.rmtree(path.parent)
 
 
 def _asked(arguments, cwd, environment, streams, started=lambda pid: None) -> int:
@@ -205,12 +212,17 @@ def _become(arguments, cwd, environment, streams) -> None:
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     code = 1
     try:
         if arguments[0] == "-m":
             sys.path.insert(0, cwd)
             sys.argv = arguments[1:]
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        elif arguments[0] == "-c":
+            sys.path.insert(0, cwd)
+            sys.argv = ["-c", *arguments[2:]]
+            exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
         else:
             sys.path.insert(0, os.path.dirname(arguments[0]))
             sys.argv = arguments

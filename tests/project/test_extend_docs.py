@@ -4,8 +4,6 @@ import itertools
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import yaml
 
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.study.paths import RESTORED
-from tests.helpers import ROOT
+from tests.helpers import ROOT, warm
 
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
 SIX = ("Data set", "Architecture", "Explainer", "Binarization", "Metric", "Figure")
@@ -93,13 +91,7 @@ class Copy:
             "PYTHONPATH": str(self.folder / "workflow_scripts"),
             "OMP_NUM_THREADS": "1",
         }
-        result = subprocess.run(
-            [sys.executable, *command],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+        result = warm.run(command, self.folder, environment)
         assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
         return result.stdout
 

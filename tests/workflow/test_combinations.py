@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from fidelity.explainers.registry import METHODS
 from fidelity.maps.saliency_map import read_maps
 from fidelity.provenance import result_origins
 from fidelity.units.unit import read_unit
-from tests.helpers import ROOT
+from tests.helpers import ROOT, warm
 from tests.helpers.small_study import CONFIG, Study, copy_project
 
 pytestmark = pytest.mark.slow
@@ -303,7 +304,7 @@ def test_all_of_a_part_of_the_units_is_planned(checked_study, tmp_path):
     ((config, group),) = reanalyse.prepare(tmp_path, output, accept=False)
     reanalyse.mark(output, group)
     command = [*reanalyse.command(config, output, "1"), "--dry-run"]
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = warm.run(command[1:], Path.cwd(), dict(os.environ))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "results/mine/figures/net-s1/training.png" in result.stdout
     assert "net-s2" not in result.stdout

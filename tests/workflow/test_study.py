@@ -6,8 +6,6 @@ Jobs are counted that ran; where only a setting changed, jobs that are planned.
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -16,6 +14,7 @@ import pytest
 
 from fidelity.base.errors import InputError
 from fidelity.tools.dry_run import jobs_left
+from tests.helpers import warm
 from tests.helpers.run_lines import foreign
 from tests.helpers.small_study import CONFIG
 
@@ -203,8 +202,8 @@ def _edit_lime(study):
 
 
 def _accept(study, expect=0):
-    command = [sys.executable, "workflow_scripts/accept.py", "study.yaml"]
-    result = subprocess.run(command, cwd=study.folder, capture_output=True, text=True)
+    command = [str(study.folder / "workflow_scripts/accept.py"), "study.yaml"]
+    result = warm.run(command, study.folder, dict(os.environ))
     assert result.returncode == expect, result.stdout + result.stderr
     return result.stdout + result.stderr
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,16 +12,14 @@ from fidelity.settings.reading import load_file
 from fidelity.units.combine import combined_config
 from fidelity.units.config_entries import own_entries, place_of, shared_entries
 from fidelity.units.unit import Unit
-from tests.helpers import ROOT
+from tests.helpers import ROOT, warm
 
 DEMO = ROOT / "config" / "config.yaml"
 
 
 def _planned(*command: str) -> str:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [*command, "--dry-run"], capture_output=True, text=True, env=environment
-    )
+    result = warm.run([*command[1:], "--dry-run"], Path.cwd(), environment)
     assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
     return result.stdout
 

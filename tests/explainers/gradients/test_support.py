@@ -15,6 +15,7 @@ from fidelity.classifiers.model import Classifier
 from fidelity.explainers.gradients.operations import with_known_operations
 from fidelity.explainers.registry import METHODS, refusal
 from tests.helpers.gradient_cases import GRADIENTS, explain, noise_cases
+from tests.helpers.networks import narrow
 
 SIDE = 64
 CASES = noise_cases(SIDE, 1)
@@ -29,7 +30,7 @@ FEW = {
 @pytest.fixture(scope="module", params=["resnet18", "densenet121", "vgg11", "convnext_tiny"])
 def classifier(request):
     torch.manual_seed(0)
-    network = build(request.param, 3, image_size=SIDE)
+    network = narrow(build(request.param, 3, image_size=SIDE))
     return Classifier(network, request.param, ("A", "B", "C"), image_size=SIDE).eval()
 
 

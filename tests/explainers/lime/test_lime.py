@@ -16,6 +16,7 @@ from fidelity.explainers.lime.perturbed_outputs import Perturbed
 from fidelity.explainers.lime.repeat_agreement import separated, z_of
 from fidelity.explainers.lime.sampling import design
 from fidelity.explainers.superpixels import rgb_image, segment
+from tests.explainers.conftest import prepared_case
 
 SETTINGS = {
     "method": "lime", "samples": 60, "sampling": "package", "kernel_width": 0.25, "alpha": 1.0,
@@ -105,11 +106,20 @@ def test_where_few_superpixels_are_live_all_subsets_are_classified(classifier, c
     np.testing.assert_allclose(fewer.map.values, found.map.values, atol=0.1 * scale)
 
 
+LOGIT = {"superpixels": {"algorithm": "grid", "cells": 3}, "output": "logit"}
+
+
+@pytest.fixture(scope="module")
+def reference(classifier):
+    """The package's sampling, many samples: coefficients of the first case."""
+    return _explain(classifier, prepared_case("case 0", 0), samples=1000, **LOGIT).map.values
+
+
 @pytest.mark.parametrize("sampling", ["random", "antithetic", "hadamard", "interpolated"])
-def test_every_sampling_agrees_with_the_package_s_and_scales_alpha(classifier, cases, sampling):
-    algorithm = {"algorithm": "grid", "cells": 3}
-    options = {"superpixels": algorithm, "output": "logit"}
-    reference = _explain(classifier, cases[0], samples=1000, **options).map.values
+def test_every_sampling_agrees_with_the_package_s_and_scales_alpha(
+    classifier, cases, reference, sampling
+):
+    options = LOGIT
     found = _explain(classifier, cases[0], samples=400, sampling=sampling, **options)
     assert np.corrcoef(found.map.values, reference)[0, 1] > 0.98
     same = _explain(classifier, cases[0], samples=400, sampling=sampling, alpha=0.0, **options)
