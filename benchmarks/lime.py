@@ -53,7 +53,7 @@ from fidelity.explainers.base import Context, Task  # noqa: E402
 from fidelity.explainers.lime.designs import SAMPLES  # noqa: E402
 from fidelity.explainers.lime.lime import Lime  # noqa: E402
 from fidelity.explainers.superpixels import rgb_image, segment  # noqa: E402
-from fidelity.settings import SUPERPIXEL_DEFAULTS  # noqa: E402
+from fidelity.settings.superpixels import Quickshift  # noqa: E402
 
 GOAL, PROTOCOL, TOLERANCE = 6.0, 1000, 1e-6
 SETTINGS: dict[str, Any] = {
@@ -125,7 +125,7 @@ def inputs(args: argparse.Namespace) -> tuple[Context, list[tuple[Task, np.ndarr
     device = configure({"threads": int(os.environ["OMP_NUM_THREADS"]), "device": args.device})
     classifier = own_format.load(args.model, plugins=args.plugins).to(device).eval()
     context = Context(classifier, args.batch, 1, "lime")
-    algorithm = {"algorithm": "quickshift", **SUPERPIXEL_DEFAULTS["quickshift"]}
+    algorithm = Quickshift().model_dump()
     algorithm["kernel_size"] = args.kernel_size
     tasks = []
     for path in args.prepared:

@@ -16,6 +16,7 @@ from fidelity.explainers.imported import is_there, read_saliency
 from fidelity.maps.imported_files import masks_in
 from fidelity.maps.imported_paths import FIELD, format_of, location, pattern_of
 from fidelity.masks.coco import ONLY
+from fidelity.settings.explainers import Imported, entry_of
 
 COLUMNS = ("case", "class", "file", "found")
 SHOWN = 3  # errors named; the rest is counted
@@ -44,15 +45,15 @@ def main(
             names the first of them. Also where none at all was found, where two cases or classes
             have one file, or where it is not clear which class a file's only category is.
     """
-    rows, problems = [], []
+    rows, problems, entry = [], [], entry_of(settings)
     found_cases = list(read_cases(cases))
-    _check_only_category(settings, annotated)
-    _check_collisions(found_cases, settings, annotated, splits)
+    _check_only_category(entry, annotated)
+    _check_collisions(found_cases, entry, annotated, splits)
     for case in found_cases:
         if case.split in splits:
             for cls in annotated:
                 if cls in case.masks:  # what is explained: a drawn mask may have no label
-                    rows.append(_look(case, cls, settings, problems))
+                    rows.append(_look(case, cls, entry, problems))
     found = sum(row[-1] for row in rows)
     if problems:
         shown = "; ".join(str(problem) for problem in problems[:SHOWN])
@@ -73,12 +74,12 @@ def main(
     logging.info("%d of %d maps found and readable", found, len(rows))
 
 
-def _check_only_category(settings: dict[str, Any], annotated: Collection[str]) -> None:
+def _check_only_category(settings: Imported, annotated: Collection[str]) -> None:
     if format_of(settings) != "masks_json":
         return
     path = location(settings, "", "")
-    unnamed = [cls for cls in annotated if cls not in settings["classes"]]
-    masks = masks_in(path, settings["min_score"])
+    unnamed = [cls for cls in annotated if cls not in settings.classes]
+    masks = masks_in(path, settings.min_score)
     only = next(iter(masks.values()), {}) if len(annotated) > 1 and unnamed else {}
     if ONLY in only and not set(unnamed) & set(only):
         category = next(name for name in only if name != ONLY)
@@ -93,7 +94,7 @@ def _check_only_category(settings: dict[str, Any], annotated: Collection[str]) -
 
 def _check_collisions(
     cases: Collection[Case],
-    settings: dict[str, Any],
+    settings: Imported,
     annotated: Collection[str],
     splits: Collection[str],
 ) -> None:
@@ -121,14 +122,14 @@ def _check_collisions(
 
 
 def _look(
-    case: Case, cls: str, settings: dict[str, Any], problems: list[InputError]
+    case: Case, cls: str, settings: Imported, problems: list[InputError]
 ) -> tuple[str, str, str, int]:
     """Read one map; what is wrong with it is added to the problems."""
     path, found = "", False
     try:
         path = location(settings, case.case, cls)
         found = is_there(case.case, cls, settings)
-        if found or settings["missing"] == "error":
+        if found or settings.missing == "error":
             size = (case.height, case.width)
             read_saliency(case.case, cls, size, (0, 0, *size), settings)
     except InputError as error:

@@ -27,7 +27,7 @@ def main(
     Args:
         prepared: HDF5 file of the shard's cases; it knows the data set's labels.
         model: the classifier's file; None for explainers without one.
-        settings: the explainer's config entry.
+        settings: the explainer's config entry (see `settings.explainers.entry_of`).
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed in this shard.
         seed: the config's seed.
@@ -41,6 +41,7 @@ def main(
     from fidelity.base.files import content_hash
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.runner import explain_shard
+    from fidelity.settings.explainers import entry_of, guards_of, plugins_of
 
     classifier, weights, predict = None, "", None
     if model is not None:
@@ -55,18 +56,19 @@ def main(
     explain_shard(
         Path(prepared),
         classifier,
-        settings,
+        entry_of(settings),
         target,
         max_failed_cases,
         labels,
         seed,
         compute["batch"],
-        f"{digest} {weights}",
+        f"{digest} {weights} {guards_of(settings)}",
         Path(output),
         None if fitted is None else Path(fitted),
         compute,
         predict,
         name,
+        plugins_of(settings),
     )
 
 

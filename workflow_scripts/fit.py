@@ -1,6 +1,5 @@
 """Let an explainer learn from the reference masks of the training split."""
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from fidelity.base.job_log import job_log
 from fidelity.base.kept_results import results_of
 from fidelity.explainers.registry import method_of
+from fidelity.settings.explainers import entry_of
 
 
 def main(
@@ -33,9 +33,10 @@ def main(
     Raises:
         InputError: the training split has no reference mask that can be used.
     """
-    module = importlib.import_module(f"fidelity.{method_of(settings['method']).module}")
+    entry = entry_of(settings)
+    module = method_of(entry.method).implementation()
     shards = list(map(Path, train)), list(map(Path, val))
-    module.fit(*shards, settings, seed, compute, Path(output), digest)
+    module.fit(*shards, entry, seed, compute, Path(output), digest)
 
 
 if __name__ == "__main__":

@@ -41,13 +41,15 @@ def main(
     from fidelity.explainers.rerun import some_tasks
     from fidelity.explainers.runner import tasks_of
     from fidelity.sanity.run_checks import check
+    from fidelity.settings.explainers import entry_of, plugins_of
 
+    entry, own = entry_of(explainer), plugins_of(explainer)
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]
     tasks = list(tasks_of(prepared, classifier, target, labels, compute["batch"], predict_logits))
     table = check(
-        Context(classifier, compute["batch"], seed, explainer["method"], None, compute),
-        explainer,
+        Context(classifier, compute["batch"], seed, entry.method, None, compute, own),
+        entry,
         some_tasks(tasks, settings["cases"], seed),
         tests=settings["tests"],
         layers=settings["layers"],

@@ -41,7 +41,9 @@ def main(
     from fidelity.explainers.rerun import explainer_of, some_tasks
     from fidelity.explainers.runner import tasks_of
     from fidelity.faithfulness.sensitivity import measure_sensitivity
+    from fidelity.settings.explainers import entry_of, plugins_of
 
+    entry = entry_of(explainer)
     classifier, predict = None, None
     if model is not None:
         from fidelity.base.compute import configure
@@ -55,12 +57,13 @@ def main(
         classifier,
         compute["batch"],
         seed,
-        explainer["method"],
+        entry.method,
         None if fitted is None else Path(fitted),
         compute,
+        plugins_of(explainer),
     )
     table = measure_sensitivity(
-        explainer_of(context, explainer),
+        explainer_of(context, entry),
         some_tasks(tasks, settings["cases"], seed),
         samples=settings["samples"],
         radius=settings["radius"],

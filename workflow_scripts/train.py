@@ -52,6 +52,7 @@ def main(
     from fidelity.classifiers.weights import own_format
     from fidelity.classifiers.weights.file_facts import read_foreign
     from fidelity.classifiers.weights.foreign import initialise, input_normalisation
+    from fidelity.settings.classifiers import Training
 
     classes = read_json(classes_json)
     names, activation = head_of(settings, classes)
@@ -86,7 +87,8 @@ def main(
         network, architecture, names, activation, len(mean), mean, std, image_size
     )
     epochs = EpochStore(Path(out_model), digest)
-    table = fit(classifier, training, validation, settings["training"], own_seed, compute, epochs)
+    how = Training.model_validate(settings["training"])
+    table = fit(classifier, training, validation, how, own_seed, compute, epochs)
     best = table[table["best"] == 1].iloc[0]
     log.info("epoch %d is kept: validation accuracy %.3f", best["epoch"], best["val_accuracy"])
     note = {

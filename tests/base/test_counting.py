@@ -20,7 +20,9 @@ from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_weights
 from fidelity.explainers.cam import cam
 from fidelity.explainers.lime import lime
-from fidelity.settings import SUPERPIXEL_DEFAULTS
+from fidelity.settings.explainers import Gradcam, Lime, Plugin, RandomWeights
+from fidelity.settings.superpixels import Slic
+from tests.helpers.entries import training
 
 SIDE = 32
 
@@ -58,36 +60,24 @@ def test_prediction_counts_images_with_the_filling_of_the_last_batch(classifier)
 
 def test_training_counts_epochs_and_their_validation(classifier):
     labels = np.eye(2, dtype=np.uint8)[np.arange(12) % 2]
-    training, validation = Examples(_images(12), labels), Examples(_images(6), labels[:6])
-    settings = {"epochs": 3, "batch": 4, "patience": 0}
+    learnt, validation = Examples(_images(12), labels), Examples(_images(6), labels[:6])
+    settings = training(epochs=3, batch=4, patience=0)
     with counting.counted() as passes:
-        train(classifier, training, validation, settings, 1, {"threads": 1, "device": "cpu"})
+        train(classifier, learnt, validation, settings, 1, {"threads": 1, "device": "cpu"})
     assert passes.forward == 3 * (12 + 6)
     assert passes.backward == 3 * 12
 
 
 def test_gradcam_goes_forward_and_back(classifier):
     context = Context(classifier, 4, 1, "gradcam")
-    explain = cam.make(context, {"method": "gradcam", "layer": "0"})
+    explain = cam.make(context, Gradcam(layer="0"))
     with counting.counted() as passes:
         explain([_task(image) for image in _images(3)])
     assert (passes.forward, passes.backward) == (4, 4)
 
 
 def test_lime_goes_forward_alone(classifier):
-    settings = {
-        "samples": 22,
-        "sampling": "package",
-        "repeats": 1,
-        "stability_top": 5,
-        "adaptive": None,
-        "kernel_width": 0.25,
-        "alpha": 1.0,
-        "hide": "mean",
-        "output": "probability",
-        "precision": "float32",
-        "superpixels": {"algorithm": "slic", **SUPERPIXEL_DEFAULTS["slic"], "n_segments": 6},
-    }
+    settings = Lime(samples=22, sampling="package", superpixels=Slic(n_segments=6))
     explain = lime.make(Context(classifier, 8, 1, "lime"), settings)
     with counting.counted() as passes:
         (explanation,) = explain([_task(_images(1)[0])])
@@ -106,17 +96,18 @@ def test_a_plugin_that_goes_past_the_wrapper_counts(classifier, tmp_path):
         "    classifier(image)[0, target].backward()\n"
         "    return image.grad[0].sum(0).numpy()\n"
     )
-    settings = {"method": "plugin:twice", "plugins": [str(tmp_path / "mine.py")], "params": {}}
+    settings = Plugin(method="plugin:twice")
+    context = Context(classifier, 4, 1, "plugin:twice", plugins=[str(tmp_path / "mine.py")])
     with counting.counted() as passes:
-        plugin.make(Context(classifier, 4, 1, "plugin:twice"), settings)([_task(_images(1)[0])])
+        plugin.make(context, settings)([_task(_images(1)[0])])
     assert (passes.forward, passes.backward) == (2, 2)
 
 
 def test_a_randomised_copy_counts(classifier):
-    inner = {"method": "gradcam", "layer": "0"}
+    inner = Gradcam(layer="0")
     with counting.counted() as probing:  # what it takes to look at the layer
         cam.make(Context(classifier, 4, 1, "gradcam"), inner)
-    settings = {"method": "random_weights", "of": inner}
+    settings = RandomWeights(of=inner)
     with counting.counted() as passes:
         explain = random_weights.make(Context(classifier, 4, 1, "random_weights"), settings)
         explain([_task(_images(1)[0])])

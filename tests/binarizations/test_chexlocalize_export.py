@@ -19,6 +19,7 @@ from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import METRICS
+from fidelity.settings.explainers import Imported
 from tests.helpers import SHARED_DATA
 
 SAMPLE = SHARED_DATA / "chexlocalize_sample"
@@ -80,11 +81,8 @@ def test_published_values_from_exported_masks(tmp_path, rule):
     tuned = csv.DictReader((SAMPLE / "tuning_results.csv").open())
     thresholds = {row["task"]: float(row["threshold"]) for row in tuned}
     truth = read_masks(SAMPLE / "gt_segmentations_val.json")
-    settings = {
-        "folder": str(SAMPLE / "gradcam_maps_val"), "file": None, "pattern": None,
-        "format": "chexlocalize", "kind": "auto", "sign": "signed", "missing": "error",
-        "classes": {}, "min_score": 0.5,
-    }  # fmt: skip
+    maps = str(SAMPLE / "gradcam_maps_val")
+    settings = Imported(folder=maps, format="chexlocalize", sign="signed")
     masks, cases = {}, {}
     for row in rows:
         name, cls = row["case"], row["class"]

@@ -22,15 +22,14 @@ from fidelity.maps import imported_files, imported_paths
 from fidelity.maps.pixel_frames import map_in_frame
 from fidelity.maps.saliency_map import render
 from fidelity.masks.run_lengths import encode, write_masks
+from fidelity.settings.explainers import Imported
 
 CONTEXT = Context(None, 4, 1, "imported")
 
 
 def _entry(**changes):
-    """An entry with the schema's defaults."""
-    rule = config_settings.schema()["$defs"]["explainer.imported"]["properties"]
-    defaults = {key: value["default"] for key, value in rule.items() if "default" in value}
-    return {"method": "imported", **defaults, **changes}
+    """An entry with its defaults."""
+    return Imported.model_construct(**changes)
 
 
 @pytest.fixture
@@ -153,9 +152,9 @@ def test_a_missing_map_is_an_error_or_no_answer(case, tmp_path):
     assert imported.has_answer(task, entry)
     with pytest.raises(InputError, match=f"{case.case}.npy.*no map of the case.*missing: skip"):
         _map(case, entry)
-    assert not imported.has_answer(task, {**entry, "missing": "skip"})
+    assert not imported.has_answer(task, entry.model_copy(update={"missing": "skip"}))
     np.save(tmp_path / f"{case.case}.npy", _ramp())
-    assert imported.has_answer(task, {**entry, "missing": "skip"})
+    assert imported.has_answer(task, entry.model_copy(update={"missing": "skip"}))
     (tmp_path / "m.json").write_text(json.dumps({case.case: {"b": encode(np.ones((2, 2), bool))}}))
     other = _entry(file=str(tmp_path / "m.json"), missing="skip")
     assert not imported.has_answer(task, other)
@@ -376,18 +375,22 @@ def test_coco_results(case, tmp_path):
     ]
     entry = _entry(file=_written(tmp_path / "r.json", results))
     assert np.array_equal(_found(case, entry), LEFT | RIGHT)
-    assert np.array_equal(_found(case, {**entry, "min_score": 0.7}), LEFT)
+    assert np.array_equal(_found(case, entry.model_copy(update={"min_score": 0.7})), LEFT)
     assert not _found(replace(case, case="other"), entry).any()  # looked at, nothing found
-    assert np.array_equal(_found(case, {**entry, "classes": {"a": 7}}), LEFT | RIGHT)
+    assert np.array_equal(
+        _found(case, entry.model_copy(update={"classes": {"a": 7}})), LEFT | RIGHT
+    )
     with pytest.raises(InputError, match="no map of the case"):
-        _map(case, {**entry, "classes": {"a": 8}})
+        _map(case, entry.model_copy(update={"classes": {"a": 8}}))
     with pytest.raises(InputError, match="no map of the case"):
         _map(replace(case, case="third"), entry)
     # Two categories: which is meant must be said.
     entry = _entry(file=_written(tmp_path / "two.json", [*results, _result("x", 1, LEFT)]))
     with pytest.raises(InputError, match="no map of the case"):
         _map(case, entry)
-    assert np.array_equal(_found(case, {**entry, "classes": {"a": "7"}}), LEFT | RIGHT)
+    assert np.array_equal(
+        _found(case, entry.model_copy(update={"classes": {"a": "7"}})), LEFT | RIGHT
+    )
 
 
 def test_a_whole_coco_file(case, tmp_path):
@@ -408,7 +411,7 @@ def test_a_whole_coco_file(case, tmp_path):
     expected[20:50, 10:40] = True
     assert np.array_equal(_found(case, entry), expected)
     assert np.array_equal(_found(replace(case, case=f"test/{case.case}"), entry), expected)
-    assert np.array_equal(_found(case, {**entry, "classes": {"a": 2}}), LEFT)
+    assert np.array_equal(_found(case, entry.model_copy(update={"classes": {"a": 2}})), LEFT)
     assert not _found(replace(case, case="empty"), entry).any()
 
 
@@ -478,7 +481,9 @@ def checked(cases, tmp_path):
         ]
         write_cases(tmp_path / "cases.csv", found)
         output = str(tmp_path / "imported.csv")
-        check_imported.main(str(tmp_path / "cases.csv"), "mine", entry, annotated, ["test"], output)
+        check_imported.main(
+            str(tmp_path / "cases.csv"), "mine", entry.model_dump(), annotated, ["test"], output
+        )
 
     return check
 
@@ -492,10 +497,11 @@ def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
             checked(entry, ("a/1", "test"), ("a_1", split))
         assert error.value.file.name == "a_1.npy"
     checked(entry, ("c", "test"), ("a/1", "train"), ("a_1", "train"))  # read by nobody
-    by_class = {**entry, "pattern": "{case}_{class}.npy"}
+    by_class = entry.model_copy(update={"pattern": "{case}_{class}.npy"})
     with pytest.raises(InputError, match="'x/y' and 'x_y'"):
         checked(by_class, ("c", "test"), annotated=("x/y", "x_y"))
-    checked({**by_class, "classes": {"x/y": "other"}}, ("c", "test"), annotated=("x/y", "x_y"))
+    renamed = by_class.model_copy(update={"classes": {"x/y": "other"}})
+    checked(renamed, ("c", "test"), annotated=("x/y", "x_y"))
 
 
 def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp_path):
@@ -503,4 +509,6 @@ def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp
     checked(entry, ("c", "test"))
     with pytest.raises(InputError, match="one category '7'.*classes: {a: 7}"):
         checked(entry, ("c", "test"), annotated=("a", "b"))
-    checked({**entry, "classes": {"a": 7, "b": 8}}, ("c", "test"), annotated=("a", "b"))
+    checked(
+        entry.model_copy(update={"classes": {"a": 7, "b": 8}}), ("c", "test"), annotated=("a", "b")
+    )

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import binarize
-from fidelity import settings as config
 from fidelity.base.errors import InputError
 from fidelity.classifiers.predict import predict_logits
 from fidelity.datasets.prepared import PreparedShard, write_prepared
@@ -21,12 +20,12 @@ from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import read_status, score_cohort
 from fidelity.scoring.score_rows import Targets
-from fidelity.study.names import one_layer
+from fidelity.settings.explainers import CentrePrior, Explainer, Gradcam, SecondReader
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
-GRADCAM = {"method": "gradcam", "layer": "auto"}
-PRIOR = {"method": "centre_prior", "sigma": 0.25}
+GRADCAM = Gradcam()
+PRIOR = CentrePrior()
 
 
 @pytest.fixture
@@ -90,14 +89,14 @@ def _second_readings(tmp_path, cases, read_twice):
 def test_a_case_read_once_has_no_record_and_is_no_failure(tmp_path, cases, caplog):
     shard = _second_readings(tmp_path, cases, {"case 1", "case 4"})
     with caplog.at_level("INFO"):
-        records = _run(shard, tmp_path, settings={"method": "second_reader"})
+        records = _run(shard, tmp_path, settings=SecondReader())
     assert [(r.case, r.status) for r in records] == [("case 1", "ok"), ("case 4", "ok")]
     assert "second_reader has no answer to 3 of 5" in caplog.text
 
 
 def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cases):
     shard = _second_readings(tmp_path, cases, set())
-    assert _run(shard, tmp_path, settings={"method": "second_reader"}) == []
+    assert _run(shard, tmp_path, settings=SecondReader()) == []
     post = {"sign": "positive", "lung": False, "median": 0, "min_area": 0, "min_probability": 0}
     rule = {"method": "fixed", "threshold": 0.5}
     masks, status = tmp_path / "masks.json", tmp_path / "masks_status.csv"
@@ -173,7 +172,7 @@ def test_a_killed_job_resumes(shard, tmp_path, counted, monkeypatch):
         np.testing.assert_array_equal(a.map.values, b.map.values)
 
 
-@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"settings": {**PRIOR, "sigma": 0.1}}])
+@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"settings": CentrePrior(sigma=0.1)}])
 def test_batches_of_other_settings_or_code_are_not_resumed(shard, tmp_path, counted, change):
     calls, bad = counted
     bad.add("case 4")
@@ -236,17 +235,8 @@ EXPLAINERS = {
 
 @pytest.fixture(scope="module")
 def entries():
-    """Explainers with all their defaults, as the workflow hands them on."""
-    dataset = {"source": "phantom", "annotated_classes": ["COVID-19"]}
-    loaded = config.load(
-        {
-            "datasets": {"d": dataset},
-            "classifiers": {"net": {"architecture": "resnet18"}},
-            "explainers": EXPLAINERS,
-            "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
-        }
-    )
-    return {name: one_layer(loaded["explainers"][name], "net") for name in EXPLAINERS}
+    """Explainers with all their defaults."""
+    return {name: Explainer.model_validate(entry) for name, entry in EXPLAINERS.items()}
 
 
 def _stored(path):

@@ -22,6 +22,7 @@ from fidelity.base.compute import configure
 from fidelity.explainers.base import Context
 from fidelity.explainers.gradients import integrated
 from fidelity.maps.saliency_map import render
+from fidelity.settings.explainers import IntegratedGradients
 from tests.helpers.patch_phantom import SIDE, patch_tasks
 
 torch.manual_seed(0)
@@ -32,7 +33,7 @@ network = nn.Sequential(
 classifier = Classifier(network, "plugin:own", ("none", "patch"), "softmax", image_size=SIDE).eval()
 explain = integrated.make(
     Context(classifier, 16, 1, "integrated_gradients"),
-    {"steps": 8, "baseline": "black", "smoothing": 0},
+    IntegratedGradients(steps=8),
 )
 tasks, whole = [task for task, _ in patch_tasks()[:4]], (0, 0, SIDE, SIDE)
 for threads in map(int, sys.argv[2:]):

@@ -12,6 +12,7 @@ from fidelity.explainers.perturbation.forward import per_case
 from fidelity.explainers.rerun import attributions, explainer_of, some_tasks, with_image
 from fidelity.faithfulness.sensitivity import measure_sensitivity, neighbours, sensitivity_max
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Gradcam
 from tests.helpers.gradient_cases import noise_cases
 
 OPTIONS = {"samples": 5, "radius": 0.02, "absolute": False, "batch": 4, "seed": 1}
@@ -107,7 +108,7 @@ def test_neither_batches_nor_other_cases_change_a_number():
     network = build("resnet18", 3)
     classifier = Classifier(network, "resnet18", ("A", "B", "C"), image_size=64).eval()
     context = Context(classifier, 4, 1, "gradcam")
-    explain = explainer_of(context, {"method": "gradcam", "layer": "auto"})
+    explain = explainer_of(context, Gradcam())
     tasks = [Task(case, "a", 1) for case in noise_cases(64, 2)]
     together = measure_sensitivity(explain, tasks, **OPTIONS)
     apart = [measure_sensitivity(explain, [task], **OPTIONS) for task in tasks]

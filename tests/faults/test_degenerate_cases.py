@@ -11,6 +11,7 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import normalise, read_maps
 from fidelity.masks.run_lengths import encode
+from fidelity.settings.explainers import Gradcam, Gradient, entry_of
 
 SIDE = 32
 
@@ -63,11 +64,11 @@ def explained(path, output, classifier, settings, allowed=1):
     return {record.case: record for record in read_maps(output)}
 
 
-GRADIENT = {"method": "gradient", "smoothing": 0.0}
-GRADCAM = {"method": "gradcam", "layer": "conv"}
+GRADIENT = Gradient(magnitude=False)
+GRADCAM = Gradcam(layer="conv")
 
 
-@pytest.mark.parametrize("settings", [GRADIENT, GRADCAM], ids=lambda s: s["method"])
+@pytest.mark.parametrize("settings", [GRADIENT, GRADCAM], ids=lambda s: s.method)
 def test_a_gradient_that_is_not_a_number(tmp_path, classifier, settings):
     path = shard(tmp_path / "s.h5", images())
     with pytest.raises(InputError, match=r"1 of 3 cases failed, first 'constant'.*not finite"):
@@ -95,7 +96,7 @@ def test_a_constant_image(tmp_path, method):
         "classifiers": {"n": {"architecture": "resnet18", "training": {"epochs": 1}}},
         "explainers": {"x": {"method": method}},
     }
-    entry = config_settings.load(config, check_files=False)["explainers"]["x"]
+    entry = entry_of(config_settings.load(config, check_files=False)["explainers"]["x"])
     path = shard(tmp_path / "s.h5", images())
     found = explained(path, tmp_path / "maps" / "m.h5", None, entry, allowed=0)
     record = found["constant"]

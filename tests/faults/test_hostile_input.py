@@ -31,7 +31,9 @@ from fidelity.datasets.sources.table import table
 from fidelity.maps import imported_files
 from fidelity.maps.chexlocalize_pickles import read_map
 from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
-from fidelity.settings.schema import schema
+from fidelity.settings.binarizations import Binarization
+from fidelity.settings.datasets import Dataset
+from fidelity.settings.explainers import Explainer
 from tests.helpers import ROOT
 
 FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -340,20 +342,20 @@ TREES = st.recursive(
     ),
     max_leaves=5,
 )  # fmt: skip
-SECTIONS = {"dataset": "datasets", "explainer": "explainers", "binarization": "binarizations"}
-ENTRIES = [name for name in schema()["$defs"] if name.split(".")[0] in SECTIONS and "." in name]
+ENTRIES = [(base, name) for base in (Dataset, Explainer, Binarization) for name in base.kinds()]
 
 
 @FUZZ
 @given(st.data())
 def test_configs_of_any_kind(data):
     demo = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    kind, name = data.draw(st.sampled_from(ENTRIES)).split(".", 1)
-    keys = list(schema()["$defs"][f"{kind}.{name}"].get("properties", {}))
-    entry = data.draw(st.dictionaries(st.sampled_from(keys or ["x"]), TREES, max_size=4))
-    entry |= {"annotated_classes": ["COVID-19"]} if kind == "dataset" else {}
-    entry["source" if kind == "dataset" else "method"] = "plugin:f" if name == "plugin" else name
-    config = copy.deepcopy(demo) | {SECTIONS[kind]: {"x": entry}}
+    base, name = data.draw(st.sampled_from(ENTRIES))
+    entry = data.draw(
+        st.dictionaries(st.sampled_from(base.kinds()[name].key_names()), TREES, max_size=4)
+    )
+    entry |= {"annotated_classes": ["COVID-19"]} if base is Dataset else {}
+    entry[base.chosen_by] = "plugin:f" if name == "plugin" else name
+    config = copy.deepcopy(demo) | {f"{base.entry_name}s": {"x": entry}}
     only_input_errors(config_settings.load, config)
     key = data.draw(st.sampled_from(sorted(demo)))
     only_input_errors(config_settings.load, copy.deepcopy(demo) | {key: data.draw(TREES)})

@@ -8,16 +8,17 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from fidelity import settings
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_superpixels
 from fidelity.maps.saliency_map import render
 from fidelity.masks.run_lengths import encode
+from fidelity.settings.explainers import RandomSuperpixels
+from fidelity.settings.superpixels import Slic
 
 SIDE, PATCH, TESTED = 48, 12, 16
-SUPERPIXELS = {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"], "n_segments": 30}
+SUPERPIXELS = Slic(n_segments=30)
 
 
 def picture(rng, patch):
@@ -91,6 +92,6 @@ def aucs(explanations, tasks):
 def chance_aucs(tasks):
     """Pixel AUC of the null baseline of random superpixels."""
     explain = random_superpixels.make(
-        Context(None, 8, 1, "random_superpixels"), {"superpixels": SUPERPIXELS}
+        Context(None, 8, 1, "random_superpixels"), RandomSuperpixels(superpixels=SUPERPIXELS)
     )
     return aucs(explain([task for task, _ in tasks]), tasks)

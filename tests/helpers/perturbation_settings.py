@@ -1,21 +1,14 @@
 """Settings of the perturbation methods, small enough for tests."""
 
-from fidelity import settings
 from fidelity.explainers.perturbation import feature_ablation, kernel_shap, occlusion, rise
+from fidelity.settings.explainers import FeatureAblation, KernelShap, Lime, Occlusion, Rise
+from fidelity.settings.superpixels import Slic
 
-SLIC = {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"], "n_segments": 30}
-HIDE = {"hide": "mean", "hide_sigma": 4, "hide_radius": 3}
-OUTPUT = {"output": "probability", "precision": "float32"}
+SLIC = Slic(n_segments=30)
+HIDE = Lime(hide_sigma=4)
 METHODS = {
-    "kernel_shap": (kernel_shap, {"samples": 120, **HIDE, "superpixels": SLIC, **OUTPUT}),
-    "rise": (
-        rise,
-        {"samples": 60, "cells": 7, "probability": 0.5, "fill": 0.5, "normalise": "expectation"}
-        | OUTPUT,
-    ),
-    "occlusion": (
-        occlusion,
-        {"window": 15, "stride": 8, "fill": "mean", "fill_sigma": 4, **OUTPUT},
-    ),
-    "feature_ablation": (feature_ablation, {**HIDE, "superpixels": SLIC, **OUTPUT}),
+    "kernel_shap": (kernel_shap, KernelShap(samples=120, hide_sigma=4, superpixels=SLIC)),
+    "rise": (rise, Rise(samples=60, fill=0.5)),
+    "occlusion": (occlusion, Occlusion(window=15, fill_sigma=4)),
+    "feature_ablation": (feature_ablation, FeatureAblation(hide_sigma=4, superpixels=SLIC)),
 }

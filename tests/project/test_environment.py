@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fidelity import settings
+from fidelity.settings.config import Compute
 from tests.helpers import ROOT
 
 ENVS = ROOT / "envs"
@@ -140,6 +140,6 @@ def test_every_rule_has_a_container():
     includes = re.findall(r'^include: "(.*)"', (ROOT / "Snakefile").read_text(), re.M)
     assert includes[0] == "rules/common.smk"
     assert len(RULES) > 30
-    default = settings.schema()["properties"]["compute"]["properties"]["container"]["default"]
+    default = Compute().container
     text = (ENVS / "apptainer.def").read_text()
     assert f"apptainer build {default} envs/apptainer.def" in text

@@ -165,6 +165,7 @@ from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
+from fidelity.settings.explainers import entry_of
 import importlib
 name, entry = next(iter(cfg["classifiers"].items()))
 torch.manual_seed(0)
@@ -173,10 +174,11 @@ classifier = Classifier(network, entry["architecture"], ("A", "B", "C"), image_s
 image = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
 case = PreparedCase("c", "c", "test", ("A",), image, None, (64, 64), (0, 0, 64, 64), {}, None, "")
 def explained(key, target=0):
-    settings_of = {**cfg["explainers"][key], "plugins": cfg["plugins"]}
-    method = method_of(settings_of["method"])
+    entry = entry_of(cfg["explainers"][key])
+    method = method_of(entry.method)
     module = importlib.import_module(f"fidelity.{method.module}")
-    make = module.make(Context(classifier, 2, 1, settings_of["method"]), settings_of)
+    context = Context(classifier, 2, 1, entry.method, plugins=cfg["plugins"])
+    make = module.make(context, entry)
     return make([Task(case, "A", target)])[0].map.values
 """
 

@@ -26,7 +26,7 @@ TESTS = ["parameters", "logit"]
 
 
 def checked(classifier, entry, cases, **options):
-    context = Context(classifier, 4, 1, entry["method"])
+    context = Context(classifier, 4, 1, entry.method)
     tasks = [Task(case, "x", number % 2) for number, case in enumerate(cases)]
     options = {"tests": TESTS, "layers": 3, "sign": "absolute"} | options
     return check(context, entry, tasks, **options)
@@ -35,7 +35,7 @@ def checked(classifier, entry, cases, **options):
 def test_random_weights_destroy_gradients_and_not_an_edge_detector(convolutional):
     cases = noise_cases(32, 4)
     gradient = checked(convolutional, entry_of("gradient", magnitude=False), cases)
-    edges = checked(convolutional, {"method": "edge_map", "sigma": 2}, cases)
+    edges = checked(convolutional, entry_of("edge_map"), cases)
     assert list(gradient.columns) == SANITY_CASES.names
     deepest = gradient[(gradient["test"] == "parameters") & (gradient["depth"] == 3)]
     assert len(deepest) == 4

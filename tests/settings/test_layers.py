@@ -8,7 +8,7 @@ import yaml
 from fidelity import settings
 from fidelity.base.errors import InputError
 from fidelity.classifiers.cam_layers import choose
-from fidelity.settings import layers
+from fidelity.settings import loading
 from fidelity.study.study import Study
 
 
@@ -32,7 +32,7 @@ def test_all_becomes_one_explainer_per_depth(config):
         "cam-depth4": "depth-4",
         "lime": None,
     }
-    assert layers.DEPTHS == choose.DEPTHS
+    assert loading.DEPTHS == choose.DEPTHS
 
 
 def test_a_taken_name_and_a_nested_sweep_are_refused(config):

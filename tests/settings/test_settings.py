@@ -12,6 +12,7 @@ from fidelity import settings
 from fidelity.base.digests import file_digest
 from fidelity.base.errors import InputError
 from fidelity.explainers.registry import family_of, without_family
+from fidelity.settings import documentation
 from fidelity.settings.reading import (
     check_yaml,
     load_file,
@@ -152,6 +153,8 @@ MISTAKES = [
     (("classifiers", "x"), {"architecture": "plugin:mine"}, r"no function 'mine'"),
     (("classifiers", "resnet18", "output_values"), "probabilities", r"18\.output_values.*logits"),
     (("classifiers", "resnet18", "output_values"), "logit", r"output_values.*'logits'"),
+    (("classifiers", "resnet18", "training"), {"optimizer": "adamx"}, r"optimizer.*'adam"),
+    (("classifiers", "resnet18", "training"), {"stages": [{"scheduler": "step"}]}, r"stages\[0\]"),
     (("classifiers", "resnet18", "transform_input"), True, r"googlenet and inception_v3 alone"),
     (("classifiers", "resnet18", "weights_entry"), "ema", r"weights_entry.*no file is named"),
     (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
@@ -162,7 +165,10 @@ MISTAKES = [
             ({"COVID-19": 0.5, "Non-Covid": 0.6}, r"'Non-Covid' is not an anno.*'Non-COVID'"),
             ({"COVID-19": 0.5}, r"'Non-COVID' has no threshold, and datasets\.demo"),
             ({"COVID-19": 0.5, "Non-COVID": 0.5, "Normal": 0.5}, r"'Normal' is not an annotated"),
-            ({"COVID-19": 0.5, True: 0.5}, r"fixed50\.threshold.*True is not text.*quotes"),
+            (
+                {"COVID-19": 0.5, True: 0.5},
+                r"fixed50\.threshold.*a key as true, not as text.*quotes",
+            ),
             ({}, r"fixed50\.threshold"),
         )
     ),
@@ -179,7 +185,11 @@ MISTAKES = [
     (("statistics", "primary_binarization"), "fixed5", r"'fixed50'"),
     (("figures", "gallery_by"), "lim", "'lime'"),
     (("postprocess", "median"), 4, "odd"),
-    (("explainers", "lime", "superpixels"), {"algorithm": "slic", "ratio": 0.1}, "no parameter of"),
+    (
+        ("explainers", "lime", "superpixels"),
+        {"algorithm": "slic", "ratio": 0.1},
+        "ratio.*not a known",
+    ),
     (("plugins",), ["nowhere.py"], "nowhere.py"),
     (("datasets", "demo", "annotated_classes"), [True], r"classes\[0\].*true.*in quotes.*\"Yes\""),
     (("datasets", "demo", "annotated_classes"), ["A", 1], r"classes\[1\].*number 1.*\"1\""),
@@ -370,7 +380,7 @@ def test_superpixels_of_an_explainer_that_another_one_runs_are_checked(demo):
     inner = {"method": "lime", "superpixels": {"algorithm": "slic"}}
     demo["explainers"]["x"] = {"method": "random_weights", "of": inner}
     loaded = settings.load(demo)["explainers"]["x"]["of"]["superpixels"]
-    assert loaded == {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"]}
+    assert loaded == {"algorithm": "slic", "n_segments": 100, "compactness": 10, "sigma": 0}
     inner["superpixels"]["ratio"] = 0.1
     with pytest.raises(InputError, match=r"explainers\.x\.of\.superpixels\.ratio"):
         settings.load(demo)
@@ -556,23 +566,15 @@ def test_parsing_the_config_imports_nothing_heavy():
     assert result.stdout.strip() == "[]"
 
 
-def _described(node, path=""):
-    """Every key of the schema with its description."""
-    for key, entry in node.get("properties", {}).items():
-        yield f"{path}{key}", entry
-        yield from _described(entry, f"{path}{key}.")
-        yield from _described(entry.get("items", {}), f"{path}{key}[].")
-
-
 def test_every_key_has_a_description():
-    schema = settings.schema()
-    nodes = [("", schema)] + [(f"{k}: ", v) for k, v in schema["$defs"].items()]
-    nodes.append(("dataset_common: ", {"properties": schema["$defs"]["dataset_common"]}))
+    schema = documentation.json_schema()
+    sections = {"": schema, **schema["$defs"]}
+    assert len(sections) > 70
     missing = [
-        path
-        for prefix, node in nodes
-        for path, entry in _described(node, prefix)
-        if "description" not in entry and "$ref" not in entry
+        f"{name}.{key}"
+        for name, section in sections.items()
+        for key, entry in section.get("properties", {}).items()
+        if not entry.get("description")
     ]
     assert missing == []
 
@@ -583,6 +585,18 @@ def test_config_readme_is_up_to_date():
 
     text = write_readme.README.read_text()
     assert write_readme.render(text) == text, "run `make docs`"
+    assert write_readme.SCHEMA.read_text() == write_readme.schema(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
+def test_editors_find_the_schema_and_no_mistake(path):
+    text = path.read_text()
+    assert text.startswith("# yaml-language-server: $schema=schemas/config.schema.json\n")
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = documentation.json_schema()
+    jsonschema.validate(yaml.safe_load(text), schema)
+    wrong = yaml.safe_load(text) | {"comput": {}}
+    assert not jsonschema.Draft202012Validator(schema).is_valid(wrong)
 
 
 def test_docs_of_metrics_and_protocols_are_up_to_date():

@@ -10,6 +10,7 @@ from fidelity.base.job_log import job_log
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.training.train import Examples, train
 from fidelity.tools.training_progress import seconds_of_epochs, training_line
+from tests.helpers.entries import training
 
 NOW = 1_000_000.0
 ONE_STAGE = {"epochs": 12, "patience": 12, "stages": []}
@@ -97,7 +98,7 @@ def test_the_log_that_training_writes_is_understood(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (8, 8, 8), np.uint8)
     examples = Examples(images, np.eye(2, dtype=np.uint8)[[0, 1] * 4])
     compute = {"threads": 1, "device": "cpu", "dtype": "auto"}
-    settings = {"batch": 4, "stages": [{"epochs": 2}, {"epochs": 1}]}
+    settings = training(batch=4, stages=[{"epochs": 2}, {"epochs": 1}])
     log = tmp_path / "train.log"
     with job_log(log):
         train(classifier, examples, examples, settings, 1, compute)

@@ -11,6 +11,7 @@ from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.training.train import train
 from tests.classifiers.conftest import CLASSES, SIDE
+from tests.helpers.entries import training
 
 COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
 SHARED = {"batch": 8, "augmentation": {"rotation": 5, "brightness": 0.1}, "learning_rate": 0.01}
@@ -57,7 +58,7 @@ class Killing(EpochStore):
 
 def run(examples, held_out, store, seed=7, settings=SHARED, stages=STAGES):
     classifier = fresh()
-    settings = settings | {"stages": stages}
+    settings = training(**settings, stages=stages)
     table = train(classifier, examples, held_out, settings, seed, COMPUTE, store)
     return classifier.state_dict(), table
 

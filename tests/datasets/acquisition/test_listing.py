@@ -8,6 +8,7 @@ import pytest
 
 from fidelity.datasets.acquisition import listing
 from fidelity.maps import imported_paths
+from fidelity.settings.explainers import Imported
 from tests.helpers import chexpert_data
 from tests.helpers.small_data import CLASSES, make_covid_layout, write_image
 
@@ -96,7 +97,7 @@ def test_where_a_source_cannot_list_its_files_any_change_counts(tmp_path):
 
 
 def test_of_imported_maps_those_that_fit_the_pattern_count(tmp_path):
-    entry = {"folder": str(tmp_path), "file": None, "pattern": "{class}/{case}[1].npy"}
+    entry = Imported(folder=str(tmp_path), pattern="{class}/{case}[1].npy")
     (tmp_path / "Edema").mkdir()
     (tmp_path / "Edema/a[1].npy").write_bytes(b"x")
 

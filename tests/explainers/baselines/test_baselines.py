@@ -5,26 +5,27 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fidelity import settings
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import centre_prior, lung_mask, random_superpixels
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps.saliency_map import render
 from fidelity.masks.run_lengths import decode
+from fidelity.settings.explainers import CentrePrior, LungMask, RandomSuperpixels
+from fidelity.settings.superpixels import Quickshift
 
 CONTEXT = Context(None, 8, 1, "x")
-SUPERPIXELS = {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]}
+SUPERPIXELS = Quickshift()
 
 
 def test_lung_mask_is_the_lung(cases):
-    (explanation,) = lung_mask.make(CONTEXT, {})([Task(cases[0], "a", None)])
+    (explanation,) = lung_mask.make(CONTEXT, LungMask())([Task(cases[0], "a", None)])
     rendered = render(explanation.map, cases[0].box, cases[0].native_size)
     np.testing.assert_array_equal(rendered, decode(cases[0].lung_native))
 
 
 def test_lung_mask_within_a_crop(cases):
     cropped = dataclasses.replace(cases[0], box=(8, 8, 56, 40))
-    (explanation,) = lung_mask.make(CONTEXT, {})([Task(cropped, "a", None)])
+    (explanation,) = lung_mask.make(CONTEXT, LungMask())([Task(cropped, "a", None)])
     rendered = render(explanation.map, cropped.box, cropped.native_size).astype(bool)
     expected = decode(cases[0].lung_native).copy()
     expected[:, 40:] = False
@@ -34,13 +35,13 @@ def test_lung_mask_within_a_crop(cases):
 def test_lung_mask_without_a_lung(cases):
     bare = dataclasses.replace(cases[0], lung_native=None)
     with pytest.raises(ValueError, match="no lung mask"):
-        lung_mask.make(CONTEXT, {})([Task(bare, "a", None)])
+        lung_mask.make(CONTEXT, LungMask())([Task(bare, "a", None)])
 
 
 def test_centre_prior_is_one_symmetric_map_for_all(cases):
     maps = [
         e.map.values
-        for e in centre_prior.make(CONTEXT, {"sigma": 0.25})([Task(c, "a", None) for c in cases])
+        for e in centre_prior.make(CONTEXT, CentrePrior())([Task(c, "a", None) for c in cases])
     ]
     np.testing.assert_array_equal(maps[0], maps[1])
     np.testing.assert_allclose(maps[0], maps[0][::-1, ::-1])
@@ -57,7 +58,7 @@ def test_centre_prior_of_a_crop_is_that_of_the_original_image(cases, box):
     y0, x0, y1, x1 = box
     image = np.zeros((y1 - y0, x1 - x0), np.uint8)  # a pixel of the crop is one of the original
     crop = dataclasses.replace(cases[0], box=box, image=image)
-    (explanation,) = centre_prior.make(CONTEXT, {"sigma": 0.25})([Task(crop, "a", None)])
+    (explanation,) = centre_prior.make(CONTEXT, CentrePrior())([Task(crop, "a", None)])
     np.testing.assert_allclose(explanation.map.values, whole[y0:y1, x0:x1])
     # The rendered map peaks where the shown part is nearest to the original's centre.
     rendered = render(explanation.map, box, crop.native_size)
@@ -67,7 +68,7 @@ def test_centre_prior_of_a_crop_is_that_of_the_original_image(cases, box):
 
 
 def test_random_superpixels_share_lime_s_segments_and_nothing_else(cases):
-    explain = random_superpixels.make(CONTEXT, {"superpixels": SUPERPIXELS})
+    explain = random_superpixels.make(CONTEXT, RandomSuperpixels(superpixels=SUPERPIXELS))
     first, second = explain([Task(cases[0], "a", None)]), explain([Task(cases[0], "a", None)])
     np.testing.assert_array_equal(first[0].map.values, second[0].map.values)
     many = [
@@ -86,7 +87,7 @@ def test_random_superpixels_are_lime_s_own_where_the_image_is_flat(cases):
     task = Task(case, "a", None)
     of_lime = dataclasses.replace(CONTEXT, method="lime").seed_of(task)
     context = dataclasses.replace(CONTEXT, method="random_superpixels")
-    (found,) = random_superpixels.make(context, {"superpixels": SUPERPIXELS})([task])
+    (found,) = random_superpixels.make(context, RandomSuperpixels(superpixels=SUPERPIXELS))([task])
     np.testing.assert_array_equal(
         found.map.segments, segment(rgb_image(image), SUPERPIXELS, of_lime)
     )

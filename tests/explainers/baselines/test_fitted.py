@@ -18,12 +18,14 @@ from fidelity.explainers.baselines.unet import read_examples
 from fidelity.maps.saliency_map import read_maps, render
 from fidelity.masks.run_lengths import decode, encode
 from fidelity.segmentation.unet import _own_channel, _varied, mean_dice
+from fidelity.settings.explainers import MeanMask, Unet
 from tests.helpers.epoch_kills import count_epochs, dies_after
 
 SIDE = 32
-MEAN = {"method": "mean_mask", "align": "image"}
-BOXED = {"method": "mean_mask", "align": "lung_box"}
-UNET = {"method": "unet", "epochs": 12, "channels": 4, "learning_rate": 0.02, "batch": 8}
+MEAN = MeanMask()
+BOXED = MeanMask(align="lung_box")
+UNET = Unet(epochs=12, channels=4, learning_rate=0.02, batch=8)
+SHORT, SHORTEST = (UNET.model_copy(update={"epochs": epochs}) for epochs in (2, 1))
 COMPUTE = {"threads": 1, "device": "cpu"}
 
 
@@ -61,7 +63,7 @@ def healthy(number):
 
 
 def explain_with(module, settings, fitted, cases, batch=8):
-    context = Context(None, batch, 1, settings["method"], fitted, COMPUTE)
+    context = Context(None, batch, 1, settings.method, fitted, COMPUTE)
     tasks = [Task(case, cls, None) for case in cases for cls in case.references]
     return module.make(context, settings)(tasks)
 
@@ -132,7 +134,7 @@ def test_no_training_mask_is_said(tmp_path):
 
 def test_a_class_that_was_not_learnt_is_named(tmp_path):
     path = shard(tmp_path / "t.h5", [square_case(1)])
-    for module, settings in ((mean_mask, MEAN), (unet, {**UNET, "epochs": 1})):
+    for module, settings in ((mean_mask, MEAN), (unet, SHORTEST)):
         module.fit([path], [], settings, 1, COMPUTE, tmp_path / "f.safetensors")
         with pytest.raises(ValueError, match="no training case.*class 'z'"):
             explain_with(module, settings, tmp_path / "f.safetensors", [square_case(2, cls="z")])
@@ -148,7 +150,7 @@ def test_files_of_others_are_refused(tmp_path):
         read_fitted(tmp_path / "bad", "unet")
 
 
-@pytest.mark.parametrize(("module", "settings"), [(mean_mask, MEAN), (unet, {**UNET, "epochs": 2})])
+@pytest.mark.parametrize(("module", "settings"), [(mean_mask, MEAN), (unet, SHORT)])
 def test_shards_and_their_order_change_no_byte(tmp_path, module, settings):
     cases = [square_case(i, native=96, cls="ab"[i % 2]) for i in range(11)]
     whole = [shard(tmp_path / "w.h5", cases)]
@@ -196,7 +198,7 @@ def test_the_best_epoch_is_kept_by_validation_dice(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         unet.fit([train], [val], UNET, 1, COMPUTE, tmp_path / "f.safetensors")
     logged = [float(r.message.split()[-1]) for r in caplog.records if "epoch" in r.message]
-    assert len(logged) == UNET["epochs"]
+    assert len(logged) == UNET.epochs
 
     tensors, classes = read_fitted(tmp_path / "f.safetensors", "unet")
     network = unet.Segmenter(len(classes), UNET["channels"])
@@ -214,7 +216,7 @@ def test_a_killed_fit_ends_in_the_same_bytes(tmp_path, monkeypatch, trained):
     monkeypatch.undo()
     epochs = count_epochs(monkeypatch)
     unet.fit([train], [val], UNET, 1, COMPUTE, tmp_path / "f.safetensors", "code")
-    assert len(epochs) == UNET["epochs"] - 5
+    assert len(epochs) == UNET.epochs - 5
     assert (tmp_path / "f.safetensors").read_bytes() == trained.read_bytes()
     assert not list(tmp_path.rglob("*.pt"))
 
@@ -222,7 +224,14 @@ def test_a_killed_fit_ends_in_the_same_bytes(tmp_path, monkeypatch, trained):
 def test_without_validation_the_last_epoch_is_kept(tmp_path, caplog):
     train = shard(tmp_path / "t.h5", [square_case(i) for i in range(4)])
     with caplog.at_level(logging.WARNING):
-        unet.fit([train], [], {**UNET, "epochs": 1}, 1, COMPUTE, tmp_path / "f.safetensors")
+        unet.fit(
+            [train],
+            [],
+            SHORTEST,
+            1,
+            COMPUTE,
+            tmp_path / "f.safetensors",
+        )
     assert "last epoch" in caplog.text
 
 

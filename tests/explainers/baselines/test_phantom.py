@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-from fidelity import settings
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.sources.phantom.phantom import generate
@@ -25,19 +24,29 @@ from fidelity.explainers.baselines.geometry import from_grid, to_grid
 from fidelity.explainers.registry import METHODS
 from fidelity.maps.saliency_map import render
 from fidelity.masks.run_lengths import decode, encode
+from fidelity.settings.explainers import (
+    CentrePrior,
+    EdgeMap,
+    LowerLung,
+    LungMask,
+    PeripheralLung,
+    RandomCam,
+    RandomSuperpixels,
+    SecondReader,
+)
+from fidelity.settings.superpixels import Slic
 
-SUPERPIXELS = {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"]}
 BINARY = {
-    "lung_mask": (lung_mask, {}),
-    "lower_lung": (lower_lung, {}),
-    "peripheral_lung": (peripheral_lung, {"width": 0.5}),
-    "second_reader": (second_reader, {}),
+    "lung_mask": (lung_mask, LungMask()),
+    "lower_lung": (lower_lung, LowerLung()),
+    "peripheral_lung": (peripheral_lung, PeripheralLung()),
+    "second_reader": (second_reader, SecondReader()),
 }
 OTHERS = {
-    "centre_prior": (centre_prior, {"sigma": 0.25}),
-    "edge_map": (edge_map, {"sigma": 2}),
-    "random_cam": (random_cam, {"grid": 7}),
-    "random_superpixels": (random_superpixels, {"superpixels": SUPERPIXELS}),
+    "centre_prior": (centre_prior, CentrePrior()),
+    "edge_map": (edge_map, EdgeMap()),
+    "random_cam": (random_cam, RandomCam()),
+    "random_superpixels": (random_superpixels, RandomSuperpixels(superpixels=Slic())),
 }
 INPUTS = ("full", "lung_masked", "lung_crop")
 CLASSES = ["COVID-19", "Non-COVID"]
@@ -111,7 +120,7 @@ def test_lower_lung_is_the_lower_half(phantom):
     for task in tasks_of(phantom["lung_crop"]):
         lung = decode(task.case.lung_native)
         rows = np.flatnonzero(lung.any(axis=1))
-        values = rendered(lower_lung.make(None, {})([task])[0], task.case).astype(bool)
+        values = rendered(lower_lung.make(None, LowerLung())([task])[0], task.case).astype(bool)
         middle = (rows[0] + rows[-1]) / 2
         expected = lung & (np.arange(96)[:, None] > middle)
         np.testing.assert_array_equal(values, expected)
@@ -149,20 +158,20 @@ def test_the_border_of_the_image_is_an_edge():
 def test_no_lung_mask_is_said(phantom, module):
     bare = dataclasses.replace(phantom["full"][0], lung_native=None)
     with pytest.raises(ValueError, match="no lung mask"):
-        module.make(None, {"width": 0.5})([Task(bare, CLASSES[0], None)])
+        module.make(None, PeripheralLung())([Task(bare, CLASSES[0], None)])
 
 
 def test_an_empty_lung_has_no_lower_half(phantom):
     empty = dataclasses.replace(phantom["full"][0], lung_native=encode(np.zeros((96, 96), bool)))
     with pytest.raises(ValueError, match="empty"):
-        lower_lung.make(None, {})([Task(empty, CLASSES[0], None)])
+        lower_lung.make(None, LowerLung())([Task(empty, CLASSES[0], None)])
 
 
 def test_edges_are_where_the_image_changes(phantom):
     image = np.zeros((48, 48), np.uint8)
     image[:, 24:] = 200
     case = dataclasses.replace(phantom["full"][0], image=image)
-    (explanation,) = edge_map.make(None, {"sigma": 2})([Task(case, CLASSES[0], None)])
+    (explanation,) = edge_map.make(None, EdgeMap())([Task(case, CLASSES[0], None)])
     profile = explanation.map.values[10]
     assert set(np.argsort(profile)[-2:]) == {23, 24}
     np.testing.assert_allclose(profile, profile[::-1], atol=1e-9)
@@ -171,20 +180,20 @@ def test_edges_are_where_the_image_changes(phantom):
 
 
 def test_random_cam_is_standard_normal_per_case(phantom):
-    explain = random_cam.make(Context(None, 4, 1, "random_cam"), {"grid": 7})
+    explain = random_cam.make(Context(None, 4, 1, "random_cam"), RandomCam())
     names = [dataclasses.replace(phantom["full"][0], case=str(i)) for i in range(80)]
     grids = np.stack([e.map.values for e in explain([Task(c, CLASSES[0], None) for c in names])])
     assert grids.shape == (80, 7, 7)
     assert abs(grids.mean()) < 0.06
     assert grids.std() == pytest.approx(1, abs=0.05)
     assert len(np.unique(grids)) == grids.size
-    other = random_cam.make(Context(None, 4, 2, "random_cam"), {"grid": 7})
+    other = random_cam.make(Context(None, 4, 2, "random_cam"), RandomCam())
     assert not np.array_equal(other([Task(names[0], "", None)])[0].map.values, grids[0])
 
 
 def test_the_second_reader_is_the_second_mask(phantom):
     for task in tasks_of(phantom["full"]):
-        (explanation,) = second_reader.make(None, {})([task])
+        (explanation,) = second_reader.make(None, SecondReader())([task])
         expected = decode(task.case.second_references[task.cls])
         np.testing.assert_array_equal(rendered(explanation, task.case).astype(bool), expected)
 
@@ -192,10 +201,10 @@ def test_the_second_reader_is_the_second_mask(phantom):
 def test_the_second_reader_answers_the_classes_it_has_marked(phantom):
     case = phantom["full"][0]
     (cls,) = case.second_references
-    assert second_reader.has_answer(Task(case, cls, None), {})
-    assert not second_reader.has_answer(Task(case, "another", None), {})
+    assert second_reader.has_answer(Task(case, cls, None), SecondReader())
+    assert not second_reader.has_answer(Task(case, "another", None), SecondReader())
     once = dataclasses.replace(case, second_references={})
-    assert not second_reader.has_answer(Task(once, cls, None), {})
+    assert not second_reader.has_answer(Task(once, cls, None), SecondReader())
 
 
 def test_grids_go_to_a_window_and_back():

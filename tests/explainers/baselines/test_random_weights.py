@@ -14,9 +14,10 @@ from fidelity.classifiers.randomised import randomised, weights_digest
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_weights
 from fidelity.explainers.cam import cam
+from fidelity.settings.explainers import Gradcam, LungMask, RandomWeights
 
-GRADCAM = {"method": "gradcam", "layer": "auto"}
-ENTRY = {"method": "random_weights", "of": GRADCAM}
+GRADCAM = Gradcam()
+ENTRY = RandomWeights(of=GRADCAM)
 
 
 def _context(classifier, seed=1):
@@ -128,10 +129,10 @@ def test_statistics_of_batch_normalisation_fit_the_new_weights(classifier):
     assert all(m.momentum == 0.1 for m in norms)
 
 
-@pytest.mark.parametrize("inner", [{"method": "lung_mask"}, ENTRY])
+@pytest.mark.parametrize("inner", [LungMask(), ENTRY])
 def test_what_has_no_weights_is_refused(classifier, inner):
     with pytest.raises(InputError, match="no trained weights"):
-        random_weights.make(_context(classifier), {"method": "random_weights", "of": inner})
+        random_weights.make(_context(classifier), RandomWeights(of=inner))
 
 
 def test_each_trained_network_has_a_random_twin_of_its_own(classifier, cases):

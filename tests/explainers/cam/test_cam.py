@@ -13,12 +13,11 @@ from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.cam import cam
 from fidelity.maps.saliency_map import normalise, raw_map, render
+from fidelity.settings.explainers import Gradcam
 
 
 def _explain(classifier, cases, target=1, batch=8, layer="auto"):
-    explain = cam.make(
-        Context(classifier, batch, 1, "gradcam"), {"method": "gradcam", "layer": layer}
-    )
+    explain = cam.make(Context(classifier, batch, 1, "gradcam"), Gradcam(layer=layer))
     return explain([Task(case, "a", target) for case in cases])
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fidelity.explainers.base import Context
 from fidelity.explainers.registry import METHODS
+from fidelity.settings.explainers import Explainer
 from tests.helpers.patch_phantom import TESTED, aucs, chance_aucs, patch_tasks, trained_classifier
 
 CAMS = [name for name, method in METHODS.items() if method.family == "cam"]
@@ -30,7 +31,9 @@ def tasks():
 
 def explained(classifier, tasks, method, batch=8, layer="8"):
     module = importlib.import_module(f"fidelity.{METHODS[method].module}")
-    entry = {"method": method, "layer": layer, **OWN.get(method, {})}
+    own = {"layer": layer, **OWN.get(method, {})}
+    own = {key: value for key, value in own.items() if method != "fullgrad" or key != "layer"}
+    entry = Explainer.model_validate({"method": method, **own})
     return module.make(Context(classifier, batch, 1, method), entry)(tasks)
 
 

@@ -32,6 +32,7 @@ from fidelity.explainers.cam.methods import (
 )
 from fidelity.explainers.gradients import fullgrad
 from fidelity.explainers.registry import METHODS
+from fidelity.settings.explainers import Ablationcam, Explainer, Finercam, Fullgrad
 
 SIDE = 32
 
@@ -61,7 +62,8 @@ def wrapped(network, classes=("A", "B", "C")):
 
 def maps_of(classifier, cases, method, target=1, batch=4, **own):
     module = importlib.import_module(f"fidelity.{METHODS[method].module}")
-    entry = {"method": method, "layer": "4", **own}
+    layer = {} if method == "fullgrad" else {"layer": "4"}
+    entry = Explainer.model_validate({"method": method, **layer, **own})
     tasks = [Task(case, "a", target) for case in cases]
     return [e.map.values for e in module.make(Context(classifier, batch, 1, method), entry)(tasks)]
 
@@ -285,7 +287,7 @@ def test_finer_cam_compares_each_image_s_own_class(shrunk):
     """With targets the package gives Grad-CAM; without, one class for the whole batch."""
     classifier = small(classes=5)
     module = importlib.import_module("fidelity.explainers.cam.cam")
-    entry = {"method": "finercam", "layer": "4", "alpha": 1.0, "comparisons": 3}
+    entry = Finercam(layer="4")
     explain = module.make(Context(classifier, 4, 1, "finercam"), entry)
     found = explain([Task(case, "a", index) for index, case in enumerate(shrunk[:3])])
     peer = FinerCAM(classifier, [classifier.network[4]])
@@ -408,7 +410,7 @@ def test_the_network_survives_a_pass_that_raises(shrunk):
     layer = classifier.network[4]
     image = image_of(classifier, shrunk[0])
     cam = AblationCAM(classifier, [layer], batch_size=2)
-    explain = ablation_cam.make(Context(classifier, 2, 1, "ablationcam"), {"layer": "4"})
+    explain = ablation_cam.make(Context(classifier, 2, 1, "ablationcam"), Ablationcam(layer="4"))
     calls = []
 
     def fail_later(*_):
@@ -519,7 +521,7 @@ def test_networks_that_do_not_decompose_are_refused(name):
         for parameter in classifier.parameters():  # a ViT's head starts at 0
             parameter.add_(0.02 * torch.randn_like(parameter))
     with pytest.raises(InputError, match=r"fullgrad cannot explain .*ReLU networks"):
-        fullgrad.make(Context(classifier, 2, 1, "fullgrad"), {"scale": "layer"})
+        fullgrad.make(Context(classifier, 2, 1, "fullgrad"), Fullgrad(scale="layer"))
 
 
 def test_networks_without_biases_are_refused():

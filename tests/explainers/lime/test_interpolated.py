@@ -11,6 +11,7 @@ from fidelity.explainers.lime.gaussian_process import _loss, fit_process
 from fidelity.explainers.lime.interpolated import LINKS, interpolate
 from fidelity.explainers.lime.sampling import all_subsets, design
 from fidelity.explainers.lime.surrogate import fit, kernel_weights
+from fidelity.settings.explainers import Lime
 
 LIVE = np.array([1, 0, 1, 1, 0, 1, 1], bool)  # of seven superpixels two are dead
 ALPHA = 0.003
@@ -33,7 +34,7 @@ def _limit(rows, outputs, alpha=ALPHA, width=0.25):
 
 def _interpolate(rows, outputs, live, alpha=ALPHA, width=0.25, output="logit"):
     rows, outputs = torch.from_numpy(rows).double(), torch.as_tensor(outputs).double()
-    settings = {"kernel_width": width, "output": output}
+    settings = Lime(kernel_width=width, output=output)
     return interpolate(rows, outputs, torch.from_numpy(live), settings, alpha, 0)
 
 

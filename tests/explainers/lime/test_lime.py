@@ -7,7 +7,6 @@ import pytest
 import torch
 from lime.lime_image import LimeImageExplainer
 
-from fidelity import settings
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.lime import lime
@@ -16,20 +15,17 @@ from fidelity.explainers.lime.perturbed_outputs import Perturbed
 from fidelity.explainers.lime.repeat_agreement import separated, z_of
 from fidelity.explainers.lime.sampling import design
 from fidelity.explainers.superpixels import rgb_image, segment
+from fidelity.settings.explainers import Lime
+from fidelity.settings.superpixels import Slic, Superpixels
 from tests.explainers.conftest import prepared_case
+from tests.helpers.entries import with_keys
 
-SETTINGS = {
-    "method": "lime", "samples": 60, "sampling": "package", "kernel_width": 0.25, "alpha": 1.0,
-    "hide": "mean", "hide_sigma": 8, "hide_radius": 3, "repeats": 1, "stability_top": 5,
-    "adaptive": None,
-    "output": "probability", "precision": "float32",
-    "superpixels": {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]},
-}  # fmt: skip
+SETTINGS = Lime(samples=60, sampling="package")
 
 
 def _explain(classifier, case, target=1, batch=8, **changes):
     context = Context(classifier, batch, 1, "lime")
-    (explanation,) = lime.make(context, {**SETTINGS, **changes})([Task(case, "a", target)])
+    (explanation,) = lime.make(context, with_keys(SETTINGS, **changes))([Task(case, "a", target)])
     return explanation
 
 
@@ -57,7 +53,7 @@ def test_coefficients_are_those_of_the_package(classifier, cases, hide, masked):
     if masked:
         case = dataclasses.replace(case, image=case.image * case.lung)
     seed = Context(classifier, 8, 1, "lime").seed_of(Task(case, "a", 1))
-    algorithm = {"algorithm": "grid", "cells": 6} if masked else SETTINGS["superpixels"]
+    algorithm = {"algorithm": "grid", "cells": 6} if masked else SETTINGS.superpixels
     segments = segment(rgb_image(case.image), algorithm, seed)
     peer = _package(classifier, case, segments, seed, None if hide == "mean" else hide)
     expected = dict(peer.local_exp[1])
@@ -178,14 +174,14 @@ def test_seeds_make_it_repeatable_and_depend_on_the_case_alone(classifier, cases
 
 
 def test_slic_labels_start_at_zero(cases):
-    superpixels = {"algorithm": "slic", **settings.SUPERPIXEL_DEFAULTS["slic"]}
+    superpixels = Slic().model_dump()
     labels = segment(rgb_image(cases[0].image), superpixels, 0)
     assert sorted(np.unique(labels)) == list(range(labels.max() + 1))
 
 
-@pytest.mark.parametrize("algorithm", list(settings.SUPERPIXEL_DEFAULTS))
+@pytest.mark.parametrize("algorithm", list(Superpixels.kinds()))
 def test_every_superpixel_algorithm(classifier, cases, algorithm):
-    superpixels = {"algorithm": algorithm, **settings.SUPERPIXEL_DEFAULTS[algorithm]}
+    superpixels = Superpixels.kinds()[algorithm]().model_dump()
     explanation = _explain(classifier, cases[1], superpixels=superpixels)
     assert explanation.map.segments.shape == cases[1].image.shape
     assert explanation.extras["superpixels"] == len(explanation.map.values)
@@ -248,7 +244,7 @@ def test_a_linear_classifier_gets_its_known_attribution(linear, cases, sampling,
     changes = {"sampling": sampling, "hide": hide, "alpha": 0.0, "output": "logit", "samples": 400}
     found = _explain(linear, case, **changes).map
     seed = Context(None, 8, 1, "lime").seed_of(Task(case, "a", None))
-    own = {**SETTINGS, "hide": hide}
+    own = with_keys(SETTINGS, hide=hide)
     change = case.image / 255.0 - hidden_image(case.image, found.segments, own, seed)
     known = linear.network.weights.detach().numpy() * change
     expected = np.bincount(found.segments.ravel(), known.ravel())

@@ -15,6 +15,7 @@ from fidelity.explainers.lime.repeat_agreement import separated, stability, top_
 from fidelity.explainers.lime.sampling import all_subsets, design
 from fidelity.explainers.lime.surrogate import fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image, segment
+from fidelity.settings.explainers import Lime
 
 SAMPLINGS = ["package", "random", "antithetic", "hadamard"]
 
@@ -210,14 +211,14 @@ def test_hidden_images():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (24, 24)).astype(np.uint8)
     segments = segment(rgb_image(image), {"algorithm": "grid", "cells": 3}, 0)
-    means = hidden_image(image, segments, {"hide": "mean"}, 0)
+    means = hidden_image(image, segments, Lime(hide="mean"), 0)
     for label in range(9):
         expected = (image[segments == label] / 255).mean()
         np.testing.assert_allclose(means[segments == label], expected)
-    np.testing.assert_array_equal(hidden_image(image, segments, {"hide": 0.25}, 0), 0.25)
-    blurred = hidden_image(image, segments, {"hide": "blur", "hide_sigma": 2}, 0)
+    np.testing.assert_array_equal(hidden_image(image, segments, Lime(hide=0.25), 0), 0.25)
+    blurred = hidden_image(image, segments, Lime(hide="blur", hide_sigma=2), 0)
     np.testing.assert_allclose(blurred, cv2.GaussianBlur(image / 255, (0, 0), 2))
-    noise = [hidden_image(image, segments, {"hide": "noise"}, seed) for seed in (1, 1, 2)]
+    noise = [hidden_image(image, segments, Lime(hide="noise"), seed) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(noise[0], noise[1])
     assert not np.array_equal(noise[0], noise[2])
 
@@ -226,9 +227,9 @@ def test_inpainting_fills_a_spot_from_around_it_and_each_superpixel_alone():
     y, x = np.mgrid[:40, :40]
     spot = (y - 20) ** 2 + (x - 20) ** 2 < 25
     image = np.where(spot, 250, 90).astype(np.uint8)
-    filled = hidden_image(image, spot.astype(int), {"hide": "inpaint", "hide_radius": 3}, 0)
+    filled = hidden_image(image, spot.astype(int), Lime(hide="inpaint", hide_radius=3), 0)
     np.testing.assert_allclose(filled[spot], 90 / 255, atol=0.01)  # Telea's jitter
-    whole = hidden_image(image, np.zeros((40, 40), int), {"hide": "inpaint", "hide_radius": 3}, 0)
+    whole = hidden_image(image, np.zeros((40, 40), int), Lime(hide="inpaint", hide_radius=3), 0)
     assert np.ptp(whole) == 0
 
 

@@ -11,6 +11,7 @@ from captum.attr import KernelShap, ShapleyValues
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation import coalitions, kernel_shap, shapley
+from tests.helpers.entries import with_keys
 from tests.helpers.perturbation_settings import HIDE, METHODS
 
 ENTRY = METHODS["kernel_shap"][1]
@@ -132,7 +133,7 @@ def strips(monkeypatch):
 def peer_inputs(classifier, case, hide="mean"):
     """The case as captum takes it: normalised image, normalised hidden image, feature mask."""
     labels = quarters(case.image)
-    hidden = hidden_image(case.image, labels, {**HIDE, "hide": hide}, 0)
+    hidden = hidden_image(case.image, labels, with_keys(HIDE, hide=hide), 0)
     hidden = torch.from_numpy(hidden.astype(np.float32))[None]
     mask = torch.from_numpy(labels)[None, None].expand(1, 3, -1, -1)
     return classifier.preprocess(case.image[None]), classifier.normalise(hidden), mask
@@ -142,7 +143,7 @@ def peer_inputs(classifier, case, hide="mean"):
 def test_exact_values_on_a_network_are_captum_s(strips, classifier, cases, hide):
     """Captum's ShapleyValues over all orders of seven superpixels, on the classifier itself."""
     task = Task(cases[0], "a", 1)
-    entry = {**ENTRY, "samples": 128, "hide": hide, "output": "logit"}
+    entry = with_keys(ENTRY, samples=128, hide=hide, output="logit")
     (found,) = kernel_shap.make(Context(classifier, 32, 1, "kernel_shap"), entry)([task])
     image, hidden, mask = peer_inputs(classifier, cases[0], hide)
     # In the same batches of 32, in double precision's sums; the table spares 7! passes of a CNN.
@@ -174,7 +175,7 @@ def test_captum_s_kernel_shap_converges_to_ours(strips, classifier, cases):
             image, hidden, target=1, feature_mask=mask, n_samples=2000,
             perturbations_per_eval=100, return_input_shape=False,
         )[0]  # fmt: skip
-    entry = {**ENTRY, "samples": 128, "output": "logit"}
+    entry = with_keys(ENTRY, samples=128, output="logit")
     (found,) = kernel_shap.make(Context(classifier, 32, 1, "kernel_shap"), entry)(
         [Task(cases[0], "a", 1)]
     )

@@ -12,11 +12,13 @@ from fidelity.explainers.base import Context, Task
 from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation import feature_ablation, occlusion
 from fidelity.explainers.superpixels import rgb_image, segment
+from fidelity.settings.explainers import Occlusion as OcclusionEntry
+from tests.helpers.entries import with_keys
 from tests.helpers.perturbation_settings import HIDE, METHODS, SLIC
 
 
 def explain(module, name, classifier, case, **changes):
-    entry = {**METHODS[name][1], **changes}
+    entry = with_keys(METHODS[name][1], **changes)
     return module.make(Context(classifier, 8, 1, name), entry)([Task(case, "a", 1)])[0]
 
 
@@ -40,7 +42,7 @@ def test_occlusion_is_captum_s(classifier, cases, window, stride, fill):
     found = explain(
         occlusion, "occlusion", classifier, cases[0], window=window, stride=stride, fill=fill
     )
-    hidden = occlusion.filling(cases[0].image, {"fill": fill, "fill_sigma": 4})
+    hidden = occlusion.filling(cases[0].image, OcclusionEntry(fill=fill, fill_sigma=4))
     expected = captum_s(classifier, cases[0], window, stride, hidden)
     np.testing.assert_allclose(found.map.values, expected[1], atol=1e-5)
     np.testing.assert_array_equal(expected[0], expected[1])
@@ -63,7 +65,7 @@ def test_windows_show_what_the_settings_say(cases):
     grey = image / 255
 
     def filling(fill):
-        return occlusion.filling(image, {"fill": fill, "fill_sigma": 4})
+        return occlusion.filling(image, OcclusionEntry(fill=fill, fill_sigma=4))
 
     np.testing.assert_allclose(filling("mean"), grey.mean(), rtol=1e-6)
     np.testing.assert_allclose(filling(0.25), 0.25)
@@ -128,7 +130,7 @@ def test_feature_ablation_is_captum_s(classifier, cases, hide, output):
         feature_ablation, "feature_ablation", classifier, case, hide=hide, output=output
     )
     labels = segment(rgb_image(case.image), SLIC, 0)
-    hidden = hidden_image(case.image, labels, {**HIDE, "hide": hide}, 0)
+    hidden = hidden_image(case.image, labels, with_keys(HIDE, hide=hide), 0)
     hidden = torch.from_numpy(hidden.astype(np.float32))[None]
     with torch.inference_mode():
         peer = FeatureAblation(

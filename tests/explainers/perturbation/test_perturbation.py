@@ -17,6 +17,9 @@ from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
 from fidelity.explainers.registry import METHODS as REGISTRY
 from fidelity.maps.saliency_map import raw_map
+from fidelity.settings.explainers import Lime
+from fidelity.settings.superpixels import Quickshift, Slic
+from tests.helpers.entries import with_keys
 from tests.helpers.perturbation_settings import HIDE, METHODS, SLIC
 
 SIZE, PATCH = 64, (slice(24, 40), slice(32, 48))
@@ -24,7 +27,7 @@ SIZE, PATCH = 64, (slice(24, 40), slice(32, 48))
 
 def explain(name, classifier, cases, target=1, batch=8, **changes):
     module, entry = METHODS[name]
-    made = module.make(Context(classifier, batch, 1, name), {**entry, **changes})
+    made = module.make(Context(classifier, batch, 1, name), with_keys(entry, **changes))
     return made([Task(case, "a", target) for case in cases])
 
 
@@ -89,12 +92,8 @@ def test_output_and_precision_matter(name, classifier, cases):
 def test_superpixels_are_lime_s_where_noise_decides_them(name, classifier, cases):
     """On a flat image quickshift's superpixels are its noise: only LIME's own seed gives LIME's."""
     flat = dataclasses.replace(cases[0], image=np.where(cases[0].lung, cases[0].image, 0))
-    superpixels = {"algorithm": "quickshift", **settings.SUPERPIXEL_DEFAULTS["quickshift"]}
-    entry = {
-        "samples": 10, "kernel_width": 0.25, "alpha": 1.0, "sampling": "package", "repeats": 1,
-        "stability_top": 5, "adaptive": None, **HIDE, "output": "probability",
-        "precision": "float32", "superpixels": superpixels,
-    }  # fmt: skip
+    superpixels = Quickshift()
+    entry = Lime(samples=10, sampling="package", hide_sigma=4, superpixels=superpixels)
     task = Task(flat, "a", 1)
     of_lime = lime.make(Context(classifier, 8, 1, "lime"), entry)([task])[0].map.segments
     ours = explain(name, classifier, [flat], superpixels=superpixels, hide=0)[0].map.segments
@@ -152,7 +151,7 @@ def test_a_linear_classifier_gets_its_known_attribution(name, hide, linear, plan
         explanation = explain(name, linear, [case], hide=hide, output="logit")[0]
         segments = explanation.map.segments
         change = unit_image(case.image) - hidden_image(
-            case.image, segments, {**HIDE, "hide": hide}, lime_seed(case)
+            case.image, segments, with_keys(HIDE, hide=hide), lime_seed(case)
         )
         known = linear.network.weights.detach().numpy() * change
         expected = np.bincount(segments.ravel(), known.ravel())
@@ -232,4 +231,4 @@ def test_mistakes_are_named(entry, message):
 
 
 def test_slic_settings_are_valid_ones():
-    assert set(SLIC) - {"algorithm"} == set(settings.SUPERPIXEL_DEFAULTS["slic"])
+    assert list(SLIC.model_dump()) == Slic.key_names()

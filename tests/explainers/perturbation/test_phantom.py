@@ -14,6 +14,8 @@ from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_superpixels
 from fidelity.maps.saliency_map import raw_map
 from fidelity.masks.run_lengths import decode
+from fidelity.settings.explainers import RandomSuperpixels
+from tests.helpers.entries import with_keys
 from tests.helpers.perturbation_settings import METHODS, SLIC
 
 SICK = ["COVID-19", "Non-COVID"]
@@ -89,10 +91,10 @@ def mean_auc(module, name, entry, classifier, cases, lung_only):
 @pytest.mark.parametrize("name", METHODS)
 def test_pixel_auc_is_above_that_of_random_superpixels(name, phantom, trained):
     module, entry = METHODS[name]
-    entry = {**entry, **FOUND[name]}
+    entry = with_keys(entry, **FOUND[name])
     for lung_only, margin in ((False, 0.3), (True, 0.05)):
         null = mean_auc(
-            random_superpixels, "random_superpixels", {"superpixels": SLIC}, None,
+            random_superpixels, "random_superpixels", RandomSuperpixels(superpixels=SLIC), None,
             phantom["test"], lung_only,
         )  # fmt: skip
         ours = mean_auc(module, name, entry, trained, phantom["test"], lung_only)

@@ -8,6 +8,7 @@ from skimage.transform import resize
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.perturbation import rise, rise_masks
+from tests.helpers.entries import with_keys
 from tests.helpers.perturbation_settings import METHODS
 
 ENTRY = METHODS["rise"][1]
@@ -16,7 +17,7 @@ CPU = torch.device("cpu")
 
 def explain(classifier, case, batch=8, **changes):
     context = Context(classifier, batch, 1, "rise")
-    return rise.make(context, {**ENTRY, **changes})([Task(case, "a", 1)])[0]
+    return rise.make(context, with_keys(ENTRY, **changes))([Task(case, "a", 1)])[0]
 
 
 def reference_masks(masks):

@@ -50,6 +50,7 @@ class Context:
         method: the method's name: two settings of one method share their random numbers.
         fitted: file of what the method learnt from the training split; None if it learns nothing.
         compute: threads and device, for methods with a network of their own.
+        plugins: files of the user's own methods.
     """
 
     classifier: "Classifier | None"
@@ -58,6 +59,7 @@ class Context:
     method: str
     fitted: Path | None = None
     compute: dict[str, Any] = field(default_factory=dict)
+    plugins: Sequence[str] = ()
 
     def seed_of(self, task: Task, repeat: int = 0) -> int:
         """Seed of a task's random numbers, independent of shard, order and setting."""

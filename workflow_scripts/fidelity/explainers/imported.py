@@ -1,8 +1,6 @@
 """Maps and masks that somebody else made: read from files, in the frame of the original image."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -13,23 +11,24 @@ from fidelity.maps.imported_paths import format_of, location
 from fidelity.maps.saliency_map import SaliencyMap, raw_map
 from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import at_size
+from fidelity.settings.explainers import Imported
 
 
-def has_answer(task: Task, settings: Mapping[str, Any]) -> bool:
+def has_answer(task: Task, settings: Imported) -> bool:
     """Say whether there is a map; with `missing: error` all are asked for, and reading fails."""
-    return settings["missing"] == "error" or is_there(task.case.case, task.cls, settings)
+    return settings.missing == "error" or is_there(task.case.case, task.cls, settings)
 
 
-def is_there(case: str, cls: str, settings: Mapping[str, Any]) -> bool:
+def is_there(case: str, cls: str, settings: Imported) -> bool:
     """Look for the map of a case and class."""
     path = location(settings, case, cls)
     if format_of(settings) == "masks_json":
-        name, named = str(settings["classes"].get(cls, cls)), cls in settings["classes"]
-        return has_mask(path, case, name, named, settings["min_score"])
+        name, named = str(settings.classes.get(cls, cls)), cls in settings.classes
+        return has_mask(path, case, name, named, settings.min_score)
     return os.path.isfile(path)  # False too where the name is too long
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Imported) -> Explain:
     """Read the maps.
 
     Args:
@@ -52,7 +51,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
 
 def read_saliency(
-    case: str, cls: str, size: tuple[int, int], box: Box, settings: Mapping[str, Any]
+    case: str, cls: str, size: tuple[int, int], box: Box, settings: Imported
 ) -> SaliencyMap:
     """Read one map and bring it to what the working image shows.
 
@@ -81,8 +80,8 @@ def read_saliency(
             field=case,
             remedy="Add it, correct 'pattern' or 'classes', or set missing: skip",
         )
-    name, kind = str(settings["classes"].get(cls, cls)), settings["kind"]
-    values, is_mask = read(path, format_of(settings), name, case, kind, settings["min_score"])
+    name, kind = str(settings.classes.get(cls, cls)), settings.kind
+    values, is_mask = read(path, format_of(settings), name, case, kind, settings.min_score)
     if not fits(values.shape, size):
         turned = "; it seems to be transposed" if fits(values.shape[::-1], size) else ""
         raise InputError(
@@ -97,7 +96,7 @@ def read_saliency(
     if is_mask:
         mask = values if whole else at_size(values, size)[y0:y1, x0:x1]
         return SaliencyMap("binary", mask.astype(np.uint8))
-    values = signed(values, settings["sign"])
+    values = signed(values, settings.sign)
     if whole:
         smaller = values.shape[0] < size[0] or values.shape[1] < size[1]
         return SaliencyMap("grid" if smaller else "dense", values)

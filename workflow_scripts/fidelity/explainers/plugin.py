@@ -1,37 +1,36 @@
 """An explainer from the user's own file, named by `method: plugin:<function>`."""
 
-from typing import Any
-
 import numpy as np
 
 from fidelity.base.plugins import load_plugin_function
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Plugin
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Plugin) -> Explain:
     """Wrap the user's function.
 
     Args:
         context: classifier, batch size and seed.
-        settings: method (`plugin:<function>`), plugins (paths) and params (given to the function).
+        settings: method (`plugin:<function>`) and params (given to the function).
 
     Returns:
         A function from tasks to maps. The user's function is called per image as
         `function(classifier, image, target, seed, **params)`, image float32 tensor (1, C, H, W)
         normalised for the network, and returns an array (h, w) of any resolution.
     """
-    function = load_plugin_function(settings["method"], settings["plugins"])
+    function = load_plugin_function(settings.method, context.plugins)
 
     @one_by_one
     def explain(task: Task) -> Explanation:
         image = context.classifier.preprocess(task.case.image[None])
         values = function(
-            context.classifier, image, task.target, context.seed_of(task), **settings["params"]
+            context.classifier, image, task.target, context.seed_of(task), **settings.params
         )
         values = np.asarray(values, dtype=np.float64)
         if values.ndim != 2:
-            raise ValueError(f"{settings['method']} returned shape {values.shape}, not (h, w)")
+            raise ValueError(f"{settings.method} returned shape {values.shape}, not (h, w)")
         return Explanation(SaliencyMap("dense", values))
 
     return explain

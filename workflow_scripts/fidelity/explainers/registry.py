@@ -393,9 +393,9 @@ def explains(family: str) -> bool:
     return family not in ("baseline", "ceiling")
 
 
-def depends_on_training(entry: Mapping[str, Any]) -> bool:
+def depends_on_training(method: str) -> bool:
     """Say whether an explainer's maps depend on what a classifier has learnt."""
-    return method_of(entry["method"]).needs_classifier and entry["method"] != "random_weights"
+    return method_of(method).needs_classifier and method != "random_weights"
 
 
 def family_of(entry: Mapping[str, Any]) -> Family:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Any
 
 import numpy as np
 
@@ -11,11 +10,12 @@ from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Context, Explain, Task, explain_each
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Explainer
 
 
-def explainer_of(context: Context, settings: dict[str, Any]) -> Explain:
+def explainer_of(context: Context, settings: Explainer) -> Explain:
     """Set up the explainer of a config entry, as the rule `explain` does."""
-    return method_of(settings["method"]).implementation().make(context, settings)
+    return method_of(settings.method).implementation().make(context, settings)
 
 
 def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task]:

@@ -16,9 +16,10 @@ from fidelity.base.files import content_hash
 from fidelity.base.progress import Progress
 from fidelity.datasets.prepared import PreparedShard
 from fidelity.explainers.base import Context, Explain, Explanation, Task, explain_each
-from fidelity.explainers.registry import is_case_by_case, method_of
+from fidelity.explainers.registry import method_of
 from fidelity.explainers.unfinished_shards import PartialStore
 from fidelity.maps.saliency_map import MapRecord, write_maps
+from fidelity.settings.explainers import Explainer
 
 if TYPE_CHECKING:  # null baselines do without torch and its four seconds
     from fidelity.classifiers.model import Classifier
@@ -32,7 +33,7 @@ Predict = Callable[["Classifier", np.ndarray, int], np.ndarray]
 def explain_shard(
     prepared: Path,
     classifier: "Classifier | None",
-    settings: dict[str, Any],
+    settings: Explainer,
     target: str,
     max_failed_cases: int,
     labels: dict[str, str],
@@ -44,6 +45,7 @@ def explain_shard(
     compute: dict[str, Any] | None = None,
     predict: Predict | None = None,
     name: str = "",
+    plugins: Sequence[str] = (),
 ) -> None:
     """Make the maps of one shard.
 
@@ -53,39 +55,41 @@ def explain_shard(
     Args:
         prepared: the shard's prepared cases.
         classifier: None for explainers without one.
-        settings: the explainer's config entry, `method` among it.
+        settings: the explainer's config entry.
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed; those of an earlier try are tried once more.
         labels: source class → model class.
         seed: the config's seed.
         batch: images per forward pass.
-        fingerprint: of code and weights; with the settings it guards the resumable batches.
+        fingerprint: of code, plugins, imported maps and weights; with the settings it guards the
+            resumable batches.
         output: the map file.
         fitted: what the method learnt from the training split; its content enters the fingerprint.
         compute: threads and device, for methods with a network of their own.
         predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
             null baselines does not depend on how a classifier predicts.
         name: what lines of progress call the job; the method's name if empty.
+        plugins: files of the user's own methods.
 
     Raises:
         InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
     """
-    method = method_of(settings["method"])
+    method = method_of(settings.method)
+    by_case = method_of(getattr(settings, "of", settings).method).case_by_case
     tasks = list(tasks_of([prepared], classifier, target, labels, batch, predict))
     module = method.implementation()
     asked = len(tasks)
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
-    context = Context(classifier, batch, seed, settings["method"], fitted, compute or {})
+    context = Context(classifier, batch, seed, settings.method, fitted, compute or {}, plugins)
     explain = module.make(context, settings)
     learnt = "" if fitted is None else content_hash(fitted)
-    by_case = is_case_by_case(settings)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
         # The cases' digests are of their files; how they were prepared is in the shard alone.
         _fingerprint(
             fingerprint,
             content_hash(prepared),
-            settings,
+            settings.model_dump(),
             target,
             seed,
             batch,
@@ -96,7 +100,7 @@ def explain_shard(
     )
     records: list[MapRecord] = []
     resumed = 0
-    progress = Progress(name or settings["method"], _cases(tasks))
+    progress = Progress(name or settings.method, _cases(tasks))
     for index, chunk in enumerate(_chunks(tasks, batch, by_case)):
         done = store.load(index)
         if done is None:
@@ -122,7 +126,7 @@ def explain_shard(
             if len(failed) == len(records)
             else f"Fix the cause, or allow at least {len(failed)}; finished maps are kept",
         )
-    attrs = {"method": settings["method"], "seed": str(seed), "unanswered": asked - len(tasks)}
+    attrs = {"method": settings.method, "seed": str(seed), "unanswered": asked - len(tasks)}
     write_maps(output, records, attrs)
     store.clear()
 
@@ -196,7 +200,7 @@ def make_tasks(
 def _answered(
     tasks: list[Task],
     has_answer: Callable[[Task, dict[str, Any]], bool] | None,
-    settings: dict[str, Any],
+    settings: Explainer,
 ) -> list[Task]:
     """Leave out the tasks that a method has nothing to say to, such as cases nobody read twice."""
     if has_answer is None:
@@ -204,7 +208,7 @@ def _answered(
     kept = [task for task in tasks if has_answer(task, settings)]
     if len(kept) < len(tasks):
         missing = len(tasks) - len(kept)
-        log.info("%s has no answer to %d of %d", settings["method"], missing, len(tasks))
+        log.info("%s has no answer to %d of %d", settings.method, missing, len(tasks))
     return kept
 
 

@@ -1,11 +1,10 @@
 """Superpixels of a working image, shared by LIME and its null baseline."""
 
-from typing import Any
-
 import numpy as np
 from skimage.segmentation import felzenszwalb, quickshift, slic
 
 from fidelity.base.errors import InputError
+from fidelity.settings.superpixels import Superpixels
 
 
 def rgb_image(image: np.ndarray) -> np.ndarray:
@@ -21,7 +20,7 @@ def rgb_image(image: np.ndarray) -> np.ndarray:
 
 
 def segment(
-    image: np.ndarray, settings: dict[str, Any], seed: int, lung: np.ndarray | None = None
+    image: np.ndarray, settings: Superpixels, seed: int, lung: np.ndarray | None = None
 ) -> np.ndarray:
     """Split an image into superpixels.
 

@@ -1,11 +1,13 @@
 """Where the maps of an explainer `imported` lie. Imports nothing heavy: config checks ask too."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
+
+if TYPE_CHECKING:  # whose checks are here
+    from fidelity.settings.explainers import Imported
 
 SUFFIXES = {
     "chexlocalize": (".pkl", ".pickle"),
@@ -24,28 +26,27 @@ PATTERNS = {
 FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-def for_dataset(settings: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+def for_dataset(settings: "Imported", dataset: str) -> "Imported":
     """Put a data set's name in the place of `{dataset}` in `folder` and `file`."""
-    return {
-        key: value.replace("{dataset}", dataset) if key in ("folder", "file") and value else value
-        for key, value in settings.items()
-    }
+    places = {"folder": settings.folder, "file": settings.file}
+    named = {key: path and path.replace("{dataset}", dataset) for key, path in places.items()}
+    return settings.model_copy(update=named)
 
 
-def root_of(settings: Mapping[str, Any]) -> Path:
+def root_of(settings: "Imported") -> Path:
     """Give the folder, or the one file, that all maps of an entry lie in."""
-    return Path(settings["folder"] or settings["file"])
+    return Path(settings.folder or settings.file)
 
 
-def format_of(settings: Mapping[str, Any]) -> str:
+def format_of(settings: "Imported") -> str:
     """Give the format of an entry; `auto` goes by the name's ending.
 
     Raises:
         InputError: the ending belongs to no format.
     """
-    if settings["format"] != "auto":
-        return settings["format"]
-    name = settings["file"] or settings["pattern"] or ""
+    if settings.format != "auto":
+        return settings.format
+    name = settings.file or settings.pattern or ""
     for known, suffixes in SUFFIXES.items():
         if name.lower().endswith(suffixes):
             return known
@@ -57,27 +58,27 @@ def format_of(settings: Mapping[str, Any]) -> str:
     )
 
 
-def pattern_of(settings: Mapping[str, Any]) -> str:
+def pattern_of(settings: "Imported") -> str:
     """Give the pattern of the files' names below `folder`."""
-    return settings["pattern"] or PATTERNS[format_of(settings)]
+    return settings.pattern or PATTERNS[format_of(settings)]
 
 
-def check_entry(settings: Mapping[str, Any]) -> None:
+def check_entry(settings: "Imported") -> None:
     """Check that the keys of an entry fit one another.
 
     Raises:
         InputError: `field` is the key within the entry.
     """
-    if (settings["folder"] is None) == (settings["file"] is None):
+    if (settings.folder is None) == (settings.file is None):
         raise InputError(
             "needs either a folder of maps or one file of masks",
             field="folder",
             remedy="Set folder (with a pattern), or file: masks.json; not both",
         )
     chosen = format_of(settings)
-    if (chosen == "masks_json") != (settings["file"] is not None):
+    if (chosen == "masks_json") != (settings.file is not None):
         raise InputError(
-            f"{chosen} is not read from a {'file' if settings['file'] else 'folder'}",
+            f"{chosen} is not read from a {'file' if settings.file else 'folder'}",
             field="format",
             remedy="file is a masks.json of all cases; other formats have a folder and a pattern",
         )
@@ -99,19 +100,19 @@ def check_entry(settings: Mapping[str, Any]) -> None:
         )
 
 
-def has_files(settings: Mapping[str, Any]) -> bool:
+def has_files(settings: "Imported") -> bool:
     """Say whether any file below the folder fits the pattern."""
     return next(root_of(settings).glob(any_map(settings)), None) is not None
 
 
-def any_map(settings: Mapping[str, Any]) -> str:
+def any_map(settings: "Imported") -> str:
     """Give the glob pattern that the maps of all cases and classes fit; "*" for one file of all."""
-    if settings["file"] is not None:
+    if settings.file is not None:
         return "*"
     return FIELD.sub("*", re.sub(r"([*?\[])", r"[\1]", pattern_of(settings)))
 
 
-def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
+def location(settings: "Imported", case: str, cls: str) -> Path:
     """Give the file that the map of a case and class lies in.
 
     Args:
@@ -125,19 +126,19 @@ def location(settings: Mapping[str, Any], case: str, cls: str) -> Path:
     Raises:
         InputError: the id leads out of the folder.
     """
-    if settings["file"] is not None:
-        return Path(settings["file"])
-    values = {"case": case, "class": str(settings["classes"].get(cls, cls))}
+    if settings.file is not None:
+        return Path(settings.file)
+    values = {"case": case, "class": str(settings.classes.get(cls, cls))}
     # In one pass: a case id may itself hold braces.
     name = FIELD.sub(lambda found: values[found[1]].replace("/", "_"), pattern_of(settings))
     if _leaves(name) or "\0" in name:
         raise InputError(
             f"the map's path {name!r} leaves the folder",
-            file=settings["folder"],
+            file=settings.folder,
             field=case,
             remedy="Rename the case",
         )
-    return Path(settings["folder"]) / name
+    return Path(settings.folder) / name
 
 
 def _leaves(name: str) -> bool:

@@ -16,13 +16,14 @@ from fidelity.explainers.rerun import attributions, explainer_of
 from fidelity.maps.saliency_map import Sign
 from fidelity.metrics.map_similarity import similarities
 from fidelity.sanity.cascade import cascade, stages_of
+from fidelity.settings.explainers import Explainer
 
 log = logging.getLogger(__name__)
 
 
 def check(
     context: Context,
-    explainer: dict[str, Any],
+    explainer: Explainer,
     tasks: Sequence[Task],
     *,
     tests: Sequence[str],

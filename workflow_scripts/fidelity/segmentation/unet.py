@@ -17,14 +17,17 @@ from fidelity.base.seeding import seed_for
 from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.single_images import in_words
 from fidelity.classifiers.training.augment import augment
+from fidelity.settings.classifiers import Augmentation
 
 log = logging.getLogger(__name__)
 
 LEVELS = 5
 FACTOR = 2 ** (LEVELS - 1)  # sides that the network can halve and double without a remainder
 # The same movement for image and mask; grey values of the image alone.
-MOVEMENT = {"flip": 0.5, "rotation": 10.0, "translation": 0.05, "scale": 0.1}
-GREY = {"brightness": 0.1, "contrast": 0.1}
+IMAGES = Augmentation(
+    flip=0.5, rotation=10.0, translation=0.05, scale=0.1, brightness=0.1, contrast=0.1
+)
+MASKS = IMAGES.model_copy(update={"brightness": 0.0, "contrast": 0.0})
 
 
 class Segmenter(torch.nn.Module):
@@ -210,9 +213,9 @@ def _varied(
     """Move and shade images, and move their masks with them."""
     state = generator.get_state()
     images = torch.from_numpy(examples.images[part]).float() / 255
-    images = augment(images, MOVEMENT | GREY, generator)
+    images = augment(images, IMAGES, generator)
     # `augment` draws the same numbers whatever is switched on: the same movement again.
     again = torch.Generator()
     again.set_state(state)
-    masks = augment(torch.from_numpy(examples.masks[part]).float(), MOVEMENT, again)
+    masks = augment(torch.from_numpy(examples.masks[part]).float(), MASKS, again)
     return images, (masks > 0.5).float()

@@ -1,36 +1,20 @@
-"""What a schema cannot check: keys that must fit one another."""
+"""Keys of different sections that must fit one another."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+
+from pydantic import MISSING
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.classifiers.weights.header import RESCALING
-from fidelity.datasets.label_names import is_reserved, reserved_error
-from fidelity.datasets.mask_files.mask_values import (
-    BACKGROUND,
-    FOREGROUND,
-    LUNG,
-    mask_values_of,
-)
-from fidelity.explainers.lime.designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
-from fidelity.explainers.registry import depends_on_training, inside_lung, method_of, refusal
-from fidelity.maps.imported_paths import check_entry
-from fidelity.settings.chexpert import check_chexpert
-from fidelity.settings.known_truth import check_known_truth
-from fidelity.settings.occlusion import check_occlusion
-from fidelity.settings.origin import check_origin
-from fidelity.settings.queries import (
-    all_explainers,
-    all_postprocessing,
-    expand_classifiers,
-    rules_of,
-)
-from fidelity.settings.sanity import check_sanity
-from fidelity.settings.statistics import check_choice, check_statistics
-from fidelity.settings.thresholds import check_thresholds
+from fidelity.binarizations.registry import RULES
+from fidelity.datasets.registry import reader
+from fidelity.datasets.sources.chexpert.observation_names import canonical
+from fidelity.explainers.registry import depends_on_training, method_of, refusal
+from fidelity.settings.binarizations import Binarization, PerExplainer, Postprocess
+from fidelity.settings.config import Config
+from fidelity.settings.datasets import Dataset
+from fidelity.settings.explainers import Explainer, RandomWeights
 
-RESERVED_CLASSIFIERS = {"none"}
-RESERVED_DATASETS = {"raw", "summary", "logs", "benchmarks"}
 RESERVED_FOLDERS = {
     "prepared",
     "shards",
@@ -41,453 +25,423 @@ RESERVED_FOLDERS = {
     "repeatability",
     "known_truth",
 }
-RESERVED_BINARIZATIONS = {"none", "maps"}
-SUPERPIXEL_DEFAULTS: dict[str, dict[str, Any]] = {
-    "quickshift": {"kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0},
-    "slic": {"n_segments": 100, "compactness": 10, "sigma": 0},
-    "felzenszwalb": {"scale": 100, "min_size": 20, "sigma": 0.8},
-    "slic_lung": {"n_segments": 50, "compactness": 10, "sigma": 0},
-    "grid": {"cells": 8},
+RESERVED = {
+    "datasets": RESERVED_FOLDERS | {"raw", "summary", "logs", "benchmarks"},
+    "classifiers": RESERVED_FOLDERS | {"none"},
+    "binarizations": {"none", "maps"},
 }
 
 
-def check_meaning(config: dict[str, Any], source: str) -> None:
-    """Check what a schema cannot: keys that must fit one another."""
-    for name, reserved in (("datasets", RESERVED_DATASETS), ("classifiers", RESERVED_CLASSIFIERS)):
-        for key in config[name]:
-            if key in reserved | RESERVED_FOLDERS:
+def check_meaning(config: Config) -> None:
+    """Check what no section can check by itself.
+
+    Args:
+        config: names that CheXpert gives its classes under `threshold` are replaced in place.
+
+    Raises:
+        InputError: names the key, what is wrong, and the near key or value where there is one.
+    """
+    for section, reserved in RESERVED.items():
+        for key in getattr(config, section):
+            if key in reserved:
                 raise InputError(
-                    "is a reserved name",
-                    file=source,
-                    field=f"{name}.{key}",
-                    remedy="Choose another name",
+                    "is a reserved name", field=f"{section}.{key}", remedy="Choose another name"
                 )
-    for key, settings in config["explainers"].items():
-        _check_explainer(key, settings, config, source)
-    for path, settings in all_explainers(config):
-        _check_superpixels(settings, path, source)
-        _check_sampling(settings, path, source)
-        check_occlusion(settings, path, config["datasets"], source)
-        if isinstance(settings.get("layer"), dict):
-            _check_names(settings["layer"], config["classifiers"], f"{path}.layer", source)
-    _check_targets(config, source)
-    _check_binarizations(config, source)
-    for key, settings in config["datasets"].items():
-        _check_dataset(key, settings, config, source)
-    check_thresholds(config, source)
-    for key, settings in config["classifiers"].items():
-        _check_classifier(key, settings, source)
-    _check_hooks(config, source)
-    _check_supported(config, source)
-    check_sanity(config, source)
-    check_known_truth(config, source)
-    names = list(expand_classifiers({"classifiers": config["classifiers"]}))
-    _check_names(config["only_classifiers"], names, "only_classifiers", source)
-    if len(set(names)) != sum(len(c["seeds"]) for c in config["classifiers"].values()):
-        raise InputError(
-            "two classifiers get one name when seeds are expanded",
-            file=source,
-            field="classifiers",
-            remedy="Rename one",
-        )
-    if "iou" not in config["scores"]["metrics"]:
-        raise InputError(
-            "lacks iou, which orders the gallery",
-            file=source,
-            field="scores.metrics",
-            remedy="Add iou",
-        )
-    check_statistics(config, source)
-    if "default" not in config["protocols"]:
+    for path, entry in all_explainers(config):
+        _check_explainer(path, entry, config)
+    _check_targets(config)
+    _check_binarizations(config)
+    for key in config.datasets:
+        _check_dataset(key, config)
+    _check_thresholds(config)
+    _check_sanity(config)
+    for name in config.known_truth.datasets:
+        _check_known_truth(name, config)
+    _check_trainings(config)
+    _check_statistics(config)
+    if "default" not in config.protocols:
         raise InputError(
             "lacks default, the protocol of the primary comparison",
-            file=source,
             field="protocols",
             remedy="Add default; the others stand beside it",
         )
-    check_choice(config, "figures", "gallery_by", config["explainers"], source)
-    for name in config["figures"]["gallery_explainers"] or []:
-        if name not in config["explainers"]:
-            raise InputError(
-                f"{name!r} is no explainer of this config",
-                file=source,
-                field="figures.gallery_explainers",
-                remedy=suggestion(name, list(config["explainers"]), "Known"),
-            )
-    for path, postprocess in all_postprocessing(config):
-        if postprocess["median"] and postprocess["median"] % 2 == 0:
-            raise InputError(
-                f"{postprocess['median']} is even",
-                file=source,
-                field=f"{path}.median",
-                remedy="Use an odd number",
-            )
+    shown = [config.figures.gallery_by] if config.figures.gallery_by is not None else []
+    _check_names(shown, config.explainers, "figures.gallery_by")
+    shown = config.figures.gallery_explainers or []
+    _check_names(shown, config.explainers, "figures.gallery_explainers", "explainer")
 
 
-def _check_hooks(config: dict[str, Any], source: str) -> None:
-    """Refuse explainers that hook layers where a classifier's layers cannot be hooked."""
-    scripts = [k for k, c in config["classifiers"].items() if c["architecture"] == "torchscript"]
-    for path, entry in all_explainers(config):
-        if scripts and method_of(entry["method"]).family == "cam":
-            raise InputError(
-                f"hooks a layer; classifiers.{scripts[0]} is TorchScript, which has none to hook",
-                file=source,
-                field=path,
-                remedy="Use explainers that only call the classifier, or load a state dict",
-            )
+def all_explainers(config: Config) -> Iterator[tuple[str, Explainer]]:
+    """List every explainer with its path, those that another one runs (`of`) right after it."""
+    for key, entry in config.explainers.items():
+        path, part = f"explainers.{key}", entry
+        while part is not None:
+            yield path, part
+            path, part = f"{path}.of", getattr(part, "of", None)
 
 
-def _check_supported(config: dict[str, Any], source: str) -> None:
-    """Refuse explainers that are known not to fit a classifier's architecture."""
-    for path, entry in all_explainers(config):
-        for name, classifier in config["classifiers"].items():
-            why = refusal(entry["method"], classifier["architecture"])
-            if why is not None:
-                raise InputError(
-                    f"{entry['method']} cannot explain classifiers.{name} "
-                    f"({classifier['architecture']}): {why}",
-                    file=source,
-                    field=path,
-                    remedy="Leave one of the two out of this config",
-                )
+def all_rules(config: Config) -> Iterator[tuple[str, Binarization, Postprocess | None]]:
+    """List every simple rule with its path and its own post-processing, if it has one."""
+    for key, entry in config.binarizations.items():
+        path = f"binarizations.{key}"
+        if not isinstance(entry, PerExplainer):
+            yield path, entry, None
+            continue
+        for where, part in entry.parts().items():
+            own = None if part.postprocess is MISSING else part.postprocess
+            yield f"{path}.{where}", part.binarization, own
 
 
-def _check_names(names: Any, known: Any, path: str, source: str) -> None:
-    """Check that the keys of a mapping are names of the config."""
+def fair_binarizations(config: Config) -> list[str]:
+    """Name the binarizations that look at the reference mask for no explainer."""
+    seeing = {
+        path.split(".")[1]
+        for path, rule, _ in all_rules(config)
+        if RULES[rule.method].uses_reference
+    }
+    return [key for key in config.binarizations if key not in seeing]
+
+
+def _check_names(
+    names: Iterable[str], known: Iterable[str], field: str, what: str | None = None
+) -> None:
+    known = list(known)
     for name in names:
         if name not in known:
-            what = "classifier" if path.endswith("layer") else "explainer"
-            raise InputError(
-                f"is no {what} of this config",
-                file=source,
-                field=f"{path}.{name}",
-                remedy=suggestion(name, list(known), "Known"),
-            )
+            problem = f"is no {what} of this config" if what else "is not in this config"
+            raise InputError(f"{name!r} {problem}", field=field, remedy=suggestion(name, known))
 
 
-def _check_targets(config: dict[str, Any], source: str) -> None:
-    """Check that targets of their own belong to explainers that explain a classifier."""
-    targets = config["explain"]["targets"]
-    _check_names(targets, config["explainers"], "explain.targets", source)
-    for name in targets:
-        if not method_of(config["explainers"][name]["method"]).needs_classifier:
-            raise InputError(
-                "explains no classifier, so it has no target",
-                file=source,
-                field=f"explain.targets.{name}",
-                remedy="Leave it out",
-            )
-
-
-def _check_explainer(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
-    path = f"explainers.{key}"
-    if method_of(settings["method"]).needs_classifier and not config["classifiers"]:
+def _check_explainer(path: str, entry: Explainer, config: Config) -> None:
+    method = method_of(entry.method)
+    if method.needs_classifier and not config.classifiers:
         raise InputError(
             "needs a classifier and there is none",
-            file=source,
             field=path,
             remedy="Add one under 'classifiers'",
         )
-    if settings["method"] == "imported":
-        try:
-            check_entry(settings)
-        except InputError as error:
-            raise InputError(
-                error.problem, file=source, field=f"{path}.{error.field}", remedy=error.remedy
-            ) from None
-    inner = settings.get("of")
-    if inner is not None and not depends_on_training(inner):
+    if isinstance(entry, RandomWeights) and not depends_on_training(entry.of.method):
         raise InputError(
-            f"{inner['method']} on random weights says nothing",
-            file=source,
+            f"{entry.of.method} on random weights says nothing",
             field=f"{path}.of",
             remedy="Name an explainer of a classifier, such as {method: gradcam}",
         )
-
-
-def _check_binarizations(config: dict[str, Any], source: str) -> None:
-    for key, entry in config["binarizations"].items():
-        path = f"binarizations.{key}"
-        if key in RESERVED_BINARIZATIONS:
+    layers = getattr(entry, "layer", None)
+    for name in layers if isinstance(layers, dict) else ():
+        _check_names([name], config.classifiers, f"{path}.layer.{name}", "classifier")
+    if entry.method == "occlusion":
+        for name, dataset in config.datasets.items():
+            if entry.window > dataset.image_size:
+                raise InputError(
+                    f"{entry.window} is larger than the working images of datasets.{name}",
+                    field=f"{path}.window",
+                    remedy=f"Use at most their image_size, {dataset.image_size}",
+                )
+    for name, classifier in config.classifiers.items():
+        if method.family == "cam" and classifier.architecture == "torchscript":
             raise InputError(
-                "is a reserved name", file=source, field=path, remedy="Choose another name"
+                f"hooks a layer; classifiers.{name} is TorchScript, which has none to hook",
+                field=path,
+                remedy="Use explainers that only call the classifier, or load a state dict",
             )
-        if entry["method"] == "per_explainer":
-            for name in entry["explainers"]:
-                if name not in config["explainers"]:
-                    raise InputError(
-                        "is no explainer of this config",
-                        file=source,
-                        field=f"{path}.explainers.{name}",
-                        remedy=suggestion(name, config["explainers"], "Known"),
-                    )
-        for where, rule in rules_of(config, key):
-            _check_rule(rule, where, config, source)
-
-
-def _check_rule(rule: dict[str, Any], path: str, config: dict, source: str) -> None:
-    if rule["method"] == "per_explainer":
-        raise InputError(
-            "per_explainer cannot hold another one",
-            file=source,
-            field=path,
-            remedy="Name a simple rule here",
-        )
-    _check_superpixels(rule, path, source)
-    if rule["method"] == "tuned" and "val" not in config["explain"]["splits"]:
-        raise InputError(
-            "is tuned on the validation split, which is not explained",
-            file=source,
-            field=path,
-            remedy="Add val to explain.splits",
-        )
-
-
-def _check_superpixels(settings: dict[str, Any], path: str, source: str) -> None:
-    """Keep the chosen algorithm's parameters and fill in its defaults."""
-    given = settings.get("superpixels")
-    if given is None:
-        return
-    algorithm = given["algorithm"]
-    defaults = SUPERPIXEL_DEFAULTS[algorithm]
-    for key in given:
-        if key != "algorithm" and key not in defaults:
+        why = refusal(entry.method, classifier.architecture)
+        if why is not None:
             raise InputError(
-                f"is no parameter of {algorithm}",
-                file=source,
-                field=f"{path}.superpixels.{key}",
-                remedy=suggestion(key, defaults, "Its parameters"),
-            )
-    settings["superpixels"] = {"algorithm": algorithm, **defaults, **given}
-
-
-def _check_sampling(settings: dict[str, Any], path: str, source: str) -> None:
-    """Fill in LIME's number of samples; refuse odd ones where a design consists of pairs."""
-    if settings["method"] == "lime" and settings["samples"] is None:
-        few = settings["sampling"] == "interpolated"
-        settings["samples"] = SAMPLES_INTERPOLATED if few else SAMPLES
-    if settings.get("sampling") not in PAIRED:
-        return
-    adaptive = settings.get("adaptive")
-    if adaptive:
-        counts = {f"adaptive.{key}": adaptive[key] for key in ("budget", "batch")}
-    else:
-        counts = {"samples": settings["samples"]}
-    for key, count in counts.items():
-        if count % 2:
-            raise InputError(
-                f"{count} is odd, and {settings['sampling']} samples come in pairs",
-                file=source,
-                field=f"{path}.{key}",
-                remedy=f"Use {count + 1}",
+                f"{entry.method} cannot explain classifiers.{name} "
+                f"({classifier.architecture}): {why}",
+                field=path,
+                remedy="Leave one of the two out of this config",
             )
 
 
-def _inside_lung(config: dict[str, Any]) -> list[str]:
-    """Name the explainers and binarizations whose superpixels are made inside the lung."""
-    rules = [rule for key in config["binarizations"] for rule in rules_of(config, key)]
-    return [
-        f"{path}.superpixels"
-        for path, entry in [*all_explainers(config), *rules]
-        if inside_lung(entry)
-    ]
+def _check_targets(config: Config) -> None:
+    """Check that targets of their own belong to explainers that explain a classifier."""
+    for name in config.explain.targets:
+        field = f"explain.targets.{name}"
+        _check_names([name], config.explainers, field, "explainer")
+        if not method_of(config.explainers[name].method).needs_classifier:
+            raise InputError(
+                "explains no classifier, so it has no target", field=field, remedy="Leave it out"
+            )
 
 
-def _check_dataset(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
-    path = f"datasets.{key}"
-    if settings["source"] == "chexlocalize":
-        check_chexpert(key, config, source)
-    if settings["lung_masks"] == "none":
-        asking = [f"{path}.input"] if settings["input"] != "full" else []
-        asking += [f"{where}.lung" for where, part in all_postprocessing(config) if part["lung"]]
-        asking += [
-            f"explainers.{name}"
-            for name, explainer in config["explainers"].items()
-            if method_of(explainer["method"]).needs_lung or explainer.get("align") == "lung_box"
-        ]
-        asking += _inside_lung(config)
-        if asking:
+def _check_binarizations(config: Config) -> None:
+    for key, entry in config.binarizations.items():
+        for name in entry.explainers if isinstance(entry, PerExplainer) else ():
+            field = f"binarizations.{key}.explainers.{name}"
+            _check_names([name], config.explainers, field, "explainer")
+    for path, rule, _ in all_rules(config):
+        if rule.method == "tuned" and "val" not in config.explain.splits:
+            raise InputError(
+                "is tuned on the validation split, which is not explained",
+                field=path,
+                remedy="Add val to explain.splits",
+            )
+
+
+def _check_thresholds(config: Config) -> None:
+    """Check that every class that is scored has a threshold where there is one per class."""
+    classes = {
+        cls: f"datasets.{key}"
+        for key, dataset in config.datasets.items()
+        for cls in dataset.annotated_classes
+    }
+    chexpert = any(dataset.source == "chexlocalize" for dataset in config.datasets.values())
+    for path, rule, _ in all_rules(config):
+        given = getattr(rule, "threshold", None)
+        if not isinstance(given, dict):
+            continue
+        field = f"{path}.threshold"
+        found: dict[str, float] = {}
+        for written, value in given.items():
+            cls = canonical(written) if chexpert and written not in classes else written
+            if cls not in classes:
+                raise InputError(
+                    f"{written!r} is not an annotated class",
+                    field=field,
+                    remedy=suggestion(written, classes, "Annotated classes"),
+                )
+            if cls in found:
+                raise InputError(f"{cls!r} has two thresholds", field=field, remedy="Give it one")
+            found[cls] = value
+        if absent := [cls for cls in classes if cls not in found]:
+            raise InputError(
+                f"{absent[0]!r} has no threshold, and {classes[absent[0]]} scores it",
+                field=field,
+                remedy=f"Add {absent[0]}: 0.5, or another number from 0 to below 1",
+            )
+        rule.threshold = found
+
+
+def _check_dataset(key: str, config: Config) -> None:
+    dataset, path = config.datasets[key], f"datasets.{key}"
+    if dataset.source == "chexlocalize":
+        _check_chexlocalize(path, config)
+    if dataset.lung_masks == "none":
+        for field in _needing_lungs(path, dataset, config):
             raise InputError(
                 f"needs lung masks, and {path}.lung_masks is none",
-                file=source,
-                field=asking[0],
+                field=field,
                 remedy="Leave it out, or use a data set with lung masks",
             )
-    _check_lung_source(key, settings, config, source)
-    low, high = settings["intensity_percentiles"]
-    if low >= high:
-        raise InputError(
-            f"{low:g} is not below {high:g}",
-            file=source,
-            field=f"{path}.intensity_percentiles",
-            remedy="Give the percentile of black, then that of white",
-        )
-    check_origin(key, settings, source)
-    _check_mask_values(key, settings, source)
-    _check_second_reader(key, settings, config, source)
-    renamed = [name for name in settings["labels"].values() if name is not None]
-    for field, names in (("annotated_classes", settings["annotated_classes"]), ("labels", renamed)):
-        for name in filter(is_reserved, names):
-            raise reserved_error(name, file=source, field=f"{path}.{field}")
-    for cls in settings["annotated_classes"]:
-        if settings["labels"].get(cls, cls) is None:
+    if dataset.lung_masks == "predicted":
+        # From provided ones alone: no cycles.
+        able = [k for k, other in config.datasets.items() if other.lung_masks == "provided"]
+        origin = dataset.lung_from
+        if origin not in able:
+            what = "is missing" if origin is None else f"{origin!r} is no data set with lung masks"
             raise InputError(
-                "is annotated but left out by 'labels'",
-                file=source,
-                field=f"{path}.annotated_classes: {cls}",
-                remedy="Drop it from one of the two",
-            )
-    if settings["source"] == "phantom":
-        classes = ["COVID-19", "Non-COVID", "Normal"]
-        named = [("annotated_classes", cls) for cls in settings["annotated_classes"]]
-        named += [("labels", cls) for cls in settings["labels"]]
-        named += [("shortcut.class", settings["shortcut"]["class"])]
-        for field, cls in named:
-            if cls is not None and cls not in classes:
-                raise InputError(
-                    f"the phantom has no class {cls!r}",
-                    file=source,
-                    field=f"{path}.{field}",
-                    remedy=suggestion(cls, classes, "Its classes"),
-                )
-    model_classes = {settings["labels"].get(c, c) for c in settings["annotated_classes"]}
-    asked = {"explain.target": config["explain"]["target"]}
-    asked |= {f"explain.targets.{k}": v for k, v in config["explain"]["targets"].items()}
-    for field, target in asked.items():
-        if target in {"reference", "predicted"} or settings["source"] != "phantom":
-            continue
-        model_classes |= {settings["labels"].get(c, c) for c in classes}
-        if target not in model_classes:
-            raise InputError(
-                f"{target!r} is no class of {path}",
-                file=source,
-                field=field,
-                remedy=suggestion(
-                    target,
-                    ["reference", "predicted", *sorted(filter(None, model_classes))],
-                    "Known",
-                ),
-            )
-
-
-def _check_mask_values(key: str, settings: dict[str, Any], source: str) -> None:
-    """See that values are given to masks that are read, and not to the background alone."""
-    values = mask_values_of(settings)
-    known = [*settings["annotated_classes"], LUNG, FOREGROUND, BACKGROUND]
-    for name in values:
-        field = f"datasets.{key}.mask_values.{name}"
-        if name not in known:
-            raise InputError(
-                f"{name!r} is not an annotated class",
-                file=source,
-                field=field,
-                remedy=suggestion(name, known),
-            )
-    if list(values) == [BACKGROUND]:
-        raise InputError(
-            "names the background and no foreground",
-            file=source,
-            field=f"datasets.{key}.mask_values",
-            remedy=f"Add a class, {LUNG} or {FOREGROUND}",
-        )
-
-
-def _check_lung_source(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
-    """See that predicted lungs have a data set to learn from; it has provided ones: no cycles."""
-    path, origin = f"datasets.{key}", settings["lung_from"]
-    if settings["lung_masks"] != "predicted":
-        if origin is not None:
-            raise InputError(
-                f"is only read where lung_masks is predicted, not {settings['lung_masks']}",
-                file=source,
+                what,
                 field=f"{path}.lung_from",
-                remedy="Leave it out, or set lung_masks: predicted",
+                remedy=suggestion(origin or "", able, "Those with lung_masks: provided")
+                if able
+                else "Add a data set with lung_masks: provided to the config",
             )
+    _check_second_reader(key, dataset, config)
+    if dataset.source != "phantom":
         return
-    able = [k for k, other in config["datasets"].items() if other["lung_masks"] == "provided"]
-    if origin not in able:
-        what = "is missing" if origin is None else f"{origin!r} is no data set with lung masks"
-        raise InputError(
-            what,
-            file=source,
-            field=f"{path}.lung_from",
-            remedy=suggestion(origin or "", able, "Those with lung_masks: provided")
-            if able
-            else "Add a data set with lung_masks: provided to the config",
-        )
-
-
-def _check_second_reader(key: str, settings: dict[str, Any], config: dict, source: str) -> None:
-    asking = [k for k, e in config["explainers"].items() if e["method"] == "second_reader"]
-    has_one = settings["source"] == "table" or settings.get("second_reader", False)
-    has_one = has_one or bool(settings.get("human_benchmark", {}).get("segmentations"))
-    if asking and not has_one:
-        raise InputError(
-            f"needs the masks of a second reader, and datasets.{key} has none",
-            file=source,
-            field=f"explainers.{asking[0]}",
-            remedy="Leave it out, or use a table with columns second_mask:<class> "
-            "(the phantom: second_reader: true; chexlocalize: human_benchmark.segmentations)",
-        )
-
-
-def _check_classifier(key: str, settings: dict[str, Any], source: str) -> None:
-    path = f"classifiers.{key}"
-    if settings["training"] is None and settings["weights"] in (None, "imagenet"):
-        raise InputError(
-            "is not trained here, so a checkpoint must be named",
-            file=source,
-            field=f"{path}.weights",
-            remedy="Give the path of a checkpoint, or a 'training' section",
-        )
-    if settings["output_values"] == "probabilities" and settings["training"] is not None:
-        raise InputError(
-            "a network that is trained here must return logits",
-            file=source,
-            field=f"{path}.output_values",
-            remedy="Leave it out, and remove the network's last softmax or sigmoid",
-        )
-    if settings["transform_input"] is not None and settings["architecture"] not in RESCALING:
-        raise InputError(
-            f"is read for {' and '.join(RESCALING)} alone",
-            file=source,
-            field=f"{path}.transform_input",
-            remedy="Leave it out; `mean` and `std` give what the input was normalised with",
-        )
-    if settings["weights_entry"] is not None and settings["weights"] in (None, "imagenet"):
-        raise InputError(
-            "chooses among the weights of a file, and no file is named",
-            file=source,
-            field=f"{path}.weights_entry",
-            remedy="Leave it out, or give the path of the file under weights",
-        )
-    of_xrv = settings["architecture"].startswith("xrv:")
-    if settings["outputs"] is not None and not (of_xrv and settings["training"] is None):
-        raise InputError(
-            "maps the outputs of a torchxrayvision checkpoint that is not trained here",
-            file=source,
-            field=f"{path}.outputs",
-            remedy="Leave it out; elsewhere `classes` gives the order of the outputs",
-        )
-    if of_xrv and settings["weights"] == "imagenet":
-        raise InputError(
-            "torchxrayvision's networks have no ImageNet weights",
-            file=source,
-            field=f"{path}.weights",
-            remedy="Give the path of an exported state dict (docs/models.md), or null",
-        )
-    if settings["architecture"] == "torchscript":
-        if not settings["trusted"]:
+    asked = {"explain.target": config.explain.target}
+    asked |= {f"explain.targets.{name}": to for name, to in config.explain.targets.items()}
+    known = ["reference", "predicted", *sorted(dataset.model_classes())]
+    for field, target in asked.items():
+        if target not in known:
             raise InputError(
-                "TorchScript can run any code in the file",
-                file=source,
-                field=f"{path}.trusted",
-                remedy="Set 'trusted: true' if you know where the file comes from",
+                f"{target!r} is no class of {path}", field=field, remedy=suggestion(target, known)
             )
-        if settings["training"] is not None:
+
+
+def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]:
+    """Name what asks for the lung masks of a data set."""
+    if dataset.input != "full":
+        yield f"{path}.input"
+    rules = list(all_rules(config))
+    own = [(f"{where}.postprocess", part) for where, _, part in rules if part is not None]
+    for where, part in [("postprocess", config.postprocess), *own]:
+        if part.lung:
+            yield f"{where}.lung"
+    for name, entry in config.explainers.items():
+        if method_of(entry.method).needs_lung or getattr(entry, "align", None) == "lung_box":
+            yield f"explainers.{name}"
+    for where, entry in [*all_explainers(config), *((where, rule) for where, rule, _ in rules)]:
+        superpixels = getattr(entry, "superpixels", None)
+        if superpixels is not None and superpixels.algorithm == "slic_lung":
+            yield f"{where}.superpixels"
+
+
+def _check_chexlocalize(path: str, config: Config) -> None:
+    """See that nothing asks for masks where CheXlocalize has none, or for exclusive classes."""
+    if "train" in config.explain.splits:
+        raise InputError(
+            f"{path} has no reference masks in the training split",
+            field="explain.splits",
+            remedy="Use val and test",
+        )
+    for name, entry in config.explainers.items():
+        if method_of(entry.method).fitted:
             raise InputError(
-                "TorchScript models are only loaded",
-                file=source,
-                field=f"{path}.training",
-                remedy="Set 'training: null'",
+                f"learns from the training split's masks, and {path} has none",
+                field=f"explainers.{name}",
+                remedy="Leave it out",
             )
+    for name, classifier in config.classifiers.items():
+        if classifier.head == "one_logit":
+            raise InputError(
+                f"needs two classes that exclude each other; {path} has several labels per image",
+                field=f"classifiers.{name}.head",
+                remedy="Leave it out: each class gets an output of its own",
+            )
+
+
+def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
+    asking = [name for name, e in config.explainers.items() if e.method == "second_reader"]
+    if not asking or dataset.source == "table" or getattr(dataset, "second_reader", False):
+        return
+    if dataset.source == "chexlocalize" and dataset.human_benchmark.segmentations:
+        return
+    raise InputError(
+        f"needs the masks of a second reader, and datasets.{key} has none",
+        field=f"explainers.{asking[0]}",
+        remedy="Leave it out, or use a table with columns second_mask:<class> "
+        "(the phantom: second_reader: true; chexlocalize: human_benchmark.segmentations)",
+    )
+
+
+def _check_trainings(config: Config) -> None:
+    trainings = [
+        name if len(entry.seeds) == 1 else f"{name}-s{seed}"
+        for name, entry in config.classifiers.items()
+        for seed in entry.seeds
+    ]
+    for name in config.only_classifiers:
+        _check_names([name], trainings, f"only_classifiers.{name}", "classifier")
+    if len(set(trainings)) != len(trainings):
+        raise InputError(
+            "two classifiers get one name when seeds are expanded",
+            field="classifiers",
+            remedy="Rename one",
+        )
+
+
+def _check_sanity(config: Config) -> None:
+    """Refuse sensitivity of explainers that cannot explain a changed image, and sanity checks of
+    explainers that no classifier has a part in."""
+    methods = [method_of(entry.method) for entry in config.explainers.values()]
+    asked = "sensitivity_max" in config.faithfulness.metrics
+    if asked and all(method.given for method in methods):
+        raise InputError(
+            "sensitivity_max explains changed images, and all explainers of this config read maps"
+            " made elsewhere",
+            field="faithfulness.metrics",
+            remedy="Leave sensitivity_max out, or add an explainer that is computed here",
+        )
+    if not config.sanity.cases:
+        return
+    able = [n for n, entry in config.explainers.items() if depends_on_training(entry.method)]
+    for name in config.sanity.explainers or []:
+        if name not in able:
+            raise InputError(
+                f"{name!r} does not depend on what a classifier has learnt, so there is nothing to"
+                " randomise"
+                if name in config.explainers
+                else f"{name!r} is no explainer of this config",
+                field="sanity.explainers",
+                remedy=suggestion(name, able, "Those that explain a classifier"),
+            )
+    if not able:
+        raise InputError(
+            "no explainer of this config explains a trained classifier, so there is nothing to"
+            " randomise",
+            field="sanity.cases",
+            remedy="Set it to 0, or add an explainer such as {method: gradcam}",
+        )
+
+
+def _check_known_truth(name: str, config: Config) -> None:
+    """Check that a data set is a phantom whose mark classifiers can learn and explainers find."""
+    _check_names([name], config.datasets, "known_truth.datasets", "data set")
+    if not config.classifiers:
+        raise InputError(
+            "nothing can be known of classifiers, as there are none",
+            field="known_truth.datasets",
+            remedy="Add one under 'classifiers'",
+        )
+    dataset = config.datasets[name]
+
+    def refuse(key: str, problem: str, remedy: str) -> None:
+        raise InputError(
+            f"{problem}, and known_truth names this data set",
+            field=f"datasets.{name}.{key}",
+            remedy=remedy,
+        )
+
+    if dataset.source != "phantom":
+        refuse("source", f"{dataset.source} has no planted mark", "Name a phantom")
+    marked = dataset.shortcut.class_
+    if marked is None or dataset.shortcut.probability == 0:
+        refuse("shortcut", "plants no mark", "Give it a class and probability 1")
+    if marked not in dataset.annotated_classes:
+        refuse(
+            "annotated_classes",
+            f"lacks {marked}, the mark's class, so it is not explained",
+            f"Add {marked}",
+        )
+    if dataset.input != "full":
+        problem = f"{dataset.input} hides the mark, which is outside the lungs"
+        refuse("input", problem, "Use full")
+    if "test" not in config.explain.splits:
+        raise InputError(
+            "lacks test, on which known_truth is measured",
+            field="explain.splits",
+            remedy="Add test",
+        )
+    right = {"reference", "predicted", dataset.labels.get(marked, marked)}
+    for explainer in config.explainers:
+        target = config.explain.targets.get(explainer, config.explain.target)
+        if target not in right:
+            raise InputError(
+                f"{target!r} is not the class of the mark, which known_truth asks about",
+                field="explain.target",
+                remedy="Use reference",
+            )
+
+
+def _has_several_classes(dataset: Dataset) -> bool:
+    several = getattr(dataset, "task", None) == "multilabel"
+    return several or getattr(reader(dataset.source), "multilabel", False)
+
+
+def _check_statistics(config: Config) -> None:
+    """Check that the primary comparison can be made, and that a least accuracy is computed."""
+    primary = config.statistics.primary
+    comparable = [
+        name
+        for name in config.scores.metrics
+        if name != "false_positive_share" and not name.endswith("_nan")
+    ]
+    _check_names([primary], comparable, "statistics.primary")
+    for key, dataset in config.datasets.items():
+        lacking = dataset.source != "table" and dataset.pixel_spacing is None
+        if primary.endswith("_mm") and lacking:
+            raise InputError(
+                f"{primary!r} needs the pixel spacing, and datasets.{key} has none",
+                field="statistics.primary",
+                remedy=f"Set datasets.{key}.pixel_spacing, or use "
+                f"{primary.removesuffix('_mm')!r} (pixels)",
+            )
+        if config.statistics.least_accuracy is not None and _has_several_classes(dataset):
+            raise InputError(
+                f"an image of datasets.{key} can have several classes, so classifiers have no"
+                " accuracy there",
+                field="statistics.least_accuracy",
+                remedy="Remove it, or run this data set with a config of its own",
+            )
+    fair = fair_binarizations(config)
+    if not fair:
+        raise InputError(
+            "all see the reference mask, so nothing can be compared",
+            field="binarizations",
+            remedy="Add one that does not, such as tuned or fixed",
+        )
+    chosen = config.statistics.primary_binarization
+    if chosen is not None:
+        _check_names([chosen], fair, "statistics.primary_binarization")

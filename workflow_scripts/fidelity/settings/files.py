@@ -2,7 +2,6 @@
 
 import ast
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
@@ -11,144 +10,157 @@ from fidelity.datasets.sources.chexpert.folder_layout import find_layout
 from fidelity.datasets.sources.table.table import columns_of
 from fidelity.explainers.registry import method_of
 from fidelity.maps.imported_paths import for_dataset, has_files, pattern_of, root_of
-from fidelity.settings.origin import check_archive
-from fidelity.settings.queries import all_explainers, data_origin, data_root
+from fidelity.settings.checks import all_explainers
+from fidelity.settings.config import Config
+from fidelity.settings.datasets import Chexlocalize, Table
+from fidelity.settings.explainers import Imported
 
 
-def check_files(config: dict[str, Any], source: str) -> None:
-    for key in config["datasets"]:
-        root = data_root(config, key)
-        if root is None:
-            check_archive(key, data_origin(config, key), source)
-        elif root.is_file() and root.suffix.lower() == ".zip":
-            raise InputError(
-                f"{str(root)!r} is a zip archive",
-                file=source,
-                field=f"datasets.{key}.root",
-                remedy="Set archive: in place of root: (source covid_qu_ex), or unpack it",
-            )
-        elif not root.is_dir():
-            raise InputError(
-                f"the folder {str(root)!r} does not exist",
-                file=source,
-                field=f"datasets.{key}.root",
-                remedy="Correct it, or set data_root: --config data_root=<folder>",
-            )
-        if config["datasets"][key]["source"] == "chexlocalize":
-            _check_chexpert(key, root, config, source)
-        table = config["datasets"][key].get("table")
-        if table is not None and not (root / table).is_file():
-            raise InputError(
-                f"the file {str(root / table)!r} does not exist",
-                file=source,
-                field=f"datasets.{key}.table",
-                remedy="Give the CSV's path relative to root",
-            )
-        if table is not None:
-            _check_second_masks(key, root / table, config, source)
-    for key, settings in config["classifiers"].items():
-        weights = settings["weights"]
+def check_files(config: Config) -> None:
+    """See that data roots, archives, tables, checkpoints, imported maps and plugins exist.
+
+    Raises:
+        InputError: names the first that does not.
+    """
+    for key in config.datasets:
+        _check_dataset(key, config)
+    for key, classifier in config.classifiers.items():
+        weights = classifier.weights
         if weights not in (None, "imagenet") and not Path(weights).is_file():
             raise InputError(
                 f"the file {weights!r} does not exist",
-                file=source,
                 field=f"classifiers.{key}.weights",
                 remedy="Correct the path (relative to the folder you start from), "
                 "or use imagenet or null",
             )
-    for key, entry in config["explainers"].items():
-        if entry["method"] == "imported":
-            for dataset in config["datasets"]:
-                _check_imported(key, for_dataset(entry, dataset), source)
-    functions = _plugin_functions(config["plugins"], source)
-    named = {f"{path}.method": entry["method"] for path, entry in all_explainers(config)}
-    named |= {
-        f"classifiers.{k}.architecture": c["architecture"] for k, c in config["classifiers"].items()
-    }
+    for key, entry in config.explainers.items():
+        for dataset in config.datasets if isinstance(entry, Imported) else ():
+            _check_imported(key, for_dataset(entry, dataset))
+    functions = _plugin_functions(config.plugins)
+    named = {f"{path}.method": entry.method for path, entry in all_explainers(config)}
+    for key, classifier in config.classifiers.items():
+        named[f"classifiers.{key}.architecture"] = classifier.architecture
     for field, value in named.items():
         function = value.removeprefix("plugin:")
         if function != value and function not in functions:
             raise InputError(
                 f"no function {function!r} in the files under 'plugins'",
-                file=source,
                 field=field,
                 remedy=suggestion(function, functions, "Functions there"),
             )
 
 
-def _check_imported(key: str, entry: dict[str, Any], source: str) -> None:
+def _check_dataset(key: str, config: Config) -> None:
+    dataset, path = config.datasets[key], f"datasets.{key}"
+    folder, archive = getattr(dataset, "root", None), getattr(dataset, "archive", None)
+    if folder is None:
+        if archive is not None:
+            _check_archive(Path(config.data_root) / archive, f"{path}.archive")
+        return
+    root = Path(config.data_root) / folder
+    if root.is_file() and root.suffix.lower() == ".zip":
+        raise InputError(
+            f"{str(root)!r} is a zip archive",
+            field=f"{path}.root",
+            remedy="Set archive: in place of root: (source covid_qu_ex), or unpack it",
+        )
+    if not root.is_dir():
+        raise InputError(
+            f"the folder {str(root)!r} does not exist",
+            field=f"{path}.root",
+            remedy="Correct it, or set data_root: --config data_root=<folder>",
+        )
+    if isinstance(dataset, Chexlocalize):
+        _check_chexpert(path, root, dataset, config)
+    if isinstance(dataset, Table):
+        table = root / dataset.table
+        if not table.is_file():
+            raise InputError(
+                f"the file {str(table)!r} does not exist",
+                field=f"{path}.table",
+                remedy="Give the CSV's path relative to root",
+            )
+        _check_second_masks(path, table, dataset, config)
+
+
+def _check_archive(path: Path, field: str) -> None:
+    if not path.is_file():
+        raise InputError(
+            f"the file {str(path)!r} does not exist",
+            field=field,
+            remedy="Give the zip's path relative to data_root",
+        )
+    with open(path, "rb") as handle:
+        if handle.read(2) != b"PK":
+            raise InputError(
+                f"the file {str(path)!r} is no zip archive",
+                field=field,
+                remedy="Download it again (a web page saved as .zip is a sign of a missing login)",
+            )
+
+
+def _check_imported(key: str, entry: Imported) -> None:
     """See that there is something to import; case by case it is checked by `check_imported`."""
-    root, part = root_of(entry), "folder" if entry["folder"] else "file"
-    if not (root.is_dir() if entry["folder"] else root.is_file()):
+    root, part = root_of(entry), "folder" if entry.folder else "file"
+    if not (root.is_dir() if entry.folder else root.is_file()):
         raise InputError(
             f"the {part} {str(root)!r} does not exist",
-            file=source,
             field=f"explainers.{key}.{part}",
             remedy="Correct the path (relative to the folder you start from)",
         )
-    if entry["folder"] and not has_files(entry):
+    if entry.folder and not has_files(entry):
         raise InputError(
             f"no file in {str(root)!r} fits the pattern {pattern_of(entry)!r}",
-            file=source,
             field=f"explainers.{key}.pattern",
             remedy="Correct the pattern; {case} and {class} stand for their names",
         )
 
 
-def _check_chexpert(key: str, root: Path, config: dict[str, Any], source: str) -> None:
+def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config) -> None:
     """See that the splits that are explained, or trained on, have labels and masks."""
-    settings = config["datasets"][key]
-    for name, path in settings["human_benchmark"].items():
-        if path is not None and not (root / path).is_file():
+    for name, file in dataset.human_benchmark:
+        if file is not None and not (root / file).is_file():
             raise InputError(
-                f"the file {str(root / path)!r} does not exist",
-                file=source,
-                field=f"datasets.{key}.human_benchmark.{name}",
+                f"the file {str(root / file)!r} does not exist",
+                field=f"{path}.human_benchmark.{name}",
                 remedy="Give its path relative to root, or null",
             )
-    layout = find_layout(root, settings)
-    trained = any(entry["training"] is not None for entry in config["classifiers"].values())
-    asked = [
-        (s, found) for s in config["explain"]["splits"] for found in (layout.tables, layout.masks)
-    ]
-    asked += [("train", layout.tables)] if trained else []
+    layout = find_layout(root, dataset.model_dump())
+    asked = [(s, found) for s in config.explain.splits for found in (layout.tables, layout.masks)]
+    if any(entry.training is not None for entry in config.classifiers.values()):
+        asked.append(("train", layout.tables))
     for split, found in asked:
         if split not in found:
-            what = "label file" if found is layout.tables else f"file of {settings['references']}"
+            what = "label file" if found is layout.tables else f"file of {dataset.references}"
             raise InputError(
                 f"there is no {what} of the split {split!r} below {str(root)!r}",
-                file=source,
-                field=f"datasets.{key}.root",
+                field=f"{path}.root",
                 remedy="Add the file, or leave the split out of explain.splits"
                 if split != "train"
                 else "Add train.csv, or load classifiers (training: null)",
             )
 
 
-def _check_second_masks(key: str, table: Path, config: dict[str, Any], source: str) -> None:
+def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) -> None:
     """See that a second reader has a column; cells may be empty where nobody read twice."""
-    asking = [
-        k for k, e in config["explainers"].items() if method_of(e["method"]).needs_second_reader
-    ]
-    wanted = [SECOND_PREFIX + cls for cls in config["datasets"][key]["annotated_classes"]]
+    asking = [k for k, e in config.explainers.items() if method_of(e.method).needs_second_reader]
+    wanted = [SECOND_PREFIX + cls for cls in dataset.annotated_classes]
     if asking and not {*wanted} & {*columns_of(table)}:
         raise InputError(
             f"explainers.{asking[0]} needs masks of a second reader; {str(table)!r} has no column "
             + " or ".join(map(repr, wanted)),
-            file=source,
-            field=f"datasets.{key}.table",
+            field=f"{path}.table",
             remedy="Add the column, or leave the explainer out",
         )
 
 
-def _plugin_functions(paths: list[str], source: str) -> list[str]:
+def _plugin_functions(paths: list[str]) -> list[str]:
     """List the functions of plugin files by reading, not running, them."""
     functions: list[str] = []
     for path in paths:
         if not Path(path).is_file():
             raise InputError(
                 f"the file {path!r} does not exist",
-                file=source,
                 field="plugins",
                 remedy="Give its path relative to the folder you start from",
             )

@@ -45,17 +45,6 @@ def target_of(config: dict[str, Any], explainer: str) -> str:
     return config["explain"]["targets"].get(explainer, config["explain"]["target"])
 
 
-def all_explainers(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """List every explainer with its path, those that another one runs (`of`) right after it."""
-    found = []
-    for key, entry in config["explainers"].items():
-        path, part = f"explainers.{key}", entry
-        while part is not None:
-            found.append((path, part))
-            path, part = f"{path}.of", part.get("of")
-    return found
-
-
 def sees_reference(rule: dict[str, Any]) -> bool:
     """Say whether a binarization looks at the reference mask for any explainer."""
     if rule["method"] == "per_explainer":
@@ -64,26 +53,9 @@ def sees_reference(rule: dict[str, Any]) -> bool:
     return RULES[rule["method"]].uses_reference
 
 
-def rules_of(config: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
-    """List the simple rules of a binarization with their paths: itself, or those it holds."""
-    path, entry = f"binarizations.{name}", config["binarizations"][name]
-    if entry["method"] != "per_explainer":
-        return [(path, entry)]
-    found = [(f"{path}.otherwise", entry["otherwise"]["binarization"])]
-    for explainer, rule in entry["explainers"].items():
-        found.append((f"{path}.explainers.{explainer}", rule["binarization"]))
-    return found
+def own_keys(source: str) -> set[str]:
+    """Name the config keys that one source of data sets has and others may not."""
+    from fidelity.settings.datasets import Dataset
 
-
-def all_postprocessing(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """List every post-processing setting with its path."""
-    found = [("postprocess", config["postprocess"])]
-    for key, entry in config["binarizations"].items():
-        if entry["method"] == "per_explainer":
-            parts = {"otherwise": entry["otherwise"]}
-            parts |= {f"explainers.{name}": rule for name, rule in entry["explainers"].items()}
-            for where, rule in parts.items():
-                if "postprocess" in rule:
-                    field = f"binarizations.{key}.{where}.postprocess"
-                    found.append((field, rule["postprocess"]))
-    return found
+    # A source may restate a common key with a default of its own; it stays a common key.
+    return set(Dataset.kinds()[source].key_names()) - set(Dataset.key_names())

@@ -1,94 +1,166 @@
-"""Which metrics and binarizations statistics may be asked of."""
+"""The scores of masks and maps, and the statistics on them."""
 
-from typing import Any
+from typing import Annotated, Literal, get_args
+
+from annotated_types import Ge
+from pydantic import Field, field_validator
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.datasets.registry import reader
-from fidelity.settings.queries import sees_reference
-from fidelity.settings.schema import schema
+from fidelity.settings.base import (
+    InnerShare,
+    Integer,
+    NonNegative,
+    PositiveShare,
+    Section,
+    Unique,
+)
+
+# Those that are scored unless the config names others.
+UsualMetric = Literal[
+    "iou",
+    "dice",
+    "precision",
+    "recall",
+    "specificity",
+    "volume_similarity",
+    "hausdorff_full",
+    "hausdorff_boundary",
+    "hd95_boundary",
+    "assd",
+    "nsd",
+    "hausdorff_full_diagonal",
+    "hd95_boundary_diagonal",
+    "assd_diagonal",
+    "hausdorff_full_mm",
+    "hd95_boundary_mm",
+    "assd_mm",
+    "iou_nan",
+    "false_positive_share",
+]
+FurtherMetric = Literal[
+    "hausdorff_boundary_mm",
+    "hausdorff_boundary_diagonal",
+    "dice_nan",
+]
+MaskMetric = Literal[UsualMetric, FurtherMetric]
+MapMetric = Literal[
+    "pointing_game",
+    "pointing_game_any",
+    "hit_rate",
+    "pointing_game_tolerance",
+    "relevance_mass",
+    "relevance_rank",
+    "roc_auc",
+    "average_precision",
+    "best_iou",
+    "best_iou_threshold",
+    "outside_lung_share",
+]
+Protocol = Literal[
+    "default",
+    "seed",
+    "chexlocalize",
+    "chexlocalize-full",
+    "monai",
+    "metrics-reloaded",
+    "surface-distance",
+    "medpy",
+    "scikit-image",
+]
 
 
-def check_statistics(config: dict[str, Any], source: str) -> None:
-    """Check the names under `statistics`, and choose the primary binarization if none is named."""
-    scores = schema()["properties"]["scores"]["properties"]
-    known = [*scores["metrics"]["items"]["enum"], *scores["ranking"]["items"]["enum"]]
-    for name in config["statistics"]["compared"]:
-        if name not in known:
-            raise InputError(
-                f"{name!r} is no metric",
-                file=source,
-                field="statistics.compared",
-                remedy=suggestion(name, known, "Known"),
-            )
-    _check_primary(config, source)
-    _check_least_accuracy(config, source)
-    fair = [key for key, rule in config["binarizations"].items() if not sees_reference(rule)]
-    if not fair:
-        raise InputError(
-            "all see the reference mask, so nothing can be compared",
-            file=source,
-            field="binarizations",
-            remedy="Add one that does not, such as tuned or fixed",
-        )
-    check_choice(config, "statistics", "primary_binarization", fair, source)
-    if config["statistics"]["primary_binarization"] is None:
-        tuned = [key for key in fair if config["binarizations"][key]["method"] == "tuned"]
-        config["statistics"]["primary_binarization"] = (tuned or fair)[0]
+class Empty(Section):
+    """What a metric of the default protocol is where a mask is empty; the other protocols are
+    fixed."""
+
+    overlap_both: Literal["one", "nan"] = "one"
+    """IoU and Dice where prediction and reference are empty."""
+    distance_both: Literal["zero", "nan"] = "zero"
+    """Distances where prediction and reference are empty."""
+    distance_prediction: Literal["diagonal", "inf", "nan"] = "diagonal"
+    """Distances where only the prediction is empty."""
 
 
-def _check_primary(config: dict[str, Any], source: str) -> None:
-    """Check that the primary metric is a score of every case that is compared."""
-    primary = config["statistics"]["primary"]
-    comparable = [
-        name
-        for name in config["scores"]["metrics"]
-        if name != "false_positive_share" and not name.endswith("_nan")
+class Scores(Section):
+    """Metrics and their conventions."""
+
+    metrics: Annotated[Unique[MaskMetric], Field(min_length=1)] = list(get_args(UsualMetric))
+    """Metrics of the masks; `_mm` ones where the pixel spacing is known, `_diagonal` ones as a
+    share of the image diagonal; the `_nan` ones leave empty predictions out of the mean."""
+    ranking: Unique[MapMetric] = list(get_args(MapMetric))
+    """Metrics of the maps, without a threshold."""
+    surface_tolerance: NonNegative = 2
+    """Tolerance of the normalised surface Dice (nsd) in pixels of the scored image."""
+    pointing_tolerance: NonNegative = 15
+    """Tolerance of the pointing game with tolerance in pixels of the scored image (TorchRay uses
+    15)."""
+    empty: Empty = Field(default_factory=Empty)
+    thresholds: Annotated[Integer, Ge(2)] = 101
+    """Number of thresholds from 0 to 1 in the threshold curves."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _has_iou(cls, names: list[str]) -> list[str]:
+        if "iou" not in names:
+            raise InputError("lacks iou, which orders the gallery", remedy="Add iou")
+        return names
+
+
+class Statistics(Section):
+    """Intervals and tests."""
+
+    primary: str = "iou"
+    """Metric of the primary comparison."""
+    primary_binarization: str | None = None
+    """Binarization of the primary comparison; null = the first `tuned` one, else the first that
+    does not see the reference."""
+    compared: Annotated[Unique[str], Field(min_length=1)] = [
+        "iou",
+        "dice",
+        "hausdorff_full",
+        "hd95_boundary",
+        "assd",
+        "nsd",
+        "pointing_game",
+        "relevance_mass",
+        "relevance_rank",
+        "roc_auc",
+        "average_precision",
     ]
-    if primary.endswith("_nan"):
-        raise InputError(
-            f"{primary!r} leaves empty predictions out, which rewards predicting nothing",
-            file=source,
-            field="statistics.primary",
-            remedy=f"Use {primary.removesuffix('_nan')!r}",
-        )
-    check_choice(config, "statistics", "primary", comparable, source)
-    if not primary.endswith("_mm"):
-        return
-    for key, settings in config["datasets"].items():
-        if settings["source"] != "table" and settings["pixel_spacing"] is None:
+    """Metrics whose paired tests and ranks are computed, as far as they are among the scores; the
+    primary one always is."""
+    permutations: Annotated[Integer, Ge(99)] = 9999
+    """Sign flips of the permutation test."""
+    margin: InnerShare = 0.05
+    """Equivalence margin of metrics from 0 to 1; "equivalent" is said only of an interval inside
+    it."""
+    replicates: Annotated[Integer, Ge(100)] = 2000
+    """Bootstrap replicates."""
+    cluster: Literal["patient", "case"] = "patient"
+    """Unit that is resampled and tested."""
+    least_accuracy: PositiveShare | None = None
+    """Accuracy on the test split below which no conclusion about explainers is drawn from a
+    classifier with exclusive classes; null = being better than chance suffices. Set it before the
+    run."""
+    alpha: InnerShare = 0.05
+    """One minus the confidence level."""
+
+    @field_validator("primary")
+    @classmethod
+    def _counts_empty_predictions(cls, name: str) -> str:
+        if name.endswith("_nan"):
             raise InputError(
-                f"{primary!r} needs the pixel spacing, and datasets.{key} has none",
-                file=source,
-                field="statistics.primary",
-                remedy=f"Set datasets.{key}.pixel_spacing, or use "
-                f"{primary.removesuffix('_mm')!r} (pixels)",
+                f"{name!r} leaves empty predictions out, which rewards predicting nothing",
+                remedy=f"Use {name.removesuffix('_nan')!r}",
             )
+        return name
 
-
-def _check_least_accuracy(config: dict[str, Any], source: str) -> None:
-    """Refuse a least accuracy for images with several classes, whose accuracy is not computed."""
-    if config["statistics"]["least_accuracy"] is None:
-        return
-    for key, settings in config["datasets"].items():
-        several = getattr(reader(settings["source"]), "multilabel", False)
-        if several or settings.get("task") == "multilabel":
-            raise InputError(
-                f"an image of datasets.{key} can have several classes, so classifiers have no"
-                " accuracy there",
-                file=source,
-                field="statistics.least_accuracy",
-                remedy="Remove it, or run this data set with a config of its own",
-            )
-
-
-def check_choice(config: dict, section: str, key: str, known: Any, source: str) -> None:
-    """Check that a setting is one of the names that this config has; None is allowed."""
-    value = config[section][key]
-    if value is not None and value not in known:
-        raise InputError(
-            f"{value!r} is not in this config",
-            file=source,
-            field=f"{section}.{key}",
-            remedy=suggestion(value, list(known), "Known"),
-        )
+    @field_validator("compared")
+    @classmethod
+    def _are_metrics(cls, names: list[str]) -> list[str]:
+        known = get_args(MaskMetric) + get_args(MapMetric)
+        for name in names:
+            if name not in known:
+                raise InputError(f"{name!r} is no metric", remedy=suggestion(name, known))
+        return names

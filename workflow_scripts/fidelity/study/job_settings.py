@@ -18,6 +18,7 @@ from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
+from fidelity.settings.explainers import entry_of
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
@@ -211,10 +212,10 @@ class JobSettings:
         entry = self._with_plugins(without_family(found))
         if entry["method"] != "imported":
             return entry
-        entry = imported_paths.for_dataset(entry, w.dataset)
+        maps = imported_paths.for_dataset(entry_of(entry), w.dataset)
         # Names, sizes and times of the maps: one added, removed or changed is noticed.
-        root, names = imported_paths.root_of(entry), imported_paths.any_map(entry)
-        return {**entry, "listing": listing.listing_digest(root, names)}
+        found = listing.listing_digest(imported_paths.root_of(maps), imported_paths.any_map(maps))
+        return {**without_family(maps.model_dump()), "listing": found}
 
     def _with_plugins(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         entry = dict(entry)

@@ -7,7 +7,7 @@ from typing import Any
 from fidelity import settings
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import Method, family_of, method_of
-from fidelity.settings.layers import parts_of
+from fidelity.settings.loading import parts_of
 from fidelity.study.paths import NONE
 
 

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from fidelity.explainers.registry import FAMILY_ORDER
+from fidelity.explainers.registry import FAMILY_ORDER, depends_on_training
 from fidelity.faithfulness.registry import names_by
-from fidelity.settings.sanity import checkable
 from fidelity.study.names import Names, method_in
 from fidelity.study.paths import NONE
 
@@ -86,7 +85,8 @@ class Study(Names):
     @cached_property
     def checked_explainers(self) -> list[str]:
         """Explainers of the sanity checks; none where they are off."""
-        sanity, able = self.config["sanity"], checkable(self.config)
+        sanity = self.config["sanity"]
+        able = [e for e, entry in self.explainers.items() if depends_on_training(entry["method"])]
         chosen = sanity["explainers"]
         return [e for e in able if chosen is None or e in chosen] if sanity["cases"] else []
 

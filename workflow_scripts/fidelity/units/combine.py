@@ -9,7 +9,8 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import method_of
 from fidelity.settings import expand_classifiers
-from fidelity.settings.schema import resolve, schema
+from fidelity.settings.base import checked
+from fidelity.settings.config import Config
 from fidelity.study import paths
 from fidelity.study.paths import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
@@ -131,7 +132,7 @@ def _completed(units: Sequence[Unit]) -> list[tuple[Mapping[str, Any], Mapping[s
         config["datasets"] = {unit.dataset: _without_files(unit.shared["dataset"])}
         config["classifiers"] = dict(unit.own)
         try:
-            config = resolve(config, schema(), "", "unit")
+            config = checked(Config, config).model_dump()
         except InputError:
             return [(unit.shared, unit.own) for unit in units]
         rest = {key: value for key, value in unit.shared.items() if key in ELSEWHERE}

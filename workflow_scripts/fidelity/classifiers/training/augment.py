@@ -1,23 +1,15 @@
 """Random variation of training images, one set of parameters per image, in one vectorised pass."""
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch.nn import functional
 
-DEFAULTS = {
-    "flip": 0.0,
-    "rotation": 0.0,
-    "translation": 0.0,
-    "scale": 0.0,
-    "brightness": 0.0,
-    "contrast": 0.0,
-}
+from fidelity.settings.classifiers import Augmentation
 
 
 def augment(
-    images: torch.Tensor, settings: Mapping[str, float], generator: torch.Generator
+    images: torch.Tensor, settings: Augmentation, generator: torch.Generator
 ) -> torch.Tensor:
     """Vary a batch of images.
 
@@ -25,13 +17,12 @@ def augment(
         images: float (n, H, W) in [0, 1].
         settings: `flip` probability of a left-right flip; `rotation` ± degrees; `translation` ±
             share of the side; `scale` ± share; `brightness` ± added; `contrast` ± share around the
-            image's mean. Absent ones are 0.
+            image's mean.
         generator: on the CPU; the only source of randomness.
 
     Returns:
         Float (n, H, W) in [0, 1]; what comes in from outside the image is black.
     """
-    strength = DEFAULTS | dict(settings)
     count = len(images)
 
     def spread(half_width: float, columns: int = 1) -> torch.Tensor:
@@ -39,14 +30,14 @@ def augment(
         return ((draws * 2 - 1) * half_width).to(images.device)
 
     # All numbers are drawn whatever the settings, so that switching one off leaves the others.
-    flip = (torch.rand(count, generator=generator) < strength["flip"]).to(images.device)
-    angle = spread(strength["rotation"] * math.pi / 180)[:, 0]
-    shift = spread(2 * strength["translation"], 2)  # the sampling grid spans [-1, 1]
-    zoom = 1 + spread(strength["scale"])[:, 0]
-    brightness = spread(strength["brightness"])[:, :, None]
-    contrast = 1 + spread(strength["contrast"])[:, :, None]
+    flip = (torch.rand(count, generator=generator) < settings.flip).to(images.device)
+    angle = spread(settings.rotation * math.pi / 180)[:, 0]
+    shift = spread(2 * settings.translation, 2)  # the sampling grid spans [-1, 1]
+    zoom = 1 + spread(settings.scale)[:, 0]
+    brightness = spread(settings.brightness)[:, :, None]
+    contrast = 1 + spread(settings.contrast)[:, :, None]
 
-    if any(strength[key] > 0 for key in ("flip", "rotation", "translation", "scale")):
+    if any(getattr(settings, key) > 0 for key in ("flip", "rotation", "translation", "scale")):
         mirror = 1 - 2 * flip.float()
         cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
         top = torch.stack([cos * mirror, -sin, shift[:, 0]], dim=1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import MISSING
 from torch import nn
 from torch.nn import functional
 
@@ -21,6 +22,7 @@ from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.single_images import in_words
 from fidelity.classifiers.training.augment import augment
+from fidelity.settings.classifiers import Stage, Training
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +30,6 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
-}
-SCHEDULERS = ("none", "cosine", "onecycle", "plateau")
-DEFAULTS: dict[str, Any] = {
-    "epochs": 12,
-    "batch": 32,
-    "optimizer": "adamw",
-    "learning_rate": 0.001,
-    "weight_decay": 0.01,
-    "scheduler": "onecycle",
-    "class_weights": "balanced",
-    "augmentation": {},
-    "patience": 5,
-    "stages": [],
 }
 MOMENTUM = 0.9  # of SGD
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 2, 0.2
@@ -82,7 +71,7 @@ def train(
     classifier: Classifier,
     training: Examples,
     validation: Examples | None,
-    settings: Mapping[str, Any],
+    settings: Training,
     seed: int,
     compute: Mapping[str, Any],
     store: EpochStore | None = None,
@@ -109,13 +98,12 @@ def train(
         validation), best (1 for the kept epoch, else 0).
 
     Raises:
-        InputError: no training case, an unknown setting, or a loss that is no longer finite.
+        InputError: no training case, or a loss that is no longer finite.
     """
     if len(training) == 0:
         raise InputError(
             "there is no training case", field="train", remedy="Check the data set's train split"
         )
-    settings = DEFAULTS | dict(settings)
     device = configure(dict(compute))
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed_for(seed, "shuffle and augmentation"))
@@ -126,17 +114,17 @@ def train(
         validation = None
     store = store or EpochStore()
     saved = store.load(
-        settings, seed, dict(compute), classifier.state_dict(),
+        settings.model_dump(), seed, dict(compute), classifier.state_dict(),
         training.images, training.labels, training.known,
         *([] if validation is None else [validation.images, validation.labels, validation.known]),
     )  # fmt: skip
     rows: list[dict[str, Any]] = saved["rows"] if saved else []
     best_loss, best_epoch, best_state = math.inf, None, None
-    for number, stage in enumerate(_stages(settings), start=1):
+    for number, (trainable, stage) in enumerate(_stages(settings), start=1):
         resumed = saved is not None and number == saved["stage"]
         if best_state is not None and not resumed:
             classifier.load_state_dict(best_state)
-        count = freeze(classifier.network, stage["trainable"])
+        count = freeze(classifier.network, trainable)
         log.info("stage %d: %d parameters are trained", number, count)
         for row in rows:
             if row["stage"] == number:
@@ -144,7 +132,7 @@ def train(
         if saved is not None and number < saved["stage"]:
             continue
         trainer.enter(stage)
-        steps = _steps(len(training), stage["batch"])
+        steps = _steps(len(training), stage.batch)
         optimizer, scheduler = _optimizer(classifier, stage, steps)
         waited = 0
         if resumed:
@@ -157,8 +145,8 @@ def train(
             best_state = saved["best"] or saved["network"]
             log.info("training resumes after epoch %d", len(rows))
         done = sum(row["stage"] == number for row in rows)
-        for _ in range(done, stage["epochs"]):
-            if stage["patience"] and waited >= stage["patience"]:
+        for _ in range(done, stage.epochs):
+            if stage.patience and waited >= stage.patience:
                 log.info("no better validation loss for %d epochs: the stage ends", waited)
                 break
             started = time.perf_counter()
@@ -310,28 +298,28 @@ class _Trainer:
     """The loss of a classifier, and one pass over examples with or without learning."""
 
     def __init__(
-        self, classifier: Classifier, training: Examples, settings: Mapping[str, Any], dtype: str
+        self, classifier: Classifier, training: Examples, settings: Training, dtype: str
     ) -> None:
         self.classifier = classifier
         self.three_way = classifier.activation == "three_way"
         self.multilabel = self.three_way or classifier.activation == "sigmoid"
         self.training = training
-        self.shared_weights = self.weights_of(settings["class_weights"])
+        self.shared_weights = self.weights_of(settings.class_weights)
         self.weights = self.shared_weights
         self.dtype = dtype
-        self.batch = int(settings["batch"])
+        self.batch = settings.batch
         self.rate = math.nan
-        self.augmentation: dict[str, float] = {}
+        self.augmentation = settings.augmentation
 
     def weights_of(self, mode: str) -> torch.Tensor:
         """Weigh the classes by the known training labels."""
         weights = class_weights(self.training.labels, mode, self.multilabel, self.training.known)
         return torch.from_numpy(weights).to(self.classifier.device)
 
-    def enter(self, stage: Mapping[str, Any]) -> None:
+    def enter(self, stage: Training) -> None:
         """Take over what a stage may have of its own beside the optimiser's settings."""
-        self.stage_weights = self.weights_of(stage["class_weights"])
-        self.augmentation = {k: float(v) for k, v in stage["augmentation"].items()}
+        self.stage_weights = self.weights_of(stage.class_weights)
+        self.augmentation = stage.augmentation
 
     def losses(
         self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
@@ -377,7 +365,7 @@ class _Trainer:
     def epoch(
         self,
         examples: Examples,
-        stage: Mapping[str, Any],
+        stage: Training,
         optimizer: torch.optim.Optimizer,
         scheduler: Any,
         generator: torch.Generator,
@@ -387,7 +375,7 @@ class _Trainer:
         self.classifier.train()
         _frozen_norms_to_eval(self.classifier.network)
         order = torch.randperm(len(examples), generator=generator).numpy()
-        parts = [order[i : i + stage["batch"]] for i in range(0, len(order), stage["batch"])]
+        parts = [order[i : i + stage.batch] for i in range(0, len(order), stage.batch)]
         if len(parts) > 1 and len(parts[-1]) == 1:
             parts.pop()  # batch normalisation has no variance over a single image
 
@@ -408,7 +396,7 @@ class _Trainer:
             ):
                 scheduler.step()
 
-        with in_words(len(examples), stage["batch"], "training.batch"):
+        with in_words(len(examples), stage.batch, "training.batch"):
             return self._pass(
                 examples, parts, lambda x: augment(x, self.augmentation, generator), learn
             )
@@ -449,24 +437,16 @@ class _Trainer:
         return _Result(total / max(weight, 1e-12), hits / max(asked, 1))
 
 
-def _stages(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Fill each stage from the settings around it; without stages, everything is one stage."""
-    shared = {key: value for key, value in settings.items() if key != "stages"}
-    stages = [{"trainable": "all"} | shared | dict(stage) for stage in settings["stages"] or [{}]]
-    for stage, own in zip(stages, settings["stages"] or [{}], strict=True):
-        stage["augmentation"] = {
-            **(shared["augmentation"] or {}),
-            **(own.get("augmentation") or {}),
-        }
-    for stage in stages:
-        for field, known in (("optimizer", tuple(OPTIMIZERS)), ("scheduler", SCHEDULERS)):
-            if stage[field] not in known:
-                raise InputError(
-                    f"unknown {field} {stage[field]!r}",
-                    field=f"training.{field}",
-                    remedy=f"Use {', '.join(known)}",
-                )
-    return stages
+def _stages(settings: Training) -> list[tuple[str | float, Training]]:
+    """Say what each stage trains, and how: its own keys over those around it."""
+    found = []
+    for stage in settings.stages or [Stage()]:
+        own = dict(stage)
+        random = {} if own["augmentation"] is MISSING else own["augmentation"].model_dump()
+        own["augmentation"] = settings.augmentation.model_copy(update=random)
+        given = {key: value for key, value in own.items() if value is not MISSING}
+        found.append((given.pop("trainable"), settings.model_copy(update=given)))
+    return found
 
 
 def _steps(count: int, batch: int) -> int:
@@ -476,17 +456,17 @@ def _steps(count: int, batch: int) -> int:
 
 
 def _optimizer(
-    classifier: Classifier, stage: Mapping[str, Any], steps: int
+    classifier: Classifier, stage: Training, steps: int
 ) -> tuple[torch.optim.Optimizer, Any]:
     """Make the optimiser of a stage and its scheduler (None for a constant rate)."""
     parameters = [p for p in classifier.parameters() if p.requires_grad]
-    rate = float(stage["learning_rate"])
-    arguments = {"lr": rate, "weight_decay": float(stage["weight_decay"])}
-    if stage["optimizer"] == "sgd":
+    rate = float(stage.learning_rate)
+    arguments = {"lr": rate, "weight_decay": float(stage.weight_decay)}
+    if stage.optimizer == "sgd":
         arguments["momentum"] = MOMENTUM
-    optimizer = OPTIMIZERS[stage["optimizer"]](parameters, **arguments)
-    total = stage["epochs"] * steps
-    kind = stage["scheduler"]
+    optimizer = OPTIMIZERS[stage.optimizer](parameters, **arguments)
+    total = stage.epochs * steps
+    kind = stage.scheduler
     schedulers = torch.optim.lr_scheduler
     if kind == "plateau":
         return optimizer, schedulers.ReduceLROnPlateau(

@@ -1,15 +1,14 @@
 """Null baseline: the middle of the original image, whatever part of it is shown."""
 
-from typing import Any
-
 import numpy as np
 
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import CentrePrior
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: CentrePrior) -> Explain:
     """Answer every case with the same Gaussian at the centre of its original image.
 
     Of a crop it shows the part that the crop shows: centred on the crop, it would know where the
@@ -26,7 +25,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     @one_by_one
     def explain(task: Task) -> Explanation:
-        return Explanation(SaliencyMap("dense", gaussian(task.case, settings["sigma"])))
+        return Explanation(SaliencyMap("dense", gaussian(task.case, settings.sigma)))
 
     return explain
 

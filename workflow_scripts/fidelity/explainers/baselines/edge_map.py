@@ -1,15 +1,14 @@
 """Null baseline: the edges of the image."""
 
-from typing import Any
-
 import numpy as np
 from scipy.ndimage import gaussian_gradient_magnitude
 
 from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import EdgeMap
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: EdgeMap) -> Explain:
     """Answer every case with the gradient magnitude of its smoothed working image.
 
     Some explanations are hardly more than edge detectors (Adebayo et al. 2018, Sanity checks for
@@ -25,7 +24,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     del context
 
-    return one_by_one(lambda task: Explanation(_edges(task.case.image, settings["sigma"])))
+    return one_by_one(lambda task: Explanation(_edges(task.case.image, settings.sigma)))
 
 
 def _edges(image: np.ndarray, sigma: float) -> SaliencyMap:

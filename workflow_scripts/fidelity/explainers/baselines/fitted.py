@@ -33,7 +33,10 @@ def no_training_masks() -> InputError:
 
 
 def write_fitted(
-    path: Path, tensors: Mapping[str, np.ndarray], classes: Sequence[str], settings: dict[str, Any]
+    path: Path,
+    tensors: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    settings: Mapping[str, Any],
 ) -> None:
     """Write tensors and what they belong to, atomically; equal contents give equal bytes.
 
@@ -41,9 +44,9 @@ def write_fitted(
         path: the .safetensors file.
         tensors: arrays by name.
         classes: source classes that were learnt, in the order of the tensors.
-        settings: the explainer's config entry.
+        settings: of what was fitted, as plain values.
     """
-    meta = {"schema": SCHEMA, "classes": list(classes), "settings": settings}
+    meta = {"schema": SCHEMA, "classes": list(classes), "settings": dict(settings)}
     # One metadata entry alone: safetensors does not keep an order between several.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:

@@ -1,14 +1,13 @@
 """Null baseline: the lower half of the lung, where pneumonia is most often seen."""
 
-from typing import Any
-
 import numpy as np
 
 from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.explainers.baselines.geometry import bounds, native_lung, shown
+from fidelity.settings.explainers import LowerLung
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: LowerLung) -> Explain:
     """Answer every case with the lower half of its lung mask at native size.
 
     Returns:

@@ -1,12 +1,11 @@
 """Null baseline: the whole lung."""
 
-from typing import Any
-
 from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.explainers.baselines.geometry import native_lung, shown
+from fidelity.settings.explainers import LungMask
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: LungMask) -> Explain:
     """Answer every case with its lung mask at native size, whatever the image shows.
 
     Returns:

@@ -22,6 +22,7 @@ from fidelity.explainers.baselines.geometry import bounds, from_grid, native_lun
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import decode
+from fidelity.settings.explainers import MeanMask
 
 GRID = 256
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 def fit(
     train: Sequence[Path],
     val: Sequence[Path],
-    settings: dict[str, Any],
+    settings: MeanMask,
     seed: int,
     compute: dict[str, Any],
     output: Path,
@@ -54,7 +55,7 @@ def fit(
             5 % of the cases, and two or more, have no lung.
     """
     del val, seed, compute, code
-    where = REGIONS[settings["align"]]
+    where = REGIONS[settings.align]
     # Sorted by case, so that neither shards nor their order change a digit of the sums.
     found: list[tuple[str, str, Any, Box]] = []
     passed_over = count = 0
@@ -86,10 +87,12 @@ def fit(
         counts[index] += 1
     for cls, count in zip(classes, counts.ravel(), strict=True):
         log.info("%s: mean of %d masks", cls, count)
-    write_fitted(output, {"mean": (sums / counts).astype(np.float32)}, classes, settings)
+    write_fitted(
+        output, {"mean": (sums / counts).astype(np.float32)}, classes, settings.model_dump()
+    )
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: MeanMask) -> Explain:
     """Answer every case of a class with that class's mean training mask.
 
     Args:
@@ -102,8 +105,8 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     tensors, classes = read_fitted(context.fitted, context.method)
     means = dict(zip(classes, tensors["mean"], strict=True))
-    where = REGIONS[settings["align"]]
-    border = BORDERS[settings["align"]]
+    where = REGIONS[settings.align]
+    border = BORDERS[settings.align]
 
     @one_by_one
     def explain(task: Task) -> Explanation:

@@ -1,15 +1,14 @@
 """Null baseline: the band along the lung's edge, where COVID-19 is most often seen."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.baselines.geometry import native_lung, shown
+from fidelity.settings.explainers import PeripheralLung
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: PeripheralLung) -> Explain:
     """Answer every case with the outer band of its lung mask at native size.
 
     Args:
@@ -23,7 +22,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     @one_by_one
     def explain(task: Task) -> Explanation:
-        lung = periphery(native_lung(task.case), settings["width"])
+        lung = periphery(native_lung(task.case), settings.width)
         return Explanation(shown(task.case, lung))
 
     return explain

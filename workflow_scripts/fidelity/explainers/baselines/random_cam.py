@@ -1,14 +1,13 @@
 """Null baseline: a class activation map's grid filled with noise."""
 
-from typing import Any
-
 import numpy as np
 
 from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import RandomCam
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: RandomCam) -> Explain:
     """Answer every case with standard normal values on a coarse grid.
 
     What a CAM scores above this comes from its values, not from their being few and smooth.
@@ -21,7 +20,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         A function from tasks to maps of kind `grid`.
     """
 
-    return one_by_one(lambda task: Explanation(_noise(context.seed_of(task), settings["grid"])))
+    return one_by_one(lambda task: Explanation(_noise(context.seed_of(task), settings.grid)))
 
 
 def _noise(seed: int, side: int) -> SaliencyMap:

@@ -1,16 +1,16 @@
 """Null baseline: another explainer on the classifier's architecture with random weights."""
 
 import dataclasses
-from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.seeding import seed_for
 from fidelity.classifiers.randomised import randomised, weights_digest
 from fidelity.explainers.base import Context, Explain
 from fidelity.explainers.registry import depends_on_training, method_of
+from fidelity.settings.explainers import RandomWeights
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: RandomWeights) -> Explain:
     """Set another explainer up on a randomised copy of the classifier.
 
     The model parameter randomisation test of Adebayo et al. 2018 (Sanity checks for saliency maps):
@@ -28,15 +28,15 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     Raises:
         InputError: the explainer needs no classifier, or randomises weights itself.
     """
-    inner = settings["of"]
-    if not depends_on_training(inner):
+    inner = settings.of
+    if not depends_on_training(inner.method):
         raise InputError(
-            f"{inner['method']!r} has no trained weights that could be randomised",
+            f"{inner.method!r} has no trained weights that could be randomised",
             field="explainers.of",
             remedy="Name an explainer of the classifier, such as gradcam",
         )
     # Each trained network (each training seed) has a random twin of its own.
     trained = weights_digest(context.classifier)
     network = randomised(context.classifier, seed_for(context.seed, "random weights", trained))
-    inner_context = dataclasses.replace(context, classifier=network, method=inner["method"])
-    return method_of(inner["method"]).implementation().make(inner_context, inner)
+    inner_context = dataclasses.replace(context, classifier=network, method=inner.method)
+    return method_of(inner.method).implementation().make(inner_context, inner)

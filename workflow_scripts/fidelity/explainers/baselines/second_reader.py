@@ -1,19 +1,18 @@
 """Ceiling: what a second reader has drawn. People agree with each other no better than this."""
 
-from typing import Any
-
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.baselines.geometry import shown
 from fidelity.masks.run_lengths import decode
+from fidelity.settings.explainers import SecondReader
 
 
-def has_answer(task: Task, settings: dict[str, Any]) -> bool:
+def has_answer(task: Task, settings: SecondReader) -> bool:
     """Say whether a second reader has marked the class: a case read once is no failure."""
     del settings
     return task.cls in task.case.second_references
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: SecondReader) -> Explain:
     """Answer every case that was read twice with the second reader's mask at native size.
 
     Returns:

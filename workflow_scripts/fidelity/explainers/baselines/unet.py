@@ -19,12 +19,13 @@ from fidelity.explainers.baselines.fitted import (
 from fidelity.maps.pixel_frames import reference_in_frame
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.segmentation.unet import Examples, Segmenter, train_network
+from fidelity.settings.explainers import Unet
 
 
 def fit(
     train: Sequence[Path],
     val: Sequence[Path],
-    settings: dict[str, Any],
+    settings: Unet,
     seed: int,
     compute: dict[str, Any],
     output: Path,
@@ -50,11 +51,12 @@ def fit(
     if not classes:
         raise no_training_masks()
     torch.manual_seed(seed)
-    network = Segmenter(len(classes), settings["channels"]).to(device)
+    plain = settings.model_dump()
+    network = Segmenter(len(classes), settings.channels).to(device)
     store = EpochStore(output, code)
-    train_network(network, training, validation.of_classes(classes), settings, seed, store)
+    train_network(network, training, validation.of_classes(classes), plain, seed, store)
     tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-    write_fitted(output, tensors, classes, settings)
+    write_fitted(output, tensors, classes, plain)
     store.clear()
 
 
@@ -78,7 +80,7 @@ def read_examples(shards: Sequence[Path]) -> Examples:
     )
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Unet) -> Explain:
     """Answer every case with the probability of a lesion of its class at each pixel.
 
     Args:
@@ -90,7 +92,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     device = configure(context.compute)
     tensors, classes = read_fitted(context.fitted, context.method)
-    network = Segmenter(len(classes), settings["channels"])
+    network = Segmenter(len(classes), settings.channels)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     network.to(device).eval()
 

@@ -15,8 +15,6 @@ It needs no gradients: it perturbs a layer, and is of the CAM family because wha
 weighted sum of that layer's activations, with a CAM's resolution.
 """
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -25,9 +23,10 @@ from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.cam.layer_reader import LayerReader
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Ablationcam
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Ablationcam) -> Explain:
     """Set Ablation-CAM up.
 
     Args:
@@ -41,7 +40,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         InputError: no such layer, or one without spatial extent.
     """
     classifier = context.classifier
-    layer = find_cam_layer(classifier, settings["layer"])
+    layer = find_cam_layer(classifier, settings.layer)
     reader = LayerReader(classifier, layer, gradients=False)
     side = classifier.image_size
     probe = torch.zeros(1, classifier.channels, side, side, device=classifier.device)

@@ -1,7 +1,6 @@
 """Class activation maps by the package `grad-cam` (pytorch-grad-cam): one pass per batch."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from fidelity.explainers.cam.layer_reader import LayerReader
 from fidelity.explainers.cam.methods import METHODS, ClassTarget, FinerTarget
 from fidelity.explainers.padding import padded
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Cam, Finercam, GradcamPlusPlus
 
 
 class NativeGrid:
@@ -36,7 +36,7 @@ class NativeGrid:
         return cam
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Cam) -> Explain:
     """Set a CAM up.
 
     Args:
@@ -53,24 +53,24 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         InputError: no such layer, or one without spatial extent; no class to compare with.
     """
     classifier = context.classifier
-    if settings["method"] == "finercam" and len(classifier.classes) < 2:
+    if isinstance(settings, Finercam) and len(classifier.classes) < 2:
         raise InputError(
             "finercam compares classes, and the classifier has one",
             field="explainers.method",
             remedy="Use gradcam",
         )
-    layer = find_cam_layer(classifier, settings["layer"])
-    method = METHODS[settings["method"]]
+    layer = find_cam_layer(classifier, settings.layer)
+    method = METHODS[settings.method]
     # Without target layers the package sets no hooks of its own.
     cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(classifier, [])
     cam.activations_and_grads = LayerReader(classifier, layer, cam.uses_gradients)
-    if "epsilon" in settings:
-        cam.epsilon = settings["epsilon"]
+    if isinstance(settings, GradcamPlusPlus):
+        cam.epsilon = settings.epsilon
 
     def target(category: int) -> ClassTarget | FinerTarget:
-        if settings["method"] != "finercam":
+        if not isinstance(settings, Finercam):
             return ClassTarget(category)
-        return FinerTarget(category, settings["comparisons"], settings["alpha"])
+        return FinerTarget(category, settings.comparisons, settings.alpha)
 
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
         images, categories = padded(tasks, context.batch)

@@ -6,8 +6,6 @@ are needed. It needs no gradients: it perturbs the input, and is of the CAM fami
 returns is a weighted sum of a layer's activations, with a CAM's resolution.
 """
 
-from typing import Any
-
 import torch
 
 from fidelity.classifiers.cam_layers.choose import find_cam_layer
@@ -15,9 +13,10 @@ from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.cam.layer_reader import LayerReader
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Scorecam
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Scorecam) -> Explain:
     """Set Score-CAM up.
 
     Args:
@@ -34,7 +33,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         InputError: no such layer, or one without spatial extent.
     """
     classifier = context.classifier
-    layer = find_cam_layer(classifier, settings["layer"])
+    layer = find_cam_layer(classifier, settings.layer)
     reader = LayerReader(classifier, layer, gradients=False)
 
     @one_by_one
@@ -45,7 +44,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         activations = reader.activations[0]
         reader.release()
         scores, passes = channel_scores(
-            classifier, image, activations, task.target, settings["output"], context.batch
+            classifier, image, activations, task.target, settings.output, context.batch
         )
         grid = (scores.softmax(0)[:, None, None] * activations).sum(0)
         extras = {"layer": layer.name, "passes": passes + 1}

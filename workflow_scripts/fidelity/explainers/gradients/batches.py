@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.cam.layer_reader import frozen
 from fidelity.explainers.padding import padded
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Explainer
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Attributions:
 
 
 def explainer(
-    context: Context, settings: dict[str, Any], attribute: Callable[[Batch], Attributions]
+    context: Context, settings: Explainer, attribute: Callable[[Batch], Attributions]
 ) -> Explain:
     """Make an explainer of a function from batches to attributions.
 
@@ -89,15 +89,13 @@ def batch_of(context: Context, tasks: Sequence[Task]) -> Batch:
     )
 
 
-def finished(values: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+def finished(values: np.ndarray, settings: Explainer) -> np.ndarray:
     """Take the magnitude, then smooth, as the settings say; see `explainer`."""
-    if settings.get("magnitude", False):
+    if getattr(settings, "magnitude", False):
         values = np.abs(values)
-    if settings["smoothing"]:
+    if settings.smoothing:
         # Mirrored at the border, so that a constant map stays constant.
-        values = cv2.GaussianBlur(
-            values, (0, 0), settings["smoothing"], borderType=cv2.BORDER_REFLECT
-        )
+        values = cv2.GaussianBlur(values, (0, 0), settings.smoothing, borderType=cv2.BORDER_REFLECT)
     return values
 
 

@@ -1,7 +1,6 @@
 """DeepLift with the rescale rule, by the package captum, its rule for max pooling mended."""
 
 import warnings
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,12 +16,13 @@ from fidelity.explainers.gradients.batches import (
 )
 from fidelity.explainers.gradients.operations import with_known_operations
 from fidelity.explainers.gradients.references import baseline
+from fidelity.settings.explainers import Deeplift
 
 # Differences of activations below this get the plain gradient; captum's own value.
 EPS = 1e-10
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Deeplift) -> Explain:
     """Set DeepLift up (Shrikumar, Greenside & Kundaje 2017).
 
     Args:
@@ -44,7 +44,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     def attribute(batch: Batch) -> Attributions:
         x = twin.normalise(batch.grey).requires_grad_()
-        start = twin.normalise(baseline(batch.grey, settings["baseline"]))
+        start = twin.normalise(baseline(batch.grey, settings.baseline))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Setting forward, backward hooks")
             values = method.attribute(x, start, batch.targets)

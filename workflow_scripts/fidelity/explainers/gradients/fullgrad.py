@@ -14,7 +14,6 @@ As in pytorch-grad-cam, with these differences.
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from fidelity.explainers.base import Context, Explain, Explanation, Task
 from fidelity.explainers.cam.layer_reader import frozen
 from fidelity.explainers.padding import padded
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Fullgrad
 
 # Exact types: a subclass (timm's BatchNormAct2d) does more than the linear step.
 BIASED = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
@@ -33,7 +33,7 @@ BIASED = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 TOLERANCE = 1e-3
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Fullgrad) -> Explain:
     """Set FullGrad up.
 
     Args:
@@ -53,7 +53,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     def explain(tasks: Sequence[Task]) -> list[Explanation]:
         images, targets = padded(tasks, context.batch)
         _, parts = decompose(classifier, classifier.preprocess(images), targets)
-        maps = saliency(parts, classifier.image_size, settings["scale"])
+        maps = saliency(parts, classifier.image_size, settings.scale)
         return [Explanation(SaliencyMap("dense", values)) for values in maps[: len(tasks)]]
 
     return explain

@@ -1,10 +1,9 @@
 """Guided backpropagation, by the package captum, and guided Grad-CAM."""
 
 import warnings
-from typing import Any
 
 import torch
-from captum.attr import GuidedBackprop
+from captum.attr import GuidedBackprop as CaptumGuidedBackprop
 
 from fidelity.classifiers.cam_layers.choose import CamLayer, find_cam_layer
 from fidelity.classifiers.model import Classifier
@@ -16,9 +15,10 @@ from fidelity.explainers.gradients.batches import (
     explainer,
 )
 from fidelity.explainers.gradients.operations import with_known_operations
+from fidelity.settings.explainers import GuidedBackprop, GuidedGradcam
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: GuidedBackprop | GuidedGradcam) -> Explain:
     """Set guided backprop (Springenberg et al. 2015) or guided Grad-CAM (Selvaraju et al. 2017) up.
 
     Args:
@@ -34,12 +34,12 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         InputError: a network without ReLU, or with operations that have no rule; see
             `with_known_operations`. Of guided_gradcam also: no such layer.
     """
-    twin = with_known_operations(context.classifier, settings["method"])
-    guided = GuidedBackprop(twin)
+    twin = with_known_operations(context.classifier, settings.method)
+    guided = CaptumGuidedBackprop(twin)
     # Layers are named by blocks, which the rewritten network has lost.
     plain = context.classifier
-    with_cam = settings["method"] == "guided_gradcam"
-    layer = find_cam_layer(plain, settings["layer"]) if with_cam else None
+    with_cam = isinstance(settings, GuidedGradcam)
+    layer = find_cam_layer(plain, settings.layer) if with_cam else None
 
     def attribute(batch: Batch) -> Attributions:
         x = twin.normalise(batch.grey).requires_grad_()

@@ -1,8 +1,6 @@
 """Integrated gradients, by the package captum."""
 
-from typing import Any
-
-from captum.attr import IntegratedGradients
+from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 
 from fidelity.explainers.base import Context, Explain
 from fidelity.explainers.gradients.batches import (
@@ -12,9 +10,10 @@ from fidelity.explainers.gradients.batches import (
     explainer,
 )
 from fidelity.explainers.gradients.references import baseline
+from fidelity.settings.explainers import IntegratedGradients
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: IntegratedGradients) -> Explain:
     """Set integrated gradients up (Sundararajan, Taly & Yan 2017).
 
     Args:
@@ -26,16 +25,16 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         baseline, and completeness_error, what the attributions' sum misses it by.
     """
     classifier = context.classifier
-    method = IntegratedGradients(classifier)
+    method = CaptumIntegratedGradients(classifier)
 
     def attribute(batch: Batch) -> Attributions:
         x = classifier.normalise(batch.grey)
-        start = classifier.normalise(baseline(batch.grey, settings["baseline"]))
+        start = classifier.normalise(baseline(batch.grey, settings.baseline))
         values = method.attribute(
             x,
             start,
             batch.targets,
-            n_steps=settings["steps"],
+            n_steps=settings.steps,
             # One step of the whole batch at a time: memory and batch size stay fixed.
             internal_batch_size=len(x),
         )

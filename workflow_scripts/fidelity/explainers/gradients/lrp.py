@@ -1,7 +1,5 @@
 """Layer-wise relevance propagation, by the package zennit."""
 
-from typing import Any
-
 import torch
 from zennit.attribution import Gradient
 from zennit.composites import COMPOSITES
@@ -12,9 +10,10 @@ from fidelity.explainers.base import Context, Explain
 from fidelity.explainers.gradients.batches import Attributions, Batch, explainer, logits_of
 from fidelity.explainers.gradients.modules import with_network
 from fidelity.explainers.gradients.relevance import canonised
+from fidelity.settings.explainers import Lrp
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Lrp) -> Explain:
     """Set layer-wise relevance propagation up (Bach et al. 2015; Montavon et al. 2019).
 
     The target's logit is what is propagated (Bach et al. 2015), so that positive relevance speaks
@@ -34,7 +33,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     """
     twin = canonised(context.classifier)
     head = with_network(twin, torch.nn.Identity())
-    rules = composite(twin, settings["composite"], settings["epsilon"])
+    rules = composite(twin, settings.composite, settings.epsilon)
 
     def attribute(batch: Batch) -> Attributions:
         x = twin.normalise(batch.grey)

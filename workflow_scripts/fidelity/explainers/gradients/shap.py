@@ -1,7 +1,5 @@
 """GradientSHAP: expected gradients between random baselines and the image."""
 
-from typing import Any
-
 import torch
 
 from fidelity.explainers.base import Context, Explain
@@ -13,9 +11,10 @@ from fidelity.explainers.gradients.batches import (
     logits_of,
 )
 from fidelity.explainers.gradients.references import CaseNoise, baseline, value_range
+from fidelity.settings.explainers import GradientShap
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: GradientShap) -> Explain:
     """Set GradientSHAP up (Lundberg & Lee 2017; Erion et al. 2021), as captum computes it.
 
     Each sample takes the gradient at a random point of the line from a baseline to the image with
@@ -37,16 +36,16 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     def attribute(batch: Batch) -> Attributions:
         random = CaseNoise(batch.seeds, batch.grey.device)
-        sigma = settings["noise"] * value_range(batch.grey)
+        sigma = settings.noise * value_range(batch.grey)
         shape = batch.grey.shape[1:]
         total = torch.zeros_like(batch.grey)
         difference = torch.zeros(len(total), device=total.device)
-        for _ in range(settings["samples"]):
+        for _ in range(settings.samples):
             end = batch.grey + sigma * random.normal(shape)
             start = (
                 random.uniform(shape)
-                if settings["baseline"] == "noise"
-                else baseline(batch.grey, settings["baseline"])
+                if settings.baseline == "noise"
+                else baseline(batch.grey, settings.baseline)
             )
             x, b = classifier.normalise(end), classifier.normalise(start)
             at = b + random.uniform((1, 1, 1)) * (x - b)
@@ -55,7 +54,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
             with torch.no_grad():
                 difference += logits_of(classifier, x, batch.targets)
                 difference -= logits_of(classifier, b, batch.targets)
-        values, difference = total / settings["samples"], difference / settings["samples"]
+        values, difference = total / settings.samples, difference / settings.samples
         error = values.flatten(1).double().sum(1) - difference
         return Attributions(values, {"logit_difference": difference, "completeness_error": error})
 

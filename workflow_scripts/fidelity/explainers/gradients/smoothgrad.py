@@ -1,7 +1,5 @@
 """SmoothGrad: the mean gradient around the image."""
 
-from typing import Any
-
 import torch
 
 from fidelity.explainers.base import Context, Explain
@@ -12,9 +10,10 @@ from fidelity.explainers.gradients.batches import (
     gradient,
 )
 from fidelity.explainers.gradients.references import CaseNoise, value_range
+from fidelity.settings.explainers import Smoothgrad
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Smoothgrad) -> Explain:
     """Set SmoothGrad up (Smilkov et al. 2017).
 
     The noise is that of a grey image, the same in all channels, and drawn for each case alone.
@@ -31,12 +30,12 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     def attribute(batch: Batch) -> Attributions:
         noise = CaseNoise(batch.seeds, batch.grey.device)
-        sigma = settings["noise"] * value_range(batch.grey)
+        sigma = settings.noise * value_range(batch.grey)
         total = torch.zeros_like(batch.grey)
-        for _ in range(settings["samples"]):
+        for _ in range(settings.samples):
             noisy = batch.grey + sigma * noise.normal(batch.grey.shape[1:])
             values, _ = gradient(classifier, classifier.normalise(noisy), batch.targets)
             total += values.sum(1)
-        return Attributions(total / settings["samples"], {})
+        return Attributions(total / settings.samples, {})
 
     return explainer(context, settings, attribute)

@@ -1,7 +1,5 @@
 """The gradient of a logit at the input, alone and times the input."""
 
-from typing import Any
-
 from fidelity.explainers.base import Context, Explain
 from fidelity.explainers.gradients.batches import (
     Attributions,
@@ -9,9 +7,10 @@ from fidelity.explainers.gradients.batches import (
     explainer,
     gradient,
 )
+from fidelity.settings.explainers import Gradient, InputXGradient
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Gradient | InputXGradient) -> Explain:
     """Set the gradient (Simonyan, Vedaldi & Zisserman 2014) or input × gradient up.
 
     Input × gradient (Shrikumar et al. 2016) multiplies by the network's input, which is zero at the
@@ -25,7 +24,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
         A function from tasks to maps of kind `dense`. Extras: logit.
     """
     classifier = context.classifier
-    times_input = settings["method"] == "input_x_gradient"
+    times_input = settings.method == "input_x_gradient"
 
     def attribute(batch: Batch) -> Attributions:
         x = classifier.normalise(batch.grey)

@@ -1,13 +1,13 @@
 """What stands in the place of a superpixel that LIME hides."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 
+from fidelity.settings.explainers import HidesSuperpixels
+
 
 def hidden_image(
-    image: np.ndarray, segments: np.ndarray, settings: dict[str, Any], seed: int
+    image: np.ndarray, segments: np.ndarray, settings: HidesSuperpixels, seed: int
 ) -> np.ndarray:
     """Make the image in which every superpixel is hidden; perturbed images take parts of it.
 
@@ -24,16 +24,16 @@ def hidden_image(
         float64 (H, W) in [0, 1].
     """
     grey = image.astype(np.float64) / 255
-    hide = settings["hide"]
+    hide = settings.hide
     if hide == "mean":
         return _mean_of_superpixels(grey, segments)
     if hide == "blur":
-        return cv2.GaussianBlur(grey, (0, 0), float(settings["hide_sigma"]))
+        return cv2.GaussianBlur(grey, (0, 0), float(settings.hide_sigma))
     if hide == "noise":
         noise = np.random.default_rng(seed).normal(grey.mean(), grey.std(), grey.shape)
         return np.clip(noise, 0, 1)
     if hide == "inpaint":
-        return _inpainted(image, segments, int(settings["hide_radius"]))
+        return _inpainted(image, segments, int(settings.hide_radius))
     return np.full(grey.shape, float(hide))
 
 

@@ -1,7 +1,6 @@
 """LIME's regression over all subsets of superpixels, those not classified predicted."""
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -9,6 +8,7 @@ from fidelity.explainers.lime.gaussian_process import fit_process
 from fidelity.explainers.lime.sampling import all_subsets, design
 from fidelity.explainers.lime.subsets import fit_all
 from fidelity.explainers.lime.surrogate import Surrogate, fit, kernel_weights
+from fidelity.settings.explainers import Lime
 
 MOST_LIVE = 13  # up to 2^13 subsets are predicted one and all, of more superpixels a sample
 PREDICTED, COMPARED = 32768, 4096
@@ -22,7 +22,7 @@ def interpolate(
     rows: torch.Tensor,
     outputs: torch.Tensor,
     live: torch.Tensor,
-    settings: dict[str, Any],
+    settings: Lime,
     alpha: float,
     seed: int,
 ) -> Surrogate:
@@ -53,13 +53,13 @@ def interpolate(
     answers = outputs.new_empty(len(pictures))
     answers[index] = outputs
     if len(pictures) == 2 ** pictures.shape[1]:
-        return fit_all(pictures, answers, live, settings["kernel_width"], alpha)
-    subsets = _Subsets(live, settings["kernel_width"], alpha, seed)
+        return fit_all(pictures, answers, live, settings.kernel_width, alpha)
+    subsets = _Subsets(live, settings.kernel_width, alpha, seed)
     if answers.max() == answers.min():
         return subsets.regress(answers[:1].expand(len(subsets.rows)))
     order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))
     pictures, answers = pictures[order.to(live.device)], answers[order.to(live.device)]
-    there, back = LINKS[settings["output"]]
+    there, back = LINKS[settings.output]
     process = fit_process(pictures, there(answers))
     found = subsets.regress(back(process.predict(subsets.rows[:, live])[0]))
     groups = min(GROUPS, len(pictures))

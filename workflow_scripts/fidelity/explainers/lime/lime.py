@@ -22,6 +22,7 @@ from fidelity.explainers.lime.sampling import all_subsets, design
 from fidelity.explainers.lime.surrogate import Surrogate, fit, kernel_weights, stack
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings import explainers as entries
 
 LEVEL = 0.95
 # A map's record is an HDF5 attribute, which holds 64 KiB.
@@ -37,7 +38,7 @@ class _Drawn:
     images: int
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: entries.Lime) -> Explain:
     """Set LIME up.
 
     Args:
@@ -58,9 +59,9 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     @one_by_one
     def explain(task: Task) -> Explanation:
-        seeds = [context.seed_of(task, repeat) for repeat in range(settings["repeats"])]
+        seeds = [context.seed_of(task, repeat) for repeat in range(settings.repeats)]
         image = rgb_image(task.case.image)
-        segments = segment(image, settings["superpixels"], seeds[0], task.case.lung)
+        segments = segment(image, settings.superpixels, seeds[0], task.case.lung)
         weights, extras = Lime.of_task(context, settings, task, segments, seeds).weigh()
         return Explanation(SaliencyMap("superpixels", weights, segments), extras)
 
@@ -79,7 +80,7 @@ class Lime:
         seeds: the first one's explanation is given, the others are compared with it.
     """
 
-    settings: dict[str, Any]
+    settings: entries.Lime
     pictures: Perturbed
     target: int
     segments: np.ndarray
@@ -89,12 +90,12 @@ class Lime:
     def of_task(
         cls,
         context: Context,
-        settings: dict[str, Any],
+        settings: entries.Lime,
         task: Task,
         segments: np.ndarray,
         seeds: Sequence[int],
     ) -> "Lime":
-        """Get the pictures of a task ready, its superpixels hidden as `settings["hide"]` says."""
+        """Get the pictures of a task ready, its superpixels hidden as `settings.hide` says."""
         hidden = hidden_image(task.case.image, segments, settings, seeds[0])
         grey = rgb_image(task.case.image)[..., 0]
         pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
@@ -128,31 +129,31 @@ class Lime:
             if len(errors) <= MOST_ERRORS_KEPT:
                 extras["coefficient_errors"] = [float(f"{error:.4g}") for error in errors]
         if len(drawn) > 1:
-            extras |= stability(weights, self.segments, self.settings["stability_top"])
+            extras |= stability(weights, self.segments, self.settings.stability_top)
         return weights[0], extras
 
     @property
     def _most_at_first(self) -> int:
         """Samples before the first look at the fit."""
-        adaptive = self.settings["adaptive"]
-        return adaptive["batch"] if adaptive else self.settings["samples"]
+        adaptive = self.settings.adaptive
+        return adaptive.batch if adaptive else self.settings.samples
 
     def _draw_enough(self, seed: int) -> _Drawn:
         """Draw as many samples as the settings say, or as it takes to tell the top from others."""
-        adaptive = self.settings["adaptive"]
+        adaptive = self.settings.adaptive
         if not adaptive:
-            return self._draw(seed, self.settings["samples"])
-        rows = self._rows(seed, adaptive["budget"], adaptive["batch"])
+            return self._draw(seed, self.settings.samples)
+        rows = self._rows(seed, adaptive.budget, adaptive.batch)
         parts: list[torch.Tensor] = []
         images = end = 0
         while end < len(rows):
-            start, end = end, min(end + adaptive["batch"], len(rows))
+            start, end = end, min(end + adaptive.batch, len(rows))
             values, new = self._outputs(rows[start:end])
             parts.append(values)
             images += new
             fitted = self._fit(rows[None, :end], torch.cat(parts)[None], [seed])
-            half = z_of(adaptive["level"]) * fitted.errors[0].cpu().numpy()
-            if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive["top"]):
+            half = z_of(adaptive.level) * fitted.errors[0].cpu().numpy()
+            if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive.top):
                 break
         return _Drawn(rows[:end], torch.cat(parts), images)
 
@@ -166,21 +167,21 @@ class Lime:
         if self._takes_all(all_up_to):
             rows = all_subsets(live)
         else:
-            rows = design(self.settings["sampling"], samples, len(live), seed)
+            rows = design(self.settings.sampling, samples, len(live), seed)
         return torch.from_numpy(rows).to(self.pictures.live.device)
 
     def _takes_all(self, most: int) -> bool:
         """Whether the rows are all subsets: `interpolated` takes them where they are that few."""
         subsets = 2 ** int(self.pictures.live.sum())
-        return self.settings["sampling"] == "interpolated" and subsets <= most
+        return self.settings.sampling == "interpolated" and subsets <= most
 
     def _outputs(self, rows: torch.Tensor) -> tuple[torch.Tensor, int]:
-        how = self.settings["output"], self.settings["precision"]
+        how = self.settings.output, self.settings.precision
         return self.pictures.outputs(rows, self.target, *how)
 
     def _fit(self, rows: torch.Tensor, outputs: torch.Tensor, seeds: Sequence[int]) -> Surrogate:
         """Fit the surrogates of several draws: rows (b, n, k), outputs (b, n), b seeds."""
-        sampling, alpha = self.settings["sampling"], float(self.settings["alpha"])
+        sampling, alpha = self.settings.sampling, float(self.settings.alpha)
         bits = rows.double()
         if sampling == "interpolated":
             live, per_sample = self.pictures.live, alpha / SAMPLES
@@ -192,5 +193,5 @@ class Lime:
             )
         if sampling != "package":  # α is meant for the package's number of samples
             alpha *= rows.shape[1] / SAMPLES
-        weights = kernel_weights(bits, self.settings["kernel_width"])
+        weights = kernel_weights(bits, self.settings.kernel_width)
         return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)

@@ -1,6 +1,6 @@
 """Images of which some superpixels are hidden, through the classifier."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,13 +11,14 @@ from fidelity.explainers.lime.hidden_fill import hidden_image
 from fidelity.explainers.perturbation.forward import classify_all
 from fidelity.explainers.perturbation.hiding import live_superpixels, unit_image
 from fidelity.explainers.superpixels import rgb_image, segment
+from fidelity.settings.explainers import HidesSuperpixels
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
 
 def lime_parts(
-    context: Context, settings: dict[str, Any], case: "PreparedCase"
+    context: Context, settings: HidesSuperpixels, case: "PreparedCase"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split a case's image as LIME does, and hide its superpixels as LIME does.
 
@@ -34,7 +35,7 @@ def lime_parts(
         Labels 0 … k-1, int (H, W), and the image in which all are hidden, float32 (H, W) in [0, 1].
     """
     of_lime = seed_for(context.seed, case.case, "lime", 0)
-    segments = segment(rgb_image(case.image), settings["superpixels"], of_lime, case.lung)
+    segments = segment(rgb_image(case.image), settings.superpixels, of_lime, case.lung)
     hidden = hidden_image(case.image, segments, settings, of_lime)
     return segments, hidden.astype(np.float32)
 
@@ -47,7 +48,7 @@ class Game:
         players: labels of the superpixels that hiding changes; the others take no part.
     """
 
-    def __init__(self, context: Context, settings: dict[str, Any], case: "PreparedCase") -> None:
+    def __init__(self, context: Context, settings: HidesSuperpixels, case: "PreparedCase") -> None:
         """Set up the game of a case.
 
         Args:

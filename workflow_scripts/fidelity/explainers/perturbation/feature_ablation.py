@@ -1,7 +1,7 @@
 """Feature ablation: what the output loses when one superpixel is left out."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,12 +9,13 @@ from fidelity.explainers.base import Context, Explain, Explanation
 from fidelity.explainers.perturbation.coalitions import Game
 from fidelity.explainers.perturbation.forward import per_case
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import FeatureAblation
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: FeatureAblation) -> Explain:
     """Set feature ablation up: captum's FeatureAblation with superpixels as features.
 
     The attribution of a superpixel is f(image) - f(image without it). One that hiding does not

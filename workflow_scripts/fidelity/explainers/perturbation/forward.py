@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from fidelity.classifiers.predict import classify_padded
 from fidelity.explainers.base import Context, Explain, Explanation, Task
+from fidelity.settings.explainers import Perturbation
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
@@ -52,7 +53,7 @@ def chunks(count: int, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, count))
 
 
-def classify(context: Context, images: torch.Tensor, settings: dict[str, Any]) -> torch.Tensor:
+def classify(context: Context, images: torch.Tensor, settings: Perturbation) -> torch.Tensor:
     """Classify one batch of perturbed images.
 
     Args:
@@ -64,13 +65,13 @@ def classify(context: Context, images: torch.Tensor, settings: dict[str, Any]) -
         float64 (n, classes), on the classifier's device.
     """
     return classify_padded(
-        context.classifier, images, context.batch, settings["output"], settings["precision"]
+        context.classifier, images, context.batch, settings.output, settings.precision
     ).double()
 
 
 def classify_all(
     context: Context,
-    settings: dict[str, Any],
+    settings: Perturbation,
     count: int,
     perturb: Callable[[slice], torch.Tensor],
 ) -> np.ndarray:

@@ -1,7 +1,7 @@
 """KernelSHAP on superpixels (Lundberg & Lee 2017), in closed form."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +10,13 @@ from fidelity.explainers.perturbation import shapley
 from fidelity.explainers.perturbation.coalitions import Game
 from fidelity.explainers.perturbation.forward import per_case
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import KernelShap
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: KernelShap) -> Explain:
     """Set KernelSHAP up.
 
     The players are the superpixels that hiding changes: the others are null players, whose Shapley
@@ -39,7 +40,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
         game = Game(context, settings, case)
         players = len(game.players)
-        chosen = shapley.design(players, settings["samples"], np.random.default_rng(seed))
+        chosen = shapley.design(players, settings.samples, np.random.default_rng(seed))
         ends = np.repeat([[False], [True]], players, axis=1)
         values = game.values(np.concatenate([ends, chosen.coalitions]))
         extras = {

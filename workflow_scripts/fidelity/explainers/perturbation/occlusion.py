@@ -1,7 +1,7 @@
 """Occlusion (Zeiler & Fergus 2014): a square slides over the image and hides what is below it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,12 +12,13 @@ from fidelity.explainers.perturbation.forward import classify_all, per_case
 from fidelity.explainers.perturbation.hiding import unit_image
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.masks.boxes import Box, box_of
+from fidelity.settings.explainers import Lime, Occlusion
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Occlusion) -> Explain:
     """Set occlusion up, with captum's windows and captum's mean over those that cover a pixel.
 
     Args:
@@ -35,7 +36,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
     def explain(case: "PreparedCase", _seed: int, targets: Sequence[int]) -> list[Explanation]:
         image, hidden = unit_image(case.image), filling(case.image, settings)
-        places = windows(image.shape, settings["window"], settings["stride"])
+        places = windows(image.shape, settings.window, settings.stride)
         boxes = [live_box(image != hidden, place) for place in places]
         # The whole image comes first; None (nothing under the window changes) shares its output.
         distinct = list(dict.fromkeys([None, *boxes]))
@@ -51,7 +52,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     return per_case(context, explain)
 
 
-def filling(image: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
+def filling(image: np.ndarray, settings: Occlusion) -> np.ndarray:
     """Make the image that windows show: LIME's hidden image with the whole as one superpixel.
 
     Args:
@@ -61,7 +62,7 @@ def filling(image: np.ndarray, settings: dict[str, Any]) -> np.ndarray:
     Returns:
         float32 (H, W) in [0, 1].
     """
-    as_lime = {"hide": settings["fill"], "hide_sigma": settings["fill_sigma"]}
+    as_lime = Lime(hide=settings.fill, hide_sigma=settings.fill_sigma)
     return hidden_image(image, np.zeros(image.shape, int), as_lime, 0).astype(np.float32)
 
 
@@ -114,7 +115,7 @@ def mean_over_windows(
 
 def _values(
     context: Context,
-    settings: dict[str, Any],
+    settings: Occlusion,
     image: np.ndarray,
     hidden: np.ndarray,
     boxes: Sequence[Box | None],

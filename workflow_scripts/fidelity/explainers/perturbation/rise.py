@@ -1,7 +1,7 @@
 """RISE: randomized input sampling for explanation (Petsiuk, Das & Saenko 2018)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,12 +11,13 @@ from fidelity.explainers.perturbation.forward import chunks, classify, per_case
 from fidelity.explainers.perturbation.hiding import unit_image
 from fidelity.explainers.perturbation.rise_masks import Masks, draw
 from fidelity.maps.saliency_map import SaliencyMap
+from fidelity.settings.explainers import Rise
 
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
 
-def make(context: Context, settings: dict[str, Any]) -> Explain:
+def make(context: Context, settings: Rise) -> Explain:
     """Set RISE up.
 
     The map is the mean output over random masks, weighted by how much each mask shows of a pixel
@@ -40,10 +41,10 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
         device = context.classifier.device
         image = torch.from_numpy(unit_image(case.image)).to(device)
-        cells, probability = settings["cells"], settings["probability"]
-        masks = draw(settings["samples"], cells, probability, case.image.shape, seed, device)
+        cells, probability = settings.cells, settings.probability
+        masks = draw(settings.samples, cells, probability, case.image.shape, seed, device)
         totals, coverage = weighted_sums(context, settings, image, masks, targets)
-        if settings["normalise"] == "coverage":
+        if settings.normalise == "coverage":
             # A pixel that no mask shows has a total of 0 too.
             maps = totals / np.maximum(coverage, np.finfo(float).tiny)
         else:
@@ -56,7 +57,7 @@ def make(context: Context, settings: dict[str, Any]) -> Explain:
 
 def weighted_sums(
     context: Context,
-    settings: dict[str, Any],
+    settings: Rise,
     image: torch.Tensor,
     masks: Masks,
     targets: Sequence[int],
@@ -77,7 +78,7 @@ def weighted_sums(
     coverage = torch.zeros(masks.size, dtype=torch.float64, device=image.device)
     for run in chunks(len(masks), context.batch):
         shown = masks.make(run)
-        seen = settings["fill"] + shown * (image - settings["fill"])
+        seen = settings.fill + shown * (image - settings.fill)
         outputs = classify(context, seen, settings).float()
         flat = shown.flatten(1)
         for total, target in zip(totals, targets, strict=True):  # together they round differently

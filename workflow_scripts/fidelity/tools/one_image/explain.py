@@ -211,17 +211,18 @@ def _answer(
     trained: Trained, name: str, task: Task, classifier: Classifier, probability: float
 ) -> Answer:
     config, settings = trained.config, trained.settings_of(name)
-    method = method_of(settings["method"])
+    method = method_of(settings.method)
     context = Context(
         classifier if method.needs_classifier else None,
         config["compute"]["batch"],
         config["seed"],
-        settings["method"],
+        settings.method,
         trained.fitted(name),
         dict(config["compute"]),
+        config["plugins"],
     )
-    module = method.implementation()
-    (explanation,) = module.make(context, settings)([task])
+    explain = method.implementation().make(context, settings)
+    (explanation,) = explain([task])
     case, saliency = task.case, explanation.map
     rule, binarization, given = trained.rule_of(name, task.cls)
     steps = dict(rule["postprocess"])

@@ -1,6 +1,6 @@
 """What one more image needs of the results of a finished study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from fidelity.base.files import read_json
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
 from fidelity.binarizations.tuned import read_thresholds
+from fidelity.settings.explainers import Explainer, entry_of
 from fidelity.study import paths
 from fidelity.study.study import Study
 
@@ -71,10 +72,9 @@ class Trained:
             return None
         return self._made(paths.LUNG_MODEL, "no model of the lungs is there yet", dataset=source)
 
-    def settings_of(self, explainer: str) -> dict[str, Any]:
-        """Give an explainer's entry for this classifier, with the plugin files it may need."""
-        entry = self.study.explainer_for(explainer, self.classifier)
-        return _with_plugins(entry, self.config["plugins"])
+    def settings_of(self, explainer: str) -> Explainer:
+        """Give an explainer's entry for this classifier."""
+        return entry_of(self.study.explainer_for(explainer, self.classifier))
 
     def rule_of(self, explainer: str, cls: str) -> tuple[dict[str, Any], str, dict[str, float]]:
         """Choose how a map becomes a mask: the primary rule, else the first that can be used.
@@ -181,12 +181,3 @@ def _one_of(name: str | None, known: Sequence[str], what: str, source: str) -> s
             f"the config has no {what} {name!r}", file=source, remedy=suggestion(name, known)
         )
     return name
-
-
-def _with_plugins(entry: Mapping[str, Any], plugins: Sequence[str]) -> dict[str, Any]:
-    entry = dict(entry)
-    if entry["method"].startswith("plugin:"):
-        entry["plugins"] = list(plugins)
-    if "of" in entry:
-        entry["of"] = _with_plugins(entry["of"], plugins)
-    return entry

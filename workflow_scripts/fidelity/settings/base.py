@@ -1,0 +1,281 @@
+"""What all sections of the config share: closed models, types of values, mistakes in one sentence.
+
+A field is described by the text below it. `documentation` reads these texts where they are needed
+(key tables, editors, errors), so that they cost nothing when Snakemake parses the workflow.
+"""
+
+import datetime
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import core_schema
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+
+# The search for plugins of pydantic, of which none is used, reads about every installed package.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+Item = TypeVar("Item")
+Model = TypeVar("Model", bound="Section")
+# What pydantic calls the mistakes that are reported before all others of a section.
+_FIRST = {"extra_forbidden": 0, "invalid_key": 0, "missing": 1}
+
+
+def _whole(value: Any) -> Any:
+    """Read 1000.0 as 1000, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise InputError(f"{value!r} occurs twice", remedy="Name it once")
+    return values
+
+
+def _folder_name(key: str) -> str:
+    if len(key) > 60 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", key):
+        raise InputError(
+            "cannot be a folder's name",
+            remedy="Use letters, digits, '_', '.', '+' and '-', at most 60",
+        )
+    return key
+
+
+Key = Annotated[str, AfterValidator(_folder_name)]
+Unique = Annotated[
+    list[Item], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})
+]
+Integer = Annotated[int, BeforeValidator(_whole)]
+Natural = Annotated[Integer, Ge(0)]
+Count = Annotated[Integer, Ge(1)]
+# As it is written: 1 stays an integer, since `repr` of what a rule hands to its script decides
+# whether Snakemake runs it again.
+Number = int | float
+NonNegative = Annotated[Number, Ge(0)]
+Positive = Annotated[Number, Gt(0)]
+Share = Annotated[Number, Ge(0), Le(1)]
+PositiveShare = Annotated[Number, Gt(0), Le(1)]
+InnerShare = Annotated[Number, Gt(0), Lt(1)]
+Split = Literal["train", "val", "test"]
+
+
+class Section(BaseModel):
+    """Keys of one part of the config; others are an error."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        defer_build=True,
+        validate_by_alias=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_sentence(cls, value: Any, handler: Any) -> Any:
+        """Raise the first mistake in a section as an InputError whose field lies below it."""
+        if not isinstance(value, dict | cls):
+            raise InputError("is not a mapping", remedy=_description(cls))
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise _worded(cls, error.errors(include_url=False), value) from None
+
+    @classmethod
+    def key_names(cls) -> list[str]:
+        """Name the keys that the section has in a config."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+class Entry(Section):
+    """A section whose keys depend on one of them, such as `method`.
+
+    A subclass that names that key is validated as the one of its own subclasses that the key
+    chooses: by a Literal, or by a prefix of text (`plugin:`).
+    """
+
+    chosen_by: ClassVar[str]
+    entry_name: ClassVar[str]
+    usual: ClassVar[str | None] = None
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[Self]]:
+        """Give {value of the key: model}; of models with a part in common that part's place."""
+        found = {}
+        for model in cls.__subclasses__():
+            field = model.model_fields[cls.chosen_by]
+            if get_origin(field.annotation) is Literal:
+                found[get_args(field.annotation)[0]] = model
+            elif field.metadata:  # a pattern
+                found["plugin"] = model
+            else:
+                found |= model.kinds()
+        return found
+
+    @classmethod
+    def chosen(cls, value: Any) -> Self:
+        """Validate as the model that the entry chooses."""
+        if isinstance(value, cls):
+            return value
+        key, kinds = cls.chosen_by, cls.kinds()
+        if not isinstance(value, dict):
+            raise InputError("is not a mapping", remedy=f"Write {{{key}: …}}")
+        name = value.get(key, cls.usual)
+        if name is None:
+            raise InputError("is missing", field=key, remedy=f"Known: {', '.join(kinds)}")
+        if isinstance(name, str) and name.startswith("plugin:") and "plugin" in kinds:
+            return checked(kinds["plugin"], value)
+        if not isinstance(name, str) or name == "plugin" or name not in kinds:
+            raise InputError(
+                f"unknown {cls.entry_name} {key} {name!r}",
+                field=key,
+                remedy=suggestion(name, kinds),
+            )
+        return checked(kinds[name], value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Leave the choice of the model to `chosen`: only models that are used are built."""
+        if "chosen_by" not in vars(cls):
+            return handler(source)
+        return core_schema.no_info_plain_validator_function(
+            cls.chosen, metadata={"pydantic_js_functions": [lambda *_: {"entry": cls.__name__}]}
+        )
+
+
+def checked(model: type[Model], value: Any) -> Model:
+    """Validate a section of the config.
+
+    Raises:
+        InputError: the first mistake; its `field` lies below the section.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise error.errors(include_url=False)[0]["ctx"]["error"] from None
+
+
+def join(*parts: str | None) -> str:
+    """Join parts of a field's name, of which some may be empty."""
+    return ".".join(part for part in parts if part)
+
+
+def _worded(model: type[Section], errors: Sequence[Any], value: dict) -> InputError:
+    """Choose the first mistake of a section, and say what it is, where, and what helps."""
+    first = min(errors, key=lambda e: _FIRST.get(e["type"], 2) if len(e["loc"]) == 1 else 2)
+    location, kind = first["loc"], first["type"]
+    if kind == "extra_forbidden":
+        known = suggestion(location[0], model.key_names(), "Known keys")
+        return InputError("is not a known key", field=str(location[0]), remedy=known)
+    if kind == "missing":
+        near = difflib.get_close_matches(location[0], list(map(str, value)), n=1)
+        hint = f" (is {near[0]!r} a misspelling of it?)" if near else ""
+        return InputError(
+            f"is missing{hint}", field=location[0], remedy=_description(model, location[0])
+        )
+    for error in errors:  # of a union, the member that looked into the value
+        inner = (error.get("ctx") or {}).get("error")
+        if isinstance(inner, InputError) and error["loc"][:1] == location[:1]:
+            steps = _steps(value, error["loc"])[0]
+            field = join(_path(steps), inner.field)
+            return InputError(inner.problem, field=field or None, remedy=inner.remedy)
+    steps, found = _steps(value, location)
+    not_text = [e for e in errors if e["loc"][:1] == location[:1] and e["loc"][-1] == "[key]"]
+    if kind == "invalid_key" or not_text:
+        key = not_text[0]["input"] if not_text else location[0]
+        return InputError(
+            f"YAML reads a key as {read_as(key) or repr(key)}, not as text",
+            field=_path(steps[:-1] if location[-1] == "[key]" else steps) or None,
+            remedy=f"Put it in quotes, as in {quoted(key)}",
+        )
+    if kind == "string_type" and read_as(found) is not None:
+        return InputError(
+            f"YAML reads this value as {read_as(found)}, not as text",
+            field=_path(steps),
+            remedy=f"Put it in quotes, as in {quoted(found)}",
+        )
+    from fidelity.settings import documentation
+
+    rule = documentation.rule_at(model, steps)
+    if allowed := documentation.choices(rule):
+        remedy = suggestion(found, allowed, "Allowed")
+        return InputError(f"{_shown(found)} is not allowed", field=_path(steps), remedy=remedy)
+    return InputError(
+        f"{_shown(found)} is not allowed; expected: {documentation.values(rule, quote='')}",
+        field=_path(steps),
+        remedy=_description(model, str(steps[0])),
+    )
+
+
+def _steps(value: Any, location: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Follow an error's location into the value, as far as it is one of keys and indices.
+
+    Returns:
+        The keys and indices (behind them pydantic names the members of a union), and what is there.
+    """
+    steps = []
+    for part in location:
+        inside = part in value if isinstance(value, dict) else False
+        if isinstance(value, list) and isinstance(part, int):
+            inside = part < len(value)
+        if not inside:
+            break
+        steps.append(part)
+        value = value[part]
+    return steps, value
+
+
+def _path(steps: Sequence[Any]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return text.removeprefix(".")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _description(model: type[Section], key: str | None = None) -> str | None:
+    from fidelity.settings import documentation
+
+    return documentation.description(model, key)
+
+
+def read_as(value: Any) -> str | None:
+    """Say how YAML reads a word without quotes; None for text, lists and mappings.
+
+    YAML 1.1 reads Yes, No, On and Off as true and false, and digits as a number.
+    """
+    if value is None:
+        return "empty (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, datetime.date):
+        return f"the date {value}"
+    return None
+
+
+def quoted(value: Any) -> str:
+    """Show how a value is written as text."""
+    if isinstance(value, bool):
+        return '"Yes"' if value else '"No"'
+    return '"null"' if value is None else f'"{value}"'

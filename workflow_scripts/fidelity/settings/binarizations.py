@@ -1,0 +1,158 @@
+"""The binarizations: rules that turn a map into a mask, and the post-processing of masks.
+
+A new rule is one class here: its `method`, its keys with their defaults, what each key means.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Lt
+from pydantic import MISSING, Field, field_validator
+
+from fidelity.base.errors import InputError
+from fidelity.settings.base import (
+    Count,
+    Entry,
+    Natural,
+    NonNegative,
+    Number,
+    Section,
+    Share,
+)
+from fidelity.settings.superpixels import Quickshift, Superpixels
+
+Threshold = Annotated[Number, Ge(0), Lt(1)]
+Overlap = Literal["iou", "dice"]
+
+
+class Binarization(Entry):
+    """A binarization; its keys depend on its method."""
+
+    chosen_by: ClassVar[str] = "method"
+    entry_name: ClassVar[str] = "binarization"
+    method: str
+
+
+class Postprocess(Section):
+    """One post-processing for all explainers."""
+
+    sign: Literal["positive", "absolute", "signed"] = "positive"
+    """Part of the signed map that is kept before min-max normalisation."""
+    lung: bool = False
+    """Restrict predicted masks to the lung mask."""
+    median: Natural = 0
+    """Side of a median blur of the predicted mask in pixels (odd); 0 = none."""
+    opening: Natural = 0
+    """Radius in pixels of the disc of a morphological opening; 0 = none."""
+    fill_holes: bool = False
+    """Fill the holes of the predicted mask."""
+    min_component: NonNegative = 0
+    """Smallest connected component kept - pixels, or below 1 a share of the image; 0 = all."""
+    min_probability: Share = 0
+    """The mask is empty where the classifier gives the explained class a lower probability
+    (CheXlocalize's cutoff); 0 = never."""
+
+    @field_validator("median")
+    @classmethod
+    def _is_odd(cls, side: int) -> int:
+        if side and side % 2 == 0:
+            raise InputError(f"{side} is even", remedy="Use an odd number")
+        return side
+
+
+class RuleOfOne(Section):
+    """Rule and post-processing of one explainer."""
+
+    binarization: Binarization
+    postprocess: Postprocess | MISSING = MISSING
+    """Post-processing of this explainer instead of the one of the study."""
+
+    @field_validator("binarization")
+    @classmethod
+    def _is_simple(cls, rule: Binarization) -> Binarization:
+        if isinstance(rule, PerExplainer):
+            raise InputError(
+                "per_explainer cannot hold another one", remedy="Name a simple rule here"
+            )
+        return rule
+
+
+class Fixed(Binarization):
+    """The same threshold for every map, or one per class."""
+
+    method: Literal["fixed"] = "fixed"
+    threshold: Threshold | Annotated[dict[str, Threshold], Field(min_length=1)]
+    """Mask = normalised map above this (strictly): a number from 0 to below 1, or one for every
+    class of `annotated_classes`, such as {COVID-19: 0.5, Non-COVID: 0.6}."""
+
+
+class Percentile(Binarization):
+    """The highest pixels of each map."""
+
+    method: Literal["percentile"] = "percentile"
+    percentile: Annotated[Number, Ge(0), Lt(100)]
+    """Mask = pixels above this percentile of the map (80 = the top fifth)."""
+    ties: Literal["shuffled", "excluded"] = "shuffled"
+    """Pixels tied with the threshold: taken in a fixed shuffled order until the share is full, or
+    all left out."""
+
+
+class Otsu(Binarization):
+    """Otsu's threshold of each map, by OpenCV."""
+
+    method: Literal["otsu"] = "otsu"
+
+
+class Tuned(Binarization):
+    """One threshold per classifier, explainer and class, chosen on the validation split."""
+
+    method: Literal["tuned"] = "tuned"
+    metric: Overlap = "iou"
+    """Mean score on the validation split that the threshold maximises."""
+    thresholds: Annotated[list[Threshold], Field(min_length=1)] | None = None
+    """Candidates; null = 0, 0.01, …, 0.99."""
+
+
+class AreaMatched(Binarization):
+    """Diagnostic, sees the reference: the highest pixels, as many as the reference has."""
+
+    method: Literal["area_matched"] = "area_matched"
+
+
+class Oracle(Binarization):
+    """Diagnostic, sees the reference: the best threshold of each image."""
+
+    method: Literal["oracle"] = "oracle"
+    metric: Overlap = "iou"
+    """Score that the threshold maximises."""
+
+
+class SuperpixelRule(Binarization):
+    """The superpixels of highest positive weight, as LIME shows them; other maps are averaged over
+    the superpixels of the image."""
+
+    method: Literal["superpixels"] = "superpixels"
+    top: Count = 5
+    """Superpixels kept."""
+    min_weight: NonNegative = 0.0
+    """Smallest weight kept, in the explainer's own unit."""
+    superpixels: Superpixels = Field(default_factory=Quickshift)
+
+
+class ChexlocalizeOtsu(Binarization):
+    """Otsu's threshold with all contours filled, as CheXlocalize does."""
+
+    method: Literal["chexlocalize_otsu"] = "chexlocalize_otsu"
+
+
+class PerExplainer(Binarization):
+    """Different rules for different explainers: to reproduce a study, not to be fair."""
+
+    method: Literal["per_explainer"] = "per_explainer"
+    otherwise: RuleOfOne
+    explainers: dict[str, RuleOfOne] = {}
+    """Rule and post-processing by the explainer's name in this config."""
+
+    def parts(self) -> dict[str, RuleOfOne]:
+        """Give the rules by their place in the entry."""
+        named = {f"explainers.{name}": rule for name, rule in self.explainers.items()}
+        return {"otherwise": self.otherwise} | named

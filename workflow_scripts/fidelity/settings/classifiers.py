@@ -1,0 +1,214 @@
+"""The classifiers: architecture, weights, and how they are trained."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+from pydantic import MISSING, Field, model_validator
+
+from fidelity.base.errors import InputError
+from fidelity.classifiers.weights.header import RESCALING
+from fidelity.settings.base import (
+    Count,
+    Integer,
+    Natural,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveShare,
+    Section,
+    Share,
+    Unique,
+)
+
+Batch = Annotated[Integer, Ge(2)]
+Degrees = Annotated[Number, Ge(0), Le(180)]
+HalfShare = Annotated[Number, Ge(0), Le(0.5)]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Scheduler = Literal["none", "cosine", "onecycle", "plateau"]
+ClassWeights = Literal["none", "balanced"]
+
+
+class Augmentation(Section):
+    """Random changes of training images."""
+
+    flip: Share = 0.5
+    """Probability of a horizontal flip."""
+    rotation: Degrees = 10
+    """Rotation up to so many degrees."""
+    translation: HalfShare = 0.05
+    """Shift up to this share of the side."""
+    scale: HalfShare = 0.1
+    """Zoom up to this share."""
+    brightness: Share = 0.1
+    """Brightness change up to this share."""
+    contrast: Share = 0.1
+    """Contrast change up to this share."""
+
+
+class StageAugmentation(Section):
+    """Random changes of this stage; those not named are as in `training`."""
+
+    flip: Share | MISSING = MISSING
+    """Probability of a horizontal flip."""
+    rotation: Degrees | MISSING = MISSING
+    """Rotation up to so many degrees."""
+    translation: HalfShare | MISSING = MISSING
+    """Shift up to this share of the side."""
+    scale: HalfShare | MISSING = MISSING
+    """Zoom up to this share."""
+    brightness: Share | MISSING = MISSING
+    """Brightness change up to this share."""
+    contrast: Share | MISSING = MISSING
+    """Contrast change up to this share."""
+
+
+class Stage(Section):
+    """A stage of fine-tuning; a key that is left out is as in `training`."""
+
+    trainable: Literal["all", "head"] | PositiveShare = "all"
+    """`all`, `head`, or the share of the last layers (0 to 1) that is trained."""
+    epochs: Count | MISSING = MISSING
+    """Epochs of this stage."""
+    batch: Batch | MISSING = MISSING
+    """Images per step of this stage."""
+    optimizer: Optimizer | MISSING = MISSING
+    """Optimiser of this stage."""
+    learning_rate: Positive | MISSING = MISSING
+    """Learning rate of this stage."""
+    weight_decay: NonNegative | MISSING = MISSING
+    """Weight decay of this stage."""
+    scheduler: Scheduler | MISSING = MISSING
+    """Schedule of this stage."""
+    class_weights: ClassWeights | MISSING = MISSING
+    """Weights of the classes in this stage's training loss; validation keeps those of
+    `training`."""
+    patience: Count | MISSING = MISSING
+    """Epochs without a better validation loss before this stage ends."""
+    augmentation: StageAugmentation | MISSING = MISSING
+
+
+class Training(Section):
+    """How to train; null = load `weights` and do not train."""
+
+    epochs: Count = 12
+    """Epochs at most."""
+    batch: Batch = 32
+    """Images per step."""
+    optimizer: Optimizer = "adamw"
+    """Optimiser."""
+    learning_rate: Positive = 0.001
+    """Learning rate (its peak with onecycle)."""
+    weight_decay: NonNegative = 0.01
+    """Weight decay."""
+    scheduler: Scheduler = "onecycle"
+    """Learning rate schedule."""
+    class_weights: ClassWeights = "balanced"
+    """Weights of the classes in the loss."""
+    patience: Count = 10
+    """Epochs without a better validation loss before stopping; with onecycle the loss often rises
+    while the rate does."""
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    stages: list[Stage] = []
+    """Fine-tuning in stages, in order; each says which layers it trains and overrides any other key
+    of `training`. Each goes on from the best epoch so far. Empty = one stage, all layers."""
+
+
+class Classifier(Section):
+    """A network, its weights, and how it is trained."""
+
+    architecture: str
+    """A torchvision model, `timm:<name>`, `xrv:<name>` (torchxrayvision), `torchscript`, or
+    `plugin:<function>`."""
+    weights: str | None = None
+    """Start weights - null (random), `imagenet` (downloaded by torchvision or timm), or a
+    checkpoint file."""
+    trusted: bool = False
+    """Allow TorchScript, which can run any code in the file."""
+    classes: list[str] | None = None
+    """The class of each output, in order. Required for a checkpoint that is not trained here and
+    does not state its classes; null = the checkpoint's, or the data set's order if it is trained
+    here."""
+    outputs: dict[str, str] | None = None
+    """For `xrv:` checkpoints that are not trained here - class of the data set to the checkpoint's
+    output; null = by name."""
+    mean: list[Number] | None = None
+    """Per channel, what a loaded checkpoint's inputs (0 to 1) were normalised with; null = the
+    file's own, else the architecture's (torchxrayvision's, timm's, torchvision's, a plugin's
+    own)."""
+    std: list[Positive] | None = None
+    """The same for the standard deviation."""
+    transform_input: bool | None = None
+    """For torchvision's `googlenet` and `inception_v3` - whether the network was built with
+    transform_input, as it always is from ImageNet's weights. A checkpoint that is not trained here
+    must say it; null = true if the weights are given, else false."""
+    output_values: Literal["logits", "probabilities", None] = None
+    """What a loaded network returns. Of `probabilities` (it ends in softmax or sigmoid) the
+    log-odds are explained. `logits` overrules the probe that looks for such networks; null =
+    logits, checked by the probe."""
+    weights_entry: str | None = None
+    """Which weights are used where the file holds several sets of them, such as `model_ema`."""
+    head: Literal["softmax", "one_logit"] = "softmax"
+    """Output of a classifier with exclusive classes; `one_logit` for two classes."""
+    seeds: Annotated[Unique[Natural], Field(min_length=1)] = [1]
+    """Training seeds; several expand to <name>-s<seed>."""
+    training: Training | None = Field(default_factory=Training)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Classifier":
+        no_file = self.weights in (None, "imagenet")
+        trained, torchscript = self.training is not None, self.architecture == "torchscript"
+        of_xrv = self.architecture.startswith("xrv:")
+        mistakes = [
+            (
+                not trained and no_file,
+                "weights",
+                "is not trained here, so a checkpoint must be named",
+                "Give the path of a checkpoint, or a 'training' section",
+            ),
+            (
+                trained and self.output_values == "probabilities",
+                "output_values",
+                "a network that is trained here must return logits",
+                "Leave it out, and remove the network's last softmax or sigmoid",
+            ),
+            (
+                self.transform_input is not None and self.architecture not in RESCALING,
+                "transform_input",
+                f"is read for {' and '.join(RESCALING)} alone",
+                "Leave it out; `mean` and `std` give what the input was normalised with",
+            ),
+            (
+                self.weights_entry is not None and no_file,
+                "weights_entry",
+                "chooses among the weights of a file, and no file is named",
+                "Leave it out, or give the path of the file under weights",
+            ),
+            (
+                self.outputs is not None and (trained or not of_xrv),
+                "outputs",
+                "maps the outputs of a torchxrayvision checkpoint that is not trained here",
+                "Leave it out; elsewhere `classes` gives the order of the outputs",
+            ),
+            (
+                of_xrv and self.weights == "imagenet",
+                "weights",
+                "torchxrayvision's networks have no ImageNet weights",
+                "Give the path of an exported state dict (docs/models.md), or null",
+            ),
+            (
+                torchscript and not self.trusted,
+                "trusted",
+                "TorchScript can run any code in the file",
+                "Set 'trusted: true' if you know where the file comes from",
+            ),
+            (
+                torchscript and trained,
+                "training",
+                "TorchScript models are only loaded",
+                "Set 'training: null'",
+            ),
+        ]
+        for mistaken, key, problem, remedy in mistakes:
+            if mistaken:
+                raise InputError(problem, field=key, remedy=remedy)
+        return self

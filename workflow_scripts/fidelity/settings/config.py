@@ -1,0 +1,106 @@
+"""The whole config: its sections, and those of figures, computing and the lung model."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+from pydantic import Field
+
+from fidelity.settings.base import Count, Integer, Key, Natural, Positive, Section, Unique
+from fidelity.settings.binarizations import Binarization, Fixed, Postprocess
+from fidelity.settings.classifiers import Classifier
+from fidelity.settings.datasets import Dataset
+from fidelity.settings.explainers import Explain, Explainer
+from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity
+from fidelity.settings.statistics import Protocol, Scores, Statistics
+
+
+class Figures(Section):
+    """Figure settings; changing them re-draws and computes nothing else."""
+
+    gallery_cases: Count = 2
+    """Cases in each of the gallery's groups (best, median, worst)."""
+    gallery_explainers: Annotated[list[str], Field(min_length=1)] | None = None
+    """Explainers in the gallery; null = seven at most, explainers before null baselines before
+    ceilings."""
+    gallery_by: str | None = None
+    """Explainer whose IoU orders the gallery; null = the first one."""
+    dpi: Annotated[Integer, Ge(50), Le(600)] = 200
+    """Resolution of the PNGs."""
+
+
+class Compute(Section):
+    """How to compute; with these fixed, results do not depend on --cores, shards, order or
+    resumes."""
+
+    threads: Count = 2
+    """Threads that torch uses in training and explaining, and cores such a job asks for."""
+    batch: Count = 32
+    """Images per forward pass in predicting and explaining."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
+    """Device; `auto` = the first GPU where there is one, else the CPU."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of training; `auto` = bfloat16 where the hardware has it. Explanations are float32
+    unless an explainer's own key says otherwise."""
+    container: Annotated[str, Field(pattern=r"^\S+$")] = "envs/xray-fidelity.sif"
+    """Image that jobs run in under `--sdm apptainer`; a file made by envs/apptainer.def, relative
+    to the working folder, or what Apptainer can fetch."""
+
+
+class LungModel(Section):
+    """The small U-Net that draws the lungs of data sets with `lung_masks: predicted`; trained once
+    per data set that they name."""
+
+    size: Annotated[Integer, Ge(32), Le(1024)] = 256
+    """Side in pixels of the image that the network sees."""
+    cases: Count = 2000
+    """Training images at most, and validation images at most."""
+    epochs: Count = 15
+    """Epochs; the one of the best validation Dice is kept."""
+    channels: Annotated[Integer, Ge(4)] = 16
+    """Channels of the first level."""
+    learning_rate: Positive = 0.003
+    """Learning rate."""
+    batch: Count = 16
+    """Images per step."""
+    components: Natural = 2
+    """Largest connected parts of a predicted mask that are kept (two lungs); 0 = all."""
+
+
+class Config(Section):
+    """Configuration of the localization fidelity workflow."""
+
+    seed: Natural = 1
+    """Seed from which all others are derived (per case and method, per training)."""
+    data_root: str = "."
+    """Folder that the `root` of every data set is relative to; the one key to override when data
+    lie elsewhere."""
+    datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
+    """The data sets by a name of your choice, which becomes a folder under results/."""
+    classifiers: dict[Key, Classifier]
+    """The classifiers by a name of your choice; each is trained or loaded for every data set."""
+    only_classifiers: Unique[str] = []
+    """Classifiers to run, each training by its own name (such as resnet18-s2); [] runs all. `make
+    unit UNIT=resnet18-s2` runs one without this key (docs/units.md)."""
+    explainers: Annotated[dict[Key, Explainer], Field(min_length=1)]
+    """The explainers by a name of your choice; two settings of one method may stand side by
+    side."""
+    explain: Explain = Field(default_factory=Explain)
+    postprocess: Postprocess = Field(default_factory=Postprocess)
+    binarizations: Annotated[dict[Key, Binarization], Field(min_length=1)] = Field(
+        default_factory=lambda: {"fixed50": Fixed(threshold=0.5)}
+    )
+    """Rules that turn a normalised map into a predicted mask, by a name of your choice."""
+    protocols: Annotated[Unique[Protocol], Field(min_length=1)] = ["default"]
+    """Named sets of metric conventions (surfaces, percentiles, empty masks), each named after the
+    library or study whose it is; default, that of the primary comparison and the figures, must be
+    among them."""
+    faithfulness: Faithfulness = Field(default_factory=Faithfulness)
+    sanity: Sanity = Field(default_factory=Sanity)
+    known_truth: KnownTruth = Field(default_factory=KnownTruth)
+    scores: Scores = Field(default_factory=Scores)
+    statistics: Statistics = Field(default_factory=Statistics)
+    figures: Figures = Field(default_factory=Figures)
+    compute: Compute = Field(default_factory=Compute)
+    lung_model: LungModel = Field(default_factory=LungModel)
+    plugins: Unique[str] = []
+    """Python files with own explainers and architectures, used as `plugin:<function>`."""

@@ -1,0 +1,374 @@
+"""The data sets: keys of every source, and one model for each source."""
+
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
+from pydantic import Field, field_validator, model_validator
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.label_names import is_reserved, reserved_error
+from fidelity.datasets.mask_files.mask_values import BACKGROUND, FOREGROUND, LUNG
+from fidelity.datasets.sources.chexpert.observation_names import (
+    ALIASES,
+    OBSERVATIONS,
+    PATHOLOGIES,
+    canonical,
+)
+from fidelity.settings.base import (
+    Count,
+    Entry,
+    Integer,
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Share,
+    Unique,
+)
+
+PHANTOM_CLASSES = ["COVID-19", "Non-COVID", "Normal"]
+Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+Red = Annotated[Integer, Ge(0), Le(255)]
+MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
+ShardCount = Annotated[Integer, Ge(1), Le(999)]
+CaseCount = Annotated[Integer, Ge(3)]
+
+
+class Shards(Section):
+    """Shards per split; a shard is one job of `prepare` and of `explain` (64 cases spread a small
+    study over cores; a study of tens of thousands plans twice as fast with 512 as with 256)."""
+
+    train: ShardCount = 4
+    """Shards of the training split."""
+    val: ShardCount = 1
+    """Shards of the validation split."""
+    test: ShardCount = 2
+    """Shards of the test split."""
+
+
+class Dataset(Entry):
+    """A data set; its further keys depend on its source."""
+
+    chosen_by: ClassVar[str] = "source"
+    entry_name: ClassVar[str] = "dataset"
+    source: str
+    """Where the images come from."""
+    input: Literal["full", "lung_masked", "lung_crop"] = "full"
+    """What the classifier sees - the full image, the image times the lung mask, or the lung's
+    bounding box."""
+    image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
+    """Side in pixels of the classifier's input; null = the size that a weights file is bound to
+    (vision transformers), or that this project trained it with, else 224."""
+    scoring_size: Literal["original", "working"] = "original"
+    """Size at which masks are compared."""
+    annotated_classes: Unique[str]
+    """Classes (of the source) whose reference masks are scored. This decides, never the pixels.
+    Empty only where a data set has no such masks (`part` lung)."""
+    labels: dict[str, str | None] = {}
+    """Map from source class to classifier class; null leaves a class out (its images, or its label
+    where images have several). Also merges labels that differ only in case or spaces."""
+    pixel_spacing: (
+        None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    ) = None
+    """Millimetres per pixel of the original images, a number or [row, column]; null = unknown (a
+    table's columns spacing_row and spacing_column, and DICOM headers, go first)."""
+    lung_masks: Literal["provided", "predicted", "none"] = "provided"
+    """Whether the data set brings lung masks; `predicted` = a small U-Net draws them that another
+    data set's lung masks have taught (`lung_from`, `lung_model`)."""
+    lung_from: str | None = None
+    """Data set of this config whose lung masks teach the model of `lung_masks: predicted`."""
+    intensity: Literal["full", "percentile"] = "full"
+    """What becomes black and white - `full`, the ends of the range that the file declares (0 and
+    255 or 65535; of DICOM the ends of its rescale and window or LUT), or `percentile`, two
+    percentiles of each image."""
+    intensity_percentiles: Annotated[
+        list[Annotated[Number, Ge(0), Le(100)]], Field(min_length=2, max_length=2)
+    ] = [0.5, 99.5]
+    """Percentiles that become black and white under `intensity: percentile`; [0, 100] = minimum and
+    maximum."""
+    intensity_bits: Annotated[Integer, Ge(8), Le(32)] | None = None
+    """Bits of the grey values in PNG and TIFF files deeper than 8 bits, under `intensity: full` (14
+    for a 14-bit detector in a 16-bit PNG); null = the bits of the file."""
+    mask_values: dict[
+        str, NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)]
+    ] = {}
+    """What the values in mask image files mean - per annotated class, `lung`, `foreground` (masks
+    without an own entry) or `background`: a grey value, a place in the palette, a colour ("#ff0000"
+    or [[255, 0, 0]]), or a list of them. A mask with an entry may hold no other values than those
+    listed for it, for others and for the background (black is background unless `background` is
+    given). Needed only for masks that are refused as unclear."""
+    duplicates: Literal["error", "exclude", "keep"] = "error"
+    """What to do about one image (by its pixels) or patient in two splits; `exclude` drops the copy
+    outside the test split."""
+    near_duplicates: Literal["report", "exclude", "off", False] = "report"
+    """What to do about images in two splits that look the same but differ in their pixels; all but
+    `off` (YAML reads it as false) list them in near_duplicates.csv, `exclude` also drops those
+    outside the test split."""
+    near_duplicate_distance: Annotated[Integer, Ge(0), Le(24)] = 10
+    """Most bits of 64 in which the perceptual hashes (phash) of near-duplicates differ."""
+    near_duplicate_correlation: Share = 0.97
+    """Least correlation of the 32 x 32 thumbnails of near-duplicates; hashes alone take many
+    different chest radiographs for the same."""
+    limit: Count | None = None
+    """Cases per class and split for a trial; null = all."""
+    strict: bool = False
+    """Make an unusable image or mask fatal instead of putting it in quarantine.csv, and numbers of
+    images other than the published ones (COVID-QU-Ex) fatal instead of a warning."""
+    max_unusable: Share = 0.05
+    """Largest share of a split that may be unusable for one cause (unreadable images, images
+    without an entry in the file of reference masks); above it, and from two cases on, the study
+    stops. 1 = never."""
+    outside_links: bool = False
+    """Whether images and masks may be links that lead out of the data root; false refuses them."""
+    shards: Shards = Field(default_factory=Shards)
+
+    @property
+    def has_reference_masks(self) -> bool:
+        """Whether a class of the source can be annotated at all."""
+        return True
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Dataset":
+        low, high = self.intensity_percentiles
+        if low >= high:
+            raise InputError(
+                f"{low:g} is not below {high:g}",
+                field="intensity_percentiles",
+                remedy="Give the percentile of black, then that of white",
+            )
+        if self.lung_from is not None and self.lung_masks != "predicted":
+            raise InputError(
+                f"is only read where lung_masks is predicted, not {self.lung_masks}",
+                field="lung_from",
+                remedy="Leave it out, or set lung_masks: predicted",
+            )
+        if not self.has_reference_masks and self.annotated_classes:
+            raise InputError(
+                "part lung has no infection masks, so no class of it is annotated",
+                field="annotated_classes",
+                remedy="Set annotated_classes: [], or part: infection",
+            )
+        if self.has_reference_masks and not self.annotated_classes:
+            raise InputError(
+                "is empty, so nothing would be scored",
+                field="annotated_classes",
+                remedy="Name the classes that have reference masks",
+            )
+        self._check_mask_values()
+        self._check_class_names()
+        return self
+
+    def _check_mask_values(self) -> None:
+        """See that values are given to masks that are read, and not to the background alone."""
+        known = [*self.annotated_classes, LUNG, FOREGROUND, BACKGROUND]
+        for name in self.mask_values:
+            if name not in known:
+                raise InputError(
+                    f"{name!r} is not an annotated class",
+                    field=f"mask_values.{name}",
+                    remedy=suggestion(name, known),
+                )
+        if list(self.mask_values) == [BACKGROUND]:
+            raise InputError(
+                "names the background and no foreground",
+                field="mask_values",
+                remedy=f"Add a class, {LUNG} or {FOREGROUND}",
+            )
+
+    def _check_class_names(self) -> None:
+        renamed = [name for name in self.labels.values() if name is not None]
+        for field, names in (("annotated_classes", self.annotated_classes), ("labels", renamed)):
+            for name in filter(is_reserved, names):
+                raise reserved_error(name, field=field)
+        for cls in self.annotated_classes:
+            if self.labels.get(cls, cls) is None:
+                raise InputError(
+                    "is annotated but left out by 'labels'",
+                    field=f"annotated_classes: {cls}",
+                    remedy="Drop it from one of the two",
+                )
+
+    def model_classes(self) -> set[str]:
+        """Name the classifier's classes that the config names."""
+        return {self.labels.get(cls) or cls for cls in self.annotated_classes}
+
+
+class Cases(Section):
+    """Images per split, a third of them per class."""
+
+    train: CaseCount = 480
+    """Training images."""
+    val: CaseCount = 30
+    """Validation images."""
+    test: CaseCount = 60
+    """Test images."""
+
+
+class Shortcut(Section):
+    """A planted mark outside the lungs, a known wrong reason for a class."""
+
+    class_: str | None = Field(None, alias="class")
+    """Class that the mark goes with; null = no mark."""
+    probability: Share = 0
+    """Share of that class which carries it."""
+    distractor: Share = 0
+    """Share of the other classes which carries it."""
+
+
+class Phantom(Dataset):
+    """Generated chest radiographs."""
+
+    source: Literal["phantom"] = "phantom"
+    near_duplicates: Literal["report", "exclude", "off", False] = "off"
+    """As for other sources, but generated chests are alike by construction and no copies of each
+    other, so nothing is looked for unless asked for."""
+    cases: Cases = Field(default_factory=Cases)
+    size: Annotated[Integer, Ge(64), Le(1024)] = 256
+    """Side in pixels of the generated images."""
+    contrast: NonNegative = 1.0
+    """Contrast of the lesions; 0 = none."""
+    second_reader: bool = False
+    """Also write the masks of a simulated second reader, for the explainer `second_reader`."""
+    shortcut: Shortcut = Field(default_factory=Shortcut)
+
+    @model_validator(mode="after")
+    def _knows_its_classes(self) -> "Phantom":
+        named = [("annotated_classes", name) for name in self.annotated_classes]
+        named += [("labels", name) for name in self.labels]
+        named += [("shortcut.class", self.shortcut.class_)]
+        for field, name in named:
+            if name is not None and name not in PHANTOM_CLASSES:
+                raise InputError(
+                    f"the phantom has no class {name!r}",
+                    field=field,
+                    remedy=suggestion(name, PHANTOM_CLASSES, "Its classes"),
+                )
+        return self
+
+    def model_classes(self) -> set[str]:
+        """Name the classifier's classes."""
+        return {name for cls in PHANTOM_CLASSES if (name := self.labels.get(cls, cls)) is not None}
+
+
+class CovidQuEx(Dataset):
+    """COVID-QU-Ex in its own folder layout; set one of root, archive and download."""
+
+    source: Literal["covid_qu_ex"] = "covid_qu_ex"
+    root: str | None = None
+    """Folder that holds "Infection Segmentation Data", relative to data_root."""
+    archive: str | None = None
+    """The zip file that Kaggle's page gives, relative to data_root; unpacked once, below
+    results/raw."""
+    download: Literal[False, "kaggle"] = False
+    """`kaggle` = download it with Kaggle's own client, which finds your credentials by its own
+    means (never in a config) and continues a broken download."""
+    kaggle_dataset: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+(/versions/[0-9]+)?$")
+    ] = "anasmohammedtahir/covidqu"
+    """Name at Kaggle, `owner/name`, with `/versions/<number>` to pin a version."""
+    part: Literal["infection", "lung"] = "infection"
+    """`infection` = the 5,826 images with infection masks; `lung` = all 33,920, with lung masks
+    alone (annotated_classes: [])."""
+
+    @property
+    def has_reference_masks(self) -> bool:
+        """Whether a class of the source can be annotated at all."""
+        return self.part == "infection"
+
+    @model_validator(mode="after")
+    def _says_once_where_its_files_are(self) -> "CovidQuEx":
+        given = [name for name in ("root", "archive", "download") if getattr(self, name)]
+        if len(given) != 1:
+            several = " and ".join(given)
+            raise InputError(
+                f"{several} are set together" if given else "does not say where its files are",
+                remedy="Set one of root: <folder>, archive: <.zip file> and download: kaggle",
+            )
+        return self
+
+
+class Table(Dataset):
+    """Any images listed in a CSV file."""
+
+    source: Literal["table"] = "table"
+    root: str
+    """Folder that the paths in the table are relative to, itself relative to data_root."""
+    task: Literal[None, "multilabel"] = None
+    """`multilabel` = an image may have several classes or, with a blank label, none; null = as the
+    labels are (several joined by "|" make it multi-label, a blank label is an error)."""
+    table: str
+    """CSV file (also as Excel saves it) relative to root: case, image, split, label and optionally
+    patient, lung_mask, mask:<class>, second_mask:<class>, spacing_row, spacing_column."""
+
+
+class Tables(Section):
+    """CSV files of labels, relative to root; null = looked for (train.csv, valid.csv,
+    test_labels.csv and the like)."""
+
+    train: str | None = None
+    """Labels of the training split."""
+    val: str | None = None
+    """Labels of the validation split."""
+    test: str | None = None
+    """Labels of the test split."""
+
+
+class HumanBenchmark(Section):
+    """Other radiologists on the test split, files relative to root; null = not at hand."""
+
+    segmentations: str | None = None
+    """Their masks, JSON as under `references`; for the explainer `second_reader`."""
+    points: str | None = None
+    """Their most representative points, JSON {image: {class: [[x, y], …]}}; for
+    tables/human_benchmark.csv."""
+
+
+class Chexlocalize(Dataset):
+    """CheXpert with CheXlocalize's reference masks."""
+
+    source: Literal["chexlocalize"] = "chexlocalize"
+    root: str
+    """Folder above those of CheXpert and CheXlocalize (at most three levels), relative to
+    data_root."""
+    lung_masks: Literal["none", "predicted"] = "none"
+    """CheXpert has no lung masks of its own."""
+    views: Literal["frontal", "lateral", "all"] = "frontal"
+    """Views used, by the column Frontal/Lateral or, without it, by the file's name."""
+    uncertain: Literal["ignore", "zeros", "ones", "multi-class"] = "ignore"
+    """What an uncertain label (-1) is - `ignore` (has no part in loss and metrics), `zeros`
+    (absent), `ones` (present), `multi-class` (a third state of each finding in training). Blank
+    labels are 0."""
+    references: Literal["segmentations", "annotations"] = "segmentations"
+    """Reference masks - `segmentations` (gt_segmentations_*.json, run lengths) or `annotations`
+    (gt_annotations_*.json, polygons)."""
+    tables: Tables = Field(default_factory=Tables)
+    human_benchmark: HumanBenchmark = Field(default_factory=HumanBenchmark)
+
+    @field_validator("annotated_classes")
+    @classmethod
+    def _has_masks(cls, names: list[str]) -> list[str]:
+        """Bring names to the form used here ("Airspace Opacity"); refuse those without masks."""
+        names = [cls._known(name, PATHOLOGIES) for name in names]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"{' and '.join(next(iter(ALIASES.items())))} are one class",
+                remedy="Name it once",
+            )
+        return names
+
+    @field_validator("labels")
+    @classmethod
+    def _are_observations(cls, labels: dict[str, str | None]) -> dict[str, str | None]:
+        return {cls._known(name, OBSERVATIONS): to for name, to in labels.items()}
+
+    @staticmethod
+    def _known(name: str, known: tuple[str, ...]) -> str:
+        if canonical(name) not in known:
+            raise InputError(
+                f"CheXlocalize has no masks of {name!r}"
+                if canonical(name) in OBSERVATIONS
+                else f"CheXpert has no observation {name!r}",
+                remedy=suggestion(name, [*known, *ALIASES]),
+            )
+        return canonical(name)

@@ -1,0 +1,209 @@
+"""From what was read to a whole config: names followed, sweeps expanded, defaults that depend."""
+
+import ast
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fidelity.base.errors import InputError
+from fidelity.base.plugins import PREFIX, stated_family
+from fidelity.base.suggestions import suggestion
+from fidelity.classifiers.weights.header import fixed_size, trained_size
+from fidelity.explainers.registry import FAMILY_ORDER, PLUGIN
+from fidelity.settings.base import checked
+from fidelity.settings.checks import all_explainers, check_meaning, fair_binarizations
+from fidelity.settings.config import Config
+from fidelity.settings.explainers import Explainer, Plugin
+from fidelity.settings.files import check_files as check_that_files_exist
+
+# The quarters that `fidelity.classifiers.cam_layers` resolves in the job (a test compares them).
+DEPTHS = 4
+SWEEP = "all"
+USUAL_SIZE = 224
+_HOME = re.compile(r"~[^/\\]*([/\\]|$)")
+
+
+def load_config(raw: Any, *, check_files: bool) -> Config:
+    """See `settings.load`; errors do not name the file of the config."""
+    if not isinstance(raw, dict) or not raw:
+        raise InputError("is empty or not a mapping", remedy="Start from config/config.yaml")
+    raw = expand_home(raw)
+    follow_names(raw)
+    config = checked(Config, raw)
+    config.explainers = expand_layers(config.explainers)
+    fill_image_sizes(config)
+    fill_families(config)
+    check_meaning(config)
+    if config.statistics.primary_binarization is None:
+        fair = fair_binarizations(config)
+        tuned = [key for key in fair if config.binarizations[key].method == "tuned"]
+        config.statistics.primary_binarization = (tuned or fair)[0]
+    if check_files:
+        check_that_files_exist(config)
+    return config
+
+
+def expand_home(value: Any) -> Any:
+    """Put the home folder in the place of a leading `~` or `~user`, in all texts of a config.
+
+    Args:
+        value: a config or a part of it; what is not text, list or mapping is returned as it is.
+
+    Returns:
+        A copy. Keys stay, as does a text whose user the system does not know.
+    """
+    if isinstance(value, dict):
+        return {key: expand_home(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [expand_home(item) for item in value]
+    if isinstance(value, str) and _HOME.match(value):
+        return os.path.expanduser(value)
+    return value
+
+
+def follow_names(config: dict[str, Any]) -> None:
+    """Put the settings of the explainer that `of: <name>` names in the place of its name.
+
+    Args:
+        config: as it was read; changed in place. What is no mapping is left to the models.
+
+    Raises:
+        InputError: there is no such explainer, it runs another one itself, or sweeps layers, of
+            which one can be named as `<name>-depth2`.
+    """
+    explainers = config.get("explainers")
+    if not isinstance(explainers, dict):
+        return
+    entries = {key: entry for key, entry in explainers.items() if isinstance(entry, dict)}
+    known: dict[str, dict[str, Any]] = {}
+    for key, entry in entries.items():
+        if entry.get("layer") == SWEEP:
+            known |= {part: {**entry, "layer": layer} for part, layer in parts_of(key).items()}
+        elif "of" not in entry:
+            known[key] = entry
+    for key, entry in entries.items():
+        name = entry.get("of")
+        if not isinstance(name, str) or (name in explainers and name not in entries):
+            continue
+        if name not in known:
+            why = "sweeps all layers: name one"
+            if name not in entries:
+                why = "is no explainer of this config"
+            elif "of" in entries[name]:
+                why = "runs another one itself"
+            raise InputError(
+                f"{name!r} {why}", field=f"explainers.{key}.of", remedy=suggestion(name, known)
+            )
+        entry["of"] = known[name]
+
+
+def expand_layers(explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
+    """Replace each explainer with `layer: all` by one per depth, `<name>-depth1` to `-depth4`.
+
+    Raises:
+        InputError: a name is taken, or the sweep stands inside another explainer.
+    """
+    expanded: dict[str, Explainer] = {}
+    for name, entry in explainers.items():
+        if getattr(getattr(entry, "of", None), "layer", None) == SWEEP:
+            raise InputError(
+                "sweeps layers inside another explainer",
+                field=f"explainers.{name}.of.layer",
+                remedy="Name one layer, auto, or depth-1 to depth-4",
+            )
+        if getattr(entry, "layer", None) != SWEEP:
+            expanded[name] = entry
+            continue
+        for key, layer in parts_of(name).items():
+            if key in explainers:
+                raise InputError(
+                    f"is also the name of a part of {name!r}, which sweeps all layers",
+                    field=f"explainers.{key}",
+                    remedy="Rename one",
+                )
+            expanded[key] = entry.model_copy(update={"layer": layer})
+    return expanded
+
+
+def parts_of(sweep: str) -> dict[str, str]:
+    """Name the parts of a sweep, from the earliest layers to the last: {explainer: layer}."""
+    return {f"{sweep}-depth{depth}": f"depth-{depth}" for depth in range(1, DEPTHS + 1)}
+
+
+def fill_image_sizes(config: Config) -> None:
+    """Put the size that weights are bound to, else 224 px, in place of `image_size: null`.
+
+    Args:
+        config: changed in place. Weights files that are missing are left to another check.
+
+    Raises:
+        InputError: two classifiers need images of different sizes, or one needs another size than
+            a data set sets; it names both.
+    """
+    files = {
+        name: entry.weights
+        for name, entry in config.classifiers.items()
+        if entry.weights not in (None, "imagenet") and Path(entry.weights).is_file()
+    }
+    fixed = {n: size for n, path in files.items() if (size := fixed_size(path)) is not None}
+    trained = {size for path in files.values() if (size := trained_size(path)) is not None}
+    for key, entry in config.datasets.items():
+        for name, size in fixed.items():
+            first = next(iter(fixed))
+            if size != fixed[first]:
+                raise InputError(
+                    f"the weights of {first} are for images of {fixed[first]} px, those of {name}"
+                    f" for {size} px",
+                    field=f"classifiers.{name}.weights",
+                    remedy="Use one config for each",
+                )
+            if entry.image_size not in (None, size):
+                raise InputError(
+                    f"is {entry.image_size}, and the weights of classifiers.{name} are for images"
+                    f" of {size} px",
+                    field=f"datasets.{key}.image_size",
+                    remedy=f"Write image_size: {size}, or leave it out",
+                )
+        if entry.image_size is None:
+            known = set(fixed.values()) or trained
+            entry.image_size = known.pop() if len(known) == 1 else USUAL_SIZE
+
+
+def fill_families(config: Config) -> None:
+    """Give every plugin explainer without a `family` the one of its file; files are not run.
+
+    Raises:
+        InputError: a file states a family that does not exist.
+    """
+    open_entries = [
+        entry
+        for _, entry in all_explainers(config)
+        if isinstance(entry, Plugin) and entry.family is None
+    ]
+    trees = [(path, _parsed(path)) for path in config.plugins] if open_entries else []
+    for entry in open_entries:
+        function = entry.method.removeprefix(PREFIX)
+        entry.family = PLUGIN.family
+        for path, tree in trees:
+            if not any(getattr(node, "name", None) == function for node in tree.body):
+                continue
+            family = stated_family(tree)
+            if family is not None and family not in FAMILY_ORDER:
+                raise InputError(
+                    f"{family!r} is not a family of explainers",
+                    file=path,
+                    field="family",
+                    remedy=suggestion(family, FAMILY_ORDER),
+                )
+            entry.family = family or PLUGIN.family
+            break
+
+
+def _parsed(path: str) -> ast.Module:
+    """Read a plugin; one that is absent or no Python is told of where files are checked."""
+    try:
+        return ast.parse(Path(path).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return ast.Module([], [])
