@@ -111,3 +111,32 @@ def set_environments():
     for step in workflow.rules:
         if step.script or step.notebook:
             step.conda_env = ENV
+
+
+def drawing(names):
+    """A function for params: the settings of these names."""
+    return lambda w: {
+        "dpi": cfg["figures"]["dpi"],
+        "classifier": w.classifier,
+        **{n: SETTINGS[n](w) if callable(SETTINGS[n]) else SETTINGS[n] for n in names},
+    }
+
+
+def caption_of(name):
+    """The caption of a figure in the report, if it has one."""
+    caption = Path("captions") / f"{name}.rst"
+    found = (Path(workflow.basedir) / "rules" / caption).exists()
+    return str(caption) if found else None
+
+
+def step(needed, says, inputs, outputs, at="{dataset}", **params):
+    """A job that computes tables: its files, what decides them (`params`)."""
+    return SimpleNamespace(**locals())
+
+
+def blocks(w):
+    return study.blocks(w.dataset)
+
+
+def primary_blocks(w):
+    return study.primary_blocks(w.dataset)

@@ -28,22 +28,6 @@ SETTINGS = {
 }
 
 
-def drawing(names):
-    """A function for params: the settings of these names."""
-    return lambda w: {
-        "dpi": cfg["figures"]["dpi"],
-        "classifier": w.classifier,
-        **{n: SETTINGS[n](w) if callable(SETTINGS[n]) else SETTINGS[n] for n in names},
-    }
-
-
-def caption_of(name):
-    """The caption of a figure in the report, if it has one."""
-    caption = Path("captions") / f"{name}.rst"
-    found = (Path(workflow.basedir) / "rules" / caption).exists()
-    return str(caption) if found else None
-
-
 for name, figure in FIGURES.items():
     job = f"{{dataset}}/{{classifier}}/figure_{name}{figure.suffix}"
 

@@ -1,19 +1,6 @@
 # From scores to statistics: means with intervals, paired tests, ranks, models, the verdict.
 
 
-def step(needed, says, inputs, outputs, at="{dataset}", **params):
-    """A job that computes tables: its files, what decides them (`params`)."""
-    return SimpleNamespace(**locals())
-
-
-def blocks(w):
-    return study.blocks(w.dataset)
-
-
-def primary_blocks(w):
-    return study.primary_blocks(w.dataset)
-
-
 BY_CLASSIFIER = "{dataset}/{classifier}"
 # One line per table or pair of tables; rule and script have its name.
 STEPS = {

@@ -1,6 +1,6 @@
 """A described table: its columns, frames with exactly these, and its reader."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -133,8 +133,3 @@ class Table:
 def names_of(columns: Iterable[Column]) -> list[str]:
     """Names of some columns, for grouping."""
     return [column.name for column in columns]
-
-
-def picked(columns: Iterable[Column], row: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the values of some columns out of a row."""
-    return {column.name: row[column.name] for column in columns}
