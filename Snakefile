@@ -13,6 +13,7 @@ report: "rules/captions/study.rst"
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/cases.smk"
 include: "rules/classifiers.smk"
 include: "rules/saliency.smk"

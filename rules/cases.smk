@@ -1,36 +1,6 @@
 # From a data source to prepared shards.
 
 
-def raw_of(w):
-    return paths.RAW.format(source=job_settings.raw_names[w.dataset])
-
-
-def shards_of(w):
-    """The folder of shard tables, known once the checkpoint has run."""
-    return checkpoints.shard_cases.get(dataset=w.dataset).output[0]
-
-
-def shard_cases_of(w):
-    shards_of(w)
-    return paths.fill(paths.SHARD_CASES, w)
-
-
-def classes_of(w):
-    """classes.json, asked for through the checkpoint, so that an index made anew re-runs only what it changed."""
-    shards_of(w)
-    return paths.fill(paths.SHARD_CLASSES, w)
-
-
-def acquisition_of(w):
-    return job_settings.acquisition(job_settings.acquired_for[w.source])
-
-
-def modules_of_source(source):
-    """The modules that make or find the files of a source and list its cases."""
-    found = [READERS[source], *([GENERATORS[source]] if source in GENERATORS else [])]
-    return [name.removeprefix("fidelity.") for name in found]
-
-
 rule acquire:
     output:
         directory(paths.RAW),
@@ -110,11 +80,6 @@ checkpoint shard_cases:
         "Distributing the cases of {wildcards.dataset} over shards"
     script:
         "../workflow_scripts/shard_cases.py"
-
-
-def prepare_digest(w):
-    absent = () if w.dataset in study.lungs_from else ("lung_model",)
-    return code_of("prepare.py", absent=absent)
 
 
 rule prepare:

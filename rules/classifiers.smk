@@ -1,18 +1,6 @@
 # Classifiers: checked, trained or loaded, applied, evaluated.
 
 
-def all_checked(w):
-    """No file: before a first training, waits for the checks of all classifiers and imported maps.
-
-    Once there is a model, checks and trainings are asked separately whether they must run: else each
-    check that is due would be a reason to train, or hide the reasons there are.
-    """
-    # A job on a cluster was submitted because all is checked.
-    if workflow.is_main_process and not Path(paths.fill(paths.MODEL, w)).exists():
-        checkpoints.checks.get(dataset=w.dataset)
-    return []
-
-
 rule check_classifier:
     output:
         paths.ARCHITECTURE,
@@ -48,12 +36,6 @@ checkpoint checks:
     priority: 100
     message:
         "Classifiers and imported maps of {wildcards.dataset} are checked"
-
-
-def train_digest(w):
-    """Code that trains; that of checkpoints only where a training starts from one."""
-    absent = () if job_files.start_weights(w) else ("weights", "foreign")
-    return code_of("train.py", absent=absent)
 
 
 rule train:

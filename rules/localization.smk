@@ -68,12 +68,6 @@ rule tune:
         "../workflow_scripts/tune.py"
 
 
-def binarize_digest(w):
-    method = job_settings.binarization(w)["method"]
-    chosen = RULES[method].module.removeprefix("fidelity.")
-    return code_of("binarize.py", chosen, names=(method,))
-
-
 rule binarize:
     input:
         maps=job_files.shards(paths.MAPS),

@@ -1,20 +1,6 @@
 # Saliency maps: one job per shard, classifier and explainer.
 
 
-def modules_of(entry):
-    """The module of an explainer, and of the one that it runs on other weights."""
-    inner = modules_of(entry["of"]) if "of" in entry else []
-    return [method_of(entry["method"]).module, *inner]
-
-
-def explainer_code(script, w):
-    """Code of the explainer, of what runs it, and of the network where there is one."""
-    entry = study.explainers[w.explainer]
-    methods = tuple(e["method"] for e in (entry, entry.get("of")) if e)
-    absent = () if getattr(w, "classifier", paths.NONE) != paths.NONE else ("model",)
-    return code_of(script, *modules_of(entry), names=methods, absent=absent)
-
-
 rule fit:
     input:
         train=job_files.shards(paths.PREPARED, ["train"]),

@@ -170,7 +170,7 @@ for name, job in STEPS.items():
             **job.params,
             digest=code_of(f"{name}.py", names=study.metrics),
         message:
-            job.says + ": {wildcards}"
+            f"{job.says}: {{wildcards}}"
         script:
             f"../workflow_scripts/{rule}.py"
 

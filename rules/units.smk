@@ -1,33 +1,6 @@
 # Units of a study: the per-case results of one training, small enough to commit.
 
 
-def code_of_unit(w):
-    """The digest of the code behind all that the unit's results come from, by name of the rule.
-
-    Where it depends on explainer or binarization, the key names them too.
-    """
-    patterns = [
-        (step, output.regex())
-        for step in workflow.rules
-        if hasattr(step.params, "digest")
-        for output in step.output
-    ]
-    found = {}
-    for path in [*unit_files.steps(w), *unit_files.results(w)]:
-        step, names = next(
-            (step, match.groupdict())
-            for step, pattern in patterns
-            if (match := pattern.match(f"{paths.RESULTS}/{path}"))
-        )
-        key, digest = step.name, step.params.digest
-        if callable(digest):
-            digest = digest(SimpleNamespace(**names))
-            chosen = [names[k] for k in ("explainer", "binarization") if k in names]
-            key = " ".join([key, *chosen])
-        found[key] = digest
-    return found
-
-
 rule unit:
     input:
         lambda w: [f"{paths.RESULTS}/{path}" for path in unit_files.results(w)],

@@ -1,0 +1,174 @@
+# Input functions and digests of the rules: what needs a checkpoint, or the code of a method. No rules here.
+
+
+# ---- cases.smk ----
+
+
+def raw_of(w):
+    return paths.RAW.format(source=job_settings.raw_names[w.dataset])
+
+
+def shards_of(w):
+    """The folder of shard tables, known once the checkpoint has run."""
+    return checkpoints.shard_cases.get(dataset=w.dataset).output[0]
+
+
+def shard_cases_of(w):
+    shards_of(w)
+    return paths.fill(paths.SHARD_CASES, w)
+
+
+def classes_of(w):
+    """classes.json, asked for through the checkpoint, so that an index made anew re-runs only what it changed."""
+    shards_of(w)
+    return paths.fill(paths.SHARD_CLASSES, w)
+
+
+def acquisition_of(w):
+    return job_settings.acquisition(job_settings.acquired_for[w.source])
+
+
+def modules_of_source(source):
+    """The modules that make or find the files of a source and list its cases."""
+    found = [READERS[source], *([GENERATORS[source]] if source in GENERATORS else [])]
+    return [name.removeprefix("fidelity.") for name in found]
+
+
+def prepare_digest(w):
+    absent = () if w.dataset in study.lungs_from else ("lung_model",)
+    return code_of("prepare.py", absent=absent)
+
+
+# ---- classifiers.smk ----
+
+
+def all_checked(w):
+    """No file: before a first training, waits for the checks of all classifiers and imported maps.
+
+    Once there is a model, checks and trainings are asked separately whether they must run: else each
+    check that is due would be a reason to train, or hide the reasons there are.
+    """
+    # A job on a cluster was submitted because all is checked.
+    if workflow.is_main_process and not Path(paths.fill(paths.MODEL, w)).exists():
+        checkpoints.checks.get(dataset=w.dataset)
+    return []
+
+
+def train_digest(w):
+    """Code that trains; that of checkpoints only where a training starts from one."""
+    absent = () if job_files.start_weights(w) else ("weights", "foreign")
+    return code_of("train.py", absent=absent)
+
+
+# ---- saliency.smk ----
+
+
+def modules_of(entry):
+    """The module of an explainer, and of the one that it runs on other weights."""
+    inner = modules_of(entry["of"]) if "of" in entry else []
+    return [method_of(entry["method"]).module, *inner]
+
+
+def explainer_code(script, w):
+    """Code of the explainer, of what runs it, and of the network where there is one."""
+    entry = study.explainers[w.explainer]
+    methods = tuple(e["method"] for e in (entry, entry.get("of")) if e)
+    absent = () if getattr(w, "classifier", paths.NONE) != paths.NONE else ("model",)
+    return code_of(script, *modules_of(entry), names=methods, absent=absent)
+
+
+# ---- localization.smk ----
+
+
+def binarize_digest(w):
+    method = job_settings.binarization(w)["method"]
+    chosen = RULES[method].module.removeprefix("fidelity.")
+    return code_of("binarize.py", chosen, names=(method,))
+
+
+# ---- units.smk ----
+
+
+def code_of_unit(w):
+    """The digest of the code behind all that the unit's results come from, by name of the rule.
+
+    Where it depends on explainer or binarization, the key names them too.
+    """
+    patterns = [
+        (step, output.regex())
+        for step in workflow.rules
+        if hasattr(step.params, "digest")
+        for output in step.output
+    ]
+    found = {}
+    for path in [*unit_files.steps(w), *unit_files.results(w)]:
+        step, names = next(
+            (step, match.groupdict())
+            for step, pattern in patterns
+            if (match := pattern.match(f"{paths.RESULTS}/{path}"))
+        )
+        key, digest = step.name, step.params.digest
+        if callable(digest):
+            digest = digest(SimpleNamespace(**names))
+            chosen = [names[k] for k in ("explainer", "binarization") if k in names]
+            key = " ".join([key, *chosen])
+        found[key] = digest
+    return found
+
+
+# ---- provenance.smk ----
+
+
+# Paths outside of the project that no result may show.
+PLACES = result_origins.Places([*result_origins.texts_in(cfg), *job_settings.origins()])
+
+
+# {data set: the folder of its acquired files}
+RAW_FOLDERS = {
+    name: paths.RAW.format(source=raw) for name, raw in job_settings.raw_names.items()
+}
+
+
+def take_over_results():
+    """Let Snakemake know what made results that were moved here, or refuse them."""
+    patterns = [path.regex() for step in workflow.rules for path in step.output]
+    try:
+        for note in records.take_over(RAW_FOLDERS, patterns, PLACES):
+            print(note, file=sys.stderr, flush=True)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# Not needed for the tables, so there or not when the tables are finished.
+BESIDE_TABLES = (
+    "figure_",
+    "export_",
+    "agreement",
+    "explore",
+    "fit_lung_model",
+    "human_benchmark",
+    "known_truth",
+    "layers",
+    "measure_lung_model",
+    "summary_over_datasets",
+    "threshold_curves",
+    "provenance",
+)
+
+
+def benchmark_patterns(dataset, wanted=lambda rule: not rule.startswith(BESIDE_TABLES)):
+    """Each wanted rule's benchmark files as a regular expression, names of this config alone in it."""
+    found = {
+        step.name: step.benchmark.regex().pattern
+        for step in workflow.rules
+        if step.benchmark and wanted(step.name)
+    }
+    if dataset in study.lungs_from:
+        # Trained on another data set, for the sake of this one.
+        for name, job in (
+            ("fit_lung_model", paths.LUNG_FIT),
+            ("measure_lung_model", paths.LUNG_MEASURE),
+        ):
+            path = benchmark_of(job).format(dataset=study.lungs_from[dataset])
+            found[name] = re.escape(path)
+    return found
