@@ -27,6 +27,7 @@ from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.cam import cam
+from fidelity.settings.explainers import Gradcam
 
 IMAGES, BATCH, ROUNDS = 64, 32, 3
 GOAL = 3
@@ -62,7 +63,7 @@ def package_maps(classifier: Classifier, module: torch.nn.Module, tasks: list[Ta
 def our_maps(classifier: Classifier, tasks: list[Task]) -> np.ndarray:
     """Explain in batches, and post-process as the package does; maps (n, size, size)."""
     context = Context(classifier, BATCH, 1, "gradcam")
-    explain = cam.make(context, {"method": "gradcam", "layer": "auto"})
+    explain = cam.make(context, Gradcam())
     found = []
     for start in range(0, len(tasks), BATCH):
         found += [each.map.values for each in explain(tasks[start : start + BATCH])]

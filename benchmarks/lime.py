@@ -53,6 +53,7 @@ from fidelity.explainers.base import Context, Task  # noqa: E402
 from fidelity.explainers.lime.designs import SAMPLES  # noqa: E402
 from fidelity.explainers.lime.lime import Lime  # noqa: E402
 from fidelity.explainers.superpixels import rgb_image, segment  # noqa: E402
+from fidelity.settings import explainers  # noqa: E402
 from fidelity.settings.superpixels import Quickshift  # noqa: E402
 
 GOAL, PROTOCOL, TOLERANCE = 6.0, 1000, 1e-6
@@ -168,7 +169,9 @@ def study_timing(args: argparse.Namespace) -> None:
     clock = _clock(args)
     for precision in dict.fromkeys(way["precision"] for way in ways.values()):
         warm = {**SETTINGS, "sampling": "random", "samples": 2 * args.batch}
-        Lime.of_task(context, {**warm, "precision": precision}, *tasks[0], [0]).weigh()
+        Lime.of_task(
+            context, explainers.Lime(**warm | {"precision": precision}), *tasks[0], [0]
+        ).weigh()
     for number, (task, segments) in enumerate(tasks):
         path = args.out / "timing" / f"{task.case.case}.json"
         timed = {k: w for k, w in ways.items() if k != PACKAGE or number < args.package_images}
@@ -176,7 +179,7 @@ def study_timing(args: argparse.Namespace) -> None:
             continue
         seconds = {}
         for name, way in timed.items():
-            own = partial(Lime.of_task, context, way, task, segments, [0])
+            own = partial(Lime.of_task, context, explainers.Lime(**way), task, segments, [0])
             (weights, _), seconds[name] = clock(lambda own=own: own().weigh())
             if name == PACKAGE:  # what was timed is this project's engine
                 seconds[ENGINE] = seconds[name]

@@ -21,6 +21,7 @@ from fidelity.explainers.lime.repeat_agreement import z_of
 from fidelity.explainers.lime.sampling import design
 from fidelity.explainers.lime.surrogate import fit, kernel_weights
 from fidelity.explainers.superpixels import rgb_image
+from fidelity.settings import explainers
 
 PACKAGE = "package"
 
@@ -37,7 +38,7 @@ class Kept(Perturbed):
         folder: Path,
     ) -> None:
         """Read what is known of an image."""
-        hidden = hidden_image(task.case.image, segments, settings, 0)
+        hidden = hidden_image(task.case.image, segments, explainers.Lime(**settings), 0)
         grey = rgb_image(task.case.image)[..., 0]
         super().__init__(context.classifier, grey, hidden, segments, context.batch)
         self.files = folder / task.case.case
@@ -105,7 +106,7 @@ def errors_of_image(
     found: dict[str, list[np.ndarray]] = {}
     extras: dict[str, list[dict[str, Any]]] = {}
     for name, settings in ways.items():
-        lime = partial(Lime, settings, pictures, task.target, segments)
+        lime = partial(Lime, explainers.Lime(**settings), pictures, task.target, segments)
         pairs = [lime([seed]).weigh() for seed in range(seeds)]
         found[name] = [weights for weights, _ in pairs]
         extras[name] = [extra for _, extra in pairs]
@@ -138,7 +139,7 @@ def _reference(
         every = {**settings, "sampling": "interpolated", "samples": 2 ** int(pictures.live.sum())}
         every["alpha"] = settings["alpha"] * SAMPLES / settings["samples"]
         segments = pictures.segments.cpu().numpy()
-        return Lime(every, pictures, task.target, segments, [0]).weigh()[0]
+        return Lime(explainers.Lime(**every), pictures, task.target, segments, [0]).weigh()[0]
     count = len(pictures.live)
     rows = np.concatenate([design(PACKAGE, settings["samples"], count, s) for s in range(seeds)])
     bits = torch.from_numpy(rows).to(pictures.live.device)

@@ -16,6 +16,7 @@ from fidelity.explainers.registry import method_of
 from fidelity.explainers.runner import _record
 from fidelity.maps.saliency_map import write_maps
 from fidelity.masks.run_lengths import encode
+from fidelity.settings.explainers import entry_of
 
 TRIAL_CLASSES = ("A", "B", "C")
 
@@ -75,9 +76,8 @@ def time_explainer(
         (seconds per map, megabytes per map).
     """
     batch = compute["batch"]
-    context = Context(classifier, batch, 1, entry["method"], fitted, compute)
-    module = method_of(entry["method"]).implementation()
-    explain = module.make(context, {**entry, "plugins": plugins})
+    context = Context(classifier, batch, 1, entry["method"], fitted, compute, plugins)
+    explain = method_of(entry["method"]).implementation().make(context, entry_of(entry))
     task = Task(trial_case(side), "A", None if classifier is None else 0)
     started = time.perf_counter()
     explanations = explain([task])

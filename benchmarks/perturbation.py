@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
@@ -34,9 +35,10 @@ from fidelity.explainers.base import Context, Explanation, Task  # noqa: E402
 from fidelity.explainers.perturbation import kernel_shap, occlusion, rise, shapley  # noqa: E402
 from fidelity.explainers.perturbation.coalitions import lime_parts  # noqa: E402
 from fidelity.explainers.perturbation.rise_masks import Masks, draw  # noqa: E402
+from fidelity.settings import explainers  # noqa: E402
+from fidelity.settings.superpixels import Slic  # noqa: E402
 
 BATCH, TARGET = 32, 0
-SLIC = {"algorithm": "slic", "n_segments": 100, "compactness": 10, "sigma": 0}
 
 
 def timed(function: Callable[[], object]) -> tuple[object, float]:
@@ -86,9 +88,8 @@ def compare(label: str, side: int, samples: int, masked: bool) -> None:
         case.image[~case.lung] = 0
     context, task = Context(classifier, BATCH, 1, "rise"), Task(case, "A", TARGET)
 
-    def ours(module: object, entry: dict, precision: str = "float32") -> Callable[[], Explanation]:
-        entry = {**entry, "output": "probability", "precision": precision}
-        made = module.make(context, entry)
+    def ours(module: object, entry: Any, precision: str = "float32") -> Callable[[], Explanation]:
+        made = module.make(context, entry.model_copy(update={"precision": precision}))
         return lambda: made([task])[0]
 
     def forward(x: torch.Tensor) -> torch.Tensor:
@@ -97,8 +98,7 @@ def compare(label: str, side: int, samples: int, masked: bool) -> None:
     image = classifier.preprocess(case.image[None])
     forward(image.repeat(BATCH, 1, 1, 1))  # the libraries choose their kernels once
 
-    entry = {"samples": samples, "cells": 7, "probability": 0.5, "fill": 0}
-    entry["normalise"] = "expectation"
+    entry = explainers.Rise(samples=samples)
     found, seconds = timed(ours(rise, entry))
     masks = draw(samples, 7, 0.5, case.image.shape, context.seed_of(task), classifier.device)
     expected, theirs = timed(lambda: authors_rise(classifier, case.image, masks))
@@ -107,7 +107,7 @@ def compare(label: str, side: int, samples: int, masked: bool) -> None:
     rounded(f"RISE, {label}", found, seconds, ours(rise, entry, "auto"))
 
     window, stride = side // 7, side // 28
-    entry = {"window": window, "stride": stride, "fill": 0, "fill_sigma": 8}
+    entry = explainers.Occlusion(window=window, stride=stride, fill=0)
     found, seconds = timed(ours(occlusion, entry))
     passes = f"{found.extras['windows']} windows, {found.extras['forward_passes']} passes"
     black = classifier.normalise(torch.zeros(1, side, side))
@@ -122,7 +122,7 @@ def compare(label: str, side: int, samples: int, masked: bool) -> None:
         row(f"Occlusion, {label}", f"captum, {each} per pass", theirs, seconds, passes)
     rounded(f"Occlusion, {label}", found, seconds, ours(occlusion, entry, "auto"))
 
-    entry = {"samples": samples, "hide": 0, "superpixels": SLIC}
+    entry = explainers.KernelShap(samples=samples, hide=0, superpixels=Slic())
     found, seconds = timed(ours(kernel_shap, entry))
     passes = f"{found.extras['players']} of {found.extras['superpixels']} superpixels change"
     labels, hidden = lime_parts(context, entry, case)

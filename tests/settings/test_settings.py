@@ -555,7 +555,7 @@ def test_parsing_the_config_imports_nothing_heavy():
     import sys
 
     code = (
-        "import sys; from fidelity import settings; from fidelity.base import digests;"
+        "import sys; from fidelity.settings import loading; from fidelity.base import digests;"
         "from fidelity.datasets.acquisition import listing;"
         "print([m for m in ('torch', 'pandas', 'numpy', 'cv2', 'h5py') if m in sys.modules])"
     )
