@@ -92,7 +92,8 @@ def run_study(name: str, folder: Path, cores: str, weights: Path | None) -> None
             for path in (p for pattern in trained for p in results.glob(pattern)):
                 target = folder / path.relative_to(weights)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+                if not target.exists():  # the lung network is copied before what reads it
+                    shutil.copyfile(path, target)
         plan = run([*command, "--dry-run", *config], folder)
         again = [rule for rule in TRAINING if re.search(rf"^{rule} +\d+$", plan, re.M)]
         if again:
