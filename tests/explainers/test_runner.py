@@ -250,7 +250,7 @@ def test_shards_order_and_batches_that_are_not_full_change_no_bit(
 ):
     """Five cases in one shard against three and two of them, in another order; batches of two."""
     found = []
-    needs = method_of(entries[name]["method"]).needs_classifier
+    needs = method_of(entries[name].method).needs_classifier
     for index, parts in enumerate([[[0, 1, 2, 3, 4]], [[4, 2, 0], [3, 1]]]):
         stored = {}
         for number, part in enumerate(parts):

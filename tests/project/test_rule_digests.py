@@ -226,8 +226,8 @@ def test_editing_presentation_reruns_presentation_alone(asked, package):
                         path.write_text(text)
 
     scripts = {one[0][0] for one in _changed(asked, edit)}
-    assert {"verdict.py", "format_tables.py", "figure_gallery.py"} <= scripts
-    shown = ("figure_", "../notebooks", "verdict", "format_tables", "summary_over_datasets")
+    assert {"verdict.py", "format_tables.py", "figure.py"} <= scripts
+    shown = ("figure.py", "../notebooks", "verdict", "format_tables", "summary_over_datasets")
     assert all(script.startswith(shown) for script in scripts)
 
 
@@ -318,7 +318,7 @@ def test_our_own_format_does_not_depend_on_foreign_checkpoints(asked):
 
 
 def test_presentation_stands_behind_no_computing_rule(asked):
-    shown = ("figure_", "../notebooks", "verdict", "format_tables", "summary_over", "prov", "unit")
+    shown = ("figure.py", "../notebooks", "verdict", "format_tables", "summary_over", "prov", "unit")
     for one in asked:
         if not one[0][0].startswith(shown):
             # Columns and how tables are read belong to the analysis, but stand in layout.py still.

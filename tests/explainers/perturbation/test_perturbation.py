@@ -161,8 +161,8 @@ def test_a_linear_classifier_gets_its_known_attribution(name, hide, linear, plan
 @pytest.mark.parametrize("output", ["probability", "logit"])
 @pytest.mark.parametrize("name", METHODS)
 def test_the_planted_patch_ranks_first(name, output, linear, planted):
-    changes = {"output": output, "samples": 3000 if name == "rise" else 400}
-    changes |= {"hide": 0} if "hide" in METHODS[name][1] else {"fill": 0}
+    wanted = {"output": output, "samples": 3000 if name == "rise" else 400, "hide": 0, "fill": 0}
+    changes = {key: value for key, value in wanted.items() if hasattr(METHODS[name][1], key)}
     for case in planted:
         found = explain(name, linear, [case], **changes)[0].map
         values = raw_map(found, (SIZE, SIZE))
