@@ -71,7 +71,7 @@ def explain_with(module, settings, fitted, cases, batch=8):
 def test_mean_mask_is_numpy_s_mean_per_class(tmp_path):
     cases = [square_case(i, cls="ab"[i % 3 == 0], native=256) for i in range(10)]
     train = shard(tmp_path / "t.h5", [*cases, healthy(90)])
-    rule.main([str(train)], [], MEAN, 1, COMPUTE, str(tmp_path / "f.safetensors"))
+    rule.main([str(train)], [], MEAN.model_dump(), 1, COMPUTE, str(tmp_path / "f.safetensors"))
     for cls in "ab":
         masks = [decode(c.references[cls]) for c in cases if cls in c.references]
         expected = np.mean(masks, axis=0).astype(np.float32)
@@ -142,7 +142,7 @@ def test_a_class_that_was_not_learnt_is_named(tmp_path):
 
 def test_files_of_others_are_refused(tmp_path):
     path = shard(tmp_path / "t.h5", [square_case(1)])
-    mean_mask.fit([path], [], MEAN, 1, COMPUTE, tmp_path / "f.safetensors")
+    mean_mask.fit([path], [], MEAN.model_dump(), 1, COMPUTE, tmp_path / "f.safetensors")
     with pytest.raises(InputError, match="was not fitted by unet"):
         read_fitted(tmp_path / "f.safetensors", "unet")
     (tmp_path / "bad").write_bytes(b"no")
@@ -201,9 +201,9 @@ def test_the_best_epoch_is_kept_by_validation_dice(tmp_path, caplog):
     assert len(logged) == UNET.epochs
 
     tensors, classes = read_fitted(tmp_path / "f.safetensors", "unet")
-    network = unet.Segmenter(len(classes), UNET["channels"])
+    network = unet.Segmenter(len(classes), UNET.channels)
     network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
-    found = mean_dice(network, read_examples([val]), UNET["batch"])
+    found = mean_dice(network, read_examples([val]), UNET.batch)
     assert found == pytest.approx(max(logged), abs=1e-4)
 
 
@@ -268,7 +268,7 @@ def test_maps_of_another_fit_are_not_resumed(tmp_path, monkeypatch):
     for number in (1, 2):
         train = shard(tmp_path / f"t{number}.h5", [square_case(number)])
         files.append(tmp_path / f"f{number}")
-        mean_mask.fit([train], [], MEAN, 1, COMPUTE, files[-1])
+        mean_mask.fit([train], [], MEAN.model_dump(), 1, COMPUTE, files[-1])
     rules = ("reference", 0, {"a": "A"}, 1, 2, "f")
     output = tmp_path / "maps" / "test-000.h5"
 
