@@ -142,7 +142,7 @@ def test_a_class_that_was_not_learnt_is_named(tmp_path):
 
 def test_files_of_others_are_refused(tmp_path):
     path = shard(tmp_path / "t.h5", [square_case(1)])
-    mean_mask.fit([path], [], MEAN.model_dump(), 1, COMPUTE, tmp_path / "f.safetensors")
+    mean_mask.fit([path], [], MEAN, 1, COMPUTE, tmp_path / "f.safetensors")
     with pytest.raises(InputError, match="was not fitted by unet"):
         read_fitted(tmp_path / "f.safetensors", "unet")
     (tmp_path / "bad").write_bytes(b"no")
@@ -268,7 +268,7 @@ def test_maps_of_another_fit_are_not_resumed(tmp_path, monkeypatch):
     for number in (1, 2):
         train = shard(tmp_path / f"t{number}.h5", [square_case(number)])
         files.append(tmp_path / f"f{number}")
-        mean_mask.fit([train], [], MEAN.model_dump(), 1, COMPUTE, files[-1])
+        mean_mask.fit([train], [], MEAN, 1, COMPUTE, files[-1])
     rules = ("reference", 0, {"a": "A"}, 1, 2, "f")
     output = tmp_path / "maps" / "test-000.h5"
 
