@@ -318,7 +318,15 @@ def test_our_own_format_does_not_depend_on_foreign_checkpoints(asked):
 
 
 def test_presentation_stands_behind_no_computing_rule(asked):
-    shown = ("figure.py", "../notebooks", "verdict", "format_tables", "summary_over", "prov", "unit")
+    shown = (
+        "figure.py",
+        "../notebooks",
+        "verdict",
+        "format_tables",
+        "summary_over",
+        "prov",
+        "unit",
+    )
     for one in asked:
         if not one[0][0].startswith(shown):
             # Columns and how tables are read belong to the analysis, but stand in layout.py still.

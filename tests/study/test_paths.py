@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fidelity.settings.checks import RESERVED_DATASETS, RESERVED_FOLDERS
+from fidelity.settings.checks import RESERVED, RESERVED_FOLDERS
 from fidelity.study import paths
 from tests.helpers import ROOT
 
@@ -106,7 +106,9 @@ def test_data_set_of_a_result():
 def test_no_name_of_a_config_hides_a_folder():
     """A data set or classifier of such a name would write over other results."""
     second = {PurePosixPath(value).parts[1] for value in PATTERNS.values()} - {"{dataset}"}
-    assert {name for name in second if "." not in name} | {paths.SUMMARY} == RESERVED_DATASETS
+    assert {name for name in second if "." not in name} | {paths.SUMMARY} == (
+        RESERVED["datasets"] - RESERVED_FOLDERS
+    )
     third = {
         parts[2]
         for value in [*PATTERNS.values(), paths.table("x"), paths.figure("x")]
