@@ -114,6 +114,7 @@ def _asked(arguments, cwd, environment, streams, started=lambda pid: None) -> in
         client.sendall(request)
         with client.makefile() as answers:
             started(int(answers.readline()))
+            client.sendall(b"\n")  # it may begin: Snakemake measures it now
             return int(answers.readline())
 
 
@@ -179,6 +180,7 @@ def serve(path: str) -> None:
             if pid == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+                client.recv(1)
                 for inherited in (selector, listener, client, *waiting.values()):
                     inherited.close()
                 _become(*request, streams)
