@@ -9,8 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.settings.reading import load_file, run
 from fidelity.tools.estimate.counts import count_cases
 from fidelity.tools.estimate.plan import Job, planned
 from fidelity.tools.estimate.rules import CountedStudy, step_of

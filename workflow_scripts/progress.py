@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.settings.reading import load_file, run
 from fidelity.study.study import Study
 from fidelity.tools.dry_run import jobs_left
 from fidelity.tools.study_progress import states

@@ -22,6 +22,7 @@ from fidelity.settings.reading import (
     read_yaml,
     typed,
 )
+from fidelity.study.names import data_root, expand_classifiers
 from fidelity.study.study import Study
 from tests.helpers import ROOT
 
@@ -437,10 +438,9 @@ def test_targets_and_layers_by_name_reach_their_explainer(demo):
     demo["explainers"]["gradcam"] = cam
     demo["explainers"]["random_gradcam"] = {"method": "random_weights", "of": cam}
     demo["explain"] = {"target": "COVID-19", "targets": {"lime": "predicted"}}
-    loaded = settings.load(demo)
-    assert settings.target_of(loaded, "lime") == "predicted"
-    assert settings.target_of(loaded, "gradcam") == "COVID-19"
-    study = Study(loaded)
+    study = Study(settings.load(demo))
+    assert study.target_of("lime") == "predicted"
+    assert study.target_of("gradcam") == "COVID-19"
     assert study.bases["resnet18-s2"] == "resnet18"
     assert study.explainer_for("gradcam", "resnet18-s2")["layer"] == "layer3"
     assert study.explainer_for("gradcam", "vgg16")["layer"] == "auto"
@@ -527,16 +527,16 @@ def test_checks_need_explainers_that_they_can_be_asked_of(demo):
 
 def test_seeds_expand(demo):
     demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
-    assert list(settings.expand_classifiers(settings.load(demo))) == ["resnet18-s1", "resnet18-s2"]
+    assert list(expand_classifiers(settings.load(demo))) == ["resnet18-s1", "resnet18-s2"]
     demo["classifiers"]["resnet18"]["seeds"] = [7]
-    assert settings.expand_classifiers(settings.load(demo))["resnet18"]["seed"] == 7
+    assert expand_classifiers(settings.load(demo))["resnet18"]["seed"] == 7
 
 
 def test_a_study_in_pieces_keeps_the_names(demo):
     demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
     demo["only_classifiers"] = ["resnet18-s2"]
     loaded = settings.load(demo)
-    assert list(settings.expand_classifiers(loaded)) == ["resnet18-s2"]
+    assert list(expand_classifiers(loaded)) == ["resnet18-s2"]
     assert Study(loaded).bases == {"resnet18-s2": "resnet18"}
     demo["only_classifiers"] = ["resnet18-s3"]
     with pytest.raises(InputError, match=r"only_classifiers.*resnet18-s[12]"):
@@ -704,7 +704,7 @@ def test_the_home_folder_is_meant_by_a_tilde_in_every_path(demo, tmp_path, monke
         demo.pop(section, None)
     loaded = settings.load(demo)
     assert loaded["data_root"] == str(tmp_path)
-    assert settings.data_root(loaded, "mine") == tmp_path / "images"
+    assert data_root(loaded, "mine") == tmp_path / "images"
     assert loaded["datasets"]["mine"]["table"] == str(tmp_path / "t.csv")
     assert loaded["datasets"]["mine"]["labels"] == {"A": "~A"}
     assert loaded["plugins"] == [str(tmp_path / "own.py")]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 from fidelity.base.errors import InputError
-from fidelity.settings import expand_classifiers, load
+from fidelity.settings import load
 from fidelity.settings.reading import load_file
+from fidelity.study.names import expand_classifiers
 from fidelity.study.study import Study
 from fidelity.units import combine, unit
 from fidelity.units.combine import check_agreement, combined_config, differences, find_units, groups

@@ -6,25 +6,6 @@ each time it parses, on a cluster once per job.
 
 from typing import Any
 
-from fidelity.settings.queries import (
-    data_origin,
-    data_root,
-    expand_classifiers,
-    own_keys,
-    sees_reference,
-    target_of,
-)
-
-__all__ = [
-    "data_origin",
-    "data_root",
-    "expand_classifiers",
-    "load",
-    "own_keys",
-    "sees_reference",
-    "target_of",
-]
-
 
 def load(config: Any, source: str = "the config", *, check_files: bool = True) -> dict[str, Any]:
     """Fill the defaults in and check the whole configuration.

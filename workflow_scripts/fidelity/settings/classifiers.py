@@ -7,7 +7,7 @@ from pydantic import MISSING, Field, model_validator
 
 from fidelity.base.errors import InputError
 from fidelity.classifiers.weights.header import RESCALING
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     Count,
     Integer,
     Natural,

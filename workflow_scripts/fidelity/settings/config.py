@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import Field
 
-from fidelity.settings.base import Count, Integer, Key, Natural, Positive, Section, Unique
 from fidelity.settings.binarizations import Binarization, Fixed, Postprocess
 from fidelity.settings.classifiers import Classifier
+from fidelity.settings.closed_model import Count, Integer, Key, Natural, Positive, Section, Unique
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
 from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity

@@ -1,7 +1,9 @@
 """A config from its file, as commands beside Snakemake read it: with keys of the command line."""
 
+import argparse
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,24 @@ def merged(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
         both = isinstance(before, Mapping) and isinstance(value, Mapping)
         found[key] = merged(before, value) if both else value
     return found
+
+
+def run(main: Callable[..., object], description: str | None, *, targets: bool = False) -> None:
+    """Call a command with what its command line names, and end with one sentence if it fails.
+
+    Args:
+        main: called with the config file and the overrides (KEY=VALUE), and with the targets if the
+            command takes some.
+        description: for `--help`.
+        targets: whether the command takes targets after the config.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config")
+    if targets:
+        parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    try:
+        main(given.config, given.overrides, *([given.targets] if targets else []))
+    except InputError as error:
+        sys.exit(str(error))

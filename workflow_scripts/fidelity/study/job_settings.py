@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from fidelity import settings
 from fidelity.base import digests
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
+from fidelity.settings.datasets import own_keys
 from fidelity.settings.explainers import entry_of
+from fidelity.study.names import data_origin, data_root
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
@@ -109,8 +110,8 @@ class JobSettings:
     def acquisition(self, dataset: str) -> dict[str, Any]:
         """Give what a data set's files depend on; data sets that agree in it share one copy."""
         config, source = self.study.config, self.study.datasets[dataset]["source"]
-        found = self.subset(dataset, {"source", *settings.own_keys(source)})
-        where = settings.data_origin(config, dataset)
+        found = self.subset(dataset, {"source", *own_keys(source)})
+        where = data_origin(config, dataset)
         if where is not None:
             # However the path is written, and wherever the project is moved together with it.
             key = "root" if found.get("root") is not None else "archive"
@@ -137,7 +138,7 @@ class JobSettings:
 
     def index(self, dataset: str) -> dict[str, Any]:
         """Give what the list of cases depends on besides the files."""
-        own = settings.own_keys(self.study.datasets[dataset]["source"]) - ORIGIN_KEYS
+        own = own_keys(self.study.datasets[dataset]["source"]) - ORIGIN_KEYS
         return {
             **self.subset(dataset, {*INDEX_KEYS, *own}),
             "explained": self.study.config["explain"]["splits"],
@@ -146,7 +147,7 @@ class JobSettings:
 
     def source_listing(self, dataset: str) -> str:
         """Hash names, sizes and times of the files that the source reads."""
-        origin = settings.data_origin(self.study.config, dataset)
+        origin = data_origin(self.study.config, dataset)
         source = self.study.datasets[dataset]["source"]
         return listing.source_digest(origin, source, self.index(dataset))
 
@@ -175,7 +176,7 @@ class JobSettings:
         if w.classifier not in study.loaded or study.classifiers[w.classifier]["classes"]:
             return {key: entry[key] for key in ("uncertain",) if key in entry}
         # Its classes are the example in an error.
-        folder = settings.data_root(study.config, w.dataset)
+        folder = data_root(study.config, w.dataset)
         return {
             **self.acquisition(w.dataset),
             **self.index(w.dataset),
@@ -395,5 +396,5 @@ class JobSettings:
 
     def origins(self) -> list[str]:
         """List the folders and archives of the data sets, relative to the project's folder."""
-        places = (settings.data_origin(self.study.config, name) for name in self.study.datasets)
+        places = (data_origin(self.study.config, name) for name in self.study.datasets)
         return [os.path.relpath(place.resolve()) for place in places if place is not None]

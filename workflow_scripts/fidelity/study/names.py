@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from fidelity import settings
+from fidelity.binarizations.registry import RULES
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import Method, family_of, method_of
 from fidelity.settings.loading import parts_of
@@ -42,7 +43,7 @@ class Names:
         self.studies = {
             k: entry for k, entry in self.datasets.items() if entry["annotated_classes"]
         }
-        self.classifiers = settings.expand_classifiers(config)
+        self.classifiers = expand_classifiers(config)
         self.explainers: dict[str, dict[str, Any]] = config["explainers"]
         self.binarizations: dict[str, dict[str, Any]] = config["binarizations"]
         self.protocols = config["protocols"]
@@ -95,9 +96,7 @@ class Names:
         return {
             expanded: name
             for name, entry in self.config["classifiers"].items()
-            for expanded in settings.expand_classifiers(
-                {**self.config, "classifiers": {name: entry}}
-            )
+            for expanded in expand_classifiers({**self.config, "classifiers": {name: entry}})
         }
 
     @cached_property
@@ -218,8 +217,9 @@ class Names:
         }
 
     def target_of(self, explainer: str) -> str:
-        """Give the target rule of an explainer: its own, else that of all."""
-        return settings.target_of(self.config, explainer)
+        """Give the target rule of an explainer: that of `explain.targets`, else that of all."""
+        explain = self.config["explain"]
+        return explain["targets"].get(explainer, explain["target"])
 
     def explainer_for(self, explainer: str, classifier: str) -> dict[str, Any]:
         """Give an explainer's entry with one layer: that of the classifier, else `auto`.
@@ -258,7 +258,7 @@ class Names:
     @cached_property
     def diagnostic(self) -> list[str]:
         """Binarizations that look at the reference mask: shown, but not compared."""
-        return [k for k, rule in self.binarizations.items() if settings.sees_reference(rule)]
+        return [k for k, rule in self.binarizations.items() if sees_reference(rule)]
 
     @property
     def primary_binarization(self) -> str:
@@ -299,3 +299,45 @@ def one_layer(entry: Mapping[str, Any], classifier: str) -> dict[str, Any]:
 def method_in(entry: Mapping[str, Any]) -> Method:
     """Give what the registry says of the method of an explainer's entry."""
     return method_of(entry["method"])
+
+
+def expand_classifiers(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give every training seed a classifier of its own.
+
+    Args:
+        config: a loaded config.
+
+    Returns:
+        Name → settings with `seed` in place of `seeds`; several seeds become <name>-s<seed>. Only
+        those of `only_classifiers`, if it names any.
+    """
+    expanded: dict[str, dict[str, Any]] = {}
+    only = config.get("only_classifiers")
+    for name, settings in config["classifiers"].items():
+        for seed in settings["seeds"]:
+            rest = {key: value for key, value in settings.items() if key != "seeds"}
+            key = name if len(settings["seeds"]) == 1 else f"{name}-s{seed}"
+            if not only or key in only:
+                expanded[key] = {**rest, "seed": seed}
+    return expanded
+
+
+def data_root(config: dict[str, Any], dataset: str) -> Path | None:
+    """Give the folder of a data set's files; None for a generated one."""
+    root = config["datasets"][dataset].get("root")
+    return None if root is None else Path(config["data_root"]) / root
+
+
+def data_origin(config: dict[str, Any], dataset: str) -> Path | None:
+    """Give the folder or archive of a data set's files; None if they are made or downloaded."""
+    archive = config["datasets"][dataset].get("archive")
+    found = data_root(config, dataset)
+    return found if found or not archive else Path(config["data_root"]) / archive
+
+
+def sees_reference(rule: dict[str, Any]) -> bool:
+    """Say whether a binarization looks at the reference mask for any explainer."""
+    if rule["method"] == "per_explainer":
+        parts = [rule["otherwise"], *rule["explainers"].values()]
+        return any(sees_reference(part["binarization"]) for part in parts)
+    return RULES[rule["method"]].uses_reference

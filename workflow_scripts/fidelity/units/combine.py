@@ -8,10 +8,10 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import method_of
-from fidelity.settings import expand_classifiers
-from fidelity.settings.base import checked
+from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
 from fidelity.study import paths
+from fidelity.study.names import expand_classifiers
 from fidelity.study.paths import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fidelity import settings
 from fidelity.datasets import registry
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.images.images import intensity_of, read_image
 from fidelity.datasets.splits import SPLITS
 from fidelity.study import paths
+from fidelity.study.names import data_root
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def count_cases(config: dict[str, Any], dataset: str) -> Counts:
         share = len(annotated) / 3
         return Counts(images, {s: round(n * share) for s, n in images.items()}, entry["size"])
     else:
-        root = settings.data_root(config, dataset)
+        root = data_root(config, dataset)
         reader = registry.reader(entry["source"])
         follow = getattr(reader, "masks_follow_labels", True)
         several = getattr(reader, "multilabel", False)
@@ -78,7 +78,7 @@ def _side(cases: list[Case], config: dict[str, Any], dataset: str) -> int:
         if case.width and case.height:
             sides.append((case.width * case.height) ** 0.5)
         else:
-            root = settings.data_root(config, dataset)
+            root = data_root(config, dataset)
             how = intensity_of(config["datasets"][dataset])
             height, width = read_image(root / case.image, how).shape[:2]
             sides.append((width * height) ** 0.5)

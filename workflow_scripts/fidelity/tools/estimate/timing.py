@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity import settings
 from fidelity.datasets.class_names import class_names
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import write_maps
 from fidelity.study import paths
+from fidelity.study.names import data_root
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size
@@ -241,7 +241,7 @@ class Trials:
     def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
         """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
         trained = any(job.rule == "train" for job in self.jobs)
-        root = settings.data_root(self.study.config, dataset)
+        root = data_root(self.study.config, dataset)
         classes = class_names(dict(entry), root)
         with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as process:
             pool = process.submit(
