@@ -11,6 +11,7 @@ import yaml
 
 from fidelity import settings
 from fidelity.base.errors import InputError
+from fidelity.settings.config import Config
 
 
 class _Loader(yaml.SafeLoader):
@@ -98,7 +99,7 @@ def check_yaml(configs: Iterable[str | Path]) -> None:
 
 def load_file(
     config: str | Path, overrides: Sequence[str] = (), *, check_files: bool = True
-) -> dict[str, Any]:
+) -> Config:
     """Read, complete and check a config.
 
     Args:
@@ -120,9 +121,7 @@ def load_file(
     return load(raw, str(config), given, check_files=check_files)
 
 
-def load(
-    config: Any, source: str, given: Mapping[str, Any], *, check_files: bool = True
-) -> dict[str, Any]:
+def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: bool = True) -> Config:
     """Complete and check a config that the command line has changed.
 
     Args:
