@@ -66,7 +66,7 @@ def main() -> None:
     loaded = load_file(arguments.config, arguments.overrides)
     jobs = planned(arguments.config, arguments.overrides, arguments.targets)
     done = [(job, found) for job in jobs if (found := measured(job, arguments.run)) is not None]
-    study = Study(loaded, {name: count_cases(loaded, name) for name in loaded["datasets"]})
+    study = Study(loaded, {name: count_cases(loaded, name) for name in loaded.datasets})
     load_libraries()
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(study, jobs, Path(folder))

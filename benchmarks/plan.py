@@ -263,8 +263,8 @@ def seconds_per_map() -> dict[str, float]:
     classifier = trial_classifier({"architecture": "densenet121"}, 224, [])
     loaded = settings.load(config(512), check_files=False)
     found = {}
-    for name, entry in loaded["explainers"].items():
-        entry = one_layer(entry, "densenet121")
+    for name, entry in loaded.explainers.items():
+        entry = one_layer(entry, "densenet121").model_dump()
         for part in (entry, entry.get("of", {})):
             if part.get("samples", 0) > SAMPLES:
                 part["samples"] = SAMPLES

@@ -27,7 +27,6 @@ os.environ.setdefault("MPLBACKEND", "agg")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 from fidelity import settings  # noqa: E402
-from fidelity.settings.explainers import entry_of  # noqa: E402
 from fidelity.study.names import one_layer  # noqa: E402
 
 SIDE, SHARD, SEED = 64, 256, 1
@@ -45,8 +44,9 @@ STUDY = {
     "explainers": {"cam": {"method": "gradcam"}},
     "binarizations": {"half": {"method": "fixed", "threshold": 0.5}},
 }
-CONFIG = settings.load(STUDY)
-DATASET, CAM = CONFIG["datasets"]["d"], CONFIG["explainers"]["cam"]
+LOADED = settings.load(STUDY)
+CONFIG = LOADED.model_dump()
+DATASET, CAM = CONFIG["datasets"]["d"], LOADED.explainers["cam"]
 STEPS: dict[str, Callable[[Path, int], None]] = {}
 
 
@@ -112,7 +112,7 @@ def explain(folder: Path, cases: int) -> None:
     torch.manual_seed(0)
     classifier = trial_classifier({"architecture": "resnet18"}, SIDE, [])
     labels = {"COVID-19": TRIAL_CLASSES[0], "Non-COVID": TRIAL_CLASSES[1]}
-    entry = entry_of(one_layer(CAM, "net"))
+    entry = one_layer(CAM, "net")
     for name in shards(folder):
         prepared, maps = (folder / part / f"{name}.h5" for part in ("prepared", "maps"))
         rule = (entry, "reference", 0, labels, SEED, COMPUTE["batch"], "", maps)
@@ -241,8 +241,8 @@ def storage() -> None:
         ("dense", {"method": "gradient"}),
         ("binary", {"method": "lung_mask"}),
     ):
-        loaded = settings.load({**STUDY, "explainers": {"one": entry}})["explainers"]["one"]
-        loaded = entry_of(one_layer(loaded, "net"))
+        loaded = settings.load({**STUDY, "explainers": {"one": entry}}).explainers["one"]
+        loaded = one_layer(loaded, "net")
         chosen = classifier if method_of(entry["method"]).needs_classifier else None
         tasks = [
             Task(

@@ -101,8 +101,8 @@ TITLES = {
 def explainers(precision: str | None) -> dict[str, dict[str, Any]]:
     """Give the explainers' settings, defaults filled; with a precision, those that have one."""
     found = {}
-    for name, entry in settings.load(STUDY)["explainers"].items():
-        entry = one_layer(entry, "net")
+    for name, entry in settings.load(STUDY).explainers.items():
+        entry = one_layer(entry, "net").model_dump()
         if precision is None:
             found[name] = entry
         elif "precision" in entry:
@@ -163,7 +163,7 @@ def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
     from fidelity.scoring.mask_scores import score_mask
 
     metrics, protocol = select(list(MASK_SCORES)), PROTOCOLS["default"]
-    sign = settings.load(STUDY)["postprocess"]["sign"]
+    sign = settings.load(STUDY).postprocess.sign
     found = {}
     for case, record in explained_cases([path], [prepared]):
         map01 = map_in_frame(record.map, case, "original", sign)

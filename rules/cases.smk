@@ -53,7 +53,7 @@ rule index_cases:
         targets=job_settings.targets,
         digest=lambda w: code_of(
             "index_cases.py",
-            READERS[study.datasets[w.dataset]["source"]].removeprefix("fidelity."),
+            READERS[study.datasets[w.dataset].source].removeprefix("fidelity."),
         ),
     message:
         "Listing and checking the cases of {wildcards.dataset}"
@@ -146,9 +146,9 @@ rule fit_lung_model:
         **needs(4000, 240, per_attempt=3000, gpu=GPUS),
     params:
         # How predicted masks are cleaned up teaches the network nothing.
-        settings={k: v for k, v in cfg["lung_model"].items() if k != "components"},
+        settings=cfg.lung_model.model_dump(exclude={"components"}),
         reading=job_settings.reading,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
         digest=code_of("fit_lung_model.py"),
     message:
@@ -181,10 +181,10 @@ rule measure_lung_model:
     resources:
         **needs(2000, 60, gpu=GPUS),
     params:
-        components=cfg["lung_model"]["components"],
+        components=cfg.lung_model.components,
         reading=job_settings.reading,
-        statistics=part(cfg["statistics"], "replicates", "alpha"),
-        seed=cfg["seed"],
+        statistics=part(cfg.statistics, "replicates", "alpha"),
+        seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
         digest=code_of("measure_lung_model.py"),
     message:

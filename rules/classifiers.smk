@@ -59,8 +59,8 @@ rule train:
     resources:
         **needs(7000, 480, per_attempt=6000, gpu=GPUS),
     params:
-        settings=lambda w: study.classifiers[w.classifier],
-        seed=cfg["seed"],
+        settings=job_settings.training,
+        seed=cfg.seed,
         compute=job_settings.compute("threads", "device", "dtype"),
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
@@ -73,7 +73,7 @@ rule train:
 
 rule import_classifier:
     input:
-        weights=lambda w: study.classifiers[w.classifier]["weights"],
+        weights=lambda w: study.classifiers[w.classifier].weights,
         classes=classes_of,
         checked=all_checked,
     output:
@@ -168,7 +168,7 @@ rule evaluate:
         ordered=study.ordered,
         dataset=lambda w: w.dataset,
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         digest=code_of("evaluate.py"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"

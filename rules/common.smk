@@ -52,14 +52,14 @@ study = Study(cfg, RESTORED)
 job_files = JobFiles(study)
 job_settings = JobSettings(study)
 unit_files = UnitFiles(study, job_files, job_settings)
-THREADS = cfg["compute"]["threads"]
+THREADS = cfg.compute.threads
 # What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
-GPUS = int(cfg["compute"]["device"].startswith("cuda"))
+GPUS = int(cfg.compute.device.startswith("cuda"))
 ENV = "../envs/environment.yaml"
 
 
 # Of every rule; looked at under `--sdm apptainer` alone, as ENV is under `--sdm conda`.
-container: cfg["compute"]["container"]
+container: cfg.compute.container
 
 
 # Said below Snakemake's own message; through `make`, in words of `make`.
@@ -116,7 +116,7 @@ def set_environments():
 def drawing(names):
     """A function for params: the settings of these names."""
     return lambda w: {
-        "dpi": cfg["figures"]["dpi"],
+        "dpi": cfg.figures.dpi,
         "classifier": w.classifier,
         **{n: SETTINGS[n](w) if callable(SETTINGS[n]) else SETTINGS[n] for n in names},
     }

@@ -21,11 +21,11 @@ rule faithfulness:
         **needs(3000, 240, per_attempt=2000, gpu=GPUS),
     params:
         settings=job_settings.faithfulness,
-        target=cfg["explain"]["target"],
-        seed=cfg["seed"],
+        target=cfg.explain.target,
+        seed=cfg.seed,
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=code_of("faithfulness.py", names=tuple(cfg["faithfulness"]["metrics"])),
+        digest=code_of("faithfulness.py", names=tuple(cfg.faithfulness.metrics)),
     message:
         "Measuring the faithfulness of {wildcards.explainer} to {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -58,7 +58,7 @@ rule sensitivity:
         explainer=job_settings.explainer,
         settings=job_settings.sensitivity,
         target=job_settings.target,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         compute=job_settings.explain_compute,
         plugins=job_settings.classifier_plugins,
         digest=lambda w: explainer_code("sensitivity.py", w),
@@ -84,11 +84,11 @@ rule summarize_faithfulness:
         **needs(1500, 30),
     params:
         combos=job_settings.pairs(study.faithfulness_pairs),
-        metrics=cfg["faithfulness"]["metrics"],
+        metrics=cfg.faithfulness.metrics,
         given=study.given,
-        primary=cfg["statistics"]["primary"],
+        primary=cfg.statistics.primary,
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         digest=code_of("summarize_faithfulness.py", names=study.metrics),
     message:
         "Joining faithfulness and localization on {wildcards.dataset}"
@@ -108,9 +108,9 @@ rule compare_faithfulness:
     resources:
         **needs(1500, 30),
     params:
-        metrics=cfg["faithfulness"]["metrics"],
+        metrics=cfg.faithfulness.metrics,
         statistics=job_settings.tests,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         digest=code_of("compare_faithfulness.py", names=study.metrics),
     message:
         "Comparing the faithfulness of the explainers on {wildcards.dataset}"

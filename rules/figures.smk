@@ -19,10 +19,10 @@ SETTINGS = {
     "explainers": job_settings.explainers_of,
     "families": study.families,
     "gallery": job_settings.gallery,
-    "intervals": {**job_settings.intervals, "seed": cfg["seed"]},
-    "metric": cfg["statistics"]["primary"],
+    "intervals": {**job_settings.intervals, "seed": cfg.seed},
+    "metric": cfg.statistics.primary,
     "metrics": list(
-        dict.fromkeys([cfg["statistics"]["primary"], "roc_auc", "pointing_game"])
+        dict.fromkeys([cfg.statistics.primary, "roc_auc", "pointing_game"])
     ),
     "tuned": lambda w: list(job_files.tuned_thresholds(w)),
 }

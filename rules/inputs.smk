@@ -65,14 +65,14 @@ def train_digest(w):
 
 def modules_of(entry):
     """The module of an explainer, and of the one that it runs on other weights."""
-    inner = modules_of(entry["of"]) if "of" in entry else []
-    return [method_of(entry["method"]).module, *inner]
+    inner = modules_of(entry.of) if hasattr(entry, "of") else []
+    return [method_of(entry.method).module, *inner]
 
 
 def explainer_code(script, w):
     """Code of the explainer, of what runs it, and of the network where there is one."""
     entry = study.explainers[w.explainer]
-    methods = tuple(e["method"] for e in (entry, entry.get("of")) if e)
+    methods = tuple(e.method for e in (entry, getattr(entry, "of", None)) if e)
     absent = () if getattr(w, "classifier", paths.NONE) != paths.NONE else ("model",)
     return code_of(script, *modules_of(entry), names=methods, absent=absent)
 
@@ -120,7 +120,9 @@ def code_of_unit(w):
 
 
 # Paths outside of the project that no result may show.
-PLACES = result_origins.Places([*result_origins.texts_in(cfg), *job_settings.origins()])
+PLACES = result_origins.Places(
+    [*result_origins.texts_in(cfg.model_dump()), *job_settings.origins()]
+)
 
 
 # {data set: the folder of its acquired files}

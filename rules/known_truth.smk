@@ -72,10 +72,10 @@ rule known_truth:
     params:
         combos=job_settings.pairs(study.combinations),
         classifiers=list(study.classifiers),
-        settings=part(cfg["known_truth"], "accuracy", "level"),
+        settings=part(cfg.known_truth, "accuracy", "level"),
         families=study.families,
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         digest=code_of("known_truth.py"),
     message:
         "Telling which explainers find the planted mark of {wildcards.dataset}"

@@ -38,7 +38,7 @@ rule rank:
         **needs(1500, 60),
     params:
         settings=job_settings.rank,
-        digest=code_of("rank.py", names=tuple(cfg["scores"]["ranking"])),
+        digest=code_of("rank.py", names=tuple(cfg.scores.ranking)),
     message:
         "Scoring the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) without a threshold"
     script:
@@ -113,7 +113,7 @@ rule score:
     params:
         settings=job_settings.score,
         protocols=study.protocols,
-        digest=code_of("score.py", names=tuple(cfg["scores"]["metrics"])),
+        digest=code_of("score.py", names=tuple(cfg.scores.metrics)),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization})"
     script:
@@ -157,7 +157,7 @@ rule export_chexlocalize:
     resources:
         **needs(1500, 60),
     params:
-        splits=cfg["explain"]["splits"],
+        splits=cfg.explain.splits,
         digest=code_of("export_chexlocalize.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) for CheXlocalize"

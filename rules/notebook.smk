@@ -34,9 +34,9 @@ rule explore:
         explainers=job_settings.explainers_of,
         explainer=lambda w: study.explainers_of(w.classifier)[0][1],
         binarization=study.primary_binarization,
-        metric=cfg["statistics"]["primary"],
+        metric=cfg.statistics.primary,
         scoring_size=job_settings.of_dataset("scoring_size"),
-        sign=cfg["postprocess"]["sign"],
+        sign=cfg.postprocess.sign,
         digest=code_of("../notebooks/explore.py.ipynb", names=study.metrics),
     message:
         "Running the notebook on {wildcards.dataset}, {wildcards.classifier}"

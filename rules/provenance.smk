@@ -34,7 +34,9 @@ rule provenance:
             name: paths.fill(paths.MODEL, w, classifier=name)
             for name in study.classifiers
         },
-        config=lambda w: {**cfg, "datasets": {w.dataset: study.datasets[w.dataset]}},
+        config=lambda w: cfg.model_copy(
+            update={"datasets": {w.dataset: study.datasets[w.dataset]}}
+        ).model_dump(),
         plugins=lambda w: job_settings.all_plugins,
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=job_settings.own_wildcards,

@@ -19,7 +19,7 @@ rule fit:
         **needs(3000, 240, per_attempt=2000, gpu=GPUS),
     params:
         settings=job_settings.explainer,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
         digest=lambda w: explainer_code("fit.py", w),
     message:
@@ -46,7 +46,7 @@ rule check_imported:
     params:
         settings=job_settings.explainer,
         annotated=job_settings.of_dataset("annotated_classes"),
-        splits=cfg["explain"]["splits"],
+        splits=cfg.explain.splits,
         digest=code_of("check_imported.py"),
     message:
         "Checking the imported maps {wildcards.explainer} of {wildcards.dataset}"
@@ -76,8 +76,8 @@ rule explain:
         settings=job_settings.explainer,
         target=job_settings.target,
         # A param that looks at `input` triggers no rerun: finished shards stay finished.
-        max_failed_cases=lambda w, input: cfg["explain"]["max_failed_cases"],
-        seed=cfg["seed"],
+        max_failed_cases=lambda w, input: cfg.explain.max_failed_cases,
+        seed=cfg.seed,
         compute=job_settings.explain_compute,
         plugins=job_settings.classifier_plugins,
         digest=lambda w: explainer_code("explain.py", w),

@@ -22,7 +22,7 @@ rule sanity:
         explainer=job_settings.explainer,
         settings=job_settings.sanity,
         target=job_settings.target,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         compute=job_settings.explain_compute,
         plugins=job_settings.classifier_plugins,
         digest=lambda w: explainer_code("sanity.py", w),
@@ -46,7 +46,7 @@ rule summarize_sanity:
     params:
         combos=job_settings.pairs(study.sanity_pairs),
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         digest=code_of("summarize_sanity.py"),
     message:
         "Summarizing the sanity checks on {wildcards.dataset}"
@@ -70,7 +70,7 @@ rule repeatability:
     resources:
         **needs(1500, 60),
     params:
-        sign=cfg["postprocess"]["sign"],
+        sign=cfg.postprocess.sign,
         digest=code_of("repeatability.py"),
     message:
         "Comparing {wildcards.explainer} between the training seeds of {wildcards.base} on {wildcards.dataset}"
@@ -94,7 +94,7 @@ rule summarize_repeatability:
             study.repeated_pairs, binarization=study.primary_binarization
         ),
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         digest=code_of("summarize_repeatability.py"),
     message:
         "Summarizing the agreement between training seeds on {wildcards.dataset}"

@@ -12,7 +12,7 @@ STEPS = {
         combos=blocks,
         statistics=job_settings.intervals,
         metrics=job_settings.metric_names,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         cohort=job_settings.cohort,
     ),
     "compare": step(
@@ -21,9 +21,9 @@ STEPS = {
         {"scores": job_files.scores},
         {"comparisons": paths.table("comparisons")},
         combos=blocks,
-        statistics=cfg["statistics"],
+        statistics=cfg.statistics.model_dump(),
         metrics=job_settings.metric_names,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         diagnostic=study.diagnostic,
         partial=study.partial,
     ),
@@ -39,8 +39,8 @@ STEPS = {
             "comparisons": paths.table("comparisons_without_near_duplicates"),
         },
         combos=primary_blocks,
-        statistics=cfg["statistics"],
-        seed=cfg["seed"],
+        statistics=cfg.statistics.model_dump(),
+        seed=cfg.seed,
         partial=study.partial,
     ),
     "ranks": step(
@@ -49,7 +49,7 @@ STEPS = {
         {"scores": job_files.scores},
         {"ranks": paths.table("ranks")},
         combos=blocks,
-        statistics=cfg["statistics"],
+        statistics=cfg.statistics.model_dump(),
         metrics=job_settings.metric_names,
         families=study.families,
         diagnostic=study.diagnostic,
@@ -100,7 +100,7 @@ STEPS = {
         at=BY_CLASSIFIER,
         explainers=job_settings.own_explainers,
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
     ),
     "mixed_model": step(
         needs(1500, 60),
@@ -111,7 +111,7 @@ STEPS = {
         },
         {"mixed_model": paths.table("mixed_model")},
         combos=primary_blocks,
-        statistics=cfg["statistics"],
+        statistics=cfg.statistics.model_dump(),
         families=study.families,
         bases=study.bases,
     ),
@@ -121,8 +121,8 @@ STEPS = {
         {"scores": job_files.primary_scores},
         {"strata": paths.table("strata")},
         combos=primary_blocks,
-        statistics=cfg["statistics"],
-        seed=cfg["seed"],
+        statistics=cfg.statistics.model_dump(),
+        seed=cfg.seed,
     ),
     # Case by case: what a classifier adds to the agreement among explainers without one.
     "agreement_cases": step(
@@ -214,9 +214,9 @@ rule verdict:
         families=study.families,
         bases=study.bases,
         confounded=study.confounded,
-        statistics=cfg["statistics"],
+        statistics=cfg.statistics.model_dump(),
         lung_from=lambda w: study.lungs_from.get(w.dataset, ""),
-        searched=lambda w: study.datasets[w.dataset]["near_duplicates"]
+        searched=lambda w: study.datasets[w.dataset].near_duplicates
         not in ("off", False),
         digest=code_of("verdict.py", names=study.metrics),
         templates=templates_digest(),
@@ -241,10 +241,10 @@ rule human_benchmark:
     resources:
         **needs(1500, 30),
     params:
-        points=lambda w: study.datasets[w.dataset]["human_benchmark"]["points"],
+        points=lambda w: study.datasets[w.dataset].human_benchmark.points,
         dataset=lambda w: w.dataset,
         statistics=job_settings.intervals,
-        seed=cfg["seed"],
+        seed=cfg.seed,
         reading=job_settings.reading,
         digest=code_of("human_benchmark.py"),
     message:

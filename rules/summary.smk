@@ -65,12 +65,12 @@ rule summary_over_datasets:
     resources:
         **needs(1000, 30),
     params:
-        datasets=study.studies,
+        datasets={d: entry.model_dump() for d, entry in study.studies.items()},
         families=study.families,
-        metric=cfg["statistics"]["primary"],
+        metric=cfg.statistics.primary,
         binarization=study.primary_binarization,
-        least_accuracy=cfg["statistics"]["least_accuracy"],
-        dpi=cfg["figures"]["dpi"],
+        least_accuracy=cfg.statistics.least_accuracy,
+        dpi=cfg.figures.dpi,
         digest=code_of("summary_over_datasets.py", names=study.metrics),
     message:
         "Joining the tables of all data sets"

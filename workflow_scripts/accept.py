@@ -7,8 +7,7 @@ be as they were. What was accepted is listed beside the tables and in provenance
 from pathlib import Path
 
 from fidelity.provenance.accept import accept
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file, parse_overrides
+from fidelity.settings.reading import load_file, parse_overrides, run
 
 SNAKEFILE = Path(__file__).resolve().parents[1] / "Snakefile"
 

@@ -4,8 +4,7 @@ Snakemake reads the file before any code of the project, and shows a mistake in 
 line.
 """
 
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.settings.reading import load_file, run
 
 if __name__ == "__main__":
     run(load_file, __doc__)

@@ -9,8 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.settings.reading import load_file, run
 from fidelity.tools.estimate.counts import count_cases
 from fidelity.tools.estimate.plan import Job, planned
 from fidelity.tools.estimate.rules import CountedStudy, step_of
@@ -43,7 +42,7 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     jobs = planned(config, overrides, targets, cores)
     planning = time.perf_counter() - started
     named = {job.wildcards["dataset"] for job in jobs if "dataset" in job.wildcards}
-    chosen = [name for name in loaded["datasets"] if name in named]
+    chosen = [name for name in loaded.datasets if name in named]
     study = CountedStudy(loaded, {name: count_cases(loaded, name) for name in chosen})
     load_libraries()
     with tempfile.TemporaryDirectory() as folder:

@@ -78,7 +78,7 @@ def main(
         )
         drawn = overlay.draw(found.image, answer.heat, answer.mask, title, answer.rule)
         png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
-        style.save(drawn, [str(png)], loaded["figures"]["dpi"])
+        style.save(drawn, [str(png)], loaded.figures.dpi)
         with atomic_path(npy) as temporary:
             np.save(temporary, answer.raw, allow_pickle=False)
         written += [png, npy]

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.settings.reading import load_file, run
 from fidelity.study import paths
 from fidelity.study.study import Study
 

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.settings.command import run
-from fidelity.settings.reading import load_file
+from fidelity.settings.reading import load_file, run
 from fidelity.study.study import Study
 from fidelity.tools.dry_run import jobs_left
 from fidelity.tools.study_progress import states
@@ -50,17 +49,17 @@ def main(config: str, overrides: list[str]) -> None:
     folder, now, lines = Path.cwd(), time.time(), []
     for dataset, entry in study.datasets.items():
         lines += [
-            training_line(name, classifier["training"], dataset, folder, now)
+            training_line(name, classifier.training.model_dump(), dataset, folder, now)
             for name, classifier in study.classifiers.items()
-            if classifier["training"] is not None
+            if classifier.training is not None
         ]
         if dataset not in study.studies:
             continue
         found = states(
             study.combinations,
             dataset,
-            entry["annotated_classes"],
-            loaded["explain"]["splits"],
+            entry.annotated_classes,
+            loaded.explain.splits,
             folder,
             now,
         )

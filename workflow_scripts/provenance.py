@@ -9,7 +9,7 @@ from fidelity.base.files import write_text
 from fidelity.base.job_log import job_log
 from fidelity.provenance.collect import build
 from fidelity.provenance.cost import cost_csv, cost_rows
-from fidelity.provenance.page import to_page
+from fidelity.provenance.provenance_page import to_page
 
 
 def main(

@@ -160,11 +160,14 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
     families: dict[str, str] = {}
     known, left_out = [], []
     for study, names in configs:
-        if any(study.config["statistics"][k] != first["statistics"][k] for k in SUMMARIZED):
+        if any(
+            getattr(study.config.statistics, k) != getattr(first.statistics, k) for k in SUMMARIZED
+        ):
             left_out += names
             continue
         known += names
-        scored |= {name: study.studies[name] for name in names if name in study.studies}
+        own = [name for name in names if name in study.studies]
+        scored |= {name: study.studies[name].model_dump() for name in own}
         families |= study.families
     if not scored:
         return left_out
@@ -176,11 +179,11 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
         localization=list(map(str, tables("localization", scored))),
         classification=[str(p) for p in tables("classification", known) if p.exists()],
         datasets=scored,
-        metric=first["statistics"]["primary"],
-        binarization=first["statistics"]["primary_binarization"],
-        least_accuracy=first["statistics"]["least_accuracy"],
+        metric=first.statistics.primary,
+        binarization=first.statistics.primary_binarization,
+        least_accuracy=first.statistics.least_accuracy,
         families=families,
-        dpi=first["figures"]["dpi"],
+        dpi=first.figures.dpi,
         localization_table=str(output / paths.summary_table("localization")),
         classification_table=str(output / paths.summary_table("classification")),
         inputs_table=str(output / paths.summary_table("inputs")),

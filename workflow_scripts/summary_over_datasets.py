@@ -7,8 +7,8 @@ import pandas as pd
 
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
+from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.columns.localization import LOCALIZATION, WITHIN_DATASET
-from fidelity.analysis.columns.table import Table as Columns
 from fidelity.analysis.input_ablation import input_table
 from fidelity.base.files import write_csv, write_text
 from fidelity.base.job_log import job_log

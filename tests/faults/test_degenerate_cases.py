@@ -11,7 +11,7 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import normalise, read_maps
 from fidelity.masks.run_lengths import encode
-from fidelity.settings.explainers import Gradcam, Gradient, entry_of
+from fidelity.settings.explainers import Gradcam, Gradient
 
 SIDE = 32
 
@@ -96,7 +96,7 @@ def test_a_constant_image(tmp_path, method):
         "classifiers": {"n": {"architecture": "resnet18", "training": {"epochs": 1}}},
         "explainers": {"x": {"method": method}},
     }
-    entry = entry_of(config_settings.load(config, check_files=False)["explainers"]["x"])
+    entry = config_settings.load(config, check_files=False).explainers["x"]
     path = shard(tmp_path / "s.h5", images())
     found = explained(path, tmp_path / "maps" / "m.h5", None, entry, allowed=0)
     record = found["constant"]

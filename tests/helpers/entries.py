@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fidelity.settings.base import Entry, Model
 from fidelity.settings.classifiers import Augmentation, Stage, StageAugmentation, Training
+from fidelity.settings.closed_model import Entry, Model
 
 
 def with_keys(entry: Model, **keys: Any) -> Model:

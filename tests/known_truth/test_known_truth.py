@@ -360,13 +360,13 @@ def changed(path, value):
 
 
 def test_the_config_is_accepted_and_off_by_default():
-    assert settings.load(CONFIG)["known_truth"] == {
+    assert settings.load(CONFIG).model_dump()["known_truth"] == {
         "datasets": ["marked"],
         "accuracy": 0.9,
         "level": 0.05,
     }
     config = {key: value for key, value in CONFIG.items() if key != "known_truth"}
-    assert settings.load(config)["known_truth"]["datasets"] == []
+    assert settings.load(config).model_dump()["known_truth"]["datasets"] == []
 
 
 @pytest.mark.parametrize(

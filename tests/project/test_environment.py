@@ -143,7 +143,7 @@ def test_every_rule_has_an_environment():
 def test_every_rule_has_a_container():
     common = (ROOT / "rules" / "common.smk").read_text()
     # A global directive holds for rules that come after it; common.smk is included first.
-    assert re.search(r'^container: cfg\["compute"\]\["container"\]$', common, re.M)
+    assert re.search(r"^container: cfg\.compute\.container$", common, re.M)
     includes = re.findall(r'^include: "(.*)"', (ROOT / "Snakefile").read_text(), re.M)
     assert includes[0] == "rules/common.smk"
     assert len(RULES) > 30

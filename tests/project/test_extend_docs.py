@@ -165,19 +165,18 @@ from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import method_of
-from fidelity.settings.explainers import entry_of
 import importlib
-name, entry = next(iter(cfg["classifiers"].items()))
+name, entry = next(iter(cfg.classifiers.items()))
 torch.manual_seed(0)
-network = build(entry["architecture"], 3, plugins=cfg["plugins"])
-classifier = Classifier(network, entry["architecture"], ("A", "B", "C"), image_size=64).eval()
+network = build(entry.architecture, 3, plugins=cfg.plugins)
+classifier = Classifier(network, entry.architecture, ("A", "B", "C"), image_size=64).eval()
 image = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
 case = PreparedCase("c", "c", "test", ("A",), image, None, (64, 64), (0, 0, 64, 64), {}, None, "")
 def explained(key, target=0):
-    entry = entry_of(cfg["explainers"][key])
+    entry = cfg.explainers[key]
     method = method_of(entry.method)
     module = importlib.import_module(f"fidelity.{method.module}")
-    context = Context(classifier, 2, 1, entry.method, plugins=cfg["plugins"])
+    context = Context(classifier, 2, 1, entry.method, plugins=cfg.plugins)
     make = module.make(context, entry)
     return make([Task(case, "A", target)])[0].map.values
 """
@@ -228,9 +227,9 @@ from fidelity.binarizations.apply import binarize
 map01 = np.zeros((10, 10), np.float32)
 map01[:2] = 0.5
 map01[5] = 1.0
-mask, threshold = binarize(map01, "dense", cfg["binarizations"]["mean2"])
+mask, threshold = binarize(map01, "dense", cfg.binarizations["mean2"].model_dump())
 assert abs(threshold - 0.4) < 1e-6 and mask.sum() == 30
-mask, threshold = binarize(map01, "dense", cfg["binarizations"]["mean3"])
+mask, threshold = binarize(map01, "dense", cfg.binarizations["mean3"].model_dump())
 assert abs(threshold - 0.6) < 1e-6 and mask.sum() == 10
 """
     )
@@ -244,8 +243,8 @@ from fidelity.metrics import registry
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.overlap import Confusion, f2
-assert cfg["scores"]["metrics"] == ["iou", "f2"]
-metric = registry.select(cfg["scores"]["metrics"])[1]
+assert cfg.scores.metrics == ["iou", "f2"]
+metric = registry.select(cfg.scores.metrics)[1]
 assert (metric.name, metric.direction) == ("f2", "higher")
 assert abs(f2(Confusion(tp=6, fp=2, fn=4, tn=88)) - 30 / 48) < 1e-12
 from sklearn.metrics import fbeta_score

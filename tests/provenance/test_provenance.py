@@ -15,8 +15,8 @@ from fidelity.base.errors import InputError
 from fidelity.provenance import machine
 from fidelity.provenance.collect import build, cases_digest
 from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
-from fidelity.provenance.page import to_page
 from fidelity.provenance.privacy import OUTSIDE, without_places
+from fidelity.provenance.provenance_page import to_page
 from fidelity.provenance.steps import read_steps, totals, without_times
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"

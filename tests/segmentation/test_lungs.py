@@ -211,7 +211,7 @@ def load(**changes):
 
 
 def test_predicted_lungs_serve_where_lungs_are_needed():
-    assert load()["lung_model"]["components"] == 2
+    assert load().model_dump()["lung_model"]["components"] == 2
 
 
 @pytest.mark.parametrize(

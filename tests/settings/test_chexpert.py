@@ -35,7 +35,7 @@ def test_both_names_of_an_opacity_are_one(config):
     classes[classes.index("Airspace Opacity")] = "Lung Opacity"
     assert load(config) == expected
     config["datasets"]["chexlocalize"]["labels"] = {"Lung Opacity": "opacity"}
-    loaded = load(config)["datasets"]["chexlocalize"]
+    loaded = load(config).model_dump()["datasets"]["chexlocalize"]
     assert loaded["labels"] == {"Airspace Opacity": "opacity"}
     classes.append("Airspace Opacity")
     with pytest.raises(InputError, match="are one class"):
@@ -43,7 +43,7 @@ def test_both_names_of_an_opacity_are_one(config):
 
 
 def test_there_is_no_lung_unless_asked_for(config):
-    assert load(config)["datasets"]["chexlocalize"]["lung_masks"] == "none"
+    assert load(config).model_dump()["datasets"]["chexlocalize"]["lung_masks"] == "none"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def config():
 
 
 def test_all_becomes_one_explainer_per_depth(config):
-    found = settings.load(config, check_files=False)["explainers"]
+    found = settings.load(config, check_files=False).model_dump()["explainers"]
     assert {name: entry.get("layer") for name, entry in found.items()} == {
         "cam-depth1": "depth-1",
         "cam-depth2": "depth-2",

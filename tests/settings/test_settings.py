@@ -109,7 +109,7 @@ def test_yaml_may_merge_and_override():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
 def test_every_config_of_the_project_is_valid(path):
     loaded = settings.load(yaml.safe_load(path.read_text()), str(path), check_files=False)
-    assert settings.load(loaded, str(path), check_files=False) == loaded
+    assert settings.load(loaded.model_dump(), str(path), check_files=False) == loaded
 
 
 def test_the_input_is_left_alone(demo):
@@ -120,9 +120,9 @@ def test_the_input_is_left_alone(demo):
 
 def test_defaults_do_not_share_state(demo):
     demo["datasets"]["second"] = copy.deepcopy(demo["datasets"]["demo"])
-    loaded = settings.load(demo)
-    loaded["datasets"]["demo"]["labels"]["x"] = "y"
-    assert loaded["datasets"]["second"]["labels"] == {}
+    loaded = settings.load(demo).datasets
+    loaded["demo"].labels["x"] = "y"
+    assert loaded["second"].labels == {}
 
 
 MISTAKES = [
@@ -214,9 +214,9 @@ def test_mistakes_are_named(demo, path, value, message):
 
 
 def test_drawn_chests_are_not_searched_for_duplicates_unless_asked(demo):
-    assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "off"
+    assert settings.load(demo).model_dump()["datasets"]["demo"]["near_duplicates"] == "off"
     demo["datasets"]["demo"]["near_duplicates"] = "report"
-    assert settings.load(demo)["datasets"]["demo"]["near_duplicates"] == "report"
+    assert settings.load(demo).model_dump()["datasets"]["demo"]["near_duplicates"] == "report"
 
 
 def test_weights_that_are_bound_to_a_size_set_it(demo, tmp_path):
@@ -233,7 +233,7 @@ def test_weights_that_are_bound_to_a_size_set_it(demo, tmp_path):
             f"of_{name}": {"architecture": "resnet18", "weights": path and str(path)}
             for name, path in files.items()
         }
-        return settings.load(demo)["datasets"]["demo"]["image_size"]
+        return settings.load(demo).model_dump()["datasets"]["demo"]["image_size"]
 
     def vit(side, extra=1):
         return {
@@ -276,7 +276,7 @@ def test_plugins_are_read_not_run(demo, tmp_path):
     file.write_text("raise SystemExit('ran')\n\ndef mine(*args):\n    pass\n")
     demo["plugins"] = [str(file)]
     demo["explainers"]["x"] = {"method": "plugin:mine", "params": {"a": 1}}
-    assert settings.load(demo)["explainers"]["x"]["params"] == {"a": 1}
+    assert settings.load(demo).model_dump()["explainers"]["x"]["params"] == {"a": 1}
     file.write_text("def mine(:\n")
     with pytest.raises(InputError, match=r"mine\.py.*line 1"):
         settings.load(demo)
@@ -290,7 +290,7 @@ def test_a_threshold_per_class_is_kept_by_class(demo):
         "otherwise": {"binarization": {"method": "fixed", "threshold": by_class}},
     }
     loaded = settings.load(demo)
-    assert loaded["binarizations"]["fixed50"]["threshold"] == by_class
+    assert loaded.binarizations["fixed50"].threshold == by_class
     del demo["binarizations"]["each"]["otherwise"]["binarization"]["threshold"]["COVID-19"]
     demo["binarizations"]["fixed50"]["threshold"] = 0.5
     with pytest.raises(InputError, match=r"each\.otherwise\.threshold.*'COVID-19'"):
@@ -307,9 +307,9 @@ def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
 
     def family(text):
         file.write_text(text)
-        loaded = settings.load(demo)["explainers"]
+        loaded = settings.load(demo).explainers
         assert family_of(loaded["y"]) == "baseline"
-        assert "family" not in without_family(loaded["y"])["of"]
+        assert "family" not in without_family(loaded["y"].model_dump())["of"]
         return family_of(loaded["x"]), file_digest(file)
 
     (plain, digest), (cam, same) = family(code), family(f"family = 'cam'\n{code}")
@@ -332,7 +332,7 @@ def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):
     file.write_text("def mine(*args):\n    pass\n")
     demo["plugins"] = [str(file)]
     demo["explainers"]["x"] = {"method": "random_weights", "of": {"method": "plugin:mine"}}
-    assert settings.load(demo)["explainers"]["x"]["of"]["method"] == "plugin:mine"
+    assert settings.load(demo).model_dump()["explainers"]["x"]["of"]["method"] == "plugin:mine"
     demo["explainers"]["x"]["of"]["method"] = "plugin:mien"
     with pytest.raises(InputError, match=r"explainers\.x\.of\.method.*'mine'"):
         settings.load(demo)
@@ -358,7 +358,7 @@ def test_lime_s_number_of_samples_goes_with_the_sampling(demo):
     demo["explainers"]["lime"] = {"method": "lime"}
     demo["explainers"]["peer"] = {"method": "lime", "sampling": "package"}
     demo["explainers"]["x"] = {"method": "random_weights", "of": {"method": "lime", "samples": 33}}
-    loaded = settings.load(demo)["explainers"]
+    loaded = settings.load(demo).model_dump()["explainers"]
     assert loaded["lime"]["sampling"] == loaded["x"]["of"]["sampling"] == "interpolated"
     assert loaded["lime"]["samples"] == 128
     assert loaded["peer"]["samples"] == 1000
@@ -380,7 +380,7 @@ def test_superpixels_in_the_lung_need_lung_masks(demo, part):
 def test_superpixels_of_an_explainer_that_another_one_runs_are_checked(demo):
     inner = {"method": "lime", "superpixels": {"algorithm": "slic"}}
     demo["explainers"]["x"] = {"method": "random_weights", "of": inner}
-    loaded = settings.load(demo)["explainers"]["x"]["of"]["superpixels"]
+    loaded = settings.load(demo).model_dump()["explainers"]["x"]["of"]["superpixels"]
     assert loaded == {"algorithm": "slic", "n_segments": 100, "compactness": 10, "sigma": 0}
     inner["superpixels"]["ratio"] = 0.1
     with pytest.raises(InputError, match=r"explainers\.x\.of\.superpixels\.ratio"):
@@ -390,7 +390,7 @@ def test_superpixels_of_an_explainer_that_another_one_runs_are_checked(demo):
 def test_a_primary_metric_in_mm_wants_the_spacing_of_every_data_set(demo):
     demo["statistics"] = {"primary": "assd_mm"}
     demo["datasets"]["demo"]["pixel_spacing"] = 0.5
-    assert settings.load(demo)["statistics"]["primary"] == "assd_mm"
+    assert settings.load(demo).model_dump()["statistics"]["primary"] == "assd_mm"
     demo["datasets"]["second"] = {**demo["datasets"]["demo"], "pixel_spacing": None}
     with pytest.raises(InputError, match=r"datasets\.second has none"):
         settings.load(demo)
@@ -400,7 +400,8 @@ def test_a_least_accuracy_needs_exclusive_classes(demo):
     table = {"source": "table", "root": ".", "table": "t.csv", "annotated_classes": ["COVID-19"]}
     demo["statistics"] = {"least_accuracy": 0.8}
     demo["datasets"]["second"] = table
-    assert settings.load(demo, check_files=False)["statistics"]["least_accuracy"] == 0.8
+    loaded = settings.load(demo, check_files=False)
+    assert loaded.statistics.least_accuracy == 0.8
     demo["datasets"]["second"] = {**table, "task": "multilabel"}
     with pytest.raises(InputError, match=r"statistics\.least_accuracy.*datasets\.second"):
         settings.load(demo, check_files=False)
@@ -411,7 +412,7 @@ def test_a_least_accuracy_needs_exclusive_classes(demo):
 def test_compared_may_name_metrics_that_are_not_scored_here(demo):
     demo.setdefault("scores", {})["metrics"] = ["iou"]
     demo["statistics"] = {"compared": ["iou", "nsd", "roc_auc"]}
-    assert settings.load(demo)["statistics"]["compared"] == ["iou", "nsd", "roc_auc"]
+    assert settings.load(demo).model_dump()["statistics"]["compared"] == ["iou", "nsd", "roc_auc"]
 
 
 def test_a_second_reader_wants_a_column_of_its_masks(demo, tmp_path):
@@ -437,15 +438,14 @@ def test_targets_and_layers_by_name_reach_their_explainer(demo):
     demo["explainers"]["gradcam"] = cam
     demo["explainers"]["random_gradcam"] = {"method": "random_weights", "of": cam}
     demo["explain"] = {"target": "COVID-19", "targets": {"lime": "predicted"}}
-    loaded = settings.load(demo)
-    assert settings.target_of(loaded, "lime") == "predicted"
-    assert settings.target_of(loaded, "gradcam") == "COVID-19"
-    study = Study(loaded)
+    study = Study(settings.load(demo))
+    assert study.target_of("lime") == "predicted"
+    assert study.target_of("gradcam") == "COVID-19"
     assert study.bases["resnet18-s2"] == "resnet18"
-    assert study.explainer_for("gradcam", "resnet18-s2")["layer"] == "layer3"
-    assert study.explainer_for("gradcam", "vgg16")["layer"] == "auto"
-    assert study.explainer_for("random_gradcam", "resnet18-s1")["of"]["layer"] == "layer3"
-    assert study.explainers["gradcam"]["layer"] == {"resnet18": "layer3"}
+    assert study.explainer_for("gradcam", "resnet18-s2").layer == "layer3"
+    assert study.explainer_for("gradcam", "vgg16").layer == "auto"
+    assert study.explainer_for("random_gradcam", "resnet18-s1").of.layer == "layer3"
+    assert study.explainers["gradcam"].layer == {"resnet18": "layer3"}
 
 
 def test_what_is_not_treated_alike_is_confounded(demo):
@@ -465,29 +465,29 @@ def test_the_seed_study_and_the_fair_one_keep_their_rules():
         settings.load(yaml.safe_load((ROOT / "config" / name).read_text()), check_files=False)
         for name in ("seed_study.yaml", "fair_study.yaml")
     )
-    assert seed["explain"]["targets"] == {"lime": "predicted"}
+    assert seed.explain.targets == {"lime": "predicted"}
     assert set(Study(seed).confounded) == {"lime", "seed_rule"}
     assert Study(fair).confounded == {}
-    for name, entry in seed["classifiers"].items():
-        assert fair["classifiers"][name]["training"] == entry["training"]
-        assert len(fair["classifiers"][name]["seeds"]) >= 3
-    assert {entry["input"] for entry in fair["datasets"].values()} == {
+    for name, entry in seed.classifiers.items():
+        assert fair.classifiers[name].training == entry.training
+        assert len(fair.classifiers[name].seeds) >= 3
+    assert {entry.input for entry in fair.datasets.values()} == {
         "full",
         "lung_masked",
         "lung_crop",
     }
     rule = Study(seed).rule_for("seed_rule", "gradcam")
-    assert rule["binarization"] == {"method": "fixed", "threshold": 0.6}
-    assert (rule["postprocess"]["lung"], rule["postprocess"]["median"]) == (True, 5)
-    assert Study(seed).rule_for("seed_rule", "lime")["binarization"]["threshold"] == 0.5
-    stages = seed["classifiers"]["convnext_base"]["training"]["stages"]
-    assert [stage["epochs"] for stage in stages] == [5, 10, 10]
-    assert [stage["learning_rate"] for stage in stages] == [1e-3, 5e-4, 1e-5]
+    assert rule.binarization.model_dump() == {"method": "fixed", "threshold": 0.6}
+    assert (rule.postprocess.lung, rule.postprocess.median) == (True, 5)
+    assert Study(seed).rule_for("seed_rule", "lime").binarization.threshold == 0.5
+    stages = seed.classifiers["convnext_base"].training.stages
+    assert [stage.epochs for stage in stages] == [5, 10, 10]
+    assert [stage.learning_rate for stage in stages] == [1e-3, 5e-4, 1e-5]
 
 
 def test_the_three_configs_of_the_full_study_agree_in_all_that_they_share():
     full, masked, hundred = (
-        settings.load(yaml.safe_load((ROOT / "config" / name).read_text()), check_files=False)
+        load_file(ROOT / "config" / name, check_files=False).model_dump()
         for name in ("full_study.yaml", "full_study_masked.yaml", "full_study_hundred.yaml")
     )
     own = {"datasets", "only_classifiers"}
@@ -527,24 +527,24 @@ def test_checks_need_explainers_that_they_can_be_asked_of(demo):
 
 def test_seeds_expand(demo):
     demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
-    assert list(settings.expand_classifiers(settings.load(demo))) == ["resnet18-s1", "resnet18-s2"]
+    assert list(Study(settings.load(demo)).classifiers) == ["resnet18-s1", "resnet18-s2"]
     demo["classifiers"]["resnet18"]["seeds"] = [7]
-    assert settings.expand_classifiers(settings.load(demo))["resnet18"]["seed"] == 7
+    assert Study(settings.load(demo)).classifiers["resnet18"].seed == 7
 
 
 def test_a_study_in_pieces_keeps_the_names(demo):
     demo["classifiers"]["resnet18"]["seeds"] = [1, 2]
     demo["only_classifiers"] = ["resnet18-s2"]
-    loaded = settings.load(demo)
-    assert list(settings.expand_classifiers(loaded)) == ["resnet18-s2"]
-    assert Study(loaded).bases == {"resnet18-s2": "resnet18"}
+    study = Study(settings.load(demo))
+    assert list(study.classifiers) == ["resnet18-s2"]
+    assert study.bases == {"resnet18-s2": "resnet18"}
     demo["only_classifiers"] = ["resnet18-s3"]
     with pytest.raises(InputError, match=r"only_classifiers.*resnet18-s[12]"):
         settings.load(demo)
 
 
 def test_superpixel_defaults_are_those_of_the_lime_package(demo):
-    loaded = settings.load(demo)["explainers"]["lime"]
+    loaded = settings.load(demo).model_dump()["explainers"]["lime"]
     assert loaded["superpixels"] == {
         "algorithm": "quickshift", "kernel_size": 4, "max_dist": 200, "ratio": 0.2, "sigma": 0,
     }  # fmt: skip
@@ -618,7 +618,7 @@ def test_an_explainer_named_by_another_is_followed(demo):
     config = demo
     config["explainers"]["gradcam"] = {"method": "gradcam", "layer": "depth-2"}
     config["explainers"]["noise"] = {"method": "random_weights", "of": "gradcam"}
-    found = settings.load(config, check_files=False)["explainers"]
+    found = settings.load(config, check_files=False).model_dump()["explainers"]
     assert found["noise"]["of"] == found["gradcam"]
     assert found["noise"]["of"]["layer"] == "depth-2"
     assert config["explainers"]["noise"]["of"] == "gradcam"  # what was read stays as it is
@@ -649,7 +649,7 @@ def test_what_cannot_be_followed_is_told(demo, of, problem, remedy):
 def test_a_part_of_a_sweep_can_be_followed(demo):
     demo["explainers"]["sweep"] = {"method": "gradcam", "layer": "all"}
     demo["explainers"]["noise"] = {"method": "random_weights", "of": "sweep-depth2"}
-    found = settings.load(demo, check_files=False)["explainers"]
+    found = settings.load(demo, check_files=False).model_dump()["explainers"]
     assert found["noise"]["of"] == found["sweep-depth2"]
 
 
@@ -669,7 +669,8 @@ def test_checks_look_at_one_split(demo):
         (["train", "val"], "val"),
         (["train"], "train"),
     ):
-        assert Study({**loaded, "explain": {"splits": splits}}).judged_split == judged
+        loaded.explain.splits = splits
+        assert Study(loaded).judged_split == judged
 
 
 def test_the_home_folder_is_meant_by_a_tilde_in_every_path(demo, tmp_path, monkeypatch):
@@ -702,9 +703,10 @@ def test_the_home_folder_is_meant_by_a_tilde_in_every_path(demo, tmp_path, monke
         "statistics",
     ):
         demo.pop(section, None)
-    loaded = settings.load(demo)
+    found = settings.load(demo)
+    assert found.root_of("mine") == tmp_path / "images"
+    loaded = found.model_dump()
     assert loaded["data_root"] == str(tmp_path)
-    assert settings.data_root(loaded, "mine") == tmp_path / "images"
     assert loaded["datasets"]["mine"]["table"] == str(tmp_path / "t.csv")
     assert loaded["datasets"]["mine"]["labels"] == {"A": "~A"}
     assert loaded["plugins"] == [str(tmp_path / "own.py")]

@@ -101,8 +101,8 @@ def test_rules_and_layers_of_one_explainer(study):
     assert study.is_tuned("each", "lime")
     assert not study.is_tuned("each", "cam")
     assert study.tuned == ["tuned", "each"]
-    assert study.explainer_for("cam", "net-s2")["layer"] == "depth-2"
-    assert study.explainer_for("cam", "other")["layer"] == "auto"
+    assert study.explainer_for("cam", "net-s2").layer == "depth-2"
+    assert study.explainer_for("cam", "other").layer == "auto"
     assert set(study.confounded) == {"lime", "each"}
 
 
@@ -115,9 +115,7 @@ def test_shards(study):
 def test_blocks_and_their_files(study):
     files = JobFiles(study)
     blocks = study.blocks("a")
-    assert len(blocks) == 13 * 2 * len(study.protocols) + 13 * bool(
-        study.config["scores"]["ranking"]
-    )
+    assert len(blocks) == 13 * 2 * len(study.protocols) + 13 * bool(study.config.scores.ranking)
     assert files.scores(job())[0] == "results/a/net-s1/lime/tuned/default/scores.parquet"
     assert len(files.scores(job())) == len(blocks)
     assert len(study.primary_blocks("a")) == 13

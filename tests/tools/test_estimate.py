@@ -136,7 +136,8 @@ def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "reader", lambda _: SimpleNamespace(find_cases=lambda *_: cases))
     entry = {"source": "covid_qu_ex", "root": ".", "annotated_classes": ["COVID-19"]}
     entry |= {"labels": {"Non-COVID": None}, "limit": None}
-    config = {"data_root": str(tmp_path), "datasets": {"two": entry}}
+    changes = {"data_root": str(tmp_path), "datasets": {"two": entry}}
+    config = settings.load({**CONFIG, **changes}, check_files=False)
     counts = count_cases(config, "two")
     assert counts.images == {"train": 5, "val": 0, "test": 0}
     assert counts.maps["train"] == 3
@@ -279,7 +280,7 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
     monkeypatch.chdir(finished.folder)
     loaded = load_file("study.yaml", [])
     jobs = planned("study.yaml", targets=["results/small/none/lung/curves.parquet"])
-    entry = loaded["datasets"]["small"]
+    entry = loaded.datasets["small"].model_dump()
     pool = Pool(tmp_path / "pool", entry, Size(3, 1, 2), 96, trained=True)
     [raw] = {job.inputs[0] for job in jobs if job.rule == "index_cases"}
     made = pool.build(tmp_path / "mini", "small", raw, Size(3, 1, 2), entry["shards"])

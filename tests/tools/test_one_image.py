@@ -109,7 +109,7 @@ def test_the_map_is_the_workflows_own(project, case, image, name, tmp_path):
         "reference",
         0,
         {c: c for c in CLASSES},
-        trained.config["seed"],
+        trained.config.seed,
         4,
         "",
         tmp_path / "m.h5",
@@ -277,7 +277,7 @@ def test_lungs_are_drawn_by_the_model_where_the_study_has_them_so(project, image
 
     monkeypatch.setattr("fidelity.tools.one_image.explain.predictor", predictor)
     found = explain_image(trained, image)
-    assert asked == [(path, trained.config["lung_model"]["components"])]
+    assert asked == [(path, trained.config.lung_model.components)]
     assert np.array_equal({a.explainer: a for a in found.answers}["lung"].mask, drawn)
 
 

@@ -14,6 +14,7 @@ from fidelity.maps.saliency_map import MapRecord
 from fidelity.tools import dry_run
 from fidelity.tools.dry_run import read_job_stats
 from fidelity.tools.study_progress import states
+from tests.helpers import ROOT
 
 NOW = 1_000_000.0
 
@@ -187,3 +188,15 @@ def test_what_is_left_is_told_commonest_first(monkeypatch):
     assert script.left("c.yaml", []).startswith("1 job left, ")
     monkeypatch.setattr(script, "jobs_left", lambda *_: {})
     assert script.left("c.yaml", []) == "No job is left."
+
+
+def test_a_study_that_has_not_begun(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(script, "left", lambda *_: "all jobs left")
+    script.main(str(ROOT / "config/config.yaml"), [])
+    assert capsys.readouterr().out.splitlines() == [
+        "training resnet18, demo: 0 of 12 epochs",
+        "demo: its cases are not listed yet",
+        script.NOTE,
+        "all jobs left",
+    ]

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.pandas import column, data_frames, range_indexes
 
 from fidelity.base.errors import InputError
-from fidelity.settings import expand_classifiers, load
+from fidelity.settings import load
+from fidelity.settings.config import Config
+from fidelity.settings.explainers import Imported
 from fidelity.settings.reading import load_file
 from fidelity.study.study import Study
 from fidelity.units import combine, unit
@@ -316,7 +318,7 @@ def units_of(config, leave_out=()):
             Path(dataset, name), name, dataset, own_entries(config, name),
             shared_entries(config, dataset), {}, {}, {}, place=place_of(config, dataset, name),
         )
-        for dataset in config["datasets"]
+        for dataset in config.datasets
         for name in Study(config).units
         if name not in leave_out
     ]  # fmt: skip
@@ -336,10 +338,11 @@ def test_units_of_a_config_make_up_that_config(path, monkeypatch):
     (group,) = groups(units)
     found = load(combined_config(group), check_files=False)
     elsewhere = {"data_root", "figures", "only_classifiers", "plugins"}
-    assert [k for k in config if found[k] != config[k] and k not in elsewhere] == []
+    keys = set(Config.model_fields) - elsewhere
+    assert [k for k in keys if getattr(found, k) != getattr(config, k)] == []
     for key in ("datasets", "classifiers", "explainers", "binarizations"):
-        assert list(found[key]) == list(config[key])
-    assert list(expand_classifiers(found)) == list(expand_classifiers(config))
+        assert list(getattr(found, key)) == list(getattr(config, key))
+    assert list(Study(found).classifiers) == list(Study(config).classifiers)
 
 
 def test_the_full_study_is_analysed_in_one_go(monkeypatch):
@@ -352,9 +355,7 @@ def test_the_full_study_is_analysed_in_one_go(monkeypatch):
     ]
     assert check_agreement(units, accept=False) == []
     found = [load(combined_config(group), check_files=False) for group in groups(units)]
-    sizes = {
-        name: len(expand_classifiers(config)) for config in found for name in config["datasets"]
-    }
+    sizes = {name: len(Study(config).classifiers) for config in found for name in config.datasets}
     assert sizes == {"covid_full": 7, "covid_masked": 3, "covid_hundred": 3}
 
 
@@ -384,11 +385,8 @@ def test_entries_of_what_is_not_there_are_left_out(monkeypatch, tmp_path):
     shared = copy.deepcopy(units[0].shared)
     (group,) = groups(units)
     found = load(combined_config(group), check_files=False)
-    assert found["explainers"]["cam"]["layer"] == {"net": "layer3"}
-    assert found["datasets"] == {
-        "small": config["datasets"]["small"],
-        "lungs": config["datasets"]["lungs"],
-    }
+    assert found.explainers["cam"].layer == {"net": "layer3"}
+    assert found.datasets == {name: config.datasets[name] for name in ("small", "lungs")}
     assert units[0].shared == shared
     with pytest.raises(
         InputError, match="explainer cam needs a classifier, but there is no unit of a classifier"
@@ -399,8 +397,8 @@ def test_entries_of_what_is_not_there_are_left_out(monkeypatch, tmp_path):
 def test_paths_outside_the_project_stay_on_the_machine(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     config = load_file(CONFIGS / "config.yaml", check_files=False)
-    config["classifiers"]["resnet18"]["weights"] = "/home/somebody/w.pt"
-    config["explainers"]["lime"]["note"] = "/home/somebody/maps"
+    config.classifiers["resnet18"].weights = "/home/somebody/w.pt"
+    config.explainers["lime"] = Imported(folder="/home/somebody/maps", format="npy")
     told = json.dumps([own_entries(config, "resnet18"), shared_entries(config, "demo")])
     assert "somebody" not in told
 

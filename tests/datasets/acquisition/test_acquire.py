@@ -80,7 +80,7 @@ def load(tmp_path, **keys):
         "classifiers": {"resnet18": {"architecture": "resnet18"}},
         "explainers": {"gradcam": {"method": "gradcam"}},
     }
-    return config_settings.load(config)["datasets"]["x"]
+    return config_settings.load(config).model_dump()["datasets"]["x"]
 
 
 def test_one_place_for_the_files_is_accepted(tmp_path):

@@ -117,7 +117,7 @@ def test_what_is_unclear_is_refused_and_the_setting_in_the_error_reads_it(data):
         decode_mask(data, "dir/m.png", "COVID-19")
     assert error.value.file == "dir/m.png"
     proposed = yaml.safe_load(re.search(r"mask_values: (\{.*?\})", str(error.value))[1])
-    checked = config_settings.load(_study(proposed))["datasets"]["demo"]
+    checked = config_settings.load(_study(proposed)).model_dump()["datasets"]["demo"]
     assert np.array_equal(decode_mask(data, "m", "COVID-19", mask_values_of(checked)), LESION)
 
 

@@ -30,7 +30,6 @@ from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import METHODS
-from fidelity.settings.explainers import entry_of as entry_of_params
 from tests.helpers.networks import short_densenets
 
 SIDE = 64
@@ -79,7 +78,7 @@ def entry_of(method, **own):
         "classifiers": {"net": {"architecture": "resnet18"}},
         "explainers": {"cam": {"method": method, **own}},
     }
-    return entry_of_params(settings.load(config, check_files=False)["explainers"]["cam"])
+    return settings.load(config, check_files=False).explainers["cam"]
 
 
 def explain(classifier, cases, method, target=1, batch=4, **own):

@@ -5,7 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:
+    from fidelity.settings.explainers import Explainer
 
 Family = Literal["perturbation", "cam", "gradient", "imported", "baseline", "ceiling"]
 FAMILY_ORDER = get_args(Family)
@@ -361,14 +364,15 @@ def method_of(name: str) -> Method:
     return PLUGIN if name.startswith("plugin:") else METHODS[name]
 
 
-def inside_lung(entry: Mapping[str, Any]) -> bool:
+def inside_lung(entry: "Explainer") -> bool:
     """Say whether the superpixels of an explainer or a binarization are made inside the lung."""
-    return entry.get("superpixels", {}).get("algorithm") == "slic_lung"
+    superpixels = getattr(entry, "superpixels", None)
+    return superpixels is not None and superpixels.algorithm == "slic_lung"
 
 
-def is_case_by_case(entry: Mapping[str, Any]) -> bool:
+def is_case_by_case(entry: "Explainer") -> bool:
     """Say whether an explainer's finished cases are stored one by one (see `Method`)."""
-    return method_of(entry.get("of", entry)["method"]).case_by_case
+    return method_of(getattr(entry, "of", entry).method).case_by_case
 
 
 def refusal(method: str, architecture: str) -> str | None:
@@ -379,13 +383,13 @@ def refusal(method: str, architecture: str) -> str | None:
     return unsupported[1]
 
 
-def is_derivative(entry: Mapping[str, Any]) -> bool:
+def is_derivative(entry: "Explainer") -> bool:
     """Say whether an explainer's maps are signed derivatives at the pixels' grey values.
 
     Magnitudes of derivatives are not: without their sign nothing says where the logit would go.
     """
-    inner = entry.get("of", entry)
-    return method_of(inner["method"]).per_grey_value and not inner.get("magnitude", False)
+    inner = getattr(entry, "of", entry)
+    return method_of(inner.method).per_grey_value and not getattr(inner, "magnitude", False)
 
 
 def explains(family: str) -> bool:
@@ -398,9 +402,9 @@ def depends_on_training(method: str) -> bool:
     return method_of(method).needs_classifier and method != "random_weights"
 
 
-def family_of(entry: Mapping[str, Any]) -> Family:
+def family_of(entry: "Explainer") -> Family:
     """Give the family of a config entry: its own (imported maps and plugins), or its method's."""
-    return entry.get("family") or method_of(entry["method"]).family
+    return getattr(entry, "family", None) or method_of(entry.method).family
 
 
 def without_family(entry: Mapping[str, Any]) -> dict[str, Any]:

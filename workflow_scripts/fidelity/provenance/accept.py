@@ -26,7 +26,7 @@ from snakemake.settings.types import (
 from fidelity.base.errors import InputError
 from fidelity.base.files import write_text
 from fidelity.provenance import result_origins
-from fidelity.provenance.page import to_page
+from fidelity.provenance.provenance_page import to_page
 from fidelity.provenance.records import Records, write_listings
 from fidelity.study import paths
 

@@ -4,29 +4,13 @@ Imports nothing by itself: a script needs one section of the config, Snakemake n
 each time it parses, on a cluster once per job.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fidelity.settings.queries import (
-    data_origin,
-    data_root,
-    expand_classifiers,
-    own_keys,
-    sees_reference,
-    target_of,
-)
-
-__all__ = [
-    "data_origin",
-    "data_root",
-    "expand_classifiers",
-    "load",
-    "own_keys",
-    "sees_reference",
-    "target_of",
-]
+if TYPE_CHECKING:
+    from fidelity.settings.config import Config
 
 
-def load(config: Any, source: str = "the config", *, check_files: bool = True) -> dict[str, Any]:
+def load(config: Any, source: str = "the config", *, check_files: bool = True) -> "Config":
     """Fill the defaults in and check the whole configuration.
 
     Args:
@@ -35,7 +19,7 @@ def load(config: Any, source: str = "the config", *, check_files: bool = True) -
         check_files: also check that data roots, checkpoints and plugins exist.
 
     Returns:
-        A new dict with every key of the config.
+        The whole config, every key with a value.
 
     Raises:
         InputError: names the key, what is wrong, and the near key or value where there is one.
@@ -44,7 +28,7 @@ def load(config: Any, source: str = "the config", *, check_files: bool = True) -
     from fidelity.settings.loading import load_config
 
     try:
-        return load_config(config, check_files=check_files).model_dump()
+        return load_config(config, check_files=check_files)
     except InputError as error:
         if error.file is not None:
             raise

@@ -9,7 +9,7 @@ from annotated_types import Ge, Lt
 from pydantic import MISSING, Field, field_validator
 
 from fidelity.base.errors import InputError
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     Count,
     Entry,
     Natural,

@@ -1,5 +1,6 @@
 """The classifiers: architecture, weights, and how they are trained."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
@@ -7,7 +8,7 @@ from pydantic import MISSING, Field, model_validator
 
 from fidelity.base.errors import InputError
 from fidelity.classifiers.weights.header import RESCALING
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     Count,
     Integer,
     Natural,
@@ -153,6 +154,11 @@ class Classifier(Section):
     """Training seeds; several expand to <name>-s<seed>."""
     training: Training | None = Field(default_factory=Training)
 
+    @property
+    def seed(self) -> int:
+        """The seed of one training: an entry of `Study.classifiers` has no other."""
+        return self.seeds[0]
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Classifier":
         no_file = self.weights in (None, "imagenet")
@@ -212,3 +218,8 @@ class Classifier(Section):
             if mistaken:
                 raise InputError(problem, field=key, remedy=remedy)
         return self
+
+
+def training_names(name: str, seeds: Sequence[int]) -> dict[str, int]:
+    """Name the trainings of a classifier: {<name>-s<seed>: seed}; a single one has its name."""
+    return {name if len(seeds) == 1 else f"{name}-s{seed}": seed for seed in seeds}

@@ -1,13 +1,14 @@
 """The whole config: its sections, and those of figures, computing and the lung model."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 from pydantic import Field
 
-from fidelity.settings.base import Count, Integer, Key, Natural, Positive, Section, Unique
 from fidelity.settings.binarizations import Binarization, Fixed, Postprocess
 from fidelity.settings.classifiers import Classifier
+from fidelity.settings.closed_model import Count, Integer, Key, Natural, Positive, Section, Unique
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
 from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity
@@ -104,3 +105,14 @@ class Config(Section):
     lung_model: LungModel = Field(default_factory=LungModel)
     plugins: Unique[str] = []
     """Python files with own explainers and architectures, used as `plugin:<function>`."""
+
+    def root_of(self, dataset: str) -> Path | None:
+        """Give the folder of a data set's files; None for a generated one."""
+        root = getattr(self.datasets[dataset], "root", None)
+        return None if root is None else Path(self.data_root) / root
+
+    def origin_of(self, dataset: str) -> Path | None:
+        """Give the folder or archive of a data set; None if it is generated or downloaded."""
+        archive = getattr(self.datasets[dataset], "archive", None)
+        found = self.root_of(dataset)
+        return found if found or not archive else Path(self.data_root) / archive

@@ -15,7 +15,7 @@ from fidelity.datasets.sources.chexpert.observation_names import (
     PATHOLOGIES,
     canonical,
 )
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     Count,
     Entry,
     Integer,
@@ -372,3 +372,9 @@ class Chexlocalize(Dataset):
                 remedy=suggestion(name, [*known, *ALIASES]),
             )
         return canonical(name)
+
+
+def own_keys(source: str) -> set[str]:
+    """Name the config keys that one source of data sets has and others may not."""
+    # A source may restate a common key with a default of its own; it stays a common key.
+    return set(Dataset.kinds()[source].key_names()) - set(Dataset.key_names())

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from fidelity.settings.base import Entry, Section
 from fidelity.settings.binarizations import Binarization, Postprocess, RuleOfOne
 from fidelity.settings.classifiers import Classifier
+from fidelity.settings.closed_model import Entry, Section
 from fidelity.settings.config import Config
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer

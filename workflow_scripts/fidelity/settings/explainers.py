@@ -13,7 +13,7 @@ from fidelity.base.errors import InputError
 from fidelity.explainers.lime.designs import PAIRED, SAMPLES, SAMPLES_INTERPOLATED
 from fidelity.explainers.registry import Family
 from fidelity.maps.imported_paths import check_entry
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     Count,
     Entry,
     InnerShare,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import Field
 
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     Count,
     InnerShare,
     Integer,

@@ -12,11 +12,11 @@ from fidelity.base.plugins import PREFIX, stated_family
 from fidelity.base.suggestions import suggestion
 from fidelity.classifiers.weights.header import fixed_size, trained_size
 from fidelity.explainers.registry import FAMILY_ORDER, PLUGIN
-from fidelity.settings.base import checked
-from fidelity.settings.checks import all_explainers, check_meaning, fair_binarizations
+from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
+from fidelity.settings.cross_checks import all_explainers, check_meaning, fair_binarizations
 from fidelity.settings.explainers import Explainer, Plugin
-from fidelity.settings.files import check_files as check_that_files_exist
+from fidelity.settings.named_files import check_files as check_that_files_exist
 
 # The quarters that `fidelity.classifiers.cam_layers` resolves in the job (a test compares them).
 DEPTHS = 4

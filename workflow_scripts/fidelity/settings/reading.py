@@ -1,7 +1,9 @@
 """A config from its file, as commands beside Snakemake read it: with keys of the command line."""
 
+import argparse
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import yaml
 
 from fidelity import settings
 from fidelity.base.errors import InputError
+from fidelity.settings.config import Config
 
 
 class _Loader(yaml.SafeLoader):
@@ -96,7 +99,7 @@ def check_yaml(configs: Iterable[str | Path]) -> None:
 
 def load_file(
     config: str | Path, overrides: Sequence[str] = (), *, check_files: bool = True
-) -> dict[str, Any]:
+) -> Config:
     """Read, complete and check a config.
 
     Args:
@@ -118,9 +121,7 @@ def load_file(
     return load(raw, str(config), given, check_files=check_files)
 
 
-def load(
-    config: Any, source: str, given: Mapping[str, Any], *, check_files: bool = True
-) -> dict[str, Any]:
+def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: bool = True) -> Config:
     """Complete and check a config that the command line has changed.
 
     Args:
@@ -206,3 +207,24 @@ def merged(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
         both = isinstance(before, Mapping) and isinstance(value, Mapping)
         found[key] = merged(before, value) if both else value
     return found
+
+
+def run(main: Callable[..., object], description: str | None, *, targets: bool = False) -> None:
+    """Call a command with what its command line names, and end with one sentence if it fails.
+
+    Args:
+        main: called with the config file and the overrides (KEY=VALUE), and with the targets if the
+            command takes some.
+        description: for `--help`.
+        targets: whether the command takes targets after the config.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config")
+    if targets:
+        parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--config", dest="overrides", nargs="*", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    try:
+        main(given.config, given.overrides, *([given.targets] if targets else []))
+    except InputError as error:
+        sys.exit(str(error))

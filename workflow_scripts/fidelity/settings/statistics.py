@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.settings.base import (
+from fidelity.settings.closed_model import (
     InnerShare,
     Integer,
     NonNegative,

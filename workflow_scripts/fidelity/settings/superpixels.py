@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Le
 from pydantic import Field
 
-from fidelity.settings.base import Count, Entry, Integer, NonNegative, Positive, Share
+from fidelity.settings.closed_model import Count, Entry, Integer, NonNegative, Positive, Share
 
 Segments = Annotated[Integer, Ge(2), Field(description="Approximate number.")]
 Compactness = Annotated[Positive, Field(description="Space against colour.")]

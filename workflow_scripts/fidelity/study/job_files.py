@@ -31,7 +31,7 @@ class JobFiles:
 
     def shards(self, pattern: str, splits: Sequence[str] | None = None) -> Input:
         """Make an input function: a file per shard of some splits, else of the explained ones."""
-        chosen = self.study.config["explain"]["splits"] if splits is None else splits
+        chosen = self.study.config.explain.splits if splits is None else splits
         return lambda w: self._by_shard(pattern, w, chosen)
 
     def _by_shard(
@@ -63,7 +63,7 @@ class JobFiles:
 
     def start_weights(self, w: Any) -> str | list[str]:
         """Name the checkpoint that a training starts from, if it is a file."""
-        weights = self.study.classifiers[w.classifier]["weights"]
+        weights = self.study.classifiers[w.classifier].weights
         return [] if weights in (None, "imagenet") else weights
 
     def by_classifier(self, pattern: str, names: Sequence[str] | None = None) -> Input:
@@ -99,7 +99,7 @@ class JobFiles:
     def cutoff_predictions(self, w: Any) -> str | list[str]:
         """Name the predictions, where masks depend on them."""
         rule = self.study.rule_for(w.binarization, w.explainer)
-        return self.predictions(w) if rule["postprocess"]["min_probability"] else []
+        return self.predictions(w) if rule.postprocess.min_probability else []
 
     # ---- a data set's tables ----
 
@@ -140,7 +140,7 @@ class JobFiles:
             (e, split)
             for c, e in self.study.reporting
             if c == w.classifier
-            for split in self.study.config["explain"]["splits"]
+            for split in self.study.config.explain.splits
         ]
 
     def stability_blocks(self, w: Any) -> list[tuple[str, str]]:
@@ -226,7 +226,7 @@ class JobFiles:
 
     def faithfulness_masks(self, w: Any) -> str | list[str]:
         """Name the primary masks, where a metric is taken at them."""
-        if not needs_masks(self.study.config["faithfulness"]["metrics"]):
+        if not needs_masks(self.study.config.faithfulness.metrics):
             return []
         under = self.study.computed_under[w.classifier, w.explainer]
         return fill(paths.MASKS, w, classifier=under, **self._missing(w))
@@ -234,7 +234,7 @@ class JobFiles:
     def faithfulness_scores(self, w: Any) -> list[str]:
         """List where the primary metric of the maps is whose faithfulness is measured."""
         config = self.study.config
-        ranked = config["statistics"]["primary"] in config["scores"]["ranking"]
+        ranked = config.statistics.primary in config.scores.ranking
         pattern = paths.RANKING if ranked else paths.SCORES
         return self._where_computed(pattern, self.study.faithfulness_pairs, w)
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from fidelity import settings
 from fidelity.base import digests
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
-from fidelity.settings.explainers import entry_of
+from fidelity.settings.closed_model import Section
+from fidelity.settings.datasets import own_keys
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
@@ -61,9 +61,10 @@ WEIGHT_KEYS = (
 )
 
 
-def part(entry: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def part(entry: Section, *keys: str) -> dict[str, Any]:
     """Give some keys of an entry, in the order of `keys`."""
-    return {key: entry[key] for key in keys}
+    found = entry.model_dump(include=set(keys))
+    return {key: found[key] for key in keys}
 
 
 class JobSettings:
@@ -72,21 +73,21 @@ class JobSettings:
     def __init__(self, study: Study) -> None:
         """Remember the study."""
         self.study = study
-        self._scores, self._postprocess = study.config["scores"], study.config["postprocess"]
+        self._scores, self._postprocess = study.config.scores, study.config.postprocess
 
     def compute(self, *keys: str) -> dict[str, Any]:
         """Give some keys of `compute`."""
-        return part(self.study.config["compute"], *keys)
+        return part(self.study.config.compute, *keys)
 
     # ---- data sets ----
 
     def of_dataset(self, key: str) -> Any:
         """Make a function of a job: a key of its data set's entry."""
-        return lambda w: self.study.datasets[w.dataset][key]
+        return lambda w: self.subset(w.dataset, {key})[key]
 
     def subset(self, dataset: str, keys: Iterable[str]) -> dict[str, Any]:
         """Give some keys of a data set's entry, those that it has, in the entry's order."""
-        return {key: value for key, value in self.study.datasets[dataset].items() if key in keys}
+        return self.study.datasets[dataset].model_dump(include=set(keys))
 
     def reading(self, w: Any) -> dict[str, Any]:
         """Say what the values in a data set's files mean."""
@@ -102,22 +103,22 @@ class JobSettings:
             return {}
         return {
             "lung_from": self.study.lungs_from[w.dataset],
-            "components": self.study.config["lung_model"]["components"],
+            "components": self.study.config.lung_model.components,
             "compute": self.compute("threads", "device"),
         }
 
     def acquisition(self, dataset: str) -> dict[str, Any]:
         """Give what a data set's files depend on; data sets that agree in it share one copy."""
-        config, source = self.study.config, self.study.datasets[dataset]["source"]
-        found = self.subset(dataset, {"source", *settings.own_keys(source)})
-        where = settings.data_origin(config, dataset)
+        config, source = self.study.config, self.study.datasets[dataset].source
+        found = self.subset(dataset, {"source", *own_keys(source)})
+        where = config.origin_of(dataset)
         if where is not None:
             # However the path is written, and wherever the project is moved together with it.
             key = "root" if found.get("root") is not None else "archive"
             found = {k: v for k, v in found.items() if k not in ORIGIN_KEYS - {key}}
             found[key] = os.path.relpath(where.resolve())
         elif not found.get("download"):
-            found["seed"] = config["seed"]
+            found["seed"] = config.seed
         return found
 
     @cached_property
@@ -127,7 +128,7 @@ class JobSettings:
         for dataset, entry in self.study.datasets.items():
             text = json.dumps(self.acquisition(dataset), sort_keys=True)
             fingerprint = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-            found[dataset] = f"{entry['source']}-{fingerprint}"
+            found[dataset] = f"{entry.source}-{fingerprint}"
         return found
 
     @cached_property
@@ -137,25 +138,25 @@ class JobSettings:
 
     def index(self, dataset: str) -> dict[str, Any]:
         """Give what the list of cases depends on besides the files."""
-        own = settings.own_keys(self.study.datasets[dataset]["source"]) - ORIGIN_KEYS
+        own = own_keys(self.study.datasets[dataset].source) - ORIGIN_KEYS
         return {
             **self.subset(dataset, {*INDEX_KEYS, *own}),
-            "explained": self.study.config["explain"]["splits"],
+            "explained": self.study.config.explain.splits,
             "trained": bool(self.study.trained),
         }
 
     def source_listing(self, dataset: str) -> str:
         """Hash names, sizes and times of the files that the source reads."""
-        origin = settings.data_origin(self.study.config, dataset)
-        source = self.study.datasets[dataset]["source"]
+        origin = self.study.config.origin_of(dataset)
+        source = self.study.datasets[dataset].source
         return listing.source_digest(origin, source, self.index(dataset))
 
     @cached_property
     def targets(self) -> dict[str, str]:
         """Key of the config → its target rule; the job that lists cases knows the classes."""
-        explain = self.study.config["explain"]
-        own = {f"explain.targets.{name}": target for name, target in explain["targets"].items()}
-        return {"explain.target": explain["target"]} | own
+        explain = self.study.config.explain
+        own = {f"explain.targets.{name}": target for name, target in explain.targets.items()}
+        return {"explain.target": explain.target} | own
 
     # ---- classifiers ----
 
@@ -164,18 +165,22 @@ class JobSettings:
         found = part(self.study.classifiers[w.classifier], *WEIGHT_KEYS)
         return {**found, "loaded": w.classifier in self.study.loaded}
 
+    def training(self, w: Any) -> dict[str, Any]:
+        """Give what decides the weights of a classifier that is trained here."""
+        entry = self.study.classifiers[w.classifier]
+        return {**entry.model_dump(exclude={"seeds"}), "seed": entry.seed}
+
     def loaded(self, w: Any) -> dict[str, Any]:
         """Give the entry of a classifier that is not trained here."""
-        entry = self.study.classifiers[w.classifier]
-        return {key: value for key, value in entry.items() if key not in ("seed", "training")}
+        return self.study.classifiers[w.classifier].model_dump(exclude={"seeds", "training"})
 
     def data_to_check(self, w: Any) -> dict[str, Any]:
         """Give what the check of loaded weights must know of the data set."""
-        study, entry = self.study, self.study.datasets[w.dataset]
-        if w.classifier not in study.loaded or study.classifiers[w.classifier]["classes"]:
-            return {key: entry[key] for key in ("uncertain",) if key in entry}
+        study = self.study
+        if w.classifier not in study.loaded or study.classifiers[w.classifier].classes:
+            return self.subset(w.dataset, {"uncertain"})
         # Its classes are the example in an error.
-        folder = settings.data_root(study.config, w.dataset)
+        folder = study.config.root_of(w.dataset)
         return {
             **self.acquisition(w.dataset),
             **self.index(w.dataset),
@@ -187,8 +192,8 @@ class JobSettings:
         of_classifier = (
             (key, self.study.explainer_for(key, w.classifier)) for key in self.study.explainers
         )
-        nested = {key: entry.get("of", entry) for key, entry in of_classifier}
-        return {key: entry["layer"] for key, entry in nested.items() if "layer" in entry}
+        nested = {key: getattr(entry, "of", entry) for key, entry in of_classifier}
+        return {key: entry.layer for key, entry in nested.items() if hasattr(entry, "layer")}
 
     def plugins(self, name: str) -> dict[str, str]:
         """Give plugin files with their digests, for settings that use one; else nothing."""
@@ -197,25 +202,24 @@ class JobSettings:
     @cached_property
     def all_plugins(self) -> dict[str, str]:
         """Plugin file → its digest."""
-        return {path: digests.file_digest(path) for path in self.study.config["plugins"]}
+        return {path: digests.file_digest(path) for path in self.study.config.plugins}
 
     def classifier_plugins(self, w: Any) -> dict[str, str]:
         """Give the plugin files that the architecture of a classifier needs."""
-        entry = self.study.classifiers.get(w.classifier, {"architecture": NONE})
-        return self.plugins(entry["architecture"])
+        entry = self.study.classifiers.get(w.classifier)
+        return self.plugins(entry.architecture) if entry else {}
 
     # ---- explainers ----
 
     def explainer(self, w: Any) -> dict[str, Any]:
         """Give what decides an explainer's maps, plugin files and listings of maps included."""
         found = self.study.explainer_for(w.explainer, getattr(w, "classifier", NONE))
-        entry = self._with_plugins(without_family(found))
-        if entry["method"] != "imported":
-            return entry
-        maps = imported_paths.for_dataset(entry_of(entry), w.dataset)
+        if found.method != "imported":
+            return self._with_plugins(without_family(found.model_dump()))
+        maps = imported_paths.for_dataset(found, w.dataset)
         # Names, sizes and times of the maps: one added, removed or changed is noticed.
-        found = listing.listing_digest(imported_paths.root_of(maps), imported_paths.any_map(maps))
-        return {**without_family(maps.model_dump()), "listing": found}
+        listed = listing.listing_digest(imported_paths.root_of(maps), imported_paths.any_map(maps))
+        return {**without_family(maps.model_dump()), "listing": listed}
 
     def _with_plugins(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         entry = dict(entry)
@@ -239,45 +243,45 @@ class JobSettings:
     def sweep(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores at every threshold."""
         return {
-            "thresholds": self._scores["thresholds"],
-            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
-            "sign": self._postprocess["sign"],
-            "lung": self._postprocess["lung"],
-            "empty": self._scores["empty"],
+            "thresholds": self._scores.thresholds,
+            "scoring_size": self.study.datasets[w.dataset].scoring_size,
+            "sign": self._postprocess.sign,
+            "lung": self._postprocess.lung,
+            "empty": self._scores.empty.model_dump(),
         }
 
     def rank(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores of maps."""
         return {
-            "metrics": self._scores["ranking"],
-            "pointing_tolerance": self._scores["pointing_tolerance"],
-            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
-            "sign": self._postprocess["sign"],
+            "metrics": self._scores.ranking,
+            "pointing_tolerance": self._scores.pointing_tolerance,
+            "scoring_size": self.study.datasets[w.dataset].scoring_size,
+            "sign": self._postprocess.sign,
         }
 
     def tune(self, w: Any) -> dict[str, Any]:
         """Give what decides a tuned threshold."""
         rule = self.study.rule_for(w.binarization, w.explainer)
         return {
-            "rule": rule["binarization"],
-            "postprocess": rule["postprocess"],
-            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
-            "empty": self._scores["empty"],
+            "rule": rule.binarization.model_dump(),
+            "postprocess": rule.postprocess.model_dump(),
+            "scoring_size": self.study.datasets[w.dataset].scoring_size,
+            "empty": self._scores.empty.model_dump(),
             "partial": w.explainer in self.study.partial,
         }
 
     def binarization(self, w: Any) -> dict[str, Any]:
         """Give the rule by which an explainer's maps become masks."""
-        return self.study.rule_for(w.binarization, w.explainer)["binarization"]
+        return self.study.rule_for(w.binarization, w.explainer).binarization.model_dump()
 
     def postprocess(self, w: Any) -> dict[str, Any]:
         """Give the post-processing of an explainer's masks."""
-        return self.study.rule_for(w.binarization, w.explainer)["postprocess"]
+        return self.study.rule_for(w.binarization, w.explainer).postprocess.model_dump()
 
     def binarize_seed(self, w: Any) -> int:
         """Give the seed where superpixels are drawn, so that they are LIME's own; else 0."""
         superpixels = self.binarization(w)["method"] == "superpixels"
-        return self.study.config["seed"] if superpixels else 0
+        return self.study.config.seed if superpixels else 0
 
     def score(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores of masks."""
@@ -292,12 +296,12 @@ class JobSettings:
     @cached_property
     def intervals(self) -> dict[str, Any]:
         """What decides means and intervals, not tests."""
-        return part(self.study.config["statistics"], "replicates", "alpha", "cluster")
+        return part(self.study.config.statistics, "replicates", "alpha", "cluster")
 
     @cached_property
     def tests(self) -> dict[str, Any]:
         """What decides tests."""
-        return {**self.intervals, "permutations": self.study.config["statistics"]["permutations"]}
+        return {**self.intervals, "permutations": self.study.config.statistics.permutations}
 
     @cached_property
     def metric_names(self) -> dict[str, Any]:
@@ -320,32 +324,32 @@ class JobSettings:
 
     def cohort(self, w: Any) -> dict[str, Any]:
         """Give what the scores of a data set must cover before they are averaged."""
-        explain = self.study.config["explain"]
+        explain = self.study.config.explain
         return {
-            "annotated": self.study.datasets[w.dataset]["annotated_classes"],
-            "splits": explain["splits"],
+            "annotated": self.study.datasets[w.dataset].annotated_classes,
+            "splits": explain.splits,
             "incomplete": self.study.partial,
-            "partial": explain["partial_cohort"],
+            "partial": explain.partial_cohort,
         }
 
     def gallery(self, w: Any) -> dict[str, Any]:
         """Give what a gallery depends on."""
-        figures = self.study.config["figures"]
+        figures = self.study.config.figures
         return {
             "explainers": [e for _, e in self.study.gallery_explainers(w.classifier)],
-            "cases": figures["gallery_cases"],
-            "by": figures["gallery_by"],
-            "sign": self._postprocess["sign"],
-            "scoring_size": self.study.datasets[w.dataset]["scoring_size"],
+            "cases": figures.gallery_cases,
+            "by": figures.gallery_by,
+            "sign": self._postprocess.sign,
+            "scoring_size": self.study.datasets[w.dataset].scoring_size,
         }
 
     def formatted_tables(self, w: Any) -> dict[str, Any]:
         """Give what the formatted tables depend on besides the tables."""
         study = self.study
         return {
-            "statistics": study.config["statistics"],
-            "scoring_size": study.datasets[w.dataset]["scoring_size"],
-            "empty": self._scores["empty"],
+            "statistics": study.config.statistics.model_dump(),
+            "scoring_size": study.datasets[w.dataset].scoring_size,
+            "empty": self._scores.empty.model_dump(),
             "families": study.families,
             "diagnostic": study.diagnostic,
             "bases": study.bases,
@@ -356,34 +360,34 @@ class JobSettings:
 
     def faithfulness(self, w: Any) -> dict[str, Any]:
         """Give what decides the faithfulness of maps that are there; sensitivity has its own."""
-        entry = self.study.config["faithfulness"]
+        entry = self.study.config.faithfulness
         return {
-            **{key: value for key, value in entry.items() if key != "sensitivity"},
-            "metrics": of_given_maps(entry["metrics"]),
-            "sign": self._postprocess["sign"],
+            **entry.model_dump(exclude={"sensitivity"}),
+            "metrics": of_given_maps(entry.metrics),
+            "sign": self._postprocess.sign,
             "derivative": is_derivative(self.study.explainers[w.explainer]),
         }
 
     @cached_property
     def sensitivity(self) -> dict[str, Any]:
         """What decides the sensitivity of maps."""
-        entry = self.study.config["faithfulness"]["sensitivity"]
-        return {**entry, "sign": self._postprocess["sign"]}
+        entry = self.study.config.faithfulness.sensitivity.model_dump()
+        return {**entry, "sign": self._postprocess.sign}
 
     @cached_property
     def sanity(self) -> dict[str, Any]:
         """What decides the sanity checks."""
-        entry = part(self.study.config["sanity"], "cases", "tests", "layers")
-        return {**entry, "sign": self._postprocess["sign"]}
+        entry = part(self.study.config.sanity, "cases", "tests", "layers")
+        return {**entry, "sign": self._postprocess.sign}
 
     def known_truth(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores against a planted mark."""
-        size = self.study.datasets[w.dataset]["scoring_size"]
-        return {"scoring_size": size, "sign": self._postprocess["sign"]}
+        size = self.study.datasets[w.dataset].scoring_size
+        return {"scoring_size": size, "sign": self._postprocess.sign}
 
     def mark_class(self, w: Any) -> str:
         """Name the source class that the phantom's planted mark goes with."""
-        return self.study.datasets[w.dataset]["shortcut"]["class"]
+        return self.study.datasets[w.dataset].shortcut.class_
 
     def own_wildcards(self, w: Any) -> dict[str, list[str]]:
         """Give the values of wildcards that belong to a data set, of all its jobs."""
@@ -395,5 +399,5 @@ class JobSettings:
 
     def origins(self) -> list[str]:
         """List the folders and archives of the data sets, relative to the project's folder."""
-        places = (settings.data_origin(self.study.config, name) for name in self.study.datasets)
+        places = (self.study.config.origin_of(name) for name in self.study.datasets)
         return [os.path.relpath(place.resolve()) for place in places if place is not None]

@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
-from fidelity import settings
+from pydantic import MISSING
+
 from fidelity.datasets.splits import SPLITS
-from fidelity.explainers.registry import Method, family_of, method_of
+from fidelity.explainers.registry import family_of, method_of
+from fidelity.settings.binarizations import PerExplainer, RuleOfOne
+from fidelity.settings.classifiers import Classifier, training_names
+from fidelity.settings.config import Config
+from fidelity.settings.cross_checks import fair_binarizations
+from fidelity.settings.datasets import Chexlocalize
+from fidelity.settings.explainers import Explainer, RandomWeights
 from fidelity.settings.loading import parts_of
 from fidelity.study.paths import NONE
 
@@ -19,16 +25,15 @@ class Names:
         datasets: data set → its entry.
         studies: those with reference masks to score; others are classified, or a lung network is
             trained on them.
-        classifiers: classifier, training seeds expanded → its entry with `seed`.
+        classifiers: training → its classifier's entry with its `seed` alone.
+        bases: training → its classifier's key in the config.
         explainers: explainer → its entry.
         binarizations: binarization → its entry.
         protocols: protocol → its entry.
         restored: see `__init__`.
     """
 
-    def __init__(
-        self, config: dict[str, Any], restored: Mapping[str, Sequence[str]] | None = None
-    ) -> None:
+    def __init__(self, config: Config, restored: Mapping[str, Sequence[str]] | None = None) -> None:
         """Look at a config.
 
         Args:
@@ -38,14 +43,16 @@ class Names:
         """
         self.config = config
         self.restored = restored
-        self.datasets: dict[str, dict[str, Any]] = config["datasets"]
-        self.studies = {
-            k: entry for k, entry in self.datasets.items() if entry["annotated_classes"]
-        }
-        self.classifiers = settings.expand_classifiers(config)
-        self.explainers: dict[str, dict[str, Any]] = config["explainers"]
-        self.binarizations: dict[str, dict[str, Any]] = config["binarizations"]
-        self.protocols = config["protocols"]
+        self.datasets, self.explainers = config.datasets, config.explainers
+        self.binarizations, self.protocols = config.binarizations, config.protocols
+        self.studies = {k: entry for k, entry in self.datasets.items() if entry.annotated_classes}
+        self.classifiers: dict[str, Classifier] = {}
+        self.bases: dict[str, str] = {}
+        for key, entry in config.classifiers.items():
+            for name, seed in training_names(key, entry.seeds).items():
+                if not config.only_classifiers or name in config.only_classifiers:
+                    self.bases[name] = key
+                    self.classifiers[name] = entry.model_copy(update={"seeds": [seed]})
 
     # ---- data sets ----
 
@@ -53,9 +60,9 @@ class Names:
     def lungs_from(self) -> dict[str, str]:
         """Data sets whose lungs a network segments → the data set that it is trained on."""
         return {
-            name: entry["lung_from"]
+            name: entry.lung_from
             for name, entry in self.datasets.items()
-            if entry["lung_masks"] == "predicted"
+            if entry.lung_masks == "predicted"
         }
 
     @cached_property
@@ -64,46 +71,35 @@ class Names:
         return [
             name
             for name, entry in self.datasets.items()
-            if entry.get("human_benchmark", {}).get("points")
+            if isinstance(entry, Chexlocalize) and entry.human_benchmark.points
         ]
 
     def shard_names(self, dataset: str, splits: Sequence[str] = SPLITS) -> list[str]:
         """Name the shards of some splits of a data set, empty ones included."""
-        shards = self.datasets[dataset]["shards"]
-        return [f"{split}-{number:03d}" for split in splits for number in range(shards[split])]
+        counts = dict(self.datasets[dataset].shards)
+        return [f"{split}-{number:03d}" for split in splits for number in range(counts[split])]
 
     def explained_shards(self, dataset: str) -> list[str]:
         """Name the shards whose cases are explained."""
-        return self.shard_names(dataset, self.config["explain"]["splits"])
+        return self.shard_names(dataset, self.config.explain.splits)
 
     @cached_property
     def predicted_splits(self) -> list[str]:
         """The splits that classifiers predict: those that are judged or explained."""
-        return [s for s in SPLITS if s in {"val", "test", *self.config["explain"]["splits"]}]
+        return [s for s in SPLITS if s in {"val", "test", *self.config.explain.splits}]
 
     @cached_property
     def judged_split(self) -> str:
         """The split whose maps faithfulness and sanity look at: test, else val, else train."""
-        splits = self.config["explain"]["splits"]
+        splits = self.config.explain.splits
         return next(split for split in reversed(SPLITS) if split in splits)
 
     # ---- classifiers ----
 
     @cached_property
-    def bases(self) -> dict[str, str]:
-        """Classifier, training seeds expanded → its key in the config."""
-        return {
-            expanded: name
-            for name, entry in self.config["classifiers"].items()
-            for expanded in settings.expand_classifiers(
-                {**self.config, "classifiers": {name: entry}}
-            )
-        }
-
-    @cached_property
     def trained(self) -> list[str]:
         """Classifiers that are trained here."""
-        return [name for name, entry in self.classifiers.items() if entry["training"] is not None]
+        return [name for name, entry in self.classifiers.items() if entry.training is not None]
 
     @cached_property
     def loaded(self) -> list[str]:
@@ -116,7 +112,7 @@ class Names:
         return [
             name
             for name in self.loaded
-            if not self.classifiers[name]["architecture"].startswith("xrv:")
+            if not self.classifiers[name].architecture.startswith("xrv:")
         ]
 
     @cached_property
@@ -146,7 +142,7 @@ class Names:
 
     def _where(self, fact: str) -> list[str]:
         """Name the explainers whose method has a fact (see `explainers.registry.Method`)."""
-        return [k for k, entry in self.explainers.items() if getattr(method_in(entry), fact)]
+        return [k for k, entry in self.explainers.items() if getattr(method_of(entry.method), fact)]
 
     @cached_property
     def fitted(self) -> list[str]:
@@ -161,7 +157,7 @@ class Names:
     @cached_property
     def imported(self) -> list[str]:
         """Explainers whose maps were made elsewhere."""
-        return [k for k, entry in self.explainers.items() if entry["method"] == "imported"]
+        return [k for k, entry in self.explainers.items() if entry.method == "imported"]
 
     @cached_property
     def partial(self) -> list[str]:
@@ -169,7 +165,7 @@ class Names:
         return [
             name
             for name, entry in self.explainers.items()
-            if method_in(entry).partial or entry.get("missing") == "skip"
+            if method_of(entry.method).partial or getattr(entry, "missing", None) == "skip"
         ]
 
     @cached_property
@@ -178,7 +174,7 @@ class Names:
         return [
             name
             for name, entry in self.explainers.items()
-            if method_in(entry).needs_classifier or method_in(entry).own_network
+            if method_of(entry.method).needs_classifier or method_of(entry.method).own_network
         ]
 
     @cached_property
@@ -194,8 +190,8 @@ class Names:
     @cached_property
     def own_backward(self) -> dict[str, str]:
         """Explainers that change the backward pass → method (of random weights: the inner one)."""
-        inner = {k: entry.get("of", entry) for k, entry in self.explainers.items()}
-        return {k: entry["method"] for k, entry in inner.items() if method_in(entry).own_backward}
+        inner = {k: getattr(entry, "of", entry).method for k, entry in self.explainers.items()}
+        return {k: method for k, method in inner.items() if method_of(method).own_backward}
 
     @cached_property
     def families(self) -> dict[str, str]:
@@ -209,7 +205,7 @@ class Names:
         A sweep is four explainers `<name>-depth1` … that read `depth-1` …: those that `layer: all`
         becomes, or written by hand.
         """
-        layers = {name: entry.get("layer") for name, entry in self.explainers.items()}
+        layers = {name: getattr(entry, "layer", None) for name, entry in self.explainers.items()}
         bases = [name.removesuffix("-depth1") for name in layers if name.endswith("-depth1")]
         return {
             base: list(parts_of(base))
@@ -218,10 +214,11 @@ class Names:
         }
 
     def target_of(self, explainer: str) -> str:
-        """Give the target rule of an explainer: its own, else that of all."""
-        return settings.target_of(self.config, explainer)
+        """Give the target rule of an explainer: that of `explain.targets`, else that of all."""
+        explain = self.config.explain
+        return explain.targets.get(explainer, explain.target)
 
-    def explainer_for(self, explainer: str, classifier: str) -> dict[str, Any]:
+    def explainer_for(self, explainer: str, classifier: str) -> Explainer:
         """Give an explainer's entry with one layer: that of the classifier, else `auto`.
 
         Args:
@@ -232,23 +229,22 @@ class Names:
 
     # ---- binarizations ----
 
-    def rule_for(self, binarization: str, explainer: str) -> dict[str, Any]:
+    def rule_for(self, binarization: str, explainer: str) -> RuleOfOne:
         """Give the rule and post-processing by which one explainer's maps become masks.
 
         Returns:
-            `binarization` (an entry that is not `per_explainer`) and `postprocess`.
+            Its `binarization` is not `per_explainer`, its `postprocess` is there.
         """
-        entry, common = self.binarizations[binarization], self.config["postprocess"]
-        if entry["method"] != "per_explainer":
-            return {"binarization": entry, "postprocess": common}
-        return {
-            "postprocess": common,
-            **entry["explainers"].get(explainer, entry["otherwise"]),
-        }
+        entry, common = self.binarizations[binarization], self.config.postprocess
+        if not isinstance(entry, PerExplainer):
+            return RuleOfOne.model_construct(binarization=entry, postprocess=common)
+        rule = entry.explainers.get(explainer, entry.otherwise)
+        own = rule.postprocess is not MISSING
+        return rule if own else rule.model_copy(update={"postprocess": common})
 
     def is_tuned(self, binarization: str, explainer: str) -> bool:
         """Say whether a threshold is tuned for these masks."""
-        return self.rule_for(binarization, explainer)["binarization"]["method"] == "tuned"
+        return self.rule_for(binarization, explainer).binarization.method == "tuned"
 
     @cached_property
     def tuned(self) -> list[str]:
@@ -258,44 +254,40 @@ class Names:
     @cached_property
     def diagnostic(self) -> list[str]:
         """Binarizations that look at the reference mask: shown, but not compared."""
-        return [k for k, rule in self.binarizations.items() if settings.sees_reference(rule)]
+        fair = fair_binarizations(self.config)
+        return [k for k in self.binarizations if k not in fair]
 
     @property
     def primary_binarization(self) -> str:
         """The binarization of the primary comparison."""
-        return self.config["statistics"]["primary_binarization"]
+        return self.config.statistics.primary_binarization
 
     @cached_property
     def confounded(self) -> dict[str, str]:
         """Explainer or binarization that is treated unlike others → what is different about it."""
-        common = self.config["explain"]["target"]
+        common = self.config.explain.target
         found = {
             name: f"explains the class by the rule {own!r}, the others by {common!r}"
-            for name, own in self.config["explain"]["targets"].items()
+            for name, own in self.config.explain.targets.items()
             if own != common
         }
         return found | {
             name: "has a rule and a post-processing by explainer"
             for name, rule in self.binarizations.items()
-            if rule["method"] == "per_explainer"
+            if isinstance(rule, PerExplainer)
         }
 
 
-def one_layer(entry: Mapping[str, Any], classifier: str) -> dict[str, Any]:
+def one_layer(entry: Explainer, classifier: str) -> Explainer:
     """Give an explainer's entry with one layer, where its `layer` is a mapping by classifier.
 
     Args:
         entry: of `explainers`.
         classifier: a key of `classifiers`; one that the mapping lacks has the layer `auto`.
     """
-    entry = dict(entry)
-    if isinstance(entry.get("layer"), dict):
-        entry["layer"] = entry["layer"].get(classifier, "auto")
-    if "of" in entry:
-        entry["of"] = one_layer(entry["of"], classifier)
+    layer = getattr(entry, "layer", None)
+    if isinstance(layer, dict):
+        return entry.model_copy(update={"layer": layer.get(classifier, "auto")})
+    if isinstance(entry, RandomWeights):
+        return entry.model_copy(update={"of": one_layer(entry.of, classifier)})
     return entry
-
-
-def method_in(entry: Mapping[str, Any]) -> Method:
-    """Give what the registry says of the method of an explainer's entry."""
-    return method_of(entry["method"])

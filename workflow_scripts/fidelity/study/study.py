@@ -5,13 +5,12 @@ time it parses. Where results are is in `paths`, which files a job reads in `job
 decides its result in `job_settings`.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
-from fidelity.explainers.registry import FAMILY_ORDER, depends_on_training
+from fidelity.explainers.registry import FAMILY_ORDER, depends_on_training, method_of
 from fidelity.faithfulness.registry import names_by
-from fidelity.study.names import Names, method_in
+from fidelity.settings.explainers import Explainer
+from fidelity.study.names import Names
 from fidelity.study.paths import NONE
 
 # Of the primary comparison and of the figures; always in the config.
@@ -27,10 +26,11 @@ class Study(Names):
     @cached_property
     def combinations(self) -> list[Pair]:
         """(classifier, explainer); explainers without a classifier are run once, under `none`."""
+        needing = self._where("needs_classifier")
         return [
             (classifier, name)
-            for name, entry in self.explainers.items()
-            for classifier in (self.classifiers if method_in(entry).needs_classifier else (NONE,))
+            for name in self.explainers
+            for classifier in (self.classifiers if name in needing else (NONE,))
         ]
 
     def explainers_of(self, classifier: str) -> list[Pair]:
@@ -44,7 +44,7 @@ class Study(Names):
     def gallery_explainers(self, classifier: str) -> list[Pair]:
         """List what a gallery shows: what the config names, else explainers before baselines."""
         found = self.explainers_of(classifier)
-        chosen = self.config["figures"]["gallery_explainers"]
+        chosen = self.config.figures.gallery_explainers
         if chosen is None:
             ranked = sorted(found, key=lambda pair: FAMILY_ORDER.index(self.families[pair[1]]))
             chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
@@ -63,7 +63,7 @@ class Study(Names):
     @cached_property
     def faithfulness_pairs(self) -> list[Pair]:
         """Combinations of faithfulness: every explainer with every classifier."""
-        asked = self.config["faithfulness"]["metrics"]
+        asked = self.config.faithfulness.metrics
         return [(c, e) for c in self.classifiers for _, e in self.explainers_of(c)] if asked else []
 
     @cached_property
@@ -74,7 +74,7 @@ class Study(Names):
     @cached_property
     def sensitivity_asked(self) -> bool:
         """Whether faithfulness explains changed images."""
-        return bool(names_by("sensitivity", self.config["faithfulness"]["metrics"]))
+        return bool(names_by("sensitivity", self.config.faithfulness.metrics))
 
     @cached_property
     def sensitivity_pairs(self) -> list[Pair]:
@@ -85,10 +85,10 @@ class Study(Names):
     @cached_property
     def checked_explainers(self) -> list[str]:
         """Explainers of the sanity checks; none where they are off."""
-        sanity = self.config["sanity"]
-        able = [e for e, entry in self.explainers.items() if depends_on_training(entry["method"])]
-        chosen = sanity["explainers"]
-        return [e for e in able if chosen is None or e in chosen] if sanity["cases"] else []
+        sanity = self.config.sanity
+        able = [e for e, entry in self.explainers.items() if depends_on_training(entry.method)]
+        chosen = sanity.explainers
+        return [e for e in able if chosen is None or e in chosen] if sanity.cases else []
 
     @cached_property
     def sanity_pairs(self) -> list[Pair]:
@@ -120,7 +120,7 @@ class Study(Names):
             for protocol in self.protocols
         ]
         maps = [block(pair, NONE, PRIMARY_PROTOCOL) for pair in self.combinations]
-        return [*masks, *(maps if self.config["scores"]["ranking"] else [])]
+        return [*masks, *(maps if self.config.scores.ranking else [])]
 
     def primary_blocks(self, dataset: str) -> list[dict[str, str]]:
         """List the blocks of the primary binarization and protocol."""
@@ -130,8 +130,8 @@ class Study(Names):
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """All metrics that the config requests: of the others, no code counts."""
-        scores, faithfulness = self.config["scores"], self.config["faithfulness"]
-        return (*scores["metrics"], *scores["ranking"], *faithfulness["metrics"])
+        scores, faithfulness = self.config.scores, self.config.faithfulness
+        return (*scores.metrics, *scores.ranking, *faithfulness.metrics)
 
     @cached_property
     def check_tables(self) -> list[str]:
@@ -144,6 +144,7 @@ class Study(Names):
         ]
 
 
-def _reports_stability(entry: Mapping[str, Any]) -> bool:
+def _reports_stability(entry: Explainer) -> bool:
     """Say whether an explainer's maps report how stable they are, itself or on other weights."""
-    return method_in(entry).stability or ("of" in entry and _reports_stability(entry["of"]))
+    inner = getattr(entry, "of", None)
+    return method_of(entry.method).stability or (inner is not None and _reports_stability(inner))

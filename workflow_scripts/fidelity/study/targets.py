@@ -17,7 +17,7 @@ _TABLES = [
 
 def tables(study: Study) -> list[str]:
     """List the tables and pages of all data sets, and the marks that classifiers are checked."""
-    marked = study.config["known_truth"]["datasets"]
+    marked = study.config.known_truth.datasets
     swept = study.sweeps and study.classifiers
     found = [paths.table(*name).format(dataset=d) for d in study.studies for name in _TABLES]
     for pattern, datasets in [
@@ -41,7 +41,7 @@ def figures(study: Study) -> list[str]:
         "layers": (study.studies if study.sweeps else [], names),
         "sanity": (study.studies if study.sanity_pairs else [], names),
         "faithfulness": (study.studies if study.faithfulness_pairs else [], names),
-        "known_truth": (study.config["known_truth"]["datasets"], names),
+        "known_truth": (study.config.known_truth.datasets, names),
     }
     found = []
     for name, figure in FIGURES.items():

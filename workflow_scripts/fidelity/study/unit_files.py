@@ -35,7 +35,7 @@ class UnitFiles:
         if w.unit != NONE:
             patterns = [paths.PREDICTIONS, paths.TRAINING, paths.ARCHITECTURE]
             patterns += [paths.OUTPUTS] if w.unit in study.ordered else []
-            if dataset in study.config["known_truth"]["datasets"]:
+            if dataset in study.config.known_truth.datasets:
                 patterns.append(paths.KNOWN_TRUTH_ACCURACY)
             return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
         patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
@@ -65,7 +65,7 @@ class UnitFiles:
             found.append((paths.STABILITY, {}))
         if study.sensitivity_asked:
             found += [(paths.SENSITIVITY, {"explainer": e}) for e in own if e not in study.given]
-        marked = w.dataset in study.config["known_truth"]["datasets"]
+        marked = w.dataset in study.config.known_truth.datasets
         for pattern, pairs in {
             paths.FAITHFULNESS: study.faithfulness_pairs,
             paths.SANITY: study.sanity_pairs,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
-from fidelity.analysis.columns.table import Table as Columns
+from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.wording import (

@@ -8,8 +8,8 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import method_of
-from fidelity.settings import expand_classifiers
-from fidelity.settings.base import checked
+from fidelity.settings.classifiers import training_names
+from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
 from fidelity.study import paths
 from fidelity.study.paths import NONE
@@ -215,7 +215,11 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
         for name, entry in entries.items()
     }
     config["classifiers"] = _classifiers(units)
-    trained = expand_classifiers({"classifiers": config["classifiers"]})
+    trained = [
+        training
+        for name, entry in config["classifiers"].items()
+        for training in training_names(name, entry["seeds"])
+    ]
     present = {unit.name for unit in units}
     config["only_classifiers"] = [name for name in trained if name in present]
     for unit in units:

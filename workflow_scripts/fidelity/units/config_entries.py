@@ -1,11 +1,11 @@
 """The config entries that a unit keeps. Imports nothing heavy: Snakemake asks when it parses."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fidelity.base import digests
 from fidelity.provenance.privacy import without_places
+from fidelity.settings.config import Config
 from fidelity.study.job_settings import ORIGIN_KEYS
 from fidelity.study.study import Study
 
@@ -13,14 +13,14 @@ from fidelity.study.study import Study
 WITHOUT = {"classifiers", "only_classifiers", "data_root", "datasets", "figures"}
 
 
-def packed_plugins(config: Mapping[str, Any]) -> dict[str, str]:
+def packed_plugins(config: Config) -> dict[str, str]:
     """Name the plugins as a unit holds them: {path in the re-analysis: the plugin's file}."""
     return {
-        f"plugins/{number}-{Path(path).name}": path for number, path in enumerate(config["plugins"])
+        f"plugins/{number}-{Path(path).name}": path for number, path in enumerate(config.plugins)
     }
 
 
-def own_entries(config: dict[str, Any], unit: str) -> dict[str, Any]:
+def own_entries(config: Config, unit: str) -> dict[str, Any]:
     """Give the entries that only this unit depends on: its classifier's, paths hidden.
 
     Args:
@@ -28,11 +28,11 @@ def own_entries(config: dict[str, Any], unit: str) -> dict[str, Any]:
         unit: a classifier, training seed included, its key, or `none`.
     """
     base = Study(config).bases.get(unit, unit)
-    classifiers = config["classifiers"]
-    return _hidden({base: classifiers[base]} if base in classifiers else {})
+    known = config.classifiers
+    return _hidden({base: known[base].model_dump()} if base in known else {})
 
 
-def shared_entries(config: dict[str, Any], dataset: str) -> dict[str, Any]:
+def shared_entries(config: Config, dataset: str) -> dict[str, Any]:
     """Give the entries that all units of a data set depend on, wherever its files are.
 
     Args:
@@ -43,29 +43,27 @@ def shared_entries(config: dict[str, Any], dataset: str) -> dict[str, Any]:
         The config's entries without `WITHOUT`, and `dataset`, `lung_source` (the data set that the
         lung network was trained on, if there is one) and `plugin_files` (digests).
     """
-    source = config["datasets"][dataset].get("lung_from")
+    source = config.datasets[dataset].lung_from
     packed = packed_plugins(config)
     return _hidden(
         {
-            **{key: value for key, value in config.items() if key not in WITHOUT},
+            **config.model_dump(exclude=WITHOUT),
             "plugins": list(packed),
-            "dataset": _without_origin(config["datasets"][dataset]),
-            "lung_source": {source: _without_origin(config["datasets"][source])} if source else {},
+            "dataset": config.datasets[dataset].model_dump(exclude=ORIGIN_KEYS),
+            "lung_source": {source: config.datasets[source].model_dump(exclude=ORIGIN_KEYS)}
+            if source
+            else {},
             "plugin_files": {name: digests.file_digest(path) for name, path in packed.items()},
         }
     )
 
 
-def place_of(config: dict[str, Any], dataset: str, unit: str) -> list[int]:
+def place_of(config: Config, dataset: str, unit: str) -> list[int]:
     """Say where data set and classifier are in the config, which orders the tables."""
-    names = list(config["classifiers"])
+    names = list(config.classifiers)
     base = Study(config).bases.get(unit, unit)
     place = names.index(base) if base in names else len(names)
-    return [list(config["datasets"]).index(dataset), place]
-
-
-def _without_origin(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key not in ORIGIN_KEYS}
+    return [list(config.datasets).index(dataset), place]
 
 
 def _hidden(entries: dict[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def test_the_configs_of_the_whole_data_set_confirm_its_large_masks(name):
     large = np.zeros((20, 20), np.uint8)
     large[:11] = 255
     data = cv2.imencode(".png", large)[1].tobytes()
-    for settings in config["datasets"].values():
+    for entry in config.datasets.values():
+        settings = entry.model_dump()
         assert settings["source"] == "covid_qu_ex"
         mask = decode_mask(data, "m.png", "COVID-19", mask_values_of(settings))
         assert np.array_equal(mask, large > 0)

@@ -1,7 +1,7 @@
 """Which cases there are, and which images look the same."""
 
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.table import Table, count, number, text
+from fidelity.analysis.columns.described_table import Table, count, number, text
 
 CASE_COUNTS = Table(
     "case_counts.csv",

@@ -1,7 +1,7 @@
 """What is computed beside localization: of the maps themselves, and against known answers."""
 
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.table import Table, count, names_of, number, text
+from fidelity.analysis.columns.described_table import Table, count, names_of, number, text
 
 _MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
 _MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")

@@ -1,7 +1,7 @@
 """How well classifiers, and the network that segments lungs, do."""
 
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.table import Column, Table, count, number, text
+from fidelity.analysis.columns.described_table import Column, Table, count, number, text
 
 _HEAD = (common.DATASET, common.SPLIT, common.CLASSIFIER)
 _AUC = "one against the rest"

@@ -1,7 +1,7 @@
 """Tests between explainers: pairs, ranks, the mixed model."""
 
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.table import Table, count, names_of, number, text
+from fidelity.analysis.columns.described_table import Table, count, names_of, number, text
 
 _FAMILY = (
     common.DATASET,

@@ -1,7 +1,7 @@
 """Scores of maps and masks: per case, their means, by strata of cases, by layer, by seed."""
 
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.table import Column, Table, count, names_of, number, text
+from fidelity.analysis.columns.described_table import Column, Table, count, names_of, number, text
 
 COMBO = names_of(common.COMBINATION)
 # Beside the data set, which each table of results is of.

@@ -1,6 +1,6 @@
 """Columns that several result tables share."""
 
-from fidelity.analysis.columns.table import Column, count, number, text
+from fidelity.analysis.columns.described_table import Column, count, number, text
 
 DATASET = text("dataset", "key of the data set in the config")
 SPLIT = text("split", "train, val or test")

@@ -10,7 +10,7 @@ import scipy
 from safetensors import safe_open
 
 from fidelity.analysis.columns.classifiers import OUTPUTS
-from fidelity.analysis.columns.table import names_of
+from fidelity.analysis.columns.described_table import names_of
 
 # Of orders that agree equally well the present one is kept.
 TIE = 1e-6

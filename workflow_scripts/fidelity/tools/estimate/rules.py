@@ -9,6 +9,9 @@ from typing import Any
 
 from fidelity.explainers.registry import is_case_by_case, method_of
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
+from fidelity.settings.binarizations import RuleOfOne
+from fidelity.settings.config import Config
+from fidelity.settings.explainers import Explainer
 from fidelity.study.study import Study
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.plan import Job
@@ -45,7 +48,7 @@ class CountedStudy(Study):
         counts: of each data set.
     """
 
-    def __init__(self, config: dict[str, Any], counts: Mapping[str, Counts]) -> None:
+    def __init__(self, config: Config, counts: Mapping[str, Counts]) -> None:
         """Look at a config.
 
         Args:
@@ -57,14 +60,14 @@ class CountedStudy(Study):
 
     def classifier(self, job: Job) -> dict[str, Any]:
         """Give the entry of a job's classifier, without its training seed."""
-        entry = self.classifiers.get(job.wildcards.get("classifier", "none"), {})
-        return {key: value for key, value in entry.items() if key not in ("seed", "seeds")}
+        entry = self.classifiers.get(job.wildcards.get("classifier", "none"))
+        return entry.model_dump(exclude={"seeds"}) if entry else {}
 
-    def explainer(self, job: Job) -> dict[str, Any]:
+    def explainer(self, job: Job) -> Explainer:
         """Give the entry of a job's explainer, its layer resolved for the classifier."""
         return self.explainer_for(job.wildcards["explainer"], job.wildcards.get("classifier", ""))
 
-    def binarization(self, job: Job) -> dict[str, Any]:
+    def binarization(self, job: Job) -> RuleOfOne:
         """Give the rule by which a job's maps become masks."""
         names = job.wildcards
         return self.rule_for(names["binarization"], names["explainer"])
@@ -75,7 +78,7 @@ class CountedStudy(Study):
 
     def explained(self, counts: Counts) -> int:
         """Count the maps that an explainer makes of one classifier."""
-        return sum(counts.maps[split] for split in self.config["explain"]["splits"])
+        return sum(counts.maps[split] for split in self.config.explain.splits)
 
     def judged(self, counts: Counts) -> int:
         """Count the maps whose faithfulness is measured."""
@@ -86,9 +89,9 @@ class CountedStudy(Study):
         name = job.wildcards.get("dataset")
         if name is None:
             return ""
-        entry = self.config["datasets"][name]
+        entry = self.datasets[name]
         keys = ("source", "input", "image_size", "lung_masks", "scoring_size")
-        return _key([entry[key] for key in keys], self.counts[name].side)
+        return _key([getattr(entry, key) for key in keys], self.counts[name].side)
 
 
 def _key(*parts: Any) -> str:
@@ -107,11 +110,11 @@ def _network(study: CountedStudy, job: Job) -> str:
 
 
 def _explainer(study: CountedStudy, job: Job) -> str:
-    return _key(study.explainer(job), study.classifier(job))
+    return _key(study.explainer(job).model_dump(), study.classifier(job))
 
 
 def _binarization(study: CountedStudy, job: Job) -> str:
-    return _key(study.binarization(job))
+    return _key(study.binarization(job).model_dump())
 
 
 # ---- what the cost of a job grows with ----
@@ -128,7 +131,7 @@ def _images(study: CountedStudy, job: Job, counts: Counts) -> float:
 def _in_shard(numbers: Mapping[str, int], study: CountedStudy, job: Job) -> float:
     """Share a split's number among its shards."""
     split, number = job.wildcards["shard"].split("-")
-    return numbers[split] / study.config["datasets"][job.wildcards["dataset"]]["shards"][split]
+    return numbers[split] / getattr(study.datasets[job.wildcards["dataset"]].shards, split)
 
 
 def _images_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
@@ -142,7 +145,7 @@ def padded(number: float, batch: int) -> float:
 
 def _maps_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
     number = _in_shard(counts.maps, study, job)
-    return padded(number, study.config["compute"]["batch"]) if in_batches(study, job) else number
+    return padded(number, study.config.compute.batch) if in_batches(study, job) else number
 
 
 def in_batches(study: CountedStudy, job: Job) -> bool:
@@ -163,9 +166,9 @@ def _judged(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def _predicted(study: CountedStudy, job: Job, counts: Counts) -> float:
-    shards = study.config["datasets"][job.wildcards["dataset"]]["shards"]
-    batch = study.config["compute"]["batch"]
-    splits = {"val", "test", *study.config["explain"]["splits"]}
+    shards = study.datasets[job.wildcards["dataset"]].shards.model_dump()
+    batch = study.config.compute.batch
+    splits = {"val", "test", *study.config.explain.splits}
     return sum(shards[s] * padded(counts.images[s] / shards[s], batch) for s in splits)
 
 
@@ -173,19 +176,19 @@ def _chosen(study: CountedStudy, job: Job, counts: Counts, per_class: int | None
     """Count the maps of a check that uses some cases of each class."""
     if per_class is None:
         return study.judged(counts)
-    entry = study.config["datasets"][job.wildcards["dataset"]]
-    return min(study.judged(counts), per_class * len(entry["annotated_classes"]))
+    entry = study.datasets[job.wildcards["dataset"]]
+    return min(study.judged(counts), per_class * len(entry.annotated_classes))
 
 
 def _sensitivity(study: CountedStudy, job: Job, counts: Counts) -> float:
-    asked = study.config["faithfulness"]["sensitivity"]
-    return _chosen(study, job, counts, asked["cases"]) * (asked["samples"] + 1)
+    asked = study.config.faithfulness.sensitivity
+    return _chosen(study, job, counts, asked.cases) * (asked.samples + 1)
 
 
 def _sanity(study: CountedStudy, job: Job, counts: Counts) -> float:
-    asked = study.config["sanity"]
-    checks = asked["layers"] * ("parameters" in asked["tests"]) + ("logit" in asked["tests"])
-    return _chosen(study, job, counts, asked["cases"]) * (checks + 1)
+    asked = study.config.sanity
+    checks = asked.layers * ("parameters" in asked.tests) + ("logit" in asked.tests)
+    return _chosen(study, job, counts, asked.cases) * (checks + 1)
 
 
 def passes(images: float, validation: float, epochs: int) -> float:
@@ -205,13 +208,15 @@ def _trained(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def _fitted(study: CountedStudy, job: Job, counts: Counts) -> float:
-    return passes(counts.maps["train"], counts.maps["val"], study.explainer(job).get("epochs", 1))
+    return passes(
+        counts.maps["train"], counts.maps["val"], getattr(study.explainer(job), "epochs", 1)
+    )
 
 
 def _lungs(study: CountedStudy, job: Job, counts: Counts) -> float:
-    entry = study.config["lung_model"]
-    images = [min(entry["cases"], counts.images[split]) for split in ("train", "val")]
-    return passes(*images, entry["epochs"])
+    entry = study.config.lung_model
+    images = [min(entry.cases, counts.images[split]) for split in ("train", "val")]
+    return passes(*images, entry.epochs)
 
 
 def _lungs_tested(study: CountedStudy, job: Job, counts: Counts) -> float:
@@ -322,6 +327,6 @@ def start_of(study: CountedStudy, job: Job) -> str:
 
 def _imports(study: CountedStudy, job: Job) -> Start:
     if job.rule in ("fit", "sensitivity"):
-        method = method_of(study.explainer(job)["method"])
+        method = method_of(study.explainer(job).method)
         return Start.NETWORK if method.needs_classifier or method.own_network else Start.OWN
     return RULES[job.rule].start

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity import settings
 from fidelity.datasets.class_names import class_names
 from fidelity.datasets.prepared import PreparedShard, write_prepared
-from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import write_maps
+from fidelity.settings.datasets import Shards
 from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
@@ -144,9 +143,10 @@ class Trials:
             folder: for the miniatures; about 100 MB.
         """
         self.study, self.jobs, self.folder = study, jobs, folder
-        one = {"shards": dict.fromkeys(SPLITS, 1)}
-        sets = {name: {**entry, **one} for name, entry in study.config["datasets"].items()}
-        self.single = CountedStudy({**study.config, "datasets": sets}, study.counts)
+        one = {"shards": Shards(train=1, val=1, test=1)}
+        sets = {name: e.model_copy(update=one) for name, e in study.datasets.items()}
+        single = study.config.model_copy(update={"datasets": sets})
+        self.single = CountedStudy(single, study.counts)
         self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
         self.starts: dict[str, tuple[float, float]] = {}
         self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
@@ -189,7 +189,7 @@ class Trials:
         return lines
 
     def _dataset(self, dataset: str, jobs: list[Job], say: Callable[[str], None]) -> None:
-        entry = self.study.config["datasets"][dataset]
+        entry = self.study.datasets[dataset].model_dump()
         counts = self.study.counts[dataset]
         batches = [
             stage["batch"]
@@ -230,7 +230,7 @@ class Trials:
 
     def _link_results(self, root: Path) -> None:
         """Link results that jobs read and no job of the plan writes, such as weights."""
-        weights = (entry.get("weights") for entry in self.study.config["classifiers"].values())
+        weights = (entry.weights for entry in self.study.config.classifiers.values())
         read = {path for job in self.jobs for path in job.inputs} | {path or "" for path in weights}
         for path in sorted(read - {path for job in self.jobs for path in job.outputs}):
             target = root / path
@@ -241,8 +241,8 @@ class Trials:
     def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
         """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
         trained = any(job.rule == "train" for job in self.jobs)
-        root = settings.data_root(self.study.config, dataset)
-        classes = class_names(dict(entry), root)
+        root = self.study.config.root_of(dataset)
+        classes = class_names(entry, root)
         with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as process:
             pool = process.submit(
                 Pool, self.folder / dataset / "pool", entry, size, side, trained, classes
@@ -317,7 +317,7 @@ class Trials:
 
     def _is_fitted(self, job: Job) -> bool:
         """Return whether a job's explainer was fitted to the training masks."""
-        return job.rule in MAKING and method_of(self.study.explainer(job)["method"]).fitted
+        return job.rule in MAKING and method_of(self.study.explainer(job).method).fitted
 
     def _units(self, job: Job, counts: Counts) -> float:
         """Count the units of a job in a miniature, whose cases are all in one shard of a split."""
@@ -393,7 +393,7 @@ class Trials:
 
     def _batches(self, jobs: list[Job], roots: Mapping[str, Path]) -> None:
         """Time what takes cases in batches on two of them: one batch costs what one case costs."""
-        batch = self.study.config["compute"]["batch"]
+        batch = self.study.config.compute.batch
         root, seen = roots["model"].with_name("batches"), set()
         for job in jobs:
             kind = kind_of(self.study, job)

@@ -100,7 +100,7 @@ def explain_image(
     names = _names(trained, explainer)
     classifier = _classifier(trained)
     case = _prepare(trained, image, lung, classifier.image_size)
-    logits = predict_logits(classifier, case.image[None], trained.config["compute"]["batch"])
+    logits = predict_logits(classifier, case.image[None], trained.config.compute.batch)
     row = classifier.probabilities(torch.from_numpy(logits))[0].tolist()
     probabilities = dict(zip(classifier.classes, row, strict=True))
     target = target or classifier.classes[int(np.argmax(row))]
@@ -128,7 +128,7 @@ def explain_image(
 
 
 def _names(trained: Trained, explainer: str | None) -> list[str]:
-    known = list(trained.config["explainers"])
+    known = list(trained.config.explainers)
     if explainer is None:
         return known
     if explainer not in known:
@@ -142,8 +142,8 @@ def _names(trained: Trained, explainer: str | None) -> list[str]:
 
 def _classifier(trained: Trained) -> Classifier:
     own = trained.architecture.startswith("plugin:")
-    plugins = trained.config["plugins"] if own else []
-    device = configure(trained.config["compute"])
+    plugins = trained.config.plugins if own else []
+    device = configure(trained.config.compute.model_dump())
     return own_format.load(trained.model(), plugins=plugins).to(device)
 
 
@@ -160,8 +160,8 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
     settings = {**entry, "lung_masks": "none" if lung is None else "provided"}
     if drawn_by is None:
         return prepare_case(_case(image, lung), Path("/"), settings)
-    compute = {key: trained.config["compute"][key] for key in ("threads", "device")}
-    predict = predictor(drawn_by, trained.config["lung_model"]["components"], compute)
+    compute = trained.config.compute.model_dump(include={"threads", "device"})
+    predict = predictor(drawn_by, trained.config.lung_model.components, compute)
     return prepare_case(_case(image, None), Path("/"), entry, predict)
 
 
@@ -195,13 +195,15 @@ def _source_class(trained: Trained, target: str) -> str:
 
 def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
     """Say why an explainer has no answer to an image from outside the study; None if it has."""
-    entry = trained.config["explainers"][name]
-    method = method_of(entry["method"])
-    if entry["method"] == "imported":
+    entry = trained.config.explainers[name]
+    method = method_of(entry.method)
+    if entry.method == "imported":
         return "it has maps of the study's own cases alone"
     if method.needs_second_reader:
         return "nobody has read this image a second time"
-    needs_lung = method.needs_lung or entry.get("align") == "lung_box" or inside_lung(entry)
+    needs_lung = (
+        method.needs_lung or getattr(entry, "align", None) == "lung_box" or inside_lung(entry)
+    )
     if needs_lung and case.lung_native is None:
         return "it needs a lung mask (LUNG=mask.png)"
     return None
@@ -214,20 +216,20 @@ def _answer(
     method = method_of(settings.method)
     context = Context(
         classifier if method.needs_classifier else None,
-        config["compute"]["batch"],
-        config["seed"],
+        config.compute.batch,
+        config.seed,
         settings.method,
         trained.fitted(name),
-        dict(config["compute"]),
-        config["plugins"],
+        config.compute.model_dump(),
+        config.plugins,
     )
     explain = method.implementation().make(context, settings)
     (explanation,) = explain([task])
     case, saliency = task.case, explanation.map
     rule, binarization, given = trained.rule_of(name, task.cls)
-    steps = dict(rule["postprocess"])
+    steps = rule.postprocess.model_dump()
     heat = render(saliency, case.box, case.native_size, steps["sign"])
-    mask, threshold = binarize(heat, saliency.kind, rule["binarization"], **given)
+    mask, threshold = binarize(heat, saliency.kind, rule.binarization.model_dump(), **given)
     lung = lung_in_frame(case, "original")
     if steps["lung"] and lung is None:
         log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)

@@ -10,7 +10,9 @@ from fidelity.base.files import read_json
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
 from fidelity.binarizations.tuned import read_thresholds
-from fidelity.settings.explainers import Explainer, entry_of
+from fidelity.settings.binarizations import RuleOfOne
+from fidelity.settings.config import Config
+from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
 from fidelity.study.study import Study
 
@@ -37,18 +39,18 @@ class Trained:
     classifier: str
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """The loaded config."""
         return self.study.config
 
     @property
     def entry(self) -> dict[str, Any]:
         """The data set's settings."""
-        return self.config["datasets"][self.dataset]
+        return self.config.datasets[self.dataset].model_dump()
 
     @property
     def architecture(self) -> str:
-        return self.study.classifiers[self.classifier]["architecture"]
+        return self.study.classifiers[self.classifier].architecture
 
     def model(self) -> Path:
         """Find the classifier's weights."""
@@ -74,9 +76,9 @@ class Trained:
 
     def settings_of(self, explainer: str) -> Explainer:
         """Give an explainer's entry for this classifier."""
-        return entry_of(self.study.explainer_for(explainer, self.classifier))
+        return self.study.explainer_for(explainer, self.classifier)
 
-    def rule_of(self, explainer: str, cls: str) -> tuple[dict[str, Any], str, dict[str, float]]:
+    def rule_of(self, explainer: str, cls: str) -> tuple[RuleOfOne, str, dict[str, float]]:
         """Choose how a map becomes a mask: the primary rule, else the first that can be used.
 
         Args:
@@ -92,10 +94,10 @@ class Trained:
         """
         for name in dict.fromkeys([self.study.primary_binarization, *self.study.binarizations]):
             rule = self.study.rule_for(name, explainer)
-            method = rule["binarization"]["method"]
+            method = rule.binarization.method
             if method not in USABLE:
                 continue
-            by_class = rule["binarization"].get("threshold")
+            by_class = getattr(rule.binarization, "threshold", None)
             if method == "tuned":
                 threshold = self._tuned(explainer, name, cls)
             elif isinstance(by_class, dict):
@@ -134,7 +136,7 @@ class Trained:
 
 
 def choose(
-    config: dict[str, Any],
+    config: Config,
     source: str,
     folder: Path,
     dataset: str | None = None,
@@ -162,13 +164,13 @@ def choose(
         raise InputError(
             "the config has no classifier", file=source, field="classifiers", remedy="Add one"
         )
-    if classifier in config["classifiers"] and classifier not in known:
+    if classifier in config.classifiers and classifier not in known:
         classifier = next(name for name in known if name.startswith(f"{classifier}-s"))
     return Trained(
         study,
         source,
         folder,
-        _one_of(dataset, list(config["datasets"]), "data set", source),
+        _one_of(dataset, list(config.datasets), "data set", source),
         _one_of(classifier, list(known), "classifier", source),
     )
 

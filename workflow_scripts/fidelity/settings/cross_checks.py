@@ -9,8 +9,9 @@ from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import reader
 from fidelity.datasets.sources.chexpert.observation_names import canonical
-from fidelity.explainers.registry import depends_on_training, method_of, refusal
+from fidelity.explainers.registry import depends_on_training, inside_lung, method_of, refusal
 from fidelity.settings.binarizations import Binarization, PerExplainer, Postprocess
+from fidelity.settings.classifiers import training_names
 from fidelity.settings.config import Config
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer, RandomWeights
@@ -263,8 +264,7 @@ def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]
         if method_of(entry.method).needs_lung or getattr(entry, "align", None) == "lung_box":
             yield f"explainers.{name}"
     for where, entry in [*all_explainers(config), *((where, rule) for where, rule, _ in rules)]:
-        superpixels = getattr(entry, "superpixels", None)
-        if superpixels is not None and superpixels.algorithm == "slic_lung":
+        if inside_lung(entry):
             yield f"{where}.superpixels"
 
 
@@ -308,9 +308,9 @@ def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
 
 def _check_trainings(config: Config) -> None:
     trainings = [
-        name if len(entry.seeds) == 1 else f"{name}-s{seed}"
+        training
         for name, entry in config.classifiers.items()
-        for seed in entry.seeds
+        for training in training_names(name, entry.seeds)
     ]
     for name in config.only_classifiers:
         _check_names([name], trainings, f"only_classifiers.{name}", "classifier")
