@@ -1,7 +1,12 @@
 """What is computed beside localization: of the maps themselves, and against known answers."""
 
+from typing import TYPE_CHECKING
+
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.table import Table, count, names_of, number, text
+from fidelity.analysis.columns.table import Column, Table, count, names_of, number, text
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Description
 
 _MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
 _MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")
@@ -117,17 +122,23 @@ FAITHFULNESS = Table(
 ENDS = ("", "_low", "_high")
 
 
-def _with_bounds(name: str, meaning: str, unit: str) -> tuple:
+def _with_bounds(
+    name: str, meaning: "Description", measured_in: "Description"
+) -> tuple[Column, ...]:
     """Describe a mean and the two bounds of its interval."""
-    told = ("mean", "lower bound", "upper bound")
     return tuple(
-        number(f"{name}{end}", f"{meaning}, {what}", unit)
-        for end, what in zip(ENDS, told, strict=True)
+        number(f"{name}{end}", f"{meaning}, {_ENDS_IN_WORDS[end]}", measured_in) for end in ENDS
     )
 
 
-_TRUTHS = (("mark", "the planted mark"), ("lesion", "the lesion that nothing depends on"))
-_POINTING = (("auc", "pixel ROC-AUC"), ("hit", "pointing game"), ("rank", "relevance rank"))
+_ENDS_IN_WORDS = {"": "mean", "_low": "lower bound", "_high": "upper bound"}
+_IN_WORDS = {
+    "auc": "pixel ROC-AUC",
+    "hit": "pointing game",
+    "rank": "relevance rank",
+    "mark": "the planted mark",
+    "lesion": "the lesion that nothing depends on",
+}
 _LEARNT = (
     number("accuracy", "of the classifier", "0 to 1"),
     number("accuracy_erased", "the same where the mark is erased", "0 to 1"),
@@ -146,9 +157,11 @@ KNOWN_TRUTH = Table(
         common.N_PATIENTS,
         *(
             column
-            for short, metric in _POINTING
-            for truth, what in _TRUTHS
-            for column in _with_bounds(f"{short}_{truth}", f"{metric} against {what}", "0 to 1")
+            for short in ("auc", "hit", "rank")
+            for truth in ("mark", "lesion")
+            for column in _with_bounds(
+                f"{short}_{truth}", f"{_IN_WORDS[short]} against {_IN_WORDS[truth]}", "0 to 1"
+            )
         ),
         *_with_bounds("auc_difference", "AUC of the mark − AUC of the lesion", "-1 to 1"),
         count("nulls_beaten", "null baselines that find the mark less well"),
