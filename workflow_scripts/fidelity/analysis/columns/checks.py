@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.table import Column, Table, count, names_of, number, text
+from fidelity.study import paths
 
 if TYPE_CHECKING:
     from fidelity.base.digests import Description
@@ -23,15 +24,15 @@ _REPORTED = (
 )
 STABILITY_QUANTITIES = names_of(_REPORTED)
 STABILITY_CASES = Table(
-    "*/stability.parquet", (common.EXPLAINER, common.CASE, common.SPLIT, common.CLASS, *_REPORTED)
+    paths.STABILITY, (common.EXPLAINER, common.CASE, common.SPLIT, common.CLASS, *_REPORTED)
 )
 STABILITY = Table(
-    "tables/stability.csv",
+    paths.table("stability"),
     (*_MAPS_OF, _QUANTITY, common.N, common.MEAN, common.MEDIAN, common.MIN, common.MAX),
 )
 
 AGREEMENT_CASES = Table(
-    "*/agreement.parquet",
+    paths.AGREEMENT,
     (
         common.CASE,
         common.SPLIT,
@@ -42,7 +43,7 @@ AGREEMENT_CASES = Table(
     ),
 )
 AGREEMENT = Table(
-    "tables/agreement-*.csv",
+    paths.table("agreement-{classifier}"),
     (
         common.DATASET,
         common.SPLIT,
@@ -58,10 +59,10 @@ AGREEMENT = Table(
 
 REPEATABILITY_QUANTITIES = names_of((*common.MAP_SIMILARITIES, _MASK_IOU))
 REPEATABILITY_CASES = Table(
-    "repeatability/*.parquet", (*common.MAP, common.N_SEEDS, *common.MAP_SIMILARITIES, _MASK_IOU)
+    paths.REPEATABILITY, (*common.MAP, common.N_SEEDS, *common.MAP_SIMILARITIES, _MASK_IOU)
 )
 REPEATABILITY = Table(
-    "tables/repeatability.csv",
+    paths.table("repeatability"),
     (*_MAPS_OF, common.BINARIZATION, common.CLASS, _QUANTITY, common.N_SEEDS, *common.CASE_MEANS),
 )
 
@@ -74,7 +75,7 @@ _CHECK = (
 SANITY_CHECK = names_of(_CHECK)
 SANITY_MAP = names_of((*common.MAP, common.TARGET_CLASS))
 SANITY_CASES = Table(
-    "sanity/*.parquet",
+    paths.SANITY,
     (
         *common.MAP,
         common.TARGET_CLASS,
@@ -84,13 +85,13 @@ SANITY_CASES = Table(
     ),
 )
 SANITY = Table(
-    "tables/sanity.csv",
+    paths.table("sanity"),
     (*_MAPS_OF, *_CHECK, text("similarity", "how the two maps are compared"), *common.CASE_MEANS),
 )
 
 # Of each map; a column per metric follows.
 FAITHFULNESS_CASES = Table(
-    "faithfulness/*.parquet",
+    paths.FAITHFULNESS,
     (
         *common.MAP,
         common.TARGET_CLASS,
@@ -100,11 +101,11 @@ FAITHFULNESS_CASES = Table(
     ),
 )
 SENSITIVITY = Table(
-    "faithfulness/*sensitivity.parquet",
+    paths.SENSITIVITY,
     (*common.MAP, number("sensitivity_max", "largest relative change of the map")),
 )
 FAITHFULNESS = Table(
-    "tables/faithfulness.csv",
+    paths.table("faithfulness"),
     (
         *_MAPS_OF,
         common.CLASS,
@@ -146,7 +147,7 @@ _LEARNT = (
 )
 LEARNT = names_of(_LEARNT)
 KNOWN_TRUTH = Table(
-    "tables/known_truth.csv",
+    paths.table("known_truth"),
     (
         common.DATASET,
         common.CLASSIFIER,
@@ -170,7 +171,7 @@ KNOWN_TRUTH = Table(
     ),
 )
 HUMAN_BENCHMARK = Table(
-    "tables/human_benchmark.csv",
+    paths.table("human_benchmark"),
     (
         common.DATASET,
         common.SPLIT,

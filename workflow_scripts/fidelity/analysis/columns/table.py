@@ -61,7 +61,7 @@ class Table:
     """A result table.
 
     Attributes:
-        file: the name of its file below a data set's folder; stars stand for names.
+        file: the pattern of its file (`study.paths`).
         columns: in the order of the file.
     """
 
