@@ -226,6 +226,37 @@ def test_registries_count_by_requested_entry_and_fact(package):
     assert changes("'The one'", "'A one'")
 
 
+def test_descriptions_count_where_they_are_read_and_messages_nowhere(package):
+    (package / "columns.py").write_text(
+        "from fidelity import numbers\n\n\n"
+        "class Column:\n    name: str\n    meaning: 'Description' = ''\n\n\n"
+        "def text(name, meaning: 'Description'):\n    return Column(name, meaning)\n\n\n"
+        "TAIL: 'Message' = 'at the end'\n\n\n"
+        "def fault(name) -> 'Message | None':\n"
+        "    if name:\n        return 'is bad'\n    return None if numbers.one() else TAIL\n\n\n"
+        "ALL = [text('a', 'first'), Column('b', meaning=f'second {TAIL}'), fault('c')]\n"
+    )
+    script = package.parent / "total.py"
+    script.write_text("from fidelity import columns\n\nfor c in columns.ALL:\n    print(c.name)\n")
+    script.write_text(script.read_text() + "columns.text('c', 'third')\nc.name()\n")
+
+    def changes(old, new, name="columns"):
+        return _changes(package, name, old, new)
+
+    assert not changes("first", "1st")
+    assert not changes("second", "2nd")
+    assert not changes("third", "3rd", "../total")
+    assert not changes("at the end", "last")
+    assert not changes("is bad", "is no good")
+    assert changes("'a'", "'aa'")
+    assert changes("if name:", "if not name:")
+    assert changes("return 'is no good'", "return ''")
+    assert changes("c.name()", "c.name, c.meaning", "../total")
+    assert changes("1st", "first")
+    assert changes("2nd", "second")
+    assert changes("3rd", "third", "../total")
+
+
 def test_unknown_module(package):
     with pytest.raises(FileNotFoundError):
         _digest("explainers.nothing")

@@ -19,9 +19,19 @@ import yaml
 from fidelity.base import digests
 from fidelity.binarizations.registry import RULES
 from fidelity.explainers.registry import METHODS
+from fidelity.metrics.map_registry import RANKING
+from fidelity.metrics.registry import METRICS
 
 ROOT = Path(__file__).parents[2]
 PRESENTATION = ("tables", "figures", "verdict", "presentation", "pages", "provenance")
+# Scripts whose results are for readers.
+SHOWN = ("figure.py", "../notebooks", "verdict", "format_tables", "summary_over_datasets")
+# What describes columns and metrics, and the position of the first text in it.
+DESCRIBING = {
+    **dict.fromkeys(["text", "count", "number", "similarity", "_with_bounds"], 1),
+    **dict.fromkeys(["_share", "_distance", "Metric", "RankingMetric"], 1),
+    "Column": 2,
+}
 # Plans, and prints what `code_of` was asked.
 PLAN = """
 import json, sys
@@ -112,7 +122,7 @@ class _Reworded(ast.NodeTransformer):
     """Rewords what errors, log lines and warnings say, and all docstrings."""
 
     def __init__(self) -> None:
-        self.inside = False
+        self.inside = self.returns = False
 
     def _within(self, node: ast.AST) -> ast.AST:
         before, self.inside = self.inside, True
@@ -122,6 +132,19 @@ class _Reworded(ast.NodeTransformer):
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:  # noqa: N802
         return self._within(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+        before, self.returns = self.returns, "Message" in ast.dump(node.returns or ast.Pass())
+        node = self.generic_visit(node)
+        self.returns = before
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:  # noqa: N802
+        return self._within(node) if self.returns else self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+        is_message = "Message" in ast.unparse(node.annotation)
+        return self._within(node) if is_message else self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
         name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
@@ -182,7 +205,7 @@ def test_adding_what_no_config_requests_changes_nothing(asked, package):
         _replace(
             package / "metrics/registry.py",
             "_SHARES = [",
-            '_SHARES = [("f2", "F2", "van Rijsbergen 1979", overlap.f2),',
+            '_SHARES = [_share("f2", "F2", "van Rijsbergen 1979", overlap.f2),',
         )
         _replace(
             package / "metrics/map_registry.py",
@@ -221,14 +244,48 @@ def test_editing_presentation_reruns_presentation_alone(asked, package):
     def edit():
         for part in PRESENTATION[:4]:
             for path in (package / part).rglob("*.py"):
-                if path.name != "layout.py":
-                    for text in list(_numbers_in(path))[:1]:
-                        path.write_text(text)
+                for text in list(_numbers_in(path))[:1]:
+                    path.write_text(text)
 
     scripts = {one[0][0] for one in _changed(asked, edit)}
     assert {"verdict.py", "format_tables.py", "figure.py"} <= scripts
-    shown = ("figure.py", "../notebooks", "verdict", "format_tables", "summary_over_datasets")
-    assert all(script.startswith(shown) for script in scripts)
+    assert all(script.startswith(SHOWN) for script in scripts)
+
+
+class _Redescribed(ast.NodeTransformer):
+    """Rewords what tells readers about a column or metric."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        first = DESCRIBING.get(getattr(node.func, "attr", "") or getattr(node.func, "id", ""))
+        if first is None or isinstance(node.args[0], ast.Starred):
+            return self.generic_visit(node)
+        for place, part in enumerate(node.args[first:], first):
+            text = ast.unparse(part)
+            is_fact = isinstance(part, ast.Constant) and part.value in ("higher", "lower", "1")
+            if not is_fact and isinstance(part, ast.Constant | ast.JoinedStr):
+                node.args[place] = ast.parse(f"{text} + ' reworded'", mode="eval").body
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:  # noqa: N802
+        if ast.unparse(node.targets[0]) in ("_IN_WORDS", "_ENDS_IN_WORDS", "_IN_TITLES", "_AUC"):
+            text = re.sub("(?<=[a-z])'(?=[,}]|$)", " reworded'", ast.unparse(node.value))
+            node.value = ast.parse(text, mode="eval").body
+        return self.generic_visit(node)
+
+
+def test_rewording_what_describes_a_column_or_metric_reruns_presentation_alone(asked, package):
+    def reword():
+        count = 0
+        for path in [*(package / "analysis/columns").glob("*.py"), *package.glob("metrics/*.py")]:
+            tree = _Redescribed().visit(ast.parse(path.read_text()))
+            text = ast.unparse(ast.fix_missing_locations(tree))
+            count += text.count("reworded")
+            path.write_text(text)
+        assert count > 150
+
+    scripts = {one[0][0] for one in _changed(asked, reword)}
+    assert {"format_tables.py", "figure.py"} <= scripts
+    assert all(script.startswith(SHOWN) for script in scripts), scripts
 
 
 def test_the_measurement_of_the_lung_model_does_not_refit_it(asked, package):
@@ -268,6 +325,15 @@ def test_a_changed_number_changes_the_binarization(rule, package):
     path.write_text(next(_numbers_in(path), path.read_text() + "\nADDED = 1\n"))
     digests.forget()
     assert digests.code_of("binarize.py", chosen) != before
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_requested_metric_counts_with_its_formula(name):
+    """Also where the registry completes the name by a unit."""
+    script = "rank.py" if name in RANKING else "score.py"
+    formula = re.sub("_(mm|diagonal|nan)$", "", name)
+    found = {key for module, key in digests.reached(script, names=(name,)) if "metrics" in module}
+    assert formula in found
 
 
 def test_a_function_that_returns_something_else_changes_every_rule(asked, package):
@@ -329,9 +395,7 @@ def test_presentation_stands_behind_no_computing_rule(asked):
     )
     for one in asked:
         if not one[0][0].startswith(shown):
-            # Columns and how tables are read belong to the analysis, but stand in layout.py still.
-            shown_parts = {f"{m}.{n}" for m, n in _reached(one) if m.split(".")[1] in PRESENTATION}
-            found = {name for name in shown_parts if "tables.layout" not in name}
+            found = {f"{m}.{n}" for m, n in _reached(one) if m.split(".")[1] in PRESENTATION}
             assert not found, f"{one[0]} reaches {sorted(found)}"
 
 

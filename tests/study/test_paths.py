@@ -65,8 +65,7 @@ def test_no_other_file_spells_a_path_of_a_result():
     found = []
     for source in SOURCES:
         name = source.relative_to(ROOT).as_posix().removeprefix("workflow_scripts/")
-        # `columns` describes tables by the files that hold them.
-        if name.startswith(("fidelity/study/", "fidelity/analysis/columns/")):
+        if name.startswith("fidelity/study/"):
             continue
         for value in _strings(source):
             parts = value.strip("/").split("/")

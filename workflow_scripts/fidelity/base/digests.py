@@ -5,6 +5,9 @@ something that counts uses it. So a module's unused half changes nothing. Left o
 
 - comments, docstrings, annotations and the places of modules,
 - messages: what an exception, a log line or a warning is given, what is prepared for that alone,
+  and texts that are declared a `Message`,
+- descriptions: an argument for a parameter or field that is declared a `Description` counts only
+  where the code reads an attribute of that name (a figure reads `title`, a score does not),
 - modules about running (`IGNORED`), and whatever is imported under `if TYPE_CHECKING`,
 - registries (modules named so): of their tables, only the entries that a rule names, or that are
   named by a string in the code, count; and of an entry only the facts that the code reads.
@@ -15,13 +18,17 @@ A module that a registry names by a string (an explainer's) is not followed: the
 """
 
 import ast
+import gc
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TypeAlias
 
 from fidelity.base.plugins import states_family
 
@@ -87,6 +94,12 @@ _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 # What code refers to: (module, name), or (module, "") for all of it.
 Target = tuple[str, str]
 
+# For annotations; import these under `if TYPE_CHECKING`.
+# A parameter or field with a text for readers.
+Description: TypeAlias = str
+# A constant, or what a function returns, that only messages show.
+Message: TypeAlias = str
+
 
 @dataclass
 class _Piece:
@@ -99,6 +112,7 @@ class _Piece:
         strings: string constants that may name an entry of a registry.
         attributes: attributes that they read, which may be facts of an entry.
         rows: of a registry's table: entry → fact → piece. "" holds what no class names.
+        descriptions: arguments that count where an attribute of the parameter's name is read.
     """
 
     digest: bytes = b""
@@ -107,6 +121,7 @@ class _Piece:
     strings: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     rows: tuple[tuple[str, dict[str, "_Piece"]], ...] = ()
+    descriptions: tuple[tuple[str, "_Piece"], ...] = ()
 
 
 @dataclass
@@ -119,7 +134,24 @@ class _Module:
     effects: list[ast.stmt] = field(default_factory=list)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hide syntax trees from the garbage collector.
+
+    They have no cycles, but so many parts that looking for some takes a third of planning.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
+
+
 @cache
+@_uncollected()
 def code_of(
     script: str, *modules: str, names: tuple[str, ...] = (), absent: tuple[str, ...] = ()
 ) -> str:
@@ -177,7 +209,7 @@ def file_digest(path: str | Path) -> str:
 
 def forget() -> None:
     """Read all files again: for tests that edit them."""
-    for cached in (code_of, _version, _module, _piece, _resolve, _is_pure, is_module):
+    for cached in (code_of, _version, _module, _piece, _resolve, _is_pure, _parameters, is_module):
         cached.cache_clear()
 
 
@@ -201,6 +233,7 @@ def _walk(
         now, read = set(strings), set(attributes)
         pending: list[Target | _Piece] = roots[::-1]
         met: set[str] = set()
+        has_choices = False
         while pending:
             item = pending.pop()
             if isinstance(item, tuple):
@@ -222,9 +255,11 @@ def _walk(
                 for fact, part in facts.items()
                 if fact in attributes
             ]
+            rows += [part for name, part in piece.descriptions if name in attributes]
             met.update(key for key, _ in piece.rows)
+            has_choices |= bool(piece.rows or piece.descriptions)
             pending += [*rows[::-1], *piece.targets[::-1]]
-        if not met or (now == strings and read == attributes and met == keys):
+        if not has_choices or (now == strings and read == attributes and met == keys):
             break
         strings, attributes, keys = now, read, met
     if seen is not None:
@@ -539,6 +574,23 @@ def _quiet(function: ast.AST, module: _Module) -> frozenset[str]:
     return frozenset(quiet)
 
 
+def _is_declared(annotation: ast.expr | None, kind: str) -> bool:
+    return annotation is not None and kind in re.findall(r"\w+", ast.unparse(annotation))
+
+
+@cache
+def _parameters(module: str, name: str) -> dict[str, bool]:
+    """Name the fields of a class or parameters of a function, with whether each describes."""
+    for node in _module(module).named.get(name, []):
+        if isinstance(node, ast.ClassDef):
+            fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+            return {_name_of(f.target): _is_declared(f.annotation, "Description") for f in fields}
+        if isinstance(node, _FUNCTIONS):
+            own = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            return {arg.arg: _is_declared(arg.annotation, "Description") for arg in own}
+    return {}
+
+
 class _Reader:
     """Turns statements of one module into a piece."""
 
@@ -564,7 +616,8 @@ class _Reader:
         self.strings: set[str] = set()
         self.attributes: set[str] = set()
         self.rows: list[tuple[str, dict[str, _Piece]]] = []
-        self.in_function = self.is_note = False
+        self.descriptions: list[tuple[str, _Piece]] = []
+        self.in_function = self.is_note = self.returns_message = False
         self.quiet: frozenset[str] = frozenset()
 
     def read(self, nodes: Iterable[ast.AST], *, effects: bool = False) -> _Piece:
@@ -581,6 +634,7 @@ class _Reader:
             frozenset(self.strings),
             frozenset(self.attributes),
             tuple(self.rows),
+            tuple(self.descriptions),
         )
 
     def _node(self, node: ast.AST) -> None:
@@ -605,7 +659,32 @@ class _Reader:
             for child in _counted(node, self.module):
                 self._node(child)
             return
-        self._fields(node)
+        self._fields(self._undescribed(node) if isinstance(node, ast.Call) else node)
+
+    def _undescribed(self, call: ast.Call) -> ast.Call:
+        """Take the arguments that describe out of a call, and read each apart."""
+        target = self._target_of(call.func)
+        parameters = _parameters(*_resolve(*target)) if target else {}
+        is_spread = any(isinstance(part, ast.Starred) for part in call.args)  # places unknown
+        if is_spread or not any(parameters.values()):
+            return call
+        names = [*parameters, *[""] * len(call.args)]
+        given = list(zip(names, call.args, strict=False))
+        given += [(part.arg or "", part) for part in call.keywords]
+        kept = ast.Call(call.func, [], [])
+        for name, part in given:
+            if parameters.get(name):
+                self.descriptions.append((name, self._apart(name, [part])))
+            else:
+                (kept.keywords if isinstance(part, ast.keyword) else kept.args).append(part)
+        return kept
+
+    def _apart(self, word: str, nodes: Iterable[ast.AST]) -> _Piece:
+        """Make a piece of nodes that may count or not."""
+        reader = _Reader(self.module)
+        reader._start(dict(self.imports))
+        reader.words.append(word)
+        return reader.read(nodes)
 
     def _fields(self, node: ast.AST, without: Collection[str] = ()) -> None:
         for name in node._fields:
@@ -629,12 +708,20 @@ class _Reader:
         outermost = not self.in_function
         if outermost:
             self.in_function, self.quiet = True, _quiet(node, self.module)
+            self.returns_message = _is_declared(node.returns, "Message")
         self.words.append("def")
         self._fields(node, ("returns",))
         if outermost:
             self.in_function, self.quiet = False, frozenset()
+            self.returns_message = False
 
     _AsyncFunctionDef = _FunctionDef
+
+    def _Return(self, node: ast.Return) -> None:  # noqa: N802
+        self.words.append("Return")
+        self.is_note = self.returns_message
+        self._fields(node)
+        self.is_note = False
 
     def _keyword(self, node: ast.keyword) -> None:
         if node.arg != "remedy":
@@ -648,7 +735,7 @@ class _Reader:
         # What a dataclass makes of a field goes by its annotation's text at most.
         self.words += ["Assign", ast.unparse(node.annotation) if node.value is None else ""]
         self._node(node.target)
-        if node.value is not None:
+        if node.value is not None and not _is_declared(node.annotation, "Message"):
             self._table(node.value)
 
     def _Assign(self, node: ast.Assign) -> None:  # noqa: N802
@@ -665,20 +752,17 @@ class _Reader:
 
     def _Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
         self.words += [".", node.attr]
-        if isinstance(node.value, ast.Name):
-            meaning = self.imports.get(node.value.id)
-            if isinstance(meaning, tuple) and not meaning[1]:  # a module: its name is left out
-                if is_module(f"{meaning[0]}.{node.attr}"):
-                    self._refer((f"{meaning[0]}.{node.attr}", ""))
-                else:
-                    self._refer((meaning[0], node.attr))
-                return
+        target = self._target_of(node)
+        if target is not None:  # a module's: the name of the module is left out
+            self._refer(target)
+            return
         self.attributes.add(node.attr)
         self._node(node.value)
 
     def _Constant(self, node: ast.Constant) -> None:  # noqa: N802
         if isinstance(node.value, str):
             if self.is_note:
+                self.words.append("text" if node.value else "")
                 return
             if "." in node.value and self._is_module_name(node.value):
                 return
@@ -690,6 +774,19 @@ class _Reader:
         if not text.replace(".", "").replace("_", "").isalnum():
             return False
         return is_module(text if text.startswith("fidelity.") else f"fidelity.{text}")
+
+    def _target_of(self, node: ast.expr) -> Target | None:
+        """Find what a name, or an attribute of a module, refers to in the package."""
+        if isinstance(node, ast.Name):
+            meaning = self._meaning(node.id)
+            return meaning if isinstance(meaning, tuple) else None
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+            return None
+        meaning = self.imports.get(node.value.id)
+        if not isinstance(meaning, tuple) or meaning[1]:
+            return None
+        inner = f"{meaning[0]}.{node.attr}"
+        return (inner, "") if is_module(inner) else (meaning[0], node.attr)
 
     def _meaning(self, name: str) -> Target | str | None:
         if name in self.imports:
@@ -713,31 +810,16 @@ class _Reader:
         """Read an entry of a table apart, fact by fact where a class says which these are."""
         facts = {"": [entry]}
         if isinstance(entry, ast.Call):
-            names = self._fields_of(entry.func)
-            if names:
+            target = self._target_of(entry.func)
+            module, name = _resolve(*target) if target else ("", "")
+            if target and isinstance(_module(module).named.get(name, [None])[0], ast.ClassDef):
+                names = _parameters(module, name)
                 facts = dict(zip(names, ([part] for part in entry.args), strict=False))
                 facts |= {part.arg or "": [part.value] for part in entry.keywords}
-        reader = _Reader(self.module)
-        pieces = {}
-        for fact, nodes in facts.items():
-            reader._start(dict(self.imports))
-            reader.words.append(f"{key}.{fact}")
-            pieces[fact] = reader.read(nodes)
+            else:  # a function that makes the entry may complete its name, so it counts for all
+                self._refer(target)
+        pieces = {fact: self._apart(f"{key}.{fact}", nodes) for fact, nodes in facts.items()}
         self.rows.append((key, pieces))
-
-    def _fields_of(self, function: ast.expr) -> list[str]:
-        meaning = self._meaning(getattr(function, "id", ""))
-        if not isinstance(meaning, tuple):
-            return []
-        module, name = _resolve(*meaning)
-        for node in _module(module).named.get(name, []):
-            if isinstance(node, ast.ClassDef):
-                return [
-                    part.target.id
-                    for part in node.body
-                    if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
-                ]
-        return []
 
 
 class _Rows(ast.NodeTransformer):

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.metrics import map_metrics
 from fidelity.metrics.map_metrics import MapPair
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Description
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class RankingMetric:
     """
 
     name: str
-    title: str
+    title: "Description"
     direction: Literal["higher", "lower"]
-    source: str
+    source: "Description"
     function: Callable[[MapPair], float]
     uses_reference: bool = False
     unit: Literal["1"] = "1"

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fidelity.metrics import overlap, surface
 from fidelity.metrics.conventions import Protocol
 from fidelity.metrics.empty import Family, number
 from fidelity.metrics.pair import MaskPair, Unit
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Description
 
 Score = Callable[[MaskPair, Protocol], float]
 Distance = Callable[[MaskPair, Protocol, Unit], float]
@@ -31,11 +34,11 @@ class Metric:
     """
 
     name: str
-    title: str
+    title: "Description"
     direction: Literal["higher", "lower"]
     unit: Literal["1", "px", "mm", "diagonal"]
     range: tuple[float, float]
-    source: str
+    source: "Description"
     function: Score
     uses_reference: bool = False
 

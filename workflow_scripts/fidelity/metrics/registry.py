@@ -1,6 +1,8 @@
 """The metrics by name, each with the facts that tables and figures need."""
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
@@ -8,62 +10,87 @@ from fidelity.metrics import metric as of_pair
 from fidelity.metrics import overlap
 from fidelity.metrics.conventions import Protocol
 from fidelity.metrics.map_registry import RANKING, RankingMetric
-from fidelity.metrics.metric import Metric, of_counts, of_distances, where_predicted, with_policy
+from fidelity.metrics.metric import (
+    Distance,
+    Metric,
+    of_counts,
+    of_distances,
+    where_predicted,
+    with_policy,
+)
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Description
 
 _SHARE = (0.0, 1.0)
+# Suffix of the name, unit, largest value.
+_UNITS = [("", "px", math.inf), ("_mm", "mm", math.inf), ("_diagonal", "diagonal", 1.0)]
+_IN_TITLES = {"px": "", "mm": ", mm", "diagonal": ", share of the diagonal"}
+
+
+def _share(
+    name: str,
+    title: "Description",
+    source: "Description",
+    formula: Callable[[overlap.Confusion], float],
+) -> Metric:
+    return Metric(name, title, "higher", "1", _SHARE, source, of_counts(name, formula))
+
+
+def _distance(
+    name: str, title: "Description", source: "Description", formula: Distance
+) -> list[Metric]:
+    """Make a metric in each unit."""
+    return [
+        Metric(
+            name + suffix,
+            title + _IN_TITLES[unit],
+            "lower",
+            unit,
+            (0.0, largest),
+            source,
+            of_distances(name, formula, unit),
+        )
+        for suffix, unit, largest in _UNITS
+    ]
+
+
 _SHARES = [
-    ("iou", "IoU", "Jaccard 1912", overlap.iou),
-    ("dice", "Dice", "Dice 1945", overlap.dice),
-    ("precision", "Precision", "van Rijsbergen 1979", overlap.precision),
-    ("recall", "Recall", "van Rijsbergen 1979", overlap.recall),
-    ("specificity", "Specificity", "Yerushalmy 1947", overlap.specificity),
-    (
-        "volume_similarity",
-        "Volume similarity",
-        "Taha & Hanbury 2015",
-        overlap.volume_similarity,
+    _share("iou", "IoU", "Jaccard 1912", overlap.iou),
+    _share("dice", "Dice", "Dice 1945", overlap.dice),
+    _share("precision", "Precision", "van Rijsbergen 1979", overlap.precision),
+    _share("recall", "Recall", "van Rijsbergen 1979", overlap.recall),
+    _share("specificity", "Specificity", "Yerushalmy 1947", overlap.specificity),
+    _share(
+        "volume_similarity", "Volume similarity", "Taha & Hanbury 2015", overlap.volume_similarity
     ),
 ]
 _DISTANCES = [
-    (
+    _distance(
         "hausdorff_full",
         "Hausdorff (full sets)",
         "scikit-image, hausdorff_distance",
         of_pair.hausdorff_full,
     ),
-    (
+    _distance(
         "hausdorff_boundary",
         "Hausdorff (boundary)",
         "Huttenlocher et al. 1993; MONAI, compute_hausdorff_distance",
         of_pair.hausdorff_boundary,
     ),
-    (
+    _distance(
         "hd95_boundary",
         "HD95 (boundary)",
         "MONAI, compute_hausdorff_distance, percentile 95",
         of_pair.hd95_boundary,
     ),
-    (
-        "assd",
-        "Average surface distance",
-        "Heimann et al. 2009; MedPy, assd",
-        of_pair.assd,
-    ),
-]
-# Suffix of the name, unit, largest value, addition to the title.
-_UNITS = [
-    ("", "px", math.inf, ""),
-    ("_mm", "mm", math.inf, ", mm"),
-    ("_diagonal", "diagonal", 1.0, ", share of the diagonal"),
+    _distance("assd", "Average surface distance", "Heimann et al. 2009; MedPy, assd", of_pair.assd),
 ]
 
 MASK_METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        *(
-            Metric(name, title, "higher", "1", _SHARE, source, of_counts(name, formula))
-            for name, title, source, formula in _SHARES
-        ),
+        *_SHARES,
         Metric(
             "nsd",
             "Surface Dice",
@@ -73,19 +100,7 @@ MASK_METRICS: dict[str, Metric] = {
             "Nikolov et al. 2021; MONAI, compute_surface_dice",
             with_policy("nsd", "overlap", of_pair.nsd),
         ),
-        *(
-            Metric(
-                name + suffix,
-                title + more,
-                "lower",
-                unit,
-                (0.0, largest),
-                source,
-                of_distances(name, formula, unit),
-            )
-            for suffix, unit, largest, more in _UNITS
-            for name, title, source, formula in _DISTANCES
-        ),
+        *(metric for in_unit in zip(*_DISTANCES, strict=True) for metric in in_unit),
         Metric(
             "iou_nan",
             "IoU (predicted cases)",

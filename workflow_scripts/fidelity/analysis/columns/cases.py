@@ -2,9 +2,10 @@
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, number, text
+from fidelity.study import paths
 
 CASE_COUNTS = Table(
-    "case_counts.csv",
+    paths.CASE_COUNTS,
     (
         common.SPLIT,
         text("status", "used, unusable, excluded or unscored"),
@@ -13,7 +14,7 @@ CASE_COUNTS = Table(
     ),
 )
 NEAR_DUPLICATES = Table(
-    "near_duplicates.csv",
+    paths.NEAR_DUPLICATES,
     (
         common.CASE,
         common.SPLIT,

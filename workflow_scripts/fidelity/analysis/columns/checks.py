@@ -1,7 +1,13 @@
 """What is computed beside localization: of the maps themselves, and against known answers."""
 
+from typing import TYPE_CHECKING
+
 from fidelity.analysis.columns import shared as common
-from fidelity.analysis.columns.described_table import Table, count, names_of, number, text
+from fidelity.analysis.columns.described_table import Column, Table, count, names_of, number, text
+from fidelity.study import paths
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Description
 
 _MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
 _MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")
@@ -18,15 +24,15 @@ _REPORTED = (
 )
 STABILITY_QUANTITIES = names_of(_REPORTED)
 STABILITY_CASES = Table(
-    "*/stability.parquet", (common.EXPLAINER, common.CASE, common.SPLIT, common.CLASS, *_REPORTED)
+    paths.STABILITY, (common.EXPLAINER, common.CASE, common.SPLIT, common.CLASS, *_REPORTED)
 )
 STABILITY = Table(
-    "tables/stability.csv",
+    paths.table("stability"),
     (*_MAPS_OF, _QUANTITY, common.N, common.MEAN, common.MEDIAN, common.MIN, common.MAX),
 )
 
 AGREEMENT_CASES = Table(
-    "*/agreement.parquet",
+    paths.AGREEMENT,
     (
         common.CASE,
         common.SPLIT,
@@ -37,7 +43,7 @@ AGREEMENT_CASES = Table(
     ),
 )
 AGREEMENT = Table(
-    "tables/agreement-*.csv",
+    paths.table("agreement-{classifier}"),
     (
         common.DATASET,
         common.SPLIT,
@@ -53,10 +59,10 @@ AGREEMENT = Table(
 
 REPEATABILITY_QUANTITIES = names_of((*common.MAP_SIMILARITIES, _MASK_IOU))
 REPEATABILITY_CASES = Table(
-    "repeatability/*.parquet", (*common.MAP, common.N_SEEDS, *common.MAP_SIMILARITIES, _MASK_IOU)
+    paths.REPEATABILITY, (*common.MAP, common.N_SEEDS, *common.MAP_SIMILARITIES, _MASK_IOU)
 )
 REPEATABILITY = Table(
-    "tables/repeatability.csv",
+    paths.table("repeatability"),
     (*_MAPS_OF, common.BINARIZATION, common.CLASS, _QUANTITY, common.N_SEEDS, *common.CASE_MEANS),
 )
 
@@ -69,7 +75,7 @@ _CHECK = (
 SANITY_CHECK = names_of(_CHECK)
 SANITY_MAP = names_of((*common.MAP, common.TARGET_CLASS))
 SANITY_CASES = Table(
-    "sanity/*.parquet",
+    paths.SANITY,
     (
         *common.MAP,
         common.TARGET_CLASS,
@@ -79,13 +85,13 @@ SANITY_CASES = Table(
     ),
 )
 SANITY = Table(
-    "tables/sanity.csv",
+    paths.table("sanity"),
     (*_MAPS_OF, *_CHECK, text("similarity", "how the two maps are compared"), *common.CASE_MEANS),
 )
 
 # Of each map; a column per metric follows.
 FAITHFULNESS_CASES = Table(
-    "faithfulness/*.parquet",
+    paths.FAITHFULNESS,
     (
         *common.MAP,
         common.TARGET_CLASS,
@@ -95,11 +101,11 @@ FAITHFULNESS_CASES = Table(
     ),
 )
 SENSITIVITY = Table(
-    "faithfulness/*sensitivity.parquet",
+    paths.SENSITIVITY,
     (*common.MAP, number("sensitivity_max", "largest relative change of the map")),
 )
 FAITHFULNESS = Table(
-    "tables/faithfulness.csv",
+    paths.table("faithfulness"),
     (
         *_MAPS_OF,
         common.CLASS,
@@ -117,17 +123,23 @@ FAITHFULNESS = Table(
 ENDS = ("", "_low", "_high")
 
 
-def _with_bounds(name: str, meaning: str, unit: str) -> tuple:
+def _with_bounds(
+    name: str, meaning: "Description", measured_in: "Description"
+) -> tuple[Column, ...]:
     """Describe a mean and the two bounds of its interval."""
-    told = ("mean", "lower bound", "upper bound")
     return tuple(
-        number(f"{name}{end}", f"{meaning}, {what}", unit)
-        for end, what in zip(ENDS, told, strict=True)
+        number(f"{name}{end}", f"{meaning}, {_ENDS_IN_WORDS[end]}", measured_in) for end in ENDS
     )
 
 
-_TRUTHS = (("mark", "the planted mark"), ("lesion", "the lesion that nothing depends on"))
-_POINTING = (("auc", "pixel ROC-AUC"), ("hit", "pointing game"), ("rank", "relevance rank"))
+_ENDS_IN_WORDS = {"": "mean", "_low": "lower bound", "_high": "upper bound"}
+_IN_WORDS = {
+    "auc": "pixel ROC-AUC",
+    "hit": "pointing game",
+    "rank": "relevance rank",
+    "mark": "the planted mark",
+    "lesion": "the lesion that nothing depends on",
+}
 _LEARNT = (
     number("accuracy", "of the classifier", "0 to 1"),
     number("accuracy_erased", "the same where the mark is erased", "0 to 1"),
@@ -135,7 +147,7 @@ _LEARNT = (
 )
 LEARNT = names_of(_LEARNT)
 KNOWN_TRUTH = Table(
-    "tables/known_truth.csv",
+    paths.table("known_truth"),
     (
         common.DATASET,
         common.CLASSIFIER,
@@ -146,9 +158,11 @@ KNOWN_TRUTH = Table(
         common.N_PATIENTS,
         *(
             column
-            for short, metric in _POINTING
-            for truth, what in _TRUTHS
-            for column in _with_bounds(f"{short}_{truth}", f"{metric} against {what}", "0 to 1")
+            for short in ("auc", "hit", "rank")
+            for truth in ("mark", "lesion")
+            for column in _with_bounds(
+                f"{short}_{truth}", f"{_IN_WORDS[short]} against {_IN_WORDS[truth]}", "0 to 1"
+            )
         ),
         *_with_bounds("auc_difference", "AUC of the mark − AUC of the lesion", "-1 to 1"),
         count("nulls_beaten", "null baselines that find the mark less well"),
@@ -157,7 +171,7 @@ KNOWN_TRUTH = Table(
     ),
 )
 HUMAN_BENCHMARK = Table(
-    "tables/human_benchmark.csv",
+    paths.table("human_benchmark"),
     (
         common.DATASET,
         common.SPLIT,

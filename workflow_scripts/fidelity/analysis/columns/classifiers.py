@@ -2,12 +2,13 @@
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Column, Table, count, number, text
+from fidelity.study import paths
 
 _HEAD = (common.DATASET, common.SPLIT, common.CLASSIFIER)
 _AUC = "one against the rest"
 
 PREDICTIONS = Table(
-    "*/predictions.csv",
+    paths.PREDICTIONS,
     (
         *common.MAP,
         number("label", "whether the case has the class; empty where it is uncertain", "0 or 1"),
@@ -16,7 +17,7 @@ PREDICTIONS = Table(
     ),
 )
 TRAINING = Table(
-    "*/training.csv",
+    paths.TRAINING,
     (
         count("epoch", "from 1 on, over all stages"),
         text("stage", "which layers are trained"),
@@ -29,7 +30,7 @@ TRAINING = Table(
     ),
 )
 CLASSIFICATION = Table(
-    "tables/classification.csv",
+    paths.table("classification"),
     (
         *_HEAD,
         text("class", "class of the classifier, or `all`: measures over all classes"),
@@ -43,11 +44,11 @@ CLASSIFICATION = Table(
     ),
 )
 CONFUSION = Table(
-    "tables/confusion.csv",
+    paths.table("confusion"),
     (*_HEAD, text("true", "class of the label"), text("predicted", "predicted class"), common.N),
 )
 CALIBRATION = Table(
-    "tables/calibration.csv",
+    paths.table("calibration"),
     (
         *_HEAD,
         number("bin_low", "lower end of the bin of confidence", "0 to 1"),
@@ -64,10 +65,10 @@ OUTPUTS = (
     number("auc", f"ROC-AUC of the output for its class, {_AUC}", "0 to 1"),
     number("fitting_auc", "the same for the fitting class", "0 to 1"),
 )
-CLASS_ORDER = Table("tables/class_order.csv", (*_HEAD, *OUTPUTS))
+CLASS_ORDER = Table(paths.table("class_order"), (*_HEAD, *OUTPUTS))
 
 LUNG_CASES = Table(
-    "lung_model/scores.csv",
+    paths.LUNG_SCORES,
     (
         common.CASE,
         common.PATIENT,
@@ -76,7 +77,7 @@ LUNG_CASES = Table(
     ),
 )
 LUNG_QUALITY = Table(
-    "lung_model/quality.csv",
+    paths.LUNG_QUALITY,
     (
         common.DATASET,
         common.SPLIT,

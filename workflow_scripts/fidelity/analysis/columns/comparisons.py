@@ -2,6 +2,7 @@
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, names_of, number, text
+from fidelity.study import paths
 
 _FAMILY = (
     common.DATASET,
@@ -40,11 +41,11 @@ _CONCLUSION = text("conclusion", "a_higher, b_higher, equivalent or none_shown")
 _UNIT = text("unit_of_analysis", "`patient` or `image`")
 
 COMPARISONS = Table(
-    "tables/comparisons.csv",
+    paths.table("comparisons"),
     (*_FAMILY, common.EXPLAINER_A, common.EXPLAINER_B, *_TESTS, _CONCLUSION, _UNIT),
 )
 FAITHFULNESS_COMPARISONS = Table(
-    "tables/faithfulness_comparisons.csv",
+    paths.table("faithfulness_comparisons"),
     (
         *_FAMILY_OF_FAITHFULNESS,
         common.DIRECTION,
@@ -57,7 +58,7 @@ FAITHFULNESS_COMPARISONS = Table(
     ),
 )
 RANKS = Table(
-    "tables/ranks.csv",
+    paths.table("ranks"),
     (
         common.DATASET,
         common.SPLIT,
@@ -76,7 +77,7 @@ RANKS = Table(
     ),
 )
 MIXED_MODEL = Table(
-    "tables/mixed_model.csv",
+    paths.table("mixed_model"),
     (
         common.DATASET,
         common.SPLIT,

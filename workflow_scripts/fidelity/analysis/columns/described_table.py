@@ -11,6 +11,8 @@ from fidelity.base.files import AGAIN, read_csv
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fidelity.base.digests import Description
+
 Kind = Literal["text", "count", "number", "flag", "flag or unknown"]
 TYPES: dict[Kind, str] = {
     "text": "str",
@@ -30,28 +32,28 @@ class Column:
         kind: `text`, `count` (a whole number), `number` (empty where it is undefined), `flag`, or
             `flag or unknown` (empty where it is not known).
         meaning: what a cell holds.
-        unit: unit or range of a number; empty where the metric of the row decides.
+        measured_in: unit or range of a number; empty where the metric of the row decides.
     """
 
     name: str
     kind: Kind
-    meaning: str
-    unit: str = ""
+    meaning: "Description"
+    measured_in: "Description" = ""
 
 
-def text(name: str, meaning: str) -> Column:
+def text(name: str, meaning: "Description") -> Column:
     """Describe a column of names or words."""
     return Column(name, "text", meaning)
 
 
-def count(name: str, meaning: str) -> Column:
+def count(name: str, meaning: "Description") -> Column:
     """Describe a column of whole numbers."""
     return Column(name, "count", meaning)
 
 
-def number(name: str, meaning: str, unit: str = "") -> Column:
+def number(name: str, meaning: "Description", measured_in: "Description" = "") -> Column:
     """Describe a column of numbers."""
-    return Column(name, "number", meaning, unit)
+    return Column(name, "number", meaning, measured_in)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Table:
     """A result table.
 
     Attributes:
-        file: the name of its file below a data set's folder; stars stand for names.
+        file: the pattern of its file (`study.paths`).
         columns: in the order of the file.
     """
 

@@ -2,6 +2,7 @@
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Column, Table, count, names_of, number, text
+from fidelity.study import paths
 
 COMBO = names_of(common.COMBINATION)
 # Beside the data set, which each table of results is of.
@@ -9,7 +10,7 @@ WITHIN_DATASET = [name for name in COMBO if name != "dataset"]
 
 # Of each map or mask; a column per metric follows.
 SCORES = Table(
-    "*/*/*/*/scores.parquet",
+    paths.SCORES,
     (
         *common.MAP,
         common.TARGET_CLASS,
@@ -26,7 +27,7 @@ SCORES = Table(
     ),
 )
 MASK_STATUS = Table(
-    "*/*/*/masks_status.csv",
+    paths.MASKS_STATUS,
     (
         common.CASE,
         common.CLASS,
@@ -37,7 +38,7 @@ MASK_STATUS = Table(
     ),
 )
 THRESHOLDS = Table(
-    "*/*/*/thresholds.csv",
+    paths.THRESHOLDS,
     (
         common.CLASS,
         common.METRIC,
@@ -48,7 +49,7 @@ THRESHOLDS = Table(
 )
 # Of each map and threshold.
 CASE_CURVES = Table(
-    "*/*/curves.parquet",
+    paths.CURVES,
     (
         *common.MAP,
         common.TARGET_CLASS,
@@ -59,7 +60,7 @@ CASE_CURVES = Table(
     ),
 )
 THRESHOLD_CURVES = Table(
-    "*/threshold_curves.parquet",
+    paths.THRESHOLD_CURVES,
     (common.EXPLAINER, common.CLASS, common.METRIC, common.THRESHOLD, common.N, *common.INTERVAL),
 )
 
@@ -77,9 +78,9 @@ _MEANS = (
     common.MEDIAN,
     number("std", "sample standard deviation over cases"),
 )
-LOCALIZATION = Table("tables/localization.csv", (*common.RESULT, *_MEANS))
+LOCALIZATION = Table(paths.table("localization"), (*common.RESULT, *_MEANS))
 STRATA = Table(
-    "tables/strata.csv",
+    paths.table("strata"),
     (
         *common.RESULT,
         text("stratum", "what cases are divided by: lesion_size, prediction or confidence"),
@@ -88,7 +89,7 @@ STRATA = Table(
     ),
 )
 LAYERS = Table(
-    "tables/layers.csv",
+    paths.table("layers"),
     (
         *LOCALIZATION.columns,
         text("sweep", "key of the explainer that sweeps over layers"),
@@ -100,7 +101,7 @@ LAYERS = Table(
 )
 OF_SEEDS = names_of((*common.RESULT, common.METRIC))
 SEEDS = Table(
-    "tables/seeds.csv",
+    paths.table("seeds"),
     (
         *common.RESULT,
         common.METRIC,

@@ -1,6 +1,11 @@
 """Columns that several result tables share."""
 
+from typing import TYPE_CHECKING
+
 from fidelity.analysis.columns.described_table import Column, count, number, text
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Description
 
 DATASET = text("dataset", "key of the data set in the config")
 SPLIT = text("split", "train, val or test")
@@ -48,9 +53,9 @@ CASE_MEANS = (N, N_PATIENTS, N_UNDEFINED, *INTERVAL, MEDIAN)
 MAP = (CASE, PATIENT, SPLIT, CLASS)
 
 
-def similarity(name: str, meaning: str, unit: str = "-1 to 1") -> Column:
+def similarity(name: str, meaning: "Description", measured_in: "Description" = "-1 to 1") -> Column:
     """Describe a similarity of two maps or masks; nan where it is undefined."""
-    return number(name, meaning, unit)
+    return number(name, meaning, measured_in)
 
 
 MAP_SIMILARITIES = (

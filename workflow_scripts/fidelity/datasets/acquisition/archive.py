@@ -11,9 +11,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import is_clutter
+
+if TYPE_CHECKING:
+    from fidelity.base.digests import Message
 
 # COVID-QU-Ex has some 85,000 files and 1.2 GB; an archive that claims much more is a mistake or
 # an attack.
@@ -81,11 +85,8 @@ def _checked_members(
     entries = [entry for entry in opened.infolist() if not is_clutter(entry.filename)]
     names: set[PurePosixPath] = set()
     for entry in entries:
-        fault = _fault(entry)
         path = PurePosixPath(entry.filename)
-        if fault is None and path in names:
-            fault = "stands twice in it"
-        if fault:
+        if fault := _fault(entry, is_repeated=path in names):
             raise InputError(
                 f"the member {entry.filename!r} {fault}",
                 file=archive,
@@ -105,7 +106,7 @@ def _checked_members(
     return [entry for entry in entries if not entry.is_dir()]
 
 
-def _fault(entry: zipfile.ZipInfo) -> str | None:
+def _fault(entry: zipfile.ZipInfo, *, is_repeated: bool) -> "Message | None":
     name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
     if name.startswith("/") or PureWindowsPath(name).drive or "\\" in name or not name:
         return "has an absolute path or a backslash in its name"
@@ -116,7 +117,7 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
         return "is a link or another special file"
     if entry.flag_bits & 1:
         return "is encrypted"
-    return None
+    return "stands twice in it" if is_repeated else None
 
 
 def _fingerprint(members: list[zipfile.ZipInfo]) -> str:

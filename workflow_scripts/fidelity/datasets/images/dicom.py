@@ -10,6 +10,7 @@ import logging
 import math
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
@@ -26,6 +27,9 @@ from pydicom.uid import (
 
 from fidelity.base.errors import InputError
 
+if TYPE_CHECKING:
+    from fidelity.base.digests import Message
+
 # pydicom's messages quote the values they complain about.
 config.settings.reading_validation_mode = config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
@@ -33,11 +37,11 @@ warnings.filterwarnings("ignore", module="pydicom")
 
 MARK_AT, MARK = 128, b"DICM"
 ITEM = b"\xfe\xff\x00\xe0"
-NO_SYNTAX = (
+NO_SYNTAX: "Message" = (
     "are DICOM without a Transfer Syntax UID; they were read by the standard's default"
     " (uncompressed, little endian)"
 )
-NO_PREAMBLE = "are DICOM without a preamble; they were read from their first byte on"
+NO_PREAMBLE: "Message" = "are DICOM without a preamble; they were read from their first byte on"
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
 ELEMENTS = (
     "SamplesPerPixel",
