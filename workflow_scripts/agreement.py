@@ -7,7 +7,7 @@ import pandas as pd
 from fidelity.analysis.checks.mask_agreement import agree
 from fidelity.analysis.columns.checks import AGREEMENT_CASES
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
 
@@ -40,13 +40,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            pairs=snakemake.input.pairs,
-            explainers=snakemake.params.explainers,
-            cases=snakemake.input.cases,
-            dataset=snakemake.wildcards.dataset,
-            classifier=snakemake.wildcards.classifier,
-            binarization=snakemake.params.binarization,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

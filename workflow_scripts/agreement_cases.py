@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from fidelity.analysis.checks.mask_agreement import pair_ious
 from fidelity.base.files import write_parquet
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.masks.run_lengths import read_masks
 
@@ -31,11 +31,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            masks=snakemake.input.masks,
-            explainers=snakemake.params.explainers,
-            own=snakemake.params.own,
-            cases=snakemake.input.cases,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

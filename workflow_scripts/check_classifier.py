@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -104,15 +104,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            name=snakemake.wildcards.classifier,
-            dataset=snakemake.wildcards.dataset,
-            settings=snakemake.params.settings,
-            layers=snakemake.params.layers,
-            backward=snakemake.params.backward,
-            image_size=snakemake.params.image_size,
-            plugins=snakemake.params.plugins,
-            output=snakemake.output[0],
-            data=snakemake.params.data,
-        )
+    run_job(main, snakemake, name="classifier")

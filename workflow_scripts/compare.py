@@ -6,8 +6,7 @@ from typing import Any
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -35,14 +34,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                scores=snakemake.input.scores,
-                combos=snakemake.params.combos,
-                statistics=snakemake.params.statistics,
-                seed=snakemake.params.seed,
-                diagnostic=snakemake.params.diagnostic,
-                partial=snakemake.params.partial,
-                comparisons=snakemake.output.comparisons,
-            )
+    run_job(main, snakemake, keep=True)

@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.checks.faithfulness_comparisons import compare
 from fidelity.analysis.columns.checks import FAITHFULNESS_CASES
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -28,11 +28,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            metrics=snakemake.params.metrics,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            comparisons=snakemake.output.comparisons,
-        )
+    run_job(main, snakemake)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -67,17 +67,13 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            predictions=snakemake.input.predictions,
-            classes_json=snakemake.input.classes,
-            classifiers=snakemake.params.classifiers,
-            dataset=snakemake.params.dataset,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            outputs=dict(zip(snakemake.params.ordered, snakemake.input.outputs, strict=True)),
-            out_classification=snakemake.output.classification,
-            out_confusion=snakemake.output.confusion,
-            out_calibration=snakemake.output.calibration,
-            out_order=snakemake.output.order,
-        )
+    run_job(
+        main,
+        snakemake,
+        classes_json="classes",
+        outputs=lambda job: dict(zip(job.params.ordered, job.input.outputs, strict=True)),
+        out_classification="classification",
+        out_confusion="confusion",
+        out_calibration="calibration",
+        out_order="order",
+    )

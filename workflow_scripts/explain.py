@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -73,19 +72,10 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=snakemake.input.prepared,
-                model=snakemake.input.get("model") or None,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                max_failed_cases=snakemake.params.max_failed_cases,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                digest=snakemake.params.digest,
-                output=snakemake.output[0],
-                fitted=snakemake.input.get("fitted") or None,
-                name="{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        model=lambda job: job.input.get("model") or None,
+        name=lambda job: "{explainer}, {classifier}, {dataset} {shard}".format(**job.wildcards),
+    )

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -66,18 +65,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=list(snakemake.input.prepared),
-                model=snakemake.input.model,
-                masks=snakemake.input.get("masks") or None,
-                classes=snakemake.input.classes,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True, masks=lambda job: job.input.get("masks") or None)

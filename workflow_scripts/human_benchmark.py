@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.checks.human_benchmark import hit_rates, read_points
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 
@@ -46,14 +46,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            raw_dir=snakemake.input.raw,
-            points=snakemake.params.points,
-            dataset=snakemake.params.dataset,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            reading=snakemake.params.reading,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake, raw_dir="raw")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -49,12 +49,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            classes_json=snakemake.input.classes,
-            settings=snakemake.params.settings,
-            image_size=snakemake.params.image_size,
-            plugins=snakemake.params.plugins,
-            out_model=snakemake.output.model,
-            out_training=snakemake.output.training,
-        )
+    run_job(main, snakemake, classes_json="classes", out_model="model", out_training="training")

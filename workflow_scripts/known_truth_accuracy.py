@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -79,15 +78,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=list(snakemake.input.prepared),
-                raw_dir=snakemake.input.raw,
-                model=snakemake.input.model,
-                classes_json=snakemake.input.classes,
-                mark_class=snakemake.params.mark_class,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True, raw_dir="raw", classes_json="classes")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.layer_depth import by_depth
 from fidelity.base.files import read_json, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -30,11 +30,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            architectures=snakemake.input.architectures,
-            classifiers=snakemake.params.classifiers,
-            sweeps=snakemake.params.sweeps,
-            layers=snakemake.output.layers,
-        )
+    run_job(main, snakemake)

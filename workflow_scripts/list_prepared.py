@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import write_list
 
 
@@ -18,9 +18,4 @@ def main(prepared: Sequence[str], classes: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            prepared=list(snakemake.input.prepared),
-            classes=snakemake.input.classes,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

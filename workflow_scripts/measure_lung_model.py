@@ -6,8 +6,7 @@ from typing import Any
 
 from fidelity.analysis.columns.classifiers import LUNG_CASES, LUNG_QUALITY
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images.images import intensity_of
 from fidelity.datasets.mask_files.mask_values import mask_values_of
@@ -58,18 +57,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                cases=snakemake.input.cases,
-                raw_dir=snakemake.input.raw,
-                model=snakemake.input.model,
-                dataset=snakemake.wildcards.dataset,
-                components=snakemake.params.components,
-                reading=snakemake.params.reading,
-                statistics=snakemake.params.statistics,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                scores=snakemake.output.scores,
-                quality=snakemake.output.quality,
-            )
+    run_job(main, snakemake, keep=True, raw_dir="raw")

@@ -9,8 +9,7 @@ from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.mixed_model import mixed_model
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -43,14 +42,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                scores=snakemake.input.scores,
-                combos=snakemake.params.combos,
-                statistics=snakemake.params.statistics,
-                families=snakemake.params.families,
-                bases=snakemake.params.bases,
-                output=snakemake.output.mixed_model,
-                classification=snakemake.input.get("classification", ""),
-            )
+    run_job(main, snakemake, keep=True, output="mixed_model")

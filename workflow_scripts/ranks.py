@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.ranks import rank
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -32,12 +32,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            families=snakemake.params.families,
-            diagnostic=snakemake.params.diagnostic,
-            ranks=snakemake.output.ranks,
-        )
+    run_job(main, snakemake)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
@@ -21,9 +21,4 @@ def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            bases=snakemake.params.bases,
-            seeds=snakemake.output.seeds,
-        )
+    run_job(main, snakemake)

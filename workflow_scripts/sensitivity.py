@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -75,18 +74,10 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=list(snakemake.input.prepared),
-                classes=snakemake.input.classes,
-                model=snakemake.input.get("model") or None,
-                fitted=snakemake.input.get("fitted") or None,
-                explainer=snakemake.params.explainer,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        model=lambda job: job.input.get("model") or None,
+        fitted=lambda job: job.input.get("fitted") or None,
+    )

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.shards import write_shards
 
@@ -25,10 +25,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            classes=snakemake.input.classes,
-            counts=snakemake.params.counts,
-            output_dir=snakemake.output[0],
-        )
+    run_job(main, snakemake, output_dir="output")

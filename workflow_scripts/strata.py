@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.strata import stratify
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -30,11 +30,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            strata=snakemake.output.strata,
-        )
+    run_job(main, snakemake)

@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.coverage import check_coverage, cohort_of
 from fidelity.analysis.localization import load_scores, summarize
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
 
@@ -41,13 +41,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            cases=snakemake.input.cases,
-            cohort=snakemake.params.cohort,
-            localization=snakemake.output.localization,
-        )
+    run_job(main, snakemake)

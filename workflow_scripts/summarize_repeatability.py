@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.checks.map_repeatability import summarize
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -29,11 +29,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            compared=list(snakemake.input),
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake, compared=lambda job: list(job.input))

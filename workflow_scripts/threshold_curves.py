@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.files import read_parquet, write_parquet
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -29,11 +29,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            curves=snakemake.input.curves,
-            explainers=snakemake.params.explainers,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

@@ -7,7 +7,7 @@ from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -40,14 +40,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            near_duplicates=snakemake.input.near_duplicates,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            partial=snakemake.params.partial,
-            localization=snakemake.output.localization,
-            comparisons=snakemake.output.comparisons,
-        )
+    run_job(main, snakemake)
