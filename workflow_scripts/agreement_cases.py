@@ -22,7 +22,6 @@ def main(
         masks: masks.json files.
         explainers: the explainer of each, in the order of the config.
         own: those that belong to the classifier.
-        cases: cases.csv of the data set.
         output: the table to write, one row per case, class and pair.
     """
     found = {name: read_masks(path) for name, path in zip(explainers, masks, strict=True)}

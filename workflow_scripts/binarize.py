@@ -39,7 +39,6 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         rule: the binarization's config entry: method and its parameters.
         postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`, and
             `sign` (part of the map that counts) and `min_probability` (the mask is empty where the

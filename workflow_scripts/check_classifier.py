@@ -30,7 +30,6 @@ def main(
         backward: explainer → its method, of those that change the backward pass: each must have a
             rule for all that the network computes.
         image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
         data: see `fidelity.classifiers.check.loaded`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
 

@@ -32,7 +32,6 @@ def main(
     """Read every map that will be scored, and list them.
 
     Args:
-        cases: cases.csv.
         explainer: its name in the config.
         settings: its entry there.
         annotated: classes whose reference masks are scored.

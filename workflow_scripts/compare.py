@@ -22,12 +22,6 @@ def main(
 
     Args:
         scores: scores.parquet and ranking.parquet files.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        diagnostic: binarizations that see the reference.
-        partial: explainers that may lack cases by their nature.
-        comparisons: the CSV to write.
     """
     table = compare(load_scores(scores, combos), statistics, seed, diagnostic, partial)
     write_csv(table, comparisons)

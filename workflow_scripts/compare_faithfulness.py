@@ -12,15 +12,7 @@ from fidelity.base.job_log import run_job
 def main(
     cases: str, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int, comparisons: str
 ) -> None:
-    """Write the paired comparisons.
-
-    Args:
-        cases: faithfulness_cases.csv.
-        metrics: faithfulness metrics to compare.
-        statistics: replicates, permutations, alpha, cluster.
-        seed: the config's seed.
-        comparisons: the CSV to write.
-    """
+    """Write the paired comparisons."""
     write_csv(
         compare(FAITHFULNESS_CASES.of_metrics(metrics).read(cases), metrics, statistics, seed),
         comparisons,

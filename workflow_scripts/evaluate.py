@@ -25,9 +25,6 @@ def main(
         predictions: one predictions.csv per classifier.
         classes_json: classes.json of the data set, which says the task.
         classifiers: their names, in the same order.
-        dataset: name of the data set.
-        statistics: replicates, alpha, cluster of the intervals.
-        seed: the config's seed.
         outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
             class names of its outputs.
         out_classification: CSV of metrics.

@@ -29,10 +29,6 @@ def main(
         settings: the explainer's config entry (see `settings.explainers.entry_of`).
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed in this shard.
-        seed: the config's seed.
-        compute: threads, batch, device, dtype.
-        plugins: Python files that the classifier's architecture is in.
-        digest: of the code involved.
         output: the map file.
         fitted: what the explainer learnt from the training split; None for most.
         name: of the job, in lines of progress.

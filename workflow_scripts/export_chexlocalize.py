@@ -13,10 +13,7 @@ def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> No
     """Write one file per split, {split}.json, with all ten pathologies of every image.
 
     Args:
-        masks: masks.json.
-        cases: cases.csv.
         splits: those that are explained.
-        output_dir: folder to write to.
     """
     found, table = read_masks(masks), read_cases(cases)
     for split in splits:

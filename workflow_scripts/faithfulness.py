@@ -23,17 +23,11 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         model: the classifier's file.
         masks: masks.json of the primary binarization; None where no metric needs it.
-        classes: classes.json of the data set.
         settings: metrics, steps, fill, road_shares, infidelity (samples, side), sign, derivative
             (whether the explainer's maps are derivatives).
         target: rule of the class that is watched, for maps that were made without a classifier.
-        seed: the config's seed.
-        compute: threads, batch, device, dtype.
-        plugins: Python files that the classifier's architecture is in.
-        output: faithfulness.parquet.
     """
     import cv2
 

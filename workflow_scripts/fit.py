@@ -24,10 +24,6 @@ def main(
         train: prepared shards of the training split.
         val: prepared shards of the validation split.
         settings: the explainer's config entry; its method is a fitted one.
-        seed: the config's seed.
-        compute: threads and device.
-        output: the .safetensors file.
-        digest: of the code involved.
 
     Raises:
         InputError: the training split has no reference mask that can be used.

@@ -24,13 +24,7 @@ def main(
 
     Args:
         cases: cases.csv of a data set with lung masks.
-        raw_dir: what `acquire` made; the data root is its `data`.
         settings: the config's `lung_model` without `components`.
-        reading: the data set's keys that say how images and masks are read.
-        seed: the config's.
-        compute: threads and device.
-        output: the .safetensors file.
-        digest: of the code that trains.
 
     Raises:
         InputError: there is no lung mask to learn from.

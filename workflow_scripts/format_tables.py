@@ -42,25 +42,15 @@ def main(
     """Write all tables in three formats.
 
     Args:
-        localization: localization.csv of the data set.
-        comparisons: comparisons.csv.
-        seeds: seeds.csv.
-        strata: strata.csv.
-        mixed_model: mixed_model.csv.
         classification: classification.csv; empty without classifiers.
         settings: `statistics` (primary binarization resolved), `scoring_size`, `empty` (the
             config's `scores.empty`, defaults filled), `families` (explainer → family),
             `diagnostic` (binarizations that see the reference), `bases` (classifier → config key),
             `confounded` (explainer or binarization → how it differs from the rule for all).
-        markdown: output.
-        latex: output.
-        html: output, a standalone page.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
-        dataset: key of the data set, for the tables of the lungs and of the cases.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
         class_order: class_order.csv; empty without classifiers.
-        counts: case_counts.csv.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = LOCALIZATION.read(localization)

@@ -23,14 +23,7 @@ def main(
     """Write human_benchmark.csv.
 
     Args:
-        cases: cases.csv of the data set.
-        raw_dir: what `acquire` made; the data root is its `data`.
         points: JSON of points, relative to the data root.
-        dataset: name of the data set.
-        statistics: replicates, alpha and cluster.
-        seed: the config's seed.
-        reading: the data set's keys that say how images and masks are read.
-        output: the CSV to write.
     """
     root = Path(raw_dir) / "data"
     table = hit_rates(

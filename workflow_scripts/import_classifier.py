@@ -16,11 +16,8 @@ def main(
     """Load the checkpoint, check that it fits, save it.
 
     Args:
-        classes_json: classes.json of the data set.
         settings: the classifier's config entry; `weights` names the file.
         image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
-        out_model: the .safetensors file.
         out_training: CSV with the header alone: nothing was trained here.
     """
 

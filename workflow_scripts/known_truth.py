@@ -24,13 +24,8 @@ def main(
     Args:
         scores: of known_truth_scores.py, one per combination.
         accuracies: of known_truth_accuracy.py, one per classifier.
-        combos: {dataset, classifier, explainer} of each.
         classifiers: name of each.
         settings: accuracy, level.
-        families: explainer → family.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: known_truth.csv.
     """
     found = {
         name: read_csv(path).iloc[0].to_dict()

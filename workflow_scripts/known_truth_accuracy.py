@@ -21,12 +21,8 @@ def main(
 
     Args:
         prepared: prepared shards of the test split.
-        raw_dir: what `acquire` made; the phantom's data root is its `data`.
         model: the classifier's file.
-        classes_json: classes.json of the data set.
         mark_class: source class that the mark goes with.
-        compute: threads, batch, device, dtype.
-        plugins: Python files that the classifier's architecture is in.
         output: accuracy.csv, one row.
     """
     import cv2

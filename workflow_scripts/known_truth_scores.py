@@ -29,9 +29,6 @@ def main(
 
     Args:
         maps: map files of the test split, one per shard.
-        prepared: prepared shards in the same order.
-        raw_dir: what `acquire` made; the phantom's data root is its `data`.
-        classes_json: classes.json of the data set.
         mark_class: source class that the mark goes with.
         settings: scoring_size, sign.
         output: the scores, a Parquet file.

@@ -18,11 +18,9 @@ def main(
     """Write the means of the sweeps with the layer each comes from.
 
     Args:
-        localization: localization.csv of the data set.
         architectures: architecture.json of each classifier.
         classifiers: their names, in that order.
         sweeps: sweep → its explainers from the earliest layer to the last.
-        layers: the CSV to write.
     """
     known = {name: read_json(path) for name, path in zip(classifiers, architectures, strict=True)}
     table = by_depth(LOCALIZATION.read(localization), sweeps, known)

@@ -11,7 +11,6 @@ def main(prepared: Sequence[str], classes: str, output: str) -> None:
 
     Args:
         prepared: prepared shards, in their order.
-        classes: classes.json of the data set.
         output: the list, in the folder of the shards.
     """
     write_list(prepared, classes, output)

@@ -30,16 +30,8 @@ def main(
 
     Args:
         cases: cases.csv of the data set that taught the model.
-        raw_dir: what `acquire` made; the data root is its `data`.
         model: what `fit_lung_model` wrote.
-        dataset: key of the data set.
         components: see `lungs.largest_components`.
-        reading: the data set's keys that say how images and masks are read.
-        statistics: replicates and alpha.
-        seed: the config's.
-        compute: threads and device.
-        scores: output, one row per case.
-        quality: output, one row per metric.
     """
     predict = lungs.predictor(Path(model), components, compute)
     measured = lung_quality.measure(

@@ -25,11 +25,6 @@ def main(
 
     Args:
         scores: scores.parquet files; those of the primary binarization are enough.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        families: explainer → perturbation, cam, gradient, null or ceiling.
-        bases: classifier → its key in the config, before seeds were expanded.
-        output: the CSV to write.
         classification: classification.csv; empty without classifiers. Those that
             allow no conclusion are left out.
     """

@@ -25,7 +25,6 @@ def main(
         model: the classifier's .safetensors file.
         classes_json: classes.json of the data set; gives classes and their order.
         compute: threads, batch, device, dtype (float32 unless bfloat16 is named).
-        plugins: Python files for "plugin:<function>".
         output: predictions.csv, sorted by split and case.
     """
     import torch

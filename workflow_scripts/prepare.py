@@ -25,8 +25,6 @@ def main(
 
     Args:
         shard_csv: case table of the shard.
-        raw_dir: what `acquire` made; the data root is its `data`.
-        classes_json: classes.json of the data set.
         settings: of the data set.
         output: HDF5 file to write.
         lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.

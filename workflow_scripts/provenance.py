@@ -29,18 +29,12 @@ def main(
     """Write provenance.json, the page that the report shows, and the table of costs.
 
     Args:
-        dataset: its key.
         raw: folder of the acquired source.
-        cases: cases.csv.
         models: classifier → its file.
         tables: finished tables to hash.
         config: the checked config, of this data set alone.
-        plugins: file → digest.
         patterns: rule → regular expression of its benchmark files.
         wanted: wildcard → values of this data set.
-        out_json: provenance.json.
-        out_html: provenance.html.
-        out_cost: cost.csv.
     """
     found = build(
         dataset,

@@ -27,11 +27,8 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         predictions: predictions.csv; None for explainers without a classifier.
-        classes_json: the data set's classes.json.
         settings: `metrics` (names), `scoring_size`, `sign`, `pointing_tolerance` (pixels).
-        output: ranking.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_maps(

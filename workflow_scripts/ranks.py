@@ -21,11 +21,6 @@ def main(
 
     Args:
         scores: scores.parquet and ranking.parquet files.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        families: explainer → perturbation, cam, gradient, null or ceiling.
-        diagnostic: binarizations that see the reference.
-        ranks: the CSV to write.
     """
     table = rank(load_scores(scores, combos), statistics, families, diagnostic)
     write_csv(table, ranks)

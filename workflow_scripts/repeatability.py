@@ -19,7 +19,6 @@ def main(
         prepared: the prepared shards.
         masks: masks.json of each seed.
         sign: the part of a map that is scored.
-        output: the table to write.
     """
     shards = len(prepared)
     per_seed = [maps[start : start + shards] for start in range(0, len(maps), shards)]

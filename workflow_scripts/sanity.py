@@ -21,16 +21,10 @@ def main(
     """Write sanity.parquet.
 
     Args:
-        prepared: prepared shards.
-        classes: classes.json of the data set.
         model: the classifier's file.
         explainer: the explainer's config entry.
         settings: cases (per class), tests, layers, sign.
         target: reference, predicted, or a model class.
-        seed: the config's seed.
-        compute: threads, batch, device.
-        plugins: Python files that the classifier's architecture is in.
-        output: the table to write.
     """
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_parquet

@@ -33,12 +33,9 @@ def main(
     """Write the scores of every predicted mask that has a reference.
 
     Args:
-        masks: masks.json.
-        status: masks_status.csv.
         prepared: prepared shards, in any order.
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
-        classes_json: the data set's classes.json.
         settings: `metrics` (names), `empty` (changes to the protocol default),
             `surface_tolerance` (px of the scored image), `scoring_size`, `pixel_spacing` (mm per
             native pixel of cases that do not say their own: a number, [row, column] or None).

@@ -9,13 +9,7 @@ from fidelity.base.job_log import run_job
 
 
 def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
-    """Write the means' spread between seeds.
-
-    Args:
-        localization: localization.csv of the data set.
-        bases: classifier → its key in the config, before seeds were expanded.
-        seeds: the CSV to write.
-    """
+    """Write the means' spread between seeds."""
     table = between_seeds(LOCALIZATION.read(localization), bases)
     write_csv(table, seeds)
 

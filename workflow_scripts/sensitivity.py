@@ -23,17 +23,11 @@ def main(
     """Write sensitivity.parquet.
 
     Args:
-        prepared: prepared shards.
-        classes: classes.json of the data set.
         model: the classifier's file; None for explainers without one.
         fitted: what the explainer learnt from the training split; None for most.
         explainer: its config entry.
         settings: samples, radius, cases (per class, None for all), sign.
         target: reference, predicted, or a model class.
-        seed: the config's seed.
-        compute: threads, batch, device.
-        plugins: Python files that the classifier's architecture is in.
-        output: the table to write.
     """
     from fidelity.base.files import read_json, write_parquet
     from fidelity.explainers.base import Context

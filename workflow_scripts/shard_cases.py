@@ -14,7 +14,6 @@ def main(
     """Write `{split}-{nnn}.csv` for every shard, the empty ones too, and classes.json beside them.
 
     Args:
-        cases: cases.csv.
         classes: classes.json; what comes after the checkpoint reads the copy made here, so that an
             index made anew with equal classes re-runs nothing.
         counts: number of shards per split.

@@ -21,7 +21,6 @@ def main(
         reported: what `stability_cases` wrote.
         classifiers: the classifier of each.
         combos: classifier and explainer of the rows, in their order.
-        dataset: key of the rows.
         output: the CSV to write; only its header where there are no maps.
     """
     tables = {

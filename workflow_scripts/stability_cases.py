@@ -14,7 +14,6 @@ def main(maps: Sequence[str], blocks: Sequence[tuple[str, str]], output: str) ->
     Args:
         maps: map files of explainers that report it.
         blocks: explainer and split of each file.
-        output: the table to write.
     """
     found = (
         (explainer, split, read_maps(path))

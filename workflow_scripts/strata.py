@@ -20,10 +20,6 @@ def main(
 
     Args:
         scores: scores.parquet files; those of the primary binarization are enough.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        strata: the CSV to write.
     """
     table = stratify(load_scores(scores, combos), statistics, seed)
     write_csv(table, strata)

@@ -23,13 +23,8 @@ def main(
 
     Args:
         scores: scores.parquet and ranking.parquet files.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`.
-        seed: the config's seed.
-        cases: cases.csv.
         cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
             may lack cases), `partial` (whether all may).
-        localization: the CSV to write.
 
     Raises:
         InputError: a file is damaged, or the scores are those of a part of the cohort.

@@ -29,16 +29,8 @@ def main(
     Args:
         faithfulness: faithfulness.parquet per combination.
         scores: the same maps' scores that hold the primary metric.
-        combos: {dataset, classifier, explainer} of each.
-        metrics: faithfulness metrics to summarize.
-        primary: localization metric to join and correlate with.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        summary: faithfulness.csv.
-        cases: faithfulness_cases.csv.
         sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
             none where it is not asked for.
-        given: explainers whose maps are read.
     """
     files = iter(sensitivity)
     moved = [

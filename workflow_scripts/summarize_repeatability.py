@@ -19,10 +19,6 @@ def main(
 
     Args:
         compared: the tables per case.
-        combos: {dataset, classifier, explainer, binarization} of each.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: the CSV to write.
     """
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, compared, strict=True)]
     write_csv(summarize(parts, statistics, seed), output)

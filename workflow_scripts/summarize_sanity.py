@@ -15,15 +15,7 @@ def main(
     seed: int,
     output: str,
 ) -> None:
-    """Write the means over cases.
-
-    Args:
-        checks: sanity.parquet files.
-        combos: {dataset, classifier, explainer} of each.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: the CSV to write.
-    """
+    """Write the means over cases."""
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, checks, strict=True)]
     write_csv(summarize(parts, statistics, seed), output)
 

@@ -43,7 +43,6 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         settings: `thresholds` (number of them, evenly from 0 to 1), `scoring_size`, `sign`, `lung`,
             optionally `protocol` and `empty` (the config's `scores.empty`).
         output: curves.parquet, sorted by split, case, class and threshold.

@@ -15,15 +15,7 @@ def main(
     seed: int,
     output: str,
 ) -> None:
-    """Write mean and interval at every threshold.
-
-    Args:
-        curves: curves.parquet files.
-        explainers: the explainer of each.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: the table to write.
-    """
+    """Write mean and interval at every threshold."""
     tables = {name: read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
     write_parquet(mean_curves(tables, **statistics, seed=seed), output)
 

@@ -28,14 +28,8 @@ def main(
     Args:
         train: prepared shards of the training split.
         val: prepared shards of the validation split.
-        classes_json: classes.json of the data set.
         settings: the classifier's config entry, one `seed` of its training among it.
-        seed: the config's seed.
-        compute: threads, device, dtype.
         image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
-        digest: of the code that trains.
-        out_model: the .safetensors file.
         out_training: CSV, one row per epoch.
     """
     import torch

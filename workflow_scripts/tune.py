@@ -18,7 +18,6 @@ def main(
 
     Args:
         maps: map files of the validation split, one per shard.
-        prepared: prepared shards in the same order.
         settings: `rule` (the binarization's config entry), `postprocess` (the explainer's),
             `scoring_size`, `empty` (the config's `scores.empty`), `partial` (the explainer may lack
             cases).

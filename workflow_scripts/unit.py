@@ -34,7 +34,6 @@ def main(
 
     Args:
         name: the classifier, training seed included; `none` for what no classifier changes.
-        dataset: key of the data set.
         paths: result files, below the folder `results`.
         own: config entries that only this unit depends on.
         shared: config entries that all units of the data set share.

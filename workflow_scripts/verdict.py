@@ -40,23 +40,13 @@ def main(
     """Write the verdict as Markdown, HTML and JSON.
 
     Args:
-        localization: localization.csv.
-        comparisons: comparisons.csv.
-        ranks: ranks.csv.
         seeds: seeds.csv; empty without classifiers.
         classification: classification.csv; empty without classifiers.
-        dataset: key of the data set, for the title.
         families: explainer → perturbation, cam, gradient, baseline, ceiling, in the config's order.
-        bases: classifier → its key in the config, before seeds were expanded.
         confounded: explainer or binarization → how it differs from the rule for all.
-        statistics: the config's `statistics`, primary_binarization resolved.
-        markdown: output.
-        html: output, a standalone page.
-        json: output.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
         lung_from: the data set that taught it.
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
-        stability: stability.csv.
         class_order: class_order.csv; empty without classifiers.
         cases: `counts` (case_counts.csv), `pairs` (near_duplicates.csv), `means` and `comparisons`
             (without the near-duplicates), `searched` (whether these were searched for).

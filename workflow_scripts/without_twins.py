@@ -24,13 +24,6 @@ def main(
 
     Args:
         scores: scores.parquet of the primary binarization and protocol.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        near_duplicates: near_duplicates.csv.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        partial: explainers that may lack cases by their nature.
-        localization: the CSV of means to write.
-        comparisons: the CSV of comparisons to write.
     """
     pairs = NEAR_DUPLICATES.read(near_duplicates)
     twins = cases_with_twins(pairs)

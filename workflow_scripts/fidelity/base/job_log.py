@@ -105,7 +105,8 @@ def run_job(
 
     A parameter takes the param, input, output or wildcard of its name, in this order; `output` is
     the rule's first output where none has that name. An input without files and a name that the
-    rule does not have leave a parameter at its default.
+    rule does not have leave a parameter at its default. A script describes the parameters that
+    neither its rule nor the functions that it calls describe.
 
     Args:
         main: the script's function.
