@@ -14,10 +14,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
     outputs: Mapping[str, str],
-    out_classification: str,
-    out_confusion: str,
-    out_calibration: str,
-    out_order: str,
+    tables: Mapping[str, str],
 ) -> None:
     """Evaluate every classifier on every split.
 
@@ -27,10 +24,9 @@ def main(
         classifiers: their names, in the same order.
         outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
             class names of its outputs.
-        out_classification: CSV of metrics.
-        out_confusion: CSV of the confusion matrices.
-        out_calibration: CSV of the reliability bins.
-        out_order: CSV of the class that each output of these classifiers fits.
+        tables: CSV files to write: `classification` (metrics), `confusion` (matrices),
+            `calibration` (reliability bins), `order` (the class that each output of these
+            classifiers fits).
     """
     import pandas as pd
 
@@ -51,12 +47,7 @@ def main(
         )
         for path, name in zip(predictions, classifiers, strict=True)
     ]
-    for part, path in (
-        ("classification", out_classification),
-        ("confusion", out_confusion),
-        ("calibration", out_calibration),
-        ("order", out_order),
-    ):
+    for part, path in tables.items():
         # Empty tables have no types to agree with; keep one so that its columns stay.
         parts = [getattr(one, part) for one in found]
         parts = [table for table in parts if len(table)] or parts[:1]
@@ -69,8 +60,5 @@ if __name__ == "__main__":
         snakemake,
         classes_json="classes",
         outputs=lambda job: dict(zip(job.params.ordered, job.input.outputs, strict=True)),
-        out_classification="classification",
-        out_confusion="confusion",
-        out_calibration="calibration",
-        out_order="order",
+        tables=lambda job: dict(job.output.items()),
     )

@@ -9,7 +9,6 @@ from fidelity.base.job_log import run_job
 
 def main(
     prepared: str,
-    model: str | None,
     settings: dict[str, Any],
     target: str,
     max_failed_cases: int,
@@ -18,6 +17,7 @@ def main(
     plugins: Iterable[str],
     digest: str,
     output: str,
+    model: str | None = None,
     fitted: str | None = None,
     name: str = "",
 ) -> None:
@@ -72,6 +72,5 @@ if __name__ == "__main__":
         main,
         snakemake,
         keep=True,
-        model=lambda job: job.input.get("model") or None,
         name=lambda job: "{explainer}, {classifier}, {dataset} {shard}".format(**job.wildcards),
     )

@@ -10,7 +10,6 @@ def main(
     maps: Sequence[str],
     prepared: Sequence[str],
     model: str,
-    masks: str | None,
     classes: str,
     settings: dict[str, Any],
     target: str,
@@ -18,6 +17,7 @@ def main(
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    masks: str | None = None,
 ) -> None:
     """Write one row per map.
 
@@ -59,4 +59,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, keep=True, masks=lambda job: job.input.get("masks") or None)
+    run_job(main, snakemake, keep=True)

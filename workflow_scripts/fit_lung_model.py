@@ -43,4 +43,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, keep=True, raw_dir="raw", output="model")
+    run_job(main, snakemake, keep=True, raw_dir="raw")

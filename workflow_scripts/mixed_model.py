@@ -37,4 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, keep=True, output="mixed_model")
+    run_job(main, snakemake, keep=True)

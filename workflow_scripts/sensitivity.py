@@ -10,8 +10,6 @@ from fidelity.base.job_log import run_job
 def main(
     prepared: Sequence[str],
     classes: str,
-    model: str | None,
-    fitted: str | None,
     explainer: dict[str, Any],
     settings: dict[str, Any],
     target: str,
@@ -19,6 +17,8 @@ def main(
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    model: str | None = None,
+    fitted: str | None = None,
 ) -> None:
     """Write sensitivity.parquet.
 
@@ -68,10 +68,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        keep=True,
-        model=lambda job: job.input.get("model") or None,
-        fitted=lambda job: job.input.get("fitted") or None,
-    )
+    run_job(main, snakemake, keep=True)

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,7 @@ def run_job(
     job: Any,
     *,
     keep: bool = False,
+    also: str = "",
     **given: str | Callable[[Any], Any],
 ) -> None:
     """Run a script's `main` under `job_log`, each parameter from its rule by name.
@@ -112,15 +113,13 @@ def run_job(
         main: the script's function.
         job: the script's `snakemake`.
         keep: take back or keep the results (`fidelity.base.kept_results`).
+        also: see `results_of`.
         **given: parameter → its name in the rule where that is another, or a function of `job`.
     """
-    with job_log(job.log[0]):
-        if not keep:
+    results = results_of(job, also) if keep else nullcontext(False)
+    with job_log(job.log[0]), results as there:
+        if not there:
             main(**_arguments(main, job, given))
-            return
-        with results_of(job) as there:
-            if not there:
-                main(**_arguments(main, job, given))
 
 
 def _arguments(main: Callable[..., None], job: Any, given: dict[str, Any]) -> dict[str, Any]:
