@@ -92,7 +92,7 @@ def doubtful(count: int, seed: int) -> Examples:
 
 
 def trainer_of(activation: str, examples: Examples, weights: str = "none") -> _Trainer:
-    settings = {"class_weights": weights, "batch": 4, "augmentation": {}}
+    settings = training(class_weights=weights, batch=4)
     return _Trainer(fresh(activation, ("left", "right")), examples, settings, "float32")
 
 
