@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.files import write_text
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets import registry
 from fidelity.datasets.acquisition import data_root, listing
 from fidelity.datasets.label_counts import count_labels
@@ -54,10 +54,4 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            source=snakemake.params.source,
-            settings=snakemake.params.settings,
-            seed=snakemake.params.seed,
-            output_dir=snakemake.output[0],
-        )
+    run_job(main, snakemake, output_dir="output")

@@ -7,7 +7,7 @@ import pandas as pd
 from fidelity.analysis.checks.mask_agreement import agree
 from fidelity.analysis.columns.checks import AGREEMENT_CASES
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
 
@@ -26,10 +26,8 @@ def main(
         pairs: what `agreement_cases` wrote for it, and for the explainers without a classifier.
         explainers: in the order of the config.
         cases: cases.csv of the data set; the classes that it has masks of are the annotated ones.
-        dataset: key of the rows.
         classifier: key of the rows.
         binarization: key of the rows.
-        output: the CSV to write.
     """
     table = pd.concat([read_parquet(path, AGREEMENT_CASES.names) for path in pairs])
     used = set(table["case"])
@@ -40,13 +38,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            pairs=snakemake.input.pairs,
-            explainers=snakemake.params.explainers,
-            cases=snakemake.input.cases,
-            dataset=snakemake.wildcards.dataset,
-            classifier=snakemake.wildcards.classifier,
-            binarization=snakemake.params.binarization,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from fidelity.analysis.checks.mask_agreement import pair_ious
 from fidelity.base.files import write_parquet
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.masks.run_lengths import read_masks
 
@@ -22,7 +22,6 @@ def main(
         masks: masks.json files.
         explainers: the explainer of each, in the order of the config.
         own: those that belong to the classifier.
-        cases: cases.csv of the data set.
         output: the table to write, one row per case, class and pair.
     """
     found = {name: read_masks(path) for name, path in zip(explainers, masks, strict=True)}
@@ -31,11 +30,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            masks=snakemake.input.masks,
-            explainers=snakemake.params.explainers,
-            own=snakemake.params.own,
-            cases=snakemake.input.cases,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

@@ -9,8 +9,7 @@ import numpy as np
 from fidelity.analysis.columns.localization import MASK_STATUS
 from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.postprocess import postprocess as postprocessed
 from fidelity.binarizations.rule_inputs import inputs_of
@@ -40,7 +39,6 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         rule: the binarization's config entry: method and its parameters.
         postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`, and
             `sign` (part of the map that counts) and `min_probability` (the mask is empty where the
@@ -105,17 +103,4 @@ def _probability(probabilities: Mapping[tuple[str, str], float], record: MapReco
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=listed(snakemake.input.prepared),
-                rule=snakemake.params.rule,
-                postprocess=snakemake.params.postprocess,
-                scoring_size=snakemake.params.scoring_size,
-                masks=snakemake.output.masks,
-                status=snakemake.output.status,
-                thresholds=snakemake.input.get("thresholds") or None,
-                predictions=snakemake.input.get("predictions") or None,
-                seed=snakemake.params.get("seed", 0),
-            )
+    run_job(main, snakemake, keep=True, prepared=lambda job: listed(job.input.prepared))

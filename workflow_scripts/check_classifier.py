@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -30,7 +30,6 @@ def main(
         backward: explainer → its method, of those that change the backward pass: each must have a
             rule for all that the network computes.
         image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
         data: see `fidelity.classifiers.check.loaded`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
 
@@ -104,15 +103,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            name=snakemake.wildcards.classifier,
-            dataset=snakemake.wildcards.dataset,
-            settings=snakemake.params.settings,
-            layers=snakemake.params.layers,
-            backward=snakemake.params.backward,
-            image_size=snakemake.params.image_size,
-            plugins=snakemake.params.plugins,
-            output=snakemake.output[0],
-            data=snakemake.params.data,
-        )
+    run_job(main, snakemake, name="classifier")

@@ -9,8 +9,7 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.explainers.imported import is_there, read_saliency
 from fidelity.maps.imported_files import masks_in
@@ -33,7 +32,6 @@ def main(
     """Read every map that will be scored, and list them.
 
     Args:
-        cases: cases.csv.
         explainer: its name in the config.
         settings: its entry there.
         annotated: classes whose reference masks are scored.
@@ -138,13 +136,4 @@ def _look(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                cases=snakemake.input.cases,
-                explainer=snakemake.wildcards.explainer,
-                settings=snakemake.params.settings,
-                annotated=snakemake.params.annotated,
-                splits=snakemake.params.splits,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True)

@@ -6,8 +6,7 @@ from typing import Any
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -23,26 +22,10 @@ def main(
 
     Args:
         scores: scores.parquet and ranking.parquet files.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        diagnostic: binarizations that see the reference.
-        partial: explainers that may lack cases by their nature.
-        comparisons: the CSV to write.
     """
     table = compare(load_scores(scores, combos), statistics, seed, diagnostic, partial)
     write_csv(table, comparisons)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                scores=snakemake.input.scores,
-                combos=snakemake.params.combos,
-                statistics=snakemake.params.statistics,
-                seed=snakemake.params.seed,
-                diagnostic=snakemake.params.diagnostic,
-                partial=snakemake.params.partial,
-                comparisons=snakemake.output.comparisons,
-            )
+    run_job(main, snakemake, keep=True)

@@ -6,21 +6,13 @@ from typing import Any
 from fidelity.analysis.checks.faithfulness_comparisons import compare
 from fidelity.analysis.columns.checks import FAITHFULNESS_CASES
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
     cases: str, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int, comparisons: str
 ) -> None:
-    """Write the paired comparisons.
-
-    Args:
-        cases: faithfulness_cases.csv.
-        metrics: faithfulness metrics to compare.
-        statistics: replicates, permutations, alpha, cluster.
-        seed: the config's seed.
-        comparisons: the CSV to write.
-    """
+    """Write the paired comparisons."""
     write_csv(
         compare(FAITHFULNESS_CASES.of_metrics(metrics).read(cases), metrics, statistics, seed),
         comparisons,
@@ -28,11 +20,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            metrics=snakemake.params.metrics,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            comparisons=snakemake.output.comparisons,
-        )
+    run_job(main, snakemake)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -14,10 +14,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
     outputs: Mapping[str, str],
-    out_classification: str,
-    out_confusion: str,
-    out_calibration: str,
-    out_order: str,
+    tables: Mapping[str, str],
 ) -> None:
     """Evaluate every classifier on every split.
 
@@ -25,15 +22,11 @@ def main(
         predictions: one predictions.csv per classifier.
         classes_json: classes.json of the data set, which says the task.
         classifiers: their names, in the same order.
-        dataset: name of the data set.
-        statistics: replicates, alpha, cluster of the intervals.
-        seed: the config's seed.
         outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
             class names of its outputs.
-        out_classification: CSV of metrics.
-        out_confusion: CSV of the confusion matrices.
-        out_calibration: CSV of the reliability bins.
-        out_order: CSV of the class that each output of these classifiers fits.
+        tables: CSV files to write: `classification` (metrics), `confusion` (matrices),
+            `calibration` (reliability bins), `order` (the class that each output of these
+            classifiers fits).
     """
     import pandas as pd
 
@@ -54,12 +47,7 @@ def main(
         )
         for path, name in zip(predictions, classifiers, strict=True)
     ]
-    for part, path in (
-        ("classification", out_classification),
-        ("confusion", out_confusion),
-        ("calibration", out_calibration),
-        ("order", out_order),
-    ):
+    for part, path in tables.items():
         # Empty tables have no types to agree with; keep one so that its columns stay.
         parts = [getattr(one, part) for one in found]
         parts = [table for table in parts if len(table)] or parts[:1]
@@ -67,17 +55,10 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            predictions=snakemake.input.predictions,
-            classes_json=snakemake.input.classes,
-            classifiers=snakemake.params.classifiers,
-            dataset=snakemake.params.dataset,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            outputs=dict(zip(snakemake.params.ordered, snakemake.input.outputs, strict=True)),
-            out_classification=snakemake.output.classification,
-            out_confusion=snakemake.output.confusion,
-            out_calibration=snakemake.output.calibration,
-            out_order=snakemake.output.order,
-        )
+    run_job(
+        main,
+        snakemake,
+        classes_json="classes",
+        outputs=lambda job: dict(zip(job.params.ordered, job.input.outputs, strict=True)),
+        tables=lambda job: dict(job.output.items()),
+    )

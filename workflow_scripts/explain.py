@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
     prepared: str,
-    model: str | None,
     settings: dict[str, Any],
     target: str,
     max_failed_cases: int,
@@ -19,6 +17,7 @@ def main(
     plugins: Iterable[str],
     digest: str,
     output: str,
+    model: str | None = None,
     fitted: str | None = None,
     name: str = "",
 ) -> None:
@@ -30,10 +29,6 @@ def main(
         settings: the explainer's config entry (see `settings.explainers.entry_of`).
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed in this shard.
-        seed: the config's seed.
-        compute: threads, batch, device, dtype.
-        plugins: Python files that the classifier's architecture is in.
-        digest: of the code involved.
         output: the map file.
         fitted: what the explainer learnt from the training split; None for most.
         name: of the job, in lines of progress.
@@ -73,19 +68,9 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=snakemake.input.prepared,
-                model=snakemake.input.get("model") or None,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                max_failed_cases=snakemake.params.max_failed_cases,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                digest=snakemake.params.digest,
-                output=snakemake.output[0],
-                fitted=snakemake.input.get("fitted") or None,
-                name="{explainer}, {classifier}, {dataset} {shard}".format(**snakemake.wildcards),
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        name=lambda job: "{explainer}, {classifier}, {dataset} {shard}".format(**job.wildcards),
+    )

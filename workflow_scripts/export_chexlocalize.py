@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.binarizations.chexlocalize_export import export
 from fidelity.datasets.cases import read_cases
 from fidelity.masks.run_lengths import read_masks, write_masks
@@ -13,10 +13,7 @@ def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> No
     """Write one file per split, {split}.json, with all ten pathologies of every image.
 
     Args:
-        masks: masks.json.
-        cases: cases.csv.
         splits: those that are explained.
-        output_dir: folder to write to.
     """
     found, table = read_masks(masks), read_cases(cases)
     for split in splits:
@@ -25,10 +22,4 @@ def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> No
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            masks=snakemake.input.masks,
-            cases=snakemake.input.cases,
-            splits=snakemake.params.splits,
-            output_dir=snakemake.output[0],
-        )
+    run_job(main, snakemake, output_dir="output")

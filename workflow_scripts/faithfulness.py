@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
     maps: Sequence[str],
     prepared: Sequence[str],
     model: str,
-    masks: str | None,
     classes: str,
     settings: dict[str, Any],
     target: str,
@@ -19,22 +17,17 @@ def main(
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    masks: str | None = None,
 ) -> None:
     """Write one row per map.
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         model: the classifier's file.
         masks: masks.json of the primary binarization; None where no metric needs it.
-        classes: classes.json of the data set.
         settings: metrics, steps, fill, road_shares, infidelity (samples, side), sign, derivative
             (whether the explainer's maps are derivatives).
         target: rule of the class that is watched, for maps that were made without a classifier.
-        seed: the config's seed.
-        compute: threads, batch, device, dtype.
-        plugins: Python files that the classifier's architecture is in.
-        output: faithfulness.parquet.
     """
     import cv2
 
@@ -66,18 +59,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=list(snakemake.input.prepared),
-                model=snakemake.input.model,
-                masks=snakemake.input.get("masks") or None,
-                classes=snakemake.input.classes,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True)

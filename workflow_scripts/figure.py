@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -25,10 +25,9 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            module=snakemake.params.module,
-            files=dict(snakemake.input.items()),
-            settings=snakemake.params.settings,
-            output=[snakemake.output.png, snakemake.output.pdf],
-        )
+    run_job(
+        main,
+        snakemake,
+        files=lambda job: dict(job.input.items()),
+        output=lambda job: [job.output.png, job.output.pdf],
+    )

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.explainers.registry import method_of
 from fidelity.settings.explainers import entry_of
 
@@ -25,10 +24,6 @@ def main(
         train: prepared shards of the training split.
         val: prepared shards of the validation split.
         settings: the explainer's config entry; its method is a fitted one.
-        seed: the config's seed.
-        compute: threads and device.
-        output: the .safetensors file.
-        digest: of the code involved.
 
     Raises:
         InputError: the training split has no reference mask that can be used.
@@ -40,14 +35,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                train=snakemake.input.train,
-                val=snakemake.input.val,
-                settings=snakemake.params.settings,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                output=snakemake.output[0],
-                digest=snakemake.params.digest,
-            )
+    run_job(main, snakemake, keep=True)

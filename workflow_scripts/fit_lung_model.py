@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images.images import intensity_of
 from fidelity.datasets.mask_files.mask_values import mask_values_of
@@ -25,13 +24,7 @@ def main(
 
     Args:
         cases: cases.csv of a data set with lung masks.
-        raw_dir: what `acquire` made; the data root is its `data`.
         settings: the config's `lung_model` without `components`.
-        reading: the data set's keys that say how images and masks are read.
-        seed: the config's.
-        compute: threads and device.
-        output: the .safetensors file.
-        digest: of the code that trains.
 
     Raises:
         InputError: there is no lung mask to learn from.
@@ -50,15 +43,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                cases=snakemake.input.cases,
-                raw_dir=snakemake.input.raw,
-                settings=snakemake.params.settings,
-                reading=snakemake.params.reading,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                output=snakemake.output.model,
-                digest=snakemake.params.digest,
-            )
+    run_job(main, snakemake, keep=True, raw_dir="raw")

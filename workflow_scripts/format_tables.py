@@ -11,7 +11,7 @@ from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, L
 from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
 from fidelity.base.files import write_text
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.tables.case_counts import cases_table
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
@@ -42,25 +42,15 @@ def main(
     """Write all tables in three formats.
 
     Args:
-        localization: localization.csv of the data set.
-        comparisons: comparisons.csv.
-        seeds: seeds.csv.
-        strata: strata.csv.
-        mixed_model: mixed_model.csv.
         classification: classification.csv; empty without classifiers.
         settings: `statistics` (primary binarization resolved), `scoring_size`, `empty` (the
             config's `scores.empty`, defaults filled), `families` (explainer → family),
             `diagnostic` (binarizations that see the reference), `bases` (classifier → config key),
             `confounded` (explainer or binarization → how it differs from the rule for all).
-        markdown: output.
-        latex: output.
-        html: output, a standalone page.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
-        dataset: key of the data set, for the tables of the lungs and of the cases.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
         class_order: class_order.csv; empty without classifiers.
-        counts: case_counts.csv.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = LOCALIZATION.read(localization)
@@ -111,21 +101,4 @@ def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str,
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            comparisons=snakemake.input.comparisons,
-            seeds=snakemake.input.seeds,
-            strata=snakemake.input.strata,
-            mixed_model=snakemake.input.mixed_model,
-            classification=snakemake.input.classification,
-            settings=snakemake.params.settings,
-            markdown=snakemake.output.markdown,
-            latex=snakemake.output.latex,
-            html=snakemake.output.html,
-            lung_quality=snakemake.input.get("lung_quality", ""),
-            dataset=snakemake.wildcards.dataset,
-            checks=list(snakemake.input.checks),
-            class_order=snakemake.input.get("class_order", ""),
-            counts=snakemake.input.counts,
-        )
+    run_job(main, snakemake)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.checks.human_benchmark import hit_rates, read_points
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 
@@ -23,14 +23,7 @@ def main(
     """Write human_benchmark.csv.
 
     Args:
-        cases: cases.csv of the data set.
-        raw_dir: what `acquire` made; the data root is its `data`.
         points: JSON of points, relative to the data root.
-        dataset: name of the data set.
-        statistics: replicates, alpha and cluster.
-        seed: the config's seed.
-        reading: the data set's keys that say how images and masks are read.
-        output: the CSV to write.
     """
     root = Path(raw_dir) / "data"
     table = hit_rates(
@@ -46,14 +39,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            raw_dir=snakemake.input.raw,
-            points=snakemake.params.points,
-            dataset=snakemake.params.dataset,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            reading=snakemake.params.reading,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake, raw_dir="raw")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -16,11 +16,8 @@ def main(
     """Load the checkpoint, check that it fits, save it.
 
     Args:
-        classes_json: classes.json of the data set.
         settings: the classifier's config entry; `weights` names the file.
         image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
-        out_model: the .safetensors file.
         out_training: CSV with the header alone: nothing was trained here.
     """
 
@@ -49,12 +46,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            classes_json=snakemake.input.classes,
-            settings=snakemake.params.settings,
-            image_size=snakemake.params.image_size,
-            plugins=snakemake.params.plugins,
-            out_model=snakemake.output.model,
-            out_training=snakemake.output.training,
-        )
+    run_job(main, snakemake, classes_json="classes", out_model="model", out_training="training")

@@ -6,8 +6,7 @@ from typing import Any
 
 from fidelity.base.errors import InputError, under
 from fidelity.base.files import write_text
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.acquisition.listing import source_digest
 from fidelity.datasets.cases import write_cases
@@ -68,17 +67,12 @@ if __name__ == "__main__":
         snakemake.params.settings["source"],
         snakemake.params.settings,
     )
-    with job_log(snakemake.log[0]), results_of(snakemake, files) as there:
-        if not there:
-            main(
-                raw_dir=snakemake.input.raw,
-                name=snakemake.wildcards.dataset,
-                settings=snakemake.params.settings,
-                source=snakemake.params.settings["source"],
-                targets=snakemake.params.targets,
-                cases=snakemake.output.cases,
-                quarantine=snakemake.output.quarantine,
-                classes=snakemake.output.classes,
-                near_duplicates=snakemake.output.near_duplicates,
-                counts=snakemake.output.counts,
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        also=files,
+        raw_dir="raw",
+        name="dataset",
+        source=lambda job: job.params.settings["source"],
+    )

@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.checks.known_truth import check_known, summarize
 from fidelity.base.files import read_csv, read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -24,13 +24,8 @@ def main(
     Args:
         scores: of known_truth_scores.py, one per combination.
         accuracies: of known_truth_accuracy.py, one per classifier.
-        combos: {dataset, classifier, explainer} of each.
         classifiers: name of each.
         settings: accuracy, level.
-        families: explainer → family.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: known_truth.csv.
     """
     found = {
         name: read_csv(path).iloc[0].to_dict()
@@ -42,15 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=list(snakemake.input.scores),
-            accuracies=list(snakemake.input.accuracies),
-            combos=snakemake.params.combos,
-            classifiers=snakemake.params.classifiers,
-            settings=snakemake.params.settings,
-            families=snakemake.params.families,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -22,12 +21,8 @@ def main(
 
     Args:
         prepared: prepared shards of the test split.
-        raw_dir: what `acquire` made; the phantom's data root is its `data`.
         model: the classifier's file.
-        classes_json: classes.json of the data set.
         mark_class: source class that the mark goes with.
-        compute: threads, batch, device, dtype.
-        plugins: Python files that the classifier's architecture is in.
         output: accuracy.csv, one row.
     """
     import cv2
@@ -79,15 +74,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=list(snakemake.input.prepared),
-                raw_dir=snakemake.input.raw,
-                model=snakemake.input.model,
-                classes_json=snakemake.input.classes,
-                mark_class=snakemake.params.mark_class,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True, raw_dir="raw", classes_json="classes")

@@ -7,8 +7,7 @@ from typing import Any
 import cv2
 
 from fidelity.base.files import read_json, write_parquet
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.sources.phantom.retouch import read_mark
 from fidelity.known_truth.two_truths import score_truths
@@ -30,9 +29,6 @@ def main(
 
     Args:
         maps: map files of the test split, one per shard.
-        prepared: prepared shards in the same order.
-        raw_dir: what `acquire` made; the phantom's data root is its `data`.
-        classes_json: classes.json of the data set.
         mark_class: source class that the mark goes with.
         settings: scoring_size, sign.
         output: the scores, a Parquet file.
@@ -52,14 +48,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=list(snakemake.input.prepared),
-                raw_dir=snakemake.input.raw,
-                classes_json=snakemake.input.classes,
-                mark_class=snakemake.params.mark_class,
-                settings=snakemake.params.settings,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True, raw_dir="raw", classes_json="classes")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.layer_depth import by_depth
 from fidelity.base.files import read_json, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -18,11 +18,9 @@ def main(
     """Write the means of the sweeps with the layer each comes from.
 
     Args:
-        localization: localization.csv of the data set.
         architectures: architecture.json of each classifier.
         classifiers: their names, in that order.
         sweeps: sweep → its explainers from the earliest layer to the last.
-        layers: the CSV to write.
     """
     known = {name: read_json(path) for name, path in zip(classifiers, architectures, strict=True)}
     table = by_depth(LOCALIZATION.read(localization), sweeps, known)
@@ -30,11 +28,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            architectures=snakemake.input.architectures,
-            classifiers=snakemake.params.classifiers,
-            sweeps=snakemake.params.sweeps,
-            layers=snakemake.output.layers,
-        )
+    run_job(main, snakemake)

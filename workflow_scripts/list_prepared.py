@@ -1,26 +1,7 @@
 """Rule list_prepared: one small file that stands for all prepared shards of a data set."""
 
-from collections.abc import Sequence
-
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import write_list
 
-
-def main(prepared: Sequence[str], classes: str, output: str) -> None:
-    """List the shards with digests of their contents, beside what classes.json says.
-
-    Args:
-        prepared: prepared shards, in their order.
-        classes: classes.json of the data set.
-        output: the list, in the folder of the shards.
-    """
-    write_list(prepared, classes, output)
-
-
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            prepared=list(snakemake.input.prepared),
-            classes=snakemake.input.classes,
-            output=snakemake.output[0],
-        )
+    run_job(write_list, snakemake)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.masks.run_lengths import decode, read_masks
 
@@ -19,7 +19,6 @@ def main(masks: str, cases_csv: str, output_dir: str) -> None:
     """Write one 8-bit image of 0 and 255 per predicted mask.
 
     Args:
-        masks: masks.json.
         cases_csv: the data set's cases.csv.
         output_dir: folder to write to; see `target` for the paths below it.
 
@@ -78,9 +77,4 @@ def file_name(text: str) -> str:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            masks=snakemake.input.masks,
-            cases_csv=snakemake.input.cases,
-            output_dir=snakemake.output[0],
-        )
+    run_job(main, snakemake, cases_csv="cases", output_dir="output")

@@ -6,8 +6,7 @@ from typing import Any
 
 from fidelity.analysis.columns.classifiers import LUNG_CASES, LUNG_QUALITY
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images.images import intensity_of
 from fidelity.datasets.mask_files.mask_values import mask_values_of
@@ -31,16 +30,8 @@ def main(
 
     Args:
         cases: cases.csv of the data set that taught the model.
-        raw_dir: what `acquire` made; the data root is its `data`.
         model: what `fit_lung_model` wrote.
-        dataset: key of the data set.
         components: see `lungs.largest_components`.
-        reading: the data set's keys that say how images and masks are read.
-        statistics: replicates and alpha.
-        seed: the config's.
-        compute: threads and device.
-        scores: output, one row per case.
-        quality: output, one row per metric.
     """
     predict = lungs.predictor(Path(model), components, compute)
     measured = lung_quality.measure(
@@ -58,18 +49,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                cases=snakemake.input.cases,
-                raw_dir=snakemake.input.raw,
-                model=snakemake.input.model,
-                dataset=snakemake.wildcards.dataset,
-                components=snakemake.params.components,
-                reading=snakemake.params.reading,
-                statistics=snakemake.params.statistics,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                scores=snakemake.output.scores,
-                quality=snakemake.output.quality,
-            )
+    run_job(main, snakemake, keep=True, raw_dir="raw")

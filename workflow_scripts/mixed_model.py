@@ -9,8 +9,7 @@ from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.mixed_model import mixed_model
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -26,11 +25,6 @@ def main(
 
     Args:
         scores: scores.parquet files; those of the primary binarization are enough.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        families: explainer → perturbation, cam, gradient, null or ceiling.
-        bases: classifier → its key in the config, before seeds were expanded.
-        output: the CSV to write.
         classification: classification.csv; empty without classifiers. Those that
             allow no conclusion are left out.
     """
@@ -43,14 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                scores=snakemake.input.scores,
-                combos=snakemake.params.combos,
-                statistics=snakemake.params.statistics,
-                families=snakemake.params.families,
-                bases=snakemake.params.bases,
-                output=snakemake.output.mixed_model,
-                classification=snakemake.input.get("classification", ""),
-            )
+    run_job(main, snakemake, keep=True)

@@ -3,7 +3,7 @@
 import json
 
 from fidelity.base.files import write_text
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.classifiers.evaluation.class_order import output_names
 
 
@@ -18,5 +18,4 @@ def main(model: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(model=snakemake.input.model, output=snakemake.output[0])
+    run_job(main, snakemake)

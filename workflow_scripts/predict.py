@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ def main(
         model: the classifier's .safetensors file.
         classes_json: classes.json of the data set; gives classes and their order.
         compute: threads, batch, device, dtype (float32 unless bfloat16 is named).
-        plugins: Python files for "plugin:<function>".
         output: predictions.csv, sorted by split and case.
     """
     import torch
@@ -77,13 +75,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=snakemake.input.prepared,
-                model=snakemake.input.model,
-                classes_json=snakemake.input.classes,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True, classes_json="classes")

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.files import read_json
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
@@ -26,8 +25,6 @@ def main(
 
     Args:
         shard_csv: case table of the shard.
-        raw_dir: what `acquire` made; the data root is its `data`.
-        classes_json: classes.json of the data set.
         settings: of the data set.
         output: HDF5 file to write.
         lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.
@@ -57,14 +54,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                shard_csv=snakemake.input.shard,
-                raw_dir=snakemake.input.raw,
-                classes_json=snakemake.input.classes,
-                settings=snakemake.params.settings,
-                output=snakemake.output[0],
-                lung_model=snakemake.input.get("lung_model", ""),
-                lung=snakemake.params.lung,
-            )
+    run_job(main, snakemake, keep=True, shard_csv="shard", raw_dir="raw", classes_json="classes")

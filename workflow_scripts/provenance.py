@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.files import write_text
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.provenance.collect import build
 from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.provenance.provenance_page import to_page
@@ -29,18 +29,12 @@ def main(
     """Write provenance.json, the page that the report shows, and the table of costs.
 
     Args:
-        dataset: its key.
         raw: folder of the acquired source.
-        cases: cases.csv.
         models: classifier → its file.
         tables: finished tables to hash.
         config: the checked config, of this data set alone.
-        plugins: file → digest.
         patterns: rule → regular expression of its benchmark files.
         wanted: wildcard → values of this data set.
-        out_json: provenance.json.
-        out_html: provenance.html.
-        out_cost: cost.csv.
     """
     found = build(
         dataset,
@@ -60,18 +54,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            dataset=snakemake.wildcards.dataset,
-            raw=snakemake.input.raw,
-            cases=snakemake.input.cases,
-            models=snakemake.params.models,
-            tables=snakemake.input.tables,
-            config=snakemake.params.config,
-            plugins=snakemake.params.plugins,
-            patterns=snakemake.params.patterns,
-            wanted=snakemake.params.wanted,
-            out_json=snakemake.output.json,
-            out_html=snakemake.output.html,
-            out_cost=snakemake.output.cost,
-        )
+    run_job(main, snakemake, out_json="json", out_html="html", out_cost="cost")

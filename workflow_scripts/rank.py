@@ -7,8 +7,7 @@ from typing import Any
 import cv2
 
 from fidelity.base.files import write_parquet
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases
 from fidelity.metrics.map_registry import select_ranking
@@ -28,11 +27,8 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         predictions: predictions.csv; None for explainers without a classifier.
-        classes_json: the data set's classes.json.
         settings: `metrics` (names), `scoring_size`, `sign`, `pointing_tolerance` (pixels).
-        output: ranking.parquet.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_maps(
@@ -54,13 +50,11 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=listed(snakemake.input.prepared),
-                predictions=snakemake.input.get("predictions") or None,
-                classes_json=snakemake.input.classes,
-                settings=snakemake.params.settings,
-                output=snakemake.output[0],
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        prepared=lambda job: listed(job.input.prepared),
+        predictions=lambda job: job.input.get("predictions") or None,
+        classes_json="classes",
+    )

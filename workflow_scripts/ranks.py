@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.ranks import rank
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -21,23 +21,10 @@ def main(
 
     Args:
         scores: scores.parquet and ranking.parquet files.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        families: explainer → perturbation, cam, gradient, null or ceiling.
-        diagnostic: binarizations that see the reference.
-        ranks: the CSV to write.
     """
     table = rank(load_scores(scores, combos), statistics, families, diagnostic)
     write_csv(table, ranks)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            families=snakemake.params.families,
-            diagnostic=snakemake.params.diagnostic,
-            ranks=snakemake.output.ranks,
-        )
+    run_job(main, snakemake)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from fidelity.analysis.checks.map_repeatability import compare_seeds
 from fidelity.base.files import write_parquet
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.maps.saliency_map import Sign
 from fidelity.masks.run_lengths import read_masks
 
@@ -20,7 +19,6 @@ def main(
         prepared: the prepared shards.
         masks: masks.json of each seed.
         sign: the part of a map that is scored.
-        output: the table to write.
     """
     shards = len(prepared)
     per_seed = [maps[start : start + shards] for start in range(0, len(maps), shards)]
@@ -29,12 +27,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=list(snakemake.input.prepared),
-                masks=list(snakemake.input.masks),
-                sign=snakemake.params.sign,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -22,16 +21,10 @@ def main(
     """Write sanity.parquet.
 
     Args:
-        prepared: prepared shards.
-        classes: classes.json of the data set.
         model: the classifier's file.
         explainer: the explainer's config entry.
         settings: cases (per class), tests, layers, sign.
         target: reference, predicted, or a model class.
-        seed: the config's seed.
-        compute: threads, batch, device.
-        plugins: Python files that the classifier's architecture is in.
-        output: the table to write.
     """
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_parquet
@@ -59,17 +52,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=list(snakemake.input.prepared),
-                classes=snakemake.input.classes,
-                model=snakemake.input.model,
-                explainer=snakemake.params.explainer,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True)

@@ -11,8 +11,7 @@ from typing import Any
 import cv2
 
 from fidelity.base.files import write_parquet
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.masks.run_lengths import read_masks
@@ -34,12 +33,9 @@ def main(
     """Write the scores of every predicted mask that has a reference.
 
     Args:
-        masks: masks.json.
-        status: masks_status.csv.
         prepared: prepared shards, in any order.
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
-        classes_json: the data set's classes.json.
         settings: `metrics` (names), `empty` (changes to the protocol default),
             `surface_tolerance` (px of the scored image), `scoring_size`, `pixel_spacing` (mm per
             native pixel of cases that do not say their own: a number, [row, column] or None).
@@ -80,14 +76,12 @@ def _cases(prepared: Sequence[str], spacing: tuple[float, float] | None) -> Iter
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                masks=snakemake.input.masks,
-                status=snakemake.input.status,
-                prepared=listed(snakemake.input.prepared),
-                predictions=snakemake.input.get("predictions") or None,
-                classes_json=snakemake.input.classes,
-                settings=snakemake.params.settings,
-                outputs=dict(zip(snakemake.params.protocols, snakemake.output, strict=True)),
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        prepared=lambda job: listed(job.input.prepared),
+        predictions=lambda job: job.input.get("predictions") or None,
+        classes_json="classes",
+        outputs=lambda job: dict(zip(job.params.protocols, job.output, strict=True)),
+    )

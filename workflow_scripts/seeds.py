@@ -5,25 +5,14 @@ from collections.abc import Mapping
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(localization: str, bases: Mapping[str, str], seeds: str) -> None:
-    """Write the means' spread between seeds.
-
-    Args:
-        localization: localization.csv of the data set.
-        bases: classifier → its key in the config, before seeds were expanded.
-        seeds: the CSV to write.
-    """
+    """Write the means' spread between seeds."""
     table = between_seeds(LOCALIZATION.read(localization), bases)
     write_csv(table, seeds)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            bases=snakemake.params.bases,
-            seeds=snakemake.output.seeds,
-        )
+    run_job(main, snakemake)

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 
 def main(
     prepared: Sequence[str],
     classes: str,
-    model: str | None,
-    fitted: str | None,
     explainer: dict[str, Any],
     settings: dict[str, Any],
     target: str,
@@ -20,21 +17,17 @@ def main(
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    model: str | None = None,
+    fitted: str | None = None,
 ) -> None:
     """Write sensitivity.parquet.
 
     Args:
-        prepared: prepared shards.
-        classes: classes.json of the data set.
         model: the classifier's file; None for explainers without one.
         fitted: what the explainer learnt from the training split; None for most.
         explainer: its config entry.
         settings: samples, radius, cases (per class, None for all), sign.
         target: reference, predicted, or a model class.
-        seed: the config's seed.
-        compute: threads, batch, device.
-        plugins: Python files that the classifier's architecture is in.
-        output: the table to write.
     """
     from fidelity.base.files import read_json, write_parquet
     from fidelity.explainers.base import Context
@@ -75,18 +68,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                prepared=list(snakemake.input.prepared),
-                classes=snakemake.input.classes,
-                model=snakemake.input.get("model") or None,
-                fitted=snakemake.input.get("fitted") or None,
-                explainer=snakemake.params.explainer,
-                settings=snakemake.params.settings,
-                target=snakemake.params.target,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                plugins=snakemake.params.plugins,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True)

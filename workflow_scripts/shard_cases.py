@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.shards import write_shards
 
@@ -14,7 +14,6 @@ def main(
     """Write `{split}-{nnn}.csv` for every shard, the empty ones too, and classes.json beside them.
 
     Args:
-        cases: cases.csv.
         classes: classes.json; what comes after the checkpoint reads the copy made here, so that an
             index made anew with equal classes re-runs nothing.
         counts: number of shards per split.
@@ -25,10 +24,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            cases=snakemake.input.cases,
-            classes=snakemake.input.classes,
-            counts=snakemake.params.counts,
-            output_dir=snakemake.output[0],
-        )
+    run_job(main, snakemake, output_dir="output")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fidelity.analysis.checks.map_stability import summarize_stability
 from fidelity.analysis.columns.checks import STABILITY_CASES
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -21,7 +21,6 @@ def main(
         reported: what `stability_cases` wrote.
         classifiers: the classifier of each.
         combos: classifier and explainer of the rows, in their order.
-        dataset: key of the rows.
         output: the CSV to write; only its header where there are no maps.
     """
     tables = {
@@ -32,11 +31,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            reported=snakemake.input.reported,
-            classifiers=snakemake.params.classifiers,
-            combos=snakemake.params.combos,
-            dataset=snakemake.wildcards.dataset,
-            output=snakemake.output.stability,
-        )
+    run_job(main, snakemake)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fidelity.analysis.checks.map_stability import stability_cases
 from fidelity.base.files import write_parquet
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.maps.saliency_map import read_maps
 
 
@@ -14,7 +14,6 @@ def main(maps: Sequence[str], blocks: Sequence[tuple[str, str]], output: str) ->
     Args:
         maps: map files of explainers that report it.
         blocks: explainer and split of each file.
-        output: the table to write.
     """
     found = (
         (explainer, split, read_maps(path))
@@ -24,9 +23,4 @@ def main(maps: Sequence[str], blocks: Sequence[tuple[str, str]], output: str) ->
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            maps=snakemake.input.maps,
-            blocks=snakemake.params.blocks,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

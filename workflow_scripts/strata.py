@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.strata import stratify
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -20,21 +20,10 @@ def main(
 
     Args:
         scores: scores.parquet files; those of the primary binarization are enough.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        strata: the CSV to write.
     """
     table = stratify(load_scores(scores, combos), statistics, seed)
     write_csv(table, strata)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            strata=snakemake.output.strata,
-        )
+    run_job(main, snakemake)

@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.analysis.coverage import check_coverage, cohort_of
 from fidelity.analysis.localization import load_scores, summarize
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
 
@@ -23,13 +23,8 @@ def main(
 
     Args:
         scores: scores.parquet and ranking.parquet files.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        statistics: the config's `statistics`.
-        seed: the config's seed.
-        cases: cases.csv.
         cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
             may lack cases), `partial` (whether all may).
-        localization: the CSV to write.
 
     Raises:
         InputError: a file is damaged, or the scores are those of a part of the cohort.
@@ -41,13 +36,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            cases=snakemake.input.cases,
-            cohort=snakemake.params.cohort,
-            localization=snakemake.output.localization,
-        )
+    run_job(main, snakemake)

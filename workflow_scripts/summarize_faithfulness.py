@@ -7,7 +7,7 @@ import pandas as pd
 
 from fidelity.analysis.checks.faithfulness import join, summarize
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.faithfulness.registry import names_by
 
 
@@ -29,16 +29,8 @@ def main(
     Args:
         faithfulness: faithfulness.parquet per combination.
         scores: the same maps' scores that hold the primary metric.
-        combos: {dataset, classifier, explainer} of each.
-        metrics: faithfulness metrics to summarize.
-        primary: localization metric to join and correlate with.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        summary: faithfulness.csv.
-        cases: faithfulness_cases.csv.
         sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
             none where it is not asked for.
-        given: explainers whose maps are read.
     """
     files = iter(sensitivity)
     moved = [
@@ -62,17 +54,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            faithfulness=list(snakemake.input.faithfulness),
-            scores=list(snakemake.input.scores),
-            combos=snakemake.params.combos,
-            metrics=snakemake.params.metrics,
-            primary=snakemake.params.primary,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            summary=snakemake.output.summary,
-            cases=snakemake.output.cases,
-            sensitivity=list(snakemake.input.sensitivity),
-            given=snakemake.params.given,
-        )
+    run_job(main, snakemake)

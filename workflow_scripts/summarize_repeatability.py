@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.checks.map_repeatability import summarize
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -19,21 +19,10 @@ def main(
 
     Args:
         compared: the tables per case.
-        combos: {dataset, classifier, explainer, binarization} of each.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: the CSV to write.
     """
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, compared, strict=True)]
     write_csv(summarize(parts, statistics, seed), output)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            compared=list(snakemake.input),
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake, compared=lambda job: list(job.input))

@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.checks.sanity import summarize
 from fidelity.base.files import read_parquet, write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -15,25 +15,10 @@ def main(
     seed: int,
     output: str,
 ) -> None:
-    """Write the means over cases.
-
-    Args:
-        checks: sanity.parquet files.
-        combos: {dataset, classifier, explainer} of each.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: the CSV to write.
-    """
+    """Write the means over cases."""
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, checks, strict=True)]
     write_csv(summarize(parts, statistics, seed), output)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            checks=list(snakemake.input),
-            combos=snakemake.params.combos,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake, checks=lambda job: list(job.input))

@@ -11,7 +11,7 @@ from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.columns.localization import LOCALIZATION, WITHIN_DATASET
 from fidelity.analysis.input_ablation import input_table
 from fidelity.base.files import write_csv, write_text
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.figures import overview
 from fidelity.figures.shared import style
 from fidelity.tables.input_ablation import input_tables
@@ -74,19 +74,11 @@ def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            classification=snakemake.input.classification,
-            datasets=snakemake.params.datasets,
-            metric=snakemake.params.metric,
-            binarization=snakemake.params.binarization,
-            least_accuracy=snakemake.params.least_accuracy,
-            families=snakemake.params.families,
-            dpi=snakemake.params.dpi,
-            localization_table=snakemake.output.localization,
-            classification_table=snakemake.output.classification,
-            inputs_table=snakemake.output.inputs,
-            inputs_markdown=snakemake.output.inputs_markdown,
-            figure=[snakemake.output.png, snakemake.output.pdf],
-        )
+    run_job(
+        main,
+        snakemake,
+        localization_table=lambda job: job.output.localization,
+        classification_table=lambda job: job.output.classification,
+        inputs_table="inputs",
+        figure=lambda job: [job.output.png, job.output.pdf],
+    )

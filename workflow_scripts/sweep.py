@@ -12,8 +12,7 @@ from pyarrow import parquet
 from fidelity.analysis.columns.localization import CASE_CURVES
 from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import atomic_path
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases, order_of
 from fidelity.maps.pixel_frames import lung_in_frame, map_in_frame, reference_in_frame
@@ -44,7 +43,6 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        prepared: prepared shards in the same order.
         settings: `thresholds` (number of them, evenly from 0 to 1), `scoring_size`, `sign`, `lung`,
             optionally `protocol` and `empty` (the config's `scores.empty`).
         output: curves.parquet, sorted by split, case, class and threshold.
@@ -96,11 +94,4 @@ def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFra
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=listed(snakemake.input.prepared),
-                settings=snakemake.params.settings,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True, prepared=lambda job: listed(job.input.prepared))

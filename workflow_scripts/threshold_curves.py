@@ -5,7 +5,7 @@ from typing import Any
 
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.files import read_parquet, write_parquet
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -15,25 +15,10 @@ def main(
     seed: int,
     output: str,
 ) -> None:
-    """Write mean and interval at every threshold.
-
-    Args:
-        curves: curves.parquet files.
-        explainers: the explainer of each.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-        output: the table to write.
-    """
+    """Write mean and interval at every threshold."""
     tables = {name: read_parquet(path) for name, path in zip(explainers, curves, strict=True)}
     write_parquet(mean_curves(tables, **statistics, seed=seed), output)
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            curves=snakemake.input.curves,
-            explainers=snakemake.params.explainers,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake)

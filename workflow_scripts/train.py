@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +28,8 @@ def main(
     Args:
         train: prepared shards of the training split.
         val: prepared shards of the validation split.
-        classes_json: classes.json of the data set.
         settings: the classifier's config entry, one `seed` of its training among it.
-        seed: the config's seed.
-        compute: threads, device, dtype.
         image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
-        digest: of the code that trains.
-        out_model: the .safetensors file.
         out_training: CSV, one row per epoch.
     """
     import torch
@@ -103,18 +96,11 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                train=snakemake.input.train,
-                val=snakemake.input.val,
-                classes_json=snakemake.input.classes,
-                settings=snakemake.params.settings,
-                seed=snakemake.params.seed,
-                compute=snakemake.params.compute,
-                image_size=snakemake.params.image_size,
-                plugins=snakemake.params.plugins,
-                digest=snakemake.params.digest,
-                out_model=snakemake.output.model,
-                out_training=snakemake.output.training,
-            )
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        classes_json="classes",
+        out_model="model",
+        out_training="training",
+    )

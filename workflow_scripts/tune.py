@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
-from fidelity.base.kept_results import results_of
+from fidelity.base.job_log import run_job
 from fidelity.binarizations.tuning import tune
 from fidelity.maps.case_maps import explained_cases
 from fidelity.metrics.conventions import policy_for
@@ -19,7 +18,6 @@ def main(
 
     Args:
         maps: map files of the validation split, one per shard.
-        prepared: prepared shards in the same order.
         settings: `rule` (the binarization's config entry), `postprocess` (the explainer's),
             `scoring_size`, `empty` (the config's `scores.empty`), `partial` (the explainer may lack
             cases).
@@ -39,11 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), results_of(snakemake) as there:
-        if not there:
-            main(
-                maps=list(snakemake.input.maps),
-                prepared=list(snakemake.input.prepared),
-                settings=snakemake.params.settings,
-                output=snakemake.output[0],
-            )
+    run_job(main, snakemake, keep=True)

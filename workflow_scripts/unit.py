@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.provenance.collect import cases_digest
 from fidelity.study.paths import CASES, RESULTS, UNIT
 from fidelity.units.unit import write_unit
@@ -34,7 +34,6 @@ def main(
 
     Args:
         name: the classifier, training seed included; `none` for what no classifier changes.
-        dataset: key of the data set.
         paths: result files, below the folder `results`.
         own: config entries that only this unit depends on.
         shared: config entries that all units of the data set share.
@@ -70,17 +69,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            name=snakemake.wildcards.unit,
-            dataset=snakemake.wildcards.dataset,
-            paths=snakemake.params.paths,
-            own=snakemake.params.own,
-            shared=snakemake.params.shared,
-            code=snakemake.params.code,
-            plugins=snakemake.params.plugins,
-            place=snakemake.params.place,
-            patterns=snakemake.params.patterns,
-            wanted=snakemake.params.wanted,
-            output=snakemake.output[0],
-        )
+    run_job(main, snakemake, name="unit")

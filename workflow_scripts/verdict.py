@@ -10,7 +10,7 @@ from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, L
 from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.base.files import write_text
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build, reading
 from fidelity.verdict.evidence import CaseTables, Study, Tables
@@ -40,23 +40,13 @@ def main(
     """Write the verdict as Markdown, HTML and JSON.
 
     Args:
-        localization: localization.csv.
-        comparisons: comparisons.csv.
-        ranks: ranks.csv.
         seeds: seeds.csv; empty without classifiers.
         classification: classification.csv; empty without classifiers.
-        dataset: key of the data set, for the title.
         families: explainer → perturbation, cam, gradient, baseline, ceiling, in the config's order.
-        bases: classifier → its key in the config, before seeds were expanded.
         confounded: explainer or binarization → how it differs from the rule for all.
-        statistics: the config's `statistics`, primary_binarization resolved.
-        markdown: output.
-        html: output, a standalone page.
-        json: output.
         lung_quality: quality.csv of the model that drew the lungs; empty where none did.
         lung_from: the data set that taught it.
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
-        stability: stability.csv.
         class_order: class_order.csv; empty without classifiers.
         cases: `counts` (case_counts.csv), `pairs` (near_duplicates.csv), `means` and `comparisons`
             (without the near-duplicates), `searched` (whether these were searched for).
@@ -96,31 +86,14 @@ def _case_tables(files: Mapping[str, Any]) -> CaseTables:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            localization=snakemake.input.localization,
-            comparisons=snakemake.input.comparisons,
-            ranks=snakemake.input.ranks,
-            seeds=snakemake.input.get("seeds", ""),
-            classification=snakemake.input.get("classification", ""),
-            dataset=snakemake.wildcards.dataset,
-            families=snakemake.params.families,
-            bases=snakemake.params.bases,
-            confounded=snakemake.params.confounded,
-            statistics=snakemake.params.statistics,
-            markdown=snakemake.output.markdown,
-            html=snakemake.output.html,
-            json=snakemake.output.json,
-            lung_quality=snakemake.input.get("lung_quality", ""),
-            lung_from=snakemake.params.lung_from,
-            faithfulness=snakemake.input.get("faithfulness", ""),
-            stability=snakemake.input.stability,
-            class_order=snakemake.input.get("class_order", ""),
-            cases={
-                "counts": snakemake.input.counts,
-                "pairs": snakemake.input.near_duplicates,
-                "means": snakemake.input.means_without_twins,
-                "comparisons": snakemake.input.comparisons_without_twins,
-                "searched": snakemake.params.searched,
-            },
-        )
+    run_job(
+        main,
+        snakemake,
+        cases=lambda job: {
+            "counts": job.input.counts,
+            "pairs": job.input.near_duplicates,
+            "means": job.input.means_without_twins,
+            "comparisons": job.input.comparisons_without_twins,
+            "searched": job.params.searched,
+        },
+    )

@@ -7,7 +7,7 @@ from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.base.files import write_csv
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import run_job
 
 
 def main(
@@ -24,13 +24,6 @@ def main(
 
     Args:
         scores: scores.parquet of the primary binarization and protocol.
-        combos: per file dataset, classifier, explainer, binarization, protocol.
-        near_duplicates: near_duplicates.csv.
-        statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        partial: explainers that may lack cases by their nature.
-        localization: the CSV of means to write.
-        comparisons: the CSV of comparisons to write.
     """
     pairs = NEAR_DUPLICATES.read(near_duplicates)
     twins = cases_with_twins(pairs)
@@ -40,14 +33,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
-        main(
-            scores=snakemake.input.scores,
-            combos=snakemake.params.combos,
-            near_duplicates=snakemake.input.near_duplicates,
-            statistics=snakemake.params.statistics,
-            seed=snakemake.params.seed,
-            partial=snakemake.params.partial,
-            localization=snakemake.output.localization,
-            comparisons=snakemake.output.comparisons,
-        )
+    run_job(main, snakemake)

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from snakemake.iocontainers import Namedlist
 
 from fidelity.base.errors import InputError, at_case
-from fidelity.base.job_log import job_log
+from fidelity.base.job_log import job_log, run_job
 from fidelity.datasets.cases import Case
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedCase, write_prepared
@@ -110,3 +111,22 @@ def test_libraries_are_heard_only_when_they_warn(tmp_path):
     assert "of a plugin" in text
     assert "a warning" in text
     assert "chatter" not in text
+
+
+def test_a_script_gets_what_its_rule_names(tmp_path):
+    job = SimpleNamespace(
+        input=Namedlist(fromdict={"maps": "a.h5", "model": Namedlist()}),
+        output=Namedlist(fromdict={"masks": "m.json"}),
+        params=Namedlist(fromdict={"seed": 1, "paths": {"x": 2}, "digest": "0"}),
+        wildcards=Namedlist(fromdict={"dataset": "demo"}),
+        log=[str(tmp_path / "job.log")],
+    )
+    got = {}
+
+    def main(maps, seed, dataset, output, name, size, model=None, missing="there"):
+        got.update(locals())
+
+    run_job(main, job, name="dataset", size=lambda job: job.params.paths["x"])
+    expected = {"maps": "a.h5", "seed": 1, "dataset": "demo", "output": "m.json", "name": "demo"}
+    expected |= {"size": 2, "model": None, "missing": "there"}
+    assert {key: got[key] for key in expected} == expected

@@ -1,18 +1,21 @@
 """Logging of one job: to the rule's log file and to stderr, tracebacks included; how a job ends."""
 
+import inspect
 import logging
 import os
 import signal
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 from fidelity.base import counting
 from fidelity.base.errors import InputError
 from fidelity.base.files import disk_error
+from fidelity.base.kept_results import results_of
 from fidelity.tools.failed_jobs import INTERRUPTED
 
 # How often a job looks whether Snakemake is still there, in seconds.
@@ -89,6 +92,50 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
         for handler in handlers:
             root.removeHandler(handler)
             handler.close()
+
+
+def run_job(
+    main: Callable[..., None],
+    job: Any,
+    *,
+    keep: bool = False,
+    also: str = "",
+    **given: str | Callable[[Any], Any],
+) -> None:
+    """Run a script's `main` under `job_log`, each parameter from its rule by name.
+
+    A parameter takes the param, input, output or wildcard of its name, in this order; `output` is
+    the rule's first output where none has that name. An input without files and a name that the
+    rule does not have leave a parameter at its default. A script describes the parameters that
+    neither its rule nor the functions that it calls describe.
+
+    Args:
+        main: the script's function.
+        job: the script's `snakemake`.
+        keep: take back or keep the results (`fidelity.base.kept_results`).
+        also: see `results_of`.
+        **given: parameter → its name in the rule where that is another, or a function of `job`.
+    """
+    results = results_of(job, also) if keep else nullcontext(False)
+    with job_log(job.log[0]), results as there:
+        if not there:
+            main(**_arguments(main, job, given))
+
+
+def _arguments(main: Callable[..., None], job: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Map the parameters of `main` to what the rule gives."""
+    rule = {"output": job.output[0]}
+    for part in (job.wildcards, job.output, job.input, job.params):
+        rule |= dict(part.items())
+    empty = {name for name, files in job.input.items() if not files}
+    found = {}
+    for name, parameter in inspect.signature(main).parameters.items():
+        source = given.get(name, name)
+        if callable(source):
+            found[name] = source(job)
+        elif source in rule and (source not in empty or parameter.default is parameter.empty):
+            found[name] = rule[source]
+    return found
 
 
 def _notes(error: Exception) -> str:

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from fidelity.base.errors import InputError, first_line
+from fidelity.classifiers.weights.header import Shell
 
 MORE_MEMORY = "Give the job more memory; where the file is small, it is damaged: fetch it again"
 # The package's own files are pickled modules.
@@ -82,21 +83,6 @@ class Checkpoint:
     classes: tuple[str, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-
-
-class Shell(list):
-    """Stands for an object of a class that is not loaded; keeps its attributes, runs nothing."""
-
-    def __new__(cls, *_args: object, **_kwargs: object) -> "Shell":
-        return super().__new__(cls)
-
-    def __init__(self, *_args: object, **_kwargs: object) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: object) -> None:
-        """Keep attributes; drop any other state."""
-        if isinstance(state, dict):
-            self.__dict__.update({key: v for key, v in state.items() if isinstance(key, str)})
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:

@@ -26,17 +26,23 @@ class _Shape(tuple):
     """The shape of a tensor."""
 
 
-class _Nothing(list):
-    """Stands for any other object of a pickle; runs nothing."""
+class Shell(list):
+    """Stands for an object of a class that is not loaded; keeps its attributes, runs nothing."""
 
-    def __new__(cls, *_args: object, **_kwargs: object) -> "_Nothing":
+    def __new__(cls, *_args: object, **_kwargs: object) -> "Shell":
         return super().__new__(cls)
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         super().__init__()
 
     def __setstate__(self, state: object) -> None:
-        pass
+        """Keep attributes; drop any other state."""
+        if isinstance(state, dict):
+            self.__dict__.update({key: v for key, v in state.items() if isinstance(key, str)})
+
+
+class _Nothing(Shell):
+    """The same for any object of a pickle, mappings too."""
 
     def __setitem__(self, key: object, value: object) -> None:
         pass

@@ -125,20 +125,15 @@ def examine(
 
         file = case.lung_mask or case.image
         _check_lung(case, root, mask, lung_expected, lung_needed)
-        for name, path in sorted(case.masks.items()):
-            file = path
-            if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
-                problem = _absent_mask(case, name, root / path)
-                return Examined(case, image_digest, problem, path, fatal=True)
-            drawn = mask("mask:", name, path)
-            native = drawn.shape if native_is_mask else native
-        for name, path in sorted(case.second_masks.items()):
-            file = path
-            if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
-                return Examined(
-                    case, image_digest, _missing_second(case, name, root / path), path, fatal=True
-                )
-            mask("second_mask:", name, path)
+        for kind, masks in (("mask", case.masks), ("second_mask", case.second_masks)):
+            for name, path in sorted(masks.items()):
+                file = path
+                if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
+                    problem = _absent_mask(case, kind, name, root / path)
+                    return Examined(case, image_digest, problem, path, fatal=True)
+                drawn = mask(f"{kind}:", name, path)
+                if native_is_mask and kind == "mask":
+                    native = drawn.shape
     except InputError as error:
         return Examined(case, image_digest, error, file, isinstance(error, FATAL))
     height, width = native
@@ -190,21 +185,22 @@ def missing_mask(case: Case, name: str, path: Path) -> InputError:
     )
 
 
-def _absent_mask(case: Case, name: str, path: Path) -> InputError:
+def _absent_mask(case: Case, kind: str, name: str, path: Path) -> InputError:
+    whose, remedy = {
+        "mask": (
+            "reference",
+            "Add the file (all zeros if nothing is to be seen), or correct its path",
+        ),
+        "second_mask": (
+            "second reader's",
+            "Add the file, or leave the cell empty where nobody read twice",
+        ),
+    }[kind]
     return InputError(
-        f"the reference mask of the case {case.case!r}, class {name!r}, does not exist",
+        f"the {whose} mask of the case {case.case!r}, class {name!r}, does not exist",
         file=path,
-        field=f"mask:{name}",
-        remedy="Add the file (all zeros if nothing is to be seen), or correct its path",
-    )
-
-
-def _missing_second(case: Case, name: str, path: Path) -> InputError:
-    return InputError(
-        f"the second reader's mask of the case {case.case!r}, class {name!r}, does not exist",
-        file=path,
-        field=f"second_mask:{name}",
-        remedy="Add the file, or leave the cell empty where nobody read twice",
+        field=f"{kind}:{name}",
+        remedy=remedy,
     )
 
 
