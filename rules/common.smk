@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 from snakemake.logging import logger
 
 from fidelity.base import kept_results
-from fidelity.base.digests import code_of
+from fidelity.digests.code import code_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import check_writable
 from fidelity.binarizations.registry import RULES

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from fidelity import settings
-from fidelity.base.digests import file_digest
 from fidelity.base.errors import InputError
+from fidelity.digests.code import file_digest
 from fidelity.explainers.registry import family_of, without_family
 from fidelity.settings import documentation
 from fidelity.settings.reading import (
@@ -556,7 +556,7 @@ def test_parsing_the_config_imports_nothing_heavy():
     import sys
 
     code = (
-        "import sys; from fidelity.settings import loading; from fidelity.base import digests;"
+        "import sys; from fidelity.settings import loading; from fidelity.digests import code;"
         "from fidelity.datasets.acquisition import listing;"
         "print([m for m in ('torch', 'pandas', 'numpy', 'cv2', 'h5py') if m in sys.modules])"
     )

@@ -20,7 +20,7 @@ from fidelity.metrics.metric import (
 )
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 _SHARE = (0.0, 1.0)
 # Suffix of the name, unit, largest value.

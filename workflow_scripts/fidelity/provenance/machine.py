@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import fidelity
-from fidelity.base.digests import ROOT
+from fidelity.digests.modules import ROOT
 
 PROJECT = ROOT.parents[1]
 # What decides results: the workflow, and not its tests and documents.

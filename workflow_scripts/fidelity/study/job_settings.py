@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from fidelity.base import digests
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.splits import SPLITS
+from fidelity.digests import code as digests
 from fidelity.explainers.registry import is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths

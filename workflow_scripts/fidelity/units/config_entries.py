@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fidelity.base import digests
+from fidelity.digests import code as digests
 from fidelity.provenance.privacy import without_places
 from fidelity.settings.config import Config
 from fidelity.study.job_settings import ORIGIN_KEYS

@@ -28,7 +28,7 @@ from pydicom.uid import (
 from fidelity.base.errors import InputError
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Message
+    from fidelity.digests.markers import Message
 
 # pydicom's messages quote the values they complain about.
 config.settings.reading_validation_mode = config.IGNORE

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from fidelity.base import digests
+from fidelity.digests import code as digests
+from fidelity.digests import modules
 
 SCRIPT = """
 '''A script.'''
@@ -77,7 +78,7 @@ def package(tmp_path, monkeypatch):
         "../total": SCRIPT,
     }.items():
         (root / f"{name}.py").write_text(text)
-    monkeypatch.setattr(digests, "ROOT", root)
+    monkeypatch.setattr(modules, "ROOT", root)
     digests.forget()
     yield root
     digests.forget()
@@ -265,8 +266,8 @@ def test_unknown_module(package):
 def test_copies_of_the_project_have_equal_digests(tmp_path, monkeypatch):
     before = digests.code_of("score.py", names=("iou",))
     root = tmp_path / "workflow_scripts"
-    shutil.copytree(digests.ROOT.parent, root, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(digests, "ROOT", root / "fidelity")
+    shutil.copytree(modules.ROOT.parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(modules, "ROOT", root / "fidelity")
     digests.forget()
     assert digests.code_of("score.py", names=("iou",)) == before
     digests.forget()
