@@ -145,14 +145,14 @@ rule fit_lung_model:
     resources:
         **needs(4000, 240, per_attempt=3000, gpu=GPUS),
     params:
-        # How predicted masks are cleaned up teaches the network nothing.
+        # The clean-up of predicted masks does not change the training.
         settings=cfg.lung_model.model_dump(exclude={"components"}),
         reading=job_settings.reading,
         seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
         digest=code_of("fit_lung_model.py"),
     message:
-        "Teaching a network the lungs of {wildcards.dataset}"
+        "Training the lung model on {wildcards.dataset}"
     script:
         "../workflow_scripts/fit_lung_model.py"
 
@@ -188,6 +188,6 @@ rule measure_lung_model:
         compute=job_settings.compute("threads", "device"),
         digest=code_of("measure_lung_model.py"),
     message:
-        "Measuring the model of the lungs on the test split of {wildcards.dataset}"
+        "Measuring the lung model on the test split of {wildcards.dataset}"
     script:
         "../workflow_scripts/measure_lung_model.py"

@@ -61,7 +61,7 @@ def main(
         )
     if rows and not found:
         raise InputError(
-            f"none of {len(rows)} maps was found, the first looked for being {rows[0][2]!r}",
+            f"none of {len(rows)} maps was found; the first missing file is {rows[0][2]!r}",
             field=f"explainers.{explainer}",
             remedy="Correct 'folder' and 'pattern'",
         )

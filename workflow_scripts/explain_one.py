@@ -83,7 +83,7 @@ def main(
             np.save(temporary, answer.raw, allow_pickle=False)
         written += [png, npy]
     for name, reason in found.left_out.items():
-        print(f"  left out: {name}: {reason}")
+        print(f"  {name} is left out: {reason}")
     for path in written:
         print(f"  {path}")
     return written

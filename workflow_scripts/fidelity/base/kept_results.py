@@ -100,7 +100,7 @@ def _take(folder: Path, outputs: list[Path]) -> bool:
         os.utime(output)  # newer than the inputs, or Snakemake would run the job again
     os.utime(folder)
     counting.restore(note["passes"], note["took"])
-    log.info("computed before from the same settings, code and input: taken from %s", folder)
+    log.info("reused: settings, code and input are the same as in %s", folder)
     return True
 
 

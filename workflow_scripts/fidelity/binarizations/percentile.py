@@ -36,13 +36,13 @@ def binarize(
     """
     if not 0 <= percentile < 100:
         raise InputError(
-            f"{percentile} is no percentile",
+            f"the percentile must be from 0 to below 100, got {percentile}",
             field="percentile",
             remedy="Use a number from 0 to below 100",
         )
     if ties not in ("shuffled", "excluded"):
         raise InputError(
-            f"{ties!r} is no treatment of ties",
+            f"ties must be shuffled or excluded, got {ties!r}",
             field="ties",
             remedy="Use shuffled or excluded",
         )

@@ -78,7 +78,7 @@ def _median(mask: np.ndarray, side: int) -> np.ndarray:
     """Blur by the majority in a square; beyond the image the border pixels are repeated."""
     if side < 0 or side % 2 == 0:
         raise InputError(
-            f"{side} is no side of a median blur",
+            f"the side of the median blur must be odd or 0, got {side}",
             field="postprocess.median",
             remedy="Use an odd number of pixels, or 0 for none",
         )
@@ -93,7 +93,7 @@ def _opening(mask: np.ndarray, radius: int) -> np.ndarray:
     """
     if radius < 0:
         raise InputError(
-            f"{radius} is no radius of an opening",
+            f"the radius of the opening must not be negative, got {radius}",
             field="postprocess.opening",
             remedy="Use a number of pixels, or 0 for none",
         )
@@ -106,7 +106,7 @@ def _without_small(mask: np.ndarray, least: float) -> np.ndarray:
     """Remove the 8-connected components below `least` pixels (below 1: share of the image)."""
     if least < 0:
         raise InputError(
-            f"{least} is no size of a component",
+            f"the size of a component must not be negative, got {least}",
             field="postprocess.min_component",
             remedy="Use a number of pixels, or below 1 a share of the image",
         )

@@ -279,9 +279,9 @@ def _no_download(architecture: str, url: str | None = None) -> InputError:
     """Say what to do without a network, as exactly as the library knows."""
     if url is None:
         remedy = (
-            "Download its checkpoint where there is a network (timm.create_model with "
-            "pretrained=True, then torch.save of its state_dict()) and name the file: "
-            "weights: <path>; or train from scratch: weights: null"
+            "Where there is a network, call timm.create_model with pretrained=True and save its "
+            "state_dict() by torch.save. Name the file: weights: <path>. Or train from scratch: "
+            "weights: null"
         )
     else:
         remedy = (

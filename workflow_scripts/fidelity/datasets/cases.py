@@ -302,10 +302,10 @@ def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
         unicodedata.category(sign) == "Cc" and sign not in "\n\t" for sign in text
     ):
         raise InputError(
-            f"{where}: {text[:40]!r} has over {MAX_ID} signs or a control character",
+            f"{where}: {text[:40]!r} has over {MAX_ID} characters or a control character",
             file=path,
             field=name,
-            remedy="Give it a shorter id of printable signs",
+            remedy="Give it a shorter id of printable characters",
         )
 
 
@@ -340,7 +340,7 @@ def _spacing(row: dict[str, str], path: str | Path, where: str) -> tuple[float, 
             value = math.nan
         if not (math.isfinite(value) and value > 0):
             raise InputError(
-                f"{where}: {text!r} is no distance in mm",
+                f"{where}: {text!r} is not a distance in mm",
                 file=path,
                 field=name,
                 remedy=f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or in none",

@@ -85,8 +85,8 @@ def read_saliency(
     if not fits(values.shape, size):
         turned = "; it seems to be transposed" if fits(values.shape[::-1], size) else ""
         raise InputError(
-            f"the map has {values.shape[0]} x {values.shape[1]} pixels (height x width), which has "
-            f"not the shape of the image, {size[0]} x {size[1]}{turned}",
+            f"the map has {values.shape[0]} x {values.shape[1]} pixels (height x width), but the "
+            f"image has {size[0]} x {size[1]}{turned}",
             file=path,
             field=case,
             remedy="Write maps of the whole original image, or of the image squeezed to a square",

@@ -208,7 +208,7 @@ def _answered(
     kept = [task for task in tasks if has_answer(task, settings)]
     if len(kept) < len(tasks):
         missing = len(tasks) - len(kept)
-        log.info("%s has no answer to %d of %d", settings.method, missing, len(tasks))
+        log.info("%s has no map for %d of %d", settings.method, missing, len(tasks))
     return kept
 
 

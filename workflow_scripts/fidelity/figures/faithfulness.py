@@ -77,7 +77,7 @@ def plot(
     ].set_index("explainer")
     explainers = [name for name in measured["explainer"].unique() if name in found.index]
     if not explainers:
-        return style.message("Nothing was scored that faithfulness could stand beside.")
+        return style.message("There are no localization scores to compare faithfulness with.")
     looks = style.looks(explainers, families)
     rows = -(-len(names) // COLUMNS)
     columns = min(len(names), COLUMNS)

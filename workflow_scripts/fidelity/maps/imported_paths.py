@@ -88,7 +88,7 @@ def check_entry(settings: "Imported") -> None:
     fields, rest = FIELD.findall(pattern), FIELD.sub("", pattern)
     if "case" not in fields or set(fields) - {"case", "class"} or "{" in rest or "}" in rest:
         raise InputError(
-            f"the pattern {pattern!r} must hold {{case}}, and beside it {{class}} at most",
+            f"the pattern {pattern!r} must contain {{case}}, and may contain {{class}}",
             field="pattern",
             remedy='Such as "{case}.npy" or "{class}/{case}.png"',
         )

@@ -22,7 +22,7 @@ from fidelity.maps.resize import bilinear
 from fidelity.masks.boxes import Box
 
 SCHEMA = "fidelity-maps-1"
-REMEDY = "Delete the file and run again: only this shard is explained anew"
+REMEDY = "Delete the file and run again: only this shard is recomputed"
 
 Kind = Literal["grid", "superpixels", "dense", "binary"]
 Sign = Literal["positive", "absolute", "signed"]
@@ -46,7 +46,7 @@ class SaliencyMap:
 
     def __post_init__(self) -> None:
         if (self.kind == "superpixels") != (self.segments is not None):
-            raise ValueError("segments go with the kind 'superpixels', and with it alone")
+            raise ValueError("maps of the kind 'superpixels' have segments; others have none")
         if not np.isfinite(self.values).all():
             raise ValueError("the map has values that are not finite")
 

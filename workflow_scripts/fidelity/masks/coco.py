@@ -118,7 +118,7 @@ def _instance(
     entry: Any, images: dict[str, dict[str, Any]], whole: bool, path: object, field: str
 ) -> tuple[str, str, RLE]:
     if not isinstance(entry, dict) or not {"image_id", "category_id"} <= entry.keys():
-        raise InputError("has no image_id and category_id", file=path, field=field, remedy=REMEDY)
+        raise InputError("lacks image_id or category_id", file=path, field=field, remedy=REMEDY)
     image, shape = str(entry["image_id"]), entry.get("segmentation")
     if whole and image not in images:
         raise InputError(f"there is no image {image!r}", file=path, field=field, remedy=REMEDY)

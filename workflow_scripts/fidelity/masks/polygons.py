@@ -32,7 +32,7 @@ def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
     for index, polygon in enumerate(polygons):
         if not _is_polygon(polygon):
             raise InputError(
-                f"polygon {index + 1} is no list of at least two points [x, y]",
+                f"polygon {index + 1} is not a list of at least two points [x, y]",
                 remedy="Restore the file that the data set's publisher gives",
             )
         draw.polygon([(x, y) for x, y in polygon], outline=1, fill=1)

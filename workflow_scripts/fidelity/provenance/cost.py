@@ -32,10 +32,10 @@ COLUMNS = (
 )
 ALL = "all"
 NOTE = (
-    "CPU-hours of each explainer's own jobs, in their last run; what explainers share (images, "
-    "classifier, tables) is not in them. The faithfulness of null baselines and ceilings counts "
-    "with the classifier that was asked. A job too short for its CPU time to be sampled counts "
-    "with its wall clock."
+    "CPU-hours of each explainer's own jobs, in their last run. What explainers share (images, "
+    "classifier, tables) is not included. The faithfulness of null baselines and ceilings counts "
+    "with the classifier that it was measured on. Jobs too short for their CPU time to be sampled "
+    "count with their wall time."
 )
 
 

@@ -185,7 +185,7 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
     listing = result_origins.read(listing_of(dataset))
     if listing is None:
         raise InputError(
-            "cannot be read, so it is not known what made the results beside it",
+            "cannot be read: it lists how the results in its folder were made",
             file=listing_of(dataset),
             remedy=f"Copy it again, or delete {_folder(dataset)} to compute it again",
         )

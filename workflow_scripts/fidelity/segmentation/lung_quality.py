@@ -80,7 +80,7 @@ def summary(
         One row of LUNG_QUALITY for each of dice and iou; none without scores.
     """
     if not scores:
-        log.warning("no test case has a lung mask: the lung model goes unmeasured")
+        log.warning("no test case has a lung mask, so the lung model is not evaluated")
         return []
     patients = [score.patient for score in scores]
     rows = []

@@ -73,11 +73,11 @@ def fit(
     )
     if not len(training):
         raise InputError(
-            "no training case has a lung mask to learn from",
+            "no training case has a lung mask to train on",
             field="lung_from",
             remedy="Name a data set whose training split has lung masks",
         )
-    log.info("lung masks: %d to learn from, %d to choose by", len(training), len(validation))
+    log.info("lung masks: %d for training, %d for validation", len(training), len(validation))
     torch.manual_seed(seed_for(seed, METHOD))
     network = Segmenter(1, settings["channels"]).to(device)
     store = EpochStore(output, code)

@@ -352,7 +352,7 @@ class Chexlocalize(Dataset):
         names = [cls._known(name, PATHOLOGIES) for name in names]
         if len(set(names)) < len(names):
             raise InputError(
-                f"{' and '.join(next(iter(ALIASES.items())))} are one class",
+                f"{' and '.join(next(iter(ALIASES.items())))} are the same class",
                 remedy="Name it once",
             )
         return names

@@ -90,7 +90,7 @@ def follow_names(config: dict[str, Any]) -> None:
         if name not in known:
             why = "sweeps all layers: name one"
             if name not in entries:
-                why = "is no explainer of this config"
+                why = "is not an explainer of this config"
             elif "of" in entries[name]:
                 why = "runs another one itself"
             raise InputError(

@@ -93,7 +93,7 @@ def _check_archive(path: Path, field: str) -> None:
     with open(path, "rb") as handle:
         if handle.read(2) != b"PK":
             raise InputError(
-                f"the file {str(path)!r} is no zip archive",
+                f"the file {str(path)!r} is not a zip archive",
                 field=field,
                 remedy="Download it again (a web page saved as .zip is a sign of a missing login)",
             )

@@ -162,5 +162,5 @@ class Statistics(Section):
         known = get_args(MaskMetric) + get_args(MapMetric)
         for name in names:
             if name not in known:
-                raise InputError(f"{name!r} is no metric", remedy=suggestion(name, known))
+                raise InputError(f"{name!r} is not a metric", remedy=suggestion(name, known))
         return names

@@ -78,7 +78,7 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
 
     notes = [
         "Mean over maps (smallest to largest) of explainers that fit a surrogate or weigh "
-        "superpixels; between seeds of the explainer's random numbers, not of training "
+        "superpixels. Seeds are those of the explainer's random numbers, not of training "
         "(docs/measuring.md)."
     ]
     columns = {STABILITY_TITLES[name]: _bound(cell, name) for name in quantities}
@@ -122,16 +122,16 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
             correlations,
             families,
             [
-                "Spearman's correlation over cases, each metric turned so that higher is better: 1 "
+                "Spearman's correlation over cases, each metric turned so that higher is better. 1 "
                 "= the maps that look right are those that the classifier uses. p-values, not "
-                "adjusted, stand in faithfulness.csv."
+                "adjusted, are in faithfulness.csv."
             ],
         ),
     ]
 
 
 def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out the ends of the cascade and the other class; all depths stand in the figure."""
+    """Lay out the ends of the cascade and the other class; all depths are in the figure."""
     groups: dict[str, pd.DataFrame] = {}
     cascade = sanity[sanity["test"] == "parameters"]
     if len(cascade):
@@ -154,8 +154,8 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
     count = int(sanity["n"].max())
     notes = [
         f"Mean similarity to the explainer's own map of {count} maps at most; 1 = it did not "
-        "change. A map that stays alike with random weights does not show what the network has "
-        "learnt; one that stays alike for another class does not show why this one. Intervals "
+        "change. A map that hardly changes with random weights does not depend on the training. "
+        "One that hardly changes for another class does not explain this class. Intervals "
         "and all depths: sanity.csv."
     ]
     return [_table("Sanity checks", sanity, columns, families, notes)]
@@ -176,7 +176,7 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
     notes = [
         "Mean over cases [interval] of the mean over all pairs of training seeds; masks by "
         f"binarization {binarizations}. What differs between the maps of networks trained alike "
-        "is no property of the disease."
+        "is not a property of the disease."
     ]
     return [_table("Agreement between training seeds", pooled, columns, families, notes)]
 

@@ -57,7 +57,7 @@ def faithfulness_comparison_tables(
         "baselines, less faithful than one. All pairs: faithfulness_comparisons.csv."
     ]
     pair_notes = [
-        f"{tests}Mean difference A − B, of the value, whether high is good or not; behind it the "
+        f"{tests}Mean difference A − B of the value, whether high is good or not. After it, the "
         f"letter of the one shown to be more faithful, {ABSENT} where none was. Intervals and p: "
         "faithfulness_comparisons.csv."
     ]

@@ -111,12 +111,12 @@ def _comparison_table(
     binarizations = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
     notes = [
         f"{label.capitalize()} comparisons. {unit_note(unit)} Mean difference of the units' means "
-        f"[{confidence(statistics)}, {statistics['replicates']} resamples]; "
-        f"both p two-sided and Holm-adjusted over the pairs of one class and metric; "
+        f"[{confidence(statistics)}, {statistics['replicates']} resamples]. "
+        f"Both p are two-sided and Holm-adjusted over the pairs of one class and metric. "
         f"{statistics['permutations']} sign flips, or all where there are no more.",
-        "“A higher” is said of the value, whether high is good or not, and only if the adjusted "
-        f"Wilcoxon p is below {statistics['alpha']:g} and the interval excludes 0; “equivalent” "
-        f"only of shares whose interval lies inside ±{statistics['margin']:g}. “None shown” is not "
+        "“A higher” is about the value, whether high is good or not. It requires an adjusted "
+        f"Wilcoxon p below {statistics['alpha']:g} and an interval without 0. “Equivalent” "
+        f"requires a share whose interval is inside ±{statistics['margin']:g}. “None shown” is not "
         "“no difference”.",
     ]
     if np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any():

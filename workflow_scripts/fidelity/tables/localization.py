@@ -249,8 +249,8 @@ def _notes(
         "(n = …) beside a value: cases with a defined value, where these are fewer.",
         _empty_note(empty)
         if protocol == DEFAULT_PROTOCOL
-        else (f"Empty masks: as protocol {protocol} defines it, whatever the config says."),
-        "A null baseline has learnt nothing from the classifier; a ceiling has seen reference "
+        else (f"Empty masks: as protocol {protocol} defines it, whatever the config sets."),
+        "A null baseline ignores the trained classifier; a ceiling has seen reference "
         "masks, or is a second reader.",
     ]
 

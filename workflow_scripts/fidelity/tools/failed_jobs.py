@@ -19,8 +19,8 @@ _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 _LINE = re.compile(r"^\d\d:\d\d:\d\d [A-Z]+ ")
 KILLED = (
     "the job was killed before it could write a reason, most often because memory ran out. "
-    "Lower compute.batch, run fewer jobs at a time (--cores, or CORES= of make), or give the job "
-    "more memory (mem_mb, docs/cluster.md)"
+    "Lower compute.batch, run fewer jobs at a time (--cores, or CORES= of make), or request "
+    "more memory for the job (mem_mb, docs/cluster.md)"
 )
 NO_REASON = f"no reason in its log. Perhaps a disk or quota was full, or {KILLED}"
 # The log could not take the reason either.

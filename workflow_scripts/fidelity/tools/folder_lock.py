@@ -48,7 +48,7 @@ def told(folder: Path, unlock: str) -> str:
         return "\n".join(
             [
                 *listed,
-                "Wait until it has ended, or stop it with Ctrl-C in its terminal.",
+                "Wait until it ends, or stop it with Ctrl-C in its terminal.",
                 "To run two studies at the same time, clone the project into a second folder.",
             ]
         )

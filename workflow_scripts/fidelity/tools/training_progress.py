@@ -53,7 +53,7 @@ def training_line(
     timed = (epochs[here] or sum(epochs, [])) if epochs else []
     seconds = sum(timed) / len(timed) if timed else 0.0
     if done and (done == total or _has_ended(text, len(planned))):
-        return f"{what}: {done} epochs are done, the model is not there yet"
+        return f"{what}: {done} epochs are done, the model is not written yet"
     if " ERROR " in text or now - written > max(SILENT_SECONDS, SILENT_EPOCHS * seconds):
         resumes = f"resume after epoch {done}" if done else "start over"
         return f"{what}: stopped in epoch {done + 1} of {total}; the next run will {resumes}"

@@ -47,8 +47,8 @@ def find_units(folder: Path) -> list[Unit]:
     for dataset, units in by_dataset(found).items():
         if all(unit.name != NONE for unit in units):
             raise InputError(
-                f"the unit {NONE!r} of the data set {dataset!r} is missing: the list of cases and "
-                "the null baselines are in it",
+                f"the unit {NONE!r} of the data set {dataset!r} is missing; it holds the list of "
+                "cases and the null baselines",
                 file=folder,
                 remedy=f"Run make unit UNIT={NONE} DATASET={dataset} with the study's config, and "
                 f"copy the folder {paths.UNIT.format(dataset=dataset, unit=NONE)} to the others",

@@ -31,7 +31,7 @@ def foundations(evidence: Evidence) -> Section:
         *_empty_and_failed(evidence),
         *_at_the_floor(evidence),
     ]
-    return Section("What do the answers rest on?", [Group("", told)])
+    return Section("What do these results rest on?", [Group("", told)])
 
 
 def mean_ranks(evidence: Evidence) -> Section:
@@ -64,7 +64,7 @@ def secondary(evidence: Evidence) -> Section:
     told = [_other_metrics(evidence, *pair, rows) for pair, rows in chosen.items()]
     nothing = Sentence("There are no other metrics of a pair of explainers.", "note")
     return Section(
-        "Secondary: what do the other metrics say?",
+        "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
         "Secondary comparisons support or qualify the primary ones; they decide nothing.",
     )
@@ -107,7 +107,7 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     else:
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(rows.loc[near, "explainer"])[1:]
-        text += f"); ranks closer than {difference:.2f} (Nemenyi) are not told apart"
+        text += f"); ranks closer than {difference:.2f} (Nemenyi) do not differ significantly"
         text += f": from {first['explainer']}, this holds for {listed(tied)}." if tied else "."
     facts_of = {
         "class": cls,
@@ -132,32 +132,32 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     what = (
         "The unit of analysis is the patient: a patient's images enter as their mean"
         if rows[0].unit == "patient"
-        else "The unit of analysis is the image: the data set does not know patients, or none has "
-        "two images; were patients to share images, intervals would be too narrow"
+        else "The unit of analysis is the image: the data set does not list patients, or none has "
+        "two images. If patients have several images, intervals are too narrow"
     )
     numbers_of = {"unit": rows[0].unit, "n_units": units}
     yield Sentence(f"{what} ({counted(units, rows[0].unit)}).", "note", "", numbers_of)
     if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
         yield Sentence(
             f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
-            "hardly any test can reach significance: that no "
-            "difference was shown says nothing here.",
+            "hardly any test can reach significance: here “no "
+            "difference was shown” means nothing.",
             "warning",
         )
 
 
 def _lungs(evidence: Evidence) -> Iterator[Sentence]:
-    """Say that the lung masks are predicted, and how well the model draws known ones."""
+    """State that the lung masks are predicted, and how well the model segments lungs."""
     table, origin = evidence.tables.lungs, evidence.tables.lungs_from
     if table is None:
         return
     text = (
-        f"The lung masks are predicted by a U-Net that those of {origin} have taught, not drawn "
+        f"The lung masks are predicted by a U-Net trained on those of {origin}, not drawn "
         "by readers"
     )
     rows = table[table["metric"] == "dice"]
     if rows.empty:
-        yield Sentence(f"{text}; how well it draws was not measured.", "warning")
+        yield Sentence(f"{text}; its quality was not measured.", "warning")
         return
     dice, n = float(rows["mean"].iloc[0]), int(rows["n"].iloc[0])
     text += f": mean Dice {dice:.3f} on the test split there ({counted(n, 'image')})"
@@ -186,7 +186,7 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
         few = row.median < FEW_SUPERPIXELS
         if few:
             text += (
-                ", too few to outline a lesion: its scores say as much of the segmentation as of "
+                ", too few to outline a lesion: its scores depend on the segmentation as much as on "
                 f"the explainer. explainers.{row.explainer}.superpixels makes them smaller"
             )
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
@@ -202,7 +202,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     if len(trained) == 1:
         yield Sentence(
             "The classifier is one trained network (one seed): the intervals are over cases and "
-            "say nothing of other trainings of it.",
+            "do not cover other trainings of it.",
             "warning",
             "",
             {"n_seeds": 1},
@@ -220,7 +220,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         return
     if bad := [other for other in trained if other in evidence.useless]:
         yield Sentence(
-            f"No conclusion is drawn from {listed(bad)}: their chapters say why. What follows "
+            f"No conclusion is drawn from {listed(bad)}: their chapters show why. What follows "
             "leaves them out.",
             "warning",
             "",
@@ -251,7 +251,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
-    """Give seeds.csv; computed anew where a training must be left out of it."""
+    """Give seeds.csv; recomputed if a training must be left out of it."""
     tables = evidence.tables
     if tables.seeds is None or not evidence.useless.intersection(trained):
         return tables.seeds
@@ -272,7 +272,7 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     ]
     yield Sentence(
         f"The means of {listed(parts)} lie below the margin of ±{margin:g}: that such explainers "
-        "are equivalent says no more than that none finds the reference.",
+        "are equivalent means only that none finds the reference.",
         "warning",
         "",
         {"margin": margin, "means": low},

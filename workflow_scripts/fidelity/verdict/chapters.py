@@ -31,9 +31,9 @@ def reading(study: Study) -> str:
     """Say what the page's words mean, with the settings they depend on."""
     alpha, margin = study.statistics["alpha"], study.statistics["margin"]
     return (
-        f"“Higher”, “lower”, “better” and “worse” are said only where the Holm-adjusted p of "
-        f"Wilcoxon's signed-rank test is below {alpha:g} and the {100 * (1 - alpha):g} % interval "
-        "of the mean difference excludes 0. “Equivalent” is said only where that interval lies "
+        f"“Higher”, “lower”, “better” and “worse” require two things. The Holm-adjusted p of "
+        f"Wilcoxon's signed-rank test is below {alpha:g}, and the {100 * (1 - alpha):g} % interval "
+        "of the mean difference excludes 0. “Equivalent” requires that interval to lie "
         f"inside ±{margin:g}. Everything else is “no difference was shown”, which is not “no "
         "difference”. Only primary comparisons enter the short answers. Rules and metrics that "
         "see the reference mask enter nothing on this page. Square brackets hold the "

@@ -122,8 +122,8 @@ def _pairs(names: Sequence[str], rows: Sequence[Comparison]) -> Iterator[Sentenc
 def _confounded(confounded: Mapping[str, str]) -> Sentence:
     """Warn that explainers were not treated alike: their differences are not theirs alone."""
     parts = [f"{name} {how}" for name, how in confounded.items()]
-    text = f"Confounded: {listed(parts)}. Where this enters a comparison, its result is of the "
-    text += "explainers and of these rules together, and says nothing of the explainers alone."
+    text = f"Confounded: {listed(parts)}. The explainers were treated differently, so their "
+    text += "difference cannot be attributed to them alone."
     return Sentence(text, "warning", "", {"confounded": dict(confounded)})
 
 

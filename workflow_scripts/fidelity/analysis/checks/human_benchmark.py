@@ -45,7 +45,7 @@ def read_points(path: Path) -> Points:
         for cls, points in by_class.items() if isinstance(by_class, dict) else [("", None)]:
             if not (isinstance(points, list) and all(map(_is_point, points))):
                 raise InputError(
-                    "points are no list of [x, y]", file=path, field=f"{image}/{cls}".rstrip("/")
+                    "points are not a list of [x, y]", file=path, field=f"{image}/{cls}".rstrip("/")
                 )
     return content
 

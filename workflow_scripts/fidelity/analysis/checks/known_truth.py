@@ -37,10 +37,11 @@ def check_known(
     wrong = [f"{name}: {text}" for name, text in why.items() if text is not None]
     if wrong:
         raise InputError(
-            f"what a classifier lives on is not known, so nothing is scored. {'. '.join(wrong)}",
+            "a classifier was not shown to rely on the mark alone, so nothing is scored. "
+            f"{'. '.join(wrong)}",
             field=f"known_truth.datasets: {dataset}",
-            remedy="The lesions need contrast 0, the mark probability 1 and distractor 0, the"
-            " classifier enough training; or leave the data set out of known_truth.datasets",
+            remedy="Set contrast: 0, shortcut.probability: 1 and shortcut.distractor: 0, and train"
+            " for enough epochs; or remove the data set from known_truth.datasets",
         )
 
 

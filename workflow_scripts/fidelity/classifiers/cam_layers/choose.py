@@ -237,8 +237,8 @@ def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
         return seen.layout
     near = _near(name, probe.look())
     raise InputError(
-        f"the cells of layer {name!r} of {classifier.architecture} do not answer to the same"
-        " places of the same image",
+        f"the cells of layer {name!r} of {classifier.architecture} do not correspond to fixed"
+        " places in the image",
         field="layer",
         remedy=f"Layers that do: {', '.join(near)}" if near else OTHERS,
     )
@@ -324,8 +324,8 @@ def _last_of_all(classifier: Classifier) -> CamLayer:
             except InputError as error:
                 why = why or error.problem
     if not why and fit:
-        why = "information passes beside each layer whose cells answer to places of the image"
-    why = why or "the cells of no late layer answer to places of the image"
+        why = "information bypasses each layer whose cells correspond to places in the image"
+    why = why or "no late layer has cells that correspond to places in the image"
     raise InputError(
         f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
         field="layer",

@@ -78,7 +78,7 @@ def evaluate(
     multilabel = task == "multilabel"
     if not multilabel and (per_case["label"].sum() != 1).any():
         raise InputError(
-            "a case has not exactly one class, though the classes exclude each other",
+            "a case does not have exactly one class, but the classes exclude each other",
             field=classifier,
             remedy="Delete the predictions and run again",
         )

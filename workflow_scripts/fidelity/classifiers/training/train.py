@@ -110,7 +110,7 @@ def train(
     classifier.to(device, memory_format=torch.channels_last)
     trainer = _Trainer(classifier, training, settings, str(compute.get("dtype", "auto")))
     if validation is None or len(validation) == 0:
-        log.warning("no validation case: the last epoch is kept, nothing stops the training early")
+        log.warning("no validation case: the last epoch is kept; training does not stop early")
         validation = None
     store = store or EpochStore()
     saved = store.load(

@@ -24,7 +24,7 @@ from torch import nn
 from fidelity.base.errors import InputError, first_line
 from fidelity.classifiers.weights.header import Shell
 
-MORE_MEMORY = "Give the job more memory; where the file is small, it is damaged: fetch it again"
+MORE_MEMORY = "Give the job more memory. If the file is small, it is damaged: fetch it again"
 # The package's own files are pickled modules.
 EXPORT_XRV = (
     "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
@@ -238,7 +238,7 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
     if found is None:
         return corrupt(path, error)
     return InputError(
-        f"the checkpoint is a pickle that asks to run code ({found.group(1)}) and was refused",
+        f"the checkpoint is a pickle that would run code ({found.group(1)}), so it was refused",
         file=path,
         field="weights",
         remedy=EXPORT_XRV if found.group(1).startswith("torchxrayvision.") else EXPORT,

@@ -327,7 +327,7 @@ def _modality(stored: np.ndarray, header: Dataset) -> tuple[np.ndarray, float, f
         return stored, low, high
     slope, intercept = float(slope), float(intercept)
     if not (math.isfinite(slope) and math.isfinite(intercept)) or slope == 0:
-        raise ValueError("no scale")
+        raise ValueError("the scale is not finite or is 0")
     ends = sorted((low * slope + intercept, high * slope + intercept))
     return stored.astype(np.float64) * slope + intercept, *ends
 
@@ -352,14 +352,14 @@ def _looked_up(values: np.ndarray, item: Dataset) -> tuple[np.ndarray, float, fl
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
     entries = entries % 2**16 or 2**16
     if not 8 <= bits <= 16:
-        raise ValueError("no LUT of 8 to 16 bit")
+        raise ValueError("the LUT has not 8 to 16 bits")
     data = item.LUTData
     if isinstance(data, bytes):
         order = "<" if item.is_little_endian is not False else ">"
         data = np.frombuffer(data, "u1" if len(data) < 2 * entries else f"{order}u2")
     table = np.asarray(data)[:entries].astype(np.uint16)
     if len(table) < entries:
-        raise ValueError("a LUT shorter than it says")
+        raise ValueError("the LUT is shorter than its header states")
     index = np.clip(np.rint(values).astype(np.int64) - first, 0, entries - 1)
     return table[index], 0, 2**bits - 1
 

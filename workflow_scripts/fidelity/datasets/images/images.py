@@ -64,11 +64,11 @@ class Findings:
     largest: int | None = None
 
 
-TURNED = "are turned upright, as their orientation tag (EXIF) says"
+TURNED = "are turned upright by their orientation tag (EXIF)"
 UNIT_FLOATS = "hold floating-point grey values from 0 to 1; 1 is white"
 OTHER_FLOATS = (
-    "hold floating-point grey values beyond 0 to 1; each was scaled from its own minimum (black) to"
-    " its own maximum (white); intensity: percentile is less sensitive to single pixels"
+    "hold floating-point grey values beyond 0 to 1. Each was scaled from its own minimum (black) to"
+    " its own maximum (white). intensity: percentile is less sensitive to single pixels"
 )
 
 
@@ -183,7 +183,7 @@ def _white(
         return 1.0 if unit else None
     if pixels.dtype.kind != "u":
         raise IntensityError(
-            f"the image has {pixels.dtype} values, which declare no white",
+            f"the image has {pixels.dtype} values, so its white level is not known",
             file=path,
             field="intensity",
             remedy="Set intensity: percentile, or export 8- or 16-bit grey values",
@@ -270,8 +270,8 @@ def _scaled(
             return np.zeros(values.shape, np.uint8)
     elif pixels.dtype != np.uint8 and 0 < high - low < USED_RANGE * (white - black):
         raise IntensityError(
-            f"the image spans {low:g} to {high:g} of a range of {black:g} to {white:g}, which"
-            " would leave it next to no contrast",
+            f"the image spans only {low:g} to {high:g} of the range {black:g} to {white:g}, and"
+            " would have almost no contrast",
             file=path,
             field="intensity",
             remedy=remedy,

@@ -235,7 +235,7 @@ def _repeated_ids(cases: list[Case]) -> list[InputError]:
         files[case.case].append(case.image)
     return [
         InputError(
-            f"the case id {name!r} stands for {len(images)} images (also {images[1]})",
+            f"the case id {name!r} is used for {len(images)} images (also {images[1]})",
             file=images[0],
             field="case",
             remedy="Give every image an id of its own",
@@ -424,9 +424,9 @@ def _check_depth(examined: list[Examined], root: Path) -> None:
     bits = max(largest, default=0).bit_length()
     if 0 < bits < 16:
         raise IntensityError(
-            f"none of the {sum(one.findings.largest is not None for one in examined)} images of 16"
-            f" bit has a value above {max(largest)}, so they seem to hold {bits} bits; read as 16"
-            " bits, all would be dark",
+            f"none of the {sum(one.findings.largest is not None for one in examined)} 16-bit images"
+            f" has a value above {max(largest)}, so they seem to hold {bits} bits. Read as 16 bits,"
+            " all would be dark",
             file=root / largest[max(largest)].case.image,
             field="intensity_bits",
             remedy=f"Set intensity_bits: {bits} (or 16 if the images are this dark)",
@@ -455,8 +455,8 @@ def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> Non
     if not masks:
         return
     problem = (
-        f"{len(masks)} masks are not of their image's size, though of its aspect ratio; they would"
-        " be resampled (nearest neighbour) and scored at the image's size"
+        f"{len(masks)} masks have their image's aspect ratio, but not its size. They would be"
+        " resampled (nearest neighbour) and scored at the image's size"
     )
     if strict:
         raise InputError(
@@ -533,7 +533,7 @@ def _empty_classes(
             f"no usable image is left of the class {name!r};"
             f" {len(quarantine)} cases were left out{first}",
             field="annotated_classes",
-            remedy="Mend the files, or drop the class",
+            remedy="Fix the files, or drop the class",
         )
         for name in settings["annotated_classes"]
         if name not in present

@@ -26,7 +26,7 @@ def annotated_cases(shards: Sequence[Path]) -> Iterator[PreparedCase]:
 def no_training_masks() -> InputError:
     """Describe a training split without anything to learn from."""
     return InputError(
-        "no training case has a reference mask to learn from",
+        "no training case has a reference mask to train on",
         field="datasets",
         remedy="Add annotated training cases, or leave out mean_mask and unet",
     )

@@ -95,8 +95,8 @@ def check_equal(classifier: Classifier, twin: Classifier) -> None:
     difference = float((found - expected).abs().amax() / scale)
     if not difference <= TOLERANCE:
         raise InputError(
-            f"{classifier.architecture}, written anew, returns other logits (relative difference"
-            f" {difference:.1e})",
+            f"{classifier.architecture}, rewritten with one module per ReLU, returns other logits"
+            f" (relative difference {difference:.1e})",
             field="architecture",
             remedy=REMEDY,
         )

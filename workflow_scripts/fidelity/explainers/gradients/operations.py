@@ -98,8 +98,8 @@ def with_known_operations(classifier: Classifier, method: str) -> Classifier:
     )
     if unknown:
         raise InputError(
-            f"{TITLES[rules]} has no rule for {', '.join(unknown)}, which"
-            f" {classifier.architecture} computes: the plain gradient would stand in for it",
+            f"{TITLES[rules]} has no rule for {', '.join(unknown)} of {classifier.architecture},"
+            " and would use the plain gradient there",
             field="architecture",
             remedy=REMEDY,
         )

@@ -198,9 +198,9 @@ def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
     entry = trained.config.explainers[name]
     method = method_of(entry.method)
     if entry.method == "imported":
-        return "it has maps of the study's own cases alone"
+        return "it has maps only of the study's own cases"
     if method.needs_second_reader:
-        return "nobody has read this image a second time"
+        return "this image has no mask of a second reader"
     needs_lung = (
         method.needs_lung or getattr(entry, "align", None) == "lung_box" or inside_lung(entry)
     )

@@ -88,4 +88,4 @@ def _place(
         ]
         if not around.any():
             return row, column
-    raise RuntimeError("no place is free for a mark: the phantom's lungs fill the film")
+    raise RuntimeError("there is no free place for a mark: the phantom's lungs fill the image")
