@@ -143,7 +143,7 @@ def test_steps_are_those_of_the_config_with_their_numbers(tmp_path):
 def test_a_foreign_file_among_the_benchmarks(tmp_path):
     _study(tmp_path)
     (tmp_path / "results/benchmarks/d/net/train.tsv").write_text("")
-    with pytest.raises(InputError, match="no benchmark"):
+    with pytest.raises(InputError, match="not a benchmark"):
         read_steps(PATTERNS, WANTED, tmp_path)
 
 

@@ -285,9 +285,9 @@ def _no_download(architecture: str, url: str | None = None) -> InputError:
         )
     else:
         remedy = (
-            f"Download {url} where there is a network, copy it into "
+            f"Download {url} where there is a network. Copy it into "
             f"{Path(torch.hub.get_dir()) / 'checkpoints'} and run again, or name the copied file: "
-            f"weights: <path>/{url.rpartition('/')[2]}; or train from scratch: weights: null"
+            f"weights: <path>/{url.rpartition('/')[2]}. Or train from scratch: weights: null"
         )
     return InputError(
         f"the ImageNet weights of {architecture} cannot be downloaded",

@@ -123,7 +123,7 @@ def _check_explainer(path: str, entry: Explainer, config: Config) -> None:
         )
     if isinstance(entry, RandomWeights) and not depends_on_training(entry.of.method):
         raise InputError(
-            f"{entry.of.method} does not read the classifier's weights, so random ones change nothing",
+            f"{entry.of.method} does not depend on the training, so random weights change nothing",
             field=f"{path}.of",
             remedy="Name an explainer of a classifier, such as {method: gradcam}",
         )
@@ -230,7 +230,9 @@ def _check_dataset(key: str, config: Config) -> None:
         able = [k for k, other in config.datasets.items() if other.lung_masks == "provided"]
         origin = dataset.lung_from
         if origin not in able:
-            what = "is missing" if origin is None else f"{origin!r} is not a data set with lung masks"
+            what = (
+                "is missing" if origin is None else f"{origin!r} is not a data set with lung masks"
+            )
             raise InputError(
                 what,
                 field=f"{path}.lung_from",
@@ -247,7 +249,9 @@ def _check_dataset(key: str, config: Config) -> None:
     for field, target in asked.items():
         if target not in known:
             raise InputError(
-                f"{target!r} is not a class of {path}", field=field, remedy=suggestion(target, known)
+                f"{target!r} is not a class of {path}",
+                field=field,
+                remedy=suggestion(target, known),
             )
 
 

@@ -12,7 +12,7 @@ _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error det
 _MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
 REFUSED = "Job submission failed"
 # What a job's log ends with after Ctrl-C.
-INTERRUPTED = "interrupted; run again to go on"
+INTERRUPTED = "interrupted; run again to continue"
 # As `fidelity.base.job_log` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 # A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.

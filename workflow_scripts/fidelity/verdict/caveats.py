@@ -31,7 +31,7 @@ def foundations(evidence: Evidence) -> Section:
         *_empty_and_failed(evidence),
         *_at_the_floor(evidence),
     ]
-    return Section("What do these results rest on?", [Group("", told)])
+    return Section("What do the answers rest on?", [Group("", told)])
 
 
 def mean_ranks(evidence: Evidence) -> Section:
@@ -186,8 +186,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
         few = row.median < FEW_SUPERPIXELS
         if few:
             text += (
-                ", too few to outline a lesion: its scores depend on the segmentation as much as on "
-                f"the explainer. explainers.{row.explainer}.superpixels makes them smaller"
+                ", too few to outline a lesion: its scores depend on the segmentation as much as "
+                f"on the explainer. explainers.{row.explainer}.superpixels makes them smaller"
             )
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
         yield Sentence(f"{text}.", "warning" if few else "note", "", told)

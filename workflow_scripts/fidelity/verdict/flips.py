@@ -136,8 +136,9 @@ def _sentence(order: Order) -> Sentence:
     )
     if order.flips_by_tests:
         text += (
-            f" Both directions are significant: {a} was shown to be better in {len(order.leader_shown)}, "
-            f"{b} in {len(order.other_shown)} ({_named(order.other_shown)})."
+            f" Both directions are significant: {a} was shown to be better in "
+            f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
+            f"({_named(order.other_shown)})."
         )
         return Sentence(text, "warning", "", numbers)
     one_sided = order.leader_shown or order.other_shown
@@ -154,7 +155,7 @@ def _sentence(order: Order) -> Sentence:
 
 def _shown(settings: Sequence[Setting], total: int) -> str:
     if len(settings) == total:
-        return "shown by tests in every one" if total > 1 else "shown by tests"
+        return "shown by tests in each" if total > 1 else "shown by tests"
     return f"shown by tests in {len(settings) or 'none'}"
 
 

@@ -45,7 +45,7 @@ def beats_others(evidence: Evidence) -> Section:
 def beats_nulls(evidence: Evidence) -> Section:
     """Answer for every explainer and null baseline, class by class."""
     return Section(
-        "Does an explainer localize better than the null baselines?",
+        "Does an explainer beat the null baselines?",
         _against(
             evidence, "baseline", "No null baseline was run: this question cannot be answered."
         ),

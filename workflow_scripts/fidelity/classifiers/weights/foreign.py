@@ -170,7 +170,9 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
     network.load_state_dict(found.state | {key: own[key] for key in fresh})
     if fresh:
         names = ", ".join(fresh)
-        log.info("%s: %s keep random start weights (another number of classes)", foreign.path, names)
+        log.info(
+            "%s: %s keep random start weights (another number of classes)", foreign.path, names
+        )
     return fresh
 
 

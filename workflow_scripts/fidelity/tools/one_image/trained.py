@@ -68,7 +68,7 @@ class Trained:
         return self._made(paths.FITTED, f"{explainer} is not fitted yet", explainer=explainer)
 
     def lung_model(self) -> Path | None:
-        """Find the model that predicts the data set's lung masks; None if they are not predicted."""
+        """Find the model that predicts the data set's lung masks; None if there is none."""
         source = self.study.lungs_from.get(self.dataset)
         if source is None:
             return None
