@@ -276,9 +276,9 @@ def test_contents_that_are_no_map(tmp_path):
     np.savez(tmp_path / "b.npz", b=np.zeros((2, 2)), c=np.zeros((2, 2)))
     _refused(tmp_path / "b.npz", "npz", "no array 'a'")
     (tmp_path / "text.npy").write_text("no array")
-    _refused(tmp_path / "text.npy", "npy", "sound")
+    _refused(tmp_path / "text.npy", "npy", "not a valid")
     (tmp_path / "text.npz").write_text("no archive")
-    _refused(tmp_path / "text.npz", "npz", "sound")
+    _refused(tmp_path / "text.npz", "npz", "not a valid")
 
 
 def _study(**entry):
