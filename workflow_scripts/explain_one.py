@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from fidelity.base.errors import InputError
+from fidelity.presentation.wording import value_of
 from fidelity.settings.reading import load_file
 
 
@@ -68,7 +69,7 @@ def main(
     print(f"{image}: {trained.dataset}, {trained.classifier}")
     for name, probability in found.probabilities.items():
         explained = "  (explained)" if name == found.target else ""
-        print(f"  {name:<20} {probability:.4f}{explained}")
+        print(f"  {name:<20} {value_of('probability', probability)}{explained}")
     folder = Path("explained") / found.name if out is None else Path(out)
     written = []
     for answer in found.answers:

@@ -14,8 +14,11 @@ from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.wording import (
     ABSENT,
     classifier_title,
+    digits_of,
     family_title,
     number,
+    value_of,
+    with_direction,
     with_interval,
 )
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
@@ -72,7 +75,7 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         if found.empty:
             return ABSENT
         row = found.iloc[0]
-        digits = 0 if quantity in ("samples", "superpixels") else 3
+        digits = digits_of(quantity, row["mean"])
         low, high = number(row["min"], digits), number(row["max"], digits)
         return f"{number(row['mean'], digits)} ({low} to {high})"
 
@@ -93,16 +96,17 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     def mean(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
         values = row["mean"], row["ci_low"], row["ci_high"]
-        return with_interval(*values, METRICS[metric].digits(values[0]))
+        return with_interval(*values, digits_of(metric, values[0]))
 
     def correlation(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
         if np.isnan(row["spearman"]):
             return ABSENT
-        return f"{number(row['spearman'], 2)} (n = {int(row['n_pairs'])})"
+        return f"{value_of('spearman', row['spearman'])} (n = {int(row['n_pairs'])})"
 
-    arrows = {"higher": "↑", "lower": "↓"}
-    titles = {name: f"{METRICS[name].title} {arrows[METRICS[name].direction]}" for name in metrics}
+    titles = {
+        name: with_direction(METRICS[name].title, METRICS[name].direction) for name in metrics
+    }
     notes = ["Mean over cases [interval]: does the classifier use what the map shows."]
     notes += [
         f"{explainer}: {METRICS[metric].title} is missing: {note}."
@@ -144,7 +148,7 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
     def cell(rows: pd.DataFrame, name: str, similarity: str) -> str:
         part = groups[name]
         part = part[part.index.isin(rows.index) & (part["similarity"] == similarity)]
-        return number(part["mean"].iloc[0], 2) if len(part) else ABSENT
+        return value_of(similarity, part["mean"].iloc[0]) if len(part) else ABSENT
 
     columns = {
         f"{name}: {SIMILARITY_TITLES[similarity]}": _bound(cell, name, similarity)
@@ -167,7 +171,8 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
 
     def cell(rows: pd.DataFrame, quantity: str) -> str:
         row = rows[rows["quantity"] == quantity].iloc[0]
-        return with_interval(row["mean"], row["ci_low"], row["ci_high"], 3)
+        values = row["mean"], row["ci_low"], row["ci_high"]
+        return with_interval(*values, digits_of(quantity, *values))
 
     columns = {"seeds": lambda rows: str(int(rows["n_seeds"].iloc[0]))}
     columns |= {"n": lambda rows: str(int(rows["n"].iloc[0]))}

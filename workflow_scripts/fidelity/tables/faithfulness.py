@@ -9,7 +9,7 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
-from fidelity.presentation.wording import ABSENT, classifier_title, number
+from fidelity.presentation.wording import ABSENT, classifier_title, value_of
 from fidelity.tables.layout import Table
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
@@ -100,4 +100,4 @@ def _shown(found: Pairs, a: str, b: str, metric: str) -> str:
         return ABSENT
     difference = row["mean_difference"] * (1 if row["explainer_a"] == a else -1)
     letter = {a: "A", b: "B"}.get(row["more_faithful"], ABSENT)
-    return f"{number(difference, METRICS[metric].digits(abs(difference)))} {letter}"
+    return f"{value_of(metric, difference)} {letter}"

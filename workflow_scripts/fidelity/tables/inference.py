@@ -10,19 +10,19 @@ from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
     keep_test_split,
-    unit_of,
 )
 from fidelity.analysis.strata import LEVELS
 from fidelity.explainers.registry import explains
 from fidelity.presentation.wording import (
     ABSENT,
     confidence,
-    digits_of_unit,
+    digits_of,
     family_title,
     metric_title,
-    number,
     p_cell,
+    set_value,
     unit_note,
+    value_of,
     with_interval,
 )
 from fidelity.tables.layout import Table, by_family
@@ -86,7 +86,7 @@ def _comparison_table(
     for _, part in rows.groupby(["classifier", "class", "binarization", "metric"], sort=False):
         rules.add(len(cells))
         for row in part.to_dict("records"):
-            digits = digits_of_unit(unit_of(row["metric"]))
+            values = row["mean_difference"], row["ci_low"], row["ci_high"]
             cells.append(
                 [
                     row["classifier"],
@@ -99,8 +99,8 @@ def _comparison_table(
                     else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
-                    with_interval(row["mean_difference"], row["ci_low"], row["ci_high"], digits),
-                    number(row["effect_size"], 2),
+                    with_interval(*values, digits_of(row["metric"], *values)),
+                    value_of("effect_size", row["effect_size"]),
                     p_cell(row["p_adjusted"]),
                     p_cell(row["p_permutation_adjusted"]),
                 ]
@@ -115,9 +115,9 @@ def _comparison_table(
         f"Both p are two-sided and Holm-adjusted over the pairs of one class and metric. "
         f"{statistics['permutations']} sign flips, or all where there are no more.",
         "“A higher” is about the value, whether high is good or not. It requires an adjusted "
-        f"Wilcoxon p below {statistics['alpha']:g} and an interval without 0. “Equivalent” "
-        f"requires a share whose interval is inside ±{statistics['margin']:g}. “None shown” is not "
-        "“no difference”.",
+        f"Wilcoxon p below {set_value(statistics['alpha'])} and an interval without 0. "
+        "“Equivalent” requires a share whose interval is inside "
+        f"±{set_value(statistics['margin'])}. “None shown” is not “no difference”.",
     ]
     if np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any():
         notes.append(
@@ -177,7 +177,8 @@ def _level(rows: pd.DataFrame, level: str) -> str:
     if chosen.empty:
         return ABSENT
     row = chosen.iloc[0]
-    text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of_unit(row["unit"]))
+    values = row["mean"], row["ci_low"], row["ci_high"]
+    text = with_interval(*values, digits_of(row["metric"], *values))
     return f"{text} ({int(row['n'] - row['n_undefined'])})"
 
 
@@ -202,7 +203,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         for row in part.to_dict("records"):
             status = row["status"].replace("_", " ")
             note = f"{status}: {row['note']}" if row["note"] else status
-            digits = 5 if row["term"].startswith("variance") else 3
+            digits = digits_of("variance" if row["term"].startswith("variance") else row["term"])
             rows.append(
                 [
                     name,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fidelity.presentation.wording import number, with_interval
+from fidelity.presentation.wording import digits_of, value_of, with_interval
 from fidelity.tables.layout import Table
 
 METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
@@ -23,9 +23,9 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
             str(row.dataset),
             METRIC_TITLES[row.metric],
             str(int(row.n)),
-            with_interval(row.mean, row.ci_low, row.ci_high, 3),
-            number(row.median),
-            number(row.min),
+            with_interval(row.mean, row.ci_low, row.ci_high, digits_of(row.metric)),
+            value_of(row.metric, row.median),
+            value_of(row.metric, row.min),
         ]
         for row in quality.itertuples()
     ]

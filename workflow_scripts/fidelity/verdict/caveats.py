@@ -8,7 +8,7 @@ import pandas as pd
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.metrics.registry import title_of
-from fidelity.presentation.wording import counted, digits_of, listed, p_value
+from fidelity.presentation.wording import counted, listed, p_value, set_value, value_of
 from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence, rows_of
@@ -94,12 +94,12 @@ def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
 def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     first = rows.iloc[0]
-    names = [f"{row.explainer} {row.mean_rank:.2f}" for row in rows.itertuples()]
+    names = [f"{row.explainer} {value_of('mean_rank', row.mean_rank)}" for row in rows.itertuples()]
     where = "Over all classes" if cls == "all" else f"In class {cls}"
     text = f"{where} the mean ranks over {counted(int(first['n_patients']), unit)} are "
     text += f"{listed(names)} (1 is best"
     if not np.isnan(first["friedman_p"]):
-        text += f"; Friedman χ² = {first['friedman_statistic']:.1f}"
+        text += f"; Friedman χ² = {value_of('friedman_statistic', first['friedman_statistic'])}"
         text += f", p {p_value(first['friedman_p'])}"
     difference = float(first["critical_difference"])
     if np.isnan(difference):
@@ -107,7 +107,8 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     else:
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(rows.loc[near, "explainer"])[1:]
-        text += f"); ranks closer than {difference:.2f} (Nemenyi) do not differ significantly"
+        shown = value_of("critical_difference", difference)
+        text += f"); ranks closer than {shown} (Nemenyi) do not differ significantly"
         text += f": from {first['explainer']}, this holds for {listed(tied)}." if tied else "."
     facts_of = {
         "class": cls,
@@ -160,10 +161,10 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
         yield Sentence(f"{text}; its quality was not measured.", "warning")
         return
     dice, n = float(rows["mean"].iloc[0]), int(rows["n"].iloc[0])
-    text += f": mean Dice {dice:.3f} on the test split there ({counted(n, 'image')})"
+    text += f": mean Dice {value_of('dice', dice)} on the test split there ({counted(n, 'image')})"
     weak = dice < WEAK_LUNGS
     text += (
-        f", below {WEAK_LUNGS:g}: what rests on the lung is not to be relied on."
+        f", below {set_value(WEAK_LUNGS)}: do not rely on what depends on the lung."
         if weak
         else ("; here it was not measured.")
     )
@@ -180,8 +181,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     # Where the test split was not explained, of several others the last.
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
-            f"The masks of {row.explainer} are unions of superpixels: {row.median:g} in an image "
-            f"(median; {row.min:g} to {row.max:g})"
+            f"The masks of {row.explainer} are unions of superpixels: {set_value(row.median)} in "
+            f"an image (median; {set_value(row.min)} to {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:
@@ -233,12 +234,11 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     for row in rows[rows["class"] == evidence.pooled].itertuples():
         if row.explainer not in evidence.real or np.isnan(row.std_between_seeds):
             continue
-        digits = digits_of(row.metric, row.mean)
+        values = row.mean, row.std_between_seeds, row.mean_ci_half_width
+        mean, std, half = (value_of(row.metric, value, row.mean) for value in values)
         yield Sentence(
             f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of {row.explainer} is "
-            f"{row.mean:.{digits}f}, standard deviation between seeds "
-            f"{row.std_between_seeds:.{digits}f}, against ±{row.mean_ci_half_width:.{digits}f} "
-            "over cases.",
+            f"{mean}, standard deviation between seeds {std}, against ±{half} over cases.",
             "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
             "",
             {
@@ -267,12 +267,10 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
     if len(low) < 2 or not set(low) & set(evidence.real):
         return
-    parts = [
-        f"{name} {mean:.{digits_of(statistics['primary'], mean)}f}" for name, mean in low.items()
-    ]
+    parts = [f"{name} {value_of(statistics['primary'], mean)}" for name, mean in low.items()]
     yield Sentence(
-        f"The means of {listed(parts)} lie below the margin of ±{margin:g}: that such explainers "
-        "are equivalent means only that none finds the reference.",
+        f"The means of {listed(parts)} lie below the margin of ±{set_value(margin)}: that such "
+        "explainers are equivalent means only that none finds the reference.",
         "warning",
         "",
         {"margin": margin, "means": low},

@@ -17,6 +17,7 @@ from fidelity.presentation.wording import (
     listed,
     number,
     p_value,
+    set_value,
 )
 from fidelity.verdict.structure import Outcome, Sentence
 
@@ -171,7 +172,8 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
         text = f"{first} and {second} could not be compared: no case has a {title} of both."
         return Sentence(text, outcome, comparison.family, facts(comparison))
     if outcome == "equivalent":
-        said = f"{first} and {second} are equivalent within ±{statistics['margin']:g} {title}"
+        margin = set_value(statistics["margin"])
+        said = f"{first} and {second} are equivalent within ±{margin} {title}"
     elif outcome == "none_shown":
         said = f"No difference between {first} and {second} was shown"
     elif comparison.higher_is_better:
@@ -268,7 +270,7 @@ def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
     margin = statistics["margin"]
     share = comparison.metric in METRICS and METRICS[comparison.metric].unit == "1"
     if share and max(abs(comparison.low), abs(comparison.high)) < margin:
-        notes += f"; a difference smaller than the margin of {margin:g}"
+        notes += f"; a difference smaller than the margin of {set_value(margin)}"
     if comparison.p_permutation_adjusted >= statistics["alpha"]:
         notes += "; the sign-flip test does not confirm it"
     return notes

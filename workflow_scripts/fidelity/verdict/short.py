@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.wording import amount, confidence, counted, digits_of, listed
+from fidelity.presentation.wording import (
+    amount,
+    confidence,
+    counted,
+    digits_of,
+    listed,
+    number,
+    set_value,
+)
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, facts, numbers
 from fidelity.verdict.evidence import Evidence
@@ -103,13 +111,12 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     size = counted(n, "case")
     if row.n_patients < n:
         size += f" of {counted(int(row.n_patients), 'patient')}"
+    mean, low, high = (number(value, digits) for value in (row.mean, row.ci_low, row.ci_high))
     interval = (
-        "no interval"
-        if np.isnan(row.ci_low)
-        else f"{confidence(statistics)} {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
+        "no interval" if np.isnan(row.ci_low) else f"{confidence(statistics)} {low} to {high}"
     )
     where = "" if row.split == "test" else f"; {row.split} split"
-    text = f"{who}: mean {title_of(metric)} {row.mean:.{digits}f} ({interval}; n = {size}{where})."
+    text = f"{who}: mean {title_of(metric)} {mean} ({interval}; n = {size}{where})."
     return Sentence(text, "note", "primary", facts_of)
 
 
@@ -232,7 +239,7 @@ def _below(
             nearest.outcome, "with no difference shown"
         )
         if nearest.outcome == "equivalent":
-            word = f"equivalent within ±{evidence.study.statistics['margin']:g}"
+            word = f"equivalent within ±{set_value(evidence.study.statistics['margin'])}"
         yield Sentence(
             f"The explainer nearest to the ceiling {ceiling} is {nearest.first}, {word}: "
             f"{title_of(nearest.metric)} difference {shown}.",
