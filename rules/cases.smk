@@ -8,7 +8,7 @@ rule acquire:
         log_of("acquire/{source}"),
     benchmark:
         benchmark_of("acquire/{source}")
-    # What a look into the tables tells comes before all that takes longer.
+    # Problems that the tables show are reported before anything slow starts.
     priority: 110
     resources:
         **needs(1000, 240),
@@ -43,7 +43,7 @@ rule index_cases:
         log_of("{dataset}/index_cases"),
     benchmark:
         benchmark_of("{dataset}/index_cases")
-    # What a look into the tables tells comes before all that takes longer.
+    # Problems that the tables show are reported before anything slow starts.
     priority: 110
     threads: 2
     resources:
@@ -86,7 +86,7 @@ rule prepare:
     input:
         shard=shard_cases_of,
         classes=classes_of,
-        # The shard's own table says which files changed (by digest); the folder's time does not.
+        # The shard's own table states which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
         lung_model=job_files.of_lung_model(paths.LUNG_MODEL),
     output:
@@ -131,7 +131,7 @@ rule list_prepared:
 rule fit_lung_model:
     input:
         cases=paths.CASES,
-        # The case table says which files changed (by digest); the folder's time does not.
+        # The case table states which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
     output:
         model=paths.LUNG_MODEL,

@@ -30,7 +30,7 @@ def main(
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed in this shard.
         output: the map file.
-        fitted: what the explainer learnt from the training split; None for most.
+        fitted: what was fitted to the training split; None for most.
         name: of the job, in lines of progress.
     """
     from fidelity.base.files import content_hash

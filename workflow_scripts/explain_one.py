@@ -54,7 +54,7 @@ def main(
     from fidelity.tools.one_image.trained import choose
 
     trained = choose(loaded, config, Path(folder), dataset, classifier)
-    trained.model()  # before torch is imported: an untrained study is told at once
+    trained.model()  # before torch is imported: an untrained study is reported at once
 
     import numpy as np
 

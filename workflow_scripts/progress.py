@@ -1,4 +1,4 @@
-"""Say how far a running study is, one line per training and explainer, and what is left.
+"""State how far a running study is, one line per training and explainer, and what is left.
 
 Called by `make progress CONFIG=…`.
 

@@ -36,7 +36,7 @@ def compare(
     Args:
         scores: as `load_scores` returns it.
         statistics: replicates, permutations, alpha, margin, cluster; `compared` (metrics);
-            `primary` (metric) and `primary_binarization` say which comparisons are primary.
+            `primary` (metric) and `primary_binarization` state which comparisons are primary.
         seed: the config's seed.
         diagnostic: binarizations that see the reference.
         partial: explainers that may lack cases: compared on those that they have.
@@ -71,7 +71,7 @@ def compare(
 
 
 def inside_margin(table: pd.DataFrame, margin: float) -> pd.Series:
-    """Say which intervals of shares lie inside ±margin and rest on EQUIVALENCE_UNITS or more."""
+    """State which intervals of shares lie inside ±margin and rest on EQUIVALENCE_UNITS or more."""
     share = table["metric"].map(unit_of) == "1"
     inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
     return inside & (table["n_patients"] >= EQUIVALENCE_UNITS)

@@ -38,7 +38,7 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
         binarization under the default protocol; the primary metric, Dice and the full-set Hausdorff
         distance. `lesion_size`: tertiles within the class of the reference's share of the image.
         `prediction` and `confidence` are the classifier's: whether it was right, and tertiles
-        within the class of its probability of the target; explainers without a classifier stand in
+        within the class of its probability of the target; explainers without a classifier are in
         the strata of each classifier, on the same cases. Empty strata have no rows.
     """
     chosen = scores[

@@ -90,7 +90,7 @@ def disk_error(error: OSError, path: str | Path) -> InputError | None:
 
 
 def _is_of(error: OSError, path: Path) -> bool:
-    """Say whether an error names the path, its temporary file, or a folder that it lies in."""
+    """Check whether an error names the path, its temporary file, or a folder that it lies in."""
     name = Path(os.fsdecode(error.filename)) if error.filename else None
     return name is not None and (name.parent == path.parent or path.is_relative_to(name))
 
@@ -232,7 +232,7 @@ def check_writable(folder: str | Path, inside: Iterable[str] = ()) -> None:
             anyone's (lost+found of a disk of its own, another study of a colleague's).
 
     Raises:
-        InputError: it may not be written to, or is no folder.
+        InputError: it may not be written to, or is not a folder.
     """
     folder = Path(folder)
     existing = folder

@@ -14,7 +14,7 @@ def binarize(
 ) -> tuple[np.ndarray, float]:
     """Keep the highest (100 - percentile) % of all pixels of the image, and never more.
 
-    With k the number of pixels asked for (rounded down), the threshold is the (k + 1)-th highest
+    With k the number of pixels requested (rounded down), the threshold is the (k + 1)-th highest
     value. Without ties the mask is strictly above it and has exactly k pixels; `np.percentile`
     interpolates between two values instead, which picks the same pixels up to one.
 

@@ -1,7 +1,7 @@
 """Post-processing of predicted masks: one setting for all explainers, or they cannot be compared.
 
-The order is that of the seed study, lung restriction and then median blur, with the clean-up of
-shapes after it: opening, filling of holes, removal of small components. A blur after the
+The order is that of the original LIME study: lung restriction, then median blur. The clean-up of
+shapes follows: opening, filling of holes, removal of small components. A blur after the
 restriction may round a few pixels over the lung's edge, and a filled hole may cover them.
 """
 
@@ -38,7 +38,7 @@ def postprocess(
         Boolean (H, W), a new array.
 
     Raises:
-        InputError: restriction asked for without a lung mask, or a setting out of its range.
+        InputError: restriction requested without a lung mask, or a setting out of its range.
     """
     result = mask.copy()
     if settings.get("lung", False):
@@ -55,7 +55,7 @@ def postprocess(
 
 
 def is_pointwise(settings: Mapping[str, Any]) -> bool:
-    """Say whether the settings treat every pixel by itself."""
+    """Check whether the settings treat every pixel by itself."""
     return not any(settings.get(step, 0) for step in STEPS if step not in POINTWISE)
 
 

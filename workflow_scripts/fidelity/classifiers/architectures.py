@@ -276,7 +276,7 @@ def _check_patches(name: str, image_size: int, patch: int) -> None:
 
 
 def _no_download(architecture: str, url: str | None = None) -> InputError:
-    """Say what to do without a network, as exactly as the library knows."""
+    """State what to do without a network, as exactly as the library knows."""
     if url is None:
         remedy = (
             "Where there is a network, call timm.create_model with pretrained=True and save its "

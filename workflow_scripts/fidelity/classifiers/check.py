@@ -23,8 +23,8 @@ def loaded(
 
     Args:
         settings: of the classifier.
-        data: of the data set: `uncertain`; where the config does not say which output is which,
-            also the keys that say where its cases are, and its `folder`.
+        data: of the data set: `uncertain`; where the config does not state which output is which,
+            also the keys that state where its cases are, and its `folder`.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
 
@@ -72,7 +72,7 @@ def to_be_trained(settings: Mapping[str, Any], image_size: int, plugins: list[st
         )
     channels = foreign.channels if foreign else None
     # The number of classes is not known yet, and no layer depends on it. ImageNet's weights are
-    # fetched now: a machine without a network says so before anything is computed.
+    # fetched now: without a network, this fails before anything is computed.
     network = build(
         architecture,
         2,

@@ -46,10 +46,10 @@ class Case:
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
         spacing_from: `table`, or the DICOM element that the spacing was read from; empty before
             indexing or without a spacing.
-        lung_from: data set whose lung masks taught the model that predicts this case's; empty
+        lung_from: data set whose lung masks the model of this case's lungs was trained on; empty
             where the lung mask is provided or absent.
-        uncertain: source classes of which it is not known whether the image shows them; they are
-            not among the labels, and count neither as present nor as absent.
+        uncertain: source classes that the image may or may not show; they are not among the labels,
+            and count neither as present nor as absent.
     """
 
     case: str

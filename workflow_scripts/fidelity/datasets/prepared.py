@@ -39,7 +39,7 @@ class PreparedCase:
         digest: hash of the bytes of the image and its masks.
         second_references: a second reader's mask per class, at native size, where there is one.
         spacing: (row, column) size of a native pixel in mm; None if unknown.
-        uncertain: source classes of which it is not known whether the case shows them.
+        uncertain: source classes that the case may or may not show.
     """
 
     case: str

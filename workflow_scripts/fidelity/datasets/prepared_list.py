@@ -36,7 +36,7 @@ def listed(path: str | Path) -> list[str]:
         Paths of the prepared shards, in their order.
 
     Raises:
-        InputError: the file is no such list, or a shard is gone.
+        InputError: the file is not such a list, or a shard is missing.
     """
     try:
         names = list(json.loads(Path(path).read_text(encoding="utf-8"))["shards"])

@@ -10,7 +10,7 @@ from fidelity.datasets.splits import SPLITS
 
 
 def shard_of(case: str, count: int) -> int:
-    """Say which shard a case belongs to: depends on its id and the count, on no other case.
+    """State which shard a case belongs to: depends on its id and the count, on no other case.
 
     Args:
         case: case id.

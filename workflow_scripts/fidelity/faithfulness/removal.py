@@ -1,4 +1,4 @@
-"""Which pixels go first, and what stands in their place."""
+"""Which pixels go first, and what is in their place."""
 
 from typing import Literal
 

@@ -120,7 +120,7 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
     axis.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", linewidth=1, label="calibrated")
     if total:
         error = float((used["n"] * (used["accuracy"] - used["confidence"]).abs()).sum() / total)
-        # The share of cases in each bin: a bin of two cases says little.
+        # The share of cases in each bin: a bin of two cases shows little.
         axis.bar(
             used["bin_low"],
             used["n"] / total,

@@ -12,7 +12,7 @@ from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, keep_t
 from fidelity.figures.shared import style
 from fidelity.presentation.wording import p_value, value_of
 
-# Inches: rows of names, bars of explainers that are not told apart, what stands above the ranks.
+# Inches: rows of names, bars of explainers that are not told apart, what is above the ranks.
 ROW, BAR, HEAD = 0.19, 0.085, 0.62
 
 
@@ -156,7 +156,7 @@ def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
     if np.isnan(difference):
         return
-    # The critical difference as a length, above the ranks; wider than them, it says so in words.
+    # The critical difference as a length, above the ranks; wider than them, its label states it.
     x, y = count, -0.36
     drawn = min(difference, count - 1)
     axis.plot([x - drawn, x], [y, y], color="black", linewidth=1.2, marker="|", markersize=5)

@@ -61,7 +61,7 @@ def plot(
 
     Returns:
         The figure: test split, all classes together where there are several, default protocol.
-        Triangles in the titles say which way is better.
+        Triangles in the titles state which way is better.
     """
     measured = pooled_classes(keep_test_split(faithfulness))
     found = pooled_classes(keep_test_split(localization))

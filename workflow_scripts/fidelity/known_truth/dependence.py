@@ -50,11 +50,11 @@ def dependence(
 
 
 def refusal(found: dict[str, Any], least: float, level: float) -> str | None:
-    """Say why the truth of a classifier is not known; None if it is.
+    """State why the truth of a classifier is not known; None if it is.
 
     Args:
         found: as `dependence` returns it.
-        least: accuracy with the mark, and share that follows it, that are asked for.
+        least: accuracy with the mark, and share that follows it, that are requested.
         level: of the test of the accuracy without the mark.
     """
     numbers = (

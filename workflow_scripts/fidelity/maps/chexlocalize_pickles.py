@@ -50,7 +50,7 @@ def read_map(path: str | Path) -> PublishedMap:
         The map. The pickle's copy of the image and of the annotation are passed over.
 
     Raises:
-        InputError: the pickle asks for a name that a map does not need, is damaged, or holds
+        InputError: the pickle needs a name that a map does not need, is damaged, or holds
             something else.
     """
     try:

@@ -36,7 +36,7 @@ def read(
         Values and whether they are a mask: bool (h, w) if so, else float32 (h, w), finite.
 
     Raises:
-        InputError: the file is missing, damaged, too large, asks for code to be run, or
+        InputError: the file is missing, damaged, too large, would run code, or
             is of another kind.
     """
     if file_format == "masks_json":
@@ -175,7 +175,7 @@ def _read_rle(path: Path, case: str, cls: str, min_score: float) -> np.ndarray:
 
 
 def has_mask(path: Path, case: str, cls: str, named: bool, min_score: float = MIN_SCORE) -> bool:
-    """Say whether a masks.json has a mask of the case and class.
+    """Check whether a masks.json has a mask of the case and class.
 
     Args:
         path: the file.

@@ -150,7 +150,7 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
                 file=path,
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
-        # Files of older versions do not say how many there are.
+        # Files of older versions do not state how many there are.
         if count is not None and int(count) != len(names):
             raise InputError(f"has {len(names)} of {count} maps", file=path, remedy=REMEDY)
         for name in names:
@@ -160,7 +160,7 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
 
 
 def unanswered(path: str | Path) -> int | None:
-    """Say how many cases and classes of the shard a map file leaves out by intent.
+    """State how many cases and classes of the shard a map file leaves out by intent.
 
     Args:
         path: a file written by `write_maps`.

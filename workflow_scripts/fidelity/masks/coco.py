@@ -15,7 +15,7 @@ REMEDY = "See docs/importing.md for the layouts that are read"
 
 
 def is_coco(content: object) -> bool:
-    """Say whether a JSON file has one of the two layouts."""
+    """Check whether a JSON file has one of the two layouts."""
     return isinstance(content, list) or (
         isinstance(content, dict)
         and isinstance(content.get("images"), list)
@@ -50,7 +50,7 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
     for number, entry in enumerate(entries):
         field = f"{'annotations' if whole else 'result'} {number}"
         image, category, encoding = _instance(entry, images, whole, path, field)
-        # An instance below the score still says that the image was looked at, and its size.
+        # An instance below the score still states that the image was looked at, and its size.
         score = entry.get("score")
         if score is not None and type(score) not in (int, float):
             raise InputError(

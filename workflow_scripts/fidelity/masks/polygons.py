@@ -25,7 +25,7 @@ def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
         Boolean (height, width); all False without a polygon.
 
     Raises:
-        InputError: a polygon is no list of at least two points of two finite numbers.
+        InputError: a polygon is not a list of at least two points of two finite numbers.
     """
     canvas = Image.new("1", (size[1], size[0]))
     draw = ImageDraw.Draw(canvas)

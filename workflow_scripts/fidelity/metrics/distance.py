@@ -47,7 +47,7 @@ PAIRWISE_SIDE = 2000
 def window_of(*masks: np.ndarray) -> Window:
     """Find the smallest box around all pixels of some masks; a whole image if there are none.
 
-    Outside it is no pixel of any of them: boundaries and distances among them are the same inside.
+    No pixel of any of them is outside: boundaries and distances among them are the same inside.
     """
     box = []
     for axis in (1, 0):
@@ -90,7 +90,7 @@ def exact(distances: np.ndarray) -> np.ndarray:
 
 
 class MaskDistances:
-    """A mask with its boundary and the distance of every pixel to it, each computed when asked for.
+    """A mask with its boundary and the distance of every pixel to it, each computed when requested.
 
     Keep one for the reference of a case: all explainers, thresholds and protocols share it.
     """

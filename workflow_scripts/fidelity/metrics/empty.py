@@ -23,7 +23,7 @@ class EmptyPolicy:
     "nan" is left out of means and counted as undefined; "diagonal" is the diagonal of the scored
     image in the metric's own unit; "formula" is what the metric's formula gives, 0/0 being NaN. The
     defaults are the project's own protocol: to find nothing where nothing is, is right; to find
-    nothing where something is, is as wrong as can be; to find something where nothing is, is no
+    nothing where something is, is as wrong as can be; to find something where nothing is, is not a
     question of localization (`false_positive_share` reports it).
 
     Attributes:

@@ -256,7 +256,7 @@ def _check_dataset(key: str, config: Config) -> None:
 
 
 def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]:
-    """Name what asks for the lung masks of a data set."""
+    """Name what needs the lung masks of a data set."""
     if dataset.input != "full":
         yield f"{path}.input"
     rules = list(all_rules(config))
@@ -273,7 +273,7 @@ def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]
 
 
 def _check_chexlocalize(path: str, config: Config) -> None:
-    """See that nothing asks for masks where CheXlocalize has none, or for exclusive classes."""
+    """Check that nothing needs masks where CheXlocalize has none, or for exclusive classes."""
     if "train" in config.explain.splits:
         raise InputError(
             f"{path} has no reference masks in the training split",

@@ -52,11 +52,11 @@ def comparison_tables(
         comparisons: comparisons.csv of one data set.
         statistics: alpha, margin, replicates, permutations, primary_binarization, as used.
         families: explainer → family.
-        useless: classifiers from which no conclusion is drawn: the table says so in its place.
+        useless: classifiers from which no conclusion is drawn: the table states it in its place.
 
     Returns:
         Up to two tables. The secondary one has the other metrics of the primary binarization and
-        of the maps under the default protocol; all other comparisons stand in comparisons.csv.
+        of the maps under the default protocol; all other comparisons are in comparisons.csv.
     """
     shown = keep_test_split(comparisons)
     others = [name for name, family in families.items() if not explains(family)]

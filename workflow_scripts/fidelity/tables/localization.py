@@ -70,7 +70,7 @@ def localization_tables(
         families: explainer → family.
         unit: unit of analysis, `patient` or `image`.
         diagnostic: binarizations that see the reference.
-        seeds: seeds.csv; its spread stands beside the primary metric where there are two seeds.
+        seeds: seeds.csv; its spread is beside the primary metric where there are two seeds.
         bases: classifier → its key in seeds.csv.
         quality: (dataset, classifier) → the classifier's, for a column and a note.
         confounded: explainer or binarization → how it differs from the rule for all.
@@ -164,7 +164,7 @@ def _table(
 
 
 def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[str]:
-    """Say what in a table was not treated like the rest."""
+    """State what in a table was not treated like the rest."""
     names = {*block["explainer"], *block["binarization"]}
     return [
         f"Confounded: {name} {how}; differences from the rest are not of the explainers alone."

@@ -13,7 +13,7 @@ Qualities = Mapping[tuple[str, str], Quality]
 
 
 def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -> str | None:
-    """Say how good the classifiers of one table are.
+    """State how good the classifiers of one table are.
 
     Args:
         quality: (dataset, classifier) → its quality.

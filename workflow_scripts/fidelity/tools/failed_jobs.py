@@ -1,4 +1,4 @@
-"""What failed in a run of Snakemake, told once more where the user's eyes are: at the end."""
+"""What failed in a run of Snakemake, told again where the user's eyes are: at the end."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
     """
     found: dict[str, Failure] = {}
     for rule, log, message in _failed("\n".join(map(_text_of, snakemake_logs))):
-        # A job that was tried again failed with what its log says now.
+        # A job that was tried again failed with what its log shows now.
         text = _text_of(log)
         full = not text and _is_full(Path(log).parent)
         reason = NO_SPACE if full else _reason(text)
@@ -91,7 +91,7 @@ def _text_of(path: str | Path) -> str:
 
 
 def _is_full(folder: Path) -> bool:
-    """Say whether a folder's disk has not one block left."""
+    """Check whether a folder's disk has not one block left."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:

@@ -29,7 +29,7 @@ class Advice(logging.Filter):
 
 
 def told(folder: Path, unlock: str) -> str:
-    """Say who holds the lock of a folder, and what to do.
+    """State who holds the lock of a folder, and what to do.
 
     Args:
         folder: where Snakemake runs.

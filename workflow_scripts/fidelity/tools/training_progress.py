@@ -21,7 +21,7 @@ SILENT_EPOCHS, SILENT_SECONDS = 5, 1800.0
 def training_line(
     classifier: str, settings: Mapping[str, Any], dataset: str, folder: Path, now: float
 ) -> str:
-    """Say how far the training of a classifier is on one data set.
+    """State how far the training of a classifier is on one data set.
 
     Args:
         classifier: its name, training seed included.
@@ -76,6 +76,6 @@ def seconds_of_epochs(text: str) -> list[list[float]]:
 
 
 def _has_ended(text: str, stages: int) -> bool:
-    """Say whether the last stage stopped early."""
+    """Check whether the last stage stopped early."""
     begun = list(STAGE.finditer(text))
     return len(begun) == stages and bool(ENDS.search(text, begun[-1].end()))

@@ -16,12 +16,12 @@ from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 
 # In fewer superpixels than these one is over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10
-# Below this test Dice predicted lungs say little about lungs; published U-Nets reach .98.
+# Below this test Dice predicted lungs are too unreliable; published U-Nets reach .98.
 WEAK_LUNGS = 0.9
 
 
 def foundations(evidence: Evidence) -> Section:
-    """Say what qualifies every answer of the chapter."""
+    """State what qualifies every answer of the chapter."""
     told = [
         *_unit(evidence),
         *classifier_quality(evidence),
@@ -261,7 +261,7 @@ def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
 
 
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
-    """Say where equivalence means little: two means below the margin differ by less than it."""
+    """State where equivalence means little: two means below the margin differ by less than it."""
     rows, statistics = primary_means(evidence), evidence.study.statistics
     margin = statistics["margin"]
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}

@@ -1,4 +1,4 @@
-"""How verdict and tables say that a classifier is below chance, no better, or too inaccurate."""
+"""How verdict and tables state that a classifier is below chance, no better, or too inaccurate."""
 
 import math
 
@@ -35,7 +35,7 @@ def question(name: str, quality: Quality) -> str:
 
 
 def withheld(name: str, quality: Quality) -> str:
-    """Say that no conclusion is drawn from a classifier, and why."""
+    """State that no conclusion is drawn from a classifier, and why."""
     if quality.status == "below_chance":
         why = "it is below chance"
     elif quality.status == "below_least_accuracy":

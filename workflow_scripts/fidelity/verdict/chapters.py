@@ -16,7 +16,7 @@ from fidelity.verdict.structure import Chapter, Section
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
-    """Answer every question from the tables.
+    """Give the answer to each question, from the tables.
 
     Args:
         tables: of one data set or several.
@@ -29,7 +29,7 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 
 
 def reading(study: Study) -> str:
-    """Say what the page's words mean, with the settings they depend on."""
+    """State what the page's words mean, with the settings they depend on."""
     alpha, margin = study.statistics["alpha"], study.statistics["margin"]
     interval = confidence(study.statistics)
     return (

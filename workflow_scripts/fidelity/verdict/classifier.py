@@ -1,4 +1,4 @@
-"""What the verdict says of the classifier itself, before anything of its explainers."""
+"""What the verdict states about the classifier itself, before its explainers."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -156,7 +156,7 @@ def cannot_show(units: int, pairs: int, alpha: float) -> bool:
 
 
 def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
-    """Say what one comparison shows, and no more.
+    """State what one comparison shows, and no more.
 
     Args:
         comparison: its first explainer is the subject.
@@ -217,7 +217,7 @@ def pair_by_metrics(
 
 
 def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: bool = True) -> str:
-    """Write difference, interval, adjusted p values and, if asked for, the number of units."""
+    """Write difference, interval, adjusted p values and, if requested, the number of units."""
     metric = comparison.metric
     parts = []
     if not np.isnan(comparison.low):
@@ -263,7 +263,7 @@ def facts(comparison: Comparison) -> dict[str, Any]:
 
 
 def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
-    """Say what qualifies a difference that was shown."""
+    """State what qualifies a difference that was shown."""
     if comparison.outcome not in ("better", "worse"):
         return ""
     notes = ""

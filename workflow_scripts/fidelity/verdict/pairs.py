@@ -9,7 +9,7 @@ from fidelity.verdict.structure import Group, Section, Sentence
 
 
 def without_primary(evidence: Evidence) -> str:
-    """Say why there is no primary comparison, although explainers were scored."""
+    """State why there is no primary comparison, although explainers were scored."""
     if "test" not in evidence.splits:
         return (
             f"only the split {listed(evidence.splits)} was explained, and thresholds and "
@@ -55,7 +55,7 @@ def beats_nulls(evidence: Evidence) -> Section:
 
 
 def below_ceilings(evidence: Evidence) -> Section:
-    """Say how far every explainer is from what can be reached, class by class."""
+    """State how far every explainer is from what can be reached, class by class."""
     return Section(
         "How far are explainers below the ceilings?",
         _against(evidence, "ceiling", "No ceiling (U-Net, second reader) was run."),

@@ -21,7 +21,7 @@ from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
 from fidelity.verdict.structure import Outcome, Sentence
 
-# How the outcomes against several others are told, in this order.
+# How the outcomes against several others are worded, in this order.
 _TOLD: dict[Outcome, str] = {
     "better": "scored higher than",
     "worse": "scored lower than",
@@ -161,7 +161,7 @@ def _with_differences(
 def _standing(
     name: str, others: Sequence[str], noun: str, rows: Sequence[Comparison]
 ) -> Iterator[Sentence]:
-    """Say how one explainer stands against several others, if it was compared with any.
+    """State how one explainer stands against several others, if it was compared with any.
 
     With a noun the others are counted, else they are only named.
     """
@@ -221,7 +221,7 @@ def _unbeaten(
 def _below(
     evidence: Evidence, ceilings: Sequence[str], rows: Sequence[Comparison]
 ) -> Iterator[Sentence]:
-    """Say how far the best explainer is below each ceiling."""
+    """State how far the best explainer is below each ceiling."""
     for ceiling in ceilings:
         against = [
             row.seen_from(name)

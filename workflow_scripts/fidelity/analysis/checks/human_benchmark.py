@@ -59,7 +59,7 @@ def _is_point(point: object) -> bool:
 
 
 def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str) -> bool:
-    """Say whether any point lies in the reference: coordinates cut to whole pixels, no tolerance.
+    """Check whether any point lies in the reference: coordinates cut to whole pixels, no tolerance.
 
     Args:
         reference: boolean (H, W).

@@ -259,7 +259,7 @@ def _passes(
     """Run an image forwards and backwards.
 
     Returns:
-        The layer's output (None if it is no tensor of three or four axes that a gradient can
+        The layer's output (None if it is not a tensor of three or four axes that a gradient can
         reach), whether a later operation has overwritten it, and its gradient, if one arrives.
     """
     network = classifier.network

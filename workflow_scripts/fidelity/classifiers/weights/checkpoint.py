@@ -211,7 +211,7 @@ def _shells(path: Path) -> list[tuple[type, str]]:
     """Give each class of an object that is saved next to weights its own empty shell."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # not a zip archive, or damaged: torch.load says which
+    except Exception:  # not a zip archive, or damaged: torch.load shows which
         return []
     found: list[tuple[type, str]] = []
     for name in sorted(names):
@@ -232,7 +232,7 @@ def missing(path: str | Path) -> InputError:
 
 
 def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
-    """Name what a pickle asked for; or call the file corrupt if it asked for nothing."""
+    """Name the code that a pickle would run; or call the file corrupt if it would run none."""
     text = str(error)
     found = re.search(r"(?:GLOBAL|global|function|class) `?([\w]+(?:\.[\w]+)+)", text)
     if found is None:

@@ -135,7 +135,7 @@ def classifier_of(
 
 
 def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activation) -> InputError:
-    """Say that the outputs are not as many as the classes, and what to write."""
+    """State that the outputs are not as many as the classes, and what to write."""
     values = "1 value" if foreign.outputs == 1 else f"{foreign.outputs} values"
     expected = outputs_of(activation, len(classes))
     field = "classes"
@@ -195,7 +195,7 @@ def input_normalisation(
         architecture's; with what `transform_input` does.
 
     Raises:
-        InputError: the file's values are not for images in [0, 1], or nobody says how a GoogLeNet
+        InputError: the file's values are not for images in [0, 1], or nobody states how a GoogLeNet
             or Inception v3 that is not trained here was built.
     """
     given = foreign is not None or settings.get("weights") is not None

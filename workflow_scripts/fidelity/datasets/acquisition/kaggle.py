@@ -34,8 +34,7 @@ def download(dataset: str) -> Path:
         The folder with the data.
 
     Raises:
-        InputError: no network, no permission, no such data set, or a damaged download; it says
-            what to do.
+        InputError: no network, no permission, no such data set, or a damaged download.
     """
     import kagglehub
     import requests
@@ -81,7 +80,7 @@ def download(dataset: str) -> Path:
 
 
 def _is_damage(error: Exception) -> bool:
-    """The client has deleted what did not fit its checksum and starts anew."""
+    """The client has deleted what did not fit its checksum and starts again."""
     return type(error).__name__ == "DataCorruptionError"
 
 

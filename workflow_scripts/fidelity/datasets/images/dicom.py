@@ -79,7 +79,7 @@ class DicomImage:
         black: the value that the file's own scale calls black.
         white: the value that it calls white.
         bits: stored bits per pixel.
-        padding: (H, W) bool, pixels that the file says are none; None if it names no such value.
+        padding: (H, W) bool, pixels that the file declares to be padding; None if it declares none.
         assumed: what the file should declare and does not; empty if it declares everything.
     """
 
@@ -161,7 +161,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
 
 
 def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
-    """Read the needed elements, and say what the file left to be assumed.
+    """Read the needed elements, and state what the file left to be assumed.
 
     A file without preamble begins with its first element. One without a Transfer Syntax UID is
     read by the standard's default, implicit VR little endian (PS3.5 10.1), unless its first element
@@ -182,7 +182,7 @@ def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
             header = pydicom.dcmread(
                 io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
             )
-            list(header)  # pydicom decodes a value when it is first asked for; damage shows here
+            list(header)  # pydicom decodes a value when it is first requested; damage shows here
             if not syntax:
                 _assume_syntax(header, path)
             return header, NO_SYNTAX if not syntax else "" if marked else NO_PREAMBLE

@@ -16,7 +16,7 @@ from fidelity.datasets.mask_files.mask_values import MaskValues
 MAX_BYTES = 1_000_000_000
 # Deeper images that span less of their range than this would be left with 32 grey values or fewer.
 USED_RANGE = 1 / 8
-# A DICOM file may lack its mark; its name then still says what it is meant to be.
+# A DICOM file may lack its mark; its name then still states what it is meant to be.
 DICOM_SUFFIXES = (".dcm", ".dicom")
 
 
@@ -204,7 +204,7 @@ def _white(
 
 
 def is_dicom(data: bytes) -> bool:
-    """Say whether the bytes are a DICOM file; pydicom is not imported.
+    """Check whether the bytes are a DICOM file; pydicom is not imported.
 
     By the mark of PS3.10, or, in files that begin without preamble, by a first element of group
     0002 or 0008 with a value representation, or a length that the file can hold.

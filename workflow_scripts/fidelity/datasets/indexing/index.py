@@ -1,4 +1,4 @@
-"""Indexing a data set: find its cases, check everything, say what is used and what is not."""
+"""Indexing a data set: find its cases, check everything, state what is used and what is not."""
 
 import hashlib
 import logging
@@ -259,7 +259,7 @@ def _unknown_classes(cases: list[Case], settings: dict[str, Any]) -> list[InputE
 
 
 def _is_multilabel(cases: list[Case], settings: dict[str, Any], adapter: ModuleType) -> bool:
-    """Say whether images may have several classes, or none: by the source, `task` or a label."""
+    """Check whether images may have several classes, or none: by the source, `task` or a label."""
     if getattr(adapter, "multilabel", False) or settings.get("task") == "multilabel":
         return True
     # Those that 'labels' leaves out count too.
@@ -284,7 +284,7 @@ def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
 def _without_absent_classes(
     cases: list[Case], settings: dict[str, Any], adapter: ModuleType
 ) -> dict[str, Any]:
-    """Leave classes out that no image has, where the source's own list says that they exist."""
+    """Leave classes out that no image has, where the source's own list states that they exist."""
     own = getattr(adapter, "known_classes", ())
     present = {name for case in cases for name in (*case.labels, *case.masks)}
     absent = [name for name in settings["annotated_classes"] if name not in present]
@@ -318,7 +318,7 @@ def _without_dropped_labels(
 
 
 def _only_used_masks(case: Case, settings: dict[str, Any], follow: bool) -> Case:
-    """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
+    """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
     annotated = [c for c in settings["annotated_classes"] if c in case.labels or not follow]
     lung_masks = settings.get("lung_masks", "provided")
     return replace(
@@ -549,7 +549,7 @@ def _absent_in_split(
             name
             for case in cases
             if case.split == split
-            # What is explained is what has a mask; where labels say which these are, labels.
+            # What is explained is what has a mask; where labels state which these are, labels.
             for name in (case.labels if follow or split == "train" else case.masks)
         }
         for split in SPLITS
@@ -572,7 +572,7 @@ def _absent_in_split(
 
 
 def _left_out(one: Examined | None) -> str:
-    """Say which case was left out for a file that cannot be used, if one was."""
+    """State which case was left out for a file that cannot be used, if one was."""
     if one is None or one.problem is None:
         return ""
     return (

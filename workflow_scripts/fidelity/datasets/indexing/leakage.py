@@ -1,4 +1,4 @@
-"""Finding images and patients that stand in two splits."""
+"""Finding images and patients that are in two splits."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a baseline has learnt from the training split, as a file."""
+"""What was fitted to the training split for a baseline, as a file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ def write_fitted(
     Args:
         path: the .safetensors file.
         tensors: arrays by name.
-        classes: source classes that were learnt, in the order of the tensors.
+        classes: source classes that it was fitted to, in the order of the tensors.
         settings: of what was fitted, as plain values.
     """
     meta = {"schema": SCHEMA, "classes": list(classes), "settings": dict(settings)}

@@ -60,7 +60,7 @@ class Explained:
         probabilities: model class → probability.
         target: the explained class.
         answers: in the order of the config.
-        left_out: explainer → why it has no answer.
+        left_out: explainer → why it has no map.
     """
 
     name: str
@@ -89,14 +89,14 @@ def explain_image(
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable one.
         lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
-            unless its lungs are drawn by a model.
+            unless a model predicts its lung masks.
 
     Returns:
         Probabilities and answers.
 
     Raises:
         InputError: a file or name cannot be used, nothing has been trained yet, or the one
-            explainer that was asked for has no answer to this image.
+            explainer that was requested has no map for this image.
     """
     names = _names(trained, explainer)
     classifier = _classifier(trained)
@@ -195,7 +195,7 @@ def _source_class(trained: Trained, target: str) -> str:
 
 
 def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
-    """Say why an explainer has no answer to an image from outside the study; None if it has."""
+    """State why an explainer has no map for an image from outside the study; None if it has."""
     entry = trained.config.explainers[name]
     method = method_of(entry.method)
     if entry.method == "imported":

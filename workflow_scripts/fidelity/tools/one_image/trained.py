@@ -16,7 +16,7 @@ from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
 from fidelity.study.study import Study
 
-# Rules that a new image can be given: without a reference, and without superpixels drawn anew.
+# Rules that a new image can be given: without a reference, and without superpixels drawn again.
 USABLE = [name for name, rule in RULES.items() if not rule.needs - {"threshold"}]
 
 
