@@ -324,8 +324,8 @@ def _last_of_all(classifier: Classifier) -> CamLayer:
             except InputError as error:
                 why = why or error.problem
     if not why and fit:
-        why = "information bypasses each layer whose cells correspond to places in the image"
-    why = why or "no late layer has cells that correspond to places in the image"
+        why = "information passes beside each layer whose cells answer to places of the image"
+    why = why or "the cells of no late layer answer to places of the image"
     raise InputError(
         f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
         field="layer",

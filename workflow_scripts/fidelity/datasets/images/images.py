@@ -64,11 +64,11 @@ class Findings:
     largest: int | None = None
 
 
-TURNED = "are turned upright by their orientation tag (EXIF)"
+TURNED = "are turned upright, as their orientation tag (EXIF) says"
 UNIT_FLOATS = "hold floating-point grey values from 0 to 1; 1 is white"
 OTHER_FLOATS = (
-    "hold floating-point grey values beyond 0 to 1. Each was scaled from its own minimum (black) to"
-    " its own maximum (white). intensity: percentile is less sensitive to single pixels"
+    "hold floating-point grey values beyond 0 to 1; each was scaled from its own minimum (black) to"
+    " its own maximum (white); intensity: percentile is less sensitive to single pixels"
 )
 
 
