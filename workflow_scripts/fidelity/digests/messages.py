@@ -75,7 +75,7 @@ def counted_children(node: ast.AST, module: ModuleCode) -> Iterator[ast.AST]:
 
 
 def is_note(node: ast.AST) -> bool:
-    """Whether a call adds to a list of what is told: its strings do not count."""
+    """Check whether a call adds to a list of messages: its strings do not count."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
