@@ -18,10 +18,11 @@ def binarize(
     value. Without ties the mask is strictly above it and has exactly k pixels; `np.percentile`
     interpolates between two values instead, which picks the same pixels up to one.
 
-    Where pixels tie with the threshold (superpixels, saturated maps), `shuffled` fills up with them
-    in a fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
-    explainers get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at
-    all if the highest value alone covers more than k. Pixels of value 0 are never taken.
+    Pixels may tie with the threshold (superpixels, saturated maps). `shuffled` takes them in a
+    fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
+    explainers get masks of one size. `excluded` leaves them all out. The mask then has fewer than k
+    pixels, or none if the highest value alone covers more than k. Pixels of value 0 are never
+    taken.
 
     Args:
         map01: float32 (H, W) in [0, 1].

@@ -28,11 +28,15 @@ def postprocess(
     Args:
         mask: boolean (H, W).
         lung: lung mask of the same shape; None where the data set has none.
-        settings: `lung` (bool: restrict to the lung), `median` (odd side of a median blur in px, 0:
-            none), `opening` (radius in px of the disc of a morphological opening, 0: none),
-            `fill_holes` (bool: fill what cannot be reached from the image's border over edges of
-            pixels), `min_component` (smallest 8-connected component kept: pixels, or below 1 a
-            share of the image area; 0: all). What is left out is off; other keys are ignored.
+        settings: a step that is left out is off; other keys are ignored.
+
+            - `lung`: whether to restrict to the lung.
+            - `median`: odd side of a median blur in px; 0 = none.
+            - `opening`: radius in px of the disc of a morphological opening; 0 = none.
+            - `fill_holes`: whether to fill what cannot be reached from the image's border over
+              edges of pixels.
+            - `min_component`: smallest 8-connected component that is kept, in pixels, or below 1
+              as a share of the image area; 0 = all.
 
     Returns:
         Boolean (H, W), a new array.

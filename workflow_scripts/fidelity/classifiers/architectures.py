@@ -1,9 +1,11 @@
 """Networks by name, made fit for explanation.
 
-Two traps are removed at building (both measured, see docs): a ReLU that works in place overwrites
-activations that a hook has kept, and torchvision's DenseNet ends in such a ReLU as a function call,
-so that CPU and GPU give different CAMs. A third: torchvision's MNASNet refuses weights without a
-version, which safetensors and plain dicts do not keep.
+Three traps are removed at building; the effect of the first two was measured (see docs):
+
+- A ReLU that works in place overwrites activations that a hook has kept.
+- torchvision's DenseNet ends in such a ReLU as a function call: CPU and GPU give different CAMs.
+- torchvision's MNASNet refuses weights without a version, which safetensors and plain dicts do not
+  keep.
 """
 
 import inspect

@@ -1,8 +1,8 @@
 """Distances between two masks of pixels: one transform per mask, shared by all metrics.
 
-One transform serves both point sets: seen from outside a mask, its nearest pixel always lies on its
-boundary (a step towards the viewer along a row or column would otherwise stay inside and be
-nearer), and inside it the distance to the full set is 0.
+One transform serves both point sets. From outside a mask, its nearest pixel always lies on its
+boundary: otherwise a step towards the viewer along a row or column would stay inside and be nearer.
+Inside the mask, the distance to the full set is 0.
 """
 
 from functools import cached_property

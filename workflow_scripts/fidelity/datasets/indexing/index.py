@@ -65,11 +65,14 @@ def index_cases(
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
     intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
     duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
-    source's own. Damaged files put their case into quarantine (or are fatal under `strict`, or
-    where they are too many for `max_unusable`); what is wrong with the data set as a whole is
-    fatal: ambiguous ids, labels that differ only in case or spaces, masks that are unclear or
-    missing, grey values that do not fit `intensity`, links out of the root, one image or patient in
-    two splits (unless `duplicates` says otherwise).
+    source's own. A damaged file puts its case into quarantine; under `strict`, or if there are more
+    than `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always
+    fatal:
+
+    - ambiguous ids, and labels that differ only in case or spaces;
+    - masks that are unclear or missing, and grey values that do not fit `intensity`;
+    - links out of the root;
+    - one image or patient in two splits (unless `duplicates` allows it).
 
     Args:
         source: name in the registry.
@@ -80,10 +83,13 @@ def index_cases(
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
-        left out; and {"classes", "task", "annotated", "labels"}: model classes in order (those of
-        annotated_classes first), `multiclass` or `multilabel`, annotated source classes, and the
-        model class of each source class; "uncertain": "multi-class" beside them where uncertain
-        labels are to be a third class of each task.
+        left out; and facts of the classes:
+
+        - "classes": model classes in order, those of annotated_classes first;
+        - "task": `multiclass` or `multilabel`;
+        - "annotated": annotated source classes;
+        - "labels": the model class of each source class;
+        - "uncertain": "multi-class", if uncertain labels are a third class of each task.
 
     Raises:
         InputError: names the first problems and counts them.

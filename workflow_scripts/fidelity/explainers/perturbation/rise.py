@@ -26,11 +26,15 @@ def make(context: Context, settings: Rise) -> Explain:
 
     Args:
         context: classifier, batch size and seed.
-        settings: samples (masks), cells (per side of a mask's grid), probability (of a cell to be
-            shown), fill (grey value in [0, 1] that masks fade to), normalise (`expectation`: by
-            the share of a pixel that masks are expected to show, the paper's; `coverage`: by the
-            share that they did show, which removes the noise of uneven coverage), output and
-            precision (as LIME's).
+        settings: `output` and `precision` are as LIME's.
+
+            - `samples`: masks.
+            - `cells`: per side of a mask's grid.
+            - `probability`: that a cell is shown.
+            - `fill`: grey value in [0, 1] that masks fade to.
+            - `normalise`: `expectation` divides by the expected share of masks that show a pixel,
+              as in the paper. `coverage` divides by the actual share, which removes the noise of
+              uneven coverage.
 
     Returns:
         A function from tasks to maps of kind `dense`, in the unit of the output. Extras:
