@@ -47,16 +47,16 @@ def line(
 ) -> str:
     """Write one line of progress.
 
-        Args:
-            what: what is explained, or trained.
-            done: cases finished.
-    total: all cases.
-            seconds: seconds a case takes.
-            jobs: that work at the same time.
-            unit: what is counted, in the singular.
+    Args:
+        what: what is explained, or trained.
+        done: cases finished.
+        total: all cases.
+        seconds: seconds a case takes.
+        jobs: that work at the same time.
+        unit: what is counted, in the singular.
 
-        Returns:
-            Such as "lime, resnet18: 64 of 128 cases, 1.2 s per case, 1 min 17 s left".
+    Returns:
+        Such as "lime, resnet18: 64 of 128 cases, 1.2 s per case, 1 min 17 s left".
     """
     text = f"{what}: {done:,} of {total:,} {unit}s, {_digits(seconds)} s per {unit}"
     left = (total - done) * seconds / jobs

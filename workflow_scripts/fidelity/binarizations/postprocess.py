@@ -42,7 +42,7 @@ def postprocess(
         Boolean (H, W), a new array.
 
     Raises:
-        InputError: restriction requested without a lung mask, or a setting out of its range.
+        InputError: lung restriction without a lung mask, or a setting is out of its range.
     """
     result = mask.copy()
     if settings.get("lung", False):

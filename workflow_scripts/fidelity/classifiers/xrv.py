@@ -113,7 +113,7 @@ def _features2(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _package() -> types.ModuleType:
-    """Import the package's models when they are requested: it is slow and talks."""
+    """Import the package's models when they are needed: the import is slow and prints."""
     with contextlib.redirect_stdout(io.StringIO()):
         import torchxrayvision.models as models
     return models

@@ -12,7 +12,7 @@ from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, keep_t
 from fidelity.figures.shared import style
 from fidelity.presentation.wording import p_value, value_of
 
-# Inches: rows of names, bars of explainers that are not told apart, what is above the ranks.
+# Inches: rows of names, bars of explainers that are not told apart, the space above the ranks.
 ROW, BAR, HEAD = 0.19, 0.085, 0.62
 
 

@@ -26,7 +26,7 @@ class Figure:
 
     @property
     def suffix(self) -> str:
-        """What is behind the figure's name in its file's name."""
+        """The part of the file's name after the figure's name."""
         return "-{binarization}" if self.label == "{binarization}" else ""
 
 

@@ -54,7 +54,7 @@ def refusal(found: dict[str, Any], least: float, level: float) -> str | None:
 
     Args:
         found: as `dependence` returns it.
-        least: accuracy with the mark, and share that follows it, that are requested.
+        least: accuracy with the mark, and share that follows it, that are required.
         level: of the test of the accuracy without the mark.
     """
     numbers = (

@@ -90,7 +90,7 @@ def exact(distances: np.ndarray) -> np.ndarray:
 
 
 class MaskDistances:
-    """A mask with its boundary and the distance of every pixel to it, each computed when requested.
+    """A mask with its boundary and the distance of every pixel to it, each computed when needed.
 
     Keep one for the reference of a case: all explainers, thresholds and protocols share it.
     """

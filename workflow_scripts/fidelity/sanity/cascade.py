@@ -78,7 +78,7 @@ def cascade(
 
     A layer has the same random weights at all depths, and each trained network (each training seed)
     random weights of its own. Batch normalisations that are randomised get the statistics of smooth
-    noise through what is below them, as those of the baseline `random_weights`: the trained
+    noise through the layers below them, as those of the baseline `random_weights`: the trained
     ones do not fit the new weights, and activations would explode or fade.
 
     Args:

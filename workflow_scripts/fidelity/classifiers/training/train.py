@@ -354,7 +354,7 @@ class _Trainer:
     def hits(
         self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
     ) -> tuple[float, float]:
-        """Count right classes, and those requested: one per image, or all known labels."""
+        """Count correct classes, and all that are judged: one per image, or all known labels."""
         if self.three_way:
             logits = logits[:, :, 2] - logits[:, :, 0]
         if self.multilabel:

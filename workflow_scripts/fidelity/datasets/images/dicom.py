@@ -182,7 +182,7 @@ def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
             header = pydicom.dcmread(
                 io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
             )
-            list(header)  # pydicom decodes a value when it is first requested; damage shows here
+            list(header)  # pydicom decodes a value when it is first read; damage shows here
             if not syntax:
                 _assume_syntax(header, path)
             return header, NO_SYNTAX if not syntax else "" if marked else NO_PREAMBLE
