@@ -21,7 +21,7 @@ from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import read_status, score_cohort
 from fidelity.scoring.score_rows import Targets
 from fidelity.settings.explainers import CentrePrior, Explainer, Gradcam, SecondReader
-from tests.helpers import entries
+from tests.helpers import entries as made
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
@@ -102,15 +102,8 @@ def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cas
     rule = {"method": "fixed", "threshold": 0.5}
     masks, status = tmp_path / "masks.json", tmp_path / "masks_status.csv"
     maps = [str(tmp_path / "maps" / "test-000.h5")]
-    binarize.main(
-        maps,
-        [str(shard)],
-        entries.rule(rule),
-        entries.steps(post),
-        "original",
-        str(masks),
-        str(status),
-    )
+    own = made.rule(rule), made.steps(post)
+    binarize.main(maps, [str(shard)], *own, "original", str(masks), str(status))
     protocol = protocol_for("default", {}, 2)
     with PreparedShard(shard) as prepared:
         table = score_cohort(

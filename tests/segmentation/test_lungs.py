@@ -22,14 +22,13 @@ from fidelity.metrics.overlap import confusion, dice
 from fidelity.segmentation import lung_quality, lungs
 from fidelity.segmentation.lungs import largest_components
 from fidelity.settings.config import LungModel
-from fidelity.settings.datasets import Dataset
 from tests.helpers.entries import dataset
 from tests.helpers.epoch_kills import count_epochs, dies_after
 
 MODEL = LungModel.of_job({
     "size": 64, "cases": 60, "epochs": 8, "channels": 8, "learning_rate": 0.01, "batch": 8,
 })  # fmt: skip
-READING = Dataset(source="phantom", annotated_classes=["COVID-19"])
+READING = dataset("phantom", {})
 COMPUTE = {"threads": 1, "device": "cpu"}
 DATA = {"annotated_classes": ["COVID-19"], "labels": {}, "duplicates": "error", "image_size": 48}
 PREDICTED = {**DATA, "lung_masks": "predicted", "lung_from": "teacher"}
