@@ -24,7 +24,7 @@ def reader(source: str) -> ModuleType:
     Returns:
         A module with
 
-        - `find_cases(root: Path, settings: dict) -> Iterator[Case]`;
+        - `find_cases(root: Path, settings: Dataset) -> Iterator[Case]`;
         - `same_size: bool`: whether the source declares image and masks to be of equal size;
 
         and, if it differs from the default,

@@ -125,7 +125,7 @@ def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config
                 field=f"{path}.human_benchmark.{name}",
                 remedy="Give its path relative to root, or null",
             )
-    layout = find_layout(root, dataset.model_dump())
+    layout = find_layout(root, dataset)
     asked = [(s, found) for s in config.explain.splits for found in (layout.tables, layout.masks)]
     if any(entry.training is not None for entry in config.classifiers.values()):
         asked.append(("train", layout.tables))
