@@ -26,7 +26,16 @@ LIMITS = {
     "lt": "exclusiveMaximum",
 }
 # Sections of the top level with a table of their own.
-TABLES = ("explain", "postprocess", "scores", "statistics", "figures", "lung_model", "compute")
+TABLES = (
+    "explain",
+    "postprocess",
+    "scores",
+    "statistics",
+    "figures",
+    "display",
+    "lung_model",
+    "compute",
+)
 
 
 def json_schema() -> dict[str, Any]:
