@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.presentation.titles import showing
 
 
 def main(
@@ -15,13 +16,14 @@ def main(
     Args:
         module: in `fidelity.figures`.
         files: what its `draw` reads, by name.
-        settings: dpi, and what its `draw` asks for.
+        settings: dpi, display, and what its `draw` asks for.
         output: .png and .pdf to write.
     """
     from fidelity.figures.shared import style
 
-    drawn = importlib.import_module(f"fidelity.figures.{module}").draw(**files, settings=settings)
-    style.save(drawn, output, settings["dpi"])
+    with showing(settings["display"]):
+        drawing = importlib.import_module(f"fidelity.figures.{module}")
+        style.save(drawing.draw(**files, settings=settings), output, settings["dpi"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from fidelity.base.files import write_csv, write_text
 from fidelity.base.job_log import run_job
 from fidelity.figures import overview
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import showing
 from fidelity.tables.input_ablation import input_tables
 from fidelity.tables.writers import to_markdown
 
@@ -25,7 +26,7 @@ def main(
     metric: str,
     binarization: str,
     least_accuracy: float | None,
-    families: Mapping[str, str],
+    display: Mapping[str, Any],
     dpi: int,
     localization_table: str,
     classification_table: str,
@@ -42,7 +43,7 @@ def main(
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
         least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
-        families: explainer → family, for the looks.
+        display: titles, order and colours (`presentation.titles`).
         dpi: resolution of the PNG.
         localization_table: CSV to write.
         classification_table: CSV to write.
@@ -62,7 +63,8 @@ def main(
     write_csv(scored.sort_values(by, kind="stable"), localization_table)
     by = ["dataset", "split", "classifier", "class", "metric"]
     write_csv(classified.sort_values(by, kind="stable"), classification_table)
-    style.save(overview.plot(scored, metric, families), figure, dpi)
+    with showing(display):
+        style.save(overview.plot(scored, metric), figure, dpi)
 
 
 def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:

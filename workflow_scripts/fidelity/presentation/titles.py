@@ -2,11 +2,16 @@
 
 A title is what the config sets, else what the registries call the method, with what distinguishes
 entries of one method. Keys stay in tables for programs (CSV) and in names of files.
+
+The rules give `display(study)` to jobs whose results people read. Such a job says
+`with showing(display):`, and what it calls asks for titles by key.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +57,7 @@ _ARCHITECTURES = {
 
 @dataclass(frozen=True)
 class Display:
-    """How the entries of a study are shown; a key that it does not know is shown as it is.
-
-    Jobs that present results get it as params, `Display(**params)`. Jobs that compute do not.
+    """How the entries of a study are shown.
 
     Attributes:
         datasets: data set → title.
@@ -74,31 +77,59 @@ class Display:
     order: Sequence[str] = ()
     colours: Mapping[str, str] = field(default_factory=dict)
 
-    def dataset(self, key: str) -> str:
-        """Give the title of a data set."""
-        return self.datasets.get(key, key)
 
-    def classifier(self, key: str) -> str:
-        """Give the title of a classifier; "–" for `none`, of explainers without one."""
-        return ABSENT if key == NONE else self.classifiers.get(key, key)
+_KEYS = Display()
+_SHOWN: ContextVar[Display] = ContextVar("shown")
 
-    def explainer(self, key: str) -> str:
-        """Give the title of an explainer."""
-        return self.explainers.get(key, key)
 
-    def binarization(self, key: str) -> str:
-        """Give the title of a binarization; "–" for `none`, of scores of maps."""
-        return ABSENT if key == NONE else self.binarizations.get(key, key)
+@contextmanager
+def showing(shown: Display | Mapping[str, Any]) -> Iterator[None]:
+    """Use these titles, this order and these colours; without it, keys are shown.
 
-    def ordered(self, explainers: Collection[str]) -> list[str]:
-        """Sort explainers as they are shown; those that are not in `order` follow as given."""
-        first = [name for name in self.order if name in explainers]
-        return [*first, *(name for name in explainers if name not in first)]
+    Args:
+        shown: or what `display` returns.
+    """
+    token = _SHOWN.set(shown if isinstance(shown, Display) else Display(**shown))
+    try:
+        yield
+    finally:
+        _SHOWN.reset(token)
+
+
+def shown() -> Display:
+    """Give what is in use."""
+    return _SHOWN.get(_KEYS)
+
+
+def dataset_title(key: str) -> str:
+    """Give the title of a data set."""
+    return shown().datasets.get(key, key)
+
+
+def classifier_title(key: str) -> str:
+    """Give the title of a classifier; "–" for `none`, of explainers without one."""
+    return ABSENT if key == NONE else shown().classifiers.get(key, key)
+
+
+def explainer_title(key: str) -> str:
+    """Give the title of an explainer."""
+    return shown().explainers.get(key, key)
+
+
+def binarization_title(key: str) -> str:
+    """Give the title of a binarization; "–" for `none`, of scores of maps."""
+    return ABSENT if key == NONE else shown().binarizations.get(key, key)
 
 
 def protocol_title(key: str) -> str:
     """Give the title of a protocol of metrics."""
     return PROTOCOLS[key].title if key in PROTOCOLS else key
+
+
+def ordered(explainers: Collection[str]) -> list[str]:
+    """Sort explainers as they are shown; those that the study does not have follow as given."""
+    first = [name for name in shown().order if name in explainers]
+    return [*first, *(name for name in explainers if name not in first)]
 
 
 def display(study: "Study", *datasets: str) -> dict[str, Any]:
@@ -113,7 +144,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
     """
     config = study.config
     given = config.display.order
-    shown = Display(
+    chosen = Display(
         datasets={k: t for k, t in _datasets(config.datasets).items() if k in datasets},
         classifiers=_classifiers(study),
         explainers=_titles(config.explainers, lambda k, e: _explainer(k, e, study.families[k])),
@@ -122,7 +153,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
         order=[*given, *(name for name in study.explainers if name not in given)],
         colours=dict(config.display.colours),
     )
-    return asdict(shown)
+    return asdict(chosen)
 
 
 def in_words(key: str) -> str:
@@ -158,7 +189,7 @@ def _classifiers(study: "Study") -> dict[str, str]:
     for training, base in study.bases.items():
         if training != base:
             titles[training] = f"{titles[base]}, seed {study.classifiers[training].seed}"
-    return titles
+    return titles if titles else {NONE: "no classifier"}
 
 
 def _explainer(key: str, entry: "Section", family: str) -> tuple[str, str]:
@@ -198,8 +229,9 @@ def _titles(
     found = {key: entry.title for key, entry in entries.items() if entry.title}
     plain = {key: of(key, entry) for key, entry in entries.items() if key not in found}
     for key, (title, end) in plain.items():
-        alike = [other for other, (also, _) in plain.items() if also == title]
-        differences = _differences([entries[other] for other in alike], entries[key], title, fields)
+        alike = [entries[other] for other, (also, _) in plain.items() if also == title]
+        named = key == getattr(entries[key], "method", None)
+        differences = [] if named else _differences(alike, entries[key], title, fields)
         found[key] = "".join([title, *(f", {words}" for words in differences), end])
     # What is still alike is told apart by the keys that the user chose.
     counts = Counter(found.values())

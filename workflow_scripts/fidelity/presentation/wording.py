@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from fidelity.analysis.localization import NO_CLASSIFIER, sees_reference
+from fidelity.analysis.localization import sees_reference
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
 
@@ -89,11 +89,6 @@ def family_title(explainer: str, families: Mapping[str, str]) -> str:
     return FAMILIES.get(family, family)
 
 
-def classifier_title(classifier: str) -> str:
-    """Name a classifier as tables show it: "–" for explainers that have none."""
-    return ABSENT if classifier == NO_CLASSIFIER else classifier
-
-
 def metric_title(metric: str) -> str:
     """Name a metric with its unit and direction, and say if it saw the reference."""
     if metric not in METRICS:
@@ -106,9 +101,14 @@ def metric_title(metric: str) -> str:
 
 
 def axis_title(metric: str) -> str:
-    """Name a metric as an axis does, with its unit where it is pixels."""
-    known = METRICS.get(metric)
-    return metric if known is None else known.title + (" (px)" if known.unit == "px" else "")
+    """Name a metric as an axis does, with its unit where it is pixels, and its direction."""
+    known = METRICS.get(metric) or FAITHFULNESS.get(metric)
+    if known is None:
+        return metric
+    unit = ["px"] if getattr(known, "unit", "") == "px" else []
+    better = [f"{known.direction} is better"] if known.direction in ("higher", "lower") else []
+    told = ", ".join([*unit, *better])
+    return f"{known.title} ({told})" if told else known.title
 
 
 def unit_note(unit: str) -> str:

@@ -77,7 +77,7 @@ Split = Literal["train", "val", "test"]
 # Not in `model_dump`: what computes neither sees a title nor reruns when it changes.
 Title = Annotated[
     str | None,
-    StringConstraints(max_length=60, pattern=r"^\S(.*\S)?$"),
+    StringConstraints(max_length=60, pattern=r"^[^\s{}]([^\n\t{}]*[^\s{}])?$"),
     Field(exclude=True),
 ]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]

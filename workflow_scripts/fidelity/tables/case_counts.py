@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from fidelity.presentation.titles import dataset_title
 from fidelity.tables.layout import Table
 
 
@@ -30,4 +31,4 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
         rows.append([str(split), f"{used} of {total}", *cells])
     header = ["Split", "Used", "Cannot be used", "Excluded by settings", "Used, not scored"]
     notes = ["N: cases that the settings ask for. Every case left out is in quarantine.csv."]
-    return Table(f"Cases of {dataset}", header, rows, 0, frozenset(), notes)
+    return Table(f"Cases of {dataset_title(dataset)}", header, rows, 0, frozenset(), notes)

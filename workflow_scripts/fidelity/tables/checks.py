@@ -11,9 +11,15 @@ from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
+from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import (
+    binarization_title,
+    classifier_title,
+    dataset_title,
+    explainer_title,
+)
 from fidelity.presentation.wording import (
     ABSENT,
-    classifier_title,
     family_title,
     number,
     with_interval,
@@ -105,7 +111,7 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     titles = {name: f"{METRICS[name].title} {arrows[METRICS[name].direction]}" for name in metrics}
     notes = ["Mean over cases [interval]: does the classifier use what the map shows."]
     notes += [
-        f"{explainer}: {METRICS[metric].title} is missing: {note}."
+        f"{explainer_title(explainer)}: {METRICS[metric].title} is missing: {note}."
         for explainer, metric, note in pooled[["explainer", "metric", "note"]]
         .drop_duplicates()
         .itertuples(index=False)
@@ -117,7 +123,7 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     return [
         _table("Faithfulness of the maps", pooled, means, families, notes),
         _table(
-            f"Rank correlation of faithfulness and localization ({primary})",
+            f"Rank correlation of faithfulness and localization ({title_of(primary)})",
             pooled,
             correlations,
             families,
@@ -172,7 +178,7 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
     columns = {"seeds": lambda rows: str(int(rows["n_seeds"].iloc[0]))}
     columns |= {"n": lambda rows: str(int(rows["n"].iloc[0]))}
     columns |= {SIMILARITY_TITLES[name]: _bound(cell, name) for name in pooled["quantity"].unique()}
-    binarizations = ", ".join(pooled["binarization"].unique())
+    binarizations = ", ".join(map(binarization_title, pooled["binarization"].unique()))
     notes = [
         "Mean over cases [interval] of the mean over all pairs of training seeds; masks by "
         f"binarization {binarizations}. What differs between the maps of networks trained alike "
@@ -201,8 +207,8 @@ def _table(
         for explainer in by_family(list(groups), families):
             cells = [column(groups[explainer]) for column in columns.values()]
             kind = family_title(explainer, families)
-            rows.append([classifier_title(classifier), explainer, kind, *cells])
-    where = f"{shown['dataset'].iloc[0]}, {shown['split'].iloc[0]} split"
+            rows.append([classifier_title(classifier), explainer_title(explainer), kind, *cells])
+    where = f"{dataset_title(shown['dataset'].iloc[0])}, {shown['split'].iloc[0]} split"
     if "class" in shown.columns:
         where += f", class {', '.join(shown['class'].unique())}"
     header = ["Classifier", "Explainer", "Family", *columns]

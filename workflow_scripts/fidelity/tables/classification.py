@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.localization import keep_test_split
+from fidelity.presentation.titles import classifier_title, dataset_title
 from fidelity.presentation.wording import ABSENT, with_interval
 from fidelity.tables.layout import Table
 
@@ -44,8 +45,10 @@ def classification_table(classification: pd.DataFrame) -> Table:
         for name, part in of_classifier.groupby("class", sort=False):
             by_metric = {row["metric"]: row for row in part.to_dict("records")}
             cells = [_cell(by_metric.get(metric)) for metric in metrics]
-            rows.append([str(classifier), str(name), str(int(part["n"].max())), *cells])
-    datasets = ", ".join(shown["dataset"].unique())
+            rows.append(
+                [classifier_title(classifier), str(name), str(int(part["n"].max())), *cells]
+            )
+    datasets = ", ".join(map(dataset_title, shown["dataset"].unique()))
     splits = ", ".join(shown["split"].unique())
     header = [
         "Classifier",

@@ -9,7 +9,8 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
-from fidelity.presentation.wording import ABSENT, classifier_title, number
+from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
+from fidelity.presentation.wording import ABSENT, number
 from fidelity.tables.layout import Table
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
@@ -26,7 +27,7 @@ def faithfulness_comparison_tables(
     nulls = [name for name in names if families[name] == "baseline"]
     metrics = list(pooled["metric"].unique())
     titles = [METRICS[name].title for name in metrics]
-    where = f"{pooled['dataset'].iloc[0]}, {pooled['split'].iloc[0]} split"
+    where = f"{dataset_title(pooled['dataset'].iloc[0])}, {pooled['split'].iloc[0]} split"
     where += f", class {', '.join(pooled['class'].unique())}"
     against: list[list[str]] = []
     between: list[list[str]] = []
@@ -36,13 +37,14 @@ def faithfulness_comparison_tables(
             for row in rows.to_dict("records")
         }
         against += [
-            [classifier_title(classifier), name]
+            [classifier_title(classifier), explainer_title(name)]
             + [_beaten(found, name, nulls, metric) for metric in metrics]
             for name in real
             if nulls
         ]
         between += [
-            [classifier_title(classifier), a, b] + [_shown(found, a, b, name) for name in metrics]
+            [classifier_title(classifier), explainer_title(a), explainer_title(b)]
+            + [_shown(found, a, b, name) for name in metrics]
             for a, b in combinations(real, 2)
         ]
     units = pooled.groupby("metric", sort=False)["n_patients"].max()

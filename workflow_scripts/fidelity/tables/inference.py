@@ -14,6 +14,12 @@ from fidelity.analysis.localization import (
 )
 from fidelity.analysis.strata import LEVELS
 from fidelity.explainers.registry import explains
+from fidelity.presentation.titles import (
+    binarization_title,
+    classifier_title,
+    dataset_title,
+    explainer_title,
+)
 from fidelity.presentation.wording import (
     ABSENT,
     confidence,
@@ -89,11 +95,11 @@ def _comparison_table(
             digits = digits_of_unit(unit_of(row["metric"]))
             cells.append(
                 [
-                    row["classifier"],
+                    classifier_title(row["classifier"]),
                     row["class"],
                     metric_title(row["metric"]),
-                    row["explainer_a"],
-                    row["explainer_b"],
+                    explainer_title(row["explainer_a"]),
+                    explainer_title(row["explainer_b"]),
                     "not drawn"
                     if row["classifier"] in useless
                     else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
@@ -108,7 +114,7 @@ def _comparison_table(
     unit = rows["unit_of_analysis"].iloc[0]
     header = ["Classifier", "Class", "Metric", "A", "B", "Conclusion", "n", f"n {unit}s"]
     header += ["A − B", "rank-biserial", "p (Wilcoxon)", "p (sign flips)"]
-    binarizations = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
+    rules_of = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
     notes = [
         f"{label.capitalize()} comparisons. {unit_note(unit)} Mean difference of the units' means "
         f"[{confidence(statistics)}, {statistics['replicates']} resamples]; "
@@ -124,8 +130,8 @@ def _comparison_table(
             "∞: in some case the mask of one of the two is empty, and its distance infinite: no "
             "interval and no sign flips; Wilcoxon's test ranks such a difference above all others."
         )
-    where = f"{rows['dataset'].iloc[0]}, {rows['split'].iloc[0]} split"
-    of = f": binarization {', '.join(binarizations)}" if binarizations else ""
+    where = f"{dataset_title(rows['dataset'].iloc[0])}, {rows['split'].iloc[0]} split"
+    of = f": binarization {', '.join(map(binarization_title, rules_of))}" if rules_of else ""
     return Table(f"{title} on {where}{of}", header, cells, 6, frozenset(rules - {0}), notes)
 
 
@@ -157,11 +163,13 @@ def strata_tables(
             for explainer in by_family(list(groups), families):
                 cells = [_level(groups[explainer], level) for level in levels]
                 kind = family_title(explainer, families)
-                rows.append([classifier, name, explainer, kind, *cells])
+                who = [classifier_title(classifier), name, explainer_title(explainer), kind]
+                rows.append([*who, *cells])
         first = part.iloc[0]
         title = (
             f"{metric_title(statistics['primary'])} by {STRATA_TITLES[stratum]} on "
-            f"{first['dataset']}, {first['split']} split: binarization {first['binarization']}"
+            f"{dataset_title(first['dataset'])}, {first['split']} split: binarization "
+            f"{binarization_title(first['binarization'])}"
         )
         notes = [
             f"Mean over cases [{confidence(statistics)}] (n cases with a "
@@ -206,7 +214,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
             rows.append(
                 [
                     name,
-                    row["term"] or ABSENT,
+                    term_title(row["term"]) or ABSENT,
                     note,
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
@@ -223,7 +231,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         f"{unit_note(unit)} The numbers of a singular or unconverged fit are withheld."
     ]
     title = (
-        f"Mixed model on {first['dataset']}, {first['split']} split: binarization "
-        f"{first['binarization']}"
+        f"Mixed model on {dataset_title(first['dataset'])}, {first['split']} split: binarization "
+        f"{binarization_title(first['binarization'])}"
     )
     return [Table(title, header, rows, 4, frozenset(rules - {0}), notes)]

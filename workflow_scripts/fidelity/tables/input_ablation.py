@@ -8,9 +8,14 @@ import pandas as pd
 
 from fidelity.analysis.input_ablation import ordered
 from fidelity.analysis.localization import unit_of
+from fidelity.presentation.titles import (
+    binarization_title,
+    classifier_title,
+    dataset_title,
+    explainer_title,
+)
 from fidelity.presentation.wording import (
     ABSENT,
-    classifier_title,
     digits_of_unit,
     metric_title,
     with_interval,
@@ -44,14 +49,15 @@ def input_tables(
             rules.add(len(rows))
             for row in block.to_dict("records"):
                 cells = [_cell(row, name) for name in names]
-                who = [row["class"], classifier_title(row["classifier"]), row["explainer"]]
+                who = [row["class"], classifier_title(row["classifier"])]
+                who.append(explainer_title(row["explainer"]))
                 rows.append([*who, *cells])
         first = part.iloc[0]
         header = ["Class", "Classifier", "Explainer"]
-        header += [f"{name} (input {datasets[name]['input']})" for name in names]
+        header += [f"{dataset_title(name)} (input {datasets[name]['input']})" for name in names]
         title = (
             f"{metric_title(first['metric'])} by what the classifier was shown, source {source}: "
-            f"binarization {first['binarization']}"
+            f"binarization {binarization_title(first['binarization'])}"
         )
         notes = [
             "Mean [interval] on the test split, default protocol, as in each data set's own tables "
@@ -60,7 +66,7 @@ def input_tables(
         ]
         shown = set(part["classifier"])
         notes += [
-            f"{dataset}: {withheld(classifier, rated)}"
+            f"{dataset_title(dataset)}: {withheld(classifier, rated)}"
             for (dataset, classifier), rated in quality.items()
             if dataset in names and classifier in shown and not rated.concludes
         ]

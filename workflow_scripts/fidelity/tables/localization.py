@@ -13,9 +13,15 @@ from fidelity.analysis.localization import (
     keep_test_split,
 )
 from fidelity.metrics.registry import METRICS
+from fidelity.presentation.titles import (
+    binarization_title,
+    classifier_title,
+    dataset_title,
+    explainer_title,
+    protocol_title,
+)
 from fidelity.presentation.wording import (
     ABSENT,
-    classifier_title,
     confidence,
     digits_of_unit,
     family_title,
@@ -89,7 +95,7 @@ def localization_tables(
         own = _confounds(block, confounded)
         told = quality_note(quality, dataset, list(block["classifier"].unique()))
         own += [told] if told else []
-        where = f"{dataset}, {split} split"
+        where = f"{dataset_title(dataset)}, {split} split"
         computed = [name for name in METRICS if (block["metric"] == name).any()]
         computed += [name for name in block["metric"].unique() if name not in computed]
         if binarization == NO_BINARIZATION:
@@ -97,7 +103,8 @@ def localization_tables(
             # Maps are never empty masks.
             tables.append(_table(title, block, computed, [*notes[:2], notes[-1], *own], **shown))
             continue
-        title = f"on {where}: binarization {binarization}, protocol {protocol}"
+        title = f"on {where}: binarization {binarization_title(binarization)}"
+        title += f", protocol {protocol_title(protocol)}"
         title += f" ({DIAGNOSTIC})" if binarization in diagnostic else ""
         title += f" ({CONFOUNDED})" if binarization in confounded else ""
         notes += own
@@ -146,7 +153,7 @@ def _table(
                 if spread:
                     cells.append(spread.get((classifier, explainer, name), ABSENT))
                 mark = CONFOUNDED_MARK if explainer in confounded else ""
-                who = [name, classifier_title(classifier), explainer + mark]
+                who = [name, classifier_title(classifier), explainer_title(explainer) + mark]
                 who.append(family_title(explainer, families))
                 if quality:
                     rated = quality.get((block["dataset"].iloc[0], classifier))
@@ -167,10 +174,16 @@ def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[str]:
     """Say what in a table was not treated like the rest."""
     names = {*block["explainer"], *block["binarization"]}
     return [
-        f"Confounded: {name} {how}; differences from the rest are not of the explainers alone."
+        f"Confounded: {_title(name)} {how}; differences from the rest are not of the explainers alone."
         for name, how in confounded.items()
         if name in names
     ]
+
+
+def _title(name: str) -> str:
+    """Name an explainer, or a binarization."""
+    title = explainer_title(name)
+    return title if title != name else binarization_title(name)
 
 
 def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
@@ -249,7 +262,9 @@ def _notes(
         "(n = …) beside a value: cases with a defined value, where these are fewer.",
         _empty_note(empty)
         if protocol == DEFAULT_PROTOCOL
-        else (f"Empty masks: as protocol {protocol} defines it, whatever the config says."),
+        else (
+            f"Empty masks: as protocol {protocol_title(protocol)} defines it, whatever the config says."
+        ),
         "A null baseline has learnt nothing from the classifier; a ceiling has seen reference "
         "masks, or is a second reader.",
     ]

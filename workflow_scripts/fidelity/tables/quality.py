@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fidelity.analysis.chance import Quality
+from fidelity.presentation.titles import classifier_title
 from fidelity.presentation.wording import with_interval
 from fidelity.tables.layout import Table
 from fidelity.verdict.chance_words import question, withheld
@@ -32,7 +33,7 @@ def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -
                 for measure, title in SHOWN.items()
                 if (rated := found.measures.get(measure))
             ]
-            parts.append(f"{name} {', '.join(told)} (n = {found.n})")
+            parts.append(f"{classifier_title(name)} {', '.join(told)} (n = {found.n})")
     return f"Classification of the test split: {'; '.join(parts)}." if parts else None
 
 
@@ -57,8 +58,8 @@ def with_chance_notes(
         names = set() if place is None else {row[place] for row in table.rows}
         notes = []
         for (_, name), rated in quality.items():
-            # A table over training seeds names the classifier's key.
-            if names & {name, bases.get(name)}:
+            # A table over training seeds names the classifier before seeds.
+            if names & {classifier_title(key) for key in (name, bases.get(name, name))}:
                 if rated.asks_for_order:
                     notes.append(question(bases.get(name, name), rated))
                 if not rated.concludes:
