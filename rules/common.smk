@@ -141,7 +141,6 @@ def drawing(names):
     return lambda w: {
         "dpi": cfg.figures.dpi,
         "classifier": w.classifier,
-        "display": shown_as(w),
         **{n: SETTINGS[n](w) if callable(SETTINGS[n]) else SETTINGS[n] for n in names},
     }
 

@@ -53,6 +53,7 @@ for name, figure in FIGURES.items():
             **needs(1500, 30),
         params:
             module=figure.module,
+            display=shown_as,
             settings=drawing(figure.settings),
             digest=code_of("figure.py", f"figures.{figure.module}", names=study.metrics),
         message:

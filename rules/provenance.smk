@@ -37,6 +37,7 @@ rule provenance:
         config=lambda w: cfg.model_copy(
             update={"datasets": {w.dataset: study.datasets[w.dataset]}}
         ).recorded(),
+        display=shown_as,
         plugins=lambda w: job_settings.all_plugins,
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=job_settings.own_wildcards,

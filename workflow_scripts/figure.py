@@ -16,20 +16,20 @@ def main(
     Args:
         module: in `fidelity.figures`.
         files: what its `draw` reads, by name.
-        settings: dpi, display, and what its `draw` asks for.
+        settings: dpi, and what its `draw` asks for.
         output: .png and .pdf to write.
     """
     from fidelity.figures.shared import style
 
-    with showing(settings["display"]):
-        drawing = importlib.import_module(f"fidelity.figures.{module}")
-        style.save(drawing.draw(**files, settings=settings), output, settings["dpi"])
+    drawn = importlib.import_module(f"fidelity.figures.{module}").draw(**files, settings=settings)
+    style.save(drawn, output, settings["dpi"])
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        files=lambda job: dict(job.input.items()),
-        output=lambda job: [job.output.png, job.output.pdf],
-    )
+    with showing(snakemake.params.display):
+        run_job(
+            main,
+            snakemake,
+            files=lambda job: dict(job.input.items()),
+            output=lambda job: [job.output.png, job.output.pdf],
+        )

@@ -12,6 +12,7 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
+from fidelity.presentation.titles import showing
 from fidelity.tables.case_counts import cases_table
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_table
@@ -101,4 +102,5 @@ def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str,
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake)
+    with showing(snakemake.params.display):
+        run_job(main, snakemake)

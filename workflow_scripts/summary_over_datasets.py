@@ -26,7 +26,6 @@ def main(
     metric: str,
     binarization: str,
     least_accuracy: float | None,
-    display: Mapping[str, Any],
     dpi: int,
     localization_table: str,
     classification_table: str,
@@ -43,7 +42,6 @@ def main(
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
         least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
-        display: titles, order and colours (`presentation.titles`).
         dpi: resolution of the PNG.
         localization_table: CSV to write.
         classification_table: CSV to write.
@@ -63,8 +61,7 @@ def main(
     write_csv(scored.sort_values(by, kind="stable"), localization_table)
     by = ["dataset", "split", "classifier", "class", "metric"]
     write_csv(classified.sort_values(by, kind="stable"), classification_table)
-    with showing(display):
-        style.save(overview.plot(scored, metric), figure, dpi)
+    style.save(overview.plot(scored, metric), figure, dpi)
 
 
 def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
@@ -76,11 +73,12 @@ def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        localization_table=lambda job: job.output.localization,
-        classification_table=lambda job: job.output.classification,
-        inputs_table="inputs",
-        figure=lambda job: [job.output.png, job.output.pdf],
-    )
+    with showing(snakemake.params.display):
+        run_job(
+            main,
+            snakemake,
+            localization_table=lambda job: job.output.localization,
+            classification_table=lambda job: job.output.classification,
+            inputs_table="inputs",
+            figure=lambda job: [job.output.png, job.output.pdf],
+        )

@@ -266,16 +266,8 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
         alpha=np.clip(panel.heat * 0.75, 0, 0.6),
         interpolation="nearest",
     )
-    if panel.mask is not None and is_speckled(panel.mask):
-        # Below the reference, whose contour stays whole.
-        axis.imshow(
-            np.ma.masked_equal(panel.mask, 0),
-            cmap=ListedColormap([AREA]),
-            alpha=OPACITY,
-            interpolation="nearest",
-        )
-    elif panel.mask is not None:
-        outline(axis, panel.mask, PREDICTED)
+    if panel.mask is not None:
+        show_mask(axis, panel.mask)
     outline(axis, reference, REFERENCE)
     text = "–" if np.isnan(panel.iou) else f"{panel.iou:.2f}"
     axis.text(
@@ -294,6 +286,19 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
 def is_speckled(mask: np.ndarray) -> bool:
     """Tell whether a mask, such as that of a gradient map, has too many parts to be outlined."""
     return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1 > MOST_PARTS
+
+
+def show_mask(axis, mask: np.ndarray) -> None:
+    """Draw a predicted mask: its contour, or one of many parts as a translucent area."""
+    if not is_speckled(mask):
+        outline(axis, mask, PREDICTED)
+        return
+    axis.imshow(
+        np.ma.masked_equal(mask, 0),
+        cmap=ListedColormap([AREA]),
+        alpha=OPACITY,
+        interpolation="nearest",
+    )
 
 
 def outline(axis, mask: np.ndarray, colour: str) -> None:

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +64,7 @@ class Display:
         explainers: explainer → title, in the order of the config.
         families: explainer → its family, in the same order.
         binarizations: binarization → title.
+        protocols: protocol → title.
         order: all explainers as they are shown.
         colours: explainer → colour, as far as the config sets it.
     """
@@ -74,31 +74,32 @@ class Display:
     explainers: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
     binarizations: Mapping[str, str] = field(default_factory=dict)
+    protocols: Mapping[str, str] = field(default_factory=dict)
     order: Sequence[str] = ()
     colours: Mapping[str, str] = field(default_factory=dict)
 
 
-_KEYS = Display()
-_SHOWN: ContextVar[Display] = ContextVar("shown")
+# What is in use, the last one.
+_SHOWN = [Display()]
 
 
 @contextmanager
-def showing(shown: Display | Mapping[str, Any]) -> Iterator[None]:
-    """Use these titles, this order and these colours; without it, keys are shown.
+def showing(display: Display | Mapping[str, Any]) -> Iterator[None]:
+    """Use these titles, this order and these colours; outside of it, keys are shown.
 
     Args:
-        shown: or what `display` returns.
+        display: or what the function `display` returns.
     """
-    token = _SHOWN.set(shown if isinstance(shown, Display) else Display(**shown))
+    _SHOWN.append(display if isinstance(display, Display) else Display(**display))
     try:
         yield
     finally:
-        _SHOWN.reset(token)
+        _SHOWN.pop()
 
 
 def shown() -> Display:
     """Give what is in use."""
-    return _SHOWN.get(_KEYS)
+    return _SHOWN[-1]
 
 
 def dataset_title(key: str) -> str:
@@ -121,9 +122,14 @@ def binarization_title(key: str) -> str:
     return ABSENT if key == NONE else shown().binarizations.get(key, key)
 
 
+def title_of_either(key: str) -> str:
+    """Give the title of an explainer or, if none has this key, of a binarization."""
+    return shown().explainers.get(key) or binarization_title(key)
+
+
 def protocol_title(key: str) -> str:
     """Give the title of a protocol of metrics."""
-    return PROTOCOLS[key].title if key in PROTOCOLS else key
+    return shown().protocols.get(key, key)
 
 
 def ordered(explainers: Collection[str]) -> list[str]:
@@ -150,6 +156,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
         explainers=_titles(config.explainers, lambda k, e: _explainer(k, e, study.families[k])),
         families=study.families,
         binarizations=_titles(config.binarizations, _binarization),
+        protocols={name: PROTOCOLS[name].title for name in config.protocols},
         order=[*given, *(name for name in study.explainers if name not in given)],
         colours=dict(config.display.colours),
     )
@@ -197,7 +204,7 @@ def _explainer(key: str, entry: "Section", family: str) -> tuple[str, str]:
     inner = getattr(entry, "of", None)
     if inner is not None:
         title = inner.title or _explainer(key, inner, "")[0]
-        title = f"{title}, random weights"
+        title = f"{title} with random weights"
     elif entry.method == "imported":
         title = in_words(key)
     elif entry.method.startswith(PREFIX):

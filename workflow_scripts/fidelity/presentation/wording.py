@@ -3,7 +3,7 @@
 import html
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from fidelity.analysis.localization import sees_reference
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
@@ -16,8 +16,9 @@ _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal
 _MOST_DIGITS = 6
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Join names: "a", "a and b", "a, b and c"."""
+    names = list(names)
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -8,6 +8,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from fidelity.presentation.titles import classifier_title, explainer_title
 from fidelity.presentation.wording import ABSENT
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import Table
@@ -98,8 +99,8 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     maps, checks = _hours_of(rows, MAPPING), _hours_of(rows, CHECKING)
     cells = [
         [
-            row["explainer"],
-            ABSENT if row["classifier"] == "none" else row["classifier"],
+            explainer_title(row["explainer"]),
+            classifier_title(row["classifier"]),
             str(row["jobs"]),
             f"{row['cpu_hours']:.4f}",
             f"{maps.get((row['classifier'], row['explainer']), 0):.4f}",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
 from fidelity.presentation.wording import ABSENT
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
@@ -45,7 +46,7 @@ def to_page(provenance: Mapping[str, Any]) -> str:
         _facts("Machine", provenance, ["hardware", "environment"]),
         _facts("Config", provenance["config"], list(provenance["config"])),
     ]
-    return to_html(tables, f"Provenance: {provenance['dataset']}")
+    return to_html(tables, f"Provenance: {dataset_title(provenance['dataset'])}")
 
 
 def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:
@@ -78,7 +79,11 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
             step["device"],
         )
         groups.setdefault(key, []).append(step)
-    rows = [[*(name or ABSENT for name in key), *_sums(group)] for key, group in groups.items()]
+    rows = [
+        [rule, *(name or ABSENT for name in (classifier_title(c), explainer_title(e), device))]
+        + _sums(group)
+        for (rule, c, e, device), group in groups.items()
+    ]
     rows.append(["all", ABSENT, ABSENT, ABSENT, *_sums(provenance["steps"])])
     last = frozenset({len(rows) - 1})
     return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, last, list(provenance["notes"]))

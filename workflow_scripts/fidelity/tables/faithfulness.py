@@ -9,7 +9,7 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
-from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
+from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title, ordered
 from fidelity.presentation.wording import ABSENT, number
 from fidelity.tables.layout import Table
 
@@ -22,7 +22,7 @@ def faithfulness_comparison_tables(
     """Lay out who was shown to be more faithful: than null baselines, than one another."""
     pooled = pooled_classes(comparisons)
     named = {name for part in ("explainer_a", "explainer_b") for name in pooled[part]}
-    names = [name for name in families if name in named]
+    names = [name for name in ordered(families) if name in named]
     real = [name for name in names if explains(families[name])]
     nulls = [name for name in names if families[name] == "baseline"]
     metrics = list(pooled["metric"].unique())

@@ -1,5 +1,6 @@
 """Paired tests, strata and the mixed model as tables."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -214,7 +215,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
             rows.append(
                 [
                     name,
-                    term_title(row["term"]) or ABSENT,
+                    _term(row["term"]) or ABSENT,
                     note,
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
@@ -235,3 +236,13 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         f"{binarization_title(first['binarization'])}"
     )
     return [Table(title, header, rows, 4, frozenset(rules - {0}), notes)]
+
+
+def _term(term: str) -> str:
+    """Write a term of the model with titles: `explainer[T.lime]` is "Explainer: LIME"."""
+
+    def title(found: re.Match[str]) -> str:
+        of = {"explainer": explainer_title, "classifier": classifier_title}
+        return f"{found[1].capitalize()}: {of[found[1]](found[2])}"
+
+    return re.sub(r"(explainer|classifier)\[T\.(.*?)\]", title, term.replace("]:", "] × "))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fidelity.explainers.registry import FAMILY_ORDER, explains
+from fidelity.presentation.titles import ordered
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Table:
 
 
 def by_family(explainers: Sequence[str], families: Mapping[str, str]) -> list[str]:
-    """Order explainers: those that explain, null baselines, ceilings; else as they come."""
+    """Order explainers: those that explain, null baselines, ceilings; else as they are shown."""
     found = {name: families.get(name, "") for name in explainers}
     return sorted(
-        explainers, key=lambda n: 0 if explains(found[n]) else FAMILY_ORDER.index(found[n])
+        ordered(explainers), key=lambda n: 0 if explains(found[n]) else FAMILY_ORDER.index(found[n])
     )

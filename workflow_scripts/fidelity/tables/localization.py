@@ -19,6 +19,7 @@ from fidelity.presentation.titles import (
     dataset_title,
     explainer_title,
     protocol_title,
+    title_of_either,
 )
 from fidelity.presentation.wording import (
     ABSENT,
@@ -174,16 +175,11 @@ def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[str]:
     """Say what in a table was not treated like the rest."""
     names = {*block["explainer"], *block["binarization"]}
     return [
-        f"Confounded: {_title(name)} {how}; differences from the rest are not of the explainers alone."
+        f"Confounded: {title_of_either(name)} {how}; differences from the rest are not of the "
+        "explainers alone."
         for name, how in confounded.items()
         if name in names
     ]
-
-
-def _title(name: str) -> str:
-    """Name an explainer, or a binarization."""
-    title = explainer_title(name)
-    return title if title != name else binarization_title(name)
 
 
 def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
@@ -263,7 +259,8 @@ def _notes(
         _empty_note(empty)
         if protocol == DEFAULT_PROTOCOL
         else (
-            f"Empty masks: as protocol {protocol_title(protocol)} defines it, whatever the config says."
+            f"Empty masks: as protocol {protocol_title(protocol)} defines it, whatever the config "
+            "says."
         ),
         "A null baseline has learnt nothing from the classifier; a ceiling has seen reference "
         "masks, or is a second reader.",

@@ -31,8 +31,9 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
         for row in quality.itertuples()
     ]
     notes = [
-        f"The lung masks of {dataset_title(dataset)} are predicted by a U-Net, not drawn by readers. Measured on "
-        "the test split of the data set that taught it; on other images it may do worse."
+        f"The lung masks of {dataset_title(dataset)} are predicted by a U-Net, not drawn by "
+        "readers. Measured on the test split of the data set that taught it; on other images it "
+        "may do worse."
     ]
     if not rows:
         notes.append("That data set has no test case with a lung mask: nothing was measured.")

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from fidelity.analysis.localization import DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import binarization_title, protocol_title
 from fidelity.verdict.cases_used import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
@@ -45,7 +47,8 @@ def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
     setting = (
         f"Primary: {title_of(statistics['primary'])}, binarization "
-        f"{statistics['primary_binarization']}, protocol default, test split; Holm's correction "
+        f"{binarization_title(statistics['primary_binarization'])}, protocol "
+        f"{protocol_title(DEFAULT_PROTOCOL)}, test split; Holm's correction "
         "over all pairs of one class, null baselines and ceilings included."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fidelity.analysis.localization import NO_CLASSIFIER
 from fidelity.presentation.page import render
+from fidelity.presentation.titles import classifier_title, dataset_title
 from fidelity.presentation.wording import markdown
 from fidelity.verdict.structure import Chapter, Outcome, Sentence
 
@@ -65,8 +67,9 @@ def to_html(chapters: Sequence[Chapter], title: str, reading: str) -> str:
 
 
 def _name(chapter: Chapter) -> str:
-    known = "no classifier" if chapter.classifier == "none" else chapter.classifier
-    return f"{chapter.dataset}: {known}"
+    known = chapter.classifier
+    known = "no classifier" if known == NO_CLASSIFIER else classifier_title(known)
+    return f"{dataset_title(chapter.dataset)}: {known}"
 
 
 def _bullet(sentence: Sentence) -> str:

@@ -23,6 +23,7 @@ from fidelity.explainers.registry import inside_lung, method_of
 from fidelity.figures.gallery import place
 from fidelity.maps.pixel_frames import lung_in_frame
 from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
+from fidelity.presentation.titles import binarization_title
 from fidelity.segmentation.lungs import predictor
 from fidelity.tools.one_image.trained import Trained
 
@@ -235,10 +236,13 @@ def _answer(
         log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)
         steps["lung"] = False
     mask = postprocess(mask, lung, steps)
-    words = f"{binarization}, above {threshold:.2f}"
+    words = f"{binarization_title(binarization)}, above {threshold:.2f}"
     words = "the map itself" if saliency.kind == "binary" else words
     if method.needs_classifier and probability < steps.get("min_probability", 0):
-        mask, words = np.zeros_like(mask), f"{binarization}, below min_probability"
+        mask, words = (
+            np.zeros_like(mask),
+            f"{binarization_title(binarization)}, below min_probability",
+        )
     return Answer(name, _raw(saliency, case), heat, mask, words)
 
 
