@@ -84,7 +84,7 @@ def test_all_four_are_laid_out(tmp_path):
     tables = check_tables(paths, FAMILIES)
     titles = [table.title for table in tables]
     assert titles[0] == "Stability of the maps on d, test split"
-    assert titles[2].startswith("Rank correlation of faithfulness and localization (iou)")
+    assert titles[2].startswith("Rank correlation of faithfulness and localization (IoU)")
     by_title = {title.split(" on ")[0]: table for title, table in zip(titles, tables, strict=True)}
     assert by_title["Stability of the maps"].rows[0][-1] == "0.777 (0.500 to 0.900)"
     faithful = by_title["Faithfulness of the maps"]

@@ -305,7 +305,6 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
         "iou",
         "fixed50",
         None,
-        {},
         80,
         *map(str, outputs),
         [str(results / "f.png"), str(results / "f.pdf")],

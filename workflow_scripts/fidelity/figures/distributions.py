@@ -63,7 +63,7 @@ def plot(
     wide = wide[list(appearance)]
     columns = min(len(classes), PER_ROW)
     rows = -(-len(classes) // columns)
-    height = rows * (0.7 + 0.3 * len(appearance)) + 0.3
+    height = rows * (0.85 + 0.33 * len(appearance)) + 0.3
     fig, axes = style.figure(rows, columns, height=height, sharex=True, sharey=True)
     for axis, name in zip(axes.flat, classes, strict=False):
         values = wide.xs(name, level="class").to_numpy(float)

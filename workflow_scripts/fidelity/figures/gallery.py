@@ -215,9 +215,10 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     width = max(style.WIDTH, 1.05 * columns + 0.5)
     side = (width - 0.6) / columns
     aspect = max(row.image.shape[0] / row.image.shape[1] for row in rows)
-    fig, axes = style.figure(
-        len(rows), columns, height=len(rows) * (side * aspect + 0.06) + 1.5, width=width
-    )
+    headings = [style.wrapped(explainer_title(name), 14, 3) for name in explainers]
+    lines = 1 + max(heading.count("\n") for heading in headings)
+    height = len(rows) * (side * aspect + 0.06) + 1.35 + 0.13 * lines
+    fig, axes = style.figure(len(rows), columns, height=height, width=width)
     fig.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
     for line, row in zip(axes, rows, strict=True):
         for axis in line:
@@ -230,8 +231,8 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
         for axis, name in zip(line[1:], explainers, strict=True):
             _panel(axis, row.panels.get(name), row.reference)
     axes[0, 0].set_title("Image", fontsize=8.5)
-    for axis, name in zip(axes[0, 1:], explainers, strict=True):
-        axis.set_title(style.wrapped(explainer_title(name), 14, 3), fontsize=8)
+    for axis, heading in zip(axes[0, 1:], headings, strict=True):
+        axis.set_title(heading, fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.01)

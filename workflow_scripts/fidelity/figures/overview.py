@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.figures.shared import style
+from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import (
     binarization_title,
     classifier_title,
@@ -36,7 +37,7 @@ def plot(
     shown = keep_test_split(localization)
     shown = shown[shown["metric"] == metric]
     if shown.empty:
-        return style.message(f"No {metric} was computed.")
+        return style.message(f"No {title_of(metric)} was computed.")
     shown = shown[shown["protocol"] == shown["protocol"].iloc[0]]
     datasets = list(shown["dataset"].unique())
     binarizations = list(shown["binarization"].unique())

@@ -104,7 +104,7 @@ def plot(
     ranked = [(title, ranks_of(shown, names)) for title, names in panels]
     ranked = [(title, ranks) for title, ranks in ranked if len(ranks.settings)]
     if not ranked:
-        return style.message(f"No {primary} was computed.")
+        return style.message(f"No {title_of(primary)} was computed.")
     settings = list(dict.fromkeys(setting for _, ranks in ranked for setting in ranks.settings))
     settings.sort(key=lambda setting: list(shown["protocol"].unique()).index(setting[0]))
     row = float(np.clip((PAGE - 2.4) / (len(settings) * len(ranked)), SMALLEST_ROW, ROW))

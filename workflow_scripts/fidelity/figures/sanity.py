@@ -108,4 +108,4 @@ def _name_depths(axis: Axes, rows: pd.DataFrame, last: int) -> None:
         labels.append("other class")
         if len(depths):
             axis.axvline(last + 0.5, color=style.GREY, linewidth=0.6, linestyle=":")
-    axis.set_xticks(places, [style.short(label) for label in labels], rotation=60, ha="right")
+    axis.set_xticks(places, [style.short(label) for label in labels], rotation=90)
