@@ -143,7 +143,7 @@ def _panel(
         style_of = {"color": look.colour, "linewidth": 1.2, "linestyle": look.dash}
         axis.plot([rank, rank, end], [0, y, y], **style_of)
         axis.plot(rank, 0, marker=look.marker, color=look.colour, markersize=5, zorder=4)
-        title = style.short(explainer_title(name), 34)
+        title = style.short(explainer_title(name), 36)
         text = f"{title}  {rank:.2f}" if on_left else f"{rank:.2f}  {title}"
         shift = -0.02 * side if on_left else 0.02 * side
         align = "right" if on_left else "left"

@@ -54,7 +54,7 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
             colour = "white" if value < 0.5 else "black"
             text = f"{value:.2f}".lstrip("0") if value < 1 else "1"
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    labels = [style.short(explainer_title(name), 34) for name in names]
+    labels = [style.short(explainer_title(name), 36) for name in names]
     axis.set_xticks(range(side), labels[:-1], rotation=90)
     axis.set_yticks(range(side), labels[1:])
     axis.spines[:].set_visible(False)

@@ -197,7 +197,7 @@ def _panel(
     for row in range(1, len(settings)):
         if settings[row][0] != settings[row - 1][0]:
             axis.axhline(row - 0.5, color="white", linewidth=3)
-    labels = [style.short(explainer_title(name), 34) for name in ranks.explainers]
+    labels = [style.short(explainer_title(name), 36) for name in ranks.explainers]
     axis.set_xticks(range(count), labels, rotation=90)
     axis.set_xlim(-0.5, count)
     axis.tick_params(length=0)

@@ -118,7 +118,7 @@ def _handles(
     appearance: Mapping[str, style.Look], tuned: Mapping[str, pd.DataFrame] | None
 ) -> list[Line2D]:
     handles = [
-        Line2D([], [], label=style.short(explainer_title(name), 34), **_line(look))
+        Line2D([], [], label=style.short(explainer_title(name), 36), **_line(look))
         for name, look in appearance.items()
     ]
     if tuned:

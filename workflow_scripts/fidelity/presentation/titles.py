@@ -84,13 +84,13 @@ _SHOWN = [Display()]
 
 
 @contextmanager
-def showing(display: Display | Mapping[str, Any]) -> Iterator[None]:
+def showing(how: Display | Mapping[str, Any]) -> Iterator[None]:
     """Use these titles, this order and these colours; outside of it, keys are shown.
 
     Args:
-        display: or what the function `display` returns.
+        how: or what `display` returns.
     """
-    _SHOWN.append(display if isinstance(display, Display) else Display(**display))
+    _SHOWN.append(how if isinstance(how, Display) else Display(**how))
     try:
         yield
     finally:

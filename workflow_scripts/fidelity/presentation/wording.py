@@ -18,10 +18,8 @@ _MOST_DIGITS = 6
 
 def listed(names: Iterable[str]) -> str:
     """Join names: "a", "a and b", "a, b and c"."""
-    names = list(names)
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    *first, last = list(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
