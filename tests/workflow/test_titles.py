@@ -23,7 +23,7 @@ def _is_shown(rule):
         (("classifiers", "net", "title"), "Our network"),
         (("explainers", "lime", "title"), "Our explainer"),
         (("binarizations", "half", "title"), "Our rule"),
-        (("display", "order"), ["lime"]),
+        (("display", "order"), ["gradcam"]),
         (("display", "colours"), {"lime": "#009E73"}),
     ],
     ids=lambda part: ".".join(part) if isinstance(part, tuple) else "",
