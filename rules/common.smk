@@ -55,7 +55,9 @@ job_settings = JobSettings(study)
 unit_files = UnitFiles(study, job_files, job_settings)
 TITLES = titles.display(study, *study.datasets)
 # For the captions of the report: a job that computes has no titles among its params.
-config["titles"] = TITLES
+config["titles"] = TITLES | {
+    "classifiers": {name: TITLES["classifiers"][name] for name in study.shown}
+}
 THREADS = cfg.compute.threads
 # What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
 GPUS = int(cfg.compute.device.startswith("cuda"))
