@@ -16,6 +16,7 @@ rule format_tables:
     output:
         markdown=paths.table("tables", "md"),
         latex=paths.table("tables", "tex"),
+        latex_tables=directory(paths.LATEX),
         html=report(
             paths.table("tables", "html"),
             caption="captions/tables.rst",
@@ -73,6 +74,7 @@ rule summary_over_datasets:
         least_accuracy=cfg.statistics.least_accuracy,
         dpi=cfg.figures.dpi,
         digest=code_of("summary_over_datasets.py", names=study.metrics),
+        templates=templates_digest(),
     message:
         "Joining the tables of all data sets"
     script:

@@ -53,8 +53,9 @@ def main(
     classified = _joined(classification, CLASSIFICATION)
     beside = input_table(scored, datasets, metric, binarization)
     write_csv(beside, inputs_table)
-    laid_out = input_tables(beside, datasets, qualities(classified, least_accuracy=least_accuracy))
-    write_text(inputs_markdown, to_markdown(laid_out))
+    rated = qualities(classified, least_accuracy=least_accuracy)
+    laid_out = input_tables(beside, datasets, rated)
+    write_text(inputs_markdown, to_markdown("inputs", laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *WITHIN_DATASET, "class", "metric"]

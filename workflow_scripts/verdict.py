@@ -13,7 +13,7 @@ from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.presentation.titles import dataset_title, showing
 from fidelity.verdict import pages
-from fidelity.verdict.chapters import build, reading
+from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 
 
@@ -67,9 +67,9 @@ def main(
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
-    title = f"Verdict on {dataset_title(dataset)}"
-    write_text(markdown, pages.to_markdown(chapters, title, reading(study)))
-    write_text(html, pages.to_html(chapters, title, reading(study)))
+    title = dataset_title(dataset)
+    write_text(markdown, pages.to_markdown(chapters, title, statistics))
+    write_text(html, pages.to_html(chapters, title, statistics))
     write_text(json, pages.to_json(chapters))
     for chapter in chapters:
         for sentence in chapter.headline:

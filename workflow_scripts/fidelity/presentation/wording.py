@@ -1,11 +1,9 @@
 """Numbers, p values, units and lists in words: of all tables, pages and figures."""
 
-import html
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from fidelity.analysis.localization import sees_reference
+from fidelity.analysis.localization import ALL_CLASSES, sees_reference
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
 
@@ -88,6 +86,16 @@ def family_title(explainer: str, families: Mapping[str, str]) -> str:
     return FAMILIES.get(family, family)
 
 
+def class_title(name: str) -> str:
+    """Name a class as tables show it: "All classes" for all together."""
+    return "All classes" if name == ALL_CLASSES else name
+
+
+def classes_title(names: Sequence[str]) -> str:
+    """Name the classes of a table in its title: "all classes", "class a and b"."""
+    return "all classes" if list(names) == [ALL_CLASSES] else f"class {listed(names)}"
+
+
 def metric_title(metric: str) -> str:
     """Name a metric with its unit and direction, and say if it saw the reference."""
     if metric not in METRICS:
@@ -123,22 +131,6 @@ def unit_note(unit: str) -> str:
 def confidence(statistics: Mapping[str, float]) -> str:
     """Name the intervals of a study: "95 % interval"."""
     return f"{100 * (1 - statistics['alpha']):g} % interval"
-
-
-def markdown_cell(text: str) -> str:
-    """Escape what Markdown or the HTML inside it would interpret in a table."""
-    return _without_marks(html.escape(str(text), quote=False), "|~")
-
-
-def markdown(text: str) -> str:
-    """Escape the same in running text, where "p < 0.001" stays readable as it is."""
-    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
-    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
-    return _without_marks(text, "|~#")
-
-
-def _without_marks(text: str, more: str) -> str:
-    return re.sub(rf"([\\`*_\[\]{more}])", r"\\\1", text).replace("\n", " ")
 
 
 def _unit(metric: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from fidelity.presentation.titles import classifier_title, explainer_title
 from fidelity.presentation.wording import ABSENT
 from fidelity.provenance.steps import totals
-from fidelity.tables.layout import Table
+from fidelity.tables.layout import Table, described
 
 # The rules that make maps: an explainer is in one of them.
 MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
@@ -32,12 +32,6 @@ COLUMNS = (
     "backward",
 )
 ALL = "all"
-NOTE = (
-    "CPU-hours of each explainer's own jobs, in their last run; what explainers share (images, "
-    "classifier, tables) is not in them. The faithfulness of null baselines and ceilings counts "
-    "with the classifier that was asked. A job too short for its CPU time to be sampled counts "
-    "with its wall clock."
-)
 
 
 def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str, Any]]:
@@ -112,7 +106,8 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     ]
     header = ["Explainer", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
     header += ["of these, faithfulness and sanity", "Wall-clock hours", "Peak memory, MB"]
-    return Table("Cost of each explainer", header, cells, 6, notes=[NOTE])
+    title, notes = described("cost")
+    return Table(title, header, cells, 6, notes=notes)
 
 
 def _hours_of(

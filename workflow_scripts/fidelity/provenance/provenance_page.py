@@ -36,17 +36,13 @@ def to_page(provenance: Mapping[str, Any]) -> str:
         The page; the JSON file beside it holds every job by itself.
     """
     tables = [
-        _facts(
-            "Code and inputs",
-            provenance,
-            ["code", "accepted", "inputs", "classifiers", "tables", "seeds"],
-        ),
+        _facts("Code and inputs", provenance, SOURCES),
         cost_table(cost_rows(provenance["steps"], provenance["dataset"])),
         _steps(provenance),
         _facts("Machine", provenance, ["hardware", "environment"]),
         _facts("Config", provenance["config"], list(provenance["config"])),
     ]
-    return to_html(tables, f"Provenance: {dataset_title(provenance['dataset'])}")
+    return to_html("provenance", tables, dataset=dataset_title(provenance["dataset"]))
 
 
 def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:
@@ -85,8 +81,8 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
         for (rule, c, e, device), group in groups.items()
     ]
     rows.append(["all", ABSENT, ABSENT, ABSENT, *_sums(provenance["steps"])])
-    last = frozenset({len(rows) - 1})
-    return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, last, list(provenance["notes"]))
+    whole = {len(rows) - 1: ""}
+    return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, whole, list(provenance["notes"]))
 
 
 def _sums(steps: list[Mapping[str, Any]]) -> list[str]:

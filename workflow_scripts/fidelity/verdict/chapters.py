@@ -29,20 +29,6 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
     return [_chapter(evidence) for evidence in collect(tables, study)]
 
 
-def reading(study: Study) -> str:
-    """Say what the page's words mean, with the settings they depend on."""
-    alpha, margin = study.statistics["alpha"], study.statistics["margin"]
-    return (
-        f"“Higher”, “lower”, “better” and “worse” are said only where the Holm-adjusted p of "
-        f"Wilcoxon's signed-rank test is below {alpha:g} and the {100 * (1 - alpha):g} % interval "
-        "of the mean difference excludes 0. “Equivalent” is said only where that interval lies "
-        f"inside ±{margin:g}. Everything else is “no difference was shown”, which is not “no "
-        "difference”. Only primary comparisons enter the short answers. Rules and metrics that "
-        "see the reference mask enter nothing on this page. Square brackets hold the "
-        f"{100 * (1 - alpha):g} % interval of a classifier's measure."
-    )
-
-
 def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
     setting = (
