@@ -14,6 +14,8 @@ READERS = {
     "table": "fidelity.datasets.sources.table.table",
     "chexlocalize": "fidelity.datasets.sources.chexpert.chexlocalize",
 }
+# Source → its name, where it is one data set.
+TITLES = {"covid_qu_ex": "COVID-QU-Ex", "chexlocalize": "CheXlocalize"}
 # Source → module that offers `generate(root, settings, seed)`, for sources made here.
 GENERATORS = {"phantom": "fidelity.datasets.sources.phantom.phantom"}
 

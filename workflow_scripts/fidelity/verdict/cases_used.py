@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, listed, value_of
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, read_rows
@@ -127,7 +128,8 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     for name, row in means.iterrows():
         mean, old = float(row["mean"]), before.get(name, float("nan"))
         parts.append(
-            f"{name} {value_of(primary, mean, old)} (with them {value_of(primary, old, mean)})"
+            f"{explainer_title(name)} {value_of(primary, mean, old)} "
+            f"(with them {value_of(primary, old, mean)})"
         )
         told[name] = {
             "n": int(row["n"]),
@@ -155,7 +157,11 @@ def _comparisons_without(evidence: Evidence, tables: CaseTables) -> Iterator[Sen
     if not pairs:
         return
     changed = [(old, new) for old, new in pairs if old.outcome != new.outcome]
-    parts = [f"{old.first} and {old.second}: {_word(old)} → {_word(new)}" for old, new in changed]
+    parts = [
+        f"{explainer_title(old.first)} and {explainer_title(old.second)}: "
+        f"{_word(old)} → {_word(new)}"
+        for old, new in changed
+    ]
     text = (
         f"Without these cases {counted(len(changed), 'primary conclusion')} of {len(pairs)} "
         f"change{'s' * (len(changed) == 1)}: {'; '.join(parts)}."
@@ -180,4 +186,4 @@ def _comparisons_without(evidence: Evidence, tables: CaseTables) -> Iterator[Sen
 
 
 def _word(row: Comparison) -> str:
-    return WORDS[row.outcome].format(a=row.first, b=row.second)
+    return WORDS[row.outcome].format(a=explainer_title(row.first), b=explainer_title(row.second))
