@@ -121,7 +121,8 @@ def set_environments():
 
 def shown_as(w):
     """Titles, order and colours: a param of rules whose results people read, and of no other."""
-    return titles.display(study, w.dataset)
+    # The data set that a lung network was trained on is named as well.
+    return titles.display(study, w.dataset, study.lungs_from.get(w.dataset, ""))
 
 
 def title_of_dataset(w):
