@@ -24,9 +24,9 @@ from fidelity.datasets.mask_files.mask_entries import read_mask_at
 
 MS_CXR = """\
 category_name,label_text,path,x,y,w,h,image_width,image_height,dicom_id,split
-Pneumonia,"left basal consolidation, new",files/p10/p10000032/s50414267/02aa.jpg,100,200,300,400,2544,3056,02aa,val
-Pneumonia,"left basal consolidation, new",files/p10/p10000032/s50414267/02aa.jpg,1500,210,10,20,2544,3056,02aa,val
-Pleural Effusion,small effusion,files/p10/p10000032/s50414267/02aa.jpg,1,2,3,4,2544,3056,02aa,val
+Pneumonia,"left, new",files/p10/p10000032/s50414267/02aa.jpg,100,200,300,400,2544,3056,02aa,val
+Pneumonia,"left, new",files/p10/p10000032/s50414267/02aa.jpg,1500,210,10,20,2544,3056,02aa,val
+Pleural Effusion,small,files/p10/p10000032/s50414267/02aa.jpg,1,2,3,4,2544,3056,02aa,val
 Edema,oedema,files/p19/p19999987/s55368167/58766.jpg,5,6,7,8,2544,3056,58766,test
 """
 
@@ -120,7 +120,8 @@ COCO = {
     "images": [{"id": 7, "file_name": "a/x.png", "height": 40, "width": 50}],
     "categories": [{"id": 1, "name": "Nodule/Mass"}, {"id": 2, "name": "Effusion"}],
     "annotations": [
-        {"image_id": 7, "category_id": 1, "bbox": [5, 5, 20, 10], "segmentation": [[5, 5, 25, 5, 25, 15]]},
+        {"image_id": 7, "category_id": 1, "bbox": [5, 5, 20, 10],
+         "segmentation": [[5, 5, 25, 5, 25, 15]]},
         {
             "image_id": 7,
             "category_id": 1,
@@ -199,7 +200,7 @@ SIIM = "ImageId, EncodedPixels\n"
         (vindr.read_boxes, VINDR + "a,Cold,0,R1,1,2,3,4\n", "line 2: unknown class 'Cold'"),
         (vindr.read_boxes, VINDR + "a,ILD,0,R1,1,2,1,4\n", "line 2: the box is 0 wide"),
         (siim_rle.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
-        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: there is no class '1'"),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: there is no class"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
         (chestx_det.read_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
         (coco.read_boxes, "{}", "is not a COCO file"),

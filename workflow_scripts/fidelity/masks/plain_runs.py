@@ -33,7 +33,7 @@ def decode_relative(texts: Iterable[str], size: tuple[int, int]) -> np.ndarray:
 
 
 def decode_absolute(texts: Iterable[str], size: tuple[int, int]) -> np.ndarray:
-    """Decode CheXmask's run lengths (`get_mask_from_RLE` of its utils.py); see `decode_relative`."""
+    """Decode CheXmask's run lengths, as `get_mask_from_RLE` does; see `decode_relative`."""
     flat = np.zeros(size[0] * size[1], bool)
     for text in texts:
         starts, lengths = _pairs(text)

@@ -49,7 +49,7 @@ def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def read_quality(path: str | Path) -> dict[str, float]:
-    """Read the estimated quality of each image's masks (mean Dice of the reverse classification)."""
+    """Read the estimated quality of each image's masks, a mean Dice from 0 to 1."""
     try:
         return {image: float(cells[QUALITY]) for image, cells in _rows(path)}
     except (KeyError, ValueError) as error:

@@ -57,7 +57,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
 
 
 def read_class_info(path: str | Path) -> dict[str, str]:
-    """Read `stage_2_detailed_class_info.csv`: class of each image (it repeats rows, one per box)."""
+    """Read `stage_2_detailed_class_info.csv`, which repeats a row for each box: class by image."""
     sheet = read_sheet(path, ("patientId", "class"))
     _check_columns(sheet.columns, ("patientId", "class"), path)
     return {cells["patientId"]: cells["class"] for _, cells in sheet.rows}
