@@ -52,7 +52,7 @@ def _ranked(folder, shards, predictions=None, metrics=None):
     }
     maps, prepared = write_cohort(folder, shards)
     output = str(folder / "ranking.parquet")
-    rank.main(maps, prepared, predictions, str(folder / "classes.json"), settings, output)
+    rank.main(maps, prepared, predictions, str(folder / "classes.json"), **settings, output=output)
     return pd.read_parquet(output)
 
 

@@ -22,7 +22,7 @@ def reader(source: str) -> ModuleType:
     """Import the module that finds the cases of a source.
 
     Returns:
-        A module with `find_cases(root: Path, settings: dict) -> Iterator[Case]` and
+        A module with `find_cases(root: Path, settings: Dataset) -> Iterator[Case]` and
         `same_size: bool` (whether the source declares image and masks to be of equal size), and
         where it differs from the default: `tables(root, settings) -> list[Path]` (the files that it
         reads beside images and masks), `native_is_mask = True` (masks may be larger than the

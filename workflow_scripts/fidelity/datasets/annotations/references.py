@@ -187,9 +187,7 @@ def find_table(
     return found
 
 
-def optional_table(
-    root: Path, given: str | None, names: Iterable[str], field: str
-) -> Path | None:
+def optional_table(root: Path, given: str | None, names: Iterable[str], field: str) -> Path | None:
     """Locate a file that need not be there; see `find_table`."""
     if given is not None:
         return root / given if (root / given).is_file() else None

@@ -1,9 +1,8 @@
 """Reading images and masks from files that are not trusted to be sound."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -12,6 +11,9 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.images.pixels import MASK_FORMATS, MAX_PIXELS, Pixels, decode
 from fidelity.datasets.mask_files.mask_foreground import foreground
 from fidelity.datasets.mask_files.mask_values import MaskValues
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Dataset
 
 MAX_BYTES = 1_000_000_000
 # Deeper images that span less of their range than this would be left with 32 grey values or fewer.
@@ -43,11 +45,10 @@ class Intensity:
 FULL = Intensity()
 
 
-def intensity_of(settings: Mapping[str, Any]) -> Intensity:
+def intensity_of(settings: "Dataset") -> Intensity:
     """Read the keys of a data set's settings that begin with `intensity`."""
-    low, high = settings.get("intensity_percentiles", (FULL.low, FULL.high))
-    mode, bits = settings.get("intensity", FULL.mode), settings.get("intensity_bits")
-    return Intensity(mode, float(low), float(high), bits)
+    low, high = map(float, settings.intensity_percentiles)
+    return Intensity(settings.intensity, low, high, settings.intensity_bits)
 
 
 @dataclass

@@ -31,6 +31,7 @@ from fidelity.datasets.cases import (
     check_required,
 )
 from fidelity.datasets.sources.table.spreadsheet import Sheet, plain, read_sheet
+from fidelity.settings.datasets import Table
 
 # A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
 same_size = False
@@ -45,7 +46,7 @@ _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
 log = logging.getLogger(__name__)
 
 
-def find_cases(root: Path, settings: dict) -> Iterator[Case]:
+def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     """Read the cases of a table.
 
     Args:
@@ -63,7 +64,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     sheet = read_table(path)
     notes = list(sheet.notes)
     used = _used_columns(path, sheet.columns, notes)
-    renamed = _mask_columns(path, sheet.columns, settings.get("annotated_classes", ()), notes)
+    renamed = _mask_columns(path, sheet.columns, settings.annotated_classes, notes)
     turned = commas = clutter = 0
     blank: list[int] = []
     cases = []
@@ -83,7 +84,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
         if not case.labels:
             blank.append(line)
         cases.append(case)
-    if blank and settings.get("task") != "multilabel":
+    if blank and settings.task != "multilabel":
         raise _blank_labels(path, blank)
     if turned:
         notes.append(f"paths with backslashes: {turned}")
@@ -106,12 +107,12 @@ def read_table(path: str | Path) -> Sheet:
     return read_sheet(path, KNOWN, PREFIXES)
 
 
-def tables(root: Path, settings: dict) -> list[Path]:
+def tables(root: Path, settings: Table) -> list[Path]:
     """List the one table that is read."""
     return [table_path(Path(root), settings)]
 
 
-def table_path(root: Path, settings: dict) -> Path:
+def table_path(root: Path, settings: Table) -> Path:
     """Locate the table."""
     if not root.is_dir():
         raise InputError(
@@ -120,14 +121,7 @@ def table_path(root: Path, settings: dict) -> Path:
             field="root",
             remedy="Set 'root' of the data set in the config to the folder of the images",
         )
-    name = settings.get("table")
-    if not name:
-        raise InputError(
-            "the source 'table' needs a table",
-            field="table",
-            remedy="Set 'table' of the data set in the config to a CSV file",
-        )
-    path = root / name
+    path = root / settings.table
     if not path.is_file():
         raise InputError(
             "the table does not exist",
