@@ -110,11 +110,13 @@ class ImageFiles:
         name = name.replace("\\", "/")
         short = name.rpartition("/")[2]
         found = self.by_name.get(short.lower()) or []
-        if not found and short.lower().endswith(tuple(SUFFIXES)):
+        if not found and short.lower().endswith((".txt", *SUFFIXES)):
             found = self.by_name.get(short.rpartition(".")[0].lower()) or []
         found = [path for path in found if within(path)]
-        exact = [path for path in found if path == name or path.endswith(f"/{name}")]
-        found = exact or found
+        stem = name.rpartition(".")[0] or name
+        exact = [path for path in found if f"/{path}".endswith(f"/{name}")]
+        beside = [path for path in found if f"/{path.rpartition('.')[0]}".endswith(f"/{stem}")]
+        found = exact or beside or found
         if len(found) > 1:
             raise InputError(
                 f"several files are called {short!r}: {found[0]} and {found[1]}",

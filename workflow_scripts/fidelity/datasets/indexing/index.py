@@ -288,8 +288,12 @@ def _without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bo
 
 def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
     """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
-    annotated = [c for c in settings.annotated_classes if c in case.labels or not follow]
     lung_masks, empty = settings.lung_masks, settings.empty_references
+    # Where masks follow labels, those of another class are not annotated, unless they say so.
+    said = {c for c in case.annotated if case.masks.get(c, NONE) == NONE and not case.boxes.get(c)}
+    annotated = [
+        c for c in settings.annotated_classes if not follow or c in case.labels or c in said
+    ]
     masks = {c: case.masks[c] for c in annotated if c in case.masks}
     boxes = {c: case.boxes[c] for c in annotated if c in case.boxes}
     return replace(
@@ -366,7 +370,7 @@ def _examine_all(
         root=root,
         same_size=adapter.same_size,
         native_is_mask=getattr(adapter, "native_is_mask", False),
-        lung_expected=lung,
+        lung_expected=lung and not getattr(adapter, "lungs_may_lack", False),
         lung_needed=settings.input != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),

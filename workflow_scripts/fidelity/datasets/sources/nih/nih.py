@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fidelity.datasets.annotations import nih
+from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import (
     ImageFiles,
     drawn_boxes,
@@ -21,13 +22,14 @@ from fidelity.datasets.annotations.references import (
     seeded_split,
 )
 from fidelity.datasets.cases import Case
-from fidelity.datasets.sources.lung_files import lungs_of
+from fidelity.datasets.sources.lung_files import lung_files, lungs_of
 from fidelity.settings.datasets import Nih
 
 same_size = False
 multilabel = True
 masks_follow_labels = False
 partly_annotated = True
+lungs_may_lack = True
 known_classes = nih.CLASSES
 
 BOXES = ("BBox_List_2017.csv",)
@@ -55,7 +57,7 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
     root = Path(root)
     files, labels, boxes, training, test = ImageFiles(root), *_tables(root, settings)
     drawn = nih.read_boxes(boxes)
-    lung = lungs_of(root, settings.lungs)
+    lung = lungs_of(root, settings)
     boxed = {nih.patient_of(image) for image in drawn}
     trained = None if training is None else set(map(nih.patient_of, nih.read_list(training)))
     tested = None if test is None else set(map(nih.patient_of, nih.read_list(test)))
@@ -82,7 +84,9 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
             image=files.find(entry.image),
             lung_mask=lung(entry.image),
             spacing=entry.spacing,
-            **drawn_boxes(drawn.get(entry.image)),
+            place=place_of(labels, f"row of {entry.image}"),
+            # Also of images without a box: the spacing is of this size.
+            **drawn_boxes(drawn.get(entry.image)) | {"box_size": nih.SIZE},
         )
     files.report_unused(labels.name)
 
@@ -90,7 +94,7 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
 def tables(root: Path, settings: Nih) -> list[Path]:
     """List the tables that are read."""
     root = Path(root)
-    return [path for path in (*_tables(root, settings), *lungs_of.files(root, settings)) if path]
+    return [path for path in (*_tables(root, settings), *lung_files(root, settings)) if path]
 
 
 def _tables(root: Path, settings: Nih) -> tuple[Path, Path, Path | None, Path | None]:
