@@ -21,6 +21,7 @@ from fidelity.settings.closed_model import (
     Count,
     Entry,
     Integer,
+    Key,
     Natural,
     NonNegative,
     Number,
@@ -113,6 +114,10 @@ class Dataset(Entry):
     near_duplicate_correlation: Share = 0.97
     """Least correlation of the 32 x 32 thumbnails of near-duplicates; hashes alone take many
     different chest radiographs for the same."""
+    near_duplicates_of: Unique[Key] = []
+    """Other data sets of this config - images of training or validation that look like one of
+    validation or test there (exact copies too) are left out here. Without it they are only listed,
+    in summary/tables/near_duplicates.csv."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False

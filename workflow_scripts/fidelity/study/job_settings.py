@@ -39,6 +39,7 @@ INDEX_KEYS = (
     "near_duplicates",
     "near_duplicate_distance",
     "near_duplicate_correlation",
+    "near_duplicates_of",
     "limit",
     "strict",
     "max_unusable",

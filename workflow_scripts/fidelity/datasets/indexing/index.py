@@ -3,18 +3,19 @@
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
 from fidelity.datasets.cases import NONE, Case, sort_key
+from fidelity.datasets.images.image_similarity import Look
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
@@ -30,6 +31,13 @@ from fidelity.datasets.indexing.left_out import (
     check_unusable,
     count_rows,
     write_counts,
+)
+from fidelity.datasets.indexing.looks import (
+    Across,
+    looks_of,
+    read_looks,
+    twins_across,
+    write_looks,
 )
 from fidelity.datasets.indexing.near_duplicates import (
     NearDuplicate,
@@ -57,6 +65,8 @@ def index_cases(
     trained: bool = False,
     near_report: str | Path | None = None,
     counts_report: str | Path | None = None,
+    looks_file: str | Path | None = None,
+    others: Mapping[str, str | Path] = MappingProxyType({}),
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
@@ -76,6 +86,8 @@ def index_cases(
         trained: whether a classifier is trained, on cases of every class.
         near_report: CSV file for the near-duplicates across splits, if they are to be written.
         counts_report: CSV file for the number of cases that are used and left out, likewise.
+        looks_file: file for what the used images look like, to compare data sets, likewise.
+        others: {data set: its `looks_file`} of the setting near_duplicates_of.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
@@ -137,6 +149,10 @@ def index_cases(
     cases = _separate(leaks, kept, settings, quarantine)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
+    looks = {one.case.case: one.look for one in good}
+    cases = _without_twins_elsewhere(others, cases, looks, settings, quarantine)
+    if looks_file is not None:
+        write_looks(looks_file, cases, [looks[case.case] for case in cases])
     if settings.duplicates == "keep":
         near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
     if near_report is not None:
@@ -327,14 +343,14 @@ def _separate(
 
 def _compares_looks(settings: Dataset) -> bool:
     # YAML 1.1 reads an unquoted `off` as false.
-    return settings.near_duplicates not in ("off", False)
+    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
 
 
 def _near_duplicates(
     cases: list[Case], examined: list[Examined], settings: Dataset
 ) -> list[NearDuplicate]:
     """Find the near-duplicates among the remaining cases, marked as the settings say."""
-    if not _compares_looks(settings):
+    if settings.near_duplicates in ("off", False):
         return []
     by_id = {one.case.case: one for one in examined}
     remaining = [by_id[case.case] for case in cases]
@@ -359,6 +375,34 @@ def _without_near_duplicates(
         if pair.excluded:
             first.setdefault(pair.case.case, pair)
     quarantine += [_on_purpose(p.case, p.reason, "near_duplicates") for p in first.values()]
+    return [case for case in cases if case.case not in first]
+
+
+def _without_twins_elsewhere(
+    others: Mapping[str, str | Path],
+    cases: list[Case],
+    looks: Mapping[str, Look | None],
+    settings: Dataset,
+    quarantine: list[Quarantined],
+) -> list[Case]:
+    """Leave out cases of training and validation that another data set is tested or tuned on."""
+    own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
+    first: dict[str, Across] = {}
+    for name, path in others.items():
+        pair = {"": looks_of(own, [looks[case.case] for case in own]), name: read_looks(path)}
+        found = twins_across(
+            pair, settings.near_duplicate_distance, settings.near_duplicate_correlation
+        )
+        for twins in found:
+            if twins.twin_split != "train":
+                first.setdefault(twins.case, twins)
+    for case in own:
+        if (twins := first.get(case.case)) is not None:
+            reason = (
+                f"near-duplicate of {twins.twin!r} in {twins.twin_split} of {twins.twin_dataset}"
+                f" (hash distance {twins.distance}, correlation {twins.correlation:.3f})"
+            )
+            quarantine.append(_on_purpose(case, reason, "near_duplicates_of"))
     return [case for case in cases if case.case not in first]
 
 
