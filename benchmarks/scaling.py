@@ -97,7 +97,7 @@ def prepare(folder: Path, cases: int) -> None:
 
     for name in shards(folder):
         table, output = folder / "shards" / f"{name}.csv", folder / "prepared" / f"{name}.h5"
-        prepare.main(table, folder / "raw", folder / "classes.json", DATASET, output)
+        prepare.main(table, folder / "raw", folder / "classes.json", PHANTOM, output)
 
 
 @step
