@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 from snakemake.logging import logger
 
 from fidelity.base import kept_results
-from fidelity.base.digests import code_of
+from fidelity.digests.code import code_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import check_writable
 from fidelity.binarizations.registry import RULES
@@ -53,7 +53,7 @@ job_files = JobFiles(study)
 job_settings = JobSettings(study)
 unit_files = UnitFiles(study, job_files, job_settings)
 THREADS = cfg.compute.threads
-# What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
+# What a job that runs a network requests from a cluster; `auto` uses a GPU, but requests none.
 GPUS = int(cfg.compute.device.startswith("cuda"))
 ENV = "../envs/environment.yaml"
 

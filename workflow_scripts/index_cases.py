@@ -67,7 +67,7 @@ def main(
     for field, target in targets.items():
         if target not in known:
             raise InputError(
-                f"{target!r} is no class of this data set",
+                f"{target!r} is not a class of this data set",
                 field=field,
                 remedy=suggestion(target, known),
             )

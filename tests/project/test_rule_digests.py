@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fidelity.base import digests
 from fidelity.binarizations.registry import RULES
+from fidelity.digests import code as digests
+from fidelity.digests import modules
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.map_registry import RANKING
 from fidelity.metrics.registry import METRICS
@@ -36,7 +37,7 @@ DESCRIBING = {
 PLAN = """
 import json, sys
 sys.path.insert(0, sys.argv[1] + "/workflow_scripts")
-from fidelity.base import digests
+from fidelity.digests import code as digests
 asked, code_of = [], digests.code_of
 def ask(*modules, **options):
     asked.append([modules, options])
@@ -91,9 +92,9 @@ def asked(tmp_path_factory) -> list[Asked]:
 def package(tmp_path, monkeypatch):
     """A copy of the code that a test may edit."""
     scripts = tmp_path / "workflow_scripts"
-    shutil.copytree(digests.ROOT.parent, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(modules.ROOT.parent, scripts, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
-    monkeypatch.setattr(digests, "ROOT", scripts / "fidelity")
+    monkeypatch.setattr(modules, "ROOT", scripts / "fidelity")
     digests.forget()
     yield scripts / "fidelity"
     digests.forget()
@@ -401,7 +402,7 @@ def test_presentation_stands_behind_no_computing_rule(asked):
 
 def test_every_registered_module_exists():
     for method in METHODS.values():
-        assert digests.is_module(f"fidelity.{method.module}")
+        assert modules.is_module(f"fidelity.{method.module}")
 
 
 def test_a_module_that_does_not_exist():

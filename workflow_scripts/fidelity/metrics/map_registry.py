@@ -10,7 +10,7 @@ from fidelity.metrics import map_metrics
 from fidelity.metrics.map_metrics import MapPair
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 
 @dataclass(frozen=True)

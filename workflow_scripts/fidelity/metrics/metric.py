@@ -11,7 +11,7 @@ from fidelity.metrics.empty import Family, number
 from fidelity.metrics.pair import MaskPair, Unit
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 Score = Callable[[MaskPair, Protocol], float]
 Distance = Callable[[MaskPair, Protocol, Unit], float]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import fidelity
-from fidelity.base.digests import ROOT
+from fidelity.digests.modules import ROOT
 
 PROJECT = ROOT.parents[1]
 # What decides results: the workflow, and not its tests and documents.
@@ -19,7 +19,7 @@ CODE = ("Snakefile", "rules", "workflow_scripts")
 
 
 def code_version(project: Path = PROJECT) -> dict[str, Any]:
-    """Say which code ran.
+    """State which code ran.
 
     Args:
         project: the folder of the Snakefile.

@@ -7,7 +7,7 @@ from fidelity.analysis.columns.described_table import Column, Table, count, name
 from fidelity.study import paths
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 _MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
 _MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")

@@ -11,7 +11,7 @@ from fidelity.base.files import AGAIN, read_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 Kind = Literal["text", "count", "number", "flag", "flag or unknown"]
 TYPES: dict[Kind, str] = {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fidelity.analysis.columns.described_table import Column, count, number, text
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 DATASET = text("dataset", "key of the data set in the config")
 SPLIT = text("split", "train, val or test")

@@ -17,7 +17,7 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import is_clutter
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Message
+    from fidelity.digests.markers import Message
 
 # COVID-QU-Ex has some 85,000 files and 1.2 GB; an archive that claims much more is a mistake or
 # an attack.

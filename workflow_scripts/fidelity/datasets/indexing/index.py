@@ -1,4 +1,4 @@
-"""Indexing a data set: find its cases, check everything, say what is used and what is not."""
+"""Indexing a data set: find its cases, check everything, state what is used and what is not."""
 
 import hashlib
 import logging
@@ -73,11 +73,14 @@ def index_cases(
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
     intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
     duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
-    source's own. Damaged files put their case into quarantine (or are fatal under `strict`, or
-    where they are too many for `max_unusable`); what is wrong with the data set as a whole is
-    fatal: ambiguous ids, labels that differ only in case or spaces, masks that are unclear or
-    missing, grey values that do not fit `intensity`, links out of the root, one image or patient in
-    two splits (unless `duplicates` says otherwise).
+    source's own. A damaged file puts its case into quarantine; under `strict`, or if there are more
+    than `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always
+    fatal:
+
+    - ambiguous ids, and labels that differ only in case or spaces;
+    - masks that are unclear or missing, and grey values that do not fit `intensity`;
+    - links out of the root;
+    - one image or patient in two splits (unless `duplicates` allows it).
 
     Args:
         root: the data root.
@@ -91,10 +94,13 @@ def index_cases(
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
-        left out; and {"classes", "task", "annotated", "labels"}: model classes in order (those of
-        annotated_classes first), `multiclass` or `multilabel`, annotated source classes, and the
-        model class of each source class; "uncertain": "multi-class" beside them where uncertain
-        labels are to be a third class of each task.
+        left out; and facts of the classes:
+
+        - "classes": model classes in order, those of annotated_classes first;
+        - "task": `multiclass` or `multilabel`;
+        - "annotated": annotated source classes;
+        - "labels": the model class of each source class;
+        - "uncertain": "multi-class", if uncertain labels are a third class of each task.
 
     Raises:
         InputError: names the first problems and counts them.
@@ -222,7 +228,7 @@ def _repeated_ids(cases: list[Case]) -> list[InputError]:
         files[case.case].append(case.image)
     return [
         InputError(
-            f"the case id {name!r} stands for {len(images)} images (also {images[1]})",
+            f"the case id {name!r} is used for {len(images)} images (also {images[1]})",
             file=images[0],
             field="case",
             remedy="Give every image an id of its own",
@@ -246,7 +252,7 @@ def _unknown_classes(cases: list[Case], settings: Dataset) -> list[InputError]:
 
 
 def _is_multilabel(cases: list[Case], settings: Dataset, adapter: ModuleType) -> bool:
-    """Say whether images may have several classes, or none: by the source, `task` or a label."""
+    """Check whether images may have several classes, or none: by the source, `task` or a label."""
     if getattr(adapter, "multilabel", False) or getattr(settings, "task", None) == "multilabel":
         return True
     # Those that 'labels' leaves out count too.
@@ -271,7 +277,7 @@ def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
 
 
 def _without_absent_classes(cases: list[Case], settings: Dataset, adapter: ModuleType) -> Dataset:
-    """Leave classes out that no image has, where the source's own list says that they exist."""
+    """Leave classes out that no image has, where the source's own list states that they exist."""
     own = getattr(adapter, "known_classes", ())
     present = {name for case in cases for name in (*case.labels, *case.annotated)}
     absent = [name for name in settings.annotated_classes if name not in present]
@@ -303,9 +309,9 @@ def _without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bo
 
 
 def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
-    """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
+    """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
     lung_masks, empty = settings.lung_masks, settings.empty_references
-    # Where masks follow labels, those of another class are not annotated, unless they say so.
+    # Where masks follow labels, those of another class are not annotated, unless they are `none`.
     said = {c for c in case.annotated if case.masks.get(c, NONE) == NONE and not case.boxes.get(c)}
     annotated = [
         c for c in settings.annotated_classes if not follow or c in case.labels or c in said
@@ -445,9 +451,9 @@ def _check_depth(examined: list[Examined], root: Path) -> None:
     bits = max(largest, default=0).bit_length()
     if 0 < bits < 16:
         raise IntensityError(
-            f"none of the {sum(one.findings.largest is not None for one in examined)} images of 16"
-            f" bit has a value above {max(largest)}, so they seem to hold {bits} bits; read as 16"
-            " bits, all would be dark",
+            f"none of the {sum(one.findings.largest is not None for one in examined)} 16-bit images"
+            f" has a value above {max(largest)}, so they seem to hold {bits} bits. Read as 16 bits,"
+            " all would be dark",
             file=root / largest[max(largest)].case.image,
             field="intensity_bits",
             remedy=f"Set intensity_bits: {bits} (or 16 if the images are this dark)",
@@ -476,8 +482,8 @@ def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> Non
     if not masks:
         return
     problem = (
-        f"{len(masks)} masks are not of their image's size, though of its aspect ratio; they would"
-        " be resampled (nearest neighbour) and scored at the image's size"
+        f"{len(masks)} masks have their image's aspect ratio, but not its size. They would be"
+        " resampled (nearest neighbour) and scored at the image's size"
     )
     if strict:
         raise InputError(
@@ -552,7 +558,7 @@ def _empty_classes(
             f"no usable image is left of the class {name!r};"
             f" {len(quarantine)} cases were left out{first}",
             field="annotated_classes",
-            remedy="Mend the files, or drop the class",
+            remedy="Fix the files, or drop the class",
         )
         for name in settings.annotated_classes
         if name not in present
@@ -573,7 +579,7 @@ def _absent_in_split(
             name
             for case in cases
             if case.split == split
-            # What is explained is what has a mask; where labels say which these are, labels.
+            # What is explained is what has a mask; where labels state which these are, labels.
             for name in (case.labels if follow or split == "train" else case.annotated)
         }
         for split in SPLITS
@@ -596,7 +602,7 @@ def _absent_in_split(
 
 
 def _left_out(one: Examined | None) -> str:
-    """Say which case was left out for a file that cannot be used, if one was."""
+    """State which case was left out for a file that cannot be used, if one was."""
     if one is None or one.problem is None:
         return ""
     return (

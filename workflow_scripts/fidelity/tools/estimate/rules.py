@@ -73,7 +73,7 @@ class CountedStudy(Study):
         return self.rule_for(names["binarization"], names["explainer"])
 
     def counts_of(self, job: Job) -> Counts:
-        """Give the counts of a job's data set; of the first one if the job is of all."""
+        """Give the counts of a job's data set; of the first one if the job reads all."""
         return self.counts[job.wildcards.get("dataset") or next(iter(self.counts))]
 
     def explained(self, counts: Counts) -> int:
@@ -149,7 +149,7 @@ def _maps_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def in_batches(study: CountedStudy, job: Job) -> bool:
-    """Say whether a job makes its maps a batch at a time, by a network."""
+    """Check whether a job makes its maps a batch at a time, by a network."""
     return job.rule == "explain" and not is_case_by_case(study.explainer(job))
 
 

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from fidelity.base import digests
+from fidelity.digests import code as digests
+from fidelity.digests import modules
 
 SCRIPT = """
 '''A script.'''
@@ -77,7 +78,7 @@ def package(tmp_path, monkeypatch):
         "../total": SCRIPT,
     }.items():
         (root / f"{name}.py").write_text(text)
-    monkeypatch.setattr(digests, "ROOT", root)
+    monkeypatch.setattr(modules, "ROOT", root)
     digests.forget()
     yield root
     digests.forget()
@@ -134,6 +135,29 @@ def test_what_is_reached_counts(package, name, old, new):
 )
 def test_what_is_not_reached_and_what_is_only_said_does_not(package, name, old, new):
     assert not _changes(package, name, old, new)
+
+
+def test_functions_that_call_each_other_are_followed_to_an_end(package):
+    text = (package / "sums.py").read_text()
+    text += """
+
+def down(n):
+    return up(n - 1) if n else n
+
+
+def up(n):
+    return down(n + 1) if n else n
+
+
+def told(n):
+    shown = down(n)
+    raise InputError(f"{shown} in vain")
+
+
+total = told
+"""
+    (package / "sums.py").write_text(text)
+    assert not _changes(package, "sums", "down(n + 1)", "down(n + 2)")
 
 
 def test_a_moved_module_changes_nothing(package):
@@ -265,8 +289,8 @@ def test_unknown_module(package):
 def test_copies_of_the_project_have_equal_digests(tmp_path, monkeypatch):
     before = digests.code_of("score.py", names=("iou",))
     root = tmp_path / "workflow_scripts"
-    shutil.copytree(digests.ROOT.parent, root, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(digests, "ROOT", root / "fidelity")
+    shutil.copytree(modules.ROOT.parent, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(modules, "ROOT", root / "fidelity")
     digests.forget()
     assert digests.code_of("score.py", names=("iou",)) == before
     digests.forget()
