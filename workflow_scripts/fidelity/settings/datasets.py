@@ -496,9 +496,9 @@ class Vindr(WithLungs):
     classes: ClassVar = vindr.CLASSES
     source: Literal["vindr"] = "vindr"
     readers: Annotated[str, Field(pattern=r"^(all|majority|R[0-9]+)$")] = "all"
-    """Whose boxes count - `all` readers' (instances kept), those that the `majority` of an image's
-    readers drew (averaged over readers), or one reader's (R9) on the images that this reader
-    saw."""
+    """Whose boxes count. `all` = those of every reader, as instances. `majority` = those that most
+    readers of an image drew, averaged over readers. A reader's name (R9) = this reader's, on the
+    images that this reader saw."""
 
 
 class ChestxDet(Published):
@@ -529,7 +529,7 @@ class PadchestGr(WithLungs):
 
     source: Literal["padchest_gr"] = "padchest_gr"
     readers: Literal["first", "all"] = "first"
-    """Whose boxes count - `boxes` alone, or `extra_boxes` (a second reader's) too."""
+    """Whose boxes count: those of `boxes`, or those of `extra_boxes` (a second reader) too."""
 
 
 class Qata(Published):
@@ -560,7 +560,7 @@ class Container(Published):
             groups = 1 if pattern is None else re.compile(pattern).groups
         except re.error as error:
             raise InputError(
-                f"is no regular expression ({error})", remedy="Write for example '^([0-9]+)_'"
+                f"is not a regular expression ({error})", remedy="Write for example '^([0-9]+)_'"
             ) from error
         if not groups:
             raise InputError("has no group", remedy="Put the patient between parentheses")
