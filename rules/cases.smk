@@ -33,12 +33,16 @@ rule acquire:
 rule index_cases:
     input:
         raw=raw_of,
+        others=lambda w: expand(
+            paths.LOOKS, dataset=study.datasets[w.dataset].near_duplicates_of
+        ),
     output:
         cases=paths.CASES,
         quarantine=paths.QUARANTINE,
         classes=paths.CLASSES,
         near_duplicates=paths.NEAR_DUPLICATES,
         counts=paths.CASE_COUNTS,
+        looks=paths.LOOKS,
     log:
         log_of("{dataset}/index_cases"),
     benchmark:
@@ -59,6 +63,41 @@ rule index_cases:
         "Listing and checking the cases of {wildcards.dataset}"
     script:
         "../workflow_scripts/index_cases.py"
+
+
+rule near_duplicates_across:
+    input:
+        looks=expand(paths.LOOKS, dataset=study.compared_datasets),
+    output:
+        paths.summary_table("near_duplicates"),
+    log:
+        log_of("near_duplicates_across"),
+    benchmark:
+        benchmark_of("near_duplicates_across")
+    resources:
+        **needs(2000, 30),
+    params:
+        datasets=study.compared_datasets,
+        # One threshold for all: the widest of the data sets'.
+        distance=max(
+            (
+                study.datasets[d].near_duplicate_distance
+                for d in study.compared_datasets
+            ),
+            default=0,
+        ),
+        correlation=min(
+            (
+                study.datasets[d].near_duplicate_correlation
+                for d in study.compared_datasets
+            ),
+            default=1,
+        ),
+        digest=code_of("near_duplicates_across.py"),
+    message:
+        "Looking for images that two data sets have in common"
+    script:
+        "../workflow_scripts/near_duplicates_across.py"
 
 
 checkpoint shard_cases:

@@ -13,6 +13,19 @@ READERS = {
     "covid_qu_ex": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
     "table": "fidelity.datasets.sources.table.table",
     "chexlocalize": "fidelity.datasets.sources.chexpert.chexlocalize",
+    "nih": "fidelity.datasets.sources.nih.nih",
+    "rsna": "fidelity.datasets.sources.rsna.rsna",
+    "siim": "fidelity.datasets.sources.siim.siim",
+    "vindr": "fidelity.datasets.sources.vindr.vindr",
+    "chestx_det": "fidelity.datasets.sources.chestx_det.chestx_det",
+    "tbx11k": "fidelity.datasets.sources.tbx11k.tbx11k",
+    "ms_cxr": "fidelity.datasets.sources.ms_cxr.ms_cxr",
+    "padchest_gr": "fidelity.datasets.sources.padchest_gr.padchest_gr",
+    "qata": "fidelity.datasets.sources.qata.qata",
+    "jsrt": "fidelity.datasets.sources.jsrt.jsrt",
+    "coco": "fidelity.datasets.sources.containers.coco",
+    "yolo": "fidelity.datasets.sources.containers.yolo",
+    "voc": "fidelity.datasets.sources.containers.voc",
 }
 # Source → its name, where it is one data set.
 TITLES = {"covid_qu_ex": "COVID-QU-Ex", "chexlocalize": "CheXlocalize"}
@@ -37,6 +50,9 @@ def reader(source: str) -> ModuleType:
         - `multilabel = True`: whatever the labels look like;
         - `masks_follow_labels = False`: a case of an annotated class may lack a mask, and one
           without the label may have it;
+        - `partly_annotated = True`: most images with a label have no reference by design, so that
+          these are counted and are no fault;
+        - `lungs_may_lack = True`: some images have no lung mask;
         - `known_classes`: names that the source itself checks. A class of the config that no image
           has is then left out; for other sources it is an error.
 

@@ -233,8 +233,33 @@ def _check_thresholds(config: Config) -> None:
         rule.threshold = found
 
 
+def _check_near_duplicates_of(key: str, config: Config) -> None:
+    """See that data sets are compared with others, and not in a circle."""
+    field = f"datasets.{key}.near_duplicates_of"
+    for name in config.datasets[key].near_duplicates_of:
+        if name not in config.datasets:
+            raise InputError(
+                f"there is no data set {name!r}",
+                field=field,
+                remedy=suggestion(name, [other for other in config.datasets if other != key]),
+            )
+    reached, pending = set(), [*config.datasets[key].near_duplicates_of]
+    while pending:
+        name = pending.pop()
+        if name == key:
+            raise InputError(
+                f"{key!r} is compared with itself, or in a circle",
+                field=field,
+                remedy="Keep all images of one of the data sets: leave its near_duplicates_of out",
+            )
+        if name not in reached and name in config.datasets:
+            reached.add(name)
+            pending += config.datasets[name].near_duplicates_of
+
+
 def _check_dataset(key: str, config: Config) -> None:
     dataset, path = config.datasets[key], f"datasets.{key}"
+    _check_near_duplicates_of(key, config)
     if dataset.source == "chexlocalize":
         _check_chexlocalize(path, config)
     if dataset.lung_masks == "none":

@@ -39,10 +39,13 @@ INDEX_KEYS = (
     "near_duplicates",
     "near_duplicate_distance",
     "near_duplicate_correlation",
+    "near_duplicates_of",
     "limit",
     "strict",
     "max_unusable",
     "outside_links",
+    "boxes_outside",
+    "empty_references",
 )
 PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes")
 # What decides how the weights of a classifier are read.

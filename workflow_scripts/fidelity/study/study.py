@@ -128,6 +128,13 @@ class Study(Names):
         return [block for block in self.blocks(dataset) if primary.items() <= block.items()]
 
     @cached_property
+    def compared_datasets(self) -> list[str]:
+        """Data sets whose images are compared with one another's; none where there is only one."""
+        off = ("off", False)
+        found = [d for d, entry in self.datasets.items() if entry.near_duplicates not in off]
+        return found if len(found) > 1 else []
+
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """All metrics that the config requests: of the others, no code counts."""
         scores, faithfulness = self.config.scores, self.config.faithfulness

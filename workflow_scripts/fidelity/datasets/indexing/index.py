@@ -3,18 +3,19 @@
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
-from fidelity.datasets.cases import Case, sort_key
+from fidelity.datasets.cases import NONE, Case, sort_key
+from fidelity.datasets.images.image_similarity import Look
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
@@ -30,6 +31,13 @@ from fidelity.datasets.indexing.left_out import (
     check_unusable,
     count_rows,
     write_counts,
+)
+from fidelity.datasets.indexing.looks import (
+    Across,
+    looks_of,
+    read_looks,
+    twins_across,
+    write_looks,
 )
 from fidelity.datasets.indexing.near_duplicates import (
     NearDuplicate,
@@ -57,6 +65,8 @@ def index_cases(
     trained: bool = False,
     near_report: str | Path | None = None,
     counts_report: str | Path | None = None,
+    looks_file: str | Path | None = None,
+    others: Mapping[str, str | Path] = MappingProxyType({}),
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
@@ -79,6 +89,8 @@ def index_cases(
         trained: whether a classifier is trained, on cases of every class.
         near_report: CSV file for the near-duplicates across splits, if they are to be written.
         counts_report: CSV file for the number of cases that are used and left out, likewise.
+        looks_file: file for what the used images look like, to compare data sets, likewise.
+        others: {data set: its `looks_file`} of the setting near_duplicates_of.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
@@ -133,7 +145,9 @@ def index_cases(
     bad = [one for one in examined if one.problem]
     quarantine += [_quarantined(one) for one in bad]
     unscored = [] if follow else _unscored(cases, settings, explained)
-    raise_first(_too_many_unusable(cases, quarantine, unscored, settings, root))
+    # Some data sets draw only some of the images that have a label.
+    missing = [] if getattr(adapter, "partly_annotated", False) else unscored
+    raise_first(_too_many_unusable(cases, quarantine, missing, settings, root))
     good = [one for one in examined if not one.problem]
     kept = [one.case for one in good]
     raise_first(_absent_in_split(kept, bad, settings, follow, explained, trained))
@@ -141,6 +155,10 @@ def index_cases(
     cases = _separate(leaks, kept, settings, quarantine)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
+    looks = {one.case.case: one.look for one in good}
+    cases = _without_twins_elsewhere(others, cases, looks, settings, quarantine)
+    if looks_file is not None:
+        write_looks(looks_file, cases, [looks[case.case] for case in cases])
     if settings.duplicates == "keep":
         near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
     if near_report is not None:
@@ -261,7 +279,7 @@ def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
 def _without_absent_classes(cases: list[Case], settings: Dataset, adapter: ModuleType) -> Dataset:
     """Leave classes out that no image has, where the source's own list states that they exist."""
     own = getattr(adapter, "known_classes", ())
-    present = {name for case in cases for name in (*case.labels, *case.masks)}
+    present = {name for case in cases for name in (*case.labels, *case.annotated)}
     absent = [name for name in settings.annotated_classes if name not in present]
     unknown = [name for name in settings.labels if name not in present]
     gone = {name for name in (*absent, *unknown) if name in own}
@@ -292,11 +310,18 @@ def _without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bo
 
 def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
     """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
-    annotated = [c for c in settings.annotated_classes if c in case.labels or not follow]
-    lung_masks = settings.lung_masks
+    lung_masks, empty = settings.lung_masks, settings.empty_references
+    # Where masks follow labels, those of another class are not annotated, unless they are `none`.
+    said = {c for c in case.annotated if case.masks.get(c, NONE) == NONE and not case.boxes.get(c)}
+    annotated = [
+        c for c in settings.annotated_classes if not follow or c in case.labels or c in said
+    ]
+    masks = {c: case.masks[c] for c in annotated if c in case.masks}
+    boxes = {c: case.boxes[c] for c in annotated if c in case.boxes}
     return replace(
         case,
-        masks={c: case.masks[c] for c in annotated if c in case.masks},
+        masks={c: mask for c, mask in masks.items() if empty or mask != NONE},
+        boxes={c: drawn for c, drawn in boxes.items() if empty or drawn},
         second_masks={c: case.second_masks[c] for c in annotated if c in case.second_masks},
         lung_mask=case.lung_mask if lung_masks == "provided" else None,
         lung_from=settings.lung_from if lung_masks == "predicted" else "",
@@ -324,14 +349,14 @@ def _separate(
 
 def _compares_looks(settings: Dataset) -> bool:
     # YAML 1.1 reads an unquoted `off` as false.
-    return settings.near_duplicates not in ("off", False)
+    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
 
 
 def _near_duplicates(
     cases: list[Case], examined: list[Examined], settings: Dataset
 ) -> list[NearDuplicate]:
     """Find the near-duplicates among the remaining cases, marked as the settings say."""
-    if not _compares_looks(settings):
+    if settings.near_duplicates in ("off", False):
         return []
     by_id = {one.case.case: one for one in examined}
     remaining = [by_id[case.case] for case in cases]
@@ -359,6 +384,34 @@ def _without_near_duplicates(
     return [case for case in cases if case.case not in first]
 
 
+def _without_twins_elsewhere(
+    others: Mapping[str, str | Path],
+    cases: list[Case],
+    looks: Mapping[str, Look | None],
+    settings: Dataset,
+    quarantine: list[Quarantined],
+) -> list[Case]:
+    """Leave out cases of training and validation that another data set is tested or tuned on."""
+    own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
+    first: dict[str, Across] = {}
+    for name, path in others.items():
+        pair = {"": looks_of(own, [looks[case.case] for case in own]), name: read_looks(path)}
+        found = twins_across(
+            pair, settings.near_duplicate_distance, settings.near_duplicate_correlation
+        )
+        for twins in found:
+            if twins.twin_split != "train":
+                first.setdefault(twins.case, twins)
+    for case in own:
+        if (twins := first.get(case.case)) is not None:
+            reason = (
+                f"near-duplicate of {twins.twin!r} in {twins.twin_split} of {twins.twin_dataset}"
+                f" (hash distance {twins.distance}, correlation {twins.correlation:.3f})"
+            )
+            quarantine.append(_on_purpose(case, reason, "near_duplicates_of"))
+    return [case for case in cases if case.case not in first]
+
+
 def _examine_all(
     cases: list[Case], root: Path, settings: Dataset, adapter: ModuleType, lung: bool
 ) -> list[Examined]:
@@ -367,18 +420,19 @@ def _examine_all(
         root=root,
         same_size=adapter.same_size,
         native_is_mask=getattr(adapter, "native_is_mask", False),
-        lung_expected=lung,
+        lung_expected=lung and not getattr(adapter, "lungs_may_lack", False),
         lung_needed=settings.input != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
         outside_links=settings.outside_links,
+        outside_boxes=settings.boxes_outside,
         mask_values=mask_values_of(settings),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings.annotated_classes) if follow else set()
 
     def one(case: Case) -> Examined:
-        for name in sorted(annotated.intersection(case.labels) - set(case.masks)):
+        for name in sorted(annotated.intersection(case.labels) - case.annotated):
             problem = missing_mask(case, name, root / case.image)
             return Examined(case, problem=problem, file=case.image, fatal=True)
         return check(case)
@@ -473,7 +527,7 @@ def _unscored(cases: list[Case], settings: Dataset, explained: Sequence[str]) ->
             NO_REFERENCE,
         )
         for case in cases
-        if case.split in explained and annotated.intersection(case.labels) and not case.masks
+        if case.split in explained and annotated.intersection(case.labels) and not case.annotated
     ]
 
 
@@ -526,7 +580,7 @@ def _absent_in_split(
             for case in cases
             if case.split == split
             # What is explained is what has a mask; where labels state which these are, labels.
-            for name in (case.labels if follow or split == "train" else case.masks)
+            for name in (case.labels if follow or split == "train" else case.annotated)
         }
         for split in SPLITS
     }
@@ -537,7 +591,7 @@ def _absent_in_split(
     return [
         InputError(
             f"the class {label!r} has no image"
-            f"{'' if follow or split == 'train' else ' with a mask'} in the split {split!r}"
+            f"{'' if follow or split == 'train' else ' with a reference'} in the split {split!r}"
             f"{_left_out(lost.get((split, label)))}",
             field="annotated_classes",
             remedy="Add cases, drop the class (labels: {class: null}) or the split",

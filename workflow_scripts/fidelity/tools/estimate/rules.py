@@ -246,7 +246,7 @@ _TABLE = Rule(_T.TABLE, _S.OWN, _maps)
 RULES: dict[str, Rule] = {
     "acquire": Rule(_T.CASES, _S.OWN, _images),
     "index_cases": Rule(_T.CASES, _S.OWN, _images),
-    "shard_cases": Rule(_T.NONE, _S.OWN),
+    **dict.fromkeys(("shard_cases", "near_duplicates_across"), Rule(_T.NONE, _S.OWN)),
     "prepare": Rule(_T.CASES, _S.OWN, _images_of_shard),
     "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
     "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),
