@@ -217,7 +217,7 @@ def test_adding_what_no_config_requests_changes_nothing(asked, package):
         _replace(
             package / "binarizations/registry.py",
             "RULES: dict[str, Rule] = {",
-            'RULES: dict[str, Rule] = {"mean": Rule("fidelity.binarizations.mean"),',
+            'RULES: dict[str, Rule] = {"mean": Rule("fidelity.binarizations.mean", "Mean"),',
         )
         (package / "explainers/cam/new.py").write_text("def make(context, settings):\n    pass\n")
         _replace(

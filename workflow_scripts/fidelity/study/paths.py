@@ -95,6 +95,8 @@ CHEXLOCALIZE = f"{BINARIZATION}/export-chexlocalize"
 SCORES = f"{BINARIZATION}/{{protocol}}/scores.parquet"
 
 TABLES = f"{DATASET}/tables"
+# One LaTeX file per table.
+LATEX = f"{TABLES}/latex"
 FIGURES = f"{DATASET}/figures"
 
 
