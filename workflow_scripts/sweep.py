@@ -17,7 +17,7 @@ from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases, order_of
 from fidelity.maps.pixel_frames import lung_in_frame, map_in_frame, reference_in_frame
 from fidelity.metrics.conventions import policy_for
-from fidelity.metrics.curves import overlap_curves
+from fidelity.metrics.curves import SHARES, overlap_curves
 
 SCHEMA = pa.schema(list(CASE_CURVES.types.items()))
 # Cases that are a table at a time; the curves alone of all cases lie in memory.
@@ -29,14 +29,13 @@ class Curves:
     """Scores of one map at all thresholds, and what is said of the case beside them."""
 
     about: dict[str, str | bool]
-    iou: np.ndarray
-    dice: np.ndarray
+    shares: dict[str, np.ndarray]
 
 
 def main(
     maps: Sequence[str], prepared: Sequence[str], settings: dict[str, Any], output: str
 ) -> None:
-    """Write IoU and Dice of every explained case and class at all thresholds.
+    """Write IoU, Dice, precision and recall of every explained case and class at all thresholds.
 
     The lung restriction enters as in the masks (a map of 0 outside the lung is the same); median
     blur and component removal do not: curves are of the map.
@@ -66,7 +65,7 @@ def main(
                     )
                 map01 = map01 * lung
             reference = reference_in_frame(case, record.cls, size)
-            iou, dice = overlap_curves(map01, reference, thresholds, policy)
+            shares = overlap_curves(map01, reference, thresholds, policy)
             about = {
                 "case": case.case,
                 "patient": case.patient,
@@ -75,7 +74,7 @@ def main(
                 "target_class": record.target,
                 "reference_empty": not reference.any(),
             }
-            found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)
+            found[order_of(case.split, case.case, record.cls)] = Curves(about, shares)
     with atomic_path(output) as temporary, parquet.ParquetWriter(temporary, SCHEMA) as writer:
         for table in _tables([found[key] for key in sorted(found)], thresholds):
             writer.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
@@ -88,8 +87,8 @@ def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFra
         about = pd.DataFrame([one.about for one in part], columns=CASE_CURVES.names)
         table = about.loc[about.index.repeat(len(thresholds))]
         table["threshold"] = np.tile(thresholds, len(part))
-        for name in ("iou", "dice"):
-            table[name] = np.concatenate([getattr(one, name) for one in part] or [[]])
+        for name in SHARES:
+            table[name] = np.concatenate([one.shares[name] for one in part] or [[]])
         yield table.astype(CASE_CURVES.types)
 
 

@@ -223,8 +223,8 @@ def test_curves_pass_through_the_scores(tmp_path, lung):
     curves = pd.read_parquet(output)
     assert len(curves) == 11
     scores = _scores(tmp_path, maps, prepared, postprocess={**POSTPROCESS, "lung": lung})
-    assert curves.loc[5, ["threshold", "iou", "dice"]].tolist() == [
-        0.5, *scores.loc[0, ["iou", "dice"]],
+    assert curves.loc[5, ["threshold", *SHARES]].tolist() == [
+        0.5, *scores.loc[0, [*SHARES]],
     ]  # fmt: skip
 
 
