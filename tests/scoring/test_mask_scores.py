@@ -20,6 +20,7 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
+from fidelity.metrics.curves import SHARES
 from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import score_mask, spacing_in_frame
 
@@ -27,7 +28,7 @@ NATIVE, WORKING = (24, 32), 16
 POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
 METRICS = ["iou", "dice", "hausdorff_full", "hd95_boundary"]
 SETTINGS = {
-    "metrics": METRICS,
+    "metrics": [*METRICS, "precision", "recall"],
     "empty": {},
     "scoring_size": "original",
     "protocol": "default",
