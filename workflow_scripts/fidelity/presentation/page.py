@@ -28,10 +28,15 @@ def render(template: str, **content: Any) -> str:
     return pages.get_template(template).render(**content)
 
 
-@cache
 def templates_digest() -> str:
-    """Hash templates and style sheet, which decide pages like code: 16 hexadecimal digits."""
+    """Hash templates and style sheet; see `folder_digest`."""
+    return folder_digest(TEMPLATES)
+
+
+@cache
+def folder_digest(folder: Path) -> str:
+    """Hash files that decide pages like code: 16 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(TEMPLATES.iterdir()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(path.read_bytes())
     return digest.hexdigest()

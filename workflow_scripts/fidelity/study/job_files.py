@@ -151,6 +151,25 @@ class JobFiles:
             for _ in self.study.shard_names(w.dataset, [split])
         ]
 
+    def of_combinations(self, pattern: str) -> Input:
+        """Make an input function: a file of each combination, of each shard and binarization."""
+        return lambda w: [
+            path
+            for c, e in self.study.combinations
+            for path in (
+                self._by_shard(pattern, w, classifier=c, explainer=e)
+                if "{shard}" in pattern
+                else [
+                    fill(pattern, w, classifier=c, explainer=e, binarization=b, protocol=p)
+                    for b, p in self._rules(pattern)
+                ]
+            )
+        ]
+
+    def _rules(self, pattern: str) -> list[tuple[str, str]]:
+        names = self.study.binarizations if "{binarization}" in pattern else [""]
+        return [(name, PRIMARY_PROTOCOL) for name in names]
+
     # ---- a classifier's tables and figures ----
 
     def of_own_explainers(self, pattern: str) -> Input:
