@@ -113,7 +113,10 @@ explorer.case = (() => {
     const reference = await explorer.data.reference(found, entry.class);
     const image = await explorer.data.image(found);
     const grey = image && explorer.draw.grey(image, state.window, state.level);
-    const layers = { image: grey, reference: state.reference ? reference : null };
+    const { once } = explorer.data;
+    const outline = (mask) => explorer.draw.outline(mask, found.about.size);
+    const contour = once(found, `outline ${entry.class}`, () => outline(reference));
+    const layers = { image: grey, reference: state.reference ? contour : null };
     const made = await Promise.all(
       panels.slice(1).map((panel) => measured(panel, entry, found, reference)),
     );
@@ -168,7 +171,9 @@ explorer.case = (() => {
     const shownRule = filters.ruleNumber(state.binarization);
     if (!levels) return { source, levels, mask: null, rule: shownRule, values: [] };
     const k = thresholdOf(panel.place);
-    const counts = measure.counted(levels, reference, study.thresholds.length);
+    const counts = data.once(found, `counts ${source.number} ${entry.class}`, () =>
+      measure.counted(levels, reference, study.thresholds.length),
+    );
     const shares = measure.shares(measure.confusionAt(counts, k), study.empty);
     const values = MAIN.map((key) => shares[key]);
     return { source, levels, mask: measure.above(levels, k), rule: shownRule, values, k };
@@ -197,7 +202,8 @@ explorer.case = (() => {
           state.opacity,
         )
       : null;
-    const predicted = (state.predicted && made?.mask) || null;
+    const masked = state.predicted && made?.mask;
+    const predicted = masked ? explorer.draw.outline(made.mask, found.about.size) : null;
     explorer.draw.panel(panel.canvas, found.about, { ...layers, heat, predicted });
     if (!made) return;
     const about = isReduced(found) && live;

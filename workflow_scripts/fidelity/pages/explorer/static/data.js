@@ -172,5 +172,5 @@ explorer.data = (() => {
     });
   }
 
-  return { received, loadScores, loadCase, scores, reference, levels, storedMask, image };
+  return { received, loadScores, loadCase, scores, once, reference, levels, storedMask, image };
 })();

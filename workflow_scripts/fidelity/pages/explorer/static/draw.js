@@ -5,7 +5,7 @@ explorer.draw = (() => {
   const REFERENCE = "#56b4e9";
   const PREDICTED = "#ffffff";
   // Pixels of the longer side of a panel, at least.
-  const SHARP = 640;
+  const SHARP = 512;
 
   function canvasOf(width, height, fill) {
     const canvas = new OffscreenCanvas(width, height);
@@ -39,23 +39,49 @@ explorer.draw = (() => {
     });
   }
 
-  // The edges between pixels inside and outside of a mask.
-  function outline(mask, [height, width], scale) {
+  // The edges between pixels inside and outside of a mask, in pixels of the map.
+  function outline(mask, [height, width]) {
     const path = new Path2D();
-    const inside = (y, x) => y >= 0 && x >= 0 && y < height && x < width && mask[y * width + x];
-    for (let y = 0; y <= height; y += 1) {
-      for (let x = 0; x <= width; x += 1) {
-        const here = inside(y, x);
-        if (here !== inside(y - 1, x) && x < width && Boolean(here) !== Boolean(inside(y - 1, x))) {
-          path.moveTo(x * scale, y * scale);
-          path.lineTo((x + 1) * scale, y * scale);
-        }
-        if (y < height && Boolean(here) !== Boolean(inside(y, x - 1))) {
-          path.moveTo(x * scale, y * scale);
-          path.lineTo(x * scale, (y + 1) * scale);
+    // With a margin of nothing, the contour of a mask that touches the border is closed.
+    const row = width + 2;
+    const padded = new Uint8Array(row * (height + 2));
+    for (let y = 0; y < height; y += 1) {
+      padded.set(mask.subarray(y * width, (y + 1) * width), (y + 1) * row + 1);
+    }
+    const edges = (lines, length, place, before, draw) => {
+      for (let line = 0; line <= lines; line += 1) {
+        let start = -1;
+        for (let step = 0; step <= length; step += 1) {
+          const here = place(line, step);
+          const edge = step < length && padded[here] !== padded[here - before];
+          if (edge && start < 0) start = step;
+          if (!edge && start >= 0) {
+            draw(line, start, step);
+            start = -1;
+          }
         }
       }
-    }
+    };
+    edges(
+      height,
+      width,
+      (y, x) => (y + 1) * row + x + 1,
+      row,
+      (y, from, to) => {
+        path.moveTo(from, y);
+        path.lineTo(to, y);
+      },
+    );
+    edges(
+      width,
+      height,
+      (x, y) => (y + 1) * row + x + 1,
+      1,
+      (x, from, to) => {
+        path.moveTo(x, from);
+        path.lineTo(x, to);
+      },
+    );
     return path;
   }
 
@@ -71,8 +97,8 @@ explorer.draw = (() => {
     }
   }
 
-  // Draw the layers: `image` and `heat` are canvases, `reference` and `predicted` are masks; all may
-  // be null.
+  // Draw the layers: `image` and `heat` are canvases, `reference` and `predicted` are outlines; all
+  // may be null.
   function panel(canvas, about, layers) {
     const [height, width] = about.size;
     const scale = Math.max(1, Math.ceil(SHARP / Math.max(height, width)));
@@ -91,14 +117,11 @@ explorer.draw = (() => {
       context.imageSmoothingEnabled = false;
       context.drawImage(layers.heat, 0, 0, canvas.width, canvas.height);
     }
-    const line = Math.max(2, canvas.width / 280);
-    for (const [mask, colour] of [
-      [layers.reference, REFERENCE],
-      [layers.predicted, PREDICTED],
-    ]) {
-      if (mask) stroke(context, outline(mask, about.size, scale), colour, line);
-    }
+    context.scale(scale, scale);
+    const line = Math.max(2, canvas.width / 280) / scale;
+    if (layers.reference) stroke(context, layers.reference, REFERENCE, line);
+    if (layers.predicted) stroke(context, layers.predicted, PREDICTED, line);
   }
 
-  return { grey, heat, panel };
+  return { grey, heat, outline, panel };
 })();
