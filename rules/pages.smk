@@ -18,7 +18,7 @@ rule explorer:
         **needs(1500, 60),
     params:
         settings=job_settings.explorer,
-        display=lambda w: titles.display(study, w.dataset),
+        display=shown_as,
         digest=code_of("explorer.py", names=study.metrics),
         files=folder_digest(EXPLORER_FILES),
         templates=templates_digest(),

@@ -97,7 +97,8 @@ class SmallExplorer:
         height, width = self.size
         y, x = np.mgrid[:height, :width] / np.array(self.size)[:, None, None]
         centre = 0.3 + 0.05 * (number % 8), 0.4 + 0.04 * (number % 5)
-        lesion = ((y - centre[0]) / 0.2) ** 2 + ((x - centre[1]) / 0.16) ** 2 < 1
+        side = 0.8 + 0.1 * (number % 5)
+        lesion = ((y - centre[0]) / 0.2) ** 2 + ((x - centre[1]) / 0.16) ** 2 < side**2
         other = (y > 0.7) & (x > 0.5)
         lung = (y > 0.1) & (y < 0.95) & (abs(x - 0.5) > 0.05)
         references = {"COVID-19": lesion if number != 2 else np.zeros(self.size, bool)}

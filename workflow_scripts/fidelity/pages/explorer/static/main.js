@@ -3,6 +3,8 @@
 
 (() => {
   const { state, filters, controls } = explorer;
+  // What has changed since all was last shown.
+  const due = new Set();
   let rows = [];
 
   function initial() {
@@ -86,7 +88,8 @@
     ...["gap-from", "gap-to", "share-from", "share-to"],
   ];
 
-  async function changed(names) {
+  async function changed(changes) {
+    for (const name of changes) due.add(name);
     const wrong = checked();
     if (wrong) {
       state.set(wrong);
@@ -97,6 +100,10 @@
       const rule = filters.ruleNumber(key);
       if (rule >= 0 && !explorer.data.scores.has(rule)) await explorer.data.loadScores(rule);
     }
+    // A newer change shows this one too.
+    if (state.get() !== now) return;
+    const names = new Set(due);
+    due.clear();
     if (["classifier", "binarization"].some((name) => names.has(name))) controls.refill();
     controls.update();
     const selection = OF_CASES.some((name) => names.has(name));
