@@ -88,7 +88,7 @@ explorer.draw = (() => {
   function stroke(context, path, colour, width) {
     context.lineCap = "round";
     for (const [style, size] of [
-      ["#000000", 2.2 * width],
+      ["#000000", 1.9 * width],
       [colour, width],
     ]) {
       context.strokeStyle = style;
@@ -118,7 +118,7 @@ explorer.draw = (() => {
       context.drawImage(layers.heat, 0, 0, canvas.width, canvas.height);
     }
     context.scale(scale, scale);
-    const line = Math.max(2, canvas.width / 280) / scale;
+    const line = Math.max(2.4, canvas.width / 210) / scale;
     if (layers.reference) stroke(context, layers.reference, REFERENCE, line);
     if (layers.predicted) stroke(context, layers.predicted, PREDICTED, line);
   }

@@ -31,7 +31,7 @@ explorer.plots = (() => {
           event.native.target.style.cursor = hits.length ? "pointer" : "default";
         },
         plugins: {
-          legend: { position: "bottom", labels: { usePointStyle: true } },
+          legend: { position: "bottom", labels: { usePointStyle: true, boxHeight: 7 } },
           tooltip: {
             filter: (item) => Boolean(item.raw.entry),
             callbacks: { label: (item) => label(item.raw) },
@@ -141,7 +141,15 @@ explorer.plots = (() => {
           borderColor: "#111111",
           borderWidth: 3,
         },
-        { label: "A case", data: dots, ...look(0), pointRadius: 3 },
+        {
+          label: "A case",
+          data: dots,
+          ...look(0),
+          // Many dots lie on each other: fainter, they show where most are.
+          backgroundColor: `${COLOURS[0]}${dots.length > 2000 ? "30" : "99"}`,
+          borderWidth: 0,
+          pointRadius: 3,
+        },
       ],
       axis(
         metric.title,
