@@ -79,7 +79,9 @@ class Tab:
     def shown(self) -> list[tuple[str, str]]:
         """List case and class of the thumbnails."""
         entries = self.page.evaluate("explorer.entries.map((e) => [e.case, e.class])")
-        numbers = self.page.locator(".thumbnail").evaluate_all("all => all.map(b => b.dataset.entry)")
+        numbers = self.page.locator(".thumbnail").evaluate_all(
+            "all => all.map(b => b.dataset.entry)"
+        )
         return [tuple(entries[int(number)]) for number in numbers]
 
     def open(self, case: str, cls: str = "COVID-19") -> None:

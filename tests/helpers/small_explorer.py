@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import binarize
 import numpy as np
 import pandas as pd
+
+import binarize
 import rank
 import score
 import sweep
-
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
@@ -57,7 +57,12 @@ class SmallExplorer:
     folder: Path
     names: Sequence[str] = tuple(f"case-{number}" for number in range(8))
     explainers: Mapping[str, str] = field(
-        default_factory=lambda: {"lime": "superpixels", "cam": "grid", "ig": "dense", "lung": "binary"}
+        default_factory=lambda: {
+            "lime": "superpixels",
+            "cam": "grid",
+            "ig": "dense",
+            "lung": "binary",
+        }
     )
     classifiers: Sequence[str] = ("net",)
     size: tuple[int, int] = (60, 76)
@@ -123,7 +128,9 @@ class SmallExplorer:
         """Make up a map."""
         rng = np.random.default_rng(1000 * place + number)
         if kind == "superpixels":
-            segments = (np.arange(WORKING)[:, None] // 12 * 4 + np.arange(WORKING) // 12).astype(int)
+            segments = (np.arange(WORKING)[:, None] // 12 * 4 + np.arange(WORKING) // 12).astype(
+                int
+            )
             return SaliencyMap("superpixels", rng.normal(size=16).astype(np.float32), segments)
         if kind == "grid":
             return SaliencyMap("grid", rng.normal(size=(5, 5)).astype(np.float32))
@@ -216,9 +223,7 @@ class SmallExplorer:
             output = self.part(pair, f"{rule}.parquet")
             how = {"metrics": METRICS, "empty": {}, "surface_tolerance": 2, "pixel_spacing": None}
             how |= {"scoring_size": "original"}
-            score.main(
-                masks, status, self.prepared, predictions, classes, how, {"default": output}
-            )
+            score.main(masks, status, self.prepared, predictions, classes, how, {"default": output})
         asked = {"metrics": RANKING, "pointing_tolerance": 3, **frame}
         rank.main(*files, predictions, classes, asked, self.part(pair, "ranking.parquet"))
         swept = {"thresholds": THRESHOLDS, "lung": self.lungs, **frame}
@@ -229,7 +234,10 @@ class SmallExplorer:
         rows = [
             (case.case, case.patient, case.split, cls, int(cls == "COVID"), 0.0, value)
             for number, case in enumerate(self.cases)
-            for cls, value in (("COVID", 0.95 - 0.1 * (number % 8)), ("Normal", 0.05 + 0.1 * (number % 8)))
+            for cls, value in (
+                ("COVID", 0.95 - 0.1 * (number % 8)),
+                ("Normal", 0.05 + 0.1 * (number % 8)),
+            )
         ]
         columns = ["case", "patient", "split", "class", "label", "logit", "probability"]
         pd.DataFrame(rows, columns=columns).to_csv(path, index=False)

@@ -210,7 +210,9 @@ def test_the_page_is_offline_and_its_library_keeps_its_licence(small):
     own = [path.read_text() for path in app.glob("*.js")]
     assert sum(len(text.splitlines()) for text in own) < 1500
     for text in own:
-        assert not re.search(r"\b(eval|innerHTML|outerHTML|insertAdjacentHTML|document\.write)\b", text)
+        assert not re.search(
+            r"\b(eval|innerHTML|outerHTML|insertAdjacentHTML|document\.write)\b", text
+        )
         assert "http" not in text
 
 

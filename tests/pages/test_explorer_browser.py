@@ -1,6 +1,5 @@
 """Every control of the explorer in a browser: what it changes equals an independent value."""
 
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -20,9 +19,9 @@ CLS = "COVID-19"
 MAIN = ["iou", "dice", "precision", "recall"]
 EVIL = [
     "</script><script>window.hacked=1;alert(1)</script>",
-    "\"><img src=x onerror=\"window.hacked=1;alert(1)\">",
+    '"><img src=x onerror="window.hacked=1;alert(1)">',
     "'); window.hacked=1; alert(1); ('",
-    "=HYPERLINK(\"http://x\")",
+    '=HYPERLINK("http://x")',
     "`${window.hacked=1}`\\",
 ]
 
@@ -105,8 +104,10 @@ def by_numpy(map01, reference, threshold):
 
 def pixels(tab, panel):
     """Give what a panel shows, as RGB."""
-    data = tab.page.locator("#panels canvas").nth(panel).evaluate(
-        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    data = (
+        tab.page.locator("#panels canvas")
+        .nth(panel)
+        .evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)")
     )
     shape = tab.page.locator("#panels canvas").nth(panel).evaluate("c => [c.height, c.width]")
     return np.array(data, np.int64).reshape(*shape, 4)[..., :3]
@@ -153,7 +154,8 @@ def test_filters_by_class_and_text(tab, small):
 
 
 @pytest.mark.parametrize(
-    ("name", "column", "factor"), [("score", "a", 1), ("gap", "difference", 1), ("share", "size", 100)]
+    ("name", "column", "factor"),
+    [("score", "a", 1), ("gap", "difference", 1), ("share", "size", 100)],
 )
 def test_filters_by_a_range(tab, small, name, column, factor):
     tab.set("split", "")
@@ -530,7 +532,7 @@ def test_the_browsers_back_returns_to_the_cases(tab):
 
 
 def test_an_address_of_nonsense_falls_back_to_what_is_known(opened, small):
-    page = f"{small.page}#view=x&classifier=y&metric=__proto__&a=z&threshold=1e9&shown=q&opacity=NaN"
+    page = f"{small.page}#view=x&classifier=y&metric=__proto__&a=z&threshold=1e9&opacity=NaN"
     tab = opened(page)
     assert len(tab.shown()) == 13
     tab.open("case-05")
@@ -652,5 +654,3 @@ def test_all_controls_have_names(tab):
         ).map((one) => one.outerHTML)"""
     )
     assert unnamed == []
-
-

@@ -82,7 +82,9 @@ def build(
         _write(data / f"scores-{index}.js", call("scores", index, found))
     study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings, display)
     _write(data / "study.js", call("study", study))
-    page = render("explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES)
+    page = render(
+        "explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES
+    )
     _write(folder / "index.html", page)
 
 

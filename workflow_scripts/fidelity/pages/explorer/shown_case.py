@@ -85,7 +85,9 @@ def shown_case(case: PreparedCase, scoring_size: ScoringSize) -> ShownCase:
         case,
         scoring_size,
         scored,
-        Frame((height, width), _scaled(scored.box, height / scored.size[0], width / scored.size[1])),
+        Frame(
+            (height, width), _scaled(scored.box, height / scored.size[0], width / scored.size[1])
+        ),
     )
 
 
