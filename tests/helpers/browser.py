@@ -43,7 +43,8 @@ class Tab:
         self.page.evaluate(
             """async () => {
               const shown = () => document.body.dataset.ready;
-              for (let i = 0; i < 1000 && shown() !== JSON.stringify(explorer.state.get()); i += 1) {
+              const set = () => JSON.stringify(explorer.state.get());
+              for (let i = 0; i < 1000 && shown() !== set(); i += 1) {
                 await new Promise((done) => setTimeout(done, 10));
               }
             }"""

@@ -26,6 +26,7 @@ from fidelity.pages.explorer.study_data import (
 )
 from fidelity.presentation.page import render
 from fidelity.presentation.titles import Display
+from fidelity.study import paths
 from fidelity.study.paths import NONE
 
 # In the order in which the page loads them.
@@ -85,7 +86,7 @@ def build(
     page = render(
         "explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES
     )
-    _write(folder / "index.html", page)
+    _write(folder / Path(paths.EXPLORER_PAGE).name, page)
 
 
 def _write(path: Path, text: str) -> None:
