@@ -7,7 +7,7 @@ from typing import Any
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.pages.explorer.build import build
-from fidelity.presentation.titles import Display
+from fidelity.presentation.titles import showing
 
 
 def main(
@@ -16,14 +16,12 @@ def main(
     masks: Sequence[str],
     scores: Sequence[str],
     settings: Mapping[str, Any],
-    display: Mapping[str, Any],
     output: str,
     ranking: Sequence[str] = (),
 ) -> None:
     """Write the folder.
 
     Args:
-        display: what `presentation.titles.Display` is made of.
         output: the folder, which Snakemake has emptied.
     """
     build(
@@ -34,9 +32,9 @@ def main(
         scores=scores,
         ranking=ranking,
         settings=settings,
-        display=Display(**display),
     )
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, prepared=lambda job: listed(job.input.prepared))
+    with showing(snakemake.params.display):
+        run_job(main, snakemake, prepared=lambda job: listed(job.input.prepared))

@@ -21,7 +21,7 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
 from fidelity.pages.explorer.build import build
-from fidelity.presentation.titles import Display
+from fidelity.presentation.titles import Display, showing
 from tests.helpers.explained_cohort import CLASSES
 
 WORKING = 48
@@ -184,16 +184,18 @@ class SmallExplorer:
             "postprocess": self.postprocess,
             "empty": {},
         }
-        build(
-            self.folder / "explorer",
-            self.prepared,
-            maps=[path for pair in self.pairs for path in self.maps(pair)],
-            masks=[self.part(pair, f"{rule}.json") for pair in self.pairs for rule in RULES],
-            scores=[self.part(pair, f"{rule}.parquet") for pair in self.pairs for rule in RULES],
-            ranking=[self.part(pair, "ranking.parquet") for pair in self.pairs],
-            settings={**usual, **self.settings},
-            display=Display(explainers=self.titles),
-        )
+        with showing(Display(explainers=self.titles)):
+            build(
+                self.folder / "explorer",
+                self.prepared,
+                maps=[path for pair in self.pairs for path in self.maps(pair)],
+                masks=[self.part(pair, f"{rule}.json") for pair in self.pairs for rule in RULES],
+                scores=[
+                    self.part(pair, f"{rule}.parquet") for pair in self.pairs for rule in RULES
+                ],
+                ranking=[self.part(pair, "ranking.parquet") for pair in self.pairs],
+                settings={**usual, **self.settings},
+            )
         return self
 
     @property

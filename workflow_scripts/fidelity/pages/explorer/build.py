@@ -25,7 +25,6 @@ from fidelity.pages.explorer.study_data import (
     study_of,
 )
 from fidelity.presentation.page import render
-from fidelity.presentation.titles import Display
 from fidelity.study import paths
 from fidelity.study.paths import NONE
 
@@ -46,9 +45,8 @@ def build(
     scores: Sequence[str],
     ranking: Sequence[str],
     settings: Mapping[str, Any],
-    display: Display,
 ) -> None:
-    """Write the explorer.
+    """Write the explorer, by the titles in use (`presentation.titles.showing`).
 
     Args:
         folder: of the page `index.html`; new.
@@ -62,7 +60,6 @@ def build(
             and binarization (the primary ones), split (that is judged), cases (a number, or `all`),
             images (whether they may be shown), thresholds (of the sweep), scoring_size, sign, lung,
             postprocess, empty (`scores.empty`).
-        display: titles, order and colours.
     """
     data = folder / "data"
     (data / "cases").mkdir(parents=True)
@@ -81,7 +78,7 @@ def build(
     for index, of_rule in enumerate(tables):
         found = [scores_of(table, settings["metrics"]) for table in of_rule]
         _write(data / f"scores-{index}.js", call("scores", index, found))
-    study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings, display)
+    study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings)
     _write(data / "study.js", call("study", study))
     page = render(
         "explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES

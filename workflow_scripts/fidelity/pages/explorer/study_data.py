@@ -15,7 +15,7 @@ from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.map_registry import RANKING
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.explorer.levels import thresholds_of
-from fidelity.presentation.titles import Display
+from fidelity.presentation import titles
 from fidelity.study.paths import NONE
 
 # Colours of heat maps, all but the last readable with a colour vision deficiency and in grey.
@@ -49,9 +49,8 @@ def study_of(
     answers: Mapping[str, pd.DataFrame],
     cases: int,
     settings: Mapping[str, Any],
-    display: Display,
 ) -> dict[str, Any]:
-    """Describe the study.
+    """Describe the study, by the titles in use (`presentation.titles.showing`).
 
     Args:
         entries: in the order of the thumbnails.
@@ -59,7 +58,6 @@ def study_of(
         answers: see `answers_of`.
         cases: how many cases the study has, those that are left out included.
         settings: see `build.build`.
-        display: titles, order and colours.
 
     Returns:
         Plain values. Nothing is keyed by a name of the user's, which could be any text.
@@ -71,10 +69,10 @@ def study_of(
         for word, (r, p) in words.items()
     }
     explainers = list(dict.fromkeys(source.explainer for source in sources))
-    order = display.ordered(explainers)
+    order = titles.ordered(explainers)
     ranked = any(name in RANKING for name in settings["metrics"])
     return {
-        "title": display.dataset(settings["dataset"]),
+        "title": titles.dataset_title(settings["dataset"]),
         "images": settings["images"],
         "cases": cases,
         "split": settings["split"],
@@ -84,14 +82,14 @@ def study_of(
         "pointwise": is_pointwise(settings["postprocess"]),
         "colours": _colours(),
         "classifiers": [
-            {"key": key, "title": display.classifier(key), **_columns(table, entries)}
+            {"key": key, "title": titles.classifier_title(key), **_columns(table, entries)}
             for key, table in answers.items()
         ],
         "sources": [
             {
                 "classifier": "" if source.classifier == NONE else source.classifier,
                 "explainer": source.explainer,
-                "title": display.explainer(source.explainer),
+                "title": titles.explainer_title(source.explainer),
                 "family": source.family,
                 "place": order.index(source.explainer),
             }
@@ -99,7 +97,7 @@ def study_of(
         ],
         "binarizations": [
             *(
-                {"key": key, "title": display.binarization(key)}
+                {"key": key, "title": titles.binarization_title(key)}
                 for key in settings["binarizations"]
             ),
             *([{"key": NONE, "title": "Map itself, no threshold"}] if ranked else []),
