@@ -397,6 +397,7 @@ def test_presentation_stands_behind_no_computing_rule(asked):
         "../notebooks",
         "verdict",
         "format_tables",
+        "explorer",
         "summary_over",
         "prov",
         "unit",
