@@ -152,23 +152,22 @@ class JobFiles:
         ]
 
     def of_combinations(self, pattern: str) -> Input:
-        """Make an input function: a file of each combination, of each shard and binarization."""
-        return lambda w: [
-            path
-            for c, e in self.study.combinations
-            for path in (
-                self._by_shard(pattern, w, classifier=c, explainer=e)
-                if "{shard}" in pattern
-                else [
-                    fill(pattern, w, classifier=c, explainer=e, binarization=b, protocol=p)
-                    for b, p in self._rules(pattern)
-                ]
-            )
-        ]
+        """Make an input function: a file of each combination, and of each shard or binarization.
 
-    def _rules(self, pattern: str) -> list[tuple[str, str]]:
-        names = self.study.binarizations if "{binarization}" in pattern else [""]
-        return [(name, PRIMARY_PROTOCOL) for name in names]
+        Scores are those of the primary protocol.
+        """
+        rules = self.study.binarizations if "{binarization}" in pattern else [""]
+        if "{shard}" in pattern:
+            return lambda w: [
+                path
+                for c, e in self.study.combinations
+                for path in self._by_shard(pattern, w, classifier=c, explainer=e)
+            ]
+        return lambda w: [
+            fill(pattern, w, classifier=c, explainer=e, binarization=b, protocol=PRIMARY_PROTOCOL)
+            for c, e in self.study.combinations
+            for b in rules
+        ]
 
     # ---- a classifier's tables and figures ----
 
