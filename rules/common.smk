@@ -18,8 +18,9 @@ from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES
-from fidelity.presentation.page import templates_digest
+from fidelity.pages.explorer import STATIC as EXPLORER_FILES
 from fidelity.presentation import titles
+from fidelity.presentation.page import folder_digest, templates_digest
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
 from fidelity.study import paths, targets
@@ -121,7 +122,8 @@ def set_environments():
 
 def shown_as(w):
     """Titles, order and colours: a param of rules whose results people read, and of no other."""
-    return titles.display(study, w.dataset)
+    # The data set that a lung network was trained on is named as well.
+    return titles.display(study, w.dataset, study.lungs_from.get(w.dataset, ""))
 
 
 def title_of_dataset(w):
