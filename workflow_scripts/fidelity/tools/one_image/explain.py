@@ -155,7 +155,7 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
     drawn_by = trained.lung_model() if lung is None else None
     if lung is None and drawn_by is None and entry.input != "full":
         raise InputError(
-            f"the classifier was trained on input: {entry['input']}, which needs a lung mask",
+            f"the classifier was trained on input: {entry.input}, which needs a lung mask",
             file=image,
             remedy="Give one: LUNG=mask.png",
         )
