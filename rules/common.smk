@@ -18,8 +18,9 @@ from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES
-from fidelity.presentation.page import templates_digest
+from fidelity.pages.explorer import STATIC as EXPLORER_FILES
 from fidelity.presentation import titles
+from fidelity.presentation.page import folder_digest, templates_digest
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
 from fidelity.study import paths, targets

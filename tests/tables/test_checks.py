@@ -106,7 +106,7 @@ def test_all_four_are_laid_out(tmp_path):
         to_html("tables", tables, dataset="d"),
     )
     for page in pages:
-        assert "0.62" in page
+        assert "0.62 " in page
         assert "0.11" not in page.replace("0.111", "")  # one class, where all are pooled
 
 

@@ -10,8 +10,6 @@ from fidelity.settings.binarizations import Binarization
 
 # A binary map holds 0 and 1: any threshold between gives the map itself.
 BINARY_THRESHOLD = 0.5
-# Keys of an entry that are no parameters of its rule.
-NAMES = ("method", "title")
 
 
 def binarize(
@@ -38,7 +36,7 @@ def binarize(
         return map01 > BINARY_THRESHOLD, BINARY_THRESHOLD
     if missing := RULES[method].needs - given.keys():
         raise ValueError(f"the binarization {method!r} needs {', '.join(sorted(missing))}")
-    parameters = {key: value for key, value in settings if key not in NAMES}
+    parameters = {key: value for key, value in settings if key not in ("method", "title")}
     taken = RULES[method].needs | parameters.keys()
     given = {key: value for key, value in given.items() if key in taken}
     return import_module(RULES[method].module).binarize(map01, **{**parameters, **given})

@@ -143,7 +143,8 @@ def _panel(
         style_of = {"color": look.colour, "linewidth": 1.2, "linestyle": look.dash}
         axis.plot([rank, rank, end], [0, y, y], **style_of)
         axis.plot(rank, 0, marker=look.marker, color=look.colour, markersize=5, zorder=4)
-        parts = [style.short(explainer_title(name), 36), value_of("mean_rank", rank)]
+        title = style.short(explainer_title(name), 36)
+        parts = [title, value_of("mean_rank", rank)]
         text = "  ".join(parts if on_left else parts[::-1])
         shift = -0.02 * side if on_left else 0.02 * side
         align = "right" if on_left else "left"

@@ -44,12 +44,17 @@ def paragraphs(template: str, **content: Any) -> list[str]:
     return [" ".join(part.split()) for part in parts if part.strip()]
 
 
-@cache
 def templates_digest() -> str:
-    """Hash templates and style sheet, which decide pages like code: 16 hexadecimal digits."""
+    """Hash templates and style sheet; see `folder_digest`."""
+    return folder_digest(TEMPLATES)
+
+
+@cache
+def folder_digest(folder: Path) -> str:
+    """Hash files that decide pages like code: 16 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(path for path in TEMPLATES.rglob("*") if path.is_file()):
-        digest.update(str(path.relative_to(TEMPLATES)).encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -54,6 +54,18 @@ class Display(Section):
     can tell apart."""
 
 
+class Explorer(Section):
+    """The page on which single cases are browsed, and what else may show images."""
+
+    cases: Literal["all"] | Count = "all"
+    """Cases in the explorer; a number takes those of the judged split first, evenly over the sorted
+    ids. A case of 256 px takes 10 KB per explainer."""
+    images: bool = True
+    """Whether pages may show pixels of images; false for data that may not leave: then only maps,
+    masks and scores are shown. Maps that follow the image (`edge_map`, guided backpropagation) show
+    its outlines: leave them out then."""
+
+
 class Compute(Section):
     """How to compute. With these keys fixed, results do not depend on --cores, shards, order or
     resumes."""
@@ -127,6 +139,7 @@ class Config(Section):
     statistics: Statistics = Field(default_factory=Statistics)
     figures: Figures = Field(default_factory=Figures)
     display: Display = Field(default_factory=Display)
+    explorer: Explorer = Field(default_factory=Explorer)
     compute: Compute = Field(default_factory=Compute)
     lung_model: LungModel = Field(default_factory=LungModel)
     plugins: Unique[str] = []

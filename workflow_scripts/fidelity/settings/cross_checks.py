@@ -21,6 +21,7 @@ RESERVED_FOLDERS = {
     "shards",
     "tables",
     "figures",
+    "explorer",
     "notebooks",
     "faithfulness",
     "repeatability",

@@ -71,7 +71,7 @@ def check_tables(
 
 
 def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out what maps say of their own stability: one row per classifier and explainer."""
+    """Lay out the measured stability of maps: one row per classifier and explainer."""
     quantities = [name for name in STABILITY_TITLES if (stability["quantity"] == name).any()]
 
     def cell(rows: pd.DataFrame, quantity: str) -> str:

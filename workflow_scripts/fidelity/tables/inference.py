@@ -90,22 +90,21 @@ def _comparison_table(
     for (classifier, name, _, metric), block in rows.groupby(keys, sort=False):
         who = f"{titles.classifier_title(classifier)}, {class_title(name)}"
         headings[len(cells)] = f"{who}: {metric_title(metric)}"
-        for row in block.to_dict("records"):
-            values = row["mean_difference"], row["ci_low"], row["ci_high"]
-            cells.append(
-                [
-                    titles.explainer_title(row["explainer_a"]),
-                    titles.explainer_title(row["explainer_b"]),
-                    _size(row),
-                    with_interval(*values, digits_of(metric, *values)),
-                    value_of("effect_size", row["effect_size"]),
-                    p_cell(row["p_adjusted"]),
-                    p_cell(row["p_permutation_adjusted"]),
-                    "not drawn"
-                    if classifier in useless
-                    else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
-                ]
-            )
+        cells += [
+            [
+                titles.explainer_title(row["explainer_a"]),
+                titles.explainer_title(row["explainer_b"]),
+                _size(row),
+                _difference(row),
+                value_of("effect_size", row["effect_size"]),
+                p_cell(row["p_adjusted"]),
+                p_cell(row["p_permutation_adjusted"]),
+                "not drawn"
+                if classifier in useless
+                else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+            ]
+            for row in block.to_dict("records")
+        ]
     unit = rows["unit_of_analysis"].iloc[0]
     header = ["A", "B", f"n {unit}s" + (" (images)" if unit == "patient" else ""), "A − B"]
     header += ["rank-biserial", "p (Wilcoxon)", "p (sign flips)", "Conclusion"]
@@ -130,6 +129,11 @@ def _comparison_table(
         title, header, cells, 6, headings, notes, section, f"comparisons-{part}",
         frozenset(rows["classifier"]),
     )  # fmt: skip
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    values = row["mean_difference"], row["ci_low"], row["ci_high"]
+    return with_interval(*values, digits_of(row["metric"], *values))
 
 
 def _size(row: Mapping[str, Any]) -> str:

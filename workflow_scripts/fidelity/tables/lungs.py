@@ -10,11 +10,11 @@ METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
 
 
 def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
-    """Lay out how well the model segments lungs, by provided lung masks.
+    """Lay out how well the model segments lungs that are known.
 
     Args:
         quality: quality.csv of the data set that the model was trained on; may be empty.
-        dataset: the data set whose lung masks it predicts.
+        dataset: the data set whose lungs it segments.
 
     Returns:
         The table, one row per metric.

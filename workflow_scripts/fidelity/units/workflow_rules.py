@@ -31,6 +31,7 @@ RULES = (
 # Other rules whose results and costs are in no unit.
 BESIDE = (
     "explore",
+    "explorer",
     "export_chexlocalize",
     "export_masks_png",
     "provenance",

@@ -127,10 +127,8 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     parts, told = [], {}
     for name, row in means.iterrows():
         mean, old = float(row["mean"]), before.get(name, float("nan"))
-        parts.append(
-            f"{explainer_title(name)} {value_of(primary, mean, old)} "
-            f"(with them {value_of(primary, old, mean)})"
-        )
+        values = value_of(primary, mean, old), value_of(primary, old, mean)
+        parts.append(f"{explainer_title(name)} {values[0]} (with them {values[1]})")
         told[name] = {
             "n": int(row["n"]),
             "mean": mean,

@@ -110,11 +110,14 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
         text += ")."
     else:
         near = rows["mean_rank"] - first["mean_rank"] < difference
-        tied = listed(list(map(explainer_title, rows.loc[near, "explainer"]))[1:])
+        tied = list(map(explainer_title, rows.loc[near, "explainer"]))[1:]
         shown = value_of("critical_difference", difference)
         text += f"); ranks closer than {shown} (Nemenyi) do not differ significantly"
-        best = explainer_title(first["explainer"])
-        text += f": from {best}, this holds for {tied}." if tied else "."
+        text += (
+            f": from {explainer_title(first['explainer'])}, this holds for {listed(tied)}."
+            if tied
+            else "."
+        )
     facts_of = {
         "class": cls,
         "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
@@ -158,8 +161,8 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
     if table is None:
         return
     text = (
-        f"The lung masks are predicted by a U-Net trained on those of {dataset_title(origin)}, not "
-        "drawn by readers"
+        f"The lung masks are predicted by a U-Net trained on those of {dataset_title(origin)}, "
+        "not drawn by readers"
     )
     rows = table[table["metric"] == "dice"]
     if rows.empty:
@@ -187,8 +190,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
             f"The masks of {explainer_title(row.explainer)} are unions of superpixels: "
-            f"{set_value(row.median)} in an image (median; {set_value(row.min)} to "
-            f"{set_value(row.max)})"
+            f"{set_value(row.median)} in an image "
+            f"(median; {set_value(row.min)} to {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:
@@ -244,8 +247,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         mean, std, half = (value_of(row.metric, value, row.mean) for value in values)
         yield Sentence(
             f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of "
-            f"{explainer_title(row.explainer)} is {mean}, standard deviation between seeds {std}, "
-            f"against ±{half} over cases.",
+            f"{explainer_title(row.explainer)} is {mean}, standard deviation "
+            f"between seeds {std}, against ±{half} over cases.",
             "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
             "",
             {
