@@ -27,7 +27,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("*.md", "config/*.md", "docs/**/*.md", "rules/captions/*.rst")
 CODE = ("workflow_scripts/**/*.py", "rules/*.smk", "config/*.yaml")
-TEMPLATES = tuple(f"workflow_scripts/**/*{end}" for end in (".html*", ".md*", ".txt*", "words.j2"))
+KINDS = (".html*", ".md*", ".txt.j2", "words.j2")
+TEMPLATES = tuple(f"workflow_scripts/**/*{kind}" for kind in KINDS)
 # Parts of a page that are checked, as regular expressions: the others are all checked.
 PARTS = {
     "CHANGELOG.md": r"^## Unreleased\n.*?(?=^## |\Z)",
