@@ -15,7 +15,7 @@ rule explorer:
     benchmark:
         benchmark_of("{dataset}/explorer")
     resources:
-        **needs(1500, 60),
+        **needs(1500, 45),
     params:
         settings=job_settings.explorer,
         display=shown_as,

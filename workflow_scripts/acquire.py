@@ -39,7 +39,9 @@ def main(settings: Dataset, seed: int, output_dir: str | Path) -> None:
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)
         data = root  # errors name the user's own folder
-    cases = list(reader.find_cases(data, settings))
+    # Which classes are annotated is not known here: the index checks their masks.
+    found = settings.model_copy(update={"annotated_classes": []})
+    cases = list(reader.find_cases(data, found))
     counts = count_labels(cases, getattr(reader, "multilabel", False))
     files = listing.image_files(cases)
     sizes = [(data / path).stat().st_size for path in files if (data / path).is_file()]

@@ -358,7 +358,7 @@ def test_the_size_of_a_fitted_map_does_not_depend_on_how_few_masks_it_was_fitted
 
 
 def test_a_miniature_has_no_class_that_the_data_set_lacks():
-    entry = {"source": "table", "annotated_classes": ["pneumonia"], "labels": {}}
+    entry = dataset("table", {"annotated_classes": ["pneumonia"], "labels": {}})
     pool = SimpleNamespace(entry=entry, called=_names(entry), names={"task": "multiclass"})
     pool.classes = ["healthy", "pneumonia"]
     found = Pool._classes(pool)

@@ -455,7 +455,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
     loaded = made_elsewhere.entry("resnet18", weights=str(tmp_path / "net.pt"))
     data = {
         "source": "table", "table": "cases.csv", "annotated_classes": ["ill"], "lung_masks": "none",
-        "labels": {"ok": "well"}, "folder": str(tmp_path),
+        "labels": {"ok": "well"}, "boxes": None, "folder": str(tmp_path),
     }  # fmt: skip
 
     def check(entry, data=None, size=SIDE):
