@@ -127,7 +127,7 @@ def test_a_box_outside_the_image_is_refused_or_clipped(root, caplog):
         (case,) = index_cases(root, entry(root, boxes="boxes.csv", boxes_outside="clip"))[0]
     assert case.boxes["Mass"] == ((30, 30, 35, 40),)
     assert "1 files have boxes that leave the image" in caplog.text
-    # Rounding is no reason to stop.
+    # Rounding does not stop the run.
     write(root, [{}], boxes="case,class,x,y,width,height\na,Mass,30,30,10.4,5\n")
     (case,) = index_cases(root, entry(root, boxes="boxes.csv"))[0]
     assert case.boxes["Mass"] == ((30, 30, 35, 40),)
@@ -229,7 +229,7 @@ def test_majority_of_readers():
     assert majority([first, alone], 3) == []
     (found,) = majority([first, alone, second, third], 3)
     assert found.box == (2, 0, 12, 10)
-    # Two boxes of one reader are no majority.
+    # Two boxes of one reader are not a majority.
     assert majority([first, replace_reader(second, "R1")], 3) == []
 
 

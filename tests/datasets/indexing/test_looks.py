@@ -45,7 +45,7 @@ def test_pairs_are_found_reported_and_excluded_from_training(two):
         rows = list(csv.DictReader(handle))
     assert len(rows) == len(pairs)
     assert {(row["dataset"], row["twin_dataset"]) for row in rows} == {("nih", "yolo")}
-    # Asked for, training images that the other one is tested on go.
+    # On request, training images are left out if the other data set is tested on them.
     asked = yolo.model_copy(update={"near_duplicates_of": ["nih"]})
     before = index_cases(root / "yolo", yolo)[0]
     after, left_out, _ = index_cases(root / "yolo", asked, others={"nih": root / "nih.npz"})

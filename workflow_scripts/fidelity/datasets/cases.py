@@ -290,15 +290,7 @@ def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
             )
     for name in ("case", "patient"):
         _check_id(row.get(name) or "", name, path, where)
-    split = row["split"].strip().lower()
-    split = SPLIT_ALIASES.get(split, split)
-    if split not in SPLITS:
-        raise InputError(
-            f"{where}: unknown split {row['split']!r}",
-            file=path,
-            field="split",
-            remedy=f"Use one of {', '.join(SPLITS)}",
-        )
+    split = split_named(row["split"], path, f"{where}: ")
 
     def cell(name: str) -> str | None:
         text = (row.get(name) or "").strip()
@@ -368,6 +360,29 @@ def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, 
             )
         boxes.append((y0, x0, y1, x1))
     return tuple(boxes)
+
+
+def split_named(name: str, path: str | Path, where: str = "") -> str:
+    """Give the split of a name as tables write it, such as `valid` or ` Test`.
+
+    Args:
+        name: the cell.
+        path: the table, for the error.
+        where: of the cell in it, put before the error.
+
+    Raises:
+        InputError: no split has that name.
+    """
+    split = name.strip().lower()
+    split = SPLIT_ALIASES.get(split, split)
+    if split not in SPLITS:
+        raise InputError(
+            f"{where}unknown split {name!r}",
+            file=path,
+            field="split",
+            remedy=f"Use one of {', '.join(SPLITS)}",
+        )
+    return split
 
 
 def _check_id(text: str, name: str, path: str | Path, where: str) -> None:

@@ -162,9 +162,9 @@ def axis_title(metric: str) -> str:
     if known is None:
         return metric
     unit = ["px"] if getattr(known, "unit", "") == "px" else []
-    better = [f"{known.direction} is better"] if known.direction in ("higher", "lower") else []
-    told = ", ".join([*unit, *better])
-    return f"{known.title} ({told})" if told else known.title
+    way = [better(known.direction)] if known.direction in ("higher", "lower") else []
+    facts = ", ".join([*unit, *way])
+    return f"{known.title} ({facts})" if facts else known.title
 
 
 def unit_note(unit: str) -> str:

@@ -1,7 +1,7 @@
 """A CSV file with a row for each box: case, class, corners or x, y, width, height, and reader.
 
-Columns are known under the names that tools give them. A row without coordinates says that the
-case was read for the class and nothing was found; without a class too, for every class.
+Columns may have the names that annotation tools give them. A row without coordinates means
+that the case was read for the class and nothing was found. Without a class, it means every class.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ REMEDY = "Name the columns case, class, and x0, y0, x1, y1 or x, y, width, heigh
 
 @dataclass
 class ReadCase:
-    """What the file says of one case.
+    """What the file states about one case.
 
     Attributes:
         boxes: of the case.
@@ -55,7 +55,7 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
         path: the CSV file. Beside corners, columns width and height are the image's size.
 
     Returns:
-        What it says by case.
+        Boxes and empty references by case.
 
     Raises:
         InputError: the file cannot be read, lacks columns, or a row is no box.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import RESTORE
+from fidelity.datasets.annotations.drawn import RESTORE, check_present
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 
 IDS = ("Image Index", "image_id", "dicom_id", "ImageID", "Path")
@@ -61,8 +61,6 @@ def read_quality(path: str | Path) -> dict[str, float]:
 def _rows(path: str | Path) -> Iterator[tuple[str, dict[str, str]]]:
     sheet = read_sheet(path, (*IDS, *ORGANS, QUALITY, "Dice RCA (Max)", "Height", "Width"))
     key = next((name for name in IDS if name in sheet.columns), None)
-    for name in ORGANS if key else (IDS[0], *ORGANS):
-        if name not in sheet.columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+    check_present(sheet, ORGANS if key else (IDS[0], *ORGANS), path)
     for _, cells in sheet.rows:
         yield cells[key], cells

@@ -3,12 +3,13 @@
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.sources.table.spreadsheet import Sheet, read_sheet
 from fidelity.masks.boxes import FloatBox
 
 RESTORE = "Restore the file as it was downloaded"
@@ -22,7 +23,7 @@ class Drawn(NamedTuple):
     Attributes:
         box: (y0, x0, y1, x1), continuous.
         place: file and row, for errors.
-        reader: who drew it; empty where the file does not say.
+        reader: who drew it; empty where the file does not name them.
     """
 
     box: FloatBox
@@ -36,9 +37,9 @@ class ImageBoxes:
 
     Attributes:
         boxes: instances per class, in the order of the file. A class that is not here has no box;
-            whether it was looked for is for the data set's adapter to say.
+            whether it was looked for is decided by the adapter of the data set.
         size: (height, width) of the image that the coordinates are pixels of, RELATIVE for shares;
-            None where the file does not say.
+            None where the file does not give it.
     """
 
     boxes: dict[str, list[Drawn]] = field(default_factory=dict)
@@ -66,8 +67,47 @@ def from_sides(sides: list[Any], path: str | Path, row: str) -> FloatBox:
 
 
 def place_of(path: str | Path, row: str) -> str:
-    """Say in a few words where a box was read."""
+    """Name in a few words where a box was read."""
     return f"{Path(path).name}, {row}"
+
+
+def read_columns(path: str | Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Sheet:
+    """Read a CSV file whose columns have fixed names.
+
+    Args:
+        path: the file.
+        needed: columns that it must have.
+        optional: columns that it may have.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    sheet = read_sheet(path, (*needed, *optional))
+    check_present(sheet, needed, path)
+    return sheet
+
+
+def check_present(sheet: Sheet, needed: Iterable[str], path: str | Path) -> None:
+    """Check that a table has some columns.
+
+    Raises:
+        InputError: the first that is missing.
+    """
+    for name in needed:
+        if name not in sheet.columns:
+            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text file in UTF-8.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read as text ({error})", file=path, remedy=RESTORE) from error
 
 
 def read_json(path: str | Path) -> Any:

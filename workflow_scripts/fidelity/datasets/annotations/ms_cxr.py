@@ -11,8 +11,8 @@ from fidelity.datasets.annotations.drawn import (
     ImageBoxes,
     from_sides,
     place_of,
+    read_columns,
 )
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 
 SIDES = ("x", "y", "w", "h")
 COLUMNS = ("category_name", "path", *SIDES, "image_width", "image_height", "dicom_id")
@@ -30,13 +30,13 @@ _PATIENT = re.compile(r"(?:^|/)p(\d{8})/s\d{8}/")
 
 
 class Phrases(NamedTuple):
-    """What the file says of one image.
+    """What the file states about one image.
 
     Attributes:
         path: of the JPEG file.
         patient: id.
         split: of version 1.1; empty in 1.0.
-        boxes: of all phrases; a class without a box was not asked for.
+        boxes: of all phrases; a class without a box was not annotated.
     """
 
     path: str
@@ -52,16 +52,13 @@ def read_phrases(path: str | Path) -> dict[str, Phrases]:
         path: the CSV file of version 1.0 or 1.1.
 
     Returns:
-        What it says by `dicom_id`. Boxes are pixels of an image of the size that the file gives.
+        Phrases by `dicom_id`. Boxes are in pixels of an image of the size that the file gives.
 
     Raises:
         InputError: the file cannot be read, a class is unknown, an image has two sizes, or a box
             is no box.
     """
-    sheet = read_sheet(path, (*COLUMNS, "label_text", "split"))
-    for name in COLUMNS:
-        if name not in sheet.columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+    sheet = read_columns(path, COLUMNS, ("label_text", "split"))
     found: dict[str, Phrases] = {}
     for line, cells in sheet.rows:
         row, image = f"line {line}", cells["dicom_id"].strip()

@@ -122,14 +122,6 @@ def read_entries(path: str | Path) -> list[Entry]:
     return entries
 
 
-def read_list(path: str | Path) -> list[str]:
-    """Read a list of images, such as `train_val_list.txt`; see `bare_rows` for errors."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the list cannot be read ({error})", file=path, remedy=RESTORE) from error
-
-
 def _spacing(cells: list[str]) -> tuple[float, float] | None:
     """Scale the original's pixel spacing to the released image, which has another size."""
     try:

@@ -14,15 +14,15 @@ from fidelity.datasets.annotations.drawn import (
     ImageBoxes,
     from_corners,
     place_of,
+    read_columns,
     read_json,
 )
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 
 EXTRA = "extra"
 
 
 class Report(NamedTuple):
-    """What the reports say of one image.
+    """What the reports state about one image.
 
     Attributes:
         study: its StudyID.
@@ -82,11 +82,7 @@ def read_reports(path: str | Path) -> dict[str, Report]:
 
 def read_studies(path: str | Path) -> dict[str, Study]:
     """Read patients and splits of the master table, which has a row for each label of a study."""
-    wanted = ("StudyID", "PatientID", "split")
-    sheet = read_sheet(path, wanted)
-    for name in wanted:
-        if name not in sheet.columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+    sheet = read_columns(path, ("StudyID", "PatientID", "split"))
     return {cells["StudyID"]: Study(cells["PatientID"], cells["split"]) for _, cells in sheet.rows}
 
 

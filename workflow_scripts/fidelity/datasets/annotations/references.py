@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 # Part of the official training split that becomes the validation split where there is none.
 VALIDATION = {"train": 0.9, "val": 0.1}
+# Of patients without a training split.
+THIRDS = {"val": 1 / 3, "test": 2 / 3}
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +70,11 @@ def seeded_split(unit: str, seed: int, shares: Mapping[str, float]) -> str:
         if draw < 0:
             return split
     return split
+
+
+def with_validation(official: str, unit: str, seed: int) -> str:
+    """Give the official split; a part of the training split becomes the validation split."""
+    return seeded_split(unit, seed, VALIDATION) if official == "train" else official
 
 
 class ImageFiles:
@@ -187,6 +194,24 @@ def find_table(
             remedy=remedy or RESTORE,
         )
     return found
+
+
+def tables_by_split(root: Path, names: Mapping[str, Sequence[str]], remedy: str) -> dict[str, Path]:
+    """Locate the annotation files of the splits, of which one may be missing.
+
+    Args:
+        root: the data root.
+        names: split → names of its file where it was downloaded.
+        remedy: where the files are to be had.
+
+    Raises:
+        InputError: there is none, or more than one of a name.
+    """
+    found = {split: optional_table(root, None, known, "root") for split, known in names.items()}
+    if not any(found.values()):
+        first = " nor ".join(known[0] for known in names.values())
+        raise InputError(f"neither {first} was found", file=root, field="root", remedy=remedy)
+    return {split: path for split, path in found.items() if path}
 
 
 def optional_table(root: Path, given: str | None, names: Iterable[str], field: str) -> Path | None:

@@ -13,10 +13,10 @@ from fidelity.datasets.annotations.drawn import (
     ImageBoxes,
     from_sides,
     place_of,
+    read_columns,
     read_json,
 )
 from fidelity.datasets.annotations.nih import patient_of
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 
 # Of the DICOM files of the challenge.
 SIZE = (1024, 1024)
@@ -37,8 +37,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
         InputError: the file cannot be read, Target is neither 0 nor 1, or disagrees with the box.
     """
     found: dict[str, ImageBoxes] = {}
-    sheet = read_sheet(path, LABELS)
-    _check_columns(sheet.columns, LABELS, path)
+    sheet = read_columns(path, LABELS)
     for line, cells in sheet.rows:
         row, image = f"line {line}", found.setdefault(cells["patientId"], ImageBoxes(size=SIZE))
         sides = [cells[name] for name in LABELS[1:5]]
@@ -58,8 +57,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
 
 def read_class_info(path: str | Path) -> dict[str, str]:
     """Read `stage_2_detailed_class_info.csv`, which repeats a row for each box: class by image."""
-    sheet = read_sheet(path, ("patientId", "class"))
-    _check_columns(sheet.columns, ("patientId", "class"), path)
+    sheet = read_columns(path, ("patientId", "class"))
     return {cells["patientId"]: cells["class"] for _, cells in sheet.rows}
 
 
@@ -86,9 +84,3 @@ def read_patients(path: str | Path) -> dict[str, str]:
         raise InputError(
             "its entries have no subset_img_id with img_id", file=path, remedy=RESTORE
         ) from error
-
-
-def _check_columns(columns: list[str], wanted: tuple[str, ...], path: str | Path) -> None:
-    for name in wanted:
-        if name not in columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)

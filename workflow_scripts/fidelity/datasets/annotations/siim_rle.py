@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import RESTORE
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.datasets.annotations.drawn import read_columns
 
 CLASS = "Pneumothorax"
 SIZE = [1024, 1024]
@@ -23,16 +22,13 @@ def read_runs(path: str | Path) -> dict[str, list[str]]:
         path: the CSV file; stage 1 has a blank before the name of its second column.
 
     Returns:
-        {image: run lengths of each of its rows}; empty where the file says -1: the image was read,
+        {image: run lengths of each of its rows}; empty where the file has -1: the image was read,
         and nothing was found.
 
     Raises:
         InputError: the file cannot be read, or an image has both -1 and a mask.
     """
-    sheet = read_sheet(path, COLUMNS)
-    for name in COLUMNS:
-        if name not in sheet.columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+    sheet = read_columns(path, COLUMNS)
     found: dict[str, list[str]] = {}
     empty: set[str] = set()
     for line, cells in sheet.rows:

@@ -12,6 +12,7 @@ from fidelity.datasets.annotations.drawn import (
     ImageBoxes,
     from_corners,
     place_of,
+    read_columns,
 )
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 
@@ -61,10 +62,7 @@ def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[s
     Raises:
         InputError: the file cannot be read, a class is unknown, or a box is no box.
     """
-    sheet = read_sheet(path, (*COLUMNS, *OPTIONAL))
-    for name in COLUMNS:
-        if name not in sheet.columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+    sheet = read_columns(path, COLUMNS, OPTIONAL)
     known = {name.casefold(): name for name in CLASSES}
     found: dict[str, ImageBoxes] = {}
     readers: dict[str, set[str]] = {}

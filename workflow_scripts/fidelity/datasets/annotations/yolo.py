@@ -8,21 +8,17 @@ from pathlib import Path
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import (
     RELATIVE,
-    RESTORE,
     Drawn,
     ImageBoxes,
     from_corners,
     place_of,
+    read_text,
 )
 
 
 def read_names(path: str | Path) -> list[str]:
     """Read a list of class names, one a line (`classes.txt`, `obj.names`)."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the list cannot be read ({error})", file=path, remedy=RESTORE) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
@@ -39,7 +35,7 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
         InputError: the file cannot be read, a class has no name, or a box is no box.
     """
     found = ImageBoxes(size=RELATIVE)
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         cells, row = line.split(), f"line {number}"
         if not cells:
             continue
@@ -60,10 +56,3 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
         box = from_corners(corners, path, row)
         found.add(names[int(cells[0])], Drawn(box, place_of(path, row)))
     return found
-
-
-def _lines(path: str | Path) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text ({error})", file=path, remedy=RESTORE) from error

@@ -80,6 +80,29 @@ def close_pairs(
             yield i + start, j, bits[i, j].astype(np.int64)
 
 
+def alike_pairs(
+    left: tuple[np.ndarray, np.ndarray],
+    right: tuple[np.ndarray, np.ndarray],
+    distance: int,
+    correlation: float,
+) -> Iterator[tuple[int, int, int, float]]:
+    """Find all pairs of near-duplicates.
+
+    Args:
+        left: hashes, uint64 (n,), and thumbnails, (n, 32, 32).
+        right: the same of other images.
+        distance: largest number of differing bits.
+        correlation: least correlation of the thumbnails.
+
+    Yields:
+        Index into `left`, into `right`, distance and correlation, by rising index into `left`.
+    """
+    for i, j, bits in close_pairs(left[0], right[0], distance):
+        found = correlations(left[1][i], right[1][j])
+        for k in np.nonzero(found >= correlation)[0]:
+            yield int(i[k]), int(j[k]), int(bits[k]), float(found[k])
+
+
 def correlations(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Correlate thumbnails pairwise (Pearson), which no change of brightness or contrast moves.
 

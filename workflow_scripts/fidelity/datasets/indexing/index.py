@@ -393,11 +393,13 @@ def _without_twins_elsewhere(
 ) -> list[Case]:
     """Leave out cases of training and validation that another data set is tested or tuned on."""
     own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
+    mine = looks_of(own, [looks[case.case] for case in own])
     first: dict[str, Across] = {}
     for name, path in others.items():
-        pair = {"": looks_of(own, [looks[case.case] for case in own]), name: read_looks(path)}
         found = twins_across(
-            pair, settings.near_duplicate_distance, settings.near_duplicate_correlation
+            {"": mine, name: read_looks(path)},
+            settings.near_duplicate_distance,
+            settings.near_duplicate_correlation,
         )
         for twins in found:
             if twins.twin_split != "train":

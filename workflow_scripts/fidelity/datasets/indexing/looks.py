@@ -17,7 +17,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import AGAIN, atomic_path
 from fidelity.base.formulas import guard
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images.image_similarity import THUMBNAIL, Look, close_pairs, correlations
+from fidelity.datasets.images.image_similarity import THUMBNAIL, Look, alike_pairs
 
 
 @dataclass(frozen=True)
@@ -106,20 +106,10 @@ def twins_across(looks: Mapping[str, Looks], distance: int, correlation: float) 
         The pairs, by data sets and place.
     """
     for (name, own), (other, theirs) in combinations(looks.items(), 2):
-        for i, j, bits in close_pairs(own.hashes, theirs.hashes, distance):
-            alike = correlations(own.thumbnails[i], theirs.thumbnails[j])
-            for k in np.nonzero(alike >= correlation)[0]:
-                a, b = i[k], j[k]
-                yield Across(
-                    name,
-                    str(own.cases[a]),
-                    str(own.splits[a]),
-                    other,
-                    str(theirs.cases[b]),
-                    str(theirs.splits[b]),
-                    int(bits[k]),
-                    float(alike[k]),
-                )
+        sides = [(side.hashes, side.thumbnails) for side in (own, theirs)]
+        for i, j, *how in alike_pairs(*sides, distance, correlation):
+            one = (name, str(own.cases[i]), str(own.splits[i]))
+            yield Across(*one, other, str(theirs.cases[j]), str(theirs.splits[j]), *how)
 
 
 def write_across(path: str | Path, pairs: Iterable[Across]) -> None:

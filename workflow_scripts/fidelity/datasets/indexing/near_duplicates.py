@@ -12,7 +12,7 @@ from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard
 from fidelity.datasets.cases import Case
-from fidelity.datasets.images.image_similarity import Look, close_pairs, correlations
+from fidelity.datasets.images.image_similarity import Look, alike_pairs
 from fidelity.datasets.indexing.leakage import PRIORITY
 
 
@@ -69,13 +69,11 @@ def find_near_duplicates(
     found = []
     for kept, lower in combinations(range(len(PRIORITY)), 2):
         a, b = np.nonzero(splits == lower)[0], np.nonzero(splits == kept)[0]
-        for i, j, bits in close_pairs(hashes[a], hashes[b], distance):
-            alike = correlations(thumbnails[a[i]], thumbnails[b[j]])
-            for k in np.nonzero(alike >= correlation)[0]:
-                one, other = a[i[k]], b[j[k]]
-                if digests[one] != digests[other]:
-                    pair = (cases[one], cases[other], int(bits[k]), float(alike[k]))
-                    found.append(NearDuplicate(*pair))
+        sides = [(hashes[side], thumbnails[side]) for side in (a, b)]
+        for i, j, *how in alike_pairs(*sides, distance, correlation):
+            one, other = a[i], b[j]
+            if digests[one] != digests[other]:
+                found.append(NearDuplicate(cases[one], cases[other], *how))
     return sorted(found, key=_order)
 
 

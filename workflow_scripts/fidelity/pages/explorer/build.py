@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from fidelity.base.errors import at_case
+from fidelity.base.files import write_text
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.maps.case_maps import explained_cases
 from fidelity.masks.run_lengths import RLE, decode, read_masks
@@ -77,17 +78,13 @@ def build(
         tables.append([aligned(path, entries) for path in ranking])
     for index, of_rule in enumerate(tables):
         found = [scores_of(table, settings["metrics"]) for table in of_rule]
-        _write(data / f"scores-{index}.js", call("scores", index, found))
+        write_text(data / f"scores-{index}.js", call("scores", index, found))
     study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings)
-    _write(data / "study.js", call("study", study))
+    write_text(data / "study.js", call("study", study))
     page = render(
         "explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES
     )
-    _write(folder / Path(paths.EXPLORER_PAGE).name, page)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_text(folder / Path(paths.EXPLORER_PAGE).name, page)
 
 
 def _chosen(prepared: Sequence[str], settings: Mapping[str, Any]) -> tuple[dict[str, int], int]:
@@ -136,7 +133,7 @@ def _write_cases(
                 _write_sheet(data, sheets, drawn)
                 drawn, sheets = [], sheets + 1
         text = call("case", number, _about(shown, images=settings["images"]))
-        _write(data / "cases" / f"{number}.js", text)
+        write_text(data / "cases" / f"{number}.js", text)
     if drawn:
         _write_sheet(data, sheets, drawn)
     return entries

@@ -1,6 +1,6 @@
 """ChestX-Det (Lian et al. 2021) and ChestX-Det10: polygons and boxes of 13 findings on NIH images.
 
-What a reference says: an instance is *drawn*, as a polygon (not in ChestX-Det10) and as a box; a
+References: an instance is *drawn*, as a polygon (not in ChestX-Det10) and as a box; a
 class without an instance is *read and nothing found*, an empty reference.
 
 Splits: the official test split; a tenth of the training split becomes validation, by image, seeded.
@@ -10,15 +10,13 @@ The files are renumbered, so that NIH's patients are unknown.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fidelity.base.errors import InputError
 from fidelity.datasets.annotations import chestx_det
 from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import (
-    VALIDATION,
     ImageFiles,
     drawn_boxes,
-    optional_table,
-    seeded_split,
+    tables_by_split,
+    with_validation,
 )
 from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.mask_files.mask_entries import reference_to
@@ -33,6 +31,7 @@ FILES = {
     "train": ("ChestX_Det_train.json", "ChestX-Det10-train.json", "train.json"),
     "test": ("ChestX_Det_test.json", "ChestX-Det10-test.json", "test.json"),
 }
+WHERE = "Download them from https://github.com/Deepwise-AILab/ChestX-Det-Dataset"
 # Of ChestX-Det10.
 TEN = {"Atelectasis", "Calcification", "Consolidation", "Effusion", "Emphysema"}
 TEN |= {"Fibrosis", "Fracture", "Mass", "Nodule", "Pneumothorax"}
@@ -53,7 +52,7 @@ def find_cases(root: Path, settings: ChestxDet) -> Iterator[Case]:
     """
     root = Path(root)
     files = ImageFiles(root)
-    for split, table in _tables(root).items():
+    for split, table in tables_by_split(root, FILES, WHERE).items():
         images = chestx_det.read_boxes(table)
         shaped = chestx_det.has_polygons(table)
         file = table.relative_to(root).as_posix()
@@ -68,9 +67,7 @@ def find_cases(root: Path, settings: ChestxDet) -> Iterator[Case]:
             yield Case(
                 case=f"{split}_{image.rpartition('.')[0]}",
                 patient=f"{split}_{image.rpartition('.')[0]}",
-                split=seeded_split(image, settings.split_seed, VALIDATION)
-                if split == "train"
-                else split,
+                split=with_validation(split, image, settings.split_seed),
                 labels=tuple(drawn.boxes),
                 image=files.find(image, lambda path, own=split: _is_of(path, own)),
                 masks=masks if shaped else {},
@@ -82,22 +79,10 @@ def find_cases(root: Path, settings: ChestxDet) -> Iterator[Case]:
 
 def tables(root: Path, settings: ChestxDet) -> list[Path]:
     """List the annotation files."""
-    return list(_tables(Path(root)).values())
-
-
-def _tables(root: Path) -> dict[str, Path]:
-    found = {split: optional_table(root, None, names, "root") for split, names in FILES.items()}
-    if not any(found.values()):
-        raise InputError(
-            "neither ChestX_Det_train.json nor ChestX_Det_test.json was found",
-            file=root,
-            field="root",
-            remedy="Download them from https://github.com/Deepwise-AILab/ChestX-Det-Dataset",
-        )
-    return {split: path for split, path in found.items() if path}
+    return list(tables_by_split(Path(root), FILES, WHERE).values())
 
 
 def _is_of(path: str, split: str) -> bool:
-    """Say whether a file can be of a split: its folders name no other one."""
+    """Check whether a file can be of a split: its folders name no other one."""
     other = "test" if split == "train" else "train"
     return not any(part.lower().startswith(other) for part in path.split("/")[:-1])

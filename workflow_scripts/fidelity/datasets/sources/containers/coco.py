@@ -1,6 +1,6 @@
 """Images with boxes, polygons or run lengths in COCO's JSON.
 
-What a reference says: a box or segmentation is *drawn*; a category of the file that an image has no
+References: a box or segmentation is *drawn*; a category of the file that an image has no
 annotation of is *read and nothing found*, an empty reference.
 
 Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.

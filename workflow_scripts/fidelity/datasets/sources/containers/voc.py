@@ -1,6 +1,6 @@
 """Images with boxes in Pascal VOC's XML, or with boxes, polygons and ellipses in CVAT's.
 
-What a reference says: a box or shape is *drawn*; a class of the files that an image has no object
+References: a box or shape is *drawn*; a class of the files that an image has no object
 of is *read and nothing found*, an empty reference.
 
 Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 70:10:20, seeded.
@@ -11,8 +11,7 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations import voc
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.nih import read_list
+from fidelity.datasets.annotations.drawn import place_of, read_text
 from fidelity.datasets.annotations.references import ImageFiles, files_below
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_entries import reference_to
@@ -84,4 +83,4 @@ def _lists(root: Path) -> dict[str, Path]:
 
 
 def _splits(root: Path) -> dict[str, str]:
-    return {stem: split for split, path in _lists(root).items() for stem in read_list(path)}
+    return {stem: split for split, path in _lists(root).items() for stem in read_text(path).split()}

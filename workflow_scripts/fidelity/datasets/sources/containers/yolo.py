@@ -1,6 +1,6 @@
 """Images with boxes in YOLO's text files, one for each image.
 
-What a reference says: a line is *drawn*; a class without a line in a file, also in an empty one, is
+References: a line is *drawn*; a class without a line in a file, also in an empty one, is
 *read and nothing found*, an empty reference; an image without a file was *not annotated*. It is not
 used, and the log counts such images.
 

@@ -1,6 +1,6 @@
 """MS-CXR (Boecking et al. 2022): boxes of phrases on MIMIC-CXR-JPG.
 
-What a reference says: a box is *drawn*; every other class of the image is *not annotated*, because
+References: a box is *drawn*; every other class of the image is *not annotated*, because
 the boxes follow chosen phrases of a report. There are no empty references.
 
 Splits: those of version 1.1; version 1.0 has none, and its patients are divided into validation and
@@ -11,18 +11,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fidelity.base.errors import InputError
 from fidelity.datasets.annotations import ms_cxr
 from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import (
+    THIRDS,
     ImageFiles,
     drawn_boxes,
     find_table,
     seeded_split,
 )
-from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.cases import Case, split_named
 from fidelity.datasets.sources.lung_files import lung_files, lungs_of
-from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import MsCxr
 
 same_size = False
@@ -33,7 +32,6 @@ lungs_may_lack = True
 known_classes = ms_cxr.CLASSES
 
 TABLES = ("MS_CXR_Local_Alignment_v1.1.0.csv", "MS_CXR_Local_Alignment_v1.0.0.csv")
-THIRDS = {"val": 1 / 3, "test": 2 / 3}
 WHERE = (
     "Download it from https://physionet.org/content/ms-cxr (credentialed), and the images it names"
     " from https://physionet.org/content/mimic-cxr-jpg"
@@ -84,12 +82,4 @@ def tables(root: Path, settings: MsCxr) -> list[Path]:
 def _split(phrases: ms_cxr.Phrases, settings: MsCxr, table: Path) -> str:
     if not phrases.split:
         return seeded_split(phrases.patient, settings.split_seed, THIRDS)
-    split = SPLIT_ALIASES.get(phrases.split.lower(), phrases.split.lower())
-    if split not in SPLITS:
-        raise InputError(
-            f"unknown split {phrases.split!r}",
-            file=table,
-            field="split",
-            remedy=f"Use one of {', '.join(SPLITS)}",
-        )
-    return split
+    return split_named(phrases.split, table)

@@ -1,6 +1,6 @@
 """NIH ChestX-ray14 (Wang et al. 2017): 112,120 images, boxes on 880 of its test split.
 
-What a reference says: a box was *drawn*; a label, or no label, without a box was *not annotated*.
+References: a box was *drawn*; a label, or no label, without a box was *not annotated*.
 Nothing was *read and not found*: there are no empty references.
 
 Splits: patients of `train_val_list.txt` are in training. Patients of `test_list.txt` that have a
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fidelity.datasets.annotations import nih
-from fidelity.datasets.annotations.drawn import place_of
+from fidelity.datasets.annotations.drawn import place_of, read_text
 from fidelity.datasets.annotations.references import (
+    THIRDS,
     ImageFiles,
     drawn_boxes,
     find_table,
@@ -35,7 +36,6 @@ known_classes = nih.CLASSES
 BOXES = ("BBox_List_2017.csv",)
 LABELS = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 TRAINING, TEST = ("train_val_list.txt",), ("test_list.txt",)
-THIRDS = {"val": 1 / 3, "test": 2 / 3}
 WHERE = "Download it from https://nihcc.app.box.com/v/ChestXray-NIHCC"
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,7 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
     drawn = nih.read_boxes(boxes)
     lung = lungs_of(root, settings)
     boxed = {nih.patient_of(image) for image in drawn}
-    trained = None if training is None else set(map(nih.patient_of, nih.read_list(training)))
-    tested = None if test is None else set(map(nih.patient_of, nih.read_list(test)))
+    trained, tested = _patients(training), _patients(test)
     if trained is None and tested is None:
         log.warning(
             "train_val_list.txt and test_list.txt are not here: patients without a box are in"
@@ -89,6 +88,11 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
             **drawn_boxes(drawn.get(entry.image)) | {"box_size": nih.SIZE},
         )
     files.report_unused(labels.name)
+
+
+def _patients(listed: Path | None) -> set[str] | None:
+    """Read the patients of a list of images, where there is one."""
+    return None if listed is None else set(map(nih.patient_of, read_text(listed).split()))
 
 
 def tables(root: Path, settings: Nih) -> list[Path]:

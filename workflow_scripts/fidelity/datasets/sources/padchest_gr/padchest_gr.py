@@ -1,6 +1,6 @@
 """PadChest-GR (de Castro et al. 2025): boxes of report sentences on 4,555 images.
 
-What a reference says: a label with boxes is *drawn*; a label without one (a finding of the whole
+References: a label with boxes is *drawn*; a label without one (a finding of the whole
 image) is *not annotated*; a label that the report does not have is *read and nothing found*, an
 empty reference, because the reports name all findings.
 
@@ -14,9 +14,8 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.annotations import padchest_gr
 from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import ImageFiles, drawn_boxes, find_table
-from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.cases import Case, split_named
 from fidelity.datasets.sources.lung_files import lung_files, lungs_of
-from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import PadchestGr
 
 same_size = False
@@ -56,13 +55,10 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
                 remedy="Restore the file as it was downloaded",
             )
         patient, split = rows[report.study]
-        split = SPLIT_ALIASES.get(split.lower(), split.lower())
-        if split not in SPLITS:
-            raise InputError(f"unknown split {split!r}", file=studies, field="split")
         yield Case(
             case=image.rpartition(".")[0] or image,
             patient=patient,
-            split=split,
+            split=split_named(split, studies),
             labels=report.labels,
             image=files.find(image),
             lung_mask=lung(image),

@@ -1,6 +1,6 @@
 """QaTa-COV19-v2 (Degerli et al. 2022): masks of COVID-19 infection on 9,258 images.
 
-What a reference says: every image shows COVID-19 and its mask is *drawn*; a black mask is *read and
+References: every image shows COVID-19 and its mask is *drawn*; a black mask is *read and
 nothing found*.
 
 Splits: the official test split; a tenth of the training split becomes validation, by image, seeded.

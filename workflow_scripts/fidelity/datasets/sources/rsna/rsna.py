@@ -1,6 +1,6 @@
 """RSNA Pneumonia Detection Challenge 2018 (Shih et al. 2019): boxes of opacities on 26,684 images.
 
-What a reference says: Target 1 is *drawn*; Target 0 is *read and nothing found*, an empty
+References: Target 1 is *drawn*; Target 0 is *read and nothing found*, an empty
 reference. Every image of the file was read.
 
 Splits: the challenge's test images have no labels, so the labelled ones are divided 70:10:20 by
@@ -47,8 +47,9 @@ def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
         settings: `table`, `mapping` and `split_seed`.
 
     Yields:
-        One case per image. Negatives are labelled as `stage_2_detailed_class_info.csv` says
-        (Normal, No Lung Opacity / Not Normal), without it `No pneumonia`.
+        One case per image. Negatives have the labels of
+        `stage_2_detailed_class_info.csv` (Normal, No Lung Opacity / Not Normal), or without this
+        file `No pneumonia`.
 
     Raises:
         InputError: a file is missing, or cannot be understood.

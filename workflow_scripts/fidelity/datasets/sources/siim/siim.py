@@ -1,6 +1,6 @@
 """SIIM-ACR Pneumothorax Segmentation: masks as run lengths on 12,047 images.
 
-What a reference says: run lengths are *drawn*; -1 is *read and nothing found*, an empty reference.
+References: run lengths are *drawn*; -1 is *read and nothing found*, an empty reference.
 Several rows of one image are united.
 
 Splits: drawn by image, 70:10:20, seeded; the files name no patient.

@@ -7,7 +7,7 @@ are ignored. Paths are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DI
 (masks). An indexed table (cases.csv) can be given again. How the file may be written: see
 `fidelity.datasets.sources.table.spreadsheet`. Boxes may also be rows of a second table (`boxes`).
 
-What a reference says: a mask or box is *drawn*; `none`, and a row without coordinates, is *read and
+References: a mask or box is *drawn*; `none`, and a row without coordinates, is *read and
 nothing found*; a blank cell, or no row, is *not annotated*.
 """
 

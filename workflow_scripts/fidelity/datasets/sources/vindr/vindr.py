@@ -1,6 +1,6 @@
 """VinDr-CXR (Nguyen et al. 2022): boxes of 22 findings (Kaggle: 14), three readers for each image.
 
-What a reference says: a box is *drawn*; a finding without a box, "No finding" above all, is *read
+References: a box is *drawn*; a finding without a box, "No finding" above all, is *read
 and nothing found*, an empty reference. Every reader looked for every finding.
 
 Splits: PhysioNet's test split is kept, and a tenth of its training split becomes validation.
