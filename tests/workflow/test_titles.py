@@ -3,7 +3,14 @@
 import pytest
 
 pytestmark = pytest.mark.slow
-PRESENTING = {"explore", "format_tables", "provenance", "summary_over_datasets", "verdict"}
+PRESENTING = {
+    "explore",
+    "explorer",
+    "format_tables",
+    "provenance",
+    "summary_over_datasets",
+    "verdict",
+}
 TITLES = {
     "datasets": {"small": {"title": "Our hospital"}},
     "classifiers": {"net": {"title": "Our network"}},
@@ -26,7 +33,7 @@ def test_only_what_people_read_is_run_again(study, config, changes):
                 config[section][key] |= value
     study.write(config)
     jobs = study.plan()
-    assert {"verdict", "format_tables", "figure_distributions"} <= set(jobs)
+    assert {"verdict", "format_tables", "explorer", "figure_distributions"} <= set(jobs)
     assert [rule for rule in jobs if rule not in PRESENTING and "figure_" not in rule] == []
 
 
@@ -34,6 +41,6 @@ def test_a_title_is_in_what_people_read(study, config):
     config["explainers"]["lime"]["title"] = "Our explainer"
     study.write(config)
     study.jobs("results/small/tables/verdict.md", "results/small/tables/tables.tex")
-    for name in ("tables.md", "tables.tex", "tables.html", "verdict.md", "verdict.html"):
+    for name in ("tables.md", "latex/main-net.tex", "tables.html", "verdict.md", "verdict.html"):
         assert b"Our explainer" in study.read(f"small/tables/{name}")
     assert b"Our explainer" not in study.read("small/tables/localization.csv")
