@@ -71,6 +71,7 @@ def test_runs_inside_a_rule(tmp_path):
             metric="iou",
             scoring_size="original",
             sign="positive",
+            display={},
         ),
         output=SimpleNamespace(worst=tmp_path / "worst.csv"),
     )
