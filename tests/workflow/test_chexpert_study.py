@@ -141,7 +141,7 @@ def test_tables_and_verdict_name_every_class(chexpert):
     alone = iou[(iou.split == "test") & (iou["class"] != "all")]
     assert (alone.n == 8).all()
     verdict = (chexpert.folder / "results/chexlocalize/tables/verdict.md").read_text()
-    assert "gradcam" in verdict
+    assert "Grad-CAM" in verdict
 
 
 def test_the_export_lies_beside_the_scores_of_the_protocol(chexpert):

@@ -83,7 +83,7 @@ def test_without_a_classifier(imported_study):
         & (compared.family == "primary")
     ]
     assert len(pair) == 1
-    assert "good scored higher than bad (" in text
+    assert "Good scored higher than Bad (" in text
     assert study.jobs() == {}
 
 

@@ -70,6 +70,7 @@ def test_localization_table_meets_its_contract(finished):
         "ci_high",
         "median",
         "std",
+        "reference",
     ]
     iou = table[(table.metric == "iou") & (table["class"] == "all")].set_index("explainer")
     assert set(iou.index) == {"lime", "gradcam", "lung", "noise"}
