@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from fidelity.datasets.acquisition import listing
@@ -19,6 +20,7 @@ from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.settings.closed_model import Section
 from fidelity.settings.datasets import own_keys
+from fidelity.study import paths
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
@@ -377,6 +379,47 @@ class JobSettings:
             "diagnostic": study.diagnostic,
             "bases": study.bases,
             "confounded": study.confounded,
+        }
+
+    def methods(self, w: Any) -> dict[str, Any]:
+        """Give what a methods paragraph is written from besides the tables."""
+        study = self.study
+        config = study.config.model_copy(update={"datasets": {w.dataset: study.datasets[w.dataset]}})
+        return {
+            "dataset": w.dataset,
+            "config": config.recorded(),
+            "families": study.families,
+            "bases": study.bases,
+            "trained": list(study.trained),
+            "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],
+        }
+
+    def study_page(self, w: Any) -> dict[str, Any]:
+        """Give what the study page depends on besides the tables and the methods."""
+        study = self.study
+        links = {
+            "Explorer: every case, map and mask": paths.EXPLORER_PAGE,
+            "All tables": paths.table("tables", "html"),
+            "The verdict in full": paths.table("verdict", "html"),
+            "Provenance: code, data, settings and machine": paths.PROVENANCE_PAGE,
+        }
+        made = paths.TABLES if study.restored is not None else paths.DATASET
+        return {
+            "classifiers": study.shown,
+            "metric": study.config.statistics.primary,
+            "binarization": study.primary_binarization,
+            "diagnostic": study.diagnostic,
+            "images": study.config.explorer.images,
+            "galleries": {
+                name: self.gallery(SimpleNamespace(dataset=w.dataset, classifier=name))
+                for name in study.shown
+            },
+            "folder": paths.fill(paths.DATASET, w),
+            "links": [
+                (title, os.path.relpath(path, paths.DATASET))
+                for title, path in links.items()
+                if path.startswith(made)
+            ],
         }
 
     # ---- faithfulness, sanity, provenance ----
