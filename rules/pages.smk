@@ -70,3 +70,33 @@ rule study_page:
         "Writing the study page of {wildcards.dataset}"
     script:
         "../workflow_scripts/study_page.py"
+
+
+rule paper:
+    input:
+        localization=paths.table("localization"),
+        comparisons=paths.table("comparisons"),
+        seeds=paths.table("seeds"),
+        classification=job_files.if_classified(paths.table("classification")),
+        class_order=job_files.if_classified(paths.table("class_order")),
+        counts=paths.CASE_COUNTS,
+    output:
+        directory(paths.PAPER),
+    log:
+        log_of("{dataset}/paper"),
+    benchmark:
+        benchmark_of("{dataset}/paper")
+    resources:
+        **needs(1500, 30),
+    params:
+        tables=job_settings.formatted_tables,
+        described=job_settings.methods,
+        settings=job_settings.paper,
+        citation=CITATION,
+        display=shown_as,
+        digest=code_of("paper.py", names=study.metrics),
+        templates=templates_digest(),
+    message:
+        "Writing table, figure and methods of {wildcards.dataset} for a paper"
+    script:
+        "../workflow_scripts/paper.py"

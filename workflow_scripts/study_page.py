@@ -61,16 +61,15 @@ def main(
             verdict=json.loads(Path(verdict).read_text(encoding="utf-8")),
             main=main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
             classification=classified,
-            cases={
-                name: {"prepared": prepared, **files} for name, files in (cases or {}).items()
-            },
+            cases={name: {"prepared": prepared, **files} for name, files in (cases or {}).items()},
             no_cases=why,
             methods=methods(
                 scored,
                 CASE_COUNTS.read(counts),
-                {**described, "software": citation},
+                described,
                 unit=unit,
                 compared=bool(len(compared)),
+                software=citation,
             ),
             citation=citation,
             settings={**settings, "families": tables["families"]},

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fidelity.datasets.acquisition import listing
+from fidelity.datasets.registry import GENERATORS
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
 from fidelity.explainers.registry import is_derivative, without_family
@@ -384,7 +385,9 @@ class JobSettings:
     def methods(self, w: Any) -> dict[str, Any]:
         """Give what a methods paragraph is written from besides the tables."""
         study = self.study
-        config = study.config.model_copy(update={"datasets": {w.dataset: study.datasets[w.dataset]}})
+        config = study.config.model_copy(
+            update={"datasets": {w.dataset: study.datasets[w.dataset]}}
+        )
         return {
             "dataset": w.dataset,
             "config": config.recorded(),
@@ -392,6 +395,14 @@ class JobSettings:
             "bases": study.bases,
             "trained": list(study.trained),
             "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],
+        }
+
+    def paper(self, w: Any) -> dict[str, Any]:
+        """Give which results a paper shows first."""
+        return {
+            "classifiers": self.study.shown,
+            "metric": self.study.config.statistics.primary,
+            "binarization": self.study.primary_binarization,
         }
 
     def study_page(self, w: Any) -> dict[str, Any]:
@@ -405,9 +416,8 @@ class JobSettings:
         }
         made = paths.TABLES if study.restored is not None else paths.DATASET
         return {
-            "classifiers": study.shown,
-            "metric": study.config.statistics.primary,
-            "binarization": study.primary_binarization,
+            **self.paper(w),
+            "generated": study.datasets[w.dataset].source in GENERATORS,
             "diagnostic": study.diagnostic,
             "images": study.config.explorer.images,
             "galleries": {

@@ -63,7 +63,9 @@ def figures(study: Study) -> list[str]:
 def pages(study: Study) -> list[str]:
     """List the study pages and paper folders of all data sets."""
     return [
-        pattern.format(dataset=d) for d in study.studies for pattern in (paths.STUDY_PAGE, paths.PAPER)
+        pattern.format(dataset=d)
+        for d in study.studies
+        for pattern in (paths.STUDY_PAGE, paths.PAPER)
     ]
 
 

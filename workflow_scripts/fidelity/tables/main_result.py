@@ -133,9 +133,7 @@ def main_tables_of(
     return with_chance_notes(found, quality, settings["bases"])
 
 
-def unit_of(
-    scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]
-) -> str:
+def unit_of(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
     """State what the unit of analysis was; without two explainers, the counts tell."""
     units: list[str] = list(compared["unit_of_analysis"].unique())
     if len(units):

@@ -6,7 +6,7 @@ from typing import Any
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import dataset_title, explainer_title
-from fidelity.presentation.wording import amount, counted, listed, value_of
+from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
 
 # More others than these are counted, not named.
 MOST_NAMED = 3
@@ -90,13 +90,18 @@ def _standing(
             who = f"{len(names)} of {counted(total, noun)}"
         else:
             who = listed(
-                explainer_title(other)
-                + (
-                    f" ({amount(rows[other]['metric'], rows[other]['mean_difference'])})"
-                    if other in rows and rows[other]["mean_difference"] is not None
-                    else ""
-                )
+                explainer_title(other) + (_difference(rows[other]) if other in rows else "")
                 for other in names
             )
         told.append(f"{phrase} {who}")
     return listed(told)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    """Write a difference with its interval and p, where there is one."""
+    if row["mean_difference"] is None or row["ci_low"] is None or row["p_adjusted"] is None:
+        return ""
+    metric, value = row["metric"], row["mean_difference"]
+    low, high = (value_of(metric, row[end], value) for end in ("ci_low", "ci_high"))
+    p = p_value(row["p_adjusted"])
+    return f" (difference {amount(metric, value)}, interval {low} to {high}, p {p})"

@@ -42,7 +42,9 @@ def without_marks(text: str) -> str:
 
 def cited(texts: Iterable[str]) -> list[str]:
     """List the keys that texts cite, in their order."""
-    return list(dict.fromkeys(k for text in texts for m in _MARK.findall(text) for k in m.split(",")))
+    return list(
+        dict.fromkeys(k for text in texts for m in _MARK.findall(text) for k in m.split(","))
+    )
 
 
 def bibliography(keys: Iterable[str]) -> str:

@@ -11,9 +11,10 @@ from fidelity.analysis.localization import (
     keep_test_split,
     pooled_classes,
 )
+from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import METHODS, explains
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
-from fidelity.metrics.conventions import PROTOCOLS
+from fidelity.metrics.conventions import PROTOCOLS, base_name
 from fidelity.metrics.map_registry import RANKING
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods.references import cite, without_marks
@@ -48,6 +49,7 @@ def methods(
     *,
     unit: str,
     compared: bool,
+    software: str,
 ) -> list[str]:
     """Write the methods of one data set.
 
@@ -56,9 +58,10 @@ def methods(
         counts: case_counts.csv.
         settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `bases`,
             `trained` (classifiers that were trained here), `faithfulness` (its metrics, as far as
-            they were measured), `software`.
+            they were measured).
         unit: unit of analysis.
         compared: whether explainers were compared.
+        software: as cited: authors, title, version, year.
 
     Returns:
         One paragraph per subject, with citations as marks (`references.cite`).
@@ -87,13 +90,14 @@ def methods(
     told["explained"] = (
         f"{told['explained']}." if told["explained"] else "No explainer of a classifier was run."
     )
-    others = [name for name in metrics if name != primary and name not in RANKING]
+    # A distance in pixels, millimetres and shares of the diagonal is one metric.
+    others = list(dict.fromkeys(base_name(name) for name in metrics if name not in RANKING))
     return paragraphs(
         "notes/methods.txt.j2",
         cite=cite,
         dataset=_title(titles.dataset_title(settings["dataset"])),
         data_sources=DATA_SOURCES.get(data["source"], ()),
-        generated=data["source"] == "phantom",
+        generated=data["source"] in GENERATORS,
         cases=_cases(counts),
         classes=listed(map(_title, data["annotated_classes"])),
         image_size=data["image_size"],
@@ -110,7 +114,7 @@ def methods(
         primary_rule=titles.binarization_title(statistics["primary_binarization"]),
         postprocess=_postprocess(config["postprocess"]),
         primary=_metric(primary),
-        others=listed(map(_metric, others)),
+        others=listed(_metric(name) for name in others if name != primary),
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=_empty(config["scores"]["empty"]),
         conventions=listed(
@@ -125,7 +129,7 @@ def methods(
         unit=unit,
         compared=compared,
         seed=config["seed"],
-        software=settings["software"],
+        software=software.split(": ", 1)[-1],
     )
 
 
@@ -135,8 +139,10 @@ def _title(name: str) -> str:
 
 def _cases(counts: pd.DataFrame) -> str:
     used = counts[counts["status"] == "used"].groupby("split", sort=False)["n"].sum()
-    parts = [f"{used[split]} in the {title} split" for split, title in _SPLITS.items() if split in used]
-    return f"cases used: {listed(parts)}"
+    parts = [
+        f"{used[split]} in the {title} split" for split, title in _SPLITS.items() if split in used
+    ]
+    return listed(parts)
 
 
 def _lungs(data: Mapping[str, Any]) -> str:
@@ -238,8 +244,8 @@ def _word(value: Any) -> str:
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:
     told = "" if entry.get("method") in (None, "fixed", "per_explainer") else parameters(entry)
-    title = _title(titles.binarization_title(name)) + cite(RULE_SOURCES.get(entry.get("method"), ""))
-    return f"“{title}”" + (f" ({told})" if told else "")
+    source = cite(RULE_SOURCES.get(entry.get("method"), ""))
+    return f"“{titles.binarization_title(name)}”{source}" + (f" ({told})" if told else "")
 
 
 def _metric(name: str) -> str:

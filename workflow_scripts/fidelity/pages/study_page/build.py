@@ -43,7 +43,7 @@ class Study:
         methods: paragraphs, with marked citations.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
-            (classifier → settings), links (title, path from the page), folder (of the page).
+            (classifier → settings), generated (whether the images are), links (title, path from the page), folder (of the page).
     """
 
     dataset: str
@@ -71,6 +71,7 @@ def build(study: Study) -> str:
         classifiers=listed(
             titles.classifier_title(name) for name in shown if name != NO_CLASSIFIER
         ),
+        generated=study.settings["generated"],
         blocks=blocks,
         unfolded=MOST_SENTENCES,
         methods=bibliography,
@@ -97,15 +98,16 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "setting": chapter["setting"],
         "short": chapter["headline"],
         "forest": pictures.as_svg(
-            forest.plot(
-                rows[rows["binarization"] == settings["binarization"]], settings["metric"]
-            )
+            forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
         ),
         "main": [
             part
             for found in study.main
             if classifier in found.classifiers
             for part in _folded(found)
+        ],
+        "notes": [
+            note for found in study.main if classifier in found.classifiers for note in found.notes
         ],
         "flips": pictures.as_svg(
             rank_by_protocol.plot(
@@ -156,7 +158,8 @@ def _sentences(chapter: Mapping[str, Any], title: str) -> list[Mapping[str, Any]
 
 
 def _folded(table: Table) -> list[Table]:
-    """Part a table at the rows that are shown at once; the notes follow the first part."""
+    """Part a table at the rows that are shown at once, without its notes."""
+    table = replace(table, notes=[])
     if len(table.rows) <= UNFOLDED:
         return [table]
     rest = {place - UNFOLDED: text for place, text in table.headings.items() if place >= UNFOLDED}
@@ -165,5 +168,5 @@ def _folded(table: Table) -> list[Table]:
     rest.setdefault(0, next((first[place] for place in sorted(first, reverse=True)), ""))
     return [
         replace(table, rows=table.rows[:UNFOLDED], headings=first),
-        replace(table, rows=table.rows[UNFOLDED:], headings=rest, notes=[]),
+        replace(table, rows=table.rows[UNFOLDED:], headings=rest),
     ]
