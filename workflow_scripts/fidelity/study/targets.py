@@ -70,7 +70,7 @@ def pages(study: Study) -> list[str]:
 
 
 def from_units(study: Study) -> list[str]:
-    """List the tables, figures and pages that can be computed from units alone, of restored data sets."""
+    """List what can be computed from units alone, of restored data sets."""
     checked = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
     return [
         path

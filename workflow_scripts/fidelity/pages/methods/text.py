@@ -1,4 +1,4 @@
-"""The methods of a study in words: from its config, and of that only what its tables show was run."""
+"""The methods of a study in words: from its config, as far as its tables show that it was run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -239,7 +239,7 @@ def _value(value: Any) -> str:
 
 
 def _word(value: Any) -> str:
-    return _title(str(value)).replace("_", " ")
+    return METRICS[value].title if value in METRICS else _title(str(value)).replace("_", " ")
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:
