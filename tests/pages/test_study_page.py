@@ -181,7 +181,8 @@ def test_the_smallest_studies_have_a_page(tmp_path, levels):
 def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
     """The gallery's code draws them; a smaller budget gives a smaller picture."""
     made = gallery_files(tmp_path, LEVELS)
-    write_list(tmp_path / "explained.json", made["prepared"])
+    (tmp_path / "classes.json").write_text('{"classes": ["COVID-19", "Non-COVID"]}')
+    write_list(made["prepared"], tmp_path / "classes.json", tmp_path / "explained.json")
     files = {
         "prepared": str(tmp_path / "explained.json"),
         "maps": [path for entry in made["explainers"] for path in entry["maps"]],

@@ -16,7 +16,7 @@ from fidelity.datasets.acquisition import listing
 from fidelity.datasets.registry import GENERATORS
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
-from fidelity.explainers.registry import is_derivative, without_family
+from fidelity.explainers.registry import METHODS, is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.settings.closed_model import Section
@@ -392,10 +392,16 @@ class JobSettings:
             "dataset": w.dataset,
             "config": config.recorded(),
             "families": study.families,
+            "sources": {name: self._sources(entry) for name, entry in study.explainers.items()},
             "bases": study.bases,
             "trained": list(study.trained),
             "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],
         }
+
+    def _sources(self, entry: Section) -> list[str]:
+        """Name the papers of a method, and of the one that it runs on other weights first."""
+        methods = [part.method for part in (getattr(entry, "of", None), entry) if part]
+        return [METHODS[name].source for name in methods if name in METHODS]
 
     def paper(self, w: Any) -> dict[str, Any]:
         """Give which results a paper shows first."""

@@ -12,7 +12,7 @@ from fidelity.analysis.localization import (
     pooled_classes,
 )
 from fidelity.datasets.registry import GENERATORS
-from fidelity.explainers.registry import METHODS, explains
+from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.conventions import PROTOCOLS, base_name
 from fidelity.metrics.map_registry import RANKING
@@ -56,9 +56,10 @@ def methods(
     Args:
         localization: localization.csv; what it lacks was not run and is not mentioned.
         counts: case_counts.csv.
-        settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `bases`,
-            `trained` (classifiers that were trained here), `faithfulness` (its metrics, as far as
-            they were measured).
+        settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `sources`
+            (explainer → the papers of its method; none of a plugin), `bases`, `trained`
+            (classifiers that were trained here), `faithfulness` (its metrics, as far as they were
+            measured).
         unit: unit of analysis.
         compared: whether explainers were compared.
         software: as cited: authors, title, version, year.
@@ -84,7 +85,11 @@ def methods(
     }
     entries = config["explainers"]
     told = {
-        kind: listed(_explainer(name, entries[name]) for name in part if name in entries)
+        kind: listed(
+            _explainer(name, entries[name], settings["sources"][name])
+            for name in part
+            if name in entries
+        )
         for kind, part in of_kind.items()
     }
     told["explained"] = (
@@ -203,14 +208,11 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     return f"{text} was trained on the training split from {start} weights ({', '.join(parts)})."
 
 
-def _explainer(name: str, entry: Mapping[str, Any]) -> str:
-    title = _title(titles.explainer_title(name))
-    method = METHODS.get(entry["method"])
-    inner = METHODS.get((entry.get("of") or {}).get("method", ""))
-    sources = [known.source for known in (inner, method) if known]
-    own = entry["method"] in METHODS and entry["method"] != "imported"
-    told = parameters(entry.get("of") or entry) if own else ""
-    return f"{title}{cite(*sources)}" + (f" ({told})" if told else "")
+def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str]) -> str:
+    known = sources and entry["method"] != "imported"
+    told = parameters(entry.get("of") or entry) if known else ""
+    title = _title(titles.explainer_title(name)) + cite(*sources)
+    return f"{title} ({told})" if told else title
 
 
 def parameters(entry: Mapping[str, Any]) -> str:
