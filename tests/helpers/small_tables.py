@@ -1,6 +1,5 @@
 """The tables of a made-up study, written as files, and what its pages are given of its config."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores, summarize
-from fidelity.presentation.titles import display
+from fidelity.presentation.titles import display, showing
 from fidelity.settings import load
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.study import Study
@@ -67,8 +66,7 @@ def written(
     known = Study(load(config, check_files=False))
     shown = display(known, "demo")
     classifiers = tuple(known.classifiers) or ("none",)
-    needed = dict(levels)
-    paths, combos = study(folder, needed, classifiers, tuple(known.binarizations), cases)
+    paths, combos = study(folder, levels, classifiers, tuple(known.binarizations), cases)
     statistics = {**known.config.statistics.model_dump(), "replicates": 200, "permutations": 99}
     statistics["compared"] = STATISTICS["compared"]
     scored = load_scores(paths, combos)
@@ -78,8 +76,6 @@ def written(
         table: pd.DataFrame(columns=table.names)
         for table in (RANKS, SEEDS, CLASSIFICATION, CLASS_ORDER)
     }
-    from fidelity.presentation.titles import showing
-
     with showing(shown):
         chapters = build(
             Tables(means, pairs, empty[RANKS]),
@@ -100,5 +96,4 @@ def written(
         frame.reindex(columns=table.names).to_csv(files[name], index=False)
     files["verdict"] = str(folder / "verdict.json")
     Path(files["verdict"]).write_text(verdict, encoding="utf-8")
-    json.loads(verdict)
     return SmallTables(known, files, shown)

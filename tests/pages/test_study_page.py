@@ -83,7 +83,7 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
         told = answer(chapter, made.study.families)
     assert told.startswith("On Demo, LIME has the highest mean IoU of 2 explainers, 0.")
     assert "shown to be better than Grad-CAM (difference +0." in told
-    assert "shown to be better than 3 of 3 null baselines" in told
+    assert "shown to be better than all 3 null baselines" in told
     assert "Whole lung (null), has 0." in told
     best = chapter["headline"][0]["numbers"]
     assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in told

@@ -3,7 +3,16 @@
 import pytest
 
 pytestmark = pytest.mark.slow
-PRESENTING = {"explore", "format_tables", "provenance", "summary_over_datasets", "verdict"}
+PRESENTING = {
+    "explore",
+    "explorer",
+    "format_tables",
+    "paper",
+    "provenance",
+    "study_page",
+    "summary_over_datasets",
+    "verdict",
+}
 TITLES = {
     "datasets": {"small": {"title": "Our hospital"}},
     "classifiers": {"net": {"title": "Our network"}},

@@ -8,8 +8,6 @@ from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import dataset_title, explainer_title
 from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
 
-# More others than these are counted, not named.
-MOST_NAMED = 3
 _TOLD = {
     "better": "shown to be better than",
     "worse": "shown to be worse than",
@@ -86,22 +84,29 @@ def _standing(
         names = against.get(outcome, [])
         if not names:
             continue
-        if noun == "null baseline" or len(names) > MOST_NAMED:
+        if noun == "null baseline" or len(names) > 1:
             who = f"{len(names)} of {counted(total, noun)}"
+            who = f"all {counted(total, noun)}" if len(names) == total else who
+            who = f"the {noun}" if total == 1 else who
         else:
-            who = listed(
-                explainer_title(other) + (_difference(rows[other]) if other in rows else "")
-                for other in names
-            )
+            who = explainer_title(names[0])
+        if noun != "null baseline":
+            who += _differences([rows[other] for other in names if other in rows])
         told.append(f"{phrase} {who}")
-    return listed(told)
+    return ", but ".join(told) if len(told) < 3 else listed(told)
 
 
-def _difference(row: Mapping[str, Any]) -> str:
-    """Write a difference with its interval and p, where there is one."""
-    if row["mean_difference"] is None or row["ci_low"] is None or row["p_adjusted"] is None:
+def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write one difference with its interval and p, or the range of several."""
+    needed = ("mean_difference", "ci_low", "ci_high", "p_adjusted")
+    rows = [row for row in rows if all(row[key] is not None for key in needed)]
+    if not rows:
         return ""
-    metric, value = row["metric"], row["mean_difference"]
-    low, high = (value_of(metric, row[end], value) for end in ("ci_low", "ci_high"))
-    p = p_value(row["p_adjusted"])
-    return f" (difference {amount(metric, value)}, interval {low} to {high}, p {p})"
+    metric, values = rows[0]["metric"], [row["mean_difference"] for row in rows]
+    p = p_value(max(row["p_adjusted"] for row in rows))
+    if len(rows) > 1:
+        low, high = (amount(metric, value) for value in (min(values), max(values)))
+        each = "each p" if p.startswith("<") else "largest p"
+        return f" (differences {low} to {high}, {each} {p})"
+    low, high = (value_of(metric, rows[0][end], values[0]) for end in ("ci_low", "ci_high"))
+    return f" (difference {amount(metric, values[0])}, interval {low} to {high}, p {p})"
