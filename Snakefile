@@ -88,5 +88,6 @@ rule all:
         targets.figures(study),
         rules.notebooks.input,
         expand(rules.explorer.output, dataset=study.studies),
+        targets.pages(study),
         expand(rules.provenance.output, dataset=study.studies),
         rules.summary_over_datasets.output if study.studies else [],

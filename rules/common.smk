@@ -19,6 +19,7 @@ from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES
 from fidelity.pages.explorer import STATIC as EXPLORER_FILES
+from fidelity.pages.methods.citation import citation
 from fidelity.presentation import titles
 from fidelity.presentation.page import folder_digest, templates_digest
 from fidelity.provenance import records, result_origins

@@ -147,6 +147,8 @@ BESIDE_TABLES = (
     "export_",
     "agreement",
     "explore",
+    "paper",
+    "study_page",
     "fit_lung_model",
     "human_benchmark",
     "known_truth",

@@ -1,6 +1,9 @@
 # Pages about a whole study that are opened in a browser.
 
 
+CITATION = citation(Path(workflow.basedir) / "CITATION.cff")
+
+
 rule explorer:
     input:
         prepared=paths.EXPLAINED,
@@ -26,3 +29,74 @@ rule explorer:
         "Writing the explorer of {wildcards.dataset}"
     script:
         "../workflow_scripts/explorer.py"
+
+
+rule study_page:
+    input:
+        localization=paths.table("localization"),
+        comparisons=paths.table("comparisons"),
+        seeds=paths.table("seeds"),
+        classification=job_files.if_classified(paths.table("classification")),
+        class_order=job_files.if_classified(paths.table("class_order")),
+        counts=paths.CASE_COUNTS,
+        verdict=paths.table("verdict", "json"),
+        prepared=lambda w: (
+            paths.fill(paths.EXPLAINED, w) if job_files.shown_cases(w) else []
+        ),
+        of_cases=lambda w: [
+            path
+            for kinds in job_files.shown_cases(w).values()
+            for files in kinds.values()
+            for path in files
+        ],
+    output:
+        paths.STUDY_PAGE,
+    log:
+        log_of("{dataset}/study_page"),
+    benchmark:
+        benchmark_of("{dataset}/study_page")
+    resources:
+        **needs(2000, 30),
+    params:
+        tables=job_settings.formatted_tables,
+        described=job_settings.methods,
+        settings=job_settings.study_page,
+        cases=job_files.shown_cases,
+        citation=CITATION,
+        display=shown_as,
+        digest=code_of("study_page.py", names=study.metrics),
+        templates=templates_digest(),
+    message:
+        "Writing the study page of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/study_page.py"
+
+
+rule paper:
+    input:
+        localization=paths.table("localization"),
+        comparisons=paths.table("comparisons"),
+        seeds=paths.table("seeds"),
+        classification=job_files.if_classified(paths.table("classification")),
+        class_order=job_files.if_classified(paths.table("class_order")),
+        counts=paths.CASE_COUNTS,
+    output:
+        directory(paths.PAPER),
+    log:
+        log_of("{dataset}/paper"),
+    benchmark:
+        benchmark_of("{dataset}/paper")
+    resources:
+        **needs(1500, 30),
+    params:
+        tables=job_settings.formatted_tables,
+        described=job_settings.methods,
+        settings=job_settings.paper,
+        citation=CITATION,
+        display=shown_as,
+        digest=code_of("paper.py", names=study.metrics),
+        templates=templates_digest(),
+    message:
+        "Writing table, figure and methods of {wildcards.dataset} for a paper"
+    script:
+        "../workflow_scripts/paper.py"

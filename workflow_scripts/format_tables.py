@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
@@ -21,7 +19,7 @@ from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
-from fidelity.tables.main_result import main_tables
+from fidelity.tables.main_result import main_tables, unit_of
 from fidelity.tables.quality import with_chance_notes
 from fidelity.tables.writers import to_html, to_latex, to_markdown
 
@@ -63,7 +61,7 @@ def main(
     scored = LOCALIZATION.read(localization)
     compared = COMPARISONS.read(comparisons)
     spread = SEEDS.read(seeds)
-    unit = _unit(scored, compared, statistics)
+    unit = unit_of(scored, compared, statistics)
     classified = CLASSIFICATION.read(classification) if classification else None
     orders = CLASS_ORDER.read(class_order) if class_order else None
     quality = qualities(classified, orders, statistics.get("least_accuracy"))
@@ -111,15 +109,6 @@ def main(
         write_text(Path(latex_tables) / f"{name}.tex", text)
     folder = Path(latex_tables).name
     write_text(latex, render("tables.tex.j2", names=list(files), folder=folder))
-
-
-def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
-    """State what the unit of analysis was; without two explainers, the counts tell."""
-    units: Sequence[str] = compared["unit_of_analysis"].unique()
-    if len(units):
-        return "patient" if "patient" in units else "image"
-    several = bool((scored["n_patients"] < scored["n"]).any())
-    return "patient" if several and statistics["cluster"] == "patient" else "image"
 
 
 if __name__ == "__main__":

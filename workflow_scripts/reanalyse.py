@@ -204,6 +204,7 @@ def show(output: Path, units: Sequence[Unit]) -> None:
             "Read first": _VERDICT,
             "Tables": paths.TABLES,
             "Figures": paths.FIGURES,
+            "Study page": paths.STUDY_PAGE,
         }.items():
             lines.append((f"{label}, {dataset}", output / pattern.format(dataset=dataset)))
     lines.append(("All data sets", output / paths.DATASET.format(dataset=paths.SUMMARY)))

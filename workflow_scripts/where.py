@@ -27,7 +27,10 @@ def main(config: str, overrides: str = "") -> None:
             lines.append((f"Read first, {dataset}", found[dataset]))
         lines.append((f"Tables, {dataset}", paths.TABLES.format(dataset=dataset)))
         lines.append((f"Figures, {dataset}", paths.FIGURES.format(dataset=dataset)))
+    pages = ((f"Study page, {name}", paths.STUDY_PAGE.format(dataset=name)) for name in datasets)
     lines.append(("All data sets", paths.DATASET.format(dataset=paths.SUMMARY)))
+    # Last, where a reader of the terminal looks first.
+    lines += pages
     lines = [(label, place) for label, place in lines if Path(place).exists()]
     width = max((len(label) for label, _ in lines), default=0)
     print("\nDone.")

@@ -28,6 +28,8 @@ PRESENTATION = ("tables", "figures", "verdict", "presentation", "pages", "proven
 # Scripts whose results are for readers.
 SHOWN = (
     "explorer.py",
+    "study_page.py",
+    "paper.py",
     "figure.py",
     "../notebooks",
     "verdict",
@@ -398,6 +400,8 @@ def test_presentation_stands_behind_no_computing_rule(asked):
         "verdict",
         "format_tables",
         "explorer",
+        "paper",
+        "study_page",
         "summary_over",
         "prov",
         "unit",

@@ -7,7 +7,9 @@ PRESENTING = {
     "explore",
     "explorer",
     "format_tables",
+    "paper",
     "provenance",
+    "study_page",
     "summary_over_datasets",
     "verdict",
 }

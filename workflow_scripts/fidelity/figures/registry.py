@@ -41,6 +41,13 @@ FIGURES: dict[str, Figure] = {
         ("gallery",),
         labelled="binarization",
     ),
+    "forest": Figure(
+        "forest",
+        "Main result",
+        "Forest plot of the primary result",
+        ("localization",),
+        ("binarization", "metric"),
+    ),
     "curves": Figure(
         "threshold_curves",
         "Threshold curves",

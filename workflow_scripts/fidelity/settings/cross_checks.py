@@ -22,6 +22,7 @@ RESERVED_FOLDERS = {
     "tables",
     "figures",
     "explorer",
+    "paper",
     "notebooks",
     "faithfulness",
     "repeatability",

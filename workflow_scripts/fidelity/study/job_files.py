@@ -5,6 +5,7 @@ paths below results/.
 """
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from fidelity.faithfulness.registry import needs_masks
@@ -218,6 +219,22 @@ class JobFiles:
                 else [fill(pattern, w, **self._missing(w), classifier=c, explainer=e)]
             )
         ]
+
+    def shown_cases(self, w: Any) -> dict[str, dict[str, list[str]]]:
+        """Name what single cases are drawn from, by classifier and kind.
+
+        Nothing where no image may be shown, and in a re-analysis, which has none.
+        """
+        if not self.study.config.explorer.images or self.study.restored is not None:
+            return {}
+        kinds = {"maps": paths.MAPS, "masks": paths.MASKS, "shown_scores": paths.SCORES}
+        return {
+            name: {
+                kind: self.gallery(pattern)(SimpleNamespace(dataset=w.dataset, classifier=name))
+                for kind, pattern in kinds.items()
+            }
+            for name in self.study.shown
+        }
 
     def first_maps(self, w: Any) -> list[str]:
         """List the maps of the classifier's first explainer, which a notebook shows."""

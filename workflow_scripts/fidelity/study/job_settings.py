@@ -9,16 +9,19 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from fidelity.datasets.acquisition import listing
+from fidelity.datasets.registry import GENERATORS
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
-from fidelity.explainers.registry import is_derivative, without_family
+from fidelity.explainers.registry import METHODS, is_derivative, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.settings.closed_model import Section
 from fidelity.settings.datasets import own_keys
+from fidelity.study import paths
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
@@ -377,6 +380,62 @@ class JobSettings:
             "diagnostic": study.diagnostic,
             "bases": study.bases,
             "confounded": study.confounded,
+        }
+
+    def methods(self, w: Any) -> dict[str, Any]:
+        """Give what a methods paragraph is written from besides the tables."""
+        study = self.study
+        config = study.config.model_copy(
+            update={"datasets": {w.dataset: study.datasets[w.dataset]}}
+        )
+        return {
+            "dataset": w.dataset,
+            "config": config.recorded(),
+            "families": study.families,
+            "sources": {name: self._sources(entry) for name, entry in study.explainers.items()},
+            "bases": study.bases,
+            "trained": list(study.trained),
+            "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],
+        }
+
+    def _sources(self, entry: Section) -> list[str]:
+        """Name the papers of a method, and of the one that it runs on other weights first."""
+        methods = [part.method for part in (getattr(entry, "of", None), entry) if part]
+        return [METHODS[name].source for name in methods if name in METHODS]
+
+    def paper(self, w: Any) -> dict[str, Any]:
+        """Give which results a paper shows first."""
+        return {
+            "classifiers": self.study.shown,
+            "metric": self.study.config.statistics.primary,
+            "binarization": self.study.primary_binarization,
+        }
+
+    def study_page(self, w: Any) -> dict[str, Any]:
+        """Give what the study page depends on besides the tables and the methods."""
+        study = self.study
+        links = {
+            "Explorer: every case, map and mask": paths.EXPLORER_PAGE,
+            "All tables": paths.table("tables", "html"),
+            "The verdict in full": paths.table("verdict", "html"),
+            "Provenance: code, data, settings and machine": paths.PROVENANCE_PAGE,
+        }
+        made = paths.TABLES if study.restored is not None else paths.DATASET
+        return {
+            **self.paper(w),
+            "generated": study.datasets[w.dataset].source in GENERATORS,
+            "diagnostic": study.diagnostic,
+            "images": study.config.explorer.images,
+            "galleries": {
+                name: self.gallery(SimpleNamespace(dataset=w.dataset, classifier=name))
+                for name in study.shown
+            },
+            "folder": paths.fill(paths.DATASET, w),
+            "links": [
+                (title, os.path.relpath(path, paths.DATASET))
+                for title, path in links.items()
+                if path.startswith(made)
+            ],
         }
 
     # ---- faithfulness, sanity, provenance ----

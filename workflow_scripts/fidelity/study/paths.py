@@ -98,6 +98,10 @@ SCORES = f"{BINARIZATION}/{{protocol}}/scores.parquet"
 EXPLORER = f"{DATASET}/explorer"
 EXPLORER_PAGE = f"{EXPLORER}/index.html"
 
+# One file that answers the question, and what a paper takes.
+STUDY_PAGE = f"{DATASET}/study.html"
+PAPER = f"{DATASET}/paper"
+
 TABLES = f"{DATASET}/tables"
 # One LaTeX file per table.
 LATEX = f"{TABLES}/latex"

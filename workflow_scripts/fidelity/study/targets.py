@@ -60,12 +60,21 @@ def figures(study: Study) -> list[str]:
     return found
 
 
+def pages(study: Study) -> list[str]:
+    """List the study pages and paper folders of all data sets."""
+    return [
+        pattern.format(dataset=d)
+        for d in study.studies
+        for pattern in (paths.STUDY_PAGE, paths.PAPER)
+    ]
+
+
 def from_units(study: Study) -> list[str]:
-    """List the tables and figures that can be computed from units alone, of restored data sets."""
+    """List what can be computed from units alone, of restored data sets."""
     checked = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
     return [
         path
-        for path in [*tables(study), *figures(study)]
+        for path in [*tables(study), *figures(study), *pages(study)]
         if path not in (*checked, paths.summary_table("near_duplicates"))
         and not any(f"/{name}-" in path for name in WITH_IMAGES)
         and (study.restored is None or paths.dataset_of(path, study.restored["datasets"]))

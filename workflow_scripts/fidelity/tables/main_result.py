@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.chance import qualities
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
@@ -29,7 +30,7 @@ from fidelity.presentation.wording import (
 )
 from fidelity.tables.layout import Table, by_family, described
 from fidelity.tables.localization import spreads
-from fidelity.tables.quality import Qualities, quality_note
+from fidelity.tables.quality import Qualities, quality_note, with_chance_notes
 
 # The metric beside the primary one: the first of these that is another.
 SECOND = ("dice", "iou")
@@ -96,6 +97,49 @@ def main_tables(
         )
         for classifier in [name for name in known if name != NO_CLASSIFIER] or known
     ]
+
+
+def main_tables_of(
+    scored: pd.DataFrame,
+    compared: pd.DataFrame,
+    seeds: pd.DataFrame,
+    classified: pd.DataFrame | None,
+    orders: pd.DataFrame | None,
+    settings: Mapping[str, Any],
+) -> list[Table]:
+    """Lay the main tables out as `main_tables`, with notes where a classifier is near chance.
+
+    Args:
+        scored: localization.csv.
+        compared: comparisons.csv.
+        seeds: seeds.csv.
+        classified: classification.csv; None without classifiers.
+        orders: class_order.csv; None without classifiers.
+        settings: `JobSettings.formatted_tables`.
+    """
+    statistics = settings["statistics"]
+    quality = qualities(classified, orders, statistics.get("least_accuracy"))
+    found = main_tables(
+        scored,
+        compared,
+        statistics,
+        families=settings["families"],
+        unit=unit_of(scored, compared, statistics),
+        quality=quality,
+        seeds=seeds,
+        bases=settings["bases"],
+        useless={name for (_, name), rated in quality.items() if not rated.concludes},
+    )
+    return with_chance_notes(found, quality, settings["bases"])
+
+
+def unit_of(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
+    """State what the unit of analysis was; without two explainers, the counts tell."""
+    units: list[str] = list(compared["unit_of_analysis"].unique())
+    if len(units):
+        return "patient" if "patient" in units else "image"
+    several = bool((scored["n_patients"] < scored["n"]).any())
+    return "patient" if several and statistics["cluster"] == "patient" else "image"
 
 
 def _table(

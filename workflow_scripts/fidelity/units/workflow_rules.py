@@ -21,6 +21,8 @@ RULES = (
     "evaluate",
     "verdict",
     "format_tables",
+    "study_page",
+    "paper",
     "summarize_faithfulness",
     "compare_faithfulness",
     "summarize_sanity",

@@ -1,0 +1,99 @@
+"""The tables of a made-up study, written as files, and what its pages are given of its config."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.columns.cases import CASE_COUNTS
+from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
+from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.analysis.comparisons import compare
+from fidelity.analysis.localization import load_scores, summarize
+from fidelity.presentation.titles import display, showing
+from fidelity.settings import load
+from fidelity.study.job_settings import JobSettings
+from fidelity.study.study import Study
+from fidelity.verdict import pages
+from fidelity.verdict.chapters import build
+from fidelity.verdict.evidence import Study as Asked
+from fidelity.verdict.evidence import Tables
+from tests.helpers.synthetic_results import STATISTICS, study
+
+W = SimpleNamespace(dataset="demo")
+
+
+@dataclass
+class SmallTables:
+    """A study without images.
+
+    Attributes:
+        study: its config.
+        files: arguments of `study_page.main` and `paper.main` that are files.
+        display: titles.
+    """
+
+    study: Study
+    files: dict[str, str]
+    display: dict[str, Any]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What both scripts take besides files and output."""
+        settings = JobSettings(self.study)
+        return {
+            **{name: path for name, path in self.files.items() if name != "verdict"},
+            "tables": settings.formatted_tables(W),
+            "described": settings.methods(W),
+            "citation": "Somebody: A workflow, version 1, 2026",
+        }
+
+
+def written(
+    folder: Path, config: dict[str, Any], levels: dict[str, float], cases: int = 40
+) -> SmallTables:
+    """Make scores of these levels up, and write the tables that pages read.
+
+    Args:
+        folder: to write to.
+        config: raw; its data set is `demo`.
+        levels: explainer → about its mean IoU.
+        cases: number of cases.
+    """
+    known = Study(load(config, check_files=False))
+    shown = display(known, "demo")
+    classifiers = tuple(known.classifiers) or ("none",)
+    paths, combos = study(folder, levels, classifiers, tuple(known.binarizations), cases)
+    statistics = {**known.config.statistics.model_dump(), "replicates": 200, "permutations": 99}
+    statistics["compared"] = STATISTICS["compared"]
+    scored = load_scores(paths, combos)
+    means = summarize(scored, statistics, 1)
+    pairs = compare(scored, statistics, 1)
+    empty = {
+        table: pd.DataFrame(columns=table.names)
+        for table in (RANKS, SEEDS, CLASSIFICATION, CLASS_ORDER)
+    }
+    with showing(shown):
+        chapters = build(
+            Tables(means, pairs, empty[RANKS]),
+            Asked(statistics, known.families, known.bases, known.confounded),
+        )
+        verdict = pages.to_json(chapters)
+    counts = pd.DataFrame(
+        [{"split": "test", "status": "used", "cause": "", "n": cases}], columns=CASE_COUNTS.names
+    )
+    files = {}
+    for name, table, frame in [
+        ("localization", LOCALIZATION, means),
+        ("comparisons", COMPARISONS, pairs),
+        ("seeds", SEEDS, empty[SEEDS]),
+        ("counts", CASE_COUNTS, counts),
+    ]:
+        files[name] = str(folder / f"{name}.csv")
+        frame.reindex(columns=table.names).to_csv(files[name], index=False)
+    files["verdict"] = str(folder / "verdict.json")
+    Path(files["verdict"]).write_text(verdict, encoding="utf-8")
+    return SmallTables(known, files, shown)

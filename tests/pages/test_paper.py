@@ -1,0 +1,148 @@
+"""The paper folder: what it cites is there and no more, nothing is claimed that was not run."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+import paper as script
+from fidelity.explainers.registry import METHODS
+from fidelity.metrics.registry import METRICS
+from fidelity.pages.methods import references
+from fidelity.presentation.titles import showing
+from fidelity.study.job_settings import JobSettings
+from tests.helpers.small_tables import W, written
+from tests.pages.test_study_page import CONFIG, EVIL, LEVELS
+
+DOCUMENT = r"""
+\documentclass[twocolumn]{article}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\begin{document}
+\input{main}
+\input{methods}
+\begin{figure}\includegraphics[width=\linewidth]{figure}\end{figure}
+\bibliographystyle{plain}\bibliography{references}
+\end{document}
+"""
+
+
+def folder_of(place, config=CONFIG, levels=LEVELS, change=None):
+    made = written(place, config, levels)
+    if change:
+        table = pd.read_csv(made.files["localization"])
+        change(table).to_csv(made.files["localization"], index=False)
+    with showing(made.display):
+        script.main(
+            **made.arguments,
+            settings=JobSettings(made.study).paper(W),
+            output=str(place / "paper"),
+        )
+    return place / "paper"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return folder_of(tmp_path_factory.mktemp("paper"))
+
+
+def keys_of(folder):
+    return set(re.findall(r"^@\w+\{(.*?),", (folder / "references.bib").read_text(), re.M))
+
+
+def test_the_references_are_those_that_the_methods_cite(folder):
+    tex = (folder / "methods.tex").read_text()
+    cited = {key for found in re.findall(r"\\cite\{(.*?)\}", tex) for key in found.split(",")}
+    assert cited == keys_of(folder)
+    assert {"ribeiro2016", "selvaraju2017", "he2016", "otsu1979", "holm1979"} <= cited
+    assert "tahir2021" not in cited
+    markdown = (folder / "methods.md").read_text()
+    assert set(re.findall(r"@([\w-]+\d{4})", markdown)) == cited
+
+
+def test_nothing_is_in_it_that_was_not_run(folder, tmp_path):
+    """An entry of the config whose scores are not in the tables is not mentioned."""
+    whole = (folder / "methods.md").read_text()
+    assert "Grad-CAM" in whole
+    assert "Otsu" in whole
+    part = folder_of(
+        tmp_path,
+        change=lambda t: t[(t["explainer"] != "gradcam") & (t["binarization"] != "otsu")],
+    )
+    text = (part / "methods.md").read_text()
+    assert "Grad-CAM" not in text
+    assert "Otsu" not in text
+    assert not {"selvaraju2017", "otsu1979"} & keys_of(part)
+
+
+def test_the_methods_say_what_the_config_sets(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    config["explainers"]["lime"] |= {"samples": 77, "kernel_width": 0.33}
+    config["statistics"] = {"replicates": 321, "margin": 0.07}
+    config["scores"] = {"empty": {"distance_prediction": "nan"}}
+    config["postprocess"] = {"lung": True}
+    config["classifiers"]["net"]["training"] = {"epochs": 5, "learning_rate": 0.0123}
+    text = (folder_of(tmp_path, config) / "methods.md").read_text()
+    for words in (
+        "samples 77",
+        "kernel width 0.33",
+        "321 bootstrap",
+        "±0.07",
+        "prediction is empty, distances are undefined",
+        "restricted to the lung mask",
+        "at most 5 epochs",
+        "learning rate 0.0123",
+        "40 in the test split",
+        # One of the 40 has an empty reference.
+        "39 cases of 20 patients with a reference mask",
+    ):
+        assert words in text
+
+
+def test_each_source_that_a_registry_names_by_year_is_in_the_library():
+    known = [*METHODS.values(), *METRICS.values()]
+    for source in {entry.source for entry in known}:
+        years = set(re.findall(r"\b(?:19|20)\d\d\b", source))
+        assert bool(references.cite(source)) == bool(years), source
+    cited = [references.cite(entry.source) for entry in known]
+    assert all(key in references.entries() for key in references.cited(cited))
+    both = references.cite("Lundberg & Lee 2017, in pairs as Covert & Lee 2021")
+    assert references.cited([both]) == ["lundberg2017", "covert2021"]
+
+
+def test_a_name_of_a_user_cites_nothing(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    config["classifiers"]["net"] = {"architecture": "vgg11", "title": EVIL}
+    assert "he2016" not in keys_of(folder_of(tmp_path, config))
+
+
+def test_the_figure_embeds_its_fonts(folder):
+    content = (folder / "figure.pdf").read_bytes()
+    # Fonts as TrueType: those that type 3 would draw are refused by journals.
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("title", ["Demo", references.without_marks(EVIL)])
+def test_it_compiles_with_booktabs(tmp_path, title):
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"]["demo"]["title"] = title
+    folder = folder_of(tmp_path, config)
+    (folder / "document.tex").write_text(DOCUMENT, encoding="utf-8")
+    latex = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape"]
+    steps = [
+        [*latex, "document"],
+        ["bibtex", "document"],
+        [*latex, "document"],
+        [*latex, "document"],
+    ]
+    for command in steps if shutil.which("bibtex") else steps[:1]:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:]
+    if shutil.which("bibtex"):
+        log = (folder / "document.log").read_text(encoding="latin-1")
+        assert "undefined" not in log

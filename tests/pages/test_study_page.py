@@ -1,0 +1,204 @@
+"""The study page: what it answers, in which order, and that no name of a user is ever executed."""
+
+import io
+import json
+import re
+from base64 import b64decode
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import study_page as script
+from fidelity.datasets.prepared_list import write_list
+from fidelity.pages.study_page import pictures
+from fidelity.pages.study_page.build import UNFOLDED
+from fidelity.presentation.titles import showing
+from fidelity.study.job_settings import JobSettings
+from fidelity.verdict.answer import answer
+from tests.helpers.small_tables import W, written
+from tests.helpers.synthetic_results import gallery_files
+
+EVIL = "<script>alert(1)</script>\"'`&amp; \ue000he2016\ue001 $x$"
+CONFIG = {
+    "datasets": {
+        "demo": {"source": "phantom", "annotated_classes": ["COVID-19", "Non-COVID"]},
+    },
+    "classifiers": {"net": {"architecture": "resnet18"}},
+    "explainers": {
+        "lime": {"method": "lime"},
+        "gradcam": {"method": "gradcam"},
+        "lung_mask": {"method": "lung_mask"},
+        "centre_prior": {"method": "centre_prior"},
+        "random_superpixels": {"method": "random_superpixels"},
+    },
+    "binarizations": {"fixed50": {"method": "fixed", "threshold": 0.5}, "otsu": {"method": "otsu"}},
+}
+LEVELS = {
+    "lime": 0.5, "gradcam": 0.3, "lung_mask": 0.4, "centre_prior": 0.2, "random_superpixels": 0.1,
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The elements of a page, each with its attributes, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.data = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.data.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.data).split())
+
+
+def page_of(folder, config=CONFIG, levels=LEVELS, cases=40):
+    made = written(folder, config, levels, cases)
+    with showing(made.display):
+        script.main(
+            **made.arguments,
+            verdict=made.files["verdict"],
+            settings=JobSettings(made.study).study_page(W),
+            output=str(folder / "study.html"),
+        )
+    return made, (folder / "study.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("page"))
+
+
+def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
+    made, text = small
+    (chapter,) = json.loads(Path(made.files["verdict"]).read_text())["chapters"]
+    with showing(made.display):
+        told = answer(chapter, made.study.families)
+    assert told.startswith("On Demo, LIME has the highest mean IoU of 2 explainers, 0.")
+    assert "shown to be better than Grad-CAM (difference +0." in told
+    assert "shown to be better than all 3 null baselines" in told
+    assert "Whole lung (null), has 0." in told
+    best = chapter["headline"][0]["numbers"]
+    assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in told
+    assert told in Page(text).text
+
+
+def test_its_parts_are_in_order_and_nothing_is_loaded(small):
+    _, text = small
+    found = [text.index(f">{title}<") for title in (
+        "Main result", "Where does the ranking flip?", "Six cases: best, median and worst",
+        "Can the classifier be trusted?", "Caveats", "Methods", "How to cite", "More",
+    )]  # fmt: skip
+    assert found == sorted(found)
+    assert text.index("Question:") < text.index('class="answer"') < text.index("<img") < found[0]
+    page = Page(text)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        assert not any(name.startswith("on") for name in attributes)
+        assert attributes.get("src", "data:image/").startswith("data:image/")
+        assert not re.match(r"\w+:", attributes.get("href", ""))
+    assert len(text) < 10_000_000
+
+
+def test_titles_are_shown_and_no_keys(small):
+    _, text = small
+    words = Page(text).text
+    for key in ("random_superpixels", "centre_prior", "lung_mask", "fixed50", "gradcam"):
+        assert key not in words
+
+
+def test_it_says_why_there_are_no_cases(small, tmp_path):
+    _, text = small
+    assert "this page comes from a re-analysis" in Page(text).text
+    _, text = page_of(tmp_path, {**CONFIG, "explorer": {"images": False}})
+    assert "explorer.images: false" in Page(text).text
+    assert "data:image/png" not in text
+
+
+def test_names_of_users_are_text(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"]["demo"]["title"] = EVIL
+    config["classifiers"]["net"]["title"] = EVIL
+    config["explainers"]["lime"]["title"] = EVIL + " LIME"
+    config["binarizations"]["fixed50"]["title"] = EVIL
+    _, text = page_of(tmp_path, config)
+    page = Page(text)
+    assert not [tag for tag, _ in page.tags if tag == "script"]
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_more_than_eight_rows_are_folded_and_none_is_lost(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    levels = dict(LEVELS)
+    for number in range(15):
+        name = f"cam_{number}"
+        config["explainers"][name] = {
+            "method": "gradcam",
+            "title": f"A long title of number {number}",
+        }
+        levels[name] = 0.2 + 0.01 * number
+    _, text = page_of(tmp_path, config, levels)
+    main, *_ = text.split(">Where does the ranking flip?<")
+    tables = re.findall(r"<tbody>(.*?)</tbody>", main, re.S)
+    rows = [len(re.findall(r"<td>|<td ", table)) // 7 for table in tables]
+    assert [len(re.findall(r"<tr(?! class=\"rule\"><th)", table)) for table in tables][
+        0
+    ] == UNFOLDED
+    assert sum(rows) >= 20
+    assert f"{20 - UNFOLDED} more rows" in Page(text).text
+
+
+def test_each_classifier_has_a_block_and_the_first_is_open(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    config["classifiers"] = {
+        "zeta": {"architecture": "resnet18"}, "alpha": {"architecture": "densenet121"},
+    }  # fmt: skip
+    _, text = page_of(tmp_path, config)
+    blocks = re.findall(r'<details class="part whole"( open)?><summary>(.*?)</summary>', text)
+    assert blocks == [(" open", "ResNet-18"), ("", "DenseNet-121")]
+    summary = text.split('class="summary"')[1].split("</ul>")[0]
+    assert summary.index("ResNet-18") < summary.index("DenseNet-121")
+
+
+@pytest.mark.parametrize("levels", [{"lime": 0.4}, {"lung_mask": 0.4, "centre_prior": 0.2}])
+def test_the_smallest_studies_have_a_page(tmp_path, levels):
+    config = {**CONFIG, "explainers": {name: CONFIG["explainers"][name] for name in levels}}
+    if "lime" not in levels:
+        config["classifiers"] = {}
+    _, text = page_of(tmp_path, config, levels, cases=3)
+    words = Page(text).text
+    assert "Main result" in words
+    assert ("LIME has a mean IoU of" in words) == ("lime" in levels)
+
+
+def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
+    """The gallery's code draws them; a smaller budget gives a smaller picture."""
+    made = gallery_files(tmp_path, LEVELS)
+    (tmp_path / "classes.json").write_text('{"classes": ["COVID-19", "Non-COVID"]}')
+    write_list(made["prepared"], tmp_path / "classes.json", tmp_path / "explained.json")
+    files = {
+        "prepared": str(tmp_path / "explained.json"),
+        "maps": [path for entry in made["explainers"] for path in entry["maps"]],
+        "masks": [entry["masks"] for entry in made["explainers"]],
+        "shown_scores": [entry["scores"] for entry in made["explainers"]],
+    }
+    settings = {
+        "explainers": list(LEVELS),
+        "by": None,
+        "cases": 1,
+        "sign": "positive",
+        "scoring_size": "original",
+    }
+    sizes = []
+    for most in (10_000_000, 1):
+        kind, content = pictures.cases(files, settings, most).split(",")
+        assert kind == "data:image/png;base64"
+        sizes.append(Image.open(io.BytesIO(b64decode(content))).size)
+    assert sizes[0][0] > 2 * sizes[1][0]

@@ -1,0 +1,44 @@
+"""The answer in one sentence agrees with the comparisons, whichever they are."""
+
+import json
+
+import pytest
+
+from fidelity.verdict import pages
+from fidelity.verdict.answer import answer
+from tests.verdict.test_verdict import FAMILIES, chapter_of, compared
+
+ORDERS = {"a_higher": "shown to be better than", "b_higher": "shown to be worse than",
+          "equivalent": "equivalent to", "none_shown": "not shown to differ from"}  # fmt: skip
+
+
+def told(chapter, **changes):
+    (content,) = json.loads(pages.to_json([chapter]))["chapters"]
+    return answer({**content, **changes}, FAMILIES)
+
+
+@pytest.mark.parametrize("against", ORDERS)
+@pytest.mark.parametrize("null", ORDERS)
+def test_each_outcome_has_its_words(against, null):
+    chapter = chapter_of([compared("lime", "gradcam", against), compared("lime", "lung", null)])
+    text = told(chapter)
+    assert f"{ORDERS[against]} gradcam (difference" in text
+    assert f"it is {ORDERS[null]} the null baseline (the strongest, lung, has 0.300)" in text
+    assert text.count(".") - text.count("0.") == 1
+
+
+def test_without_comparisons_it_claims_none():
+    assert told(chapter_of([])) == (
+        "On demo, lime has the highest mean IoU of 2 explainers, 0.300 (95 % interval 0.280 to "
+        "0.320; n = 60 cases of 40 patients)."
+    )
+
+
+def test_a_classifier_that_allows_no_conclusion_has_no_winner():
+    chapter = chapter_of([compared("lime", "gradcam", "a_higher")])
+    alarm = {
+        "text": "No conclusion about explainers is drawn from net.",
+        "outcome": "warning",
+        "numbers": {},
+    }
+    assert told(chapter, quality={"concludes": False}, headline=[alarm]) == alarm["text"]

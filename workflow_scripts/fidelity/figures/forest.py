@@ -1,0 +1,113 @@
+"""The primary result as a forest plot: a mean with its interval and n in each line."""
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fidelity.analysis.columns.localization import LOCALIZATION
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    pooled_classes,
+)
+from fidelity.figures.shared import style
+from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.titles import explainer_title, ordered
+from fidelity.presentation.wording import axis_title, digits_of, with_interval
+
+GROUPS = {"real": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
+# Inches per line, and what a page has room for.
+LINE, TALLEST = 0.27, 9.5
+LABEL_LETTERS = 34
+
+
+def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
+    """Draw the primary metric in the primary setting.
+
+    Args:
+        localization: localization.csv of the data set.
+        settings: classifier, `metric` and `binarization` (the primary ones).
+
+    Returns:
+        The figure.
+    """
+    table = LOCALIZATION.read(localization)
+    return plot(
+        table[
+            table["classifier"].isin([settings["classifier"], NO_CLASSIFIER])
+            & (table["binarization"] == settings["binarization"])
+        ],
+        settings["metric"],
+    )
+
+
+def plot(localization: pd.DataFrame, metric: str) -> Figure:
+    """Draw one line per explainer: mean, interval, and both as text with n.
+
+    Args:
+        localization: rows of localization.csv of one data set, classifier and binarization,
+            explainers without a classifier included; the test split and all classes together.
+        metric: which one.
+
+    Returns:
+        The figure. Explainers come first, then null baselines, then ceilings; a dotted line marks
+        the null baseline with the best mean.
+    """
+    shown = pooled_classes(keep_test_split(localization))
+    shown = shown[(shown["metric"] == metric) & (shown["protocol"] == DEFAULT_PROTOCOL)]
+    shown = shown[shown["class"] == shown["class"].iloc[0]] if len(shown) else shown
+    rows = shown.drop_duplicates("explainer").set_index("explainer")
+    if rows.empty:
+        return style.message(f"No {title_of(metric)} was computed.")
+    names = sorted(ordered(list(rows.index)), key=lambda name: [*GROUPS].index(_kind(name)))
+    # A heading takes a line of its own.
+    lines: list[tuple[str, bool]] = []
+    for kind, part in groupby(names, _kind):
+        lines += [(GROUPS[kind], True), *((name, False) for name in part)]
+    height = min(TALLEST, LINE * len(lines) + 0.75)
+    fig, ((axis, beside),) = style.figure(1, 2, height=height, sharey=True, width_ratios=[2.5, 2])
+    beside.axis("off")
+    looks = style.looks(names)
+    nulls = [name for name in names if _kind(name) == "baseline"]
+    best = min if METRICS[metric].direction == "lower" else max
+    if nulls and rows.loc[nulls, "mean"].notna().any():
+        strongest = best(rows.loc[nulls, "mean"].dropna())
+        axis.axvline(strongest, color=style.GREY, linewidth=0.9, linestyle=":", zorder=0)
+    labels = []
+    for place, (name, is_heading) in enumerate(lines):
+        if is_heading:
+            labels.append(name)
+            continue
+        labels.append(style.short(explainer_title(name), LABEL_LETTERS))
+        row, look = rows.loc[name], looks[name]
+        axis.plot([row["ci_low"], row["ci_high"]], [place, place], color=look.colour, linewidth=1.8)
+        axis.plot(
+            row["mean"], place, marker=look.marker, color=look.colour, markersize=6, linestyle=""
+        )
+        text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(metric))
+        _write(beside, place, text, str(int(row["n"] - row["n_undefined"])))
+    _write(beside, -0.9, "Mean [interval]", "n", color=style.GREY)
+    axis.set_yticks(range(len(lines)), labels)
+    for tick, (_, is_heading) in zip(axis.get_yticklabels(), lines, strict=True):
+        tick.set_fontstyle("italic" if is_heading else "normal")
+    axis.set_ylim(len(lines) - 0.5, -1.4)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    if METRICS[metric].unit == "1":
+        axis.set_xlim(left=min(0.0, axis.get_xlim()[0]))
+    axis.set_xlabel(f"Mean {axis_title(metric)}")
+    return fig
+
+
+def _write(axis: Any, line: float, value: str, n: str, **how: Any) -> None:
+    how |= {"va": "center", "fontsize": 8, "transform": axis.get_yaxis_transform()}
+    axis.text(0, line, value, **how)
+    axis.text(1, line, n, ha="right", **how)
+
+
+def _kind(name: str) -> str:
+    return style.kind_of(name)

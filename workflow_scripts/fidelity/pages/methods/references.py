@@ -1,0 +1,100 @@
+"""References: found in the sources that registries name, written as each format cites them.
+
+A citation in a text is a mark of private characters around the keys, so no name of a user is one.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+
+from fidelity.presentation import escaping
+from fidelity.presentation.page import TEMPLATES
+
+LIBRARY = TEMPLATES / "references.bib"
+_START, _END = "\ue000", "\ue001"
+_MARK = re.compile(f"{_START}([^{_END}]*){_END}")
+_ENTRY = re.compile(r"^@\w+\{([a-z-]+)(\d{4}),.*$", re.MULTILINE)
+_AUTHORS = re.compile(r"author = \{(.*?)\}, title")
+_ACCENT = re.compile(r"\{\\['\"c] ?(\w)\}")
+
+
+@cache
+def entries() -> dict[str, str]:
+    """Give the library: key (surname and year) → BibTeX entry."""
+    text = LIBRARY.read_text(encoding="utf-8")
+    return {"".join(match.groups()): match[0] for match in _ENTRY.finditer(text)}
+
+
+def cite(*sources: str) -> str:
+    """Mark the references that sources name, such as "Ribeiro, Singh & Guestrin 2016".
+
+    Returns:
+        A blank and the mark; nothing where the library has none of them.
+    """
+    keys = dict.fromkeys(key for source in sources for key in _named(source))
+    return f" {_START}{','.join(keys)}{_END}" if keys else ""
+
+
+def without_marks(text: str) -> str:
+    """Remove what only a citation may hold from the text of a user."""
+    return text.replace(_START, "").replace(_END, "")
+
+
+def cited(texts: Iterable[str]) -> list[str]:
+    """List the keys that texts cite, in their order."""
+    return list(
+        dict.fromkeys(k for text in texts for m in _MARK.findall(text) for k in m.split(","))
+    )
+
+
+def bibliography(keys: Iterable[str]) -> str:
+    """Write these entries as a BibTeX file, in the order of the keys."""
+    return "\n".join(entries()[key] for key in sorted(keys)) + "\n"
+
+
+def plain(text: str) -> str:
+    """Write citations as names and years: "(Ribeiro et al. 2016)"."""
+    return _replaced(text, str, lambda keys: f"({'; '.join(map(_short, keys))})")
+
+
+def markdown(text: str) -> str:
+    """Escape a text and write citations as Pandoc reads them: "[@ribeiro2016]"."""
+    return _replaced(
+        text, escaping.markdown, lambda keys: f"[{'; '.join(f'@{key}' for key in keys)}]"
+    )
+
+
+def latex(text: str) -> str:
+    """Escape a text and write citations as commands."""
+    return _replaced(text, escaping.latex, lambda keys: rf"\cite{{{','.join(keys)}}}")
+
+
+def _replaced(
+    text: str, escape: Callable[[str], str], write: Callable[[Sequence[str]], str]
+) -> str:
+    parts = _MARK.split(text)
+    return "".join(
+        write(part.split(",")) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+
+
+def _named(source: str) -> list[str]:
+    found = []
+    for key, entry in entries().items():
+        surname = _authors(entry)[0]
+        # Two surnames of papers differ from those that registries name: both begin alike.
+        near = re.search(rf"\b{re.escape(surname[:8])}\w*[^;()]*?\b(\d{{4}})\b", source)
+        if near and near[1] == key[-4:]:
+            found.append(key)
+    return found
+
+
+def _authors(entry: str) -> list[str]:
+    names = _ACCENT.sub(r"\1", _AUTHORS.search(entry)[1])
+    return [name.split(",")[0].strip("{}") for name in names.split(" and ")]
+
+
+def _short(key: str) -> str:
+    names = _authors(entries()[key])
+    who = f"{names[0]} et al." if len(names) > 2 or "others" in names else " and ".join(names)
+    return f"{who} {key[-4:]}"

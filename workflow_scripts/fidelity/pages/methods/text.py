@@ -1,0 +1,290 @@
+"""The methods of a study in words: from its config, as far as its tables show that it was run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    pooled_classes,
+)
+from fidelity.datasets.registry import GENERATORS
+from fidelity.explainers.registry import explains
+from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
+from fidelity.metrics.conventions import PROTOCOLS, base_name
+from fidelity.metrics.map_registry import RANKING
+from fidelity.metrics.registry import METRICS
+from fidelity.pages.methods.references import cite, without_marks
+from fidelity.presentation import titles
+from fidelity.presentation.page import paragraphs
+from fidelity.presentation.wording import confidence, counted, listed, set_value
+
+DATA_SOURCES = {
+    "covid_qu_ex": ("Tahir 2021",),
+    "chexlocalize": ("Irvin 2019", "Saporta 2022"),
+}
+ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
+RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
+# Keys of an entry that are no parameter of its method, or that name files.
+_NO_PARAMETERS = {"method", "title", "family", "of"}
+_SPLITS = {"train": "training", "val": "validation", "test": "test"}
+_EMPTY = {
+    "overlap_both": {"one": "overlap is 1", "nan": "overlap is undefined"},
+    "distance_both": {"zero": "distances are 0", "nan": "distances are undefined"},
+    "distance_prediction": {
+        "diagonal": "distances are the image diagonal",
+        "inf": "distances are infinite",
+        "nan": "distances are undefined",
+    },
+}
+
+
+def methods(
+    localization: pd.DataFrame,
+    counts: pd.DataFrame,
+    settings: Mapping[str, Any],
+    *,
+    unit: str,
+    compared: bool,
+    software: str,
+) -> list[str]:
+    """Write the methods of one data set.
+
+    Args:
+        localization: localization.csv; what it lacks was not run and is not mentioned.
+        counts: case_counts.csv.
+        settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `sources`
+            (explainer → the papers of its method; none of a plugin), `bases`, `trained`
+            (classifiers that were trained here), `faithfulness` (its metrics, as far as they were
+            measured).
+        unit: unit of analysis.
+        compared: whether explainers were compared.
+        software: as cited: authors, title, version, year.
+
+    Returns:
+        One paragraph per subject, with citations as marks (`references.cite`).
+    """
+    config, families = settings["config"], settings["families"]
+    data = config["datasets"][settings["dataset"]]
+    shown = keep_test_split(localization)
+    names = titles.ordered(list(shown["explainer"].unique()))
+    statistics, primary = config["statistics"], config["statistics"]["primary"]
+    metrics = list(dict.fromkeys(shown["metric"]))
+    rules = [name for name in dict.fromkeys(shown["binarization"]) if name != "none"]
+    protocols = [name for name in dict.fromkeys(shown["protocol"]) if name != DEFAULT_PROTOCOL]
+    of_kind = {
+        kind: [name for name in names if test(families[name])]
+        for kind, test in {
+            "explained": explains,
+            "nulls": lambda family: family == "baseline",
+            "ceilings": lambda family: family == "ceiling",
+        }.items()
+    }
+    entries = config["explainers"]
+    told = {
+        kind: listed(
+            _explainer(name, entries[name], settings["sources"][name])
+            for name in part
+            if name in entries
+        )
+        for kind, part in of_kind.items()
+    }
+    told["explained"] = (
+        f"{told['explained']}." if told["explained"] else "No explainer of a classifier was run."
+    )
+    # A distance in pixels, millimetres and shares of the diagonal is one metric.
+    others = list(dict.fromkeys(base_name(name) for name in metrics if name not in RANKING))
+    return paragraphs(
+        "notes/methods.txt.j2",
+        cite=cite,
+        dataset=_title(titles.dataset_title(settings["dataset"])),
+        data_sources=DATA_SOURCES.get(data["source"], ()),
+        generated=data["source"] in GENERATORS,
+        cases=_cases(counts),
+        classes=listed(map(_title, data["annotated_classes"])),
+        image_size=data["image_size"],
+        input="" if data["input"] == "full" else f" (input: {data['input']})",
+        scoring_size="working" if data["scoring_size"] == "working" else "original image",
+        lungs=_lungs(data),
+        split=_SPLITS[shown["split"].iloc[0]],
+        n=_size(shown, statistics),
+        classifiers=_classifiers(shown, settings),
+        **told,
+        target=_target(config["explain"], bool(of_kind["explained"])),
+        sign={"signed": "signed"}.get(config["postprocess"]["sign"], config["postprocess"]["sign"]),
+        rules=listed(_rule(name, config["binarizations"].get(name, {})) for name in rules),
+        primary_rule=titles.binarization_title(statistics["primary_binarization"]),
+        postprocess=_postprocess(config["postprocess"]),
+        primary=_metric(primary),
+        others=listed(_metric(name) for name in others if name != primary),
+        ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
+        empty=_empty(config["scores"]["empty"]),
+        conventions=listed(
+            titles.protocol_title(name) + cite(PROTOCOLS[name].source) for name in protocols
+        ),
+        faithfulness=listed(
+            FAITHFULNESS[name].title + cite(FAITHFULNESS[name].source)
+            for name in settings["faithfulness"]
+        ),
+        interval=confidence(statistics),
+        statistics=statistics,
+        unit=unit,
+        compared=compared,
+        seed=config["seed"],
+        software=software.split(": ", 1)[-1],
+    )
+
+
+def _title(name: str) -> str:
+    return without_marks(name)
+
+
+def _cases(counts: pd.DataFrame) -> str:
+    used = counts[counts["status"] == "used"].groupby("split", sort=False)["n"].sum()
+    parts = [
+        f"{used[split]} in the {title} split" for split, title in _SPLITS.items() if split in used
+    ]
+    return listed(parts)
+
+
+def _lungs(data: Mapping[str, Any]) -> str:
+    kinds = {
+        "provided": "Lung masks are those of the data set.",
+        "predicted": "Lung masks were predicted by a U-Net" + cite("Ronneberger 2015") + ".",
+    }
+    return kinds.get(data["lung_masks"], "")
+
+
+def _size(shown: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
+    rows = pooled_classes(shown)
+    rows = rows[
+        (rows["metric"] == statistics["primary"])
+        & (rows["binarization"] == statistics["primary_binarization"])
+        & (rows["protocol"] == DEFAULT_PROTOCOL)
+    ]
+    if rows.empty:
+        return "no case"
+    largest = rows.loc[rows["n"].idxmax()]
+    text = counted(int(largest["n"]), "case")
+    patients = int(largest["n_patients"])
+    return text if patients >= largest["n"] else f"{text} of {counted(patients, 'patient')}"
+
+
+def _classifiers(shown: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(shown["classifier"]):
+        if name != NO_CLASSIFIER:
+            found.setdefault(settings["bases"].get(name, name), []).append(name)
+    return [_classifier(base, names, settings) for base, names in found.items()]
+
+
+def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) -> str:
+    entry = settings["config"]["classifiers"].get(base)
+    who = listed(_title(titles.classifier_title(name)) for name in names)
+    if entry is None:
+        return f"{who}."
+    architecture = titles.architecture_title(entry["architecture"])
+    source = next((s for a, s in ARCHITECTURES.items() if a in entry["architecture"].lower()), "")
+    kind = "" if architecture in who else f" ({architecture})"
+    text = f"{who}{kind}{cite(source)}"
+    training = entry.get("training")
+    if not training or not set(names) & set(settings["trained"]):
+        return f"{text} was loaded with given weights."
+    start = {None: "random", "imagenet": "ImageNet"}.get(entry.get("weights"), "given")
+    parts = [
+        f"at most {counted(training['epochs'], 'epoch')}",
+        f"batches of {training['batch']}",
+        f"optimizer {training['optimizer']}",
+        f"learning rate {set_value(training['learning_rate'])}",
+        f"weight decay {set_value(training['weight_decay'])}",
+        f"schedule {training['scheduler']}",
+        f"class weights {training['class_weights']}",
+    ]
+    if len(names) > 1:
+        parts.append(f"{len(names)} seeds")
+    return f"{text} was trained on the training split from {start} weights ({', '.join(parts)})."
+
+
+def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str]) -> str:
+    known = sources and entry["method"] != "imported"
+    told = parameters(entry.get("of") or entry) if known else ""
+    title = _title(titles.explainer_title(name)) + cite(*sources)
+    return f"{title} ({told})" if told else title
+
+
+def parameters(entry: Mapping[str, Any]) -> str:
+    """List the parameters of a method as the config sets them: "samples 1000; hide mean"."""
+    return "; ".join(_flat(entry))
+
+
+def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
+    for key, value in entry.items():
+        name = f"{before}{key.replace('_', ' ')}"
+        if isinstance(value, dict):
+            # A nested method gives its name to what it sets.
+            method = value.get("method")
+            yield from [f"{name} {_word(method)}"] if method else []
+            yield from _flat({k: v for k, v in value.items() if k != "method"}, f"{name} ")
+        elif value not in (None, "") and (before or key not in _NO_PARAMETERS):
+            yield f"{name} {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return set_value(value)
+    return listed(map(_value, value)) if isinstance(value, list) else _word(value)
+
+
+def _word(value: Any) -> str:
+    return METRICS[value].title if value in METRICS else _title(str(value)).replace("_", " ")
+
+
+def _rule(name: str, entry: Mapping[str, Any]) -> str:
+    told = "" if entry.get("method") in (None, "fixed", "per_explainer") else parameters(entry)
+    source = cite(RULE_SOURCES.get(entry.get("method"), ""))
+    return f"“{titles.binarization_title(name)}”{source}" + (f" ({told})" if told else "")
+
+
+def _metric(name: str) -> str:
+    known = METRICS[name]
+    return f"{known.title}{cite(known.source)}"
+
+
+def _empty(empty: Mapping[str, str]) -> str:
+    words = {key: _EMPTY[key][empty[key]] for key in _EMPTY}
+    return (
+        f"If prediction and reference are both empty, {words['overlap_both']} and "
+        f"{words['distance_both']}; if only the prediction is empty, "
+        f"{words['distance_prediction']}. Cases with an empty reference are counted, not averaged."
+    )
+
+
+def _postprocess(entry: Mapping[str, Any]) -> str:
+    steps = {
+        "lung": "restricted to the lung mask",
+        "median": f"smoothed by a median of {entry['median']} pixels",
+        "opening": f"opened by a disc of radius {entry['opening']} pixels",
+        "fill_holes": "freed of holes",
+        "min_component": f"freed of parts below {set_value(entry['min_component'])}",
+        "min_probability": "emptied where the probability of the class is below "
+        f"{set_value(entry['min_probability'])}",
+    }
+    done = [words for key, words in steps.items() if entry[key]]
+    return f"Masks were then {listed(done)}." if done else "Masks were not processed further."
+
+
+def _target(explain: Mapping[str, Any], asked: bool) -> str:
+    if not asked:
+        return ""
+    what = {"reference": "the class of the reference mask", "predicted": "the predicted class"}
+    own = [
+        f"{what.get(target, _title(target))} for {_title(titles.explainer_title(name))}"
+        for name, target in explain["targets"].items()
+    ]
+    target = listed([what.get(explain["target"], _title(explain["target"])), *own])
+    return f" The explained class is {target}."

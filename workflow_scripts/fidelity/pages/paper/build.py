@@ -1,0 +1,50 @@
+"""What a paper takes from a study: table, figure, methods and references, ready to be typeset."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.base.files import write_text
+from fidelity.figures import forest
+from fidelity.figures.shared import style
+from fidelity.pages.methods import references
+from fidelity.tables.layout import Table
+from fidelity.tables.writers import to_latex
+
+
+def write(
+    folder: Path,
+    dataset: str,
+    *,
+    main: Sequence[Table],
+    localization: pd.DataFrame,
+    classifiers: Sequence[str],
+    metric: str,
+    binarization: str,
+    methods: Sequence[str],
+) -> None:
+    """Write the folder.
+
+    Args:
+        folder: to fill: `main.tex` (tables, needs booktabs), a figure per classifier
+            (`figure.pdf`, or `figure-<classifier>.pdf` where there are several), `methods.md`,
+            `methods.tex` and `references.bib`, which holds what the methods cite and no more.
+        dataset: its key, for labels.
+        main: main tables.
+        localization: localization.csv.
+        classifiers: as shown.
+        metric: the primary one.
+        binarization: the primary one.
+        methods: paragraphs with marked citations.
+    """
+    write_text(folder / "main.tex", "\n".join(to_latex(main, dataset).values()))
+    rows = localization[localization["binarization"] == binarization]
+    for name in classifiers:
+        figure = forest.plot(rows[rows["classifier"].isin([name, NO_CLASSIFIER])], metric)
+        end = f"-{name}" if len(classifiers) > 1 else ""
+        style.save(figure, [str(folder / f"figure{end}.pdf")])
+    write_text(folder / "methods.md", "\n\n".join(map(references.markdown, methods)) + "\n")
+    write_text(folder / "methods.tex", "\n\n".join(map(references.latex, methods)) + "\n")
+    write_text(folder / "references.bib", references.bibliography(references.cited(methods)))

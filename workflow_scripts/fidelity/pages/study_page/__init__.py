@@ -1,0 +1,1 @@
+"""The study page: one file that answers the question of a study; tables in, HTML out."""

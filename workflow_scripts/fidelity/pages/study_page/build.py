@@ -1,0 +1,173 @@
+"""The study page: what is asked, what the tables answer, and what that rests on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.figures import forest, rank_by_protocol
+from fidelity.metrics.registry import title_of
+from fidelity.pages.methods import references
+from fidelity.pages.study_page import pictures
+from fidelity.presentation import titles
+from fidelity.presentation.page import render
+from fidelity.presentation.wording import listed
+from fidelity.tables.classification import classification_tables
+from fidelity.tables.layout import Table
+from fidelity.verdict.answer import answer
+
+# Rows of the main table that are not folded.
+UNFOLDED = 8
+# Sentences of a list that are not folded.
+MOST_SENTENCES = 6
+# Bytes that the pictures of cases may take together: a page is mailed.
+MOST_BYTES = 6_000_000
+# Sections of the verdict, by the start of their title.
+RESTS_ON, FLIPS = "What do the answers rest on", "Where does the ranking flip"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a page is written from.
+
+    Attributes:
+        dataset: key of the data set.
+        localization: localization.csv.
+        verdict: verdict.json.
+        main: main tables, one per classifier.
+        classification: classification.csv; None without classifiers.
+        cases: classifier → files of its cases, see `pictures.cases`; none: no picture is shown.
+        no_cases: why no picture of a case is shown.
+        methods: paragraphs, with marked citations.
+        citation: how to cite, as text.
+        settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
+            (classifier → settings), generated (whether the images are), links (title, path from
+            the page), folder (of the page).
+    """
+
+    dataset: str
+    localization: pd.DataFrame
+    verdict: Mapping[str, Any]
+    main: Sequence[Table]
+    classification: pd.DataFrame | None
+    cases: Mapping[str, Mapping[str, Any]]
+    no_cases: str
+    methods: Sequence[str]
+    citation: str
+    settings: Mapping[str, Any]
+
+
+def build(study: Study) -> str:
+    """Write the page: one HTML file without scripts or outside resources."""
+    shown = study.settings["classifiers"]
+    chapters = {chapter["classifier"]: chapter for chapter in study.verdict["chapters"]}
+    blocks = [_block(study, name, chapters[name]) for name in shown if name in chapters]
+    bibliography = [references.plain(text) for text in study.methods]
+    return render(
+        "study.html.j2",
+        dataset=titles.dataset_title(study.dataset),
+        metric=title_of(study.settings["metric"]),
+        classifiers=listed(
+            titles.classifier_title(name) for name in shown if name != NO_CLASSIFIER
+        ),
+        generated=study.settings["generated"],
+        blocks=blocks,
+        unfolded=MOST_SENTENCES,
+        methods=bibliography,
+        citation=study.citation,
+        links=study.settings["links"],
+        folder=study.settings["folder"],
+    )
+
+
+def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the template shows of one classifier."""
+    settings = study.settings
+    drawn = {
+        "classifier": classifier,
+        "metric": settings["metric"],
+        "binarization": settings["binarization"],
+        "diagnostic": settings["diagnostic"],
+    }
+    table = study.localization
+    rows = table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+    return {
+        "title": titles.classifier_title(classifier) if classifier != NO_CLASSIFIER else "",
+        "answer": answer(chapter, settings["families"]),
+        "setting": chapter["setting"],
+        "short": chapter["headline"],
+        "forest": pictures.as_svg(
+            forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
+        ),
+        "main": [
+            part
+            for found in study.main
+            if classifier in found.classifiers
+            for part in _folded(found)
+        ],
+        "notes": [
+            note for found in study.main if classifier in found.classifiers for note in found.notes
+        ],
+        "flips": pictures.as_svg(
+            rank_by_protocol.plot(
+                rows,
+                primary=drawn["metric"],
+                primary_binarization=drawn["binarization"],
+                diagnostic=drawn["diagnostic"],
+            )
+        ),
+        "flip_sentences": _sentences(chapter, FLIPS),
+        "cases": pictures.cases(
+            study.cases[classifier],
+            settings["galleries"][classifier],
+            MOST_BYTES // len(study.cases),
+        )
+        if classifier in study.cases
+        else "",
+        "no_cases": study.no_cases,
+        "quality": [
+            text
+            for text in _sentences(chapter, RESTS_ON)
+            if "accuracy" in text["numbers"] or "auc" in text["numbers"]
+        ],
+        "classification": []
+        if study.classification is None
+        else classification_tables(
+            study.classification[study.classification["classifier"] == classifier]
+        ),
+        "caveats": sorted(
+            (
+                text
+                for text in _sentences(chapter, RESTS_ON)
+                if not ("accuracy" in text["numbers"] or "auc" in text["numbers"])
+            ),
+            key=lambda text: text["outcome"] != "warning",
+        ),
+    }
+
+
+def _sentences(chapter: Mapping[str, Any], title: str) -> list[Mapping[str, Any]]:
+    return [
+        sentence
+        for section in chapter["sections"]
+        if section["title"].startswith(title)
+        for group in section["groups"]
+        for sentence in group["sentences"]
+    ]
+
+
+def _folded(table: Table) -> list[Table]:
+    """Part a table at the rows that are shown at once, without its notes."""
+    table = replace(table, notes=[])
+    if len(table.rows) <= UNFOLDED:
+        return [table]
+    rest = {place - UNFOLDED: text for place, text in table.headings.items() if place >= UNFOLDED}
+    first = {place: text for place, text in table.headings.items() if place < UNFOLDED}
+    # The group goes on behind the fold.
+    rest.setdefault(0, next((first[place] for place in sorted(first, reverse=True)), ""))
+    return [
+        replace(table, rows=table.rows[:UNFOLDED], headings=first),
+        replace(table, rows=table.rows[UNFOLDED:], headings=rest),
+    ]

@@ -1,0 +1,67 @@
+"""Pictures inside a page: figures as SVG, cases as PNG, both as data that a page holds."""
+
+import io
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fidelity.figures import gallery
+from fidelity.figures.shared import style  # noqa: F401  (the look of all figures)
+
+# Tried in this order until the pictures of a page fit.
+RESOLUTIONS = (150, 120, 90, 60)
+CASES_PER_GROUP = 2
+
+
+def as_svg(figure: Figure) -> str:
+    """Give a figure as an address that holds an SVG picture, and close the figure.
+
+    In an image, an SVG runs no script and loads nothing; equal figures give equal bytes.
+    """
+    buffer = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "study", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return _address("image/svg+xml", buffer.getvalue())
+
+
+def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> str:
+    """Draw two best, two median and two worst cases.
+
+    Args:
+        files: prepared, maps, masks and shown_scores, as `gallery.draw` reads them.
+        settings: as `gallery.draw` takes them.
+        most: bytes of the picture.
+
+    Returns:
+        An address that holds a PNG picture.
+    """
+    shown = {**settings, "cases": CASES_PER_GROUP}
+    figure = gallery.draw(**files, settings={"gallery": shown})
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    found = b""
+    for dpi in RESOLUTIONS:
+        found = _png(figure, dpi)
+        if len(found) <= most:
+            break
+    plt.close(figure)
+    return _address("image/png", found)
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
+    """Draw with 256 colours, which a third of the bytes is enough for."""
+    drawn, packed = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi)
+    picture = Image.open(drawn).convert("RGB").quantize(256)
+    picture.save(packed, format="png", optimize=True)
+    return packed.getvalue()
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"

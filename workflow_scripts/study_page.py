@@ -1,0 +1,83 @@
+"""Write the study page of one data set: one file that answers its question."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fidelity.analysis.columns.cases import CASE_COUNTS
+from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
+from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.base.files import write_text
+from fidelity.base.job_log import run_job
+from fidelity.pages.methods.text import methods
+from fidelity.pages.study_page.build import Study, build
+from fidelity.presentation.titles import showing
+from fidelity.tables.main_result import main_tables_of, unit_of
+
+
+def main(
+    localization: str,
+    comparisons: str,
+    seeds: str,
+    counts: str,
+    verdict: str,
+    tables: Mapping[str, Any],
+    described: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    citation: str,
+    output: str,
+    classification: str = "",
+    class_order: str = "",
+    prepared: str = "",
+    cases: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+) -> None:
+    """Write the page.
+
+    Args:
+        verdict: verdict.json.
+        tables: `JobSettings.formatted_tables`.
+        described: `JobSettings.methods`.
+        settings: `JobSettings.study_page`.
+        prepared: list of the prepared shards that hold the cases.
+        cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
+    """
+    scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
+    classified = CLASSIFICATION.read(classification) if classification else None
+    orders = CLASS_ORDER.read(class_order) if class_order else None
+    unit = unit_of(scored, compared, tables["statistics"])
+    why = (
+        "The pictures of cases are left out: the study's config does not let pages show images "
+        "(explorer.images: false)."
+        if not settings["images"]
+        else "The pictures of cases are missing: this page comes from a re-analysis of stored "
+        "scores, which has no images, maps or masks."
+    )
+    page = build(
+        Study(
+            dataset=described["dataset"],
+            localization=scored,
+            verdict=json.loads(Path(verdict).read_text(encoding="utf-8")),
+            main=main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
+            classification=classified,
+            cases={name: {"prepared": prepared, **files} for name, files in (cases or {}).items()},
+            no_cases=why,
+            methods=methods(
+                scored,
+                CASE_COUNTS.read(counts),
+                described,
+                unit=unit,
+                compared=bool(len(compared)),
+                software=citation,
+            ),
+            citation=citation,
+            settings={**settings, "families": tables["families"]},
+        )
+    )
+    write_text(output, page)
+
+
+if __name__ == "__main__":
+    with showing(snakemake.params.display):
+        run_job(main, snakemake)
