@@ -108,7 +108,7 @@ docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.
 	@$(BIN)/python docs/write_measuring.py
 
 site: $(DEV_ENVIRONMENT) ## the documentation as a website in site/, with the pages of the demo if it was run
-	@WITH_DEMO=true NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@WITH_DEMO=true NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html"
 
 lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in again

@@ -4,6 +4,7 @@ MkDocs reads one folder, and the pages of this project are in several. This hook
 they are, so that one relative link works on GitHub and in the site.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,20 +21,20 @@ FILES = ["*.md", "config/README.md", "docs/**/*.md", "docs/images/*", "docs/site
 FILES += ["LICENSE", "CITATION.cff", "config/*.yaml", "profiles/*/config.yaml"]
 # The demo alone: its images are generated, and those of other studies may have to stay.
 DEMO = paths.DATASET.format(dataset="demo")
-DEMO_FILES = [f"{DEMO}/{name}" for name in ("*.html", "tables/*.html", "explorer/**/*")]
+EXPLORER = paths.EXPLORER.format(dataset="demo")
 DEMO_PAGES = {
-    "study.html": "the study page: the answer, the main table and six cases",
-    "explorer/index.html": "the explorer: every case, and a threshold to move",
-    "tables/verdict.html": "the verdict in words",
-    "tables/tables.html": "all tables",
-    "provenance.html": "data, versions and settings",
+    f"{DEMO}/study.html": "The study page: the answer, the main table and six cases",
+    f"{EXPLORER}/index.html": "The explorer: every case, and a threshold to move",
+    f"{DEMO}/tables/verdict.html": "The verdict in words",
+    f"{DEMO}/tables/tables.html": "All tables",
+    f"{DEMO}/provenance.html": "Data, versions and settings",
 }
 
 
 def demo_page() -> str:
     """List the pages of the demo that were made, as Markdown; empty if there are none."""
-    made = [name for name in DEMO_PAGES if (ROOT / DEMO / name).exists()]
-    lines = [f"- [{DEMO_PAGES[name].capitalize()}]({DEMO}/{name})" for name in made]
+    made = {path: title for path, title in DEMO_PAGES.items() if (ROOT / path).exists()}
+    lines = [f"- [{title}]({path})" for path, title in made.items()]
     return "\n".join(["# The demo study, as it was run", "", *lines, ""]) if lines else ""
 
 
@@ -48,8 +49,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Give the files of the whole repository, and the theme's, in place of those in docs/."""
     demo = config.extra["demo"]
-    patterns = FILES + DEMO_FILES if demo else FILES
-    found = sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()})
+    patterns = [*FILES, *DEMO_PAGES] if demo else FILES
+    found = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
     listed = [file for file in files if file.src_dir != config.docs_dir]
     listed += [
         File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path))
@@ -58,3 +59,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     if demo:
         listed.append(File.generated(config, "demo.md", content=demo))
     return Files(listed)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Copy the explorer of the demo as it is: MkDocs would make pages of its Markdown files."""
+    if config.extra["demo"] and (ROOT / EXPLORER).exists():
+        hidden = shutil.ignore_patterns(".*")
+        target = Path(config.site_dir) / EXPLORER
+        shutil.copytree(ROOT / EXPLORER, target, ignore=hidden, dirs_exist_ok=True)

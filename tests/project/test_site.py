@@ -99,19 +99,17 @@ def test_results_are_not_in_a_site_that_was_not_asked_for_them(site):
 
 def test_the_demo_is_added_where_it_was_run(copy, tmp_path):
     demo = copy / "results/demo"
-    for name in ("tables/tables.html", "explorer/index.html", "explorer/data/a.js", "cases.csv"):
+    explorer = ["explorer/index.html", "explorer/data/a.js", "explorer/LICENSE.md"]
+    for name in [*explorer, "tables/tables.html", "cases.csv"]:
         (demo / name).parent.mkdir(parents=True, exist_ok=True)
         (demo / name).write_text("made")
     (copy / "results/hospital").mkdir()
     (copy / "results/hospital/study.html").touch()
     result = build(copy, tmp_path / "site", WITH_DEMO="true")
     assert result.returncode == 0, result.stderr
-    added = {str(p.relative_to(tmp_path / "site")) for p in (tmp_path / "site").rglob("*")}
-    assert {name for name in added if Path(name).suffix and name.startswith("results")} == {
-        "results/demo/tables/tables.html",
-        "results/demo/explorer/index.html",
-        "results/demo/explorer/data/a.js",
-    }
+    results = tmp_path / "site/results"
+    added = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
+    assert added == {f"demo/{name}" for name in [*explorer, "tables/tables.html"]}
     page = Tags((tmp_path / "site/demo.html").read_text())
     links = {given.get("href") for tag, given in page.found if tag == "a"}
     assert {"results/demo/tables/tables.html", "results/demo/explorer/index.html"} <= links
