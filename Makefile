@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit reanalyse accept report explain unlock progress test lint format estimate docs lock clean
+.PHONY: help setup run unit reanalyse accept report explain unlock progress test lint format estimate docs site lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -107,8 +107,12 @@ docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.
 	@$(BIN)/python config/write_readme.py
 	@$(BIN)/python docs/write_measuring.py
 
+site: $(DEV_ENVIRONMENT) ## the documentation as a website in site/, with the pages of the demo if it was run
+	@WITH_DEMO=true NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "site/index.html"
+
 lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in again
 	@$(BIN)/python envs/lock.py
 
 clean: ## remove all results
-	@rm -rf results .snakemake
+	@rm -rf results .snakemake site
