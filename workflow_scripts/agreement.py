@@ -31,7 +31,7 @@ def main(
     """
     table = pd.concat([read_parquet(path, AGREEMENT_CASES.names) for path in pairs])
     used = set(table["case"])
-    classes = {cls for case in read_cases(cases) if case.case in used for cls in case.masks}
+    classes = {cls for case in read_cases(cases) if case.case in used for cls in case.annotated}
     classes |= set(table["class"])
     head = {"dataset": dataset, "classifier": classifier, "binarization": binarization}
     write_csv(agree(table, explainers, sorted(classes), head), output)

@@ -50,7 +50,7 @@ def main(
     for case in found_cases:
         if case.split in splits:
             for cls in annotated:
-                if cls in case.masks:  # what is explained: a drawn mask may have no label
+                if cls in case.annotated:  # what is explained: a reference may have no label
                     rows.append(_look(case, cls, entry, problems))
     found = sum(row[-1] for row in rows)
     if problems:

@@ -73,6 +73,7 @@ def main(
                 "split": case.split,
                 "class": record.cls,
                 "target_class": record.target,
+                "reference": case.reference_kind(record.cls),
                 "reference_empty": not reference.any(),
             }
             found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)

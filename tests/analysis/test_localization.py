@@ -38,6 +38,7 @@ def small(explainer="lime", classifier="net", iou=(0.2, 0.6, 0.0, np.nan), class
             "correct": True,
             "status": "ok",
             "empty_prediction": [False, False, True, False],
+            "reference": "mask",
             "empty_reference": [False, False, False, True],
             "reference_area": [10, 20, 30, 0],
             "image_area": 100,

@@ -68,6 +68,7 @@ def scores(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
                 "correct": number % 5 != 0,
                 "status": "ok",
                 "empty_prediction": empty_prediction,
+                "reference": "mask",
                 "empty_reference": empty_reference,
                 "reference_area": 0 if empty_reference else 400 + 97 * (number * 11 % 23),
                 "image_area": IMAGE_AREA,
@@ -182,6 +183,7 @@ def curves(level: float, cases: int = 30, seed: int = 0) -> pd.DataFrame:
                     "threshold": grid,
                     "iou": iou,
                     "dice": 2 * iou / (1 + iou),
+                    "reference": row.reference,
                     "reference_empty": row.empty_reference,
                 }
             )

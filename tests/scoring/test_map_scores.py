@@ -21,7 +21,7 @@ from tests.helpers.explained_cohort import (
 REFERENCE, LUNG = square(4, 4, 12, 18), square(2, 2, 20, 20)
 LEADING = [
     "case", "patient", "split", "class", "target_class", "target_is_predicted", "probability",
-    "correct", "status", "empty_prediction", "empty_reference", "reference_area", "image_area",
+    "correct", "status", "reference", "empty_prediction", "empty_reference", "reference_area", "image_area",
 ]  # fmt: skip
 NAMES = ["perfect", "zero", "failed", "none", "a-val"]
 

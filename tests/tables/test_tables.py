@@ -225,8 +225,8 @@ def test_what_is_not_treated_alike_is_marked(results):
 def test_a_fit_that_does_not_hold_is_said_without_numbers():
     model = pd.DataFrame(
         [("demo", "test", "fixed50", "default", "all", "iou", "", *[np.nan] * 5, 40, 20)],
-        columns=MIXED_MODEL.names[:-2],
-    ).assign(status="singular", note="estimated as zero: variance: patient")
+        columns=MIXED_MODEL.names[:-3],
+    ).assign(status="singular", note="estimated as zero: variance: patient", reference="mask")
     (table,) = model_tables(model, STATISTICS, "patient")
     assert table.rows == [
         ["all", "–", "singular: estimated as zero: variance: patient", "40", "20", "–", "–"]

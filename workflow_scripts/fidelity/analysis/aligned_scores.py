@@ -9,10 +9,12 @@ import pandas as pd
 
 from fidelity.analysis.localization import (
     NO_CLASSIFIER,
+    REFERENCE,
     class_groups,
     localization_values,
     measured,
     metric_names,
+    references,
     sees_reference,
 )
 from fidelity.base.errors import InputError
@@ -32,6 +34,8 @@ class Block:
         present: explainer → (cases,) whether it has the case.
         starts: (units,) index of each unit's first case.
         unit: `patient` or `image`: what a unit is.
+        references: what the references were drawn as: mask, box, or mask and box; empty for scores
+            without a reference.
     """
 
     head: dict[str, str]
@@ -40,6 +44,7 @@ class Block:
     present: dict[str, np.ndarray]
     starts: np.ndarray
     unit: str
+    references: str
 
     def unit_means(self, values: np.ndarray) -> np.ndarray:
         """Average cases within units: (cases, metrics) to (units, metrics), nan skipped."""
@@ -150,7 +155,7 @@ def align(
     """Put the values of several explainers side by side, case by case.
 
     Args:
-        rows: with `explainer`, `case`, `class` and the cluster.
+        rows: with `explainer`, `case`, `class`, the cluster and, of scores, `reference`.
         head: what the block is of.
         metrics: names of the values' columns.
         values: (rows, metrics), nan where undefined.
@@ -181,4 +186,6 @@ def align(
         aligned[explainer][where] = values[own]
         present[explainer] = np.zeros(len(cases), dtype=bool)
         present[explainer][where] = True
-    return Block(head, metrics, aligned, present, starts, unit)
+    # Scores of the maps themselves have none.
+    drawn_as = references(rows[REFERENCE]) if REFERENCE in rows.columns else ""
+    return Block(head, metrics, aligned, present, starts, unit, drawn_as)

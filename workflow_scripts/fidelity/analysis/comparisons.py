@@ -123,7 +123,7 @@ def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.
             "p_value": tests.p_wilcoxon,
             "p_permutation": tests.p_permutation,
         }
-    ).assign(**block.head, unit_of_analysis=block.unit)
+    ).assign(**block.head, unit_of_analysis=block.unit, reference=block.references)
 
 
 def _pairs(

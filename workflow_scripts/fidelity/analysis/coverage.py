@@ -30,7 +30,7 @@ def cohort_of(cases: Iterable[Case], annotated: Sequence[str], splits: Collectio
         for case in cases
         if case.split in splits
         for cls in annotated
-        if cls in case.masks
+        if cls in case.annotated
     }
 
 

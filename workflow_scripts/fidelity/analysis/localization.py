@@ -20,6 +20,7 @@ ON_EMPTY_REFERENCES = {"false_positive_share"}
 # Undefined on a whole data set that knows no spacing or lung; then they are not metrics of it.
 NEEDS_SPACING = "mm"
 NEEDS_LUNG = {"outside_lung_share"}
+REFERENCE = "reference"
 NO_CLASSIFIER = "none"
 NO_BINARIZATION = "none"
 ALL_CLASSES = "all"
@@ -44,7 +45,7 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
     """
     parts, known = [], SCORES.names
     for path, combo in zip(paths, combos, strict=True):
-        part = read_parquet(path, known)
+        part = with_reference(read_parquet(path, [n for n in known if n != REFERENCE]))
         names = [name for name in part.columns if name not in known]
         head = pd.DataFrame({name: combo[name] for name in COMBO}, index=part.index)
         head = head.join(part[known]).assign(**{MEASURED: " ".join(names)})
@@ -234,7 +235,18 @@ def summaries(
                 "ci_high": interval.high,
                 "median": float(np.median(defined)) if len(defined) else np.nan,
                 "std": _std(defined),
+                REFERENCE: references(rows[REFERENCE]),
             }
+
+
+def with_reference(table: pd.DataFrame) -> pd.DataFrame:
+    """Say `mask` in tables of units that were packed before there were boxes."""
+    return table if REFERENCE in table.columns else table.assign(**{REFERENCE: "mask"})
+
+
+def references(kinds: Iterable[str]) -> str:
+    """Say what the references of several rows were drawn as: mask, box, or mask and box."""
+    return " and ".join(sorted(set(kinds), reverse=True))
 
 
 def _std(values: np.ndarray) -> float:

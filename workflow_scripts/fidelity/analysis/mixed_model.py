@@ -13,6 +13,7 @@ from fidelity.analysis.localization import (
     NO_CLASSIFIER,
     class_groups,
     localization_values,
+    references,
 )
 from fidelity.explainers.registry import explains
 from fidelity.statistics.mixed_model import fit_mixed_model
@@ -55,7 +56,8 @@ def mixed_model(
     for (dataset, split), part in chosen.groupby(["dataset", "split"], sort=False):
         unit = unit_of_analysis(part, statistics["cluster"])
         for name, members in class_groups(scores[scores["dataset"] == dataset]).items():
-            data = _data(part[part["class"].isin(members)], metric, unit, bases)
+            of_class = part[part["class"].isin(members)]
+            data = _data(of_class, metric, unit, bases)
             fit = fit_mixed_model(data, alpha=statistics["alpha"])
             head = {
                 "dataset": dataset,
@@ -72,6 +74,7 @@ def mixed_model(
                 "note": "; ".join(
                     filter(None, [fit.note, _pooled(part, bases), _left_out(left_out)])
                 ),
+                "reference": references(of_class["reference"]),
             }
             rows += [{**head, **term, **tail} for term in fit.terms or [{"term": ""}]]
     return MIXED_MODEL.frame(rows).astype(dict.fromkeys(MIXED_MODEL.of_kind("number"), float))

@@ -62,6 +62,7 @@ def rank(
                         "friedman_statistic": ranking.statistic,
                         "friedman_p": ranking.p_value,
                         "critical_difference": ranking.critical_difference,
+                        "reference": block.references,
                     }
                 )
     return RANKS.frame(rows)

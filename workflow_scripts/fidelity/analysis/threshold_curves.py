@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.columns.localization import THRESHOLD_CURVES
-from fidelity.analysis.localization import keep_test_split
+from fidelity.analysis.localization import keep_test_split, references, with_reference
 from fidelity.statistics import bootstrap_means
 
 METRICS = ("iou", "dice")
@@ -37,7 +37,7 @@ def mean_curves(
     """
     parts = []
     for explainer, table in curves.items():
-        chosen = keep_test_split(table)
+        chosen = keep_test_split(with_reference(table))
         chosen = chosen[~chosen["reference_empty"].astype(bool)]
         index = list(dict.fromkeys(["case", "class", cluster]))
         for metric in metrics:
@@ -55,5 +55,6 @@ def mean_curves(
                     "ci_high": high,
                 }
                 keys = {"explainer": explainer, "class": cls, "metric": metric}
+                keys["reference"] = references(chosen.loc[chosen["class"] == cls, "reference"])
                 parts.append(pd.DataFrame(keys | numbers, columns=THRESHOLD_CURVES.names))
     return pd.concat(parts) if parts else THRESHOLD_CURVES.frame()

@@ -36,6 +36,7 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
                 "min": part["mean"].min(),
                 "max": part["mean"].max(),
                 "mean_ci_half_width": half.mean(),
+                "reference": part["reference"].iloc[0],
             }
         )
     return SEEDS.frame(rows)

@@ -13,10 +13,14 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard, unguard
 from fidelity.datasets.splits import SPLITS
+from fidelity.masks.boxes import FloatBox
 
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
 MASK_PREFIX = "mask:"
 SECOND_PREFIX = "second_mask:"
+BOXES_PREFIX = "boxes:"
+# In a cell of a mask or of boxes: the image was read for the class, and nothing was found.
+NONE = "none"
 SPACING = ("spacing_row", "spacing_column")
 SPACING_FROM = "spacing_from"
 LUNG_FROM = "lung_from"
@@ -50,6 +54,12 @@ class Case:
             where the lung mask is provided or absent.
         uncertain: source classes of which it is not known whether the image shows them; they are
             not among the labels, and count neither as present nor as absent.
+        boxes: reference boxes per source class, one per instance: (y0, x0, y1, x1) in pixels of the
+            image, or of one of `box_size`. Without a box: the image was read for the class, and
+            nothing was found. A class that is not here was not annotated with boxes.
+        box_size: (height, width) of the image that the boxes are pixels of, (1, 1) for shares of
+            the sides; None, as always after indexing, for the image itself.
+        box_places: file and row of each box, for errors; not kept in the case table.
     """
 
     case: str
@@ -67,6 +77,14 @@ class Case:
     spacing_from: str = ""
     lung_from: str = ""
     uncertain: tuple[str, ...] = ()
+    boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
+    box_size: tuple[int, int] | None = None
+    box_places: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+    @property
+    def annotated(self) -> set[str]:
+        """Source classes with a reference, be it a mask or boxes, empty ones included."""
+        return {*self.masks, *self.boxes}
 
 
 def sort_key(case: Case) -> tuple[int, str]:
@@ -110,8 +128,10 @@ def read_cases(path: str | Path) -> list[Case]:
     """Read a case table that `write_cases` wrote, or one like it; see `datasets.sources.table`.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
-    second_mask:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain,
-    width, height, digest. Several labels are joined by "|". An empty cell means "absent".
+    second_mask:<class>…, boxes:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from,
+    uncertain, width, height, digest. Several labels are joined by "|". Boxes are written
+    `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent", `none` in a cell of a mask or of boxes
+    "read, and nothing found".
 
     Args:
         path: a CSV file in UTF-8.
@@ -176,10 +196,12 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
     cases = list(cases)
     classes = sorted({name for case in cases for name in case.masks})
     second = sorted({name for case in cases for name in case.second_masks})
+    boxed = sorted({name for case in cases for name in case.boxes})
     columns = [
         *HEAD,
         *(MASK_PREFIX + name for name in classes),
         *(SECOND_PREFIX + name for name in second),
+        *(BOXES_PREFIX + name for name in boxed),
         *(SPACING if any(case.spacing for case in cases) else ()),
         *([SPACING_FROM] if any(case.spacing_from for case in cases) else ()),
         *([LUNG_FROM] if any(case.lung_from for case in cases) else ()),
@@ -206,6 +228,7 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                 "lung_mask": case.lung_mask or "",
                 **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
                 **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
+                **{BOXES_PREFIX + name: boxes_cell(boxes) for name, boxes in case.boxes.items()},
                 **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
                 **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
                 **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
@@ -219,6 +242,15 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
                 }
             )
+
+
+def boxes_cell(boxes: Iterable[FloatBox]) -> str:
+    """Write boxes as a cell of a case table: `x0 y0 x1 y1; …`, or `none`."""
+    return "; ".join(" ".join(map(_shown, (x0, y0, x1, y1))) for y0, x0, y1, x1 in boxes) or NONE
+
+
+def _shown(number: float) -> str:
+    return repr(float(number)).removesuffix(".0")
 
 
 def _whole(row: dict[Any, Any], path: str | Path, line: int) -> dict[str, str]:
@@ -293,7 +325,47 @@ def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
         spacing_from=(row.get(SPACING_FROM) or "").strip(),
         lung_from=(row.get(LUNG_FROM) or "").strip(),
         uncertain=_names(row.get(UNCERTAIN) or ""),
+        boxes={
+            name.removeprefix(BOXES_PREFIX): read_boxes_cell(row[name], path, f"{name}, {where}")
+            for name in row
+            if name.startswith(BOXES_PREFIX) and row[name].strip()
+        },
     )
+
+
+def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, ...]:
+    """Read what `boxes_cell` writes.
+
+    Args:
+        cell: not blank.
+        path: the table, named in errors.
+        where: column and line, named in errors.
+
+    Returns:
+        The boxes (y0, x0, y1, x1); none for `none`.
+
+    Raises:
+        InputError: a box is not four finite numbers, or has no width or height.
+    """
+    if cell.strip().lower() == NONE:
+        return ()
+    boxes = []
+    for text in cell.split(";"):
+        try:
+            x0, y0, x1, y1 = map(float, text.replace(",", " ").split())
+        except ValueError:
+            x0 = y0 = x1 = y1 = math.nan
+        # Comparisons with nan are false.
+        if not (x1 > x0 and y1 > y0 and all(map(math.isfinite, (x0, y0, x1, y1)))):
+            raise InputError(
+                f"{text.strip()!r} is not a box of some width and height",
+                file=path,
+                field=where,
+                remedy="Write 'x0 y0 x1 y1' in pixels, several boxes with ';' between them, and"
+                f" {NONE!r} where nothing was found",
+            )
+        boxes.append((y0, x0, y1, x1))
+    return tuple(boxes)
 
 
 def _check_id(text: str, name: str, path: str | Path, where: str) -> None:

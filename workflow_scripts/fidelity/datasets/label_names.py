@@ -99,7 +99,7 @@ def respelled(cases: list[Case], settings: Mapping[str, Any]) -> tuple[list[Case
     def new(labels: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names.get(label, label) for label in labels))
 
-    def moved(masks: Mapping[str, str]) -> dict[str, str]:
+    def moved(masks: Mapping[str, Any]) -> dict[str, Any]:
         return {names.get(cls, cls): path for cls, path in masks.items()} | {
             cls: path for cls, path in masks.items() if cls not in names
         }
@@ -111,6 +111,8 @@ def respelled(cases: list[Case], settings: Mapping[str, Any]) -> tuple[list[Case
             uncertain=new(case.uncertain),
             masks=moved(case.masks),
             second_masks=moved(case.second_masks),
+            boxes=moved(case.boxes),
+            box_places=moved(case.box_places),
         )
         for case in cases
     ]

@@ -15,7 +15,7 @@ from fidelity.datasets.images.squares import resize_image
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.masks.boxes import Box, box_of
+from fidelity.masks.boxes import Box, box_of, fill_boxes
 from fidelity.masks.run_lengths import RLE, at_size, encode
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
@@ -79,7 +79,8 @@ def prepare_case(
     Returns:
         The prepared case. Reference and lung masks are at the case's native size, which is the
         image's unless the index says that its masks were drawn on a larger original; a mask drawn
-        at another resolution is brought there by nearest neighbour. The case's own pixel spacing
+        at another resolution is brought there by nearest neighbour. Boxes are filled where a class
+        has no mask. The case's own pixel spacing
         goes before the data set's.
 
     Raises:
@@ -114,10 +115,15 @@ def prepare_case(
 
     def marked(masks: dict[str, str]) -> dict[str, RLE]:
         return {
-            name: encode(at_size(read_mask_at(root, masks[name], name, values), size))
+            name: encode(at_size(read_mask_at(root, masks[name], name, values, size), size))
             for name in settings["annotated_classes"]
             if name in masks
         }
+
+    boxes = {c: case.boxes[c] for c in settings["annotated_classes"] if c in case.boxes}
+    filled = {c: encode(fill_boxes(found, size)) for c, found in boxes.items()}
+    # A drawn mask goes before the class's boxes.
+    references = filled | marked(case.masks)
 
     return PreparedCase(
         case=case.case,
@@ -128,12 +134,14 @@ def prepare_case(
         lung=None if lung is None else at_size(lung[y0:y1, x0:x1], (side, side)),
         native_size=size,
         box=box,
-        references=marked(case.masks),
+        references={c: references[c] for c in settings["annotated_classes"] if c in references},
         lung_native=None if lung is None else encode(lung),
         digest=case.digest,
         second_references=marked(case.second_masks),
         spacing=case.spacing,
         uncertain=case.uncertain,
+        reference_boxes=boxes,
+        filled=tuple(c for c in boxes if c not in case.masks),
     )
 
 

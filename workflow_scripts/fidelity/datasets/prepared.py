@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.base.hdf5 import atomic_hdf5, reading
-from fidelity.masks.boxes import Box
+from fidelity.masks.boxes import Box, FloatBox
 from fidelity.masks.run_lengths import RLE
 
 SCHEMA = "fidelity-prepared-1"
@@ -34,12 +34,16 @@ class PreparedCase:
         lung: (S, S) bool, the lung mask of the same region; None if the source has none.
         native_size: (height, width) of the original image in pixels.
         box: (y0, x0, y1, x1), the region of the native image that the working image shows.
-        references: reference mask per annotated source class of the case, at native size.
+        references: reference mask per annotated source class of the case, at native size; where
+            a class has boxes and no mask, its boxes, filled.
         lung_native: lung mask at native size; None if the source has none.
         digest: hash of the bytes of the image and its masks.
         second_references: a second reader's mask per class, at native size, where there is one.
         spacing: (row, column) size of a native pixel in mm; None if unknown.
         uncertain: source classes of which it is not known whether the case shows them.
+        reference_boxes: reference boxes per annotated source class, one per instance, (y0, x0, y1,
+            x1) in native pixels; empty where the case was read for the class and nothing was found.
+        filled: classes whose reference is their boxes, filled.
     """
 
     case: str
@@ -56,6 +60,12 @@ class PreparedCase:
     second_references: dict[str, RLE] = field(default_factory=dict)
     spacing: tuple[float, float] | None = None
     uncertain: tuple[str, ...] = ()
+    reference_boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
+
+    def reference_kind(self, cls: str) -> Literal["mask", "box"]:
+        """Say what the reference of a class was drawn as."""
+        return "box" if cls in self.filled else "mask"
 
 
 def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[str, Any]) -> None:
@@ -187,6 +197,8 @@ def _record(case: PreparedCase) -> str:
             "second_references": case.second_references,
             "spacing": case.spacing,
             "uncertain": case.uncertain,
+            "reference_boxes": case.reference_boxes,
+            "filled": case.filled,
         },
         sort_keys=True,
         ensure_ascii=False,
@@ -195,8 +207,12 @@ def _record(case: PreparedCase) -> str:
 
 def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> PreparedCase:
     has_lung = record.pop("has_lung")
-    for name in ("labels", "native_size", "box", "uncertain"):
+    for name in ("labels", "native_size", "box", "uncertain", "filled"):
         record[name] = tuple(record.get(name, ()))
+    # Files of earlier versions have no boxes.
+    record["reference_boxes"] = {
+        cls: tuple(map(tuple, boxes)) for cls, boxes in record.get("reference_boxes", {}).items()
+    }
     if record.get("spacing") is not None:
         record["spacing"] = tuple(record["spacing"])
     return PreparedCase(**record, image=image, lung=lung.astype(bool) if has_lung else None)

@@ -28,8 +28,10 @@ def reader(source: str) -> ModuleType:
         reads beside images and masks), `native_is_mask = True` (masks may be larger than the
         image, and are scored at their own size), `multilabel = True` (whatever the labels look
         like), `masks_follow_labels = False` (a case of an annotated class may lack a mask, and one
-        without the label may have it), `known_classes` (names that the source itself checks: a
-        class of the config that no image has is then left out, and elsewhere an error).
+        without the label may have it), `partly_annotated = True` (most images with a label have no
+        reference by design, so that these are counted and are no fault), `known_classes` (names
+        that the source itself checks: a class of the config that no image has is then left out, and
+        elsewhere an error).
 
     Raises:
         InputError: no source has that name.

@@ -69,6 +69,7 @@ class Targets:
             "target_class": target,
             **vars(answer),
             "status": status,
+            "reference": case.reference_kind(cls),
             "empty_reference": not reference.any(),
             "reference_area": int(np.count_nonzero(reference)),
             "image_area": reference.size,

@@ -121,6 +121,12 @@ class Dataset(Entry):
     stops. 1 = never."""
     outside_links: bool = False
     """Whether images and masks may be links that lead out of the data root; false refuses them."""
+    boxes_outside: Literal["refuse", "clip"] = "refuse"
+    """What to do about a reference box that leaves its image by more than rounding - an error that
+    names its file and row, or cutting it at the border, counted in the log."""
+    empty_references: bool = True
+    """Whether images that were read for a class and show nothing of it (references `none`) are
+    explained and scored too: false alarms are counted on them."""
     shards: Shards = Field(default_factory=Shards)
 
     @property

@@ -43,6 +43,8 @@ INDEX_KEYS = (
     "strict",
     "max_unusable",
     "outside_links",
+    "boxes_outside",
+    "empty_references",
 )
 PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes")
 # What decides how the weights of a classifier are read.

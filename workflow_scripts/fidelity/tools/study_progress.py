@@ -72,7 +72,7 @@ def states(
 def _cohorts(folder: Path, annotated: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
     """Count the cases of each shard that are explained."""
     return {
-        path.stem: sum(bool(set(annotated) & set(case.masks)) for case in read_cases(path))
+        path.stem: sum(bool(set(annotated) & case.annotated) for case in read_cases(path))
         for path in sorted(folder.glob("*.csv"))
         if path.stem.rsplit("-", 1)[0] in splits
     }

@@ -42,7 +42,15 @@ _UNIT = text("unit_of_analysis", "`patient` or `image`")
 
 COMPARISONS = Table(
     paths.table("comparisons"),
-    (*_FAMILY, common.EXPLAINER_A, common.EXPLAINER_B, *_TESTS, _CONCLUSION, _UNIT),
+    (
+        *_FAMILY,
+        common.EXPLAINER_A,
+        common.EXPLAINER_B,
+        *_TESTS,
+        _CONCLUSION,
+        _UNIT,
+        common.REFERENCES,
+    ),
 )
 FAITHFULNESS_COMPARISONS = Table(
     paths.table("faithfulness_comparisons"),
@@ -74,6 +82,7 @@ RANKS = Table(
         number("friedman_statistic", "statistic of Friedman's test"),
         number("friedman_p", "its p value", "0 to 1"),
         number("critical_difference", "Nemenyi's critical difference of mean ranks"),
+        common.REFERENCES,
     ),
 )
 MIXED_MODEL = Table(
@@ -95,5 +104,6 @@ MIXED_MODEL = Table(
         common.N_PATIENTS,
         text("status", "whether the fit holds"),
         common.NOTE,
+        common.REFERENCES,
     ),
 )

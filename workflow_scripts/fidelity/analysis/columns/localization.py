@@ -20,6 +20,7 @@ SCORES = Table(
         common.PROBABILITY,
         Column("correct", "flag or unknown", "whether the classifier is right about the case"),
         common.STATUS,
+        common.REFERENCE,
         Column("empty_prediction", "flag", "whether the predicted mask is empty"),
         Column("empty_reference", "flag", "whether the reference mask is empty"),
         count("reference_area", "pixels of the reference mask"),
@@ -53,6 +54,7 @@ CASE_CURVES = Table(
     (
         *common.MAP,
         common.TARGET_CLASS,
+        common.REFERENCE,
         common.THRESHOLD,
         number("iou", "intersection over union with the reference", "0 to 1"),
         number("dice", "Dice coefficient with the reference", "0 to 1"),
@@ -61,7 +63,15 @@ CASE_CURVES = Table(
 )
 THRESHOLD_CURVES = Table(
     paths.THRESHOLD_CURVES,
-    (common.EXPLAINER, common.CLASS, common.METRIC, common.THRESHOLD, common.N, *common.INTERVAL),
+    (
+        common.EXPLAINER,
+        common.CLASS,
+        common.METRIC,
+        common.THRESHOLD,
+        common.N,
+        *common.INTERVAL,
+        common.REFERENCES,
+    ),
 )
 
 _MEANS = (
@@ -77,6 +87,7 @@ _MEANS = (
     common.CI_HIGH,
     common.MEDIAN,
     number("std", "sample standard deviation over cases"),
+    common.REFERENCES,
 )
 LOCALIZATION = Table(paths.table("localization"), (*common.RESULT, *_MEANS))
 STRATA = Table(
@@ -111,5 +122,6 @@ SEEDS = Table(
         common.MIN,
         common.MAX,
         number("mean_ci_half_width", "mean half width of the seeds' intervals over cases"),
+        common.REFERENCES,
     ),
 )

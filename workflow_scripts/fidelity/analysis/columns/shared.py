@@ -23,6 +23,7 @@ NOTE = text("note", "what a reader must know of the row, mostly empty")
 CASE = text("case", "id of the image")
 PATIENT = text("patient", "id of the patient; the case's own where patients are unknown")
 TARGET_CLASS = text("target_class", "class of the classifier that was explained")
+REFERENCE = text("reference", "what the reference was drawn as: `mask` or `box`")
 STATUS = text("status", "`ok`, or why there is no map or mask")
 PROBABILITY = number("probability", "predicted probability of the class", "0 to 1")
 THRESHOLD = number("threshold", "threshold on the normalised map", "0 to 1")
@@ -41,6 +42,9 @@ P_VALUE = number("p_value", "p value, not adjusted", "0 to 1")
 
 EXPLAINER_A = text("explainer_a", "first explainer of the pair")
 EXPLAINER_B = text("explainer_b", "second explainer of the pair")
+
+# The same for rows of several cases.
+REFERENCES = text("reference", "what the references were drawn as: `mask`, `box` or `mask and box`")
 
 # Whose scores: one file of scores per combination.
 COMBINATION = (DATASET, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL)

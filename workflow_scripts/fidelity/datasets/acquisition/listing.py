@@ -75,10 +75,10 @@ def image_files(cases: Iterable["Case"]) -> set[str]:
     from fidelity.datasets.mask_files.mask_entries import file_of  # not at the top: it imports cv2
 
     return {
-        file_of(path)
+        file
         for case in cases
         for path in (case.image, case.lung_mask, *case.masks.values(), *case.second_masks.values())
-        if path
+        if path and (file := file_of(path))
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.cases import Case
+from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.images.image_similarity import Look, look_at
 from fidelity.datasets.images.images import (
     FULL,
@@ -20,6 +20,7 @@ from fidelity.datasets.images.images import (
     is_dicom,
     read_bytes,
 )
+from fidelity.datasets.indexing.box_fit import BoxMisfitError, OutsideBoxes, fitted_boxes
 from fidelity.datasets.mask_files.mask_entries import decode_reference, file_of, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
@@ -37,7 +38,7 @@ class OutsideError(InputError):
 
 
 # Faults of the data set or of its settings, which every file of a kind shares.
-FATAL = (MaskValueError, MisfitError, IntensityError, OutsideError)
+FATAL = (MaskValueError, MisfitError, IntensityError, OutsideError, BoxMisfitError)
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def examine(
     look: bool = False,
     native_is_mask: bool = False,
     outside_links: bool = False,
+    outside_boxes: OutsideBoxes = "refuse",
     mask_values: MaskValues | None = None,
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
@@ -93,11 +95,12 @@ def examine(
         look: also summarise what the image looks like.
         native_is_mask: the reference masks' size, where there are any, is the native one.
         outside_links: files may be links that lead out of the data root.
+        outside_boxes: what to do about boxes that leave their image.
         mask_values: the data set's.
 
     Returns:
-        The case with size, digest and pixel spacing (of the table, else of a DICOM header), or the
-        first problem.
+        The case with size, digest, boxes in native pixels and pixel spacing (of the table, else of
+        a DICOM header), or the first problem.
     """
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
@@ -116,7 +119,9 @@ def examine(
 
         def mask(prefix: str, name: str, path: str) -> np.ndarray:
             data = read_reference(root, path)
-            values = decode_reference(data, root, path, name, mask_values, findings.notes)
+            values = decode_reference(
+                data, root, path, name, mask_values, findings.notes, size=shape
+            )
             _check_size(values.shape, shape, root / path, same_size)
             if values.shape != shape and not native_is_mask:
                 other_size.append(path)
@@ -128,12 +133,17 @@ def examine(
         for kind, masks in (("mask", case.masks), ("second_mask", case.second_masks)):
             for name, path in sorted(masks.items()):
                 file = path
-                if not os.path.isfile(root / file_of(path)):  # False too where a name is too long
+                # False too where a name is too long.
+                if path != NONE and not os.path.isfile(root / file_of(path)):
                     problem = _absent_mask(case, kind, name, root / path)
                     return Examined(case, image_digest, problem, path, fatal=True)
                 drawn = mask(f"{kind}:", name, path)
                 if native_is_mask and kind == "mask":
                     native = drawn.shape
+        file = case.image
+        boxes = fitted_boxes(case, shape, native, outside_boxes, root, findings.notes)
+        if boxes:
+            digest.update(f"boxes {boxes}\n".encode())
     except InputError as error:
         return Examined(case, image_digest, error, file, isinstance(error, FATAL))
     height, width = native
@@ -144,6 +154,8 @@ def examine(
         digest=digest.hexdigest(),
         spacing=spacing,
         spacing_from=spacing_from,
+        boxes=boxes,
+        box_size=None,
     )
     return Examined(done, image_digest, look=seen, other_size=tuple(other_size), findings=findings)
 
@@ -163,6 +175,8 @@ def check_inside(case: Case, root: Path) -> None:
     home = os.path.realpath(root)
     masks = (*case.masks.values(), *case.second_masks.values())
     for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
+        if path == NONE:
+            continue
         real = os.path.realpath(root / file_of(path))
         if os.path.commonpath([home, real]) != home:
             raise OutsideError(

@@ -14,7 +14,7 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
-from fidelity.datasets.cases import Case, sort_key
+from fidelity.datasets.cases import NONE, Case, sort_key
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
@@ -129,7 +129,9 @@ def index_cases(
     bad = [one for one in examined if one.problem]
     quarantine += [_quarantined(one) for one in bad]
     unscored = [] if follow else _unscored(cases, settings)
-    raise_first(_too_many_unusable(cases, quarantine, unscored, settings, root))
+    # Some data sets draw only some of the images that have a label.
+    missing = [] if getattr(adapter, "partly_annotated", False) else unscored
+    raise_first(_too_many_unusable(cases, quarantine, missing, settings, root))
     good = [one for one in examined if not one.problem]
     raise_first(_absent_in_split([one.case for one in good], bad, settings, follow))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
@@ -286,7 +288,7 @@ def _without_absent_classes(
 ) -> dict[str, Any]:
     """Leave classes out that no image has, where the source's own list says that they exist."""
     own = getattr(adapter, "known_classes", ())
-    present = {name for case in cases for name in (*case.labels, *case.masks)}
+    present = {name for case in cases for name in (*case.labels, *case.annotated)}
     absent = [name for name in settings["annotated_classes"] if name not in present]
     unknown = [name for name in settings.get("labels") or {} if name not in present]
     gone = {name for name in (*absent, *unknown) if name in own}
@@ -321,9 +323,13 @@ def _only_used_masks(case: Case, settings: dict[str, Any], follow: bool) -> Case
     """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
     annotated = [c for c in settings["annotated_classes"] if c in case.labels or not follow]
     lung_masks = settings.get("lung_masks", "provided")
+    empty = settings.get("empty_references", True)
+    masks = {c: case.masks[c] for c in annotated if c in case.masks}
+    boxes = {c: case.boxes[c] for c in annotated if c in case.boxes}
     return replace(
         case,
-        masks={c: case.masks[c] for c in annotated if c in case.masks},
+        masks={c: mask for c, mask in masks.items() if empty or mask != NONE},
+        boxes={c: drawn for c, drawn in boxes.items() if empty or drawn},
         second_masks={c: case.second_masks[c] for c in annotated if c in case.second_masks},
         lung_mask=case.lung_mask if lung_masks == "provided" else None,
         lung_from=settings["lung_from"] if lung_masks == "predicted" else "",
@@ -399,13 +405,14 @@ def _examine_all(
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
         outside_links=settings.get("outside_links", False),
+        outside_boxes=settings.get("boxes_outside", "refuse"),
         mask_values=mask_values_of(settings),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings["annotated_classes"]) if follow else set()
 
     def one(case: Case) -> Examined:
-        for name in sorted(annotated.intersection(case.labels) - set(case.masks)):
+        for name in sorted(annotated.intersection(case.labels) - case.annotated):
             problem = missing_mask(case, name, root / case.image)
             return Examined(case, problem=problem, file=case.image, fatal=True)
         return check(case)
@@ -502,7 +509,7 @@ def _unscored(cases: list[Case], settings: dict[str, Any]) -> list[Quarantined]:
         for case in cases
         if case.split in settings.get("explained", ())
         and annotated.intersection(case.labels)
-        and not case.masks
+        and not case.annotated
     ]
 
 
@@ -550,7 +557,7 @@ def _absent_in_split(
             for case in cases
             if case.split == split
             # What is explained is what has a mask; where labels say which these are, labels.
-            for name in (case.labels if follow or split == "train" else case.masks)
+            for name in (case.labels if follow or split == "train" else case.annotated)
         }
         for split in SPLITS
     }
@@ -561,7 +568,7 @@ def _absent_in_split(
     return [
         InputError(
             f"the class {label!r} has no image"
-            f"{'' if follow or split == 'train' else ' with a mask'} in the split {split!r}"
+            f"{'' if follow or split == 'train' else ' with a reference'} in the split {split!r}"
             f"{_left_out(lost.get((split, label)))}",
             field="annotated_classes",
             remedy="Add cases, drop the class (labels: {class: null}) or the split",

@@ -1,29 +1,45 @@
-"""Where a mask lies: in an image file of its own, or as one entry of a JSON file of many masks.
+"""Where a mask lies: in an image file of its own, or as one entry of a file of many masks.
 
-A reference is a path relative to the data root, with "#<image id>/<class>" behind a JSON file:
+A reference is a path relative to the data root, with "#<image id>/<class>" behind a file of many:
 
     masks/patient1.png
     gt_segmentations_val.json#patient64541_study1_view1_frontal/Edema
+    ChestX-Ray8.csv#00028162_002.png/Lungs
 
-JSON files are CheXlocalize's: {image id: {class: COCO run lengths}}, which is also the masks.json
-that this project writes, or {image id: {"img_size": [h, w], class: [polygon, …]}}.
+Files of many masks are known by their content:
+
+- CheXlocalize's JSON: {image id: {class: COCO run lengths}}, which is also the masks.json that this
+  project writes, or {image id: {"img_size": [h, w], class: [polygon, …]}};
+- COCO's JSON with polygons or run lengths, and ChestX-Det's JSON with polygons;
+- SIIM-ACR's CSV with the column EncodedPixels, and CheXmask's CSV;
+- CVAT's XML with polygons and ellipses, and JSRT's CLNDAT_EN.txt (discs).
+
+The reference "none" is an empty mask: the image was read, and nothing was found.
 """
 
 import json
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
+from pycocotools import mask as coco
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.annotations import chestx_det, chexmask, jsrt, siim_rle, voc
+from fidelity.datasets.annotations.coco import entries_of, is_coco
+from fidelity.datasets.cases import NONE
 from fidelity.datasets.images.images import decode_mask, read_bytes
 from fidelity.datasets.mask_files.mask_values import MaskValues
+from fidelity.masks.ellipses import fill_ellipses
+from fidelity.masks.plain_runs import decode_absolute, decode_relative
 from fidelity.masks.polygons import rasterise
 from fidelity.masks.run_lengths import MAX_PIXELS, check_encoding, decode, is_filled
 
-MARK = ".json#"
+_MARK = re.compile(r"^(.*?\.(?:json|csv|xml|txt))#(.*)$", re.DOTALL)
 SIZE_KEY = "img_size"
 REMEDY = "Restore the file that the data set's publisher gives"
 
@@ -31,14 +47,13 @@ _reading = Lock()
 
 
 def reference_to(file: str, image: str, cls: str) -> str:
-    """Write the reference to an entry of a JSON file."""
+    """Write the reference to an entry of a file of many masks."""
     return f"{file}#{image}/{cls}"
 
 
 def file_of(reference: str) -> str:
-    """Give the file of a reference, without the entry."""
-    head, mark, _ = reference.partition(MARK)
-    return head + mark.removesuffix("#")
+    """Give the file of a reference, without the entry; empty for NONE."""
+    return "" if reference == NONE else _parts(reference)[0]
 
 
 def read_reference(root: Path, reference: str) -> bytes:
@@ -54,11 +69,18 @@ def read_reference(root: Path, reference: str) -> bytes:
     Raises:
         InputError: the file cannot be read or lacks the entry.
     """
-    file = root / file_of(reference)
-    if MARK not in reference:
+    if reference == NONE:
+        return NONE.encode()
+    name, rest = _parts(reference)
+    file = root / name
+    if rest is None:
         return read_bytes(file)
-    image, _, cls = reference.partition(MARK)[2].rpartition("/")
-    by_class = read_entries(file).get(image)
+    entries = read_entries(file)
+    # Images and classes may have a "/" in their names ("Nodule/Mass").
+    cuts = [place for place, sign in enumerate(rest) if sign == "/"]
+    named = [(rest[:cut], rest[cut + 1 :]) for cut in reversed(cuts) if rest[:cut] in entries]
+    image, _, cls = rest.rpartition("/") if not named else (named[0][0], "", named[0][1])
+    by_class = entries.get(image)
     if by_class is None:
         raise InputError("the image has no entry", file=file, field=image, remedy=REMEDY)
     if SIZE_KEY in by_class:
@@ -77,8 +99,9 @@ def decode_reference(
     name: str | None = None,
     values: MaskValues | None = None,
     notes: list[str] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Decode what `read_reference` returned; run lengths and polygons are taken as written.
+    """Decode what `read_reference` returned; run lengths and shapes are taken as written.
 
     Args:
         data: the bytes.
@@ -87,6 +110,7 @@ def decode_reference(
         name: of an image file: see `images.decode_mask`, as the two others.
         values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
+        size: (height, width) of the image, which an empty reference (NONE) takes.
 
     Returns:
         Boolean (H, W), at the size the mask was drawn at.
@@ -94,14 +118,19 @@ def decode_reference(
     Raises:
         InputError: the mask is damaged or not binary.
     """
-    if MARK not in reference:
-        return decode_mask(data, root / reference, name, values, notes)
-    file, field = root / file_of(reference), reference.partition(MARK)[2]
+    if reference == NONE:
+        return np.zeros(size, bool)
+    file, field = _parts(reference)
+    file = root / file
+    if field is None:
+        return decode_mask(data, file, name, values, notes)
     entry = json.loads(data)
     try:
-        if "polygons" not in entry:
+        kinds = [kind for kind in DECODERS if isinstance(entry, dict) and kind in entry]
+        if not kinds:
             return decode(check_encoding(entry, file, field))
-        return rasterise(entry["polygons"], _checked_size(entry["size"], file, field))
+        own = _checked_size(entry["size"], file, field)
+        return np.logical_or.reduce([DECODERS[kind](entry[kind], own) for kind in kinds])
     except InputError as error:
         raise (
             error
@@ -111,10 +140,15 @@ def decode_reference(
 
 
 def read_mask_at(
-    root: Path, reference: str, name: str | None = None, values: MaskValues | None = None
+    root: Path,
+    reference: str,
+    name: str | None = None,
+    values: MaskValues | None = None,
+    size: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Read a mask by its reference; see `decode_reference`."""
-    return decode_reference(read_reference(root, reference), root, reference, name, values)
+    data = read_reference(root, reference)
+    return decode_reference(data, root, reference, name, values, size=size)
 
 
 def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
@@ -151,13 +185,47 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
 @lru_cache(maxsize=4)
 def _entries(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
     del changed, size  # part of the cache's key alone
+    suffix = path.suffix
+    if suffix == ".xml":
+        return voc.read_entries(path)
+    if suffix == ".txt":
+        return jsrt.read_entries(path)
+    if suffix == ".csv":
+        # The first line says which of the two it is.
+        first = read_bytes(path).partition(b"\n")[0]
+        return (siim_rle if b"EncodedPixels" in first else chexmask).read_entries(path)
     try:
         content = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"the file is not JSON ({error})", file=path, remedy=REMEDY) from error
+    if isinstance(content, list):
+        return chestx_det.entries_of(content, path)
+    if is_coco(content):
+        return entries_of(content, path)
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise InputError("masks are not {image: {class: mask}}", file=path, remedy=REMEDY)
     return content
+
+
+def _parts(reference: str) -> tuple[str, str | None]:
+    """Split a reference into its file and, of a file of many masks, the entry."""
+    match = _MARK.match(reference)
+    return (reference, None) if match is None else (match[1], match[2])
+
+
+def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
+    """Unite COCO's segmentations (polygons or run lengths) as pycocotools does."""
+    mask = np.zeros(size, bool)
+    for shape in segmentations:
+        if isinstance(shape, dict):
+            mask |= decode(check_encoding(shape, None, ""))
+            continue
+        try:
+            packed = coco.merge(coco.frPyObjects(shape, *size))
+        except Exception as error:
+            raise InputError("has no valid polygons") from error
+        mask |= coco.decode(packed).astype(bool)
+    return mask
 
 
 def _checked_size(size: object, file: Path, field: str) -> tuple[int, int]:
@@ -174,3 +242,12 @@ def _checked_size(size: object, file: Path, field: str) -> tuple[int, int]:
             f"{SIZE_KEY} claims over {MAX_PIXELS // 10**6} million pixels", file=file, field=field
         )
     return size[0], size[1]
+
+
+DECODERS = {
+    "polygons": rasterise,
+    "coco": _decode_coco,
+    "ellipses": fill_ellipses,
+    "relative_runs": decode_relative,
+    "absolute_runs": decode_absolute,
+}

@@ -60,7 +60,9 @@ def count_cases(config: Config, dataset: str) -> Counts:
         ]
     images = {s: sum(c.split == s for c in cases) for s in SPLITS}
     maps = {
-        s: sum(len(annotated & set(c.labels if follow else c.masks)) for c in cases if c.split == s)
+        s: sum(
+            len(annotated & set(c.labels if follow else c.annotated)) for c in cases if c.split == s
+        )
         for s in SPLITS
     }
     if entry.limit:

@@ -1,0 +1,229 @@
+"""Readers of formats whose files are not at hand, on rows written by hand as documented; errors."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations import (
+    chestx_det,
+    coco,
+    jsrt,
+    ms_cxr,
+    nih,
+    padchest_gr,
+    rsna,
+    siim_rle,
+    vindr,
+    voc,
+    yolo,
+)
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+
+MS_CXR = """\
+category_name,label_text,path,x,y,w,h,image_width,image_height,dicom_id,split
+Pneumonia,"left, new",files/p10/p10000032/s50414267/02aa.jpg,100,200,300,400,2544,3056,02aa,val
+Pneumonia,"left, new",files/p10/p10000032/s50414267/02aa.jpg,1500,210,10,20,2544,3056,02aa,val
+Pleural Effusion,small,files/p10/p10000032/s50414267/02aa.jpg,1,2,3,4,2544,3056,02aa,val
+Edema,oedema,files/p19/p19999987/s55368167/58766.jpg,5,6,7,8,2544,3056,58766,test
+"""
+
+
+def test_ms_cxr(tmp_path):
+    path = tmp_path / "MS_CXR_Local_Alignment_v1.1.0.csv"
+    path.write_text(MS_CXR)
+    found = ms_cxr.read_phrases(path)
+    assert list(found) == ["02aa", "58766"]
+    first = found["02aa"]
+    assert (first.patient, first.split, first.boxes.size) == ("10000032", "val", (3056, 2544))
+    assert [one.box for one in first.boxes.boxes["Pneumonia"]] == [
+        (200, 100, 600, 400),
+        (210, 1500, 230, 1510),
+    ]
+    # Version 1.0 has no splits.
+    path.write_text("\n".join(row.rpartition(",")[0] for row in MS_CXR.splitlines()))
+    assert ms_cxr.read_phrases(path)["58766"].split == ""
+
+
+PADCHEST = [
+    {
+        "StudyID": "2053",
+        "ImageID": "2053_k6ga29.png",
+        "findings": [
+            {"sentence_en": "Normal heart.", "sentence_es": "Corazon normal.", "abnormal": False},
+            {
+                "sentence_en": "Effusion.",
+                "abnormal": True,
+                "boxes": [[0.1, 0.5, 0.3, 0.9]],
+                "extra_boxes": [[0.11, 0.5, 0.31, 0.9]],
+                "labels": ["pleural effusion"],
+                "locations": [["right"]],
+                "progression": None,
+            },
+            {"sentence_en": "Nodes.", "abnormal": True, "boxes": [], "labels": ["nodule"]},
+        ],
+    },
+    {"StudyID": "2054", "ImageID": "2054_a.png", "findings": [{"abnormal": False}]},
+]
+
+
+def test_padchest_gr(tmp_path):
+    path = tmp_path / "grounded_reports_20240819.json"
+    path.write_text(json.dumps(PADCHEST))
+    found = padchest_gr.read_reports(path)
+    report = found["2053_k6ga29.png"]
+    assert report.labels == ("pleural effusion", "nodule")
+    assert [(one.box, one.reader) for one in report.boxes.boxes["pleural effusion"]] == [
+        ((0.5, 0.1, 0.9, 0.3), ""),
+        ((0.5, 0.11, 0.9, 0.31), "extra"),
+    ]
+    assert found["2054_a.png"].labels == ()
+    table = tmp_path / "master_table.csv"
+    table.write_text(
+        "StudyID,PatientID,label,label_group,split\n2053,7,a,b,validation\n2053,7,c,d,validation\n"
+    )
+    assert padchest_gr.read_studies(table) == {"2053": ("7", "validation")}
+
+
+def test_padchest_gr_in_pixels_is_refused(tmp_path):
+    path = tmp_path / "grounded_reports_20240819.json"
+    finding = {"abnormal": True, "labels": ["mass"], "boxes": [[10, 20, 30, 40]]}
+    path.write_text(json.dumps([{"StudyID": "1", "ImageID": "a.png", "findings": [finding]}]))
+    with pytest.raises(InputError, match=r"a\.png, finding 1: .* are not shares of the image"):
+        padchest_gr.read_reports(path)
+
+
+def test_jsrt_rows_that_run_together(tmp_path):
+    path = tmp_path / "CLNDAT_EN.txt"
+    rows = [
+        "JPCLN001.IMG\t5\t15\t53\tMale\t1634\t692\tmalignant\tl.upper lobe\tlung cancer",
+        "JPCLN002.IMG\t5\t?\t59\tFemale\t1555\t1016\tbenign\tl.lower lobe\thematoma",
+        "JPCLN003.IMG\t1\t21\t?\tMale\t700.5\t800\tmalignant\tr.upper lobe\tlung cancer\r\n",
+    ]
+    path.write_text("".join(rows))
+    nodules = jsrt.read_nodules(path)
+    assert [one.image for one in nodules] == ["JPCLN001", "JPCLN002", "JPCLN003"]
+    assert nodules[0] == ("JPCLN001", 5, 15.0, (1634, 692), True)
+    assert nodules[1].diameter is None
+    assert nodules[2].centre == (700.5, 800)
+    mask = read_mask_at(tmp_path, "CLNDAT_EN.txt#JPCLN001/Nodule")
+    assert mask.shape == (2048, 2048)
+    # 15 mm at 0.175 mm; area of the disc.
+    assert mask.sum() == pytest.approx(np.pi * (15 / 0.175 / 2) ** 2, rel=0.005)
+    rows, columns = np.nonzero(mask)
+    assert (rows.mean() + 0.5, columns.mean() + 0.5) == pytest.approx((692, 1634), abs=0.05)
+
+
+COCO = {
+    "images": [{"id": 7, "file_name": "a/x.png", "height": 40, "width": 50}],
+    "categories": [{"id": 1, "name": "Nodule/Mass"}, {"id": 2, "name": "Effusion"}],
+    "annotations": [
+        {"image_id": 7, "category_id": 1, "bbox": [5, 5, 20, 10],
+         "segmentation": [[5, 5, 25, 5, 25, 15]]},
+        {
+            "image_id": 7,
+            "category_id": 1,
+            "bbox": [0, 0, 1, 40],
+            "segmentation": {"size": [40, 50], "counts": [0, 40, 1960]},
+        },
+        {"image_id": 7, "category_id": 2, "bbox": [1, 2, 3, 4], "segmentation": []},
+    ],
+}  # fmt: skip
+
+
+def test_coco(tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(COCO))
+    found = coco.read_boxes(path)
+    assert found.categories == ["Nodule/Mass", "Effusion"]
+    assert found.shaped == {"a/x.png": {"Nodule/Mass"}}
+    image = found.images["a/x.png"]
+    assert image.size == (40, 50)
+    assert image.boxes["Effusion"][0].box == (2, 1, 6, 4)
+    # A class with "/" in its name, a polygon and run lengths, united.
+    mask = read_mask_at(tmp_path, "boxes.json#a/x.png/Nodule/Mass")
+    assert mask[:, 0].all()
+    assert mask[5:15, 5:25].mean() == pytest.approx(0.5, abs=0.05)
+    assert mask.sum() == 40 + mask[5:15, 5:25].sum()
+
+
+PASCAL = """<annotation><folder>f</folder><filename>x.jpg</filename>
+<size><width>50</width><height>40</height><depth>1</depth></size>
+<object><name>Mass</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>11</xmax><ymax>22</ymax></bndbox>
+</object></annotation>"""
+CVAT = """<annotations><image id="0" name="x.jpg" width="50" height="40">
+<polygon label="Mass" points="5.0,5.0;25.0,5.0;25.0,15.0"/>
+<ellipse label="Nodule" cx="25" cy="20" rx="10" ry="5"/></image></annotations>"""
+
+
+def test_pascal_voc_and_shapes_of_cvat(tmp_path):
+    path = tmp_path / "x.xml"
+    path.write_text(PASCAL)
+    assert [one.box for one in voc.read_boxes(path)["x.jpg"].boxes["Mass"]] == [(2, 1, 22, 11)]
+    path.write_text(CVAT)
+    assert set(voc.read_entries(path)["x.jpg"]) == {"Mass", "Nodule"}
+    ellipse = read_mask_at(tmp_path, "x.xml#x.jpg/Nodule")
+    # Pillow's ellipse differs along the outline alone.
+    canvas = Image.new("1", (50, 40))
+    ImageDraw.Draw(canvas).ellipse((15, 15, 34, 24), fill=1)
+    assert (ellipse ^ np.array(canvas)).sum() <= 12
+    assert ellipse.sum() == pytest.approx(np.pi * 50, rel=0.03)
+
+
+def test_an_entity_bomb_is_refused(tmp_path):
+    path = tmp_path / "x.xml"
+    path.write_text('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>')
+    with pytest.raises(InputError, match="cannot be read as XML"):
+        voc.read_boxes(path)
+
+
+HEAD = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
+RSNA = "patientId,x,y,width,height,Target\n"
+VINDR = "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n"
+SIIM = "ImageId, EncodedPixels\n"
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "problem"),
+    [
+        (nih.read_boxes, HEAD + "a.png,Mass,1,2,0,4,,,\n", "line 2: the box is 0 wide and 4 high"),
+        (nih.read_boxes, HEAD + "a.png,Mass,1,2,3,-4,,,\n", "line 2: the box is 3 wide and -4"),
+        (nih.read_boxes, HEAD + "a.png,Masss,1,2,3,4,,,\n", "line 2: unknown class 'Masss'"),
+        (nih.read_boxes, HEAD + "a.png,Mass,1,2,x,4,,,\n", "line 2: .* is not a box of four"),
+        (nih.read_boxes, HEAD + "a.png,Mass,1\n", "line 2 has 3 cells"),
+        (rsna.read_boxes, RSNA + "a,1,2,3,4,0\n", "line 2: Target is '0', and the box is given"),
+        (rsna.read_boxes, RSNA + "a,,,,,1\n", "line 2: Target is '1', and the box is empty"),
+        (rsna.read_boxes, RSNA + "a,1,2,nan,4,1\n", "line 2: .* is not a box of four numbers"),
+        (rsna.read_boxes, "patientId,Target\na,1\n", "'x': the column is missing"),
+        (vindr.read_boxes, VINDR + "a,Cold,0,R1,1,2,3,4\n", "line 2: unknown class 'Cold'"),
+        (vindr.read_boxes, VINDR + "a,ILD,0,R1,1,2,1,4\n", "line 2: the box is 0 wide"),
+        (siim_rle.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: there is no class"),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
+        (chestx_det.read_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
+        (coco.read_boxes, "{}", "is not a COCO file"),
+        (voc.read_boxes, "<html/>", "is neither Pascal VOC nor CVAT"),
+        (jsrt.read_nodules, "nothing", "names no image JPCLN"),
+        (ms_cxr.read_phrases, MS_CXR.replace("p10/p10000032", "x"), "names no patient"),
+    ],
+)  # fmt: skip
+def test_bad_rows_are_named(tmp_path, reader, text, problem):
+    path = tmp_path / "annotations"
+    path.write_text(text)
+    with pytest.raises(InputError, match=problem) as error:
+        reader(path)
+    assert error.value.file == path
+    assert error.value.remedy
+
+
+def test_rsna_with_semicolons_and_the_mapping_to_patients(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text((RSNA + "a,1,2,3,4,1\nb,,,,,0\n").replace(",", ";"))
+    images = rsna.read_boxes(path)
+    assert images["a"].boxes["Pneumonia"][0].box == (2, 1, 6, 4)
+    assert images["b"].boxes == {}
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(json.dumps([{"subset_img_id": "a", "img_id": "00000031_005.png"}]))
+    assert rsna.read_patients(mapping) == {"a": "31"}

@@ -1,0 +1,1 @@
+"""Annotation files of published data sets and of annotation tools: one reader for each format."""

@@ -1,0 +1,132 @@
+"""XML of annotation tools: Pascal VOC (one file for each image) and CVAT (one for all images)."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import (
+    RESTORE,
+    Drawn,
+    ImageBoxes,
+    from_corners,
+    place_of,
+)
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
+
+
+def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
+    """Read the boxes of an XML file.
+
+    Pascal VOC's corners are taken as written, as continuous coordinates: its own 1-based inclusive
+    pixels are what none of today's tools writes.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Boxes by image. A class without a box was read, and nothing was found.
+
+    Raises:
+        InputError: the file cannot be read or is another XML, or a box is no box.
+    """
+    root = _parsed(path)
+    if root.tag == "annotation":
+        name = _text(root, "filename", path)
+        return {name.replace("\\", "/").rpartition("/")[2]: _pascal(root, path)}
+    return {_name(image, path): _cvat(image, path) for image in _cvat_images(root, path)}
+
+
+def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read CVAT's polygons and ellipses as entries of `mask_entries`; see `read_boxes`."""
+    found: dict[str, dict[str, Any]] = {}
+    for image in _cvat_images(_parsed(path), path):
+        size = _size(image.get("height"), image.get("width"), path, _name(image, path))
+        by_class = found.setdefault(_name(image, path), {})
+        for shape in image:
+            entry = by_class.setdefault(shape.get("label", ""), {"size": [*size]})
+            if shape.tag == "polygon":
+                points = shape.get("points", "").replace(";", ",").split(",")
+                entry.setdefault("coco", []).append([[float(number) for number in points]])
+            elif shape.tag == "ellipse":
+                numbers = [float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")]
+                entry.setdefault("ellipses", []).append(numbers)
+    return {
+        name: {cls: entry for cls, entry in by_class.items() if len(entry) > 1}
+        for name, by_class in found.items()
+    }
+
+
+def _parsed(path: str | Path) -> Element:
+    try:
+        return ElementTree.parse(path).getroot()
+    except OSError as error:
+        raise InputError(
+            f"the file cannot be read ({error.strerror})", file=path, remedy=RESTORE
+        ) from error
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise InputError(f"cannot be read as XML ({error})", file=path, remedy=RESTORE) from error
+
+
+def _pascal(root: Element, path: str | Path) -> ImageBoxes:
+    size = root.find("size")
+    sides = (None, None) if size is None else (size.findtext("height"), size.findtext("width"))
+    found = ImageBoxes(size=_size(*sides, path, "size"))
+    for number, shape in enumerate(root.iter("object"), 1):
+        row, box = f"object {number}", shape.find("bndbox")
+        corners = [None if box is None else box.findtext(name) for name in CORNERS]
+        drawn = Drawn(from_corners(corners, path, row), place_of(path, row))
+        found.add(_text(shape, "name", path), drawn)
+    return found
+
+
+def _cvat(image: Element, path: str | Path) -> ImageBoxes:
+    name = _name(image, path)
+    found = ImageBoxes(size=_size(image.get("height"), image.get("width"), path, name))
+    for number, shape in enumerate(image.iter("box"), 1):
+        row = f"{name}, box {number}"
+        box = from_corners([shape.get(key) for key in CVAT_CORNERS], path, row)
+        found.add(shape.get("label", ""), Drawn(box, place_of(path, row)))
+    return found
+
+
+def _cvat_images(root: Element, path: str | Path) -> list[Element]:
+    if root.tag != "annotations":
+        raise InputError(
+            f"is neither Pascal VOC nor CVAT: its first element is {root.tag!r}",
+            file=path,
+            remedy="Export the boxes as Pascal VOC or as CVAT for images",
+        )
+    return root.findall("image")
+
+
+def _name(image: Element, path: str | Path) -> str:
+    name = image.get("name")
+    if not name:
+        raise InputError("an image has no name", file=path, remedy=RESTORE)
+    return name.replace("\\", "/")
+
+
+def _text(element: Element, name: str, path: str | Path) -> str:
+    text = (element.findtext(name) or "").strip()
+    if not text:
+        raise InputError(f"the element {name!r} is missing", file=path, remedy=RESTORE)
+    return text
+
+
+def _size(
+    height: str | None, width: str | None, path: str | Path, where: str
+) -> tuple[int, int] | None:
+    if not height and not width:
+        return None
+    if not all(side and side.isdecimal() for side in (height, width)):
+        raise InputError(
+            f"{where}: the size {width} x {height} is not in pixels", file=path, remedy=RESTORE
+        )
+    # Some tools write 0 where they do not know the size.
+    return (int(height), int(width)) if int(height) and int(width) else None

@@ -1,0 +1,69 @@
+"""YOLO: one text file for each image, a line "class x y width height" for each box.
+
+x and y are of the centre; all four are shares of the image's width and height.
+"""
+
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import (
+    RELATIVE,
+    RESTORE,
+    Drawn,
+    ImageBoxes,
+    from_corners,
+    place_of,
+)
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Read a list of class names, one a line (`classes.txt`, `obj.names`)."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the list cannot be read ({error})", file=path, remedy=RESTORE) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
+    """Read the boxes of one image.
+
+    Args:
+        path: its text file; an empty file is an image that was read, and nothing was found.
+        names: of the classes, by their numbers.
+
+    Returns:
+        The boxes as shares of the image. Further numbers in a line (confidence) are passed over.
+
+    Raises:
+        InputError: the file cannot be read, a class has no name, or a box is no box.
+    """
+    found = ImageBoxes(size=RELATIVE)
+    for number, line in enumerate(_lines(path), 1):
+        cells, row = line.split(), f"line {number}"
+        if not cells:
+            continue
+        if not cells[0].isdecimal() or int(cells[0]) >= len(names):
+            raise InputError(
+                f"{row}: there is no class {cells[0]!r}; the names are {', '.join(names)}",
+                file=path,
+                field="names",
+                remedy="List the names of all classes in the order of their numbers",
+            )
+        try:
+            x, y, width, height = map(float, cells[1:5])
+        except ValueError as error:
+            raise InputError(
+                f"{row}: is not 'class x y width height'", file=path, remedy="Correct the row"
+            ) from error
+        corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+        box = from_corners(corners, path, row)
+        found.add(names[int(cells[0])], Drawn(box, place_of(path, row)))
+    return found
+
+
+def _lines(path: str | Path) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read as text ({error})", file=path, remedy=RESTORE) from error
