@@ -1,4 +1,4 @@
-"""Maps and reference boxes that box metrics are proved on: none, one, many, border, whole, pixel."""
+"""Maps and reference boxes that box metrics are proved on: none, one, many, border, pixel."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ SHAPE = (40, 48)
 
 
 def _blob(y: float, x: float, height: float, width: float) -> np.ndarray:
-    """Draw a smooth hill, float64 in (0, 1]; whole numbers of 1/255 do not depend on the machine."""
+    """Draw a smooth hill in whole numbers of 1/255, which do not depend on the machine."""
     rows, columns = np.indices(SHAPE)
     hill = 1 / (1 + ((rows - y) / height) ** 2 + ((columns - x) / width) ** 2)
     return np.rint(hill * 255) / 255

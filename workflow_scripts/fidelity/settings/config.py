@@ -12,7 +12,7 @@ from fidelity.settings.closed_model import Count, Integer, Key, Natural, Positiv
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
 from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity
-from fidelity.settings.statistics import Protocol, Scores, Statistics
+from fidelity.settings.statistics import BoxProtocol, Protocol, Scores, Statistics
 
 
 class Figures(Section):
@@ -91,10 +91,10 @@ class Config(Section):
         default_factory=lambda: {"fixed50": Fixed(threshold=0.5)}
     )
     """Rules that turn a normalised map into a predicted mask, by a name of your choice."""
-    protocols: Annotated[Unique[Protocol], Field(min_length=1)] = ["default"]
+    protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
     """Named sets of metric conventions (surfaces, percentiles, empty masks), each named after the
     library or study whose it is; default, that of the primary comparison and the figures, must be
-    among them."""
+    among them. `wsol`, `chestxray8` and `rodeo` are of boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)

@@ -127,6 +127,10 @@ class Dataset(Entry):
     empty_references: bool = True
     """Whether images that were read for a class and show nothing of it (references `none`) are
     explained and scored too: false alarms are counted on them."""
+    boxes_from: Literal["references", "masks"] | None = None
+    """Where the boxes come from that box scores are of - the boxes of the `references`, or the
+    `masks`: the bounding rectangles of their connected parts. Null = the references where the
+    source has boxes, else there are no box scores."""
     shards: Shards = Field(default_factory=Shards)
 
     @property

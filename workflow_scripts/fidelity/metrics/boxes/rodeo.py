@@ -1,8 +1,8 @@
 """RoDeO, Robust Detection Outcome (Meissen, Müller et al. 2023; package rodeometric 0.0.1).
 
 Boxes of all classes of an image are matched one to one. Of matched pairs it measures how far the
-centres lie apart, how alike the shapes are, and whether the classes agree; boxes and lesions without
-a partner count as 0. The total is the harmonic mean of the three.
+centres lie apart, how alike the shapes are, and whether the classes agree. Boxes and lesions
+without a partner count as 0. The total is the harmonic mean of the three.
 """
 
 from collections.abc import Sequence
