@@ -16,7 +16,7 @@ from fidelity.explainers.registry import method_of
 from fidelity.explainers.runner import _record
 from fidelity.maps.saliency_map import write_maps
 from fidelity.masks.run_lengths import encode
-from fidelity.settings.explainers import entry_of
+from fidelity.settings.explainers import Explainer
 
 TRIAL_CLASSES = ("A", "B", "C")
 
@@ -77,7 +77,7 @@ def time_explainer(
     """
     batch = compute["batch"]
     context = Context(classifier, batch, 1, entry["method"], fitted, compute, plugins)
-    explain = method_of(entry["method"]).implementation().make(context, entry_of(entry))
+    explain = method_of(entry["method"]).implementation().make(context, Explainer.of_job(entry))
     task = Task(trial_case(side), "A", None if classifier is None else 0)
     started = time.perf_counter()
     explanations = explain([task])

@@ -67,7 +67,7 @@ def generate(folder: Path, cases: int) -> None:
     from fidelity.datasets.sources.phantom import phantom
 
     counts = {"train": 3, "val": 3, "test": cases}
-    phantom.generate(folder / "raw/data", {**DATASET, "cases": counts}, SEED)
+    phantom.generate(folder / "raw/data", dataset("phantom", {**DATASET, "cases": counts}), SEED)
 
 
 @step
@@ -232,7 +232,9 @@ def storage() -> None:
 
     classifier = trial_classifier({"architecture": "resnet18"}, 224, [])
     items = [item for item in plan({"train": 0, "val": 0, "test": 48}, SEED)]
-    images = [make_image(item, {**DATASET, "size": 224}, SEED) for item in items][:32]
+    images = [
+        make_image(item, dataset("phantom", {**DATASET, "size": 224}), SEED) for item in items
+    ][:32]
     print("\n| kind | explainer | bytes per map | against 224 × 224 float32 |")
     print("|---|---|---:|---:|")
     for kind, entry in (

@@ -93,7 +93,7 @@ wildcard_constraints:
     explainer=any_of(study.explainers),
     binarization=any_of(study.binarizations),
     protocol=any_of(study.protocols),
-    source=r"[a-z_]+-[0-9a-f]{12}",
+    source=r"[a-z0-9_]+-[0-9a-f]{12}",
     shard=r"(train|val|test)-\d{3}",
 
 

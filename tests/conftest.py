@@ -11,6 +11,7 @@ from hypothesis import settings
 from fidelity.base import memory
 from fidelity.datasets.sources.phantom import phantom
 from tests.helpers import warm
+from tests.helpers.entries import dataset
 from tests.helpers.skip_hooks import pytest_sessionfinish  # noqa: F401
 from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_settings
 
@@ -41,7 +42,7 @@ def finished(tmp_path_factory) -> Study:
         if not printed.exists():
             assert not study.folder.exists(), "another worker could not run the small study"
             copy_project(study.folder)
-            phantom.generate(study.folder / "data", phantom_settings(), 1)
+            phantom.generate(study.folder / "data", dataset("phantom", phantom_settings()), 1)
             study.write(CONFIG)
             printed.write_text(study.snakemake(fresh=True))
     study.printed = printed.read_text()

@@ -3,22 +3,21 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.datasets import registry
 from fidelity.datasets.acquisition import data_root, listing
 from fidelity.datasets.label_counts import count_labels
+from fidelity.settings.datasets import Dataset
 
 UNPACKED = ".unpacked"
 
 
-def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Path) -> None:
+def main(settings: Dataset, seed: int, output_dir: str | Path) -> None:
     """Put the data root of a source at `output_dir`/data and write manifest.json beside it.
 
     Args:
-        source: name in the registry.
         settings: of the data set; `root`, `archive` or `download` for sources that have files.
         seed: of the config, for generated sources.
         output_dir: made if absent. `data` is a folder for generated sources, else a link.
@@ -26,6 +25,7 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
     Raises:
         InputError: the files cannot be had, or are not laid out as the source's.
     """
+    source = settings.source
     reader, generator = registry.reader(source), registry.generator(source)
     output = Path(output_dir)
     data = output / "data"
@@ -34,7 +34,7 @@ def main(source: str, settings: dict[str, Any], seed: int, output_dir: str | Pat
         generator.generate(data, settings, seed)
     else:
         # Beside the output, which Snakemake deletes when a job fails: unpacked once, kept.
-        root = data_root.locate(source, settings, output.parent / UNPACKED)
+        root = data_root.locate(settings, output.parent / UNPACKED)
         output.mkdir(parents=True, exist_ok=True)
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -21,13 +20,14 @@ from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.pixel_frames import ScoringSize, lung_in_frame, map_in_frame
 from fidelity.maps.saliency_map import MapRecord
 from fidelity.masks.run_lengths import Masks, encode, write_masks
+from fidelity.settings.binarizations import Binarization, Postprocess
 
 
 def main(
     maps: Sequence[str],
     prepared: Sequence[str],
-    rule: dict[str, Any],
-    postprocess: dict[str, Any],
+    rule: Binarization,
+    postprocess: Postprocess,
     scoring_size: ScoringSize,
     masks: str,
     status: str,
@@ -53,16 +53,16 @@ def main(
         seed: the config's, for rules that split the image into superpixels.
     """
     tuned = {} if thresholds is None else read_thresholds(thresholds)
-    cutoff = postprocess.get("min_probability", 0)
+    cutoff = postprocess.min_probability
     probability = {} if predictions is None else _probabilities(predictions)
-    sign = postprocess["sign"]
+    sign = postprocess.sign
 
     def make_mask(case: PreparedCase, record: MapRecord) -> tuple[np.ndarray, float]:
         map01 = map_in_frame(record.map, case, scoring_size, sign)
         frame = {"scoring_size": scoring_size, "sign": sign}
         given = inputs_of(rule, case, record, thresholds=tuned, seed=seed, **frame)
         mask, threshold = binarize(map01, record.map.kind, rule, **given)
-        lung = lung_in_frame(case, scoring_size) if postprocess["lung"] else None
+        lung = lung_in_frame(case, scoring_size) if postprocess.lung else None
         mask = postprocessed(mask, lung, postprocess)
         if cutoff and record.target and _probability(probability, record) < cutoff:
             mask = np.zeros_like(mask)

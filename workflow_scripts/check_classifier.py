@@ -1,21 +1,25 @@
 """Check a classifier's architecture and the layers that explainers name, before any training."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.settings.classifiers import Classifier
 
 
 def main(
     name: str,
     dataset: str,
-    settings: dict[str, Any],
+    settings: Classifier,
+    loaded: bool,
     layers: dict[str, str | None],
     backward: dict[str, str],
     image_size: int,
     plugins: list[str],
     output: str,
-    data: dict[str, Any] | None = None,
+    data: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Build the network, pass images through it, find every layer.
 
@@ -24,13 +28,14 @@ def main(
     Args:
         name: the classifier's, in the config.
         dataset: the data set's, in the config.
-        settings: of the classifier: `architecture` and all that says how its weights are read;
-            `loaded` = it is not trained here.
+        settings: of the classifier: `architecture` and all that says how its weights are read.
+        loaded: whether it is not trained here.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
         backward: explainer → its method, of those that change the backward pass: each must have a
             rule for all that the network computes.
         image_size: side of the working images in pixels.
-        data: see `fidelity.classifiers.check.loaded`.
+        data: of the data set: `uncertain`; where the config does not say which output of a loaded
+            classifier is which, also the keys that say where its cases are, and its `folder`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
 
     Raises:
@@ -40,18 +45,24 @@ def main(
 
     from fidelity.base.errors import InputError, first_line, under
     from fidelity.base.files import write_text
+    from fidelity.classifiers import check
     from fidelity.classifiers.cam_layers.choose import cam_size
-    from fidelity.classifiers.check import FIELDS, loaded, to_be_trained
     from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
+    from fidelity.datasets.class_names import class_names
     from fidelity.explainers.gradients.operations import with_known_operations
+    from fidelity.settings.datasets import Dataset
 
-    architecture = settings["architecture"]
+    architecture = settings.architecture
     try:
-        with under(f"classifiers.{name}", FIELDS):
-            if settings.get("loaded", False):
-                classifier = loaded(settings, data or {}, image_size, plugins)
+        with under(f"classifiers.{name}", check.FIELDS):
+            if loaded:
+                names = (
+                    class_names(Dataset.of_job(data), data["folder"]) if "source" in data else ()
+                )
+                three_way = data.get("uncertain") == "multi-class"
+                classifier = check.loaded(settings, names, three_way, image_size, plugins)
             else:
-                classifier = to_be_trained(settings, image_size, plugins)
+                classifier = check.to_be_trained(settings, image_size, plugins)
     except InputError as error:
         if error.field != "image_size":
             raise
@@ -77,10 +88,9 @@ def main(
             "the network does not return one row of values per image",
             field=f"classifiers.{name}.architecture",
         )
-    if architecture.startswith("plugin:") and not settings.get("loaded", False):
+    if architecture.startswith("plugin:") and not loaded:
         with under(f"classifiers.{name}"):
-            values = settings.get("output_values")
-            check_outputs_are(network, channels, image_size, values)
+            check_outputs_are(network, channels, image_size, settings.output_values)
     found, known = {}, {}
     for explainer, layer in sorted(layers.items()):
         if layer is not None:

@@ -4,7 +4,6 @@ import csv
 import logging
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
@@ -15,7 +14,7 @@ from fidelity.explainers.imported import is_there, read_saliency
 from fidelity.maps.imported_files import masks_in
 from fidelity.maps.imported_paths import FIELD, format_of, location, pattern_of
 from fidelity.masks.coco import ONLY
-from fidelity.settings.explainers import Imported, entry_of
+from fidelity.settings.explainers import Imported
 
 COLUMNS = ("case", "class", "file", "found")
 SHOWN = 3  # errors named; the rest is counted
@@ -24,7 +23,7 @@ SHOWN = 3  # errors named; the rest is counted
 def main(
     cases: str,
     explainer: str,
-    settings: dict[str, Any],
+    settings: Imported,
     annotated: Collection[str],
     splits: Collection[str],
     output: str,
@@ -43,15 +42,15 @@ def main(
             names the first of them. Also where none at all was found, where two cases or classes
             have one file, or where it is not clear which class a file's only category is.
     """
-    rows, problems, entry = [], [], entry_of(settings)
+    rows, problems = [], []
     found_cases = list(read_cases(cases))
-    _check_only_category(entry, annotated)
-    _check_collisions(found_cases, entry, annotated, splits)
+    _check_only_category(settings, annotated)
+    _check_collisions(found_cases, settings, annotated, splits)
     for case in found_cases:
         if case.split in splits:
             for cls in annotated:
                 if cls in case.annotated:  # what is explained: a reference may have no label
-                    rows.append(_look(case, cls, entry, problems))
+                    rows.append(_look(case, cls, settings, problems))
     found = sum(row[-1] for row in rows)
     if problems:
         shown = "; ".join(str(problem) for problem in problems[:SHOWN])

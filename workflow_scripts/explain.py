@@ -1,15 +1,16 @@
 """Make the saliency maps of one shard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.settings.explainers import Explainer, guards_of, plugins_of
 
 
 def main(
     prepared: str,
-    settings: dict[str, Any],
+    settings: Explainer,
     target: str,
     max_failed_cases: int,
     seed: int,
@@ -17,6 +18,8 @@ def main(
     plugins: Iterable[str],
     digest: str,
     output: str,
+    guards: Sequence[Any] = (),
+    own_plugins: Sequence[str] = (),
     model: str | None = None,
     fitted: str | None = None,
     name: str = "",
@@ -26,17 +29,18 @@ def main(
     Args:
         prepared: HDF5 file of the shard's cases; it knows the data set's labels.
         model: the classifier's file; None for explainers without one.
-        settings: the explainer's config entry (see `settings.explainers.entry_of`).
+        settings: the explainer's config entry.
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed in this shard.
         output: the map file.
+        guards: see `settings.explainers.guards_of`.
+        own_plugins: files of the explainer itself.
         fitted: what the explainer learnt from the training split; None for most.
         name: of the job, in lines of progress.
     """
     from fidelity.base.files import content_hash
     from fidelity.datasets.prepared import PreparedShard
     from fidelity.explainers.runner import explain_shard
-    from fidelity.settings.explainers import entry_of, guards_of, plugins_of
 
     classifier, weights, predict = None, "", None
     if model is not None:
@@ -51,19 +55,19 @@ def main(
     explain_shard(
         Path(prepared),
         classifier,
-        entry_of(settings),
+        settings,
         target,
         max_failed_cases,
         labels,
         seed,
         compute["batch"],
-        f"{digest} {weights} {guards_of(settings)}",
+        f"{digest} {weights} {guards}",
         Path(output),
         None if fitted is None else Path(fitted),
         compute,
         predict,
         name,
-        plugins_of(settings),
+        own_plugins,
     )
 
 
@@ -72,5 +76,7 @@ if __name__ == "__main__":
         main,
         snakemake,
         keep=True,
+        guards=lambda job: guards_of(job.params.settings),
+        own_plugins=lambda job: plugins_of(job.params.settings),
         name=lambda job: "{explainer}, {classifier}, {dataset} {shard}".format(**job.wildcards),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.settings.faithfulness import Faithfulness
 
 
 def main(
@@ -11,7 +12,9 @@ def main(
     prepared: Sequence[str],
     model: str,
     classes: str,
-    settings: dict[str, Any],
+    settings: Faithfulness,
+    sign: str,
+    derivative: bool,
     target: str,
     seed: int,
     compute: dict[str, Any],
@@ -25,8 +28,7 @@ def main(
         maps: map files, one per shard.
         model: the classifier's file.
         masks: masks.json of the primary binarization; None where no metric needs it.
-        settings: metrics, steps, fill, road_shares, infidelity (samples, side), sign, derivative
-            (whether the explainer's maps are derivatives).
+        derivative: whether the explainer's maps are derivatives.
         target: rule of the class that is watched, for maps that were made without a classifier.
     """
     import cv2
@@ -51,9 +53,9 @@ def main(
         explained_cases(maps, prepared),
         targets,
         masks=None if masks is None else read_masks(masks),
-        sign=settings["sign"],
+        sign=sign,
         seed=seed,
-        **measures_of(classifier, settings, compute, derivative=settings["derivative"]),
+        **measures_of(classifier, settings, compute, derivative=derivative),
     )
     write_parquet(table, output)
 

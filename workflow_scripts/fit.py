@@ -6,13 +6,13 @@ from typing import Any
 
 from fidelity.base.job_log import run_job
 from fidelity.explainers.registry import method_of
-from fidelity.settings.explainers import entry_of
+from fidelity.settings.explainers import Explainer
 
 
 def main(
     train: Sequence[str],
     val: Sequence[str],
-    settings: dict[str, Any],
+    settings: Explainer,
     seed: int,
     compute: dict[str, Any],
     output: str,
@@ -28,10 +28,9 @@ def main(
     Raises:
         InputError: the training split has no reference mask that can be used.
     """
-    entry = entry_of(settings)
-    module = method_of(entry.method).implementation()
+    module = method_of(settings.method).implementation()
     shards = list(map(Path, train)), list(map(Path, val))
-    module.fit(*shards, entry, seed, compute, Path(output), digest)
+    module.fit(*shards, settings, seed, compute, Path(output), digest)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images.images import intensity_of
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.segmentation import lungs
+from fidelity.settings.config import LungModel
+from fidelity.settings.datasets import Dataset
 
 
 def main(
     cases: str,
     raw_dir: str,
-    settings: dict[str, Any],
-    reading: dict[str, Any],
+    settings: LungModel,
+    reading: Dataset,
     seed: int,
     compute: dict[str, Any],
     output: str,

@@ -8,6 +8,7 @@ from fidelity.base.files import write_csv
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.mask_files.mask_values import mask_values_of
+from fidelity.settings.datasets import Dataset
 
 
 def main(
@@ -17,7 +18,7 @@ def main(
     dataset: str,
     statistics: dict[str, Any],
     seed: int,
-    reading: dict[str, Any],
+    reading: Dataset,
     output: str,
 ) -> None:
     """Write human_benchmark.csv.

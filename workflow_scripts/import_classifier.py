@@ -1,13 +1,12 @@
 """Bring a checkpoint made elsewhere into the project's form."""
 
-from typing import Any
-
 from fidelity.base.job_log import run_job
+from fidelity.settings.classifiers import Classifier
 
 
 def main(
     classes_json: str,
-    settings: dict[str, Any],
+    settings: Classifier,
     image_size: int,
     plugins: list[str],
     out_model: str,
@@ -20,7 +19,6 @@ def main(
         image_size: side of the working images in pixels.
         out_training: CSV with the header alone: nothing was trained here.
     """
-
     from fidelity.analysis.columns.classifiers import TRAINING
     from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.labels import head_of
@@ -30,17 +28,19 @@ def main(
 
     classes = read_json(classes_json)
     foreign = read_foreign(
-        settings["weights"],
-        settings["architecture"],
+        settings.weights,
+        settings.architecture,
         image_size=image_size,
-        trusted=bool(settings.get("trusted", False)),
+        trusted=settings.trusted,
         plugins=plugins,
-        entry=settings.get("weights_entry"),
+        entry=settings.weights_entry,
     )
     _, activation = head_of(settings, classes, foreign.by_name)
-    order = foreign.order(settings.get("classes"), classes["classes"], activation)
-    names, activation = head_of({**settings, "classes": order}, classes, foreign.by_name)
-    classifier = classifier_of(foreign, names, activation, {**settings, "training": None})
+    order = foreign.order(settings.classes, classes["classes"], activation)
+    names, activation = head_of(
+        settings.model_copy(update={"classes": order}), classes, foreign.by_name
+    )
+    classifier = classifier_of(foreign, names, activation, settings)
     own_format.save(classifier, out_model)
     write_csv(TRAINING.frame(), out_training)
 

@@ -1,8 +1,8 @@
 """Rule index_cases: find and check the cases of a data set."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.errors import InputError, under
 from fidelity.base.files import write_text
@@ -12,19 +12,21 @@ from fidelity.datasets.acquisition.listing import source_digest
 from fidelity.datasets.cases import write_cases
 from fidelity.datasets.indexing import index
 from fidelity.datasets.indexing.left_out import write_quarantine
+from fidelity.settings.datasets import Dataset
 
 
 def main(
     raw_dir: str | Path,
     name: str,
-    settings: dict[str, Any],
-    source: str,
+    settings: Dataset,
     targets: dict[str, str],
     cases: str | Path,
     quarantine: str | Path,
     classes: str | Path,
     near_duplicates: str | Path | None = None,
     counts: str | Path | None = None,
+    explained: Sequence[str] = (),
+    trained: bool = False,
 ) -> None:
     """Write the case table, what was left out, the classes, the near-duplicates and the counts.
 
@@ -32,21 +34,24 @@ def main(
         raw_dir: what `acquire` made; the data root is its `data`.
         name: the data set's, in the config.
         settings: of the data set.
-        source: name in the registry.
         targets: config key → target rule; a class name among them must be one of the classes.
         cases: cases.csv to write.
         quarantine: quarantine.csv to write.
         classes: classes.json to write.
         near_duplicates: near_duplicates.csv to write; None writes none.
         counts: case_counts.csv to write; None writes none.
+        explained: see `index.index_cases`.
+        trained: see `index.index_cases`.
 
     Raises:
         InputError: something is wrong with the data set.
     """
     # Through the link, so that errors name the user's own folder.
     root = (Path(raw_dir) / "data").resolve()
-    with under(f"datasets.{name}", settings):
-        found, left_out, names = index.index_cases(source, root, settings, near_duplicates, counts)
+    with under(f"datasets.{name}", settings.key_names()):
+        found, left_out, names = index.index_cases(
+            root, settings, explained, trained, near_duplicates, counts
+        )
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:
@@ -64,8 +69,7 @@ if __name__ == "__main__":
     # The folder's own time is that of `acquire`; what counts is the files that the source reads.
     files = source_digest(
         (Path(snakemake.input.raw) / "data").resolve(),
-        snakemake.params.settings["source"],
-        snakemake.params.settings,
+        Dataset.of_job(snakemake.params.settings),
     )
     run_job(
         main,
@@ -74,5 +78,4 @@ if __name__ == "__main__":
         also=files,
         raw_dir="raw",
         name="dataset",
-        source=lambda job: job.params.settings["source"],
     )

@@ -13,7 +13,8 @@ def main(
     accuracies: Sequence[str],
     combos: Sequence[Mapping[str, str]],
     classifiers: Sequence[str],
-    settings: Mapping[str, Any],
+    accuracy: float,
+    level: float,
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
     seed: int,
@@ -25,13 +26,14 @@ def main(
         scores: of known_truth_scores.py, one per combination.
         accuracies: of known_truth_accuracy.py, one per classifier.
         classifiers: name of each.
-        settings: accuracy, level.
+        accuracy: least one with the mark; see `known_truth.dependence`.
+        level: of the test whether it is above chance without the mark.
     """
     found = {
         name: read_csv(path).iloc[0].to_dict()
         for name, path in zip(classifiers, accuracies, strict=True)
     }
-    check_known(found, settings["accuracy"], settings["level"], combos[0]["dataset"])
+    check_known(found, accuracy, level, combos[0]["dataset"])
     parts = [(combo, read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
     write_csv(summarize(parts, found, families, statistics, seed), output)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -12,6 +11,8 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.sources.phantom.retouch import read_mark
 from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.case_maps import explained_cases
+from fidelity.maps.pixel_frames import ScoringSize
+from fidelity.maps.saliency_map import Sign
 from fidelity.masks.run_lengths import RLE, encode
 from fidelity.scoring.score_rows import Targets
 
@@ -22,7 +23,8 @@ def main(
     raw_dir: str,
     classes_json: str,
     mark_class: str,
-    settings: dict[str, Any],
+    scoring_size: ScoringSize,
+    sign: Sign,
     output: str,
 ) -> None:
     """Write two rows per map of an image with the mark.
@@ -30,7 +32,6 @@ def main(
     Args:
         maps: map files of the test split, one per shard.
         mark_class: source class that the mark goes with.
-        settings: scoring_size, sign.
         output: the scores, a Parquet file.
     """
     cv2.setNumThreads(1)
@@ -43,7 +44,9 @@ def main(
         return encode(mark) if mark.any() else None
 
     targets = Targets(None, labels)
-    table = score_truths(explained_cases(maps, prepared), mark_of, mark_class, targets, **settings)
+    table = score_truths(
+        explained_cases(maps, prepared), mark_of, mark_class, targets, scoring_size, sign
+    )
     write_parquet(table, output)
 
 

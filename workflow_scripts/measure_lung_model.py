@@ -11,6 +11,7 @@ from fidelity.datasets.cases import read_cases
 from fidelity.datasets.images.images import intensity_of
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.segmentation import lung_quality, lungs
+from fidelity.settings.datasets import Dataset
 
 
 def main(
@@ -19,7 +20,7 @@ def main(
     model: str,
     dataset: str,
     components: int,
-    reading: dict[str, Any],
+    reading: Dataset,
     statistics: dict[str, Any],
     seed: int,
     compute: dict[str, Any],

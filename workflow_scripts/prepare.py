@@ -10,13 +10,14 @@ from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
+from fidelity.settings.datasets import Dataset
 
 
 def main(
     shard_csv: str | Path,
     raw_dir: str | Path,
     classes_json: str | Path,
-    settings: dict[str, Any],
+    settings: Dataset,
     output: str | Path,
     lung_model: str = "",
     lung: Mapping[str, Any] | None = None,
@@ -37,9 +38,9 @@ def main(
     classes = read_json(classes_json)
     attrs = {
         **classes,
-        "image_size": settings["image_size"],
-        "input": settings.get("input", "full"),
-        "lung_masks": settings.get("lung_masks", "provided"),
+        "image_size": settings.image_size,
+        "input": settings.input,
+        "lung_masks": settings.lung_masks,
     }
     predict = None
     if lung_model:

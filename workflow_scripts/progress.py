@@ -49,7 +49,7 @@ def main(config: str, overrides: list[str]) -> None:
     folder, now, lines = Path.cwd(), time.time(), []
     for dataset, entry in study.datasets.items():
         lines += [
-            training_line(name, classifier.training.model_dump(), dataset, folder, now)
+            training_line(name, classifier.training, dataset, folder, now)
             for name, classifier in study.classifiers.items()
             if classifier.training is not None
         ]

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 
@@ -10,6 +9,8 @@ from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases
+from fidelity.maps.pixel_frames import ScoringSize
+from fidelity.maps.saliency_map import Sign
 from fidelity.metrics.map_registry import select_ranking
 from fidelity.scoring.map_scores import score_maps
 from fidelity.scoring.score_rows import explained_targets
@@ -20,7 +21,10 @@ def main(
     prepared: Sequence[str],
     predictions: str | None,
     classes_json: str,
-    settings: dict[str, Any],
+    metrics: Sequence[str],
+    scoring_size: ScoringSize,
+    sign: Sign,
+    pointing_tolerance: float,
     output: str,
 ) -> None:
     """Write the threshold-free scores of every map that has a reference.
@@ -28,16 +32,17 @@ def main(
     Args:
         maps: map files, one per shard.
         predictions: predictions.csv; None for explainers without a classifier.
-        settings: `metrics` (names), `scoring_size`, `sign`, `pointing_tolerance` (pixels).
+        metrics: their names.
+        pointing_tolerance: pixels of the scored image.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_maps(
         explained_cases(maps, prepared),
         explained_targets(classes_json, predictions),
-        select_ranking(settings["metrics"]),
-        scoring_size=settings["scoring_size"],
-        sign=settings["sign"],
-        tolerance=settings["pointing_tolerance"],
+        select_ranking(metrics),
+        scoring_size=scoring_size,
+        sign=sign,
+        tolerance=pointing_tolerance,
     )
     write_parquet(table, output)
     logging.info(

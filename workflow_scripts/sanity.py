@@ -4,27 +4,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.settings.explainers import Explainer, plugins_of
 
 
 def main(
     prepared: Sequence[str],
     classes: str,
     model: str,
-    explainer: dict[str, Any],
-    settings: dict[str, Any],
+    explainer: Explainer,
+    cases: int,
+    tests: Sequence[str],
+    layers: int,
+    sign: str,
     target: str,
     seed: int,
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    own_plugins: Sequence[str] = (),
 ) -> None:
     """Write sanity.parquet.
 
     Args:
         model: the classifier's file.
         explainer: the explainer's config entry.
-        settings: cases (per class), tests, layers, sign.
+        cases: per class.
+        tests: see `sanity.run_checks`.
+        layers: depths of the cascade.
         target: reference, predicted, or a model class.
+        own_plugins: files of the explainer itself.
     """
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_parquet
@@ -34,22 +42,25 @@ def main(
     from fidelity.explainers.rerun import some_tasks
     from fidelity.explainers.runner import tasks_of
     from fidelity.sanity.run_checks import check
-    from fidelity.settings.explainers import entry_of, plugins_of
 
-    entry, own = entry_of(explainer), plugins_of(explainer)
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]
     tasks = list(tasks_of(prepared, classifier, target, labels, compute["batch"], predict_logits))
     table = check(
-        Context(classifier, compute["batch"], seed, entry.method, None, compute, own),
-        entry,
-        some_tasks(tasks, settings["cases"], seed),
-        tests=settings["tests"],
-        layers=settings["layers"],
-        sign=settings["sign"],
+        Context(classifier, compute["batch"], seed, explainer.method, None, compute, own_plugins),
+        explainer,
+        some_tasks(tasks, cases, seed),
+        tests=tests,
+        layers=layers,
+        sign=sign,
     )
     write_parquet(table, output)
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, keep=True)
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        own_plugins=lambda job: plugins_of(job.params.explainer),
+    )

@@ -6,7 +6,6 @@ Starting a job takes longer than scoring its masks, so protocols share one.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import cv2
 
@@ -14,6 +13,7 @@ from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
+from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
@@ -27,8 +27,12 @@ def main(
     prepared: Sequence[str],
     predictions: str | None,
     classes_json: str,
-    settings: dict[str, Any],
+    metrics: Sequence[str],
+    empty: Mapping[str, str],
+    surface_tolerance: float,
+    scoring_size: ScoringSize,
     outputs: Mapping[str, str],
+    pixel_spacing: float | Sequence[float] | None = None,
 ) -> None:
     """Write the scores of every predicted mask that has a reference.
 
@@ -36,26 +40,28 @@ def main(
         prepared: prepared shards, in any order.
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
-        settings: `metrics` (names), `empty` (changes to the protocol default),
-            `surface_tolerance` (px of the scored image), `scoring_size`, `pixel_spacing` (mm per
-            native pixel of cases that do not say their own: a number, [row, column] or None).
+        metrics: their names.
+        empty: changes to the protocol default.
+        surface_tolerance: px of the scored image.
         outputs: protocol → its scores.parquet.
+        pixel_spacing: mm per native pixel of cases that do not say their own: a number, [row,
+            column] or None.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     targets = explained_targets(classes_json, predictions)
     made, how = read_masks(masks), read_status(status)
-    spacing = spacing_pair(settings.get("pixel_spacing"))
+    spacing = spacing_pair(pixel_spacing)
     for name, output in outputs.items():
-        changes = settings["empty"] if name == "default" else {}
-        protocol = protocol_for(name, changes, settings["surface_tolerance"])
+        changes = empty if name == "default" else {}
+        protocol = protocol_for(name, changes, surface_tolerance)
         table = score_cohort(
             _cases(prepared, spacing),
             made,
             how,
             targets,
-            select(settings["metrics"], protocol),
+            select(metrics, protocol),
             protocol,
-            settings["scoring_size"],
+            scoring_size,
         )
         write_parquet(table, output)
         logging.info(

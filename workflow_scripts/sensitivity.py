@@ -5,18 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.settings.explainers import Explainer, plugins_of
 
 
 def main(
     prepared: Sequence[str],
     classes: str,
-    explainer: dict[str, Any],
-    settings: dict[str, Any],
+    explainer: Explainer,
+    samples: int,
+    radius: float,
+    cases: int | None,
+    sign: str,
     target: str,
     seed: int,
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    own_plugins: Sequence[str] = (),
     model: str | None = None,
     fitted: str | None = None,
 ) -> None:
@@ -26,17 +31,18 @@ def main(
         model: the classifier's file; None for explainers without one.
         fitted: what the explainer learnt from the training split; None for most.
         explainer: its config entry.
-        settings: samples, radius, cases (per class, None for all), sign.
+        samples: changed images per case.
+        radius: see `faithfulness.sensitivity`.
+        cases: per class, None for all.
         target: reference, predicted, or a model class.
+        own_plugins: files of the explainer itself.
     """
     from fidelity.base.files import read_json, write_parquet
     from fidelity.explainers.base import Context
     from fidelity.explainers.rerun import explainer_of, some_tasks
     from fidelity.explainers.runner import tasks_of
     from fidelity.faithfulness.sensitivity import measure_sensitivity
-    from fidelity.settings.explainers import entry_of, plugins_of
 
-    entry = entry_of(explainer)
     classifier, predict = None, None
     if model is not None:
         from fidelity.base.compute import configure
@@ -50,17 +56,17 @@ def main(
         classifier,
         compute["batch"],
         seed,
-        entry.method,
+        explainer.method,
         None if fitted is None else Path(fitted),
         compute,
-        plugins_of(explainer),
+        own_plugins,
     )
     table = measure_sensitivity(
-        explainer_of(context, entry),
-        some_tasks(tasks, settings["cases"], seed),
-        samples=settings["samples"],
-        radius=settings["radius"],
-        absolute=settings["sign"] == "absolute",
+        explainer_of(context, explainer),
+        some_tasks(tasks, cases, seed),
+        samples=samples,
+        radius=radius,
+        absolute=sign == "absolute",
         batch=compute["batch"],
         seed=seed,
     )
@@ -68,4 +74,9 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, keep=True)
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        own_plugins=lambda job: plugins_of(job.params.explainer),
+    )

@@ -1,8 +1,7 @@
 """Score the maps of one explainer at every threshold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,13 @@ from fidelity.base.files import atomic_path
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases, order_of
-from fidelity.maps.pixel_frames import lung_in_frame, map_in_frame, reference_in_frame
+from fidelity.maps.pixel_frames import (
+    ScoringSize,
+    lung_in_frame,
+    map_in_frame,
+    reference_in_frame,
+)
+from fidelity.maps.saliency_map import Sign
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.curves import overlap_curves
 
@@ -34,7 +39,14 @@ class Curves:
 
 
 def main(
-    maps: Sequence[str], prepared: Sequence[str], settings: dict[str, Any], output: str
+    maps: Sequence[str],
+    prepared: Sequence[str],
+    thresholds: int,
+    scoring_size: ScoringSize,
+    sign: Sign,
+    lung: bool,
+    empty: Mapping[str, str],
+    output: str,
 ) -> None:
     """Write IoU and Dice of every explained case and class at all thresholds.
 
@@ -43,30 +55,30 @@ def main(
 
     Args:
         maps: map files, one per shard.
-        settings: `thresholds` (number of them, evenly from 0 to 1), `scoring_size`, `sign`, `lung`,
-            optionally `protocol` and `empty` (the config's `scores.empty`).
+        thresholds: number of them, evenly from 0 to 1.
+        lung: whether maps are restricted to the lung.
+        empty: the config's `scores.empty`.
         output: curves.parquet, sorted by split, case, class and threshold.
     """
-    thresholds = np.linspace(0, 1, settings["thresholds"])
-    policy = policy_for(settings.get("protocol", "default"), settings.get("empty"))
-    size = settings["scoring_size"]
+    steps = np.linspace(0, 1, thresholds)
+    policy = policy_for("default", empty)
     found: dict[tuple, Curves] = {}
     for case, record in explained_cases(maps, prepared):
         if record.map is None or record.cls not in case.references:
             continue
         with at_case(case.case):
-            map01 = map_in_frame(record.map, case, size, settings["sign"])
-            if settings["lung"]:
-                lung = lung_in_frame(case, size)
-                if lung is None:
+            map01 = map_in_frame(record.map, case, scoring_size, sign)
+            if lung:
+                inside = lung_in_frame(case, scoring_size)
+                if inside is None:
                     raise InputError(
                         f"the case {case.case} has no lung mask to restrict its map to",
                         field="postprocess.lung",
                         remedy="Set it to false, or use a data set with lung masks",
                     )
-                map01 = map01 * lung
-            reference = reference_in_frame(case, record.cls, size)
-            iou, dice = overlap_curves(map01, reference, thresholds, policy)
+                map01 = map01 * inside
+            reference = reference_in_frame(case, record.cls, scoring_size)
+            iou, dice = overlap_curves(map01, reference, steps, policy)
             about = {
                 "case": case.case,
                 "patient": case.patient,
@@ -78,7 +90,7 @@ def main(
             }
             found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)
     with atomic_path(output) as temporary, parquet.ParquetWriter(temporary, SCHEMA) as writer:
-        for table in _tables([found[key] for key in sorted(found)], thresholds):
+        for table in _tables([found[key] for key in sorted(found)], steps):
             writer.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.settings.classifiers import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +15,8 @@ def main(
     train: Sequence[str],
     val: Sequence[str],
     classes_json: str,
-    settings: dict[str, Any],
+    settings: Classifier,
+    training_seed: int,
     seed: int,
     compute: dict[str, Any],
     image_size: int,
@@ -28,7 +30,9 @@ def main(
     Args:
         train: prepared shards of the training split.
         val: prepared shards of the validation split.
-        settings: the classifier's config entry, one `seed` of its training among it.
+        settings: the classifier's config entry.
+        training_seed: of this training.
+        seed: the config's.
         image_size: side of the working images in pixels.
         out_training: CSV, one row per epoch.
     """
@@ -39,13 +43,13 @@ def main(
     from fidelity.base.training_state import EpochStore
     from fidelity.classifiers.architectures import build
     from fidelity.classifiers.labels import check_every_class, head_of
-    from fidelity.classifiers.model import Classifier, outputs_of
+    from fidelity.classifiers.model import Classifier as Network
+    from fidelity.classifiers.model import outputs_of
     from fidelity.classifiers.training.prepared_data import read_examples
     from fidelity.classifiers.training.train import train as fit
     from fidelity.classifiers.weights import own_format
     from fidelity.classifiers.weights.file_facts import read_foreign
     from fidelity.classifiers.weights.foreign import initialise, input_normalisation
-    from fidelity.settings.classifiers import Training
 
     classes = read_json(classes_json)
     names, activation = head_of(settings, classes)
@@ -54,14 +58,17 @@ def main(
     check_every_class(training.labels, names, classes["classes"])
     log.info("%d training and %d validation images", len(training), len(validation))
 
-    own_seed = seed_for(seed, "train", settings.get("seed", 1))
-    architecture, weights = settings["architecture"], settings.get("weights")
+    own_seed = seed_for(seed, "train", training_seed)
+    architecture, weights = settings.architecture, settings.weights
     pretrained = weights == "imagenet"
-    entry = settings.get("weights_entry")
     foreign = None
     if weights is not None and not pretrained:
         foreign = read_foreign(
-            weights, architecture, image_size=image_size, plugins=plugins, entry=entry
+            weights,
+            architecture,
+            image_size=image_size,
+            plugins=plugins,
+            entry=settings.weights_entry,
         )
     torch.manual_seed(own_seed)
     outputs = outputs_of(activation, len(names))
@@ -75,17 +82,14 @@ def main(
     )
     if foreign is not None:
         initialise(network, foreign)
-    mean, std = input_normalisation(architecture, settings, plugins, foreign)
-    classifier = Classifier(
-        network, architecture, names, activation, len(mean), mean, std, image_size
-    )
+    mean, std = input_normalisation(settings, True, plugins, foreign)
+    classifier = Network(network, architecture, names, activation, len(mean), mean, std, image_size)
     epochs = EpochStore(Path(out_model), digest)
-    how = Training.model_validate(settings["training"])
-    table = fit(classifier, training, validation, how, own_seed, compute, epochs)
+    table = fit(classifier, training, validation, settings.training, own_seed, compute, epochs)
     best = table[table["best"] == 1].iloc[0]
     log.info("epoch %d is kept: validation accuracy %.3f", best["epoch"], best["val_accuracy"])
     note = {
-        "config": settings["training"],
+        "config": settings.training.model_dump(),
         "seed": own_seed,
         "images": len(training),
         "epoch": int(best["epoch"]),
@@ -101,6 +105,7 @@ if __name__ == "__main__":
         snakemake,
         keep=True,
         classes_json="classes",
+        training_seed=lambda job: job.params.settings["seed"],
         out_model="model",
         out_training="training",
     )

@@ -18,6 +18,7 @@ from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
 from fidelity.scoring.map_scores import score_maps
 from fidelity.scoring.score_rows import Targets
+from tests.helpers.entries import dataset
 
 
 def _case(name: str) -> PreparedCase:
@@ -94,7 +95,10 @@ def test_whoever_reads_maps_names_the_case(tmp_path):
 def test_preparing_names_the_case_whatever_thread_it_failed_in(tmp_path):
     settings = {"input": "full", "image_size": 8, "annotated_classes": [], "lung_masks": "none"}
     case = Case("lost", "lost", "test", ("A",), "gone.png", width=8, height=8)
-    text = _failed(tmp_path / "a.log", lambda: list(prepare_cases([case], tmp_path, settings)))
+    text = _failed(
+        tmp_path / "a.log",
+        lambda: list(prepare_cases([case], tmp_path, dataset("table", settings))),
+    )
     assert "gone.png" in text
     assert "case 'lost'" in text
 

@@ -18,6 +18,7 @@ from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.metrics import overlap
 from fidelity.metrics.map_metrics import MapPair
 from fidelity.metrics.map_registry import RANKING
+from tests.helpers import entries
 
 RULE_SETTINGS = [
     {"method": "fixed", "threshold": 0.0},
@@ -52,7 +53,7 @@ def _given(map01, reference=None):
 
 
 def _mask(map01, settings, kind="dense", reference=None):
-    return binarize(map01, kind, settings, **_given(map01, reference))
+    return binarize(map01, kind, entries.rule(settings), **_given(map01, reference))
 
 
 def test_every_rule_is_tested_here():
@@ -75,7 +76,7 @@ def test_a_zero_map_gives_an_empty_mask(settings):
 def test_a_binary_map_is_its_own_mask(settings):
     lung = np.zeros((8, 8), np.float32)
     lung[2:7, 1:6] = 1
-    mask, threshold = binarize(lung, "binary", settings)
+    mask, threshold = binarize(lung, "binary", entries.rule(settings))
     assert np.array_equal(mask, lung == 1)
     assert threshold == 0.5
 
@@ -99,12 +100,12 @@ def test_a_rule_must_be_given_what_it_needs(needed):
     for settings in RULE_SETTINGS:
         if needed in RULES[settings["method"]].needs:
             with pytest.raises(ValueError, match=needed):
-                binarize(map01, "dense", settings)
+                binarize(map01, "dense", entries.rule(settings))
 
 
 def test_a_pixel_at_the_fixed_threshold_is_out():
     map01 = np.array([[0.6, np.nextafter(np.float32(0.6), 1)]], np.float32)
-    mask, _ = binarize(map01, "grid", {"method": "fixed", "threshold": 0.6})
+    mask, _ = binarize(map01, "grid", entries.rule({"method": "fixed", "threshold": 0.6}))
     assert mask.tolist() == [[False, True]]
 
 
@@ -113,13 +114,17 @@ def test_a_pixel_at_the_fixed_threshold_is_out():
 )
 def test_percentile_keeps_the_share_asked_for(percentile, expected):
     map01 = np.random.default_rng(1).permutation(1000).reshape(20, 50).astype(np.float32) / 999
-    mask, _ = binarize(map01, "dense", {"method": "percentile", "percentile": percentile})
+    mask, _ = binarize(
+        map01, "dense", entries.rule({"method": "percentile", "percentile": percentile})
+    )
     assert mask.sum() == expected
 
 
 @given(map01=MAPS, percentile=st.floats(0, 99.99))
 def test_percentile_never_keeps_more(map01, percentile):
-    mask, _ = binarize(map01, "dense", {"method": "percentile", "percentile": percentile})
+    mask, _ = binarize(
+        map01, "dense", entries.rule({"method": "percentile", "percentile": percentile})
+    )
     assert mask.sum() <= map01.size * (100 - percentile) / 100 + 1e-6
 
 
@@ -135,10 +140,10 @@ def test_ties_at_the_percentile_can_be_left_out():
     map01 = np.zeros((10, 10), np.float32)
     map01[:1], map01[1:4] = 1.0, 0.5
     settings = {"method": "percentile", "percentile": 80, "ties": "excluded"}
-    mask, threshold = binarize(map01, "superpixels", settings)
+    mask, threshold = binarize(map01, "superpixels", entries.rule(settings))
     assert threshold == 0.5
     assert mask.sum() == 10
-    mask, threshold = binarize(map01, "superpixels", {**settings, "ties": "shuffled"})
+    mask, threshold = binarize(map01, "superpixels", entries.rule({**settings, "ties": "shuffled"}))
     assert threshold == 0.5
     assert mask.sum() == 20
 
@@ -171,7 +176,7 @@ def test_otsu_is_that_of_opencv():
     map01 = (map01 - map01.min()) / (map01.max() - map01.min())
     grey = np.uint8(255 * map01)
     _, expected = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    mask, threshold = binarize(map01, "grid", {"method": "otsu"})
+    mask, threshold = binarize(map01, "grid", entries.rule({"method": "otsu"}))
     assert np.array_equal(mask, expected > 0)
     assert 0 < threshold < 1
 
@@ -190,7 +195,7 @@ def _chexlocalize(map01):
 
 
 def _is_theirs(map01):
-    mask, _ = binarize(map01, "grid", {"method": "chexlocalize_otsu"})
+    mask, _ = binarize(map01, "grid", entries.rule({"method": "chexlocalize_otsu"}))
     assert np.array_equal(mask, _chexlocalize(map01))
 
 
@@ -211,7 +216,7 @@ def test_chexlocalize_otsu_fills_every_shape_as_its_code_does(mask):
 def test_chexlocalize_otsu_fills_holes_and_drops_single_pixels():
     map01 = np.zeros((40, 50), np.float32)
     map01[5:25, 5:25], map01[10:15, 10:15], map01[35, 40] = 1, 0, 1
-    mask, _ = binarize(map01, "dense", {"method": "chexlocalize_otsu"})
+    mask, _ = binarize(map01, "dense", entries.rule({"method": "chexlocalize_otsu"}))
     assert mask[5:25, 5:25].all()
     assert mask.sum() == 400
 
@@ -229,7 +234,9 @@ def test_superpixels_are_those_that_lime_shows(seed, top, least):
     settings = {"method": "superpixels", "top": top, "min_weight": least, "superpixels": {}}
     superpixels = Superpixels(segments.astype(np.int32), weights)
     map01 = np.zeros(segments.shape, np.float32)
-    mask, threshold = binarize(map01, "superpixels", settings, superpixels=superpixels)
+    mask, threshold = binarize(
+        map01, "superpixels", entries.rule(settings), superpixels=superpixels
+    )
     assert np.array_equal(mask, expected == 1)
     assert np.isnan(threshold)
 
@@ -254,7 +261,9 @@ def test_a_map_without_superpixels_is_averaged_over_those_of_the_image():
     for label, weight in enumerate(found.weights):
         assert weight == pytest.approx(np.maximum(values, 0)[segments == label].mean())
     settings = {"method": "superpixels", "top": 99, "superpixels": algorithm}
-    mask, _ = binarize(np.zeros((32, 40), np.float32), "dense", settings, superpixels=found)
+    mask, _ = binarize(
+        np.zeros((32, 40), np.float32), "dense", entries.rule(settings), superpixels=found
+    )
     assert mask[:, 4:36].all()
     assert mask.sum() == 32 * 32
 
@@ -281,4 +290,4 @@ def test_a_map_of_superpixels_keeps_its_own():
 )
 def test_wrong_settings_are_refused(settings):
     with pytest.raises(InputError):
-        binarize(np.zeros((4, 4), np.float32), "dense", settings)
+        binarize(np.zeros((4, 4), np.float32), "dense", entries.rule(settings))

@@ -10,6 +10,7 @@ from fidelity.binarizations.rule_inputs import inputs_of
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.masks.run_lengths import decode, read_masks
+from tests.helpers import entries
 from tests.helpers.explained_cohort import (
     SIZE,
     case_of,
@@ -37,7 +38,9 @@ def cohort(tmp_path):
 
 def _masks(folder, cohort, rule, postprocess=POSTPROCESS, **more):
     masks, status = str(folder / "masks.json"), str(folder / "status.csv")
-    binarize.main(*cohort, rule, postprocess, "original", masks, status, **more)
+    binarize.main(
+        *cohort, entries.rule(rule), entries.steps(postprocess), "original", masks, status, **more
+    )
     found = {
         case: decode(rle)
         for case, by_class in read_masks(masks).items()

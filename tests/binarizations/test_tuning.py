@@ -14,6 +14,7 @@ from fidelity.binarizations.postprocess import postprocess
 from fidelity.binarizations.tuning import curve_of, grid_of
 from fidelity.metrics import overlap
 from fidelity.metrics.empty import EmptyPolicy
+from tests.helpers import entries
 from tests.helpers.explained_cohort import SIZE, case_of, record_of, square, write_cohort
 
 PLAIN = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
@@ -34,13 +35,8 @@ def _cohort(folder, shards=1, split="val"):
 
 
 def _tuned(folder, maps, prepared, rule=RULE, postprocess=PLAIN, empty=None):
-    settings = {
-        "rule": rule,
-        "postprocess": postprocess,
-        "scoring_size": "original",
-        "empty": empty or {},
-    }
-    tune.main(maps, prepared, settings, str(folder / "thresholds.csv"))
+    own, output = (entries.rule(rule), entries.steps(postprocess)), str(folder / "thresholds.csv")
+    tune.main(maps, prepared, *own, "original", empty or {}, output)
     return pd.read_csv(folder / "thresholds.csv")
 
 
@@ -55,7 +51,7 @@ def _by_hand(metric, grid, steps):
         values = values.astype(np.float32)
         map01 = (values - values.min()) / (values.max() - values.min())
         for place, threshold in enumerate(grid):
-            mask = postprocess(map01 > np.float32(threshold), LUNG, steps)
+            mask = postprocess(map01 > np.float32(threshold), LUNG, entries.steps(steps))
             counts = overlap.confusion(reference, mask)
             means[index, place] = getattr(overlap, metric)(counts) if mask.any() else 0
     return means.mean(0)
@@ -132,9 +128,9 @@ def test_without_validation_cases_it_is_said_what_to_do(tmp_path):
 
 
 def test_a_reader_of_the_test_split_alone_has_nothing_to_tune(tmp_path):
-    settings = {"rule": RULE, "postprocess": PLAIN, "scoring_size": "original", "empty": {}}
-    tune.main([], [], {**settings, "partial": True}, str(tmp_path / "thresholds.csv"))
-    found = pd.read_csv(tmp_path / "thresholds.csv")
+    own, output = (entries.rule(RULE), entries.steps(PLAIN)), tmp_path / "thresholds.csv"
+    tune.main([], [], *own, "original", {}, str(output), partial=True)
+    found = pd.read_csv(output)
     assert list(found.columns) == THRESHOLDS.names
     assert found.empty
 
@@ -156,7 +152,7 @@ def test_masks_that_are_never_predicted(tmp_path):
 def test_one_sort_and_mask_by_mask_agree(map01, reference, lung, metric):
     reference[0, 0] = True
     curves = [
-        curve_of(map01, reference, lung, grid_of(None), metric, steps, EmptyPolicy())
-        for steps in ({"lung": True}, {"lung": True, "min_component": 1})
+        curve_of(map01, reference, lung, grid_of(None), metric, entries.steps(own), EmptyPolicy())
+        for own in ({"lung": True}, {"lung": True, "min_component": 1})
     ]
     assert np.array_equal(*curves)

@@ -9,7 +9,7 @@ from fidelity.base.errors import InputError
 from fidelity.classifiers import xrv
 from fidelity.classifiers.weights import own_format
 from fidelity.classifiers.weights.checkpoint import read_checkpoint
-from fidelity.classifiers.weights.foreign import load_foreign
+from tests.helpers.foreign import load_foreign
 
 NAME = "xrv:densenet121-res224-nih"
 

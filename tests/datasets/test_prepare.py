@@ -15,6 +15,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import lung_box, prepare_case, prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.masks.run_lengths import decode
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import SIZE, write_image
 
 ATTRS = {"image_size": 16, "classes": ["A", "B"], "dataset": "x"}
@@ -22,7 +23,7 @@ ATTRS = {"image_size": 16, "classes": ["A", "B"], "dataset": "x"}
 
 @pytest.fixture
 def cases(covid, settings):
-    return index_cases("covid_qu_ex", covid, settings)[0]
+    return index_cases(covid, dataset("covid_qu_ex", settings))[0]
 
 
 def same(one, other) -> bool:
@@ -32,7 +33,7 @@ def same(one, other) -> bool:
 
 
 def test_round_trip(cases, covid, settings, tmp_path):
-    prepared = list(prepare_cases(cases, covid, settings))
+    prepared = list(prepare_cases(cases, covid, dataset("table", settings)))
     prepared[3] = replace(prepared[3], lung=None, lung_native=None)
     write_prepared(tmp_path / "s.h5", prepared, ATTRS)
     write_prepared(tmp_path / "t.h5", iter(prepared), ATTRS)
@@ -46,7 +47,7 @@ def test_round_trip(cases, covid, settings, tmp_path):
 
 
 def test_more_cases_than_a_block(cases, covid, settings, tmp_path):
-    prepared = list(prepare_cases(cases * 8, covid, settings))
+    prepared = list(prepare_cases(cases * 8, covid, dataset("table", settings)))
     write_prepared(tmp_path / "s.h5", prepared, ATTRS)
     with PreparedShard(tmp_path / "s.h5") as shard:
         assert [case.case for case in shard] == [case.case for case in cases * 8]
@@ -73,7 +74,7 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
 
 def test_full_keeps_the_references_at_native_size(cases, covid, settings):
     case = next(c for c in cases if c.labels == ("COVID-19",))
-    prepared = prepare_case(case, covid, settings)
+    prepared = prepare_case(case, covid, dataset("table", settings))
     native = cv2.imread(str(covid / case.image), -1)
     np.testing.assert_array_equal(
         prepared.image, cv2.resize(native, (16, 16), interpolation=cv2.INTER_AREA)
@@ -89,19 +90,24 @@ def test_full_keeps_the_references_at_native_size(cases, covid, settings):
 
 
 def test_classes_that_are_not_annotated_have_no_reference(cases, covid, settings):
-    by_class = {case.labels[0]: prepare_case(case, covid, settings).references for case in cases}
+    by_class = {
+        case.labels[0]: prepare_case(case, covid, dataset("table", settings)).references
+        for case in cases
+    }
     assert by_class["Normal"] == by_class["Non-COVID"] == {}
 
 
 def test_lung_masked_is_zero_outside_the_lung(cases, covid, settings):
     changed = {**settings, "input": "lung_masked", "image_size": SIZE}
-    prepared = prepare_case(cases[0], covid, changed)
+    prepared = prepare_case(cases[0], covid, dataset("table", changed))
     native = cv2.imread(str(covid / cases[0].image), -1)
     np.testing.assert_array_equal(prepared.image, np.where(prepared.lung, native, 0))
 
 
 def test_lung_crop_shows_the_recorded_box(cases, covid, settings):
-    prepared = prepare_case(cases[0], covid, {**settings, "input": "lung_crop", "image_size": 26})
+    prepared = prepare_case(
+        cases[0], covid, dataset("table", {**settings, "input": "lung_crop", "image_size": 26})
+    )
     # The lungs span rows 8 … 24 and columns 4 … 28; 5 % of 16 and of 24 round to one pixel; the
     # mediastinum, which is cut out of the mask, lies inside.
     assert prepared.box == (7, 3, 25, 29)
@@ -123,7 +129,7 @@ def test_the_crop_stops_at_the_border_of_the_image():
 def test_the_crop_needs_a_lung(cases, covid, settings):
     write_image(covid / cases[0].lung_mask, np.zeros((SIZE, SIZE), np.uint8))
     with pytest.raises(InputError, match="'input'.*has no lung mask.*Set input: full"):
-        prepare_case(cases[0], covid, {**settings, "input": "lung_crop"})
+        prepare_case(cases[0], covid, dataset("table", {**settings, "input": "lung_crop"}))
 
 
 def test_resizing_averages_along_the_axis_that_shrinks():
@@ -139,10 +145,10 @@ def test_the_scripts_from_cases_to_shards(cases, covid, settings, tmp_path):
     (tmp_path / "classes.json").write_text(json.dumps({"classes": ["COVID-19"], "task": "x"}))
     counts = {"train": 1, "val": 1, "test": 2}
     shard_cases.main(tmp_path / "cases.csv", tmp_path / "classes.json", counts, tmp_path / "s")
-    found = []
+    found, entry = [], dataset("table", settings)
     for shard in sorted((tmp_path / "s").glob("*.csv")):
         output = tmp_path / f"{shard.stem}.h5"
-        prepare.main(shard, tmp_path / "raw", tmp_path / "classes.json", settings, output)
+        prepare.main(shard, tmp_path / "raw", tmp_path / "classes.json", entry, output)
         with PreparedShard(output) as prepared:
             assert prepared.attrs["input"] == "full"
             found += [case.case for case in prepared]

@@ -9,6 +9,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.scoring.mask_scores import spacing_pair
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
 SETTINGS = {
@@ -32,8 +33,8 @@ def root(tmp_path):
 
 
 def spacings(root, tmp_path):
-    write_cases(tmp_path / "c.csv", index_cases("table", root, SETTINGS)[0])
-    prepared = prepare_cases(read_cases(tmp_path / "c.csv"), root, SETTINGS)
+    write_cases(tmp_path / "c.csv", index_cases(root, dataset("table", SETTINGS))[0])
+    prepared = prepare_cases(read_cases(tmp_path / "c.csv"), root, dataset("table", SETTINGS))
     write_prepared(tmp_path / "s.h5", prepared, {"image_size": 16, "classes": []})
     with PreparedShard(tmp_path / "s.h5") as shard:
         return {case.case: case.spacing for case in shard}

@@ -481,9 +481,7 @@ def checked(cases, tmp_path):
         ]
         write_cases(tmp_path / "cases.csv", found)
         output = str(tmp_path / "imported.csv")
-        check_imported.main(
-            str(tmp_path / "cases.csv"), "mine", entry.model_dump(), annotated, ["test"], output
-        )
+        check_imported.main(str(tmp_path / "cases.csv"), "mine", entry, annotated, ["test"], output)
 
     return check
 

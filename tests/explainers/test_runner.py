@@ -21,6 +21,7 @@ from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import read_status, score_cohort
 from fidelity.scoring.score_rows import Targets
 from fidelity.settings.explainers import CentrePrior, Explainer, Gradcam, SecondReader
+from tests.helpers import entries
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
@@ -97,11 +98,19 @@ def test_a_case_read_once_has_no_record_and_is_no_failure(tmp_path, cases, caplo
 def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cases):
     shard = _second_readings(tmp_path, cases, set())
     assert _run(shard, tmp_path, settings=SecondReader()) == []
-    post = {"sign": "positive", "lung": False, "median": 0, "min_area": 0, "min_probability": 0}
+    post = {"sign": "positive", "lung": False, "median": 0, "min_probability": 0}
     rule = {"method": "fixed", "threshold": 0.5}
     masks, status = tmp_path / "masks.json", tmp_path / "masks_status.csv"
     maps = [str(tmp_path / "maps" / "test-000.h5")]
-    binarize.main(maps, [str(shard)], rule, post, "original", str(masks), str(status))
+    binarize.main(
+        maps,
+        [str(shard)],
+        entries.rule(rule),
+        entries.steps(post),
+        "original",
+        str(masks),
+        str(status),
+    )
     protocol = protocol_for("default", {}, 2)
     with PreparedShard(shard) as prepared:
         table = score_cohort(

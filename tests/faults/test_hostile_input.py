@@ -35,6 +35,7 @@ from fidelity.settings.binarizations import Binarization
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer
 from tests.helpers import ROOT
+from tests.helpers.entries import dataset
 
 FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 IDS = ["a/b", "=1+1", "-x", "@x", "'=x", "\"q\", 's'", "ünï 肺", "x" * 200, "肺" * 200, "<b>", ".."]
@@ -59,7 +60,9 @@ COLUMNS = ["case", "split", "label", "image", "patient", "mask:A", "width", "spa
 @given(content=st.binary(max_size=200))
 def test_bytes_as_a_table(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
-    only_input_errors(lambda: list(table.find_cases(tmp_path, {"table": "t.csv"})))
+    only_input_errors(
+        lambda: list(table.find_cases(tmp_path, dataset("table", {"table": "t.csv"})))
+    )
 
 
 @FUZZ
@@ -67,7 +70,9 @@ def test_bytes_as_a_table(tmp_path, content):
 def test_cells_of_a_table(tmp_path, rows):
     with open(tmp_path / "t.csv", "w", encoding="utf-8", errors="replace", newline="") as handle:
         csv.writer(handle).writerows([COLUMNS, *rows])
-    only_input_errors(lambda: list(table.find_cases(tmp_path, {"table": "t.csv"})))
+    only_input_errors(
+        lambda: list(table.find_cases(tmp_path, dataset("table", {"table": "t.csv"})))
+    )
 
 
 def test_ids_of_any_kind_come_back(tmp_path):

@@ -1,9 +1,16 @@
 """Entries of a config, as models."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from fidelity.datasets.splits import SPLITS
+from fidelity.settings.binarizations import Binarization, Postprocess
 from fidelity.settings.classifiers import Augmentation, Stage, StageAugmentation, Training
-from fidelity.settings.closed_model import Entry, Model
+from fidelity.settings.closed_model import Entry, Model, checked
+from fidelity.settings.datasets import Cases, Dataset, HumanBenchmark, Shortcut, Tables
+
+SECTIONS = {"shortcut": Shortcut, "tables": Tables, "human_benchmark": HumanBenchmark}
 
 
 def with_keys(entry: Model, **keys: Any) -> Model:
@@ -27,3 +34,27 @@ def stage(**keys: Any) -> Stage:
     if "augmentation" in keys:
         keys["augmentation"] = StageAugmentation.model_construct(**keys["augmentation"])
     return Stage.model_construct(**keys)
+
+
+def dataset(source: str, keys: Mapping[str, Any] | Dataset = MappingProxyType({})) -> Dataset:
+    """Give the entry of a data set, its missing keys at their defaults; unchecked."""
+    if isinstance(keys, Dataset):
+        return keys
+    given = {"annotated_classes": [], "image_size": 224, **keys}
+    for key, section in SECTIONS.items():
+        if isinstance(given.get(key), dict):
+            given[key] = section.model_validate(given[key])
+    if isinstance(given.get("cases"), dict):
+        given["cases"] = Cases.model_construct(**dict.fromkeys(SPLITS, 0) | given["cases"])
+    kind = Dataset.kinds()[given.pop("source", source)]
+    return kind.model_construct(**given)
+
+
+def rule(keys: Mapping[str, Any]) -> Binarization:
+    """Give the entry of a binarization."""
+    return Binarization.chosen(keys)
+
+
+def steps(keys: Mapping[str, Any]) -> Postprocess:
+    """Give post-processing; keys that are left out are at their defaults, which do nothing."""
+    return checked(Postprocess, keys)

@@ -28,6 +28,7 @@ from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
 from fidelity.scoring.score_rows import Targets
+from tests.helpers.entries import dataset
 from tests.helpers.explained_cohort import case_of, record_of, square
 
 LABELS = {"COVID-19": "COVID", "Normal": "Normal"}
@@ -98,16 +99,16 @@ def marked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("marked")
     root = folder / "raw/data"
     own = {
-        "cases": {"train": 0, "val": 0, "test": 18},
+        "cases": {"train": 3, "val": 3, "test": 18},
         "size": 96,
         "contrast": 0.0,
         "shortcut": {"class": "COVID-19", "probability": 1.0, "distractor": 0.0},
     }
     common = {"annotated_classes": ["COVID-19"], "image_size": 96, "labels": {"Non-COVID": None}}
-    generate(root, own, seed=1)
-    cases, _, _ = index_cases("phantom", root, common)
-    cases = [case for case in cases if case.labels[0] in LABELS]
-    prepared = list(prepare_cases(cases, root, common))
+    generate(root, dataset("phantom", own), seed=1)
+    cases, _, _ = index_cases(root, dataset("phantom", common))
+    cases = [c for c in cases if c.split == "test" and c.labels[0] in LABELS]
+    prepared = list(prepare_cases(cases, root, dataset("table", common)))
     write_prepared(folder / "test.h5", prepared, {"image_size": 96, "classes": [A, B]})
     (folder / "classes.json").write_text(json.dumps({"labels": LABELS, "classes": [A, B]}))
     return folder, prepared
@@ -181,7 +182,8 @@ def test_scores_are_of_the_mark_on_disk(marked, tmp_path):
         str(folder / "raw"),
         str(folder / "classes.json"),
         "COVID-19",
-        {"scoring_size": "original", "sign": "positive"},
+        "original",
+        "positive",
         str(tmp_path / "scores.parquet"),
     )
     scores = pd.read_parquet(tmp_path / "scores.parquet")
@@ -297,7 +299,7 @@ def test_the_script_refuses_before_it_writes(tmp_path):
         "bad": ((10, 0), (9, 0), (10, 10)),
     }.items():
         pd.DataFrame([found(*answers)]).to_csv(tmp_path / f"{name}.csv", index=False)
-    arguments = {"accuracy": 0.9, "level": 0.05}, {"mark": "cam"}, STATISTICS, 1
+    arguments = 0.9, 0.05, {"mark": "cam"}, STATISTICS, 1
 
     def run(which):
         known_truth.main(

@@ -12,6 +12,7 @@ from fidelity.binarizations.apply import binarize
 from fidelity.metrics import overlap
 from fidelity.metrics.map_metrics import MapPair
 from fidelity.metrics.map_registry import RANKING, select_ranking
+from tests.helpers import entries
 from tests.helpers.mask_grid import MASKS, SHAPE
 
 TIED = arrays(np.float32, (6, 8), elements=st.sampled_from([0, 0.25, 0.3, 0.6, 0.61, 1]))
@@ -66,7 +67,9 @@ def test_areas_under_curves_are_those_of_sklearn_whatever_the_ties(map01, refere
 @given(st.one_of(TIED, FINE), REFERENCE)
 def test_relevance_rank_is_the_dice_of_the_area_matched_mask(map01, reference):
     assume(reference.any())
-    mask, _ = binarize(map01, "dense", {"method": "area_matched"}, reference=reference)
+    mask, _ = binarize(
+        map01, "dense", entries.rule({"method": "area_matched"}), reference=reference
+    )
     dice = overlap.dice(overlap.confusion(reference, mask))
     assert _score("relevance_rank", map01, reference) == pytest.approx(dice, abs=1e-15)
 

@@ -227,9 +227,9 @@ from fidelity.binarizations.apply import binarize
 map01 = np.zeros((10, 10), np.float32)
 map01[:2] = 0.5
 map01[5] = 1.0
-mask, threshold = binarize(map01, "dense", cfg.binarizations["mean2"].model_dump())
+mask, threshold = binarize(map01, "dense", cfg.binarizations["mean2"])
 assert abs(threshold - 0.4) < 1e-6 and mask.sum() == 30
-mask, threshold = binarize(map01, "dense", cfg.binarizations["mean3"].model_dump())
+mask, threshold = binarize(map01, "dense", cfg.binarizations["mean3"])
 assert abs(threshold - 0.6) < 1e-6 and mask.sum() == 10
 """
     )

@@ -21,7 +21,8 @@ from tests.helpers.explained_cohort import (
 REFERENCE, LUNG = square(4, 4, 12, 18), square(2, 2, 20, 20)
 LEADING = [
     "case", "patient", "split", "class", "target_class", "target_is_predicted", "probability",
-    "correct", "status", "reference", "empty_prediction", "empty_reference", "reference_area", "image_area",
+    "correct", "status", "reference", "empty_prediction", "empty_reference", "reference_area",
+    "image_area",
 ]  # fmt: skip
 NAMES = ["perfect", "zero", "failed", "none", "a-val"]
 
@@ -52,7 +53,7 @@ def _ranked(folder, shards, predictions=None, metrics=None):
     }
     maps, prepared = write_cohort(folder, shards)
     output = str(folder / "ranking.parquet")
-    rank.main(maps, prepared, predictions, str(folder / "classes.json"), settings, output)
+    rank.main(maps, prepared, predictions, str(folder / "classes.json"), **settings, output=output)
     return pd.read_parquet(output)
 
 

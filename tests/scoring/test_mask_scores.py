@@ -22,6 +22,7 @@ from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import score_mask, spacing_in_frame
+from tests.helpers import entries
 
 NATIVE, WORKING = (24, 32), 16
 POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
@@ -33,6 +34,10 @@ SETTINGS = {
     "protocol": "default",
     "surface_tolerance": 2,
 }
+
+CURVES = {
+    "thresholds": 3, "scoring_size": "original", "sign": "positive", "lung": False, "empty": {},
+}  # fmt: skip
 
 
 def _square(y0, x0, y1, x1, shape=NATIVE):
@@ -119,11 +124,13 @@ def _predictions(folder, names):
 def _scores(folder, maps, prepared, *, size="original", predictions=None, postprocess=POSTPROCESS):
     masks, status = str(folder / "masks.json"), str(folder / "status.csv")
     rule = {"method": "fixed", "threshold": 0.5}
-    binarize.main(maps, prepared, rule, postprocess, size, masks, status)
-    settings = SETTINGS | {"scoring_size": size}
+    binarize.main(
+        maps, prepared, entries.rule(rule), entries.steps(postprocess), size, masks, status
+    )
     output = str(folder / "scores.parquet")
+    settings = SETTINGS | {"scoring_size": size, "outputs": {"default": output}}
     classes = str(folder / "classes.json")
-    score.main(masks, status, prepared, predictions, classes, settings, {"default": output})
+    score.main(masks, status, prepared, predictions, classes, **settings)
     return pd.read_parquet(output)
 
 
@@ -206,9 +213,9 @@ def test_masks_are_restricted_to_the_lung(tmp_path, cohort):
 
 def test_a_missing_lung_mask_is_named(tmp_path):
     maps, prepared = _written(tmp_path, [[(_case("a", lung=None), _record("a", REFERENCE))]])
-    settings = {"thresholds": 3, "scoring_size": "original", "sign": "positive", "lung": True}
+    settings = CURVES | {"lung": True}
     with pytest.raises(InputError, match=r"postprocess\.lung"):
-        sweep.main(maps, prepared, settings, str(tmp_path / "curves.parquet"))
+        sweep.main(maps, prepared, **settings, output=str(tmp_path / "curves.parquet"))
     with pytest.raises(InputError, match=r"postprocess\.lung"):
         _scores(tmp_path, maps, prepared, postprocess={**POSTPROCESS, "lung": True})
 
@@ -217,9 +224,9 @@ def test_a_missing_lung_mask_is_named(tmp_path):
 def test_curves_pass_through_the_scores(tmp_path, lung):
     values = np.random.default_rng(5).random(NATIVE) ** 2
     maps, prepared = _written(tmp_path, [[(_case("a"), _record("a", values))]])
-    settings = {"thresholds": 11, "scoring_size": "original", "sign": "positive", "lung": lung}
+    settings = CURVES | {"thresholds": 11, "lung": lung}
     output = tmp_path / "curves.parquet"
-    sweep.main(maps, prepared, settings, str(output))
+    sweep.main(maps, prepared, **settings, output=str(output))
     curves = pd.read_parquet(output)
     assert len(curves) == 11
     scores = _scores(tmp_path, maps, prepared, postprocess={**POSTPROCESS, "lung": lung})
@@ -229,8 +236,7 @@ def test_curves_pass_through_the_scores(tmp_path, lung):
 
 
 def test_sweep_leaves_out_failed_and_unannotated_cases(tmp_path, cohort):
-    settings = {"thresholds": 3, "scoring_size": "original", "sign": "positive", "lung": False}
-    sweep.main(*cohort, settings, str(tmp_path / "curves.parquet"))
+    sweep.main(*cohort, **CURVES, output=str(tmp_path / "curves.parquet"))
     curves = pd.read_parquet(tmp_path / "curves.parquet")
     assert list(dict.fromkeys(curves["case"])) == ["a-val", "empty", "none", "perfect"]
     assert curves.groupby("case")["reference_empty"].all()["none"]
@@ -240,7 +246,6 @@ def test_masks_and_status_must_agree(tmp_path, cohort):
     maps, prepared = cohort
     _scores(tmp_path, maps, prepared)
     write_masks(tmp_path / "masks.json", {})
-    settings = SETTINGS
     with pytest.raises(InputError, match="disagree"):
         score.main(
             str(tmp_path / "masks.json"),
@@ -248,8 +253,8 @@ def test_masks_and_status_must_agree(tmp_path, cohort):
             prepared,
             None,
             str(tmp_path / "classes.json"),
-            settings,
-            {"default": str(tmp_path / "x.parquet")},
+            **SETTINGS,
+            outputs={"default": str(tmp_path / "x.parquet")},
         )
 
 
@@ -261,7 +266,7 @@ def test_millimetres_are_there_where_a_case_has_a_spacing(tmp_path):
     settings = SETTINGS | {"metrics": ["assd_mm", "hausdorff_full", "hausdorff_full_mm"]}
     paths = [str(tmp_path / name) for name in ("classes.json", "mm.parquet")]
     masks = [str(tmp_path / name) for name in ("masks.json", "status.csv")]
-    score.main(*masks, prepared, None, paths[0], settings, {"default": paths[1]})
+    score.main(*masks, prepared, None, paths[0], **settings, outputs={"default": paths[1]})
     rows = pd.read_parquet(paths[1]).set_index("case")
     assert rows.loc["known", "hausdorff_full_mm"] == pytest.approx(0.4)
     assert rows.loc["known", "hausdorff_full"] == 2
@@ -269,7 +274,7 @@ def test_millimetres_are_there_where_a_case_has_a_spacing(tmp_path):
     write_prepared(prepared[0], [unknown, replace(known, spacing=None)], {
         "image_size": WORKING, "classes": ["COVID", "Normal"],
     })  # fmt: skip
-    score.main(*masks, prepared, None, paths[0], settings, {"default": paths[1]})
+    score.main(*masks, prepared, None, paths[0], **settings, outputs={"default": paths[1]})
     assert "assd_mm" not in pd.read_parquet(paths[1])
 
 

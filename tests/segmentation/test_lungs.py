@@ -21,11 +21,15 @@ from fidelity.masks.run_lengths import decode
 from fidelity.metrics.overlap import confusion, dice
 from fidelity.segmentation import lung_quality, lungs
 from fidelity.segmentation.lungs import largest_components
+from fidelity.settings.config import LungModel
+from fidelity.settings.datasets import Dataset
+from tests.helpers.entries import dataset
 from tests.helpers.epoch_kills import count_epochs, dies_after
 
-MODEL = {
+MODEL = LungModel.of_job({
     "size": 64, "cases": 60, "epochs": 8, "channels": 8, "learning_rate": 0.01, "batch": 8,
-}  # fmt: skip
+})  # fmt: skip
+READING = Dataset(source="phantom", annotated_classes=["COVID-19"])
 COMPUTE = {"threads": 1, "device": "cpu"}
 DATA = {"annotated_classes": ["COVID-19"], "labels": {}, "duplicates": "error", "image_size": 48}
 PREDICTED = {**DATA, "lung_masks": "predicted", "lung_from": "teacher"}
@@ -34,7 +38,7 @@ PREDICTED = {**DATA, "lung_masks": "predicted", "lung_from": "teacher"}
 def make(root, seed, cases, size):
     shortcut = {"class": None, "probability": 0, "distractor": 0}
     made = {"cases": cases, "size": size, "contrast": 1.0, "shortcut": shortcut}
-    phantom.generate(root / "raw" / "data", made, seed)
+    phantom.generate(root / "raw" / "data", dataset("phantom", made), seed)
     return root
 
 
@@ -44,13 +48,19 @@ def teacher(tmp_path_factory):
     folder = make(
         tmp_path_factory.mktemp("teacher"), 1, {"train": 48, "val": 6, "test": 12}, size=96
     )
-    cases, _, _ = index_cases("phantom", folder / "raw" / "data", DATA)
+    cases, _, _ = index_cases(folder / "raw" / "data", dataset("phantom", DATA))
     write_cases(folder / "cases.csv", cases)
     fit_lung_model.main(
-        folder / "cases.csv", folder / "raw", MODEL, {}, 1, COMPUTE, folder / "model.safetensors"
+        folder / "cases.csv",
+        folder / "raw",
+        MODEL,
+        READING,
+        1,
+        COMPUTE,
+        folder / "model.safetensors",
     )
     measure_lung_model.main(
-        folder / "cases.csv", folder / "raw", folder / "model.safetensors", "teacher", 2, {},
+        folder / "cases.csv", folder / "raw", folder / "model.safetensors", "teacher", 2, READING,
         {"replicates": 200, "alpha": 0.05}, 1, COMPUTE, folder / "scores.csv",
         folder / "quality.csv",
     )  # fmt: skip
@@ -61,7 +71,7 @@ def teacher(tmp_path_factory):
 def pupil(tmp_path_factory):
     """Another phantom, of another seed and size, whose lung masks nobody may read."""
     folder = make(tmp_path_factory.mktemp("pupil"), 7, {"train": 3, "val": 3, "test": 9}, 128)
-    cases, _, classes = index_cases("phantom", folder / "raw" / "data", PREDICTED)
+    cases, _, classes = index_cases(folder / "raw" / "data", dataset("phantom", PREDICTED))
     write_cases(folder / "cases.csv", cases)
     (folder / "classes.json").write_text(json.dumps(classes))
     return folder
@@ -82,10 +92,11 @@ def test_quality_is_measured_on_the_test_split(teacher):
 def test_another_data_set_gets_predicted_lungs_at_native_size(teacher, pupil):
     lung = {"lung_from": "teacher", "components": 2, "compute": COMPUTE}
     prepare.main(
-        pupil / "cases.csv", pupil / "raw", pupil / "classes.json", PREDICTED, pupil / "s.h5",
+        pupil / "cases.csv", pupil / "raw", pupil / "classes.json", dataset("table", PREDICTED),
+        pupil / "s.h5",
         teacher / "model.safetensors", lung,
     )  # fmt: skip
-    hidden = {c.case: c for c in index_cases("phantom", pupil / "raw" / "data", DATA)[0]}
+    hidden = {c.case: c for c in index_cases(pupil / "raw" / "data", dataset("phantom", DATA))[0]}
     with PreparedShard(pupil / "s.h5") as shard:
         assert shard.attrs["lung_masks"] == "predicted"
         assert shard.attrs["lung_from"] == "teacher"
@@ -114,7 +125,9 @@ def test_the_input_setting_uses_the_predicted_lung(teacher, pupil, mode):
     predict = lungs.predictor(teacher / "model.safetensors", 2, COMPUTE)
     case = read_cases(pupil / "cases.csv")[0]
     root = pupil / "raw" / "data"
-    prepared = prepare_case(case, root, {**PREDICTED, "input": mode, "image_size": 128}, predict)
+    prepared = prepare_case(
+        case, root, dataset("table", {**PREDICTED, "input": mode, "image_size": 128}), predict
+    )
     if mode == "lung_masked":
         assert (prepared.image[~prepared.lung] == 0).all()
     else:
@@ -123,7 +136,7 @@ def test_the_input_setting_uses_the_predicted_lung(teacher, pupil, mode):
         assert inside.sum() == decode(prepared.lung_native).sum()
     blind = {**PREDICTED, "input": mode}
     with pytest.raises(InputError, match="no predicted lung.*Set input: full"):
-        prepare_case(case, root, blind, lambda image: np.zeros(image.shape, bool))
+        prepare_case(case, root, dataset("table", blind), lambda image: np.zeros(image.shape, bool))
 
 
 def test_a_mask_depends_on_its_image_alone(teacher, pupil):
@@ -136,11 +149,11 @@ def test_a_mask_depends_on_its_image_alone(teacher, pupil):
 
 
 def test_fitting_again_gives_the_same_bytes(teacher, tmp_path, monkeypatch):
-    quick = {**MODEL, "epochs": 2, "cases": 12}
+    quick = MODEL.model_copy(update={"epochs": 2, "cases": 12})
 
     def fit(name):
         fit_lung_model.main(
-            teacher / "cases.csv", teacher / "raw", quick, {}, 1, COMPUTE, tmp_path / name
+            teacher / "cases.csv", teacher / "raw", quick, READING, 1, COMPUTE, tmp_path / name
         )
 
     fit("a")

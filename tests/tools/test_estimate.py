@@ -33,6 +33,7 @@ from fidelity.tools.estimate.timing import Rate, Trials, kind_of, parts_of
 from fidelity.tools.estimate.totals import Cost, by_step, cost_of, duration, wall_time
 from fidelity.tools.estimate.trial import Measured
 from tests.helpers import ROOT
+from tests.helpers.entries import dataset
 from tests.helpers.small_study import CONFIG as SMALL
 from tests.helpers.small_study import TWO_LAYERS, copy_project, phantom_settings
 
@@ -280,10 +281,10 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
     monkeypatch.chdir(finished.folder)
     loaded = load_file("study.yaml", [])
     jobs = planned("study.yaml", targets=["results/small/none/lung/curves.parquet"])
-    entry = loaded.datasets["small"].model_dump()
+    entry = loaded.datasets["small"]
     pool = Pool(tmp_path / "pool", entry, Size(3, 1, 2), 96, trained=True)
     [raw] = {job.inputs[0] for job in jobs if job.rule == "index_cases"}
-    made = pool.build(tmp_path / "mini", "small", raw, Size(3, 1, 2), entry["shards"])
+    made = pool.build(tmp_path / "mini", "small", raw, Size(3, 1, 2), dict(entry.shards))
     assert made.maps == {"train": 2, "val": 1, "test": 2}
     assert {label for case in pool.cases for label in case.labels} == {
         "COVID-19", "Non-COVID", "Normal",
@@ -308,7 +309,11 @@ def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
     """Its classes are not the miniature's own three, and no job of the plan writes it."""
     copy_project(tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
-    phantom.generate(Path("data"), phantom_settings() | {"cases": dict.fromkeys(SPLITS, 3)}, 1)
+    phantom.generate(
+        Path("data"),
+        dataset("phantom", phantom_settings() | {"cases": dict.fromkeys(SPLITS, 3)}),
+        1,
+    )
     Path("net.py").write_text(TWO_LAYERS)
     classes, ones = ("Normal", "sick"), (0.5, 0.5, 0.5)
     network = build("plugin:two_layers", 2, plugins=["net.py"])

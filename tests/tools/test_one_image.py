@@ -25,6 +25,7 @@ from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import raw_map, read_maps
 from fidelity.tools.one_image.explain import explain_image
 from fidelity.tools.one_image.trained import choose
+from tests.helpers.entries import dataset
 
 CLASSES = ["COVID-19", "Non-COVID", "Normal"]
 CONFIG = {
@@ -56,7 +57,7 @@ def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     shortcut = {"class": None, "probability": 0, "distractor": 0}
     made = {"cases": dict.fromkeys(("train", "val", "test"), 3), "size": 96, "contrast": 1.0}
-    phantom.generate(folder / "data", {**made, "shortcut": shortcut}, 1)
+    phantom.generate(folder / "data", dataset("phantom", {**made, "shortcut": shortcut}), 1)
     torch.manual_seed(0)
     classifier = Classifier(build("resnet18", 3), "resnet18", tuple(CLASSES), image_size=64)
     small = folder / "results" / "small"
@@ -72,7 +73,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture
 def case(project):
-    cases = covid_qu_ex.find_cases(project / "data", {})
+    cases = covid_qu_ex.find_cases(project / "data", dataset("covid_qu_ex"))
     return next(c for c in cases if c.split == "test" and c.labels == ("COVID-19",))
 
 
@@ -99,7 +100,7 @@ def _with(explainers):
 def test_the_map_is_the_workflows_own(project, case, image, name, tmp_path):
     trained = _trained(project, **_with([name]))
     found = explain_image(trained, image, name, "COVID-19")
-    prepared = prepare_case(case, project / "data", trained.entry)
+    prepared = prepare_case(case, project / "data", dataset("table", trained.entry))
     write_prepared(tmp_path / "s.h5", [prepared], {"image_size": 64, "classes": CLASSES})
     classifier = own_format.load(trained.model())
     explain_shard(

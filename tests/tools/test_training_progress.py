@@ -13,7 +13,7 @@ from fidelity.tools.training_progress import seconds_of_epochs, training_line
 from tests.helpers.entries import training
 
 NOW = 1_000_000.0
-ONE_STAGE = {"epochs": 12, "patience": 12, "stages": []}
+ONE_STAGE = training(epochs=12, patience=12)
 LOGGED = "09:00:0{} INFO epoch {}: loss 0.5, accuracy 0.8; validation loss 0.5, accuracy 0.8; {} s"
 
 

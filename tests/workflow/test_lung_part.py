@@ -3,6 +3,7 @@
 import copy
 
 from fidelity.datasets.sources.phantom import phantom
+from tests.helpers.entries import dataset
 from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_settings
 
 LUNGS = {"source": "covid_qu_ex", "part": "lung", "root": "lungs", "annotated_classes": []}
@@ -19,7 +20,7 @@ def test_the_lung_part_alone_and_beside_a_study(tmp_path):
     alone = study.plan()
     assert alone["evaluate"] == alone["train"] == alone["figure_confusion"] == 1
     assert MASKS.isdisjoint(alone)
-    phantom.generate(study.folder / "data", phantom_settings(), 1)
+    phantom.generate(study.folder / "data", dataset("phantom", phantom_settings()), 1)
     study.write(CONFIG)
     without = study.plan()
     assert set(without) >= MASKS

@@ -21,8 +21,10 @@ from fidelity.classifiers.training.train import (
 from fidelity.classifiers.weights.own_format import load, save
 from tests.classifiers.conftest import CLASSES, SIDE, squares
 from tests.helpers.entries import training
+from tests.helpers.foreign import entry
 
 COMPUTE = {"threads": 1, "device": "cpu", "dtype": "auto"}
+NETWORK = entry("resnet18")
 AUGMENTATION = {"rotation": 5, "translation": 0.03, "brightness": 0.1, "contrast": 0.1}
 
 
@@ -246,7 +248,7 @@ def test_two_classes_are_learnt_from_three(labels, counts, held_out):
     matrix = label_matrix(of_source, classes, names)
     assert matrix.sum(axis=0).tolist() == counts
     for head in ("softmax", "one_logit"):
-        order, activation = head_of({"head": head}, classes)
+        order, activation = head_of(NETWORK.model_copy(update={"head": head}), classes)
         assert set(order) == set(names)
         classifier = fresh(activation, order)
         columns = [names.index(name) for name in order]
@@ -323,14 +325,20 @@ def test_heads_and_labels():
         "annotated": ["COVID-19"],
         "labels": {"Normal": "Other", "Non-COVID": "Other"},
     }
-    assert head_of({}, classes) == (("COVID-19", "Other"), "softmax")
-    assert head_of({"head": "one_logit"}, classes) == (("Other", "COVID-19"), "one_logit")
-    assert head_of({"classes": ["Other", "COVID-19", "TB"]}, classes)[0][2] == "TB"
-    assert head_of({}, classes | {"task": "multilabel"})[1] == "sigmoid"
+    assert head_of(NETWORK, classes) == (("COVID-19", "Other"), "softmax")
+    assert head_of(NETWORK.model_copy(update={"head": "one_logit"}), classes) == (
+        ("Other", "COVID-19"),
+        "one_logit",
+    )
+    assert (
+        head_of(NETWORK.model_copy(update={"classes": ["Other", "COVID-19", "TB"]}), classes)[0][2]
+        == "TB"
+    )
+    assert head_of(NETWORK, classes | {"task": "multilabel"})[1] == "sigmoid"
     uncertain = {"task": "multilabel", "uncertain": "multi-class"}
-    assert head_of({}, classes | uncertain)[1] == "three_way"
+    assert head_of(NETWORK, classes | uncertain)[1] == "three_way"
     with pytest.raises(InputError, match="COVID-19 is missing"):
-        head_of({"classes": ["Other"]}, classes)
+        head_of(NETWORK.model_copy(update={"classes": ["Other"]}), classes)
     matrix = label_matrix([("COVID-19",), ("Normal",)], json.loads(json.dumps(classes)))
     assert matrix.tolist() == [[1, 0], [0, 1]]
     with pytest.raises(InputError, match="'TB' belongs to no class"):
@@ -365,5 +373,5 @@ def test_one_image_is_enough_for_a_network_without_batch_normalisation():
 
 def test_one_class_leaves_nothing_to_tell_apart():
     with pytest.raises(InputError, match="one class"):
-        head_of({}, {"classes": ["Lesion"], "task": "multiclass"})
-    assert head_of({}, {"classes": ["Lesion"], "task": "multilabel"})[1] == "sigmoid"
+        head_of(NETWORK, {"classes": ["Lesion"], "task": "multiclass"})
+    assert head_of(NETWORK, {"classes": ["Lesion"], "task": "multilabel"})[1] == "sigmoid"

@@ -23,8 +23,10 @@ from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD, log_odds
 from fidelity.classifiers.network_facts import kind_of_outputs
 from fidelity.classifiers.weights.checkpoint import read_checkpoint
 from fidelity.classifiers.weights.file_facts import read_foreign
-from fidelity.classifiers.weights.foreign import initialise, input_normalisation, load_foreign
+from fidelity.classifiers.weights.foreign import initialise, input_normalisation
 from fidelity.classifiers.weights.own_format import load, save
+from tests.helpers import foreign as made_elsewhere
+from tests.helpers.foreign import load_foreign
 
 CLASSES = ("Normal", "Pneumonia")
 SIDE = 32
@@ -222,9 +224,9 @@ def test_one_output_without_classes_gets_a_line_that_works(tmp_path):
 def test_classes_that_are_not_the_data_set_s_are_shown():
     known = {"classes": ["Pneumonia", "Normal"], "labels": {}, "task": "multiclass"}
     with pytest.raises(InputError, match=r"Normal is missing .*\(Pneumonia, NORMAL\)"):
-        head_of({"classes": ["Pneumonia", "NORMAL"]}, known)
+        head_of(made_elsewhere.entry("resnet18", classes=["Pneumonia", "NORMAL"]), known)
     with pytest.raises(InputError, match="listed twice"):
-        head_of({"classes": ["Pneumonia", "Normal", "Normal"]}, known)
+        head_of(made_elsewhere.entry("resnet18", classes=["Pneumonia", "Normal", "Normal"]), known)
 
 
 def test_a_misfit_does_not_count_the_head_s_outputs(tmp_path, net):
@@ -272,15 +274,17 @@ def test_auxiliary_heads_and_transform_input(tmp_path):
         with torch.no_grad():
             expected = network(normal(x))
             torch.testing.assert_close(found(found.preprocess(x)), expected, rtol=1e-4, atol=1e-4)
-    entry = {"architecture": "googlenet", "weights": str(path)}
-    check_classifier("net", "demo", entry, {}, {}, 64, [], str(tmp_path / "a.json"))
+    entry = made_elsewhere.entry("googlenet", weights=str(path))
+    check_classifier("net", "demo", entry, False, {}, {}, 64, [], str(tmp_path / "a.json"))
     start = read_foreign(path, "googlenet", image_size=64)
-    mean, _ = input_normalisation("googlenet", {"training": {}}, (), start)
+    mean, _ = input_normalisation(made_elsewhere.entry("googlenet"), True, (), start)
     assert mean == pytest.approx((0.5,) * 3)
-    imagenet = {"weights": "imagenet", "training": {}}
-    assert input_normalisation("inception_v3", imagenet)[1] == pytest.approx((0.5,) * 3)
-    assert input_normalisation("inception_v3", {"training": {}})[0] == IMAGENET_MEAN
-    assert input_normalisation("efficientnet_v2_l", imagenet)[0] == (0.5,) * 3  # torchvision's
+    assert input_normalisation(made_elsewhere.entry("inception_v3", weights="imagenet"), True)[
+        1
+    ] == pytest.approx((0.5,) * 3)
+    assert input_normalisation(made_elsewhere.entry("inception_v3"), True)[0] == IMAGENET_MEAN
+    large = made_elsewhere.entry("efficientnet_v2_l", weights="imagenet")
+    assert input_normalisation(large, True)[0] == (0.5,) * 3  # torchvision's
 
 
 def test_own_mean_and_std(tmp_path, net):
@@ -448,9 +452,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
         "def flat(outputs):\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(8464, outputs))\n"
     )
-    read = {key: None for key in ("weights_entry", "classes", "mean", "std", "output_values")}
-    loaded = {**read, "weights": str(tmp_path / "net.pt"), "trusted": False, "loaded": True}
-    loaded |= {"architecture": "resnet18", "head": "softmax"}
+    loaded = made_elsewhere.entry("resnet18", weights=str(tmp_path / "net.pt"))
     data = {
         "source": "table", "table": "cases.csv", "annotated_classes": ["ill"], "lung_masks": "none",
         "labels": {"ok": "well"}, "folder": str(tmp_path),
@@ -458,17 +460,18 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
 
     def check(entry, data=None, size=SIDE):
         check_classifier(
-            "net", "demo", entry, {}, {}, size, [str(plugin)], str(tmp_path / "a.json"), data
-        )
+            "net", "demo", entry, entry.weights is not None, {}, {}, size, [str(plugin)],
+            str(tmp_path / "a.json"), data or {},
+        )  # fmt: skip
 
     with pytest.raises(InputError, match=r"classifiers\.net\.classes.*classes: \[ill, well\]"):
         check(loaded, data)
-    check({**loaded, "classes": ["well", "ill"]})
-    soft = {"architecture": "plugin:soft", "weights": None}
+    check(loaded.model_copy(update={"classes": ["well", "ill"]}))
+    soft = made_elsewhere.entry("plugin:soft")
     with pytest.raises(InputError, match=r"net\.output_values.*ends in sigmoid.*return logits"):
         check(soft)
-    check({**soft, "output_values": "logits"})
-    flat = {"architecture": "plugin:flat", "weights": None}
+    check(soft.model_copy(update={"output_values": "logits"}))
+    flat = made_elsewhere.entry("plugin:flat")
     with pytest.raises(InputError, match=r"datasets\.demo\.image_size.*write image_size: 48"):
         check(flat)
     check(flat, size=48)
@@ -476,4 +479,4 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
     with pytest.raises(
         InputError, match=r"demo\.image_size.*images of 48 px, and image_size is 32"
     ):
-        check({**loaded, "architecture": "plugin:flat", "classes": ["well", "ill"]})
+        check(loaded.model_copy(update={"architecture": "plugin:flat", "classes": ["well", "ill"]}))

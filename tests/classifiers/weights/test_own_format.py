@@ -10,8 +10,9 @@ from fidelity.classifiers.architectures import build
 from fidelity.classifiers.cam_layers.choose import cam_layer
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.weights.file_facts import read_foreign
-from fidelity.classifiers.weights.foreign import initialise, load_foreign
+from fidelity.classifiers.weights.foreign import initialise
 from fidelity.classifiers.weights.own_format import load, read_metadata, save
+from tests.helpers.foreign import load_foreign
 
 CLASSES = ("a", "b", "c")
 

@@ -11,6 +11,7 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition import kaggle
 from fidelity.datasets.acquisition.listing import listing_digest
 from fidelity.datasets.indexing.index import index_cases
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import make_covid_layout
 
 
@@ -22,11 +23,13 @@ def zipped(covid, tmp_path):
 
 def test_an_archive_gives_the_same_cases_as_its_folder(covid, zipped, settings, tmp_path):
     raw = tmp_path / "raw"
-    acquire.main("covid_qu_ex", {"archive": zipped}, 1, raw / "covid_qu_ex-1")
-    acquire.main("covid_qu_ex", {"archive": zipped, "part": "lung"}, 1, raw / "covid_qu_ex-2")
-    assert index_cases("covid_qu_ex", raw / "covid_qu_ex-1" / "data", settings) == index_cases(
-        "covid_qu_ex", covid, settings
+    acquire.main(dataset("covid_qu_ex", {"archive": zipped}), 1, raw / "covid_qu_ex-1")
+    acquire.main(
+        dataset("covid_qu_ex", {"archive": zipped, "part": "lung"}), 1, raw / "covid_qu_ex-2"
     )
+    assert index_cases(
+        raw / "covid_qu_ex-1" / "data", dataset("covid_qu_ex", settings)
+    ) == index_cases(covid, dataset("covid_qu_ex", settings))
     # Both parts lie in one copy, which is kept when Snakemake deletes the output.
     one, two = ((raw / name / "data").resolve() for name in ("covid_qu_ex-1", "covid_qu_ex-2"))
     assert one == two
@@ -39,14 +42,16 @@ def test_an_archive_of_something_else_is_named(settings, tmp_path):
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as out:
         out.writestr("readme.txt", "no images")
     with pytest.raises(InputError, match="no folder 'Infection Segmentation Data' with Train"):
-        acquire.main("covid_qu_ex", {"archive": str(tmp_path / "other.zip")}, 1, tmp_path / "raw")
+        acquire.main(
+            dataset("covid_qu_ex", {"archive": str(tmp_path / "other.zip")}), 1, tmp_path / "raw"
+        )
 
 
 def test_a_download_is_linked(covid, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(kaggle, "download", lambda name: asked.append(name) or covid)
     where = {"download": "kaggle", "kaggle_dataset": "owner/name"}
-    acquire.main("covid_qu_ex", where, 1, tmp_path / "raw" / "x")
+    acquire.main(dataset("covid_qu_ex", where), 1, tmp_path / "raw" / "x")
     assert asked == ["owner/name"]
     assert (tmp_path / "raw" / "x" / "data").resolve() == covid.resolve()
 
@@ -54,7 +59,7 @@ def test_a_download_is_linked(covid, tmp_path, monkeypatch):
 def test_the_lung_part_is_indexed_without_annotated_classes(covid, settings):
     make_covid_layout(covid, per_class=3, part="lung")
     lung = {**settings, "part": "lung", "annotated_classes": []}
-    cases, quarantine, classes = index_cases("covid_qu_ex", covid, lung)
+    cases, quarantine, classes = index_cases(covid, dataset("covid_qu_ex", lung))
     assert len(cases) == 27
     assert quarantine == []
     assert classes["classes"] == ["COVID-19", "Non-COVID", "Normal"]

@@ -15,6 +15,7 @@ from fidelity.datasets.sources.chexpert import chexlocalize
 from fidelity.datasets.sources.chexpert.folder_layout import _files
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 from tests.helpers.chexpert_data import write_chexpert
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import make_covid_layout
 
 FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
@@ -24,7 +25,7 @@ def by_split(root: Path) -> dict[str, tuple[str, str, bool, bool]]:
     """Case id → split, label, and whether there are an infection and a lung mask."""
     return {
         case.case: (case.split, case.labels[0], bool(case.masks), bool(case.lung_mask))
-        for case in covid_qu_ex.find_cases(root, {})
+        for case in covid_qu_ex.find_cases(root, dataset("covid_qu_ex"))
         if (root / case.image).is_file()
     }
 
@@ -90,7 +91,10 @@ def test_chexpert_in_the_batches_that_it_is_downloaded_in(tmp_path, inner):
     root = write_chexpert(tmp_path / "data", {"train": 6, "valid": 8})
     old = root / "CheXpert-v1.0"
     kinds = {"references": "segmentations"}
-    expected = {c.case: (root / c.image).read_bytes() for c in chexlocalize.find_cases(root, kinds)}
+    expected = {
+        c.case: (root / c.image).read_bytes()
+        for c in chexlocalize.find_cases(root, dataset("chexlocalize", kinds))
+    }
     first = root / "chexpertchestxrays-u20210408" / "CheXpert-v1.0 batch 1 (validate & csv)"
     first.mkdir(parents=True)
     for name in ("train.csv", "valid.csv", "valid"):
@@ -101,7 +105,10 @@ def test_chexpert_in_the_batches_that_it_is_downloaded_in(tmp_path, inner):
         patient.rename(batch / inner / patient.name)
     shutil.rmtree(old)
     (first / "._train.csv").write_bytes(FORK)
-    found = {c.case: (root / c.image).read_bytes() for c in chexlocalize.find_cases(root, kinds)}
+    found = {
+        c.case: (root / c.image).read_bytes()
+        for c in chexlocalize.find_cases(root, dataset("chexlocalize", kinds))
+    }
     assert len(found) == 14
     assert found == expected
     # Tables are not searched for in tens of thousands of patient folders.
@@ -114,26 +121,26 @@ def test_a_class_that_no_image_of_a_part_has_is_left_out(tmp_path, caplog):
         "annotated_classes": ["Cardiomegaly", "Lung Lesion", "Edema"],
         "labels": {"Fracture": None},
         "lung_masks": "none",
-        "explained": ["val"],
     }
-    cases, _, classes = index_cases("chexlocalize", root, chosen)
+    cases, _, classes = index_cases(root, dataset("chexlocalize", chosen), ["val"])
     assert len(cases) == 8
     assert classes["annotated"] == ["Cardiomegaly", "Edema"]
     (said,) = [r.message for r in caplog.records if "left out" in r.message]
     assert "Lung Lesion" in said
     with pytest.raises(InputError, match="no image has any of the annotated classes"):
-        index_cases("chexlocalize", root, {**chosen, "annotated_classes": ["Lung Lesion"]})
+        index_cases(root, dataset("chexlocalize", {**chosen, "annotated_classes": ["Lung Lesion"]}))
 
 
 def test_positive_images_without_a_mask_are_counted_and_stop_the_study(tmp_path):
     root = write_chexpert(tmp_path / "data", {"valid": 8})
     file = root / "gt_segmentations_val.json"
     masks = json.loads(file.read_text())
-    chosen = {"annotated_classes": ["Edema"], "lung_masks": "none", "explained": ["val"]}
+    chosen = {"annotated_classes": ["Edema"], "lung_masks": "none"}
 
     def index(**changes):
         counts = tmp_path / "counts.csv"
-        index_cases("chexlocalize", root, {**chosen, **changes}, counts_report=counts)
+        entry = dataset("chexlocalize", {**chosen, **changes})
+        index_cases(root, entry, ["val"], counts_report=counts)
         return counts.read_text().splitlines()[1:]
 
     edema = [name for name in masks if name in _positive(root)]
@@ -148,5 +155,5 @@ def test_positive_images_without_a_mask_are_counted_and_stop_the_study(tmp_path)
 
 
 def _positive(root: Path) -> set[str]:
-    found = chexlocalize.find_cases(root, {"references": "segmentations"})
+    found = chexlocalize.find_cases(root, dataset("chexlocalize", {"references": "segmentations"}))
     return {case.case for case in found if "Edema" in case.labels}

@@ -10,6 +10,7 @@ from fidelity.datasets.acquisition import listing
 from fidelity.maps import imported_paths
 from fidelity.settings.explainers import Imported
 from tests.helpers import chexpert_data
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import CLASSES, make_covid_layout, write_image
 
 COVID = {"source": "covid_qu_ex", "annotated_classes": [CLASSES[0]]}
@@ -48,9 +49,9 @@ def table(root):
 
 
 def digest(root, settings):
-    listing._source_digest.cache_clear()
+    listing._digests.clear()
     listing.listing_digest.cache_clear()
-    return listing.source_digest(root, settings["source"], settings)
+    return listing.source_digest(root, dataset("table", settings))
 
 
 def litter(root, image):

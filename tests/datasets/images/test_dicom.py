@@ -27,6 +27,7 @@ from fidelity.datasets.images.images import FULL, Findings, Intensity, decode_im
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_case
 from tests.helpers import ROOT
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 from tests.helpers.small_dicom import PATIENT, dicom_bytes, dicom_dataset, lut
 
@@ -147,10 +148,10 @@ def test_one_image_in_any_file_prepares_to_the_same_pixels(tmp_path):
             "table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none", "image_size": 20,
             "intensity": mode,
         }  # fmt: skip
-        cases, quarantine, _ = index_cases("table", tmp_path, keys)
+        cases, quarantine, _ = index_cases(tmp_path, dataset("table", keys))
         assert not quarantine
         assert len(cases) == 8
-        images = [prepare_case(case, tmp_path, keys).image for case in cases]
+        images = [prepare_case(case, tmp_path, dataset("table", keys)).image for case in cases]
         for image in images[1:]:
             np.testing.assert_array_equal(image, images[0])
 
@@ -340,7 +341,7 @@ def test_what_a_file_leaves_to_be_assumed_is_reported_once(tmp_path, caplog):
         rows.append(f"{number},test,A,{number}.dcm,m.png")
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
     keys = {"table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none"}
-    cases, left_out, _ = index_cases("table", tmp_path, keys | {"near_duplicates": "off"})
+    cases, left_out, _ = index_cases(tmp_path, dataset("table", keys | {"near_duplicates": "off"}))
     assert len(cases) == 4
     assert not left_out
     said = [r.getMessage() for r in caplog.records if "Transfer Syntax" in r.getMessage()]
@@ -399,7 +400,7 @@ def test_no_patient_leaves_the_header(tmp_path):
     write_image(root / "m.png", np.eye(40, dtype=np.uint8))
     (root / "t.csv").write_text("\n".join(["case,split,label,image,mask:A", *rows]) + "\n")
     keys = {"source": "table", "table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none"}
-    keys |= {"image_size": 20}
+    keys |= {"image_size": 20, "root": "."}
     # In a process of its own: pytest takes warnings and logging over.
     program = f"""
 import sys
@@ -407,11 +408,12 @@ sys.path.insert(0, {str(SCRIPTS)!r})
 from pathlib import Path
 import index_cases, shard_cases, prepare
 from fidelity.base.job_log import job_log
-out, keys = Path({str(out)!r}), {keys!r}
+from fidelity.settings.datasets import Dataset
+out, keys = Path({str(out)!r}), Dataset.chosen({keys!r})
 (out / "raw").mkdir(parents=True)
 (out / "raw" / "data").symlink_to({str(root)!r})
 with job_log(out / "job.log"):
-    index_cases.main(out / "raw", "own", keys, "table", {{"explain.target": "reference"}},
+    index_cases.main(out / "raw", "own", keys, {{"explain.target": "reference"}},
                      out / "cases.csv", out / "quarantine.csv", out / "classes.json")
     shard_cases.main(out / "cases.csv", out / "classes.json", {{}}, out / "shards")
     for shard in sorted((out / "shards").glob("*.csv")):
@@ -447,7 +449,7 @@ def test_the_case_table_says_where_the_spacing_is_from(tmp_path, caplog):
     keys = {"table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none", "image_size": 16}
     keys["duplicates"] = "keep"
     with caplog.at_level(logging.INFO):
-        cases = {case.case: case for case in index_cases("table", tmp_path, keys)[0]}
+        cases = {case.case: case for case in index_cases(tmp_path, dataset("table", keys))[0]}
     assert {name: (case.spacing, case.spacing_from) for name, case in cases.items()} == {
         "a": ((0.2, 0.3), "PixelSpacing"),
         "b": ((0.1, 0.1), "ImagerPixelSpacing"),
@@ -455,4 +457,4 @@ def test_the_case_table_says_where_the_spacing_is_from(tmp_path, caplog):
         "d": (None, ""),
     }
     assert "1 cases: pixel spacing at the detector" in caplog.text
-    assert prepare_case(cases["a"], tmp_path, keys).spacing == (0.2, 0.3)
+    assert prepare_case(cases["a"], tmp_path, dataset("table", keys)).spacing == (0.2, 0.3)

@@ -29,6 +29,7 @@ from fidelity.datasets.images.images import (
     read_mask,
 )
 from fidelity.datasets.indexing.index import index_cases
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
 GREY = np.random.default_rng(1).integers(0, 256, (12, 9), np.uint8)
@@ -94,8 +95,8 @@ def test_floats_of_two_ranges_stop_the_index(tmp_path):
     for name, factor in (("a", 1), ("b", 4000)):
         tifffile.imwrite(tmp_path / f"{name}.tif", GREY.astype(np.float32) / 255 * factor)
     with pytest.raises(InputError, match=r"b\.tif, 'intensity'"):
-        index_cases("table", _table(tmp_path, "a.tif", "b.tif"), SETTINGS)
-    index_cases("table", tmp_path, SETTINGS | {"intensity": "percentile"})
+        index_cases(_table(tmp_path, "a.tif", "b.tif"), dataset("table", SETTINGS))
+    index_cases(tmp_path, dataset("table", SETTINGS | {"intensity": "percentile"}))
 
 
 def _table(root: Path, *names: str) -> Path:
@@ -121,17 +122,17 @@ def test_14_bits_in_16_are_an_error_until_the_bits_are_known(tmp_path):
     write_image(tmp_path / "b.png", np.where(deep > 9000, 12000, 100).astype(np.uint16))
     _table(tmp_path, "b.png", "a.png")
     with pytest.raises(InputError, match=r"a\.png, 'intensity_bits'.*intensity_bits: 14") as error:
-        index_cases("table", tmp_path, SETTINGS)
+        index_cases(tmp_path, dataset("table", SETTINGS))
     assert error.value.field == "intensity_bits"
-    index_cases("table", tmp_path, SETTINGS | {"intensity_bits": 14})
-    index_cases("table", tmp_path, SETTINGS | {"intensity_bits": 16})
-    image = read_image(tmp_path / "b.png", intensity_of({"intensity_bits": 14}))
+    index_cases(tmp_path, dataset("table", SETTINGS | {"intensity_bits": 14}))
+    index_cases(tmp_path, dataset("table", SETTINGS | {"intensity_bits": 16}))
+    image = read_image(tmp_path / "b.png", intensity_of(dataset("table", {"intensity_bits": 14})))
     np.testing.assert_allclose(np.unique(image), np.array([100, 12000]) / 16383 * 255, rtol=1e-6)
     with pytest.raises(IntensityError, match="16383.*intensity_bits: 14"):
-        read_image(tmp_path / "a.png", intensity_of({"intensity_bits": 12}))
+        read_image(tmp_path / "a.png", intensity_of(dataset("table", {"intensity_bits": 12})))
     # One image that uses the upper half shows that the others are dark.
     write_image(tmp_path / "c.png", np.where(deep > 9000, 65535, 100).astype(np.uint16))
-    index_cases("table", _table(tmp_path, "b.png", "c.png"), SETTINGS)
+    index_cases(_table(tmp_path, "b.png", "c.png"), dataset("table", SETTINGS))
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])

@@ -19,13 +19,15 @@ from fidelity.datasets.cases import Case, read_cases
 from fidelity.datasets.indexing.index import index_cases, limited
 from fidelity.datasets.indexing.left_out import cause_of
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
+from fidelity.settings.datasets import Dataset
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import SIZE, write_image
 
 TOP = "Infection Segmentation Data"
 
 
 def index(root, settings, **changes):
-    return index_cases("covid_qu_ex", root, {**settings, **changes})
+    return index_cases(root, dataset("covid_qu_ex", {**settings, **changes}))
 
 
 def test_a_sound_data_set(covid, settings):
@@ -117,9 +119,6 @@ def test_lung_masks_missing_empty_and_none(covid, settings):
     assert len(cases) == 18
     assert not quarantine
     assert {case.lung_mask for case in cases} == {None}
-    for mode in ("lung_masked", "lung_crop"):
-        with pytest.raises(InputError, match=f"'input': input '{mode}' needs.*Set input"):
-            index(covid, settings, lung_masks="none", input=mode)
     for folder in covid.rglob("lung masks"):
         shutil.rmtree(folder)
     with pytest.raises(InputError, match="'lung_masks': no case has a lung mask.*Set lung_masks"):
@@ -168,14 +167,24 @@ def test_one_patient_in_two_splits(covid, settings):
     [
         ({"annotated_classes": ["Covid-19"]}, "'annotated_classes'.*Did you mean 'COVID-19'"),
         ({"labels": {"normal": "x"}}, "'labels': no image has the class 'normal'.*mean 'Normal'"),
-        ({"labels": {"COVID-19": None}}, "'annotated_classes'.*left out by 'labels'"),
-        ({"input": "lung_mask"}, "'input': unknown value 'lung_mask'.*mean 'lung_masked'"),
-        ({"duplicates": "kepe"}, "'duplicates': unknown value.*Did you mean 'keep'"),
     ],
 )
 def test_bad_settings_are_named(covid, settings, changes, said):
     with pytest.raises(InputError, match=said):
         index(covid, settings, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"labels": {"COVID-19": None}}, "'annotated_classes.*left out by 'labels'"),
+        ({"input": "lung_mask"}, "'input': 'lung_mask' is not allowed.*mean 'lung_masked'"),
+        ({"duplicates": "kepe"}, "'duplicates': 'kepe' is not allowed.*Did you mean 'keep'"),
+    ],
+)
+def test_bad_settings_are_refused_before_any_file_is_read(settings, changes, said):
+    with pytest.raises(InputError, match=said):
+        Dataset.chosen({"source": "covid_qu_ex", "root": ".", **settings, **changes})
 
 
 def test_an_annotated_class_whose_images_are_all_damaged(covid, settings):
@@ -211,10 +220,10 @@ def test_the_scripts_write_the_same_bytes_twice(covid, settings, tmp_path):
     written = []
     for run in ("one", "two"):
         out = tmp_path / run
-        acquire.main("covid_qu_ex", {**settings, "root": str(covid)}, 1, out / "raw")
+        acquire.main(dataset("covid_qu_ex", {**settings, "root": str(covid)}), 1, out / "raw")
         paths = [out / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
         targets = {"explain.target": "reference"}
-        rule.main(out / "raw", "covid", settings, "covid_qu_ex", targets, *paths)
+        rule.main(out / "raw", "covid", dataset("covid_qu_ex", settings), targets, *paths)
         written.append([p.read_bytes() for p in (*paths, out / "raw" / "manifest.json")])
     assert written[0] == written[1]
     assert len(read_cases(out / "cases.csv")) == 17
@@ -228,17 +237,17 @@ def test_the_scripts_write_the_same_bytes_twice(covid, settings, tmp_path):
 
 
 def test_a_target_that_is_no_class(covid, settings, tmp_path):
-    acquire.main("covid_qu_ex", {**settings, "root": str(covid)}, 1, tmp_path / "raw")
+    acquire.main(dataset("covid_qu_ex", {**settings, "root": str(covid)}), 1, tmp_path / "raw")
     paths = [tmp_path / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
     targets = {"explain.target": "covid-19"}
     with pytest.raises(InputError, match=r"explain\.target.*'covid-19'.*Did you mean 'COVID-19'"):
-        rule.main(tmp_path / "raw", "covid", settings, "covid_qu_ex", targets, *paths)
+        rule.main(tmp_path / "raw", "covid", dataset("covid_qu_ex", settings), targets, *paths)
 
 
 @pytest.mark.parametrize("root", [None, "nowhere"])
 def test_acquire_without_a_root(tmp_path, settings, root):
     with pytest.raises(InputError, match="'root': the data root does not exist.*Set 'root'"):
-        acquire.main("covid_qu_ex", {**settings, "root": root}, 1, tmp_path / "raw")
+        acquire.main(dataset("covid_qu_ex", {**settings, "root": root}), 1, tmp_path / "raw")
 
 
 def test_the_real_sample(sample, settings):
@@ -263,9 +272,9 @@ def test_a_class_without_images_in_a_split_that_is_needed(covid, settings):
     shutil.rmtree(covid / TOP / "Train" / "Normal")
     assert index(covid, settings)
     with pytest.raises(InputError, match="'COVID-19' has no image in the split 'test'"):
-        index(covid, settings, explained=["val", "test"])
+        index_cases(covid, dataset("covid_qu_ex", settings), ["val", "test"])
     with pytest.raises(InputError, match="'Normal' has no image in the split 'train'"):
-        index(covid, settings, trained=True)
+        index_cases(covid, dataset("covid_qu_ex", settings), trained=True)
 
 
 def test_a_split_that_loses_too_many_cases_for_one_cause_stops(covid, settings, tmp_path):
@@ -279,7 +288,7 @@ def test_a_split_that_loses_too_many_cases_for_one_cause_stops(covid, settings, 
     counts = tmp_path / "counts.csv"
 
     def index_counted(**changes):
-        index_cases("covid_qu_ex", covid, {**settings, **changes}, counts_report=counts)
+        index_cases(covid, dataset("covid_qu_ex", {**settings, **changes}), counts_report=counts)
         return [line.split(",") for line in counts.read_text().splitlines()[1:]]
 
     assert index_counted() == [
@@ -339,7 +348,9 @@ def test_copies_that_are_kept_are_listed_with_the_near_duplicates(covid, setting
         covid / TOP / "Train" / "Normal" / "images" / "train Normal (1).png",
     )
     report = tmp_path / "near.csv"
-    index_cases("covid_qu_ex", covid, {**settings, "duplicates": "keep"}, near_report=report)
+    index_cases(
+        covid, dataset("covid_qu_ex", {**settings, "duplicates": "keep"}), near_report=report
+    )
     (row,) = csv.DictReader(report.open())
     assert (row["case"], row["twin"], row["distance"]) == (
         "train Normal (1)",
@@ -349,7 +360,7 @@ def test_copies_that_are_kept_are_listed_with_the_near_duplicates(covid, setting
 
 
 def test_a_source_of_one_class_per_image_has_no_image_without_one(covid, settings, monkeypatch):
-    cases = list(covid_qu_ex.find_cases(covid, settings))
+    cases = list(covid_qu_ex.find_cases(covid, dataset("covid_qu_ex", settings)))
     cases[3] = replace(cases[3], labels=())
     monkeypatch.setattr(covid_qu_ex, "find_cases", lambda root, settings: iter(cases))
     said = f"1 of 18 cases have no label, first {cases[3].case!r}"

@@ -19,6 +19,8 @@ from fidelity.datasets.indexing.near_duplicates import (
     find_near_duplicates,
 )
 from fidelity.datasets.sources.phantom.phantom import generate
+from fidelity.settings.datasets import Dataset
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
 CHANGES = {
@@ -38,9 +40,8 @@ def radiographs(tmp_path_factory):
         "size": 128,
         "contrast": 1.0,
         "second_reader": False,
-        "shortcut": {"class": None, "probability": 0, "distractor": 0},
     }
-    generate(root, settings, 1)
+    generate(root, dataset("phantom", settings), 1)
     return root
 
 
@@ -62,7 +63,8 @@ def planted(radiographs, tmp_path):
 
 
 def settings_with(**changes):
-    return {"source": "phantom", "annotated_classes": ["COVID-19"], **changes}
+    keys = {"annotated_classes": ["COVID-19"], "near_duplicates": "report", **changes}
+    return Dataset.chosen({"source": "phantom", **keys})
 
 
 def rows_of(path):
@@ -72,7 +74,7 @@ def rows_of(path):
 
 def test_planted_near_duplicates_are_reported_and_no_others(planted, tmp_path, caplog):
     root, pairs = planted
-    cases, quarantine, _ = index_cases("phantom", root, settings_with(), tmp_path / "near.csv")
+    cases, quarantine, _ = index_cases(root, settings_with(), near_report=tmp_path / "near.csv")
     rows = rows_of(tmp_path / "near.csv")
     # Two changes of one test image are both near it: pairs are listed, not groups.
     assert {row["case"]: row["twin"] for row in rows} == pairs
@@ -87,7 +89,7 @@ def test_planted_near_duplicates_are_reported_and_no_others(planted, tmp_path, c
 def test_exclude_drops_them_outside_the_test_split(planted, tmp_path):
     root, pairs = planted
     settings = settings_with(near_duplicates="exclude")
-    cases, quarantine, _ = index_cases("phantom", root, settings, tmp_path / "near.csv")
+    cases, quarantine, _ = index_cases(root, settings, near_report=tmp_path / "near.csv")
     assert {entry.case for entry in quarantine} == set(pairs)
     assert all("near-duplicate of" in entry.reason for entry in quarantine)
     assert {case.case for case in cases}.isdisjoint(pairs)
@@ -99,17 +101,21 @@ def test_exclude_drops_them_outside_the_test_split(planted, tmp_path):
 def test_off_compares_nothing(planted, tmp_path, off, monkeypatch):
     monkeypatch.setattr(image_similarity, "imagehash", None)
     root, _ = planted
-    index_cases("phantom", root, settings_with(near_duplicates=off), tmp_path / "near.csv")
+    index_cases(
+        root,
+        settings_with(near_duplicates=off),
+        near_report=tmp_path / "near.csv",
+    )
     assert rows_of(tmp_path / "near.csv") == []
 
 
 def test_thresholds_are_settings(planted, tmp_path):
     root, _ = planted
     strict = settings_with(near_duplicate_correlation=1.0)
-    index_cases("phantom", root, strict, tmp_path / "near.csv")
+    index_cases(root, strict, near_report=tmp_path / "near.csv")
     assert rows_of(tmp_path / "near.csv") == []
-    with pytest.raises(InputError, match="'near_duplicates': unknown value 'reprot'.*'report'"):
-        index_cases("phantom", root, settings_with(near_duplicates="reprot"))
+    with pytest.raises(InputError, match="'near_duplicates': 'reprot' is not allowed.*'report'"):
+        settings_with(near_duplicates="reprot")
 
 
 def test_real_radiographs_and_their_changes(sample):

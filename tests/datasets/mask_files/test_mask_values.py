@@ -25,7 +25,9 @@ from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.datasets.prepare import prepare_case
 from fidelity.masks.run_lengths import decode
 from fidelity.segmentation import lung_quality, lungs
+from fidelity.settings.config import LungModel
 from fidelity.tools.one_image.explain import _prepare
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
 Y, X = np.mgrid[:40, :50]
@@ -118,7 +120,9 @@ def test_what_is_unclear_is_refused_and_the_setting_in_the_error_reads_it(data):
     assert error.value.file == "dir/m.png"
     proposed = yaml.safe_load(re.search(r"mask_values: (\{.*?\})", str(error.value))[1])
     checked = config_settings.load(_study(proposed)).model_dump()["datasets"]["demo"]
-    assert np.array_equal(decode_mask(data, "m", "COVID-19", mask_values_of(checked)), LESION)
+    assert np.array_equal(
+        decode_mask(data, "m", "COVID-19", mask_values_of(dataset("table", checked))), LESION
+    )
 
 
 def _study(values: dict) -> dict:
@@ -196,13 +200,13 @@ def test_lung_masks_may_be_large_but_not_turned_round():
     assert np.array_equal(decode_mask(data, "m.png", "lung"), LUNG)
     with pytest.raises(InputError, match="covers 64%"):
         decode_mask(data, "m.png", "A")
-    confirmed = mask_values_of({"mask_values": {"A": 255}})
+    confirmed = mask_values_of(dataset("table", {"mask_values": {"A": 255}}))
     assert np.array_equal(decode_mask(data, "m.png", "A", confirmed), LUNG)
     small = LUNG & (Y > 15)
     turned = saved(grey(~small * 255))
     with pytest.raises(InputError, match="inverted"):
         decode_mask(turned, "m.png", "lung")
-    values = mask_values_of({"mask_values": {"lung": 0, "background": 255}})
+    values = mask_values_of(dataset("table", {"mask_values": {"lung": 0, "background": 255}}))
     assert np.array_equal(decode_mask(turned, "m.png", "lung", values), small)
     # The classes' masks have no entry: what is said of the lungs does not turn them round.
     assert np.array_equal(decode_mask(CLEAR["0 and 255"], "m.png", "A", values), LESION)
@@ -214,7 +218,7 @@ def test_a_mask_of_the_whole_image_is_read_by_the_setting_that_its_error_names()
         with pytest.raises(InputError, match="covers 100%") as error:
             decode_mask(data, "m.png", name)
         setting = yaml.safe_load(re.search(r"mask_values: \{.*?\}", error.value.remedy)[0])
-        assert decode_mask(data, "m.png", name, mask_values_of(setting)).all()
+        assert decode_mask(data, "m.png", name, mask_values_of(dataset("table", setting))).all()
 
 
 def test_no_setting_is_named_that_would_turn_transparent_pixels_into_the_lesion():
@@ -238,7 +242,7 @@ def test_no_setting_is_named_that_would_turn_transparent_pixels_into_the_lesion(
     ],
 )
 def test_mask_values_say_which_value_is_what(values, name, expected):
-    values = mask_values_of({"mask_values": values})
+    values = mask_values_of(dataset("table", {"mask_values": values}))
     data = UNCLEAR["palette of classes"]
     if isinstance(expected, str):
         with pytest.raises(InputError, match=expected):
@@ -286,16 +290,16 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_mask_values_reach_every_reader_of_masks(table):
-    cases, _, _ = index_cases("table", table, SETTINGS)
-    prepared = prepare_case(cases[0], table, SETTINGS)
+    cases, _, _ = index_cases(table, dataset("table", SETTINGS))
+    prepared = prepare_case(cases[0], table, dataset("table", SETTINGS))
     for references in (prepared.references, prepared.second_references):
         assert np.array_equal(decode(references["A"]), LESION)
     assert np.array_equal(decode(prepared.lung_native), LUNG)
-    values = mask_values_of(SETTINGS)
+    values = mask_values_of(dataset("table", SETTINGS))
     scores = lung_quality.measure(cases, table, Intensity(), lambda image: LUNG, values)
     assert [score.iou for score in scores] == [1, 1]
     training = [replace(case, split="train") for case in cases]
-    model = {"size": 16, "cases": 9}
+    model = LungModel.model_construct(size=16, cases=9)
     examples = lungs._examples(training, table, model, Intensity(), values)
     assert 0.5 < examples.masks.mean() < 0.7
     points = {"a": {"A": [[10, 8]]}, "b": {"A": [[10, 30]]}}  # (x, y); the second is lung alone
@@ -303,7 +307,7 @@ def test_mask_values_reach_every_reader_of_masks(table):
     rates = hit_rates(cases, table, points, "d", statistics, 1, values)
     assert rates.set_index("class").loc["A", "mean"] == 0.5
     # One image from anywhere, with its lung mask.
-    trained = SimpleNamespace(entry=SETTINGS, lung_model=lambda: None)
+    trained = SimpleNamespace(entry=dataset("table", SETTINGS), lung_model=lambda: None)
     one = _prepare(trained, table / "i.png", table / "m.png", SETTINGS["image_size"])
     assert np.array_equal(decode(one.lung_native), LUNG)
 
@@ -311,9 +315,9 @@ def test_mask_values_reach_every_reader_of_masks(table):
 def test_unclear_masks_stop_the_index_and_assumptions_are_logged_once(table, caplog):
     unset = SETTINGS | {"mask_values": {}}
     with pytest.raises(InputError, match="m.png"):
-        index_cases("table", table, unset)
+        index_cases(table, dataset("table", unset))
     (table / "m.png").write_bytes(CLEAR["white and alpha"])
     with caplog.at_level(logging.WARNING):
-        index_cases("table", table, unset)
+        index_cases(table, dataset("table", unset))
     (said,) = [r.getMessage() for r in caplog.records if "alpha" in r.getMessage()]
     assert said.startswith("5 files")

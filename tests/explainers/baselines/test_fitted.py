@@ -71,7 +71,7 @@ def explain_with(module, settings, fitted, cases, batch=8):
 def test_mean_mask_is_numpy_s_mean_per_class(tmp_path):
     cases = [square_case(i, cls="ab"[i % 3 == 0], native=256) for i in range(10)]
     train = shard(tmp_path / "t.h5", [*cases, healthy(90)])
-    rule.main([str(train)], [], MEAN.model_dump(), 1, COMPUTE, str(tmp_path / "f.safetensors"))
+    rule.main([str(train)], [], MEAN, 1, COMPUTE, str(tmp_path / "f.safetensors"))
     for cls in "ab":
         masks = [decode(c.references[cls]) for c in cases if cls in c.references]
         expected = np.mean(masks, axis=0).astype(np.float32)

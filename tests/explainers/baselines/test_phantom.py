@@ -35,6 +35,7 @@ from fidelity.settings.explainers import (
     SecondReader,
 )
 from fidelity.settings.superpixels import Slic
+from tests.helpers.entries import dataset
 
 BINARY = {
     "lung_mask": (lung_mask, LungMask()),
@@ -57,12 +58,20 @@ def phantom(tmp_path_factory):
     """Test cases of a small phantom, prepared under each input setting."""
     root = tmp_path_factory.mktemp("phantom")
     generate(
-        root, {"cases": {"train": 3, "val": 3, "test": 9}, "size": 96, "second_reader": True}, 3
+        root,
+        dataset(
+            "phantom",
+            {"cases": {"train": 3, "val": 3, "test": 9}, "size": 96, "second_reader": True},
+        ),
+        3,
     )
     common = {"annotated_classes": CLASSES, "image_size": 48}
-    found, _, _ = index_cases("phantom", root, common)
+    found, _, _ = index_cases(root, dataset("phantom", common))
     tested = [case for case in found if case.split == "test" and case.labels[0] in CLASSES]
-    return {mode: list(prepare_cases(tested, root, {**common, "input": mode})) for mode in INPUTS}
+    return {
+        mode: list(prepare_cases(tested, root, dataset("table", {**common, "input": mode})))
+        for mode in INPUTS
+    }
 
 
 def tasks_of(cases):

@@ -14,6 +14,7 @@ from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.gradients.operations import with_known_operations
 from fidelity.explainers.registry import METHODS, refusal
+from tests.helpers.foreign import entry
 from tests.helpers.gradient_cases import GRADIENTS, explain, noise_cases
 from tests.helpers.networks import narrow
 
@@ -138,15 +139,14 @@ def test_a_plugin_is_refused_before_training(tmp_path):
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.AdaptiveAvgPool2d(1),\n"
         "                         nn.Flatten(), nn.Linear(4, outputs))\n"
     )
-    entry = {"architecture": "plugin:smooth", "weights": None, "trusted": False}
+    smooth, known = entry("plugin:smooth"), entry("resnet18")
     output = tmp_path / "architecture.json"
     with pytest.raises(InputError, match=r"explainers\.mine.*DeepLift has no rule for SiLU"):
         check_classifier(
-            "net", "demo", entry, {}, {"mine": "deeplift"}, 32, [str(plugin)], str(output)
+            "net", "demo", smooth, False, {}, {"mine": "deeplift"}, 32, [str(plugin)], str(output)
         )
     assert not output.exists()
-    known = {**entry, "architecture": "resnet18"}
-    check_classifier("net", "demo", known, {}, {"mine": "deeplift"}, 32, [], str(output))
+    check_classifier("net", "demo", known, False, {}, {"mine": "deeplift"}, 32, [], str(output))
     assert json.loads(output.read_text())["architecture"] == "resnet18"
 
 

@@ -15,7 +15,7 @@ from fidelity.explainers.baselines import random_superpixels
 from fidelity.maps.saliency_map import raw_map
 from fidelity.masks.run_lengths import decode
 from fidelity.settings.explainers import RandomSuperpixels
-from tests.helpers.entries import with_keys
+from tests.helpers.entries import dataset, with_keys
 from tests.helpers.perturbation_settings import METHODS, SLIC
 
 SICK = ["COVID-19", "Non-COVID"]
@@ -32,11 +32,15 @@ FOUND = {
 def phantom(tmp_path_factory):
     """Cases per split, the lung alone: what else differs between images is no disease."""
     root = tmp_path_factory.mktemp("phantom")
-    generate(root, {"cases": {"train": 120, "val": 3, "test": 24}, "size": 96}, 3)
+    generate(
+        root, dataset("phantom", {"cases": {"train": 120, "val": 3, "test": 24}, "size": 96}), 3
+    )
     common = {"annotated_classes": SICK, "image_size": SIDE, "input": "lung_masked"}
-    found, _, _ = index_cases("phantom", root, common)
+    found, _, _ = index_cases(root, dataset("phantom", common))
     return {
-        split: list(prepare_cases([c for c in found if c.split == split], root, common))
+        split: list(
+            prepare_cases([c for c in found if c.split == split], root, dataset("table", common))
+        )
         for split in ("train", "test")
     }
 

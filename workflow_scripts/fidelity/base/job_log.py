@@ -104,10 +104,11 @@ def run_job(
 ) -> None:
     """Run a script's `main` under `job_log`, each parameter from its rule by name.
 
-    A parameter takes the param, input, output or wildcard of its name, in this order; `output` is
-    the rule's first output where none has that name. An input without files and a name that the
-    rule does not have leave a parameter at its default. A script describes the parameters that
-    neither its rule nor the functions that it calls describe.
+    A parameter takes the param, input, output or wildcard of its name, or the key of the param
+    `settings`, in this order; `output` is the rule's first output where none has that name. An
+    input without files and a name that the rule does not have leave a parameter at its default. A
+    parameter whose type is a model of settings takes a mapping as this model (`Section.of_job`). A
+    script describes the parameters that neither its rule nor the functions that it calls describe.
 
     Args:
         main: the script's function.
@@ -124,7 +125,7 @@ def run_job(
 
 def _arguments(main: Callable[..., None], job: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Map the parameters of `main` to what the rule gives."""
-    rule = {"output": job.output[0]}
+    rule = {**job.params.get("settings", {}), "output": job.output[0]}
     for part in (job.wildcards, job.output, job.input, job.params):
         rule |= dict(part.items())
     empty = {name for name, files in job.input.items() if not files}
@@ -135,6 +136,8 @@ def _arguments(main: Callable[..., None], job: Any, given: dict[str, Any]) -> di
             found[name] = source(job)
         elif source in rule and (source not in empty or parameter.default is parameter.empty):
             found[name] = rule[source]
+        if name in found and hasattr(parameter.annotation, "of_job"):
+            found[name] = parameter.annotation.of_job(found[name])
     return found
 
 

@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from fidelity.base.errors import InputError
-from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
+from fidelity.settings.binarizations import Binarization
 
 # A binary map holds 0 and 1: any threshold between gives the map itself.
 BINARY_THRESHOLD = 0.5
 
 
 def binarize(
-    map01: np.ndarray, kind: str, settings: dict[str, Any], **given: Any
+    map01: np.ndarray, kind: str, settings: Binarization, **given: Any
 ) -> tuple[np.ndarray, float]:
     """Turn a rendered map into a predicted mask.
 
@@ -29,21 +28,15 @@ def binarize(
         Boolean (H, W) and the threshold used, in the map's own scale.
 
     Raises:
-        InputError: unknown method or a parameter out of its range.
+        InputError: a parameter is out of its range.
         ValueError: the rule needs something that is not given.
     """
-    method = settings["method"]
-    if method not in RULES:
-        raise InputError(
-            f"unknown binarization {method!r}",
-            field="binarizations.method",
-            remedy=suggestion(method, RULES),
-        )
+    method = settings.method
     if kind == "binary":
         return map01 > BINARY_THRESHOLD, BINARY_THRESHOLD
     if missing := RULES[method].needs - given.keys():
         raise ValueError(f"the binarization {method!r} needs {', '.join(sorted(missing))}")
-    parameters = {key: value for key, value in settings.items() if key != "method"}
+    parameters = {key: value for key, value in settings if key != "method"}
     taken = RULES[method].needs | parameters.keys()
     given = {key: value for key, value in given.items() if key in taken}
     return import_module(RULES[method].module).binarize(map01, **{**parameters, **given})

@@ -5,14 +5,12 @@ shapes after it: opening, filling of holes, removal of small components. A blur 
 restriction may round a few pixels over the lung's edge, and a filled hole may cover them.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import cv2
 import numpy as np
 import scipy
 
 from fidelity.base.errors import InputError
+from fidelity.settings.binarizations import Postprocess
 
 # Steps that treat every pixel by itself: with these alone, masks of all thresholds can be scored
 # from one sort of the map.
@@ -20,9 +18,7 @@ POINTWISE = frozenset({"lung"})
 STEPS = ("lung", "median", "opening", "fill_holes", "min_component")
 
 
-def postprocess(
-    mask: np.ndarray, lung: np.ndarray | None, settings: Mapping[str, Any]
-) -> np.ndarray:
+def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess) -> np.ndarray:
     """Apply the configured steps to a mask.
 
     Args:
@@ -32,31 +28,31 @@ def postprocess(
             none), `opening` (radius in px of the disc of a morphological opening, 0: none),
             `fill_holes` (bool: fill what cannot be reached from the image's border over edges of
             pixels), `min_component` (smallest 8-connected component kept: pixels, or below 1 a
-            share of the image area; 0: all). What is left out is off; other keys are ignored.
+            share of the image area; 0: all); other keys are ignored.
 
     Returns:
         Boolean (H, W), a new array.
 
     Raises:
-        InputError: restriction asked for without a lung mask, or a setting out of its range.
+        InputError: restriction asked for without a lung mask.
     """
     result = mask.copy()
-    if settings.get("lung", False):
+    if settings.lung:
         result &= checked_lung(lung)
-    if side := settings.get("median", 0):
+    if side := settings.median:
         result = _median(result, side)
-    if radius := settings.get("opening", 0):
+    if radius := settings.opening:
         result = _opening(result, radius)
-    if settings.get("fill_holes", False):
+    if settings.fill_holes:
         result = scipy.ndimage.binary_fill_holes(result)
-    if least := settings.get("min_component", 0):
+    if least := settings.min_component:
         result = _without_small(result, least)
     return result
 
 
-def is_pointwise(settings: Mapping[str, Any]) -> bool:
+def is_pointwise(settings: Postprocess) -> bool:
     """Say whether the settings treat every pixel by itself."""
-    return not any(settings.get(step, 0) for step in STEPS if step not in POINTWISE)
+    return not any(getattr(settings, step) for step in STEPS if step not in POINTWISE)
 
 
 def checked_lung(lung: np.ndarray | None) -> np.ndarray:
@@ -76,27 +72,11 @@ def checked_lung(lung: np.ndarray | None) -> np.ndarray:
 
 def _median(mask: np.ndarray, side: int) -> np.ndarray:
     """Blur by the majority in a square; beyond the image the border pixels are repeated."""
-    if side < 0 or side % 2 == 0:
-        raise InputError(
-            f"{side} is no side of a median blur",
-            field="postprocess.median",
-            remedy="Use an odd number of pixels, or 0 for none",
-        )
     return cv2.medianBlur(mask.view(np.uint8), side).view(bool)
 
 
 def _opening(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Remove what no disc fits into; beyond the image is as inside, so the border erodes nothing.
-
-    Raises:
-        InputError: the radius is negative.
-    """
-    if radius < 0:
-        raise InputError(
-            f"{radius} is no radius of an opening",
-            field="postprocess.opening",
-            remedy="Use a number of pixels, or 0 for none",
-        )
+    """Remove what no disc fits into; beyond the image is as inside: the border erodes nothing."""
     rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disc = (rows**2 + columns**2 <= radius**2).astype(np.uint8)
     return cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, disc).view(bool)
@@ -104,12 +84,6 @@ def _opening(mask: np.ndarray, radius: int) -> np.ndarray:
 
 def _without_small(mask: np.ndarray, least: float) -> np.ndarray:
     """Remove the 8-connected components below `least` pixels (below 1: share of the image)."""
-    if least < 0:
-        raise InputError(
-            f"{least} is no size of a component",
-            field="postprocess.min_component",
-            remedy="Use a number of pixels, or below 1 a share of the image",
-        )
     pixels = least * mask.size if least < 1 else least
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= pixels

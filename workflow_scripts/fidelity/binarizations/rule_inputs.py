@@ -13,10 +13,11 @@ from fidelity.binarizations.registry import RULES
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.pixel_frames import ScoringSize, frame_of, reference_in_frame
 from fidelity.maps.saliency_map import MapRecord, Sign
+from fidelity.settings.binarizations import Binarization
 
 
 def inputs_of(
-    rule: Mapping[str, Any],
+    rule: Binarization,
     case: PreparedCase,
     record: MapRecord,
     *,
@@ -46,10 +47,10 @@ def inputs_of(
     """
     if record.map.kind == "binary":
         return {}
-    needs = RULES[rule["method"]].needs
+    needs = RULES[rule.method].needs
     found: dict[str, Any] = {}
-    if rule["method"] == "fixed":
-        found["threshold"] = threshold_of(rule["threshold"], record.cls)
+    if rule.method == "fixed":
+        found["threshold"] = threshold_of(rule.threshold, record.cls)
     if "reference" in needs:
         found["reference"] = (
             reference_in_frame(case, record.cls, scoring_size)
@@ -72,7 +73,7 @@ def inputs_of(
             case,
             frame_of(case, scoring_size),
             sign,
-            rule["superpixels"],
+            rule.superpixels,
             seed_for(seed, case.case, "lime", 0),
         )
     return found

@@ -9,6 +9,7 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps.pixel_frames import Frame
 from fidelity.maps.saliency_map import SaliencyMap, Sign, raw_map, signed_part
+from fidelity.settings import superpixels as entries
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def superpixels_of(
     case: PreparedCase,
     frame: Frame,
     sign: Sign,
-    algorithm: dict,
+    algorithm: entries.Superpixels,
     seed: int,
 ) -> Superpixels:
     """Give a map's superpixels, or average a map that has none over those of the image.

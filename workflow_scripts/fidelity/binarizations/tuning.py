@@ -2,8 +2,7 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from fidelity.maps.saliency_map import MapRecord
 from fidelity.metrics import overlap
 from fidelity.metrics.curves import overlap_curves
 from fidelity.metrics.empty import EmptyPolicy
+from fidelity.settings.binarizations import Postprocess, Tuned
 
 _REMEDY = (
     'Add "val" to explain.splits, and see that the validation split has cases with a reference'
@@ -38,8 +38,8 @@ def grid_of(thresholds: list[float] | None) -> np.ndarray:
 
 def tune(
     explained: Iterable[tuple[PreparedCase, MapRecord]],
-    rule: Mapping[str, Any],
-    postprocessing: Mapping[str, Any],
+    rule: Tuned,
+    postprocessing: Postprocess,
     scoring_size: ScoringSize,
     policy: EmptyPolicy,
     partial: bool = False,
@@ -58,7 +58,6 @@ def tune(
         postprocessing: the explainer's: `sign`, `lung` and further steps.
         scoring_size: frame of the comparison.
         policy: what empty masks are worth.
-
         partial: the explainer may lack the whole split, as readers of the test split alone do:
             then no threshold is chosen. Masks need none; a map without one is refused later.
 
@@ -68,7 +67,7 @@ def tune(
     Raises:
         InputError: a case is of another split, or no class has a case to tune on.
     """
-    grid = grid_of(rule["thresholds"])
+    grid = grid_of(rule.thresholds)
     curves: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     for case, record in explained:
         if case.split != "val":
@@ -83,10 +82,10 @@ def tune(
             reference = reference_in_frame(case, record.cls, scoring_size)
             if not reference.any():
                 continue
-            map01 = map_in_frame(record.map, case, scoring_size, postprocessing["sign"])
-            lung = lung_in_frame(case, scoring_size) if postprocessing["lung"] else None
+            map01 = map_in_frame(record.map, case, scoring_size, postprocessing.sign)
+            lung = lung_in_frame(case, scoring_size) if postprocessing.lung else None
             curves[record.cls][case.case] = curve_of(
-                map01, reference, lung, grid, rule["metric"], postprocessing, policy
+                map01, reference, lung, grid, rule.metric, postprocessing, policy
             )
     if not curves and not partial:
         raise InputError(
@@ -98,7 +97,7 @@ def tune(
     for cls, by_case in sorted(curves.items()):
         # In the order of the ids: the last bit of a mean must not depend on shards.
         together = np.stack([by_case[case] for case in sorted(by_case)])
-        rows.append(_best(cls, rule["metric"], grid, together))
+        rows.append(_best(cls, rule.metric, grid, together))
     return THRESHOLDS.frame(rows)
 
 
@@ -108,7 +107,7 @@ def curve_of(
     lung: np.ndarray | None,
     grid: np.ndarray,
     metric: str,
-    postprocessing: Mapping[str, Any],
+    postprocessing: Postprocess,
     policy: EmptyPolicy,
 ) -> np.ndarray:
     """Score the masks of one map at all thresholds, after post-processing.
@@ -127,7 +126,7 @@ def curve_of(
         are scored from one sort; otherwise the masks are made one by one.
     """
     if is_pointwise(postprocessing):
-        if postprocessing.get("lung", False):
+        if postprocessing.lung:
             map01 = map01 * checked_lung(lung)
         iou, dice = overlap_curves(map01, reference, grid, policy)
         return iou if metric == "iou" else dice

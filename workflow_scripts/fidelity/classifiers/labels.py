@@ -1,11 +1,14 @@
 """From the labels of cases to what a classifier is trained on and evaluated against. No torch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fidelity.base.errors import InputError
+
+if TYPE_CHECKING:
+    from fidelity.settings.classifiers import Classifier as Entry
 
 
 def label_matrix(
@@ -71,7 +74,7 @@ def known_matrix(
 
 
 def head_of(
-    settings: Mapping[str, Any], classes: Mapping[str, Any], by_name: bool = False
+    settings: "Entry", classes: Mapping[str, Any], by_name: bool = False
 ) -> tuple[tuple[str, ...], str]:
     """Decide the order of the classes and the activation of a classifier.
 
@@ -92,7 +95,7 @@ def head_of(
             task.
     """
     of_data = list(classes["classes"])
-    chosen = list(settings.get("classes") or [])
+    chosen = list(settings.classes or [])
     if chosen:
         absent = [name for name in of_data if name not in chosen]
         if absent or len(set(chosen)) != len(chosen):
@@ -107,7 +110,7 @@ def head_of(
     if by_name:
         # Its outputs were trained each for itself, whatever the data set's classes are.
         return tuple(chosen or of_data), "sigmoid"
-    one_logit = settings.get("head", "softmax") == "one_logit"
+    one_logit = settings.head == "one_logit"
     if one_logit:
         names = chosen or of_data
         if len(names) != 2 or classes["task"] != "multiclass":

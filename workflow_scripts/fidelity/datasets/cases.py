@@ -57,9 +57,10 @@ class Case:
         boxes: reference boxes per source class, one per instance: (y0, x0, y1, x1) in pixels of the
             image, or of one of `box_size`. Without a box: the image was read for the class, and
             nothing was found. A class that is not here was not annotated with boxes.
-        box_size: (height, width) of the image that the boxes are pixels of, (1, 1) for shares of
-            the sides; None, as always after indexing, for the image itself.
+        box_size: (height, width) of the image that boxes and spacing are pixels of, (1, 1) for
+            shares of the sides; None, as always after indexing, for the image itself.
         box_places: file and row of each box, for errors; not kept in the case table.
+        place: file and row that name the image, likewise.
     """
 
     case: str
@@ -80,6 +81,7 @@ class Case:
     boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
     box_size: tuple[int, int] | None = None
     box_places: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    place: str = field(default="", compare=False)
 
     @property
     def annotated(self) -> set[str]:

@@ -1,15 +1,15 @@
 """The classes of a data set before it is indexed, for messages."""
 
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.registry import reader
+from fidelity.settings.datasets import Dataset
 
 PHANTOM = ("COVID-19", "Non-COVID", "Normal")
 
 
-def class_names(entry: dict[str, Any], root: Path | None) -> list[str]:
+def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
     """Name the model classes of a data set, in alphabetical order.
 
     Args:
@@ -19,14 +19,14 @@ def class_names(entry: dict[str, Any], root: Path | None) -> list[str]:
     Returns:
         As many as can be known now: the annotated ones at least.
     """
-    labels = {*entry["annotated_classes"], *entry["labels"]}
-    if entry["source"] == "phantom":
+    labels = {*entry.annotated_classes, *entry.labels}
+    if entry.source == "phantom":
         labels |= {*PHANTOM}
-    elif root is not None and root.is_dir():
+    elif root is not None and Path(root).is_dir():
         try:
-            found = reader(entry["source"]).find_cases(root, entry)
+            found = reader(entry.source).find_cases(Path(root), entry)
             labels |= {label for case in found for label in case.labels}
         except (InputError, OSError):
             pass  # indexing says what is wrong with the files
-    mapped = {entry["labels"].get(label, label) for label in labels}
+    mapped = {entry.labels.get(label, label) for label in labels}
     return sorted(mapped - {None})

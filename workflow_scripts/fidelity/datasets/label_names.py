@@ -5,10 +5,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Dataset
 
 # `all` names the rows of all classes together in the tables; the others are rules of
 # `explain.target`, which may also be a class.
@@ -35,12 +38,12 @@ def reserved_error(name: str, **where: Any) -> InputError:
     )
 
 
-def model_class(label: str, settings: Mapping[str, Any]) -> str | None:
+def model_class(label: str, labels: Mapping[str, str | None]) -> str | None:
     """Give the classifier's class of a source class; None where `labels` leaves it out."""
-    return (settings.get("labels") or {}).get(label, label)
+    return labels.get(label, label)
 
 
-def name_errors(cases: Iterable[Case], settings: Mapping[str, Any]) -> list[InputError]:
+def name_errors(cases: Iterable[Case], settings: "Dataset") -> list[InputError]:
     """Find classes with reserved names, and those that differ only in case or spaces.
 
     Args:
@@ -54,15 +57,15 @@ def name_errors(cases: Iterable[Case], settings: Mapping[str, Any]) -> list[Inpu
     classes: Counter[str] = Counter()
     sources: dict[str, list[str]] = {}
     for label, count in sorted(images.items()):
-        if (name := model_class(label, settings)) is not None:
+        if (name := model_class(label, settings.labels)) is not None:
             classes[name] += count
             sources.setdefault(name, []).append(label)
-    used = {*classes, *(name for name in settings["annotated_classes"] if name in images)}
+    used = {*classes, *(name for name in settings.annotated_classes if name in images)}
     errors = [reserved_error(name, field="label") for name in sorted(used) if is_reserved(name)]
     groups: dict[str, list[str]] = {}
     for name in sorted(classes):
         groups.setdefault(folded(name), []).append(name)
-    wanted = {model_class(name, settings) for name in settings["annotated_classes"]}
+    wanted = {model_class(name, settings.labels) for name in settings.annotated_classes}
     for names in groups.values():
         if len(names) > 1:
             names.sort(key=lambda name: (name not in wanted, -classes[name]))
@@ -70,7 +73,7 @@ def name_errors(cases: Iterable[Case], settings: Mapping[str, Any]) -> list[Inpu
     return errors
 
 
-def respelled(cases: list[Case], settings: Mapping[str, Any]) -> tuple[list[Case], dict[str, Any]]:
+def respelled(cases: list[Case], settings: "Dataset") -> tuple[list[Case], "Dataset"]:
     """Write an annotated class in one way where `labels` merges several ways of writing it.
 
     The masks of a class are found by its name in the source. Without this, an image labelled
@@ -87,14 +90,14 @@ def respelled(cases: list[Case], settings: Mapping[str, Any]) -> tuple[list[Case
     present = {label for case in cases for label in (*case.labels, *case.uncertain)}
     names = {
         label: annotated
-        for annotated in settings["annotated_classes"]
-        for label in present - set(settings["annotated_classes"])
+        for annotated in settings.annotated_classes
+        for label in present - set(settings.annotated_classes)
         if folded(label) == folded(annotated)
-        and model_class(label, settings) == model_class(annotated, settings)
+        and model_class(label, settings.labels) == model_class(annotated, settings.labels)
     }
     if not names:
-        return cases, dict(settings)
-    kept = {k: v for k, v in (settings.get("labels") or {}).items() if k not in names}
+        return cases, settings
+    kept = {k: v for k, v in settings.labels.items() if k not in names}
 
     def new(labels: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(names.get(label, label) for label in labels))
@@ -116,7 +119,7 @@ def respelled(cases: list[Case], settings: Mapping[str, Any]) -> tuple[list[Case
         )
         for case in cases
     ]
-    return cases, {**settings, "labels": kept}
+    return cases, settings.model_copy(update={"labels": kept})
 
 
 def _alike(

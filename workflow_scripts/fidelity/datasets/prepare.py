@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.masks.boxes import Box, box_of, fill_boxes
 from fidelity.masks.run_lengths import RLE, at_size, encode
+from fidelity.settings.datasets import Dataset
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
 CROP_MARGIN = 0.05
@@ -30,7 +30,7 @@ LungPredictor = Callable[[np.ndarray], np.ndarray]
 def prepare_cases(
     cases: Iterable[Case],
     root: str | Path,
-    settings: dict[str, Any],
+    settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[PreparedCase]:
     """Prepare cases with several readers, keeping their order and little in memory.
@@ -62,7 +62,7 @@ def prepare_cases(
 def prepare_case(
     case: Case,
     root: Path,
-    settings: dict[str, Any],
+    settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> PreparedCase:
     """Read one case, apply the input setting and resize.
@@ -91,7 +91,7 @@ def prepare_case(
     size = seen if case.height is None or case.width is None else (case.height, case.width)
     lung = _lung(case, root, settings, shown, predict_lung)
     lung = None if lung is None else at_size(lung, size)
-    mode = settings.get("input", "full")
+    mode = settings.input
     box: Box = (0, 0, *size)
     if mode != "full":
         if lung is None or not lung.any():
@@ -104,23 +104,21 @@ def prepare_case(
             )
         if mode == "lung_masked":
             shown = np.where(at_size(lung, seen), shown, 0).astype(shown.dtype)
-        elif mode == "lung_crop":
-            box = lung_box(lung)
         else:
-            raise InputError(f"unknown input setting {mode!r}", field="input")
+            box = lung_box(lung)
     y0, x0, y1, x1 = box
     top, left, bottom, right = _scaled(box, size, seen)
-    side = int(settings["image_size"])
+    side = settings.image_size
     values = mask_values_of(settings)
 
     def marked(masks: dict[str, str]) -> dict[str, RLE]:
         return {
             name: encode(at_size(read_mask_at(root, masks[name], name, values, size), size))
-            for name in settings["annotated_classes"]
+            for name in settings.annotated_classes
             if name in masks
         }
 
-    boxes = {c: case.boxes[c] for c in settings["annotated_classes"] if c in case.boxes}
+    boxes = {c: case.boxes[c] for c in settings.annotated_classes if c in case.boxes}
     filled = {c: encode(fill_boxes(found, size)) for c, found in boxes.items()}
     # A drawn mask goes before the class's boxes.
     references = filled | marked(case.masks)
@@ -134,7 +132,7 @@ def prepare_case(
         lung=None if lung is None else at_size(lung[y0:y1, x0:x1], (side, side)),
         native_size=size,
         box=box,
-        references={c: references[c] for c in settings["annotated_classes"] if c in references},
+        references={c: references[c] for c in settings.annotated_classes if c in references},
         lung_native=None if lung is None else encode(lung),
         digest=case.digest,
         second_references=marked(case.second_masks),
@@ -148,12 +146,12 @@ def prepare_case(
 def _lung(
     case: Case,
     root: Path,
-    settings: dict[str, Any],
+    settings: Dataset,
     image: np.ndarray,
     predict: LungPredictor | None,
 ) -> np.ndarray | None:
     """Read or predict the lung mask, at the size it has; None where there shall be none."""
-    kind = settings.get("lung_masks", "provided")
+    kind = settings.lung_masks
     if kind == "predicted":
         if predict is None:
             raise ValueError("lung_masks is 'predicted', and no model was given")

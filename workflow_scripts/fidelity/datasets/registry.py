@@ -13,6 +13,19 @@ READERS = {
     "covid_qu_ex": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
     "table": "fidelity.datasets.sources.table.table",
     "chexlocalize": "fidelity.datasets.sources.chexpert.chexlocalize",
+    "nih": "fidelity.datasets.sources.nih.nih",
+    "rsna": "fidelity.datasets.sources.rsna.rsna",
+    "siim": "fidelity.datasets.sources.siim.siim",
+    "vindr": "fidelity.datasets.sources.vindr.vindr",
+    "chestx_det": "fidelity.datasets.sources.chestx_det.chestx_det",
+    "tbx11k": "fidelity.datasets.sources.tbx11k.tbx11k",
+    "ms_cxr": "fidelity.datasets.sources.ms_cxr.ms_cxr",
+    "padchest_gr": "fidelity.datasets.sources.padchest_gr.padchest_gr",
+    "qata": "fidelity.datasets.sources.qata.qata",
+    "jsrt": "fidelity.datasets.sources.jsrt.jsrt",
+    "coco": "fidelity.datasets.sources.containers.coco",
+    "yolo": "fidelity.datasets.sources.containers.yolo",
+    "voc": "fidelity.datasets.sources.containers.voc",
 }
 # Source → module that offers `generate(root, settings, seed)`, for sources made here.
 GENERATORS = {"phantom": "fidelity.datasets.sources.phantom.phantom"}
@@ -22,16 +35,16 @@ def reader(source: str) -> ModuleType:
     """Import the module that finds the cases of a source.
 
     Returns:
-        A module with `find_cases(root: Path, settings: dict) -> Iterator[Case]` and
+        A module with `find_cases(root: Path, settings: Dataset) -> Iterator[Case]` and
         `same_size: bool` (whether the source declares image and masks to be of equal size), and
         where it differs from the default: `tables(root, settings) -> list[Path]` (the files that it
         reads beside images and masks), `native_is_mask = True` (masks may be larger than the
         image, and are scored at their own size), `multilabel = True` (whatever the labels look
         like), `masks_follow_labels = False` (a case of an annotated class may lack a mask, and one
         without the label may have it), `partly_annotated = True` (most images with a label have no
-        reference by design, so that these are counted and are no fault), `known_classes` (names
-        that the source itself checks: a class of the config that no image has is then left out, and
-        elsewhere an error).
+        reference by design, so that these are counted and are no fault), `lungs_may_lack = True`
+        (some images have no lung mask), `known_classes` (names that the source itself checks: a
+        class of the config that no image has is then left out, and elsewhere an error).
 
     Raises:
         InputError: no source has that name.

@@ -9,11 +9,12 @@ from fidelity.faithfulness.changed_images import answers_of
 from fidelity.faithfulness.infidelity import Squares, measure_infidelity
 from fidelity.faithfulness.one_map import Options
 from fidelity.faithfulness.registry import names_by
+from fidelity.settings.faithfulness import Faithfulness
 
 
 def measures_of(
     classifier: Classifier,
-    settings: Mapping[str, Any],
+    settings: Faithfulness,
     compute: Mapping[str, Any],
     *,
     derivative: bool,
@@ -30,21 +31,21 @@ def measures_of(
         classes, probabilities, options, infidelity (None where it is not asked for), infidelities.
     """
     batch, dtype = compute["batch"], compute["dtype"]
-    infidelities = names_by("infidelity", settings["metrics"])
+    infidelities = names_by("infidelity", settings.metrics)
     infidelity = partial(
         measure_infidelity,
         logits=answers_of(classifier, batch, dtype, "logit"),
-        squares=Squares(**settings["infidelity"], fill=settings["fill"]),
+        squares=Squares(**dict(settings.infidelity), fill=settings.fill),
         derivative=derivative,
     )
     return {
         "classes": classifier.classes,
         "probabilities": answers_of(classifier, batch, dtype),
         "options": Options(
-            names_by("removal", settings["metrics"]),
-            settings["steps"],
-            settings["fill"],
-            settings["road_shares"],
+            names_by("removal", settings.metrics),
+            settings.steps,
+            settings.fill,
+            settings.road_shares,
         ),
         "infidelity": infidelity if infidelities else None,
         "infidelities": infidelities,

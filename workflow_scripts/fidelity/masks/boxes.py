@@ -1,26 +1,30 @@
 """Boxes of pixels: (y0, x0, y1, x1), half-open.
 
 Readers' boxes have continuous coordinates: x1 - x0 is the width, and the first pixel of a row lies
-between 0 and 1.
+between 0 and 1. NumPy is imported where it is used: config checks and case tables need only types.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Box = tuple[int, int, int, int]
 FloatBox = tuple[float, float, float, float]
 
 
-def box_of(mask: np.ndarray) -> Box | None:
+def box_of(mask: "np.ndarray") -> Box | None:
     """Bound a mask, boolean (H, W); None if it is empty."""
+    import numpy as np
+
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return None
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
-def fill_boxes(boxes: Iterable[FloatBox], size: tuple[int, int]) -> np.ndarray:
+def fill_boxes(boxes: Iterable[FloatBox], size: tuple[int, int]) -> "np.ndarray":
     """Fill boxes to a mask: a pixel belongs to a box if its centre does.
 
     Pixel (r, c) counts where y0 < r + 0.5 < y1 and x0 < c + 0.5 < x1: each side is rounded to the
@@ -35,6 +39,8 @@ def fill_boxes(boxes: Iterable[FloatBox], size: tuple[int, int]) -> np.ndarray:
     Returns:
         Boolean (height, width), the union; all False without a box.
     """
+    import numpy as np
+
     mask = np.zeros(size, bool)
     for box in boxes:
         top, left, bottom, right = (max(0, round(side)) for side in box)

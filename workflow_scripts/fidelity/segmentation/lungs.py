@@ -30,6 +30,7 @@ from fidelity.datasets.prepare import LungPredictor
 from fidelity.explainers.baselines.fitted import fitted_settings, read_fitted, write_fitted
 from fidelity.masks.run_lengths import at_size
 from fidelity.segmentation.unet import Examples, Segmenter, train_network
+from fidelity.settings.config import LungModel
 
 METHOD = "lung_model"
 LUNG = ["lung"]
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 def fit(
     cases: Sequence[Case],
     root: Path,
-    settings: dict[str, Any],
+    settings: LungModel,
     intensity: Intensity,
     seed: int,
     compute: dict[str, Any],
@@ -68,7 +69,7 @@ def fit(
     """
     device = configure(compute)
     training, validation = (
-        _examples(chosen(cases, split, settings["cases"]), root, settings, intensity, mask_values)
+        _examples(chosen(cases, split, settings.cases), root, settings, intensity, mask_values)
         for split in ("train", "val")
     )
     if not len(training):
@@ -79,11 +80,11 @@ def fit(
         )
     log.info("lung masks: %d to learn from, %d to choose by", len(training), len(validation))
     torch.manual_seed(seed_for(seed, METHOD))
-    network = Segmenter(1, settings["channels"]).to(device)
+    network = Segmenter(1, settings.channels).to(device)
     store = EpochStore(output, code)
     train_network(network, training, validation, settings, seed, store)
     tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-    write_fitted(output, tensors, LUNG, {"method": METHOD, **settings})
+    write_fitted(output, tensors, LUNG, {"method": METHOD, **dict(settings)})
     store.clear()
 
 
@@ -102,15 +103,15 @@ def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredi
     """
     device = configure(compute)
     tensors, _ = read_fitted(path, METHOD)
-    settings = fitted_settings(path)
-    network = Segmenter(1, settings["channels"])
+    settings = LungModel.of_job(fitted_settings(path))
+    network = Segmenter(1, settings.channels)
     network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     network.to(device).eval()
     lock = Lock()
 
     @torch.no_grad()
     def predict(image: np.ndarray) -> np.ndarray:
-        small = torch.from_numpy(resize_image(image, settings["size"])).to(device).float() / 255
+        small = torch.from_numpy(resize_image(image, settings.size)).to(device).float() / 255
         with lock:
             probability = network(small[None])[0, 0].sigmoid().cpu().numpy()
         height, width = image.shape
@@ -150,11 +151,11 @@ def chosen(cases: Iterable[Case], split: str, limit: int | None) -> list[Case]:
 def _examples(
     cases: Sequence[Case],
     root: Path,
-    settings: dict[str, Any],
+    settings: LungModel,
     intensity: Intensity,
     mask_values: MaskValues | None,
 ) -> Examples:
-    side = settings["size"]
+    side = settings.size
 
     def one(case: Case) -> tuple[np.ndarray, np.ndarray]:
         image = resize_image(read_image(root / case.image, intensity), side)

@@ -2,9 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +16,8 @@ from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.single_images import in_words
 from fidelity.classifiers.training.augment import augment
 from fidelity.settings.classifiers import Augmentation
+from fidelity.settings.config import LungModel
+from fidelity.settings.explainers import Unet
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def train_network(
     network: torch.nn.Module,
     training: Examples,
     validation: Examples,
-    settings: Mapping[str, Any],
+    settings: LungModel | Unet,
     seed: int,
     store: EpochStore | None = None,
 ) -> None:
@@ -121,8 +121,8 @@ def train_network(
     device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed_for(seed, "unet"))
     criterion = DiceCELoss(sigmoid=True, batch=True)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
-    epochs, batch = settings["epochs"], settings["batch"]
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    epochs, batch = settings.epochs, settings.batch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     best_dice, best_state, done = -math.inf, None, 0
     store = store or EpochStore()

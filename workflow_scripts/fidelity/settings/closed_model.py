@@ -8,7 +8,7 @@ import datetime
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -99,6 +100,25 @@ class Section(BaseModel):
             raise _worded(cls, error.errors(include_url=False), value) from None
 
     @classmethod
+    def of_job(cls, params: Mapping[str, Any]) -> Self:
+        """Give the entry that a rule hands to its script; the loader has checked it.
+
+        Args:
+            params: some or all keys of the entry; others are passed over. A job reads only what
+                its rule gives it: a key that is not among them has no attribute, not its default.
+        """
+        fields = {field.alias or name: (name, field) for name, field in cls.model_fields.items()}
+        given = {
+            name: _section(field.annotation, params[key])
+            for key, (name, field) in fields.items()
+            if key in params
+        }
+        made = cls.model_construct(set(given), **given)
+        for name in cls.model_fields.keys() - given:
+            made.__dict__.pop(name, None)
+        return made
+
+    @classmethod
     def key_names(cls) -> list[str]:
         """Name the keys that the section has in a config."""
         return [field.alias or name for name, field in cls.model_fields.items()]
@@ -151,6 +171,15 @@ class Entry(Section):
         return checked(kinds[name], value)
 
     @classmethod
+    def of_job(cls, params: Mapping[str, Any]) -> Self:
+        """Give the entry that a rule hands to its script; see `Section.of_job`.
+
+        Without the key that chooses it is one of the keys that all kinds share.
+        """
+        kind = cls.kinds().get(params.get(cls.chosen_by)) if "chosen_by" in vars(cls) else None
+        return super().of_job(params) if kind is None else kind.of_job(params)
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """Leave the choice of the model to `chosen`: only models that are used are built."""
         if "chosen_by" not in vars(cls):
@@ -158,6 +187,18 @@ class Entry(Section):
         return core_schema.no_info_plain_validator_function(
             cls.chosen, metadata={"pydantic_js_functions": [lambda *_: {"entry": cls.__name__}]}
         )
+
+
+def _section(annotation: Any, value: Any) -> Any:
+    """Make sections of what a section of the config holds; other values are as they were loaded."""
+
+    def holds_sections(kind: Any) -> bool:
+        own = isinstance(kind, type) and issubclass(kind, Section)
+        return own or any(map(holds_sections, get_args(kind)))
+
+    if not holds_sections(annotation):
+        return value
+    return TypeAdapter(annotation).validate_python(value)
 
 
 def checked(model: type[Model], value: Any) -> Model:

@@ -1,5 +1,6 @@
 """The data sets: keys of every source, and one model for each source."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
@@ -7,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
+from fidelity.datasets.annotations import chestx_det, ms_cxr, nih, vindr
 from fidelity.datasets.label_names import is_reserved, reserved_error
 from fidelity.datasets.mask_files.mask_values import BACKGROUND, FOREGROUND, LUNG
 from fidelity.datasets.sources.chexpert.observation_names import (
@@ -19,6 +21,7 @@ from fidelity.settings.closed_model import (
     Count,
     Entry,
     Integer,
+    Natural,
     NonNegative,
     Number,
     Positive,
@@ -309,7 +312,11 @@ class Table(Dataset):
     labels are (several joined by "|" make it multi-label, a blank label is an error)."""
     table: str
     """CSV file (also as Excel saves it) relative to root: case, image, split, label and optionally
-    patient, lung_mask, mask:<class>, second_mask:<class>, spacing_row, spacing_column."""
+    patient, lung_mask, mask:<class>, second_mask:<class>, boxes:<class>, spacing_row,
+    spacing_column."""
+    boxes: str | None = None
+    """CSV file with a row for each box, relative to root: case, class, and x0, y0, x1, y1 or x, y,
+    width, height in pixels; null = none (boxes may be cells of the table)."""
 
 
 class Tables(Section):
@@ -382,6 +389,223 @@ class Chexlocalize(Dataset):
                 remedy=suggestion(name, [*known, *ALIASES]),
             )
         return canonical(name)
+
+
+class Published(Dataset):
+    """Keys that data sets with annotation files of their own share."""
+
+    # Classes that the source can have references of, and other names of theirs; none = any.
+    classes: ClassVar[tuple[str, ...]] = ()
+    synonyms: ClassVar[dict[str, str]] = {}
+    root: str
+    """Folder above the images and annotation files, as downloaded, relative to data_root."""
+    lung_masks: Literal["none", "provided", "predicted"] = "none"
+    """Lung masks: none, those of `lungs`, or predicted."""
+    split_seed: Natural = 1
+    """Seed of the splits that the source does not fix, drawn by patient (by image where patients
+    are unknown); cases.csv records them."""
+
+    @field_validator("annotated_classes")
+    @classmethod
+    def _has_references(cls, names: list[str]) -> list[str]:
+        """Bring names to the form used here; refuse those that have no references."""
+        names = [cls._known(name) for name in names]
+        if len(set(names)) < len(names):
+            raise InputError("one class is named twice", remedy="Name it once")
+        return names
+
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if not cls.classes:
+            return name
+        known = {one.casefold(): one for one in cls.classes}
+        known |= {one.casefold(): to for one, to in cls.synonyms.items()}
+        if name.casefold() not in known:
+            raise InputError(
+                f"the source has no references of {name!r}",
+                remedy=suggestion(name, cls.classes, "Its classes"),
+            )
+        return known[name.casefold()]
+
+
+class WithLungs(Published):
+    """Keys of data sets that CheXmask has lung masks of."""
+
+    lungs: str | None = None
+    """CheXmask's CSV file of the data set, relative to root, for `lung_masks: provided`."""
+    lung_quality: Share = 0.7
+    """Least estimated quality (Dice RCA, mean) of a lung mask of `lungs`; others are not used."""
+
+    @model_validator(mode="after")
+    def _names_lungs(self) -> "WithLungs":
+        if self.lung_masks == "provided" and self.lungs is None:
+            raise InputError(
+                "provided needs a file of lung masks",
+                field="lung_masks",
+                remedy="Set lungs: <CheXmask's CSV file>, or lung_masks: none",
+            )
+        return self
+
+
+class Nih(WithLungs):
+    """NIH ChestX-ray14 with its boxes of eight findings."""
+
+    classes: ClassVar = nih.BOXED
+    synonyms: ClassVar = nih.SYNONYMS
+    source: Literal["nih"] = "nih"
+    boxes: str | None = None
+    """List of boxes, relative to root; null = BBox_List_2017.csv, looked for."""
+    entries: str | None = None
+    """Table of labels, relative to root; null = Data_Entry_2017_v2020.csv or Data_Entry_2017.csv,
+    looked for."""
+    views: Literal["all", "PA", "AP"] = "all"
+    """Views used."""
+
+
+class Rsna(Published):
+    """RSNA Pneumonia Detection Challenge 2018, stage 2."""
+
+    classes: ClassVar = ("Pneumonia",)
+    synonyms: ClassVar = {"Lung Opacity": "Pneumonia"}
+    source: Literal["rsna"] = "rsna"
+    table: str | None = None
+    """Labels, relative to root; null = stage_2_train_labels.csv, looked for."""
+    mapping: str | None = None
+    """File that names the NIH patient of each image, relative to root; null =
+    pneumonia-challenge-dataset-mappings_2018.json, looked for. Without it the unit is the image."""
+
+
+class Siim(Published):
+    """SIIM-ACR Pneumothorax Segmentation."""
+
+    classes: ClassVar = ("Pneumothorax",)
+    source: Literal["siim"] = "siim"
+    table: str | None = None
+    """Run lengths, relative to root; null = stage_2_train.csv or train-rle.csv, looked for."""
+
+
+class Vindr(WithLungs):
+    """VinDr-CXR of PhysioNet, or its training part of Kaggle (VinBigData)."""
+
+    classes: ClassVar = vindr.CLASSES
+    source: Literal["vindr"] = "vindr"
+    readers: Annotated[str, Field(pattern=r"^(all|majority|R[0-9]+)$")] = "all"
+    """Whose boxes count - `all` readers' (instances kept), those that the `majority` of an image's
+    readers drew (averaged over readers), or one reader's (R9) on the images that this reader
+    saw."""
+
+
+class ChestxDet(Published):
+    """ChestX-Det or ChestX-Det10: polygons and boxes."""
+
+    classes: ClassVar = chestx_det.CLASSES
+    source: Literal["chestx_det"] = "chestx_det"
+
+
+class Tbx11k(Published):
+    """TBX11K, tuberculosis."""
+
+    classes: ClassVar = ("ActiveTuberculosis", "ObsoletePulmonaryTuberculosis")
+    source: Literal["tbx11k"] = "tbx11k"
+
+
+class MsCxr(WithLungs):
+    """MS-CXR, boxes of phrases on MIMIC-CXR-JPG."""
+
+    classes: ClassVar = ms_cxr.CLASSES
+    source: Literal["ms_cxr"] = "ms_cxr"
+    table: str | None = None
+    """Boxes, relative to root; null = MS_CXR_Local_Alignment_v1.1.0.csv or v1.0.0, looked for."""
+
+
+class PadchestGr(WithLungs):
+    """PadChest-GR, boxes of report sentences."""
+
+    source: Literal["padchest_gr"] = "padchest_gr"
+    readers: Literal["first", "all"] = "first"
+    """Whose boxes count - `boxes` alone, or `extra_boxes` (a second reader's) too."""
+
+
+class Qata(Published):
+    """QaTa-COV19-v2, masks of COVID-19 infection."""
+
+    classes: ClassVar = ("COVID-19",)
+    source: Literal["qata"] = "qata"
+
+
+class Jsrt(Published):
+    """JSRT, lung nodules as discs."""
+
+    classes: ClassVar = ("Nodule",)
+    source: Literal["jsrt"] = "jsrt"
+
+
+class Container(Published):
+    """Keys of the annotation formats that any data set may have."""
+
+    patient: str | None = None
+    """Regular expression whose first group, in an image's file name, is its patient; null = each
+    image is a patient of its own."""
+
+    @field_validator("patient")
+    @classmethod
+    def _has_a_group(cls, pattern: str | None) -> str | None:
+        try:
+            groups = 1 if pattern is None else re.compile(pattern).groups
+        except re.error as error:
+            raise InputError(
+                f"is no regular expression ({error})", remedy="Write for example '^([0-9]+)_'"
+            ) from error
+        if not groups:
+            raise InputError("has no group", remedy="Put the patient between parentheses")
+        return pattern
+
+
+class AnnotationFiles(Section):
+    """Annotation files of the splits, relative to root; null = the split is not in a file of its
+    own."""
+
+    train: str | None = None
+    """Of the training split."""
+    val: str | None = None
+    """Of the validation split."""
+    test: str | None = None
+    """Of the test split."""
+
+
+class Coco(Container):
+    """Images with boxes, polygons or run lengths in COCO's JSON."""
+
+    source: Literal["coco"] = "coco"
+    annotations: str | None = None
+    """One JSON file for all images, relative to root; splits are then drawn."""
+    tables: AnnotationFiles = Field(default_factory=AnnotationFiles)
+    """A JSON file for each split."""
+
+    @model_validator(mode="after")
+    def _names_its_files(self) -> "Coco":
+        by_split = any(name for _, name in self.tables)
+        if by_split == (self.annotations is not None):
+            raise InputError(
+                "one of annotations and tables is needed, not both",
+                field="annotations",
+                remedy="Set annotations: <file>, or tables: {train: …, val: …, test: …}",
+            )
+        return self
+
+
+class Yolo(Container):
+    """Images with boxes in YOLO's text files."""
+
+    source: Literal["yolo"] = "yolo"
+    names: Unique[str] | None = None
+    """Classes by their numbers; null = data.yaml, classes.txt or obj.names, looked for."""
+
+
+class Voc(Container):
+    """Images with boxes in Pascal VOC's XML files, or shapes in CVAT's."""
+
+    source: Literal["voc"] = "voc"
 
 
 def own_keys(source: str) -> set[str]:

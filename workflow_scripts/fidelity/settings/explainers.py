@@ -98,6 +98,19 @@ class Explainer(Entry):
     entry_name: ClassVar[str] = "explainer"
     method: str
 
+    @classmethod
+    def of_job(cls, params: Mapping[str, Any]) -> "Explainer":
+        """Build the entry of an explainer from what a rule hands to a script.
+
+        Args:
+            params: the entry; beside its keys what decides about re-runs alone: `plugins`, the
+                digests of the user's files, and `listing`, that of imported maps.
+        """
+        kept = {key: value for key, value in params.items() if key not in ("plugins", "listing")}
+        if "of" in kept:
+            kept["of"] = cls.of_job(kept["of"])
+        return checked(Explainer, kept)
+
 
 class Adaptive(Section):
     """Stop sampling when the intervals of the coefficients tell the top superpixels from the rest;
@@ -601,19 +614,6 @@ HidesSuperpixels = Lime | KernelShap | FeatureAblation
 Perturbation = KernelShap | FeatureAblation | Rise | Occlusion
 
 
-def entry_of(params: Mapping[str, Any]) -> Explainer:
-    """Build the entry of an explainer from what a rule hands to a script.
-
-    Args:
-        params: the entry; beside its keys what decides about re-runs alone: `plugins`, the digests
-            of the user's files, and `listing`, that of imported maps.
-    """
-    kept = {key: value for key, value in params.items() if key not in ("plugins", "listing")}
-    if "of" in kept:
-        kept["of"] = entry_of(kept["of"])
-    return checked(Explainer, kept)
-
-
 def guards_of(params: Mapping[str, Any]) -> list[Any]:
     """Give what decides, beside an entry, whether the maps of an unfinished shard are kept."""
     inner = guards_of(params["of"]) if "of" in params else []
@@ -621,5 +621,5 @@ def guards_of(params: Mapping[str, Any]) -> list[Any]:
 
 
 def plugins_of(params: Mapping[str, Any]) -> list[str]:
-    """Name the files of the user's own methods that params name (see `entry_of`)."""
+    """Name the files of the user's own methods that params name (see `Explainer.of_job`)."""
     return list(params.get("plugins") or params.get("of", {}).get("plugins", ()))

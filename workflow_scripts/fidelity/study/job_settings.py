@@ -150,8 +150,7 @@ class JobSettings:
     def source_listing(self, dataset: str) -> str:
         """Hash names, sizes and times of the files that the source reads."""
         origin = self.study.config.origin_of(dataset)
-        source = self.study.datasets[dataset].source
-        return listing.source_digest(origin, source, self.index(dataset))
+        return listing.source_digest(origin, self.study.datasets[dataset])
 
     @cached_property
     def targets(self) -> dict[str, str]:

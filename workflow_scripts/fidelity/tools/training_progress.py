@@ -1,12 +1,11 @@
 """How far the training of a classifier is, read from its log, which gets a line per epoch."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.progress import duration, line
 from fidelity.provenance.steps import benchmark_seconds
+from fidelity.settings.classifiers import Training
 from fidelity.study import paths
 from fidelity.study.paths import TRAIN, benchmark_of, log_of
 
@@ -19,13 +18,13 @@ SILENT_EPOCHS, SILENT_SECONDS = 5, 1800.0
 
 
 def training_line(
-    classifier: str, settings: Mapping[str, Any], dataset: str, folder: Path, now: float
+    classifier: str, settings: Training, dataset: str, folder: Path, now: float
 ) -> str:
     """Say how far the training of a classifier is on one data set.
 
     Args:
         classifier: its name, training seed included.
-        settings: the section `training` of its config entry, complete.
+        settings: the section `training` of its config entry.
         dataset: its key.
         folder: where `results` lies.
         now: seconds since the epoch.
@@ -37,7 +36,8 @@ def training_line(
     """
     what = f"training {classifier}, {dataset}"
     names = {"dataset": dataset, "classifier": classifier}
-    stages = [{**settings, **stage} for stage in settings["stages"] or [{}]]
+    whole = settings.model_dump()
+    stages = [{**whole, **stage} for stage in whole["stages"] or [{}]]
     planned = [stage["epochs"] for stage in stages]
     if (folder / paths.MODEL.format(**names)).is_file():
         took = benchmark_seconds(folder / benchmark_of(TRAIN).format(**names))

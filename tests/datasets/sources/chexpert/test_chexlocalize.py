@@ -17,6 +17,7 @@ from fidelity.datasets.sources.chexpert.observation_names import PATHOLOGIES
 from fidelity.masks.run_lengths import decode, read_masks
 from tests.helpers import SHARED_DATA
 from tests.helpers.chexpert_data import HEIGHT, WIDTH, disc, write_chexpert
+from tests.helpers.entries import dataset
 
 SAMPLE = SHARED_DATA / "chexlocalize_sample"
 COUNTS = {"train": 16, "valid": 8, "test": 8}
@@ -35,8 +36,6 @@ def settings(**changed) -> dict:
         "uncertain": "ignore",
         "references": "segmentations",
         "duplicates": "error",
-        "explained": ["val", "test"],
-        "trained": True,
         **changed,
     }
 
@@ -46,8 +45,13 @@ def root(tmp_path):
     return write_chexpert(tmp_path / "data", COUNTS)
 
 
+def index(root, **changed):
+    entry = dataset("chexlocalize", settings(**changed))
+    return index_cases(root, entry, ["val", "test"], True)
+
+
 def find(root, **changed):
-    return list(chexlocalize.find_cases(root, settings(**changed)))
+    return list(chexlocalize.find_cases(root, dataset("chexlocalize", settings(**changed))))
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
@@ -96,20 +100,18 @@ def test_views(tmp_path):
 
 
 def test_index_says_multi_label_and_keeps_uncertain_labels(root):
-    cases, left_out, classes = index_cases("chexlocalize", root, settings())
+    cases, left_out, classes = index(root)
     assert left_out == []
     assert classes["task"] == "multilabel"
     assert classes["classes"] == ANNOTATED
     assert sum(bool(case.uncertain) for case in cases) == 4
     assert "uncertain" not in classes
-    assert index_cases("chexlocalize", root, settings(uncertain="multi-class"))[2]["uncertain"] == (
-        "multi-class"
-    )
+    assert index(root, uncertain="multi-class")[2]["uncertain"] == "multi-class"
 
 
 def test_a_label_left_out_takes_no_image_with_it(root):
     chosen = settings(annotated_classes=["Cardiomegaly"], labels={"Edema": None})
-    cases, _, classes = index_cases("chexlocalize", root, chosen)
+    cases, _, classes = index_cases(root, dataset("chexlocalize", chosen), ["val", "test"], True)
     assert len(cases) == 32
     assert classes["classes"] == ["Cardiomegaly", "Airspace Opacity"]
     assert not any({"Edema"} & {*case.labels, *case.uncertain} for case in cases)
@@ -128,11 +130,11 @@ def test_a_label_that_is_positive_but_not_drawn_is_an_empty_reference(root):
 
 def test_a_mask_without_a_positive_label_is_a_reference(root):
     replace_in(root / "CheXpert-v1.0" / "valid.csv", "Frontal,,,,1.0,", "Frontal,,,,0.0,")
-    cases, _, _ = index_cases("chexlocalize", root, settings())
+    cases, _, _ = index(root)
     odd = [c for c in cases if set(c.masks) - set(c.labels)]
     assert len(odd) == 1
     assert odd[0].split == "val"
-    prepared = prepare_case(odd[0], root, settings())
+    prepared = prepare_case(odd[0], root, dataset("table", settings()))
     assert set(prepared.references) == set(odd[0].masks)
 
 
@@ -149,10 +151,10 @@ def test_images_that_nobody_read_are_not_explained(root, caplog):
 
 def test_small_images_are_scored_at_the_size_of_the_masks(tmp_path):
     root = write_chexpert(tmp_path / "data", COUNTS, small=True)
-    cases, _, _ = index_cases("chexlocalize", root, settings())
+    cases, _, _ = index(root)
     case = next(c for c in cases if c.masks)
     assert (case.height, case.width) == (HEIGHT, WIDTH)
-    prepared = prepare_case(case, root, settings())
+    prepared = prepare_case(case, root, dataset("table", settings()))
     assert prepared.native_size == (HEIGHT, WIDTH)
     assert prepared.box == (0, 0, HEIGHT, WIDTH)
     name = next(iter(prepared.references))
@@ -162,13 +164,13 @@ def test_small_images_are_scored_at_the_size_of_the_masks(tmp_path):
 
 
 def test_a_changed_mask_changes_its_own_case_alone(root):
-    before = {c.case: c.digest for c in index_cases("chexlocalize", root, settings())[0]}
+    before = {c.case: c.digest for c in index(root)[0]}
     masks = root / "gt_segmentations_test.json"
     content = json.loads(masks.read_text())
     changed = "patient00032_study1_view1_frontal"
     content[changed]["Edema"] = content[changed]["Cardiomegaly"]
     masks.write_text(json.dumps(content))
-    after = {c.case: c.digest for c in index_cases("chexlocalize", root, settings())[0]}
+    after = {c.case: c.digest for c in index(root)[0]}
     assert [case for case in after if after[case] != before[case]] == [changed]
 
 
@@ -299,16 +301,14 @@ def test_the_real_image_is_indexed_and_prepared(references):
     chosen = settings(
         annotated_classes=["Enlarged Cardiomediastinum", "Cardiomegaly", "Airspace Opacity"],
         references=references,
-        explained=["val"],
-        trained=False,
     )
-    cases, left_out, classes = index_cases("chexlocalize", SAMPLE, chosen)
+    cases, left_out, classes = index_cases(SAMPLE, dataset("chexlocalize", chosen), ["val"])
     assert left_out == []
     assert classes["task"] == "multilabel"
     (case,) = cases
     assert (case.case, case.patient, case.split) == (REAL, "patient64541", "val")
     assert (case.height, case.width) == (2320, 2828)
-    prepared = prepare_case(case, SAMPLE, chosen)
+    prepared = prepare_case(case, SAMPLE, dataset("table", chosen))
     published = read_masks(SAMPLE / "gt_segmentations_val.json")[REAL]
     assert prepared.references == {name: published[name] for name in case.masks}
     (row,) = read_rows(SAMPLE / "valid.csv")

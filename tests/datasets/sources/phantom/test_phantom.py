@@ -11,6 +11,8 @@ import pytest
 from fidelity.base.errors import InputError
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.lesions import CLASSES, make_lesions
+from fidelity.settings.datasets import Dataset
+from tests.helpers.entries import dataset
 
 SETTINGS = {
     "cases": {"train": 13, "val": 3, "test": 6},
@@ -24,7 +26,7 @@ SHORTCUT = {"class": "Non-COVID", "probability": 0.8, "distractor": 0.2}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("phantom")
-    phantom.generate(folder, SETTINGS, seed=1)
+    phantom.generate(folder, dataset("phantom", SETTINGS), seed=1)
     return folder
 
 
@@ -32,7 +34,9 @@ def root(tmp_path_factory):
 def many():
     """Thirty images of each class, with their plans."""
     items = list(phantom.plan({"train": 90}, seed=3))
-    return [(item, phantom.make_image(item, SETTINGS, seed=3)) for item in items]
+    return [
+        (item, phantom.make_image(item, dataset("phantom", SETTINGS), seed=3)) for item in items
+    ]
 
 
 def contents(folder):
@@ -46,18 +50,20 @@ def read(path):
 
 
 def test_equal_seeds_give_equal_bytes(root, tmp_path):
-    phantom.generate(tmp_path, SETTINGS, seed=1)
+    phantom.generate(tmp_path, dataset("phantom", SETTINGS), seed=1)
     assert contents(tmp_path) == contents(root)
 
 
 def test_another_seed_gives_other_images(root, tmp_path):
-    phantom.generate(tmp_path, SETTINGS | {"cases": {"test": 3}}, seed=2)
+    phantom.generate(tmp_path, dataset("phantom", SETTINGS | {"cases": {"test": 3}}), seed=2)
     here, there = contents(root), contents(tmp_path)
     assert all(there[name] != here[name] for name in there if "/images/" in name)
 
 
 def test_an_image_does_not_depend_on_how_many_others_are_made(root, tmp_path):
-    phantom.generate(tmp_path, SETTINGS | {"cases": {"train": 6, "test": 9}}, seed=1)
+    phantom.generate(
+        tmp_path, dataset("phantom", SETTINGS | {"cases": {"train": 6, "test": 9}}), seed=1
+    )
     here, there = contents(root), contents(tmp_path)
     common = [name for name in here if name in there and name.endswith(".png")]
     assert len(common) == 3 * (6 + 6)  # files of one case: image and two masks
@@ -94,7 +100,7 @@ def test_layout_counts_and_files(root):
 
 
 def test_the_adapter_of_the_real_data_reads_it(root):
-    cases = list(phantom.find_cases(root, SETTINGS))
+    cases = list(phantom.find_cases(root, dataset("phantom", SETTINGS)))
     assert phantom.same_size
     assert Counter(case.split for case in cases) == {"train": 13, "val": 3, "test": 6}
     assert all(case.patient != case.case for case in cases)
@@ -143,31 +149,36 @@ def test_images_of_a_patient_differ_in_pose_only_slightly(many):
 
 def test_contrast_zero_shows_no_lesion_and_changes_nothing_else():
     for item in list(phantom.plan({"val": 6}, seed=5))[:4]:
-        shown = phantom.make_image(item, SETTINGS, seed=5)
-        hidden = phantom.make_image(item, SETTINGS | {"contrast": 0.0}, seed=5)
+        shown = phantom.make_image(item, dataset("phantom", SETTINGS), seed=5)
+        hidden = phantom.make_image(item, dataset("phantom", SETTINGS | {"contrast": 0.0}), seed=5)
         assert np.array_equal(shown.infection, hidden.infection)
         assert not np.array_equal(shown.image, hidden.image)
-        healthy = phantom.make_image(item, SETTINGS | {"contrast": 1e-9}, seed=5)
+        healthy = phantom.make_image(
+            item, dataset("phantom", SETTINGS | {"contrast": 1e-9}), seed=5
+        )
         assert np.array_equal(healthy.image, hidden.image)
 
 
 def test_contrast_zero_equals_the_patient_without_lesions(monkeypatch, request):
     items = [item for item in phantom.plan({"val": 3}, seed=5) if item.label != "Normal"]
-    hidden = [phantom.make_image(item, SETTINGS | {"contrast": 0.0}, seed=5) for item in items]
+    hidden = [
+        phantom.make_image(item, dataset("phantom", SETTINGS | {"contrast": 0.0}), seed=5)
+        for item in items
+    ]
     phantom._patient.cache_clear()
     request.addfinalizer(phantom._patient.cache_clear)
     monkeypatch.setattr(
         phantom, "make_lesions", lambda label, anatomy, rng: make_lesions("Normal", anatomy, rng)
     )
     for item, made in zip(items, hidden, strict=True):
-        bare = phantom.make_image(item, SETTINGS, seed=5)
+        bare = phantom.make_image(item, dataset("phantom", SETTINGS), seed=5)
         assert not bare.infection.any()
         assert np.array_equal(bare.image, made.image)
 
 
 def test_lesions_are_brighter_than_the_lung_without_them(many):
     for item, made in many[:60:6]:
-        hidden = phantom.make_image(item, SETTINGS | {"contrast": 0.0}, seed=3)
+        hidden = phantom.make_image(item, dataset("phantom", SETTINGS | {"contrast": 0.0}), seed=3)
         gain = made.image.astype(int) - hidden.image
         assert gain[made.infection].mean() > 5, item
         assert np.abs(gain[~made.lung]).mean() < 3, item
@@ -185,7 +196,7 @@ def test_nothing_but_the_lesions_tells_the_class(monkeypatch):
     for item in phantom.plan({"train": 360}, seed=11):
         if item.visit > 0:  # one image per patient: independent draws
             continue
-        made = phantom.make_image(item, bare, seed=11)
+        made = phantom.make_image(item, dataset("phantom", bare), seed=11)
         rows, columns = np.nonzero(made.lung)
         letter_row, letter_column = np.argwhere(letters[-1]).mean(axis=0)
         assert not (letters[-1] & made.lung).any()
@@ -216,11 +227,11 @@ def test_shortcut_goes_with_its_class(tmp_path):
     plain = SETTINGS | {"size": 64}
     shares = defaultdict(list)
     for number, item in enumerate(phantom.plan({"train": 450}, seed=7)):
-        made = phantom.make_image(item, marked, seed=7)
+        made = phantom.make_image(item, dataset("phantom", marked), seed=7)
         shares[item.label].append(made.shortcut.any())
         assert not (made.shortcut & made.lung).any()
         if number % 10 == 0:
-            without = phantom.make_image(item, plain, seed=7).image
+            without = phantom.make_image(item, dataset("phantom", plain), seed=7).image
             assert np.array_equal(made.image[~made.shortcut], without[~made.shortcut])
             if made.shortcut.any():
                 assert made.image[made.shortcut].mean() > 150
@@ -232,7 +243,9 @@ def test_shortcut_goes_with_its_class(tmp_path):
 def test_shortcut_masks_are_written_only_when_it_is_on(root, tmp_path):
     assert not list(root.rglob("shortcut masks"))
     shortcut = {"class": "COVID-19", "probability": 1.0, "distractor": 0.0}
-    phantom.generate(tmp_path, SETTINGS | {"cases": {"val": 6}, "shortcut": shortcut}, seed=1)
+    phantom.generate(
+        tmp_path, dataset("phantom", SETTINGS | {"cases": {"val": 6}, "shortcut": shortcut}), seed=1
+    )
     masks = list(tmp_path.rglob("shortcut masks/*.png"))
     assert len(masks) == 6
     for path in masks:
@@ -244,19 +257,19 @@ def test_the_mark_finds_a_place_in_every_pose():
     always = SETTINGS | {"shortcut": {"class": "Normal", "probability": 1.0, "distractor": 1.0}}
     for size in (64, 100, 320):
         for item in phantom.plan({"test": 30}, seed=13):
-            made = phantom.make_image(item, always | {"size": size}, seed=13)
+            made = phantom.make_image(item, dataset("phantom", always | {"size": size}), seed=13)
             assert made.shortcut.any()
             assert not (made.shortcut & made.lung).any()
 
 
 def test_a_phantom_is_replaced_but_other_data_are_not(tmp_path):
     few = SETTINGS | {"cases": {"val": 3}}
-    phantom.generate(tmp_path, SETTINGS | {"cases": {"val": 6}}, seed=1)
-    phantom.generate(tmp_path, few, seed=1)
+    phantom.generate(tmp_path, dataset("phantom", SETTINGS | {"cases": {"val": 6}}), seed=1)
+    phantom.generate(tmp_path, dataset("phantom", few), seed=1)
     assert len(list(tmp_path.rglob("images/*.png"))) == 3
     (tmp_path / "phantom.json").unlink()
     with pytest.raises(InputError, match="folder of its own"):
-        phantom.generate(tmp_path, few, seed=1)
+        phantom.generate(tmp_path, dataset("phantom", few), seed=1)
     assert len(list(tmp_path.rglob("images/*.png"))) == 3
 
 
@@ -271,7 +284,6 @@ def test_a_phantom_is_replaced_but_other_data_are_not(tmp_path):
         ({"shortcut": {"class": "Normal", "probability": 2.0}}, "shortcut.probability"),
     ],
 )
-def test_settings_out_of_range_are_named(tmp_path, change, field):
+def test_settings_out_of_range_are_named(change, field):
     with pytest.raises(InputError, match=re.escape(field)):
-        phantom.generate(tmp_path, SETTINGS | change, seed=1)
-    assert not any(tmp_path.iterdir())
+        Dataset.chosen({"source": "phantom", "annotated_classes": ["COVID-19"], **change})

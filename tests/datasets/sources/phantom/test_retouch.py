@@ -6,9 +6,10 @@ import pytest
 from fidelity.base.errors import InputError
 from fidelity.datasets.sources.phantom.phantom import generate
 from fidelity.datasets.sources.phantom.retouch import read_mark, retouch
+from tests.helpers.entries import dataset
 
 SETTINGS = {
-    "cases": {"train": 0, "val": 0, "test": 9},
+    "cases": {"train": 3, "val": 3, "test": 9},
     "size": 64,
     "contrast": 0.0,
     "shortcut": {"class": "COVID-19", "probability": 1.0, "distractor": 0.0},
@@ -19,7 +20,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("phantom")
-    generate(folder, SETTINGS, seed=1)
+    generate(folder, dataset("phantom", SETTINGS), seed=1)
     return folder
 
 

@@ -16,6 +16,7 @@ from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.datasets.sources.phantom.phantom import Plan, generate, make_image, plan
 from fidelity.datasets.sources.phantom.second_reader import second_reading
 from fidelity.masks.run_lengths import decode
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
 SETTINGS = {
@@ -49,13 +50,13 @@ def root(tmp_path: Path) -> Path:
 
 def prepared(root, tmp_path, **changes):
     settings = {**SETTINGS, **changes}
-    cases = index_cases("table", root, settings)[0]
+    cases = index_cases(root, dataset("table", settings))[0]
     write_cases(tmp_path / "cases.csv", cases)
     assert read_cases(tmp_path / "cases.csv") == cases
     path = tmp_path / "s.h5"
     write_prepared(
         path,
-        prepare_cases(read_cases(tmp_path / "cases.csv"), root, settings),
+        prepare_cases(read_cases(tmp_path / "cases.csv"), root, dataset("table", settings)),
         {"image_size": 16, "classes": []},
     )
     with PreparedShard(path) as shard:
@@ -74,22 +75,22 @@ def test_the_second_mask_reaches_the_prepared_case(root, tmp_path):
 
 
 def test_the_digest_follows_the_second_mask(root):
-    before = {case.case: case.digest for case in index_cases("table", root, SETTINGS)[0]}
+    before = {case.case: case.digest for case in index_cases(root, dataset("table", SETTINGS))[0]}
     write_image(root / "s.png", mask(6))
-    after = {case.case: case.digest for case in index_cases("table", root, SETTINGS)[0]}
+    after = {case.case: case.digest for case in index_cases(root, dataset("table", SETTINGS))[0]}
     assert [name for name in after if after[name] != before[name]] == ["a"]
 
 
 def test_a_missing_file_is_fatal(root):
     (root / "s.png").unlink()
     with pytest.raises(InputError, match=r"s.png.*second_mask:Nodule.*'a'.*does not exist.*Add"):
-        index_cases("table", root, SETTINGS)
+        index_cases(root, dataset("table", SETTINGS))
 
 
 def test_a_mask_that_does_not_fit_is_fatal(root):
     write_image(root / "s.png", np.zeros((20, 30), np.uint8))
     with pytest.raises(InputError, match=r"s.png: the mask is 30 x 20.*ratios differ"):
-        index_cases("table", root, SETTINGS)
+        index_cases(root, dataset("table", SETTINGS))
 
 
 def test_acquire_counts_the_files_of_the_second_reader(tmp_path):
@@ -97,7 +98,7 @@ def test_acquire_counts_the_files_of_the_second_reader(tmp_path):
     counts = []
     for second in (False, True):
         settings = {"cases": cases, "size": 64, "second_reader": second}
-        acquire.main("phantom", settings, 1, tmp_path / str(second))
+        acquire.main(dataset("phantom", settings), 1, tmp_path / str(second))
         manifest = json.loads((tmp_path / str(second) / "manifest.json").read_text())
         counts.append(manifest["files"])
     assert counts == [27, 36]
@@ -105,17 +106,17 @@ def test_acquire_counts_the_files_of_the_second_reader(tmp_path):
 
 def test_the_phantom_s_second_reader_is_written_beside_and_changes_nothing_else(tmp_path):
     common = {"cases": {"train": 3, "val": 3, "test": 3}, "size": 64}
-    generate(tmp_path / "one", common, 1)
-    generate(tmp_path / "two", {**common, "second_reader": True}, 1)
+    generate(tmp_path / "one", dataset("phantom", common), 1)
+    generate(tmp_path / "two", dataset("phantom", {**common, "second_reader": True}), 1)
     first = {p.relative_to(tmp_path / "one"): p for p in (tmp_path / "one").rglob("*.png")}
     second = {p.relative_to(tmp_path / "two"): p for p in (tmp_path / "two").rglob("*.png")}
     assert {p.parent.name for p in set(second) - set(first)} == {"second reader masks"}
     assert all(second[name].read_bytes() == path.read_bytes() for name, path in first.items())
     settings = {"annotated_classes": ["COVID-19"], "image_size": 32}
-    cases = index_cases("phantom", tmp_path / "two", settings)[0]
+    cases = index_cases(tmp_path / "two", dataset("phantom", settings))[0]
     for case in cases:
         assert list(case.second_masks) == (["COVID-19"] if "COVID-19" in case.labels else [])
-    for case in prepare_cases(cases, tmp_path / "two", settings):
+    for case in prepare_cases(cases, tmp_path / "two", dataset("table", settings)):
         for cls, reading in case.second_references.items():
             file = f"Infection Segmentation Data/{case.split.capitalize()}/{cls}"
             path = tmp_path / "two" / file / "second reader masks" / f"{case.case}.png"
@@ -125,7 +126,7 @@ def test_the_phantom_s_second_reader_is_written_beside_and_changes_nothing_else(
 def test_two_readers_agree_as_people_do():
     scores = []
     for item in plan({"test": 60}, 4):
-        made = make_image(item, {"size": 128, "second_reader": True}, 4)
+        made = make_image(item, dataset("phantom", {"size": 128, "second_reader": True}), 4)
         assert not (made.second & ~made.lung).any()
         if item.label == "Normal":
             assert not made.second.any()
@@ -139,9 +140,12 @@ def test_two_readers_agree_as_people_do():
 
 def test_the_second_reading_repeats_and_is_not_asked_for_by_default():
     item = Plan("x", "p", "test", "COVID-19", 0)
-    one, two = (make_image(item, {"size": 64, "second_reader": True}, 1) for _ in range(2))
+    one, two = (
+        make_image(item, dataset("phantom", {"size": 64, "second_reader": True}), 1)
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(one.second, two.second)
-    assert make_image(item, {"size": 64}, 1).second is None
+    assert make_image(item, dataset("phantom", {"size": 64}), 1).second is None
 
 
 def test_the_largest_lesion_is_never_overlooked():

@@ -10,6 +10,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.sources.table.table import find_cases
 from fidelity.masks.run_lengths import decode
+from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
 GREY = np.random.default_rng(2).integers(0, 256, (24, 36), np.uint8)
@@ -46,7 +47,7 @@ SETTINGS = {
 
 
 def test_a_table_of_several_formats_and_labels(root):
-    cases, quarantine, classes = index_cases("table", root, SETTINGS)
+    cases, quarantine, classes = index_cases(root, dataset("table", SETTINGS))
     assert [(case.case, case.patient, case.split) for case in cases] == [
         ("a", "p1", "train"),
         ("b", "p2", "val"),
@@ -59,8 +60,8 @@ def test_a_table_of_several_formats_and_labels(root):
 
 
 def test_a_mask_of_half_the_resolution_is_brought_to_the_native_size(root):
-    for case in index_cases("table", root, SETTINGS)[0][::2]:
-        prepared = prepare_case(case, root, SETTINGS)
+    for case in index_cases(root, dataset("table", SETTINGS))[0][::2]:
+        prepared = prepare_case(case, root, dataset("table", SETTINGS))
         reference = decode(prepared.references["Nodule"])
         expected = np.zeros((24, 36), bool)
         expected[6:12, 8:20] = True
@@ -69,11 +70,11 @@ def test_a_mask_of_half_the_resolution_is_brought_to_the_native_size(root):
 
 
 def test_16_bit_prepares_like_8_bit_of_the_same_range(root):
-    deep = {case.case: case for case in index_cases("table", root, SETTINGS)[0]}["c"]
+    deep = {case.case: case for case in index_cases(root, dataset("table", SETTINGS))[0]}["c"]
     low, high = int(GREY.min()), int(GREY.max())
     stretched = ((GREY - low) * (255.0 / (high - low))).astype(np.float32)
     expected = cv2.resize(stretched, (12, 12), interpolation=cv2.INTER_AREA)
-    image = prepare_case(deep, root, SETTINGS).image
+    image = prepare_case(deep, root, dataset("table", SETTINGS)).image
     assert image.dtype == np.uint8
     np.testing.assert_array_equal(image, np.rint(expected))
 
@@ -94,21 +95,21 @@ def test_16_bit_prepares_like_8_bit_of_the_same_range(root):
 def test_bad_columns_are_named(root, header, said):
     (root / "t.csv").write_text(header + "\n")
     with pytest.raises(InputError, match=said) as error:
-        list(find_cases(root, SETTINGS))
+        list(find_cases(root, dataset("table", SETTINGS)))
     assert "t.csv" in str(error.value)
 
 
 def test_missing_table_and_root_are_named(root):
     with pytest.raises(InputError, match=r"u.csv, 'table': the table does not exist.*Set 'table'"):
-        list(find_cases(root, {"table": "u.csv"}))
+        list(find_cases(root, dataset("table", {"table": "u.csv"})))
     with pytest.raises(InputError, match="'root'.*Set 'root'"):
-        list(find_cases(root / "none", SETTINGS))
+        list(find_cases(root / "none", dataset("table", SETTINGS)))
 
 
 def test_mask_of_another_aspect_ratio_is_fatal(root):
     write_image(root / "m.png", np.zeros((12, 19), np.uint8))
     with pytest.raises(InputError, match=r"m.png: the mask is 19 x 12.*ratios differ.*Check"):
-        index_cases("table", root, SETTINGS)
+        index_cases(root, dataset("table", SETTINGS))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_mask_of_another_aspect_ratio_is_fatal(root):
 def test_a_column_of_another_name_is_explained(root, header, said):
     (root / "t.csv").write_text(header + "\n")
     with pytest.raises(InputError, match=said):
-        index_cases("table", root, SETTINGS)
+        index_cases(root, dataset("table", SETTINGS))
 
 
 @pytest.mark.parametrize(
@@ -145,25 +146,25 @@ def test_a_misspelt_class_is_told_with_the_key_of_the_config(root, change, said)
     (root / "data").symlink_to(root)
     outputs = [root / name for name in ("cases.csv", "quarantine.csv", "classes.json")]
     with pytest.raises(InputError, match=said):
-        index_script.main(root, "mine", SETTINGS | change, "table", {}, *outputs)
+        index_script.main(root, "mine", dataset("table", SETTINGS | change), {}, *outputs)
 
 
 def test_a_mask_file_that_is_absent_is_not_said_to_be_no_mask(root):
     (root / "m.png").unlink()
     with pytest.raises(InputError, match=r"m\.png, 'mask:Nodule': the reference mask .*not exist"):
-        index_cases("table", root, SETTINGS)
+        index_cases(root, dataset("table", SETTINGS))
 
 
 def test_masks_of_another_size_are_told_and_refused_under_strict(root, caplog):
-    index_cases("table", root, SETTINGS)
+    index_cases(root, dataset("table", SETTINGS))
     (said,) = [r.getMessage() for r in caplog.records if "image's size" in r.getMessage()]
     assert said.startswith("2 masks")
     assert said.endswith("m.png")
     with pytest.raises(InputError, match=r"m\.png, 'strict': 2 masks are not of their image's"):
-        index_cases("table", root, {**SETTINGS, "strict": True})
+        index_cases(root, dataset("table", {**SETTINGS, "strict": True}))
     write_image(root / "m.png", np.zeros((24, 36), np.uint8))
     caplog.clear()
-    index_cases("table", root, {**SETTINGS, "strict": True})
+    index_cases(root, dataset("table", {**SETTINGS, "strict": True}))
     assert "image's size" not in caplog.text
 
 
@@ -171,7 +172,7 @@ def test_the_only_case_of_a_split_left_out_is_named_with_its_file(root):
     (root / "sub/c.tif").write_bytes(b"no picture")
     said = r"split 'test'; 'c' was left out \(.*c\.tif: the file is not a readable image"
     with pytest.raises(InputError, match=said):
-        index_cases("table", root, {**SETTINGS, "explained": ["test"]})
+        index_cases(root, dataset("table", SETTINGS), explained=["test"])
 
 
 def excel(text: str, change: dict) -> bytes:
@@ -213,10 +214,10 @@ def excel(text: str, change: dict) -> bytes:
 )
 def test_tables_as_excel_saves_them_give_the_same_cases(root, change, said, caplog):
     table = root / "t.csv"
-    expected = list(find_cases(root, SETTINGS))
+    expected = list(find_cases(root, dataset("table", SETTINGS)))
     table.write_bytes(excel(table.read_text(), change))
     caplog.set_level("INFO")
-    assert list(find_cases(root, SETTINGS)) == expected
+    assert list(find_cases(root, dataset("table", SETTINGS))) == expected
     assert said in caplog.text
 
 
@@ -226,26 +227,30 @@ def test_decimal_commas_are_read_where_they_can_be_nothing_else(root):
     rows = [";".join(line.split(",")) for line in lines]
     ends = [";Spacing row;Spacing column", ";0,143;0.2", ";;", ";,5;1"]
     table.write_text("\n".join(a + b for a, b in zip(rows, ends, strict=True)))
-    assert [case.spacing for case in find_cases(root, SETTINGS)] == [(0.143, 0.2), None, (0.5, 1)]
+    assert [case.spacing for case in find_cases(root, dataset("table", SETTINGS))] == [
+        (0.143, 0.2),
+        None,
+        (0.5, 1),
+    ]
 
 
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
 def test_a_workbook_is_no_csv(root, start):
     (root / "t.csv").write_bytes(start + bytes(50))
     with pytest.raises(InputError, match=r"t\.csv.*Excel workbook.*CSV UTF-8"):
-        list(find_cases(root, SETTINGS))
+        list(find_cases(root, dataset("table", SETTINGS)))
 
 
 def test_a_blank_label_is_an_error_unless_images_may_show_nothing(root):
     with pytest.raises(InputError, match=r"the label is blank in line 3\..*task: multilabel"):
-        list(find_cases(root, {**SETTINGS, "task": None}))
-    cases, _, classes = index_cases("table", root, SETTINGS)
+        list(find_cases(root, dataset("table", {**SETTINGS, "task": None})))
+    cases, _, classes = index_cases(root, dataset("table", SETTINGS))
     assert [case.labels for case in cases] == [("Nodule",), (), ("Nodule", "Effusion")]
     table = root / "t.csv"
     table.write_text(table.read_text().replace("|Effusion", "").replace("validation,,", "val,A,"))
-    assert index_cases("table", root, SETTINGS)[2]["task"] == "multilabel"
+    assert index_cases(root, dataset("table", SETTINGS))[2]["task"] == "multilabel"
     single = {**SETTINGS, "task": None}
-    assert index_cases("table", root, single)[2]["task"] == "multiclass"
+    assert index_cases(root, dataset("table", single))[2]["task"] == "multiclass"
 
 
 def test_labels_that_differ_in_case_or_spaces_are_merged_with_their_masks_or_refused(root):
@@ -254,23 +259,23 @@ def test_labels_that_differ_in_case_or_spaces_are_merged_with_their_masks_or_ref
     with pytest.raises(
         InputError, match=r"'Nodule' \(1 image\) and 'nod ule' \(1 image\)"
     ) as error:
-        index_cases("table", root, SETTINGS)
+        index_cases(root, dataset("table", SETTINGS))
     assert '{"nod ule": "Nodule"}' in error.value.remedy
     merged = {**SETTINGS, "labels": {"nod ule": "Nodule"}}
-    cases, _, classes = index_cases("table", root, merged)
+    cases, _, classes = index_cases(root, dataset("table", merged))
     assert classes["classes"] == ["Nodule", "Effusion"]
     assert [sorted(case.masks) for case in cases] == [["Nodule"], [], ["Nodule"]]
     # Two classes that `labels` writes in two ways are as wrong.
     with pytest.raises(InputError, match="differ only in upper and lower case"):
-        index_cases("table", root, {**merged, "labels": {"nod ule": "X", "Effusion": "x"}})
+        index_cases(root, dataset("table", {**merged, "labels": {"nod ule": "X", "Effusion": "x"}}))
     # A label that is left out does not count as a second class.
-    assert index_cases("table", root, {**SETTINGS, "labels": {"nod ule": None}})
+    assert index_cases(root, dataset("table", {**SETTINGS, "labels": {"nod ule": None}}))
 
 
 def test_a_reserved_name_of_a_class_is_refused(root):
     table = root / "t.csv"
     table.write_text(table.read_text().replace("Effusion", "All"))
     with pytest.raises(InputError, match="'All' is reserved"):
-        index_cases("table", root, SETTINGS)
-    renamed = index_cases("table", root, {**SETTINGS, "labels": {"All": "Effusion"}})
+        index_cases(root, dataset("table", SETTINGS))
+    renamed = index_cases(root, dataset("table", {**SETTINGS, "labels": {"All": "Effusion"}}))
     assert renamed[2]["classes"] == ["Nodule", "Effusion"]

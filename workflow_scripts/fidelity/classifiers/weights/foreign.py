@@ -1,9 +1,8 @@
 """Classifiers made elsewhere: how the input was normalised, what the outputs are."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -13,104 +12,37 @@ from fidelity.base.plugins import PREFIX as PLUGIN
 from fidelity.classifiers.architectures import normalisation, rescaled
 from fidelity.classifiers.model import Activation, Classifier, outputs_of
 from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
-from fidelity.classifiers.weights.file_facts import (
-    Foreign,
-    count_outputs,
-    read_foreign,
-    wrong_size,
-)
+from fidelity.classifiers.weights.file_facts import Foreign, count_outputs, wrong_size
 from fidelity.classifiers.weights.header import RESCALING
+from fidelity.settings.classifiers import Classifier as Entry
 
 log = logging.getLogger(__name__)
 
 
-def load_foreign(
-    path: str | Path,
-    architecture: str,
-    classes: Sequence[str] | None,
-    *,
-    activation: Activation = "softmax",
-    image_size: int = 224,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    trusted: bool = False,
-    plugins: Sequence[str | Path] = (),
-    output_names: Mapping[str, str] | None = None,
-    output_values: str | None = None,
-    transform_input: bool | None = None,
-    weights_entry: str | None = None,
-) -> Classifier:
-    """Read a checkpoint made elsewhere.
-
-    Args:
-        path: see `read_foreign`.
-        architecture: see `architectures.build`.
-        classes: model classes in the order of the checkpoint's outputs; None if the file states
-            them.
-        activation: how its outputs become probabilities.
-        image_size: side of the input in pixels.
-        mean: per channel; by default the file's own, else the architecture's (see
-            `architectures.normalisation`).
-        std: the same.
-        trusted: allow TorchScript, which is code.
-        plugins: Python files, for an architecture "plugin:<function>".
-        output_names: class → output of a checkpoint of torchxrayvision, where names differ.
-        output_values: `logits` or `probabilities`; None: logits, checked by a probe.
-        transform_input: how a GoogLeNet or Inception v3 of torchvision was built.
-        weights_entry: which weights of the file, where it holds several.
-
-    Returns:
-        The classifier on the CPU, in eval mode.
-
-    Raises:
-        InputError: see `read_foreign`; also classes that nobody states, a number of outputs that
-            does not fit, outputs that are no logits.
-    """
-    foreign = read_foreign(
-        path,
-        architecture,
-        image_size=image_size,
-        trusted=trusted,
-        plugins=plugins,
-        entry=weights_entry,
-    )
-    return classifier_of(
-        foreign,
-        foreign.order(classes, activation=activation),
-        activation,
-        {
-            "mean": mean,
-            "std": std,
-            "outputs": output_names,
-            "output_values": output_values,
-            "transform_input": transform_input,
-        },
-    )
-
-
 def classifier_of(
-    foreign: Foreign, classes: Sequence[str], activation: Activation, settings: Mapping[str, Any]
+    foreign: Foreign, classes: Sequence[str], activation: Activation, entry: Entry
 ) -> Classifier:
-    """Make a classifier of a weights file.
+    """Make a classifier of a weights file, which is not trained here.
 
     Args:
         foreign: the file.
         classes: see `Foreign.order`.
         activation: how outputs become probabilities.
-        settings: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
+        entry: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
 
     Returns:
         The classifier on the CPU, in eval mode.
 
     Raises:
-        InputError: see `load_foreign`.
+        InputError: a number of outputs that does not fit, outputs that are no logits; see
+            `input_normalisation`.
     """
     outputs, architecture = outputs_of(activation, len(classes)), foreign.architecture
     if not foreign.by_name and outputs != foreign.outputs:
         raise _wrong_number(foreign, classes, activation)
-    mean, std = input_normalisation(architecture, settings, foreign.plugins, foreign)
-    values = settings.get("output_values")
-    network = foreign.network(classes, outputs, settings.get("outputs")).eval()
+    mean, std = input_normalisation(entry, False, foreign.plugins, foreign)
+    values = entry.output_values
+    network = foreign.network(classes, outputs, entry.outputs).eval()
     if foreign.script is not None or architecture.startswith(PLUGIN) or values == "probabilities":
         size = foreign.image_size
         try:
@@ -175,16 +107,16 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
 
 
 def input_normalisation(
-    architecture: str,
-    settings: Mapping[str, Any],
+    entry: Entry,
+    trained: bool,
     plugins: Sequence[str | Path] = (),
     foreign: Foreign | None = None,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Decide what images in [0, 1] are normalised with.
 
     Args:
-        architecture: see `architectures.build`.
-        settings: of the classifier: `mean`, `std`, `transform_input`, `weights`, `training`.
+        entry: of the classifier: `architecture`, `mean`, `std`, `transform_input`, `weights`.
+        trained: whether it is trained here.
         plugins: Python files, for an architecture "plugin:<function>".
         foreign: the file of its weights; None for fresh or ImageNet's weights.
 
@@ -196,24 +128,24 @@ def input_normalisation(
         InputError: the file's values are not for images in [0, 1], or nobody says how a GoogLeNet
             or Inception v3 that is not trained here was built.
     """
-    given = foreign is not None or settings.get("weights") is not None
+    architecture, given = entry.architecture, foreign is not None or entry.weights is not None
     mean, std = normalisation(architecture, given, plugins)
     channels = foreign.channels if foreign else len(mean)
-    stated = settings.get("mean") and settings.get("std")
+    stated = entry.mean and entry.std
     own = _own_normalisation(foreign) if foreign and not stated else None
     if own is not None:
         mean, std = own
     elif channels == 1 and len(mean) == 3:
         log.info("grey input: mean and std are the averages of those of three channels")
-    mean = tuple(settings.get("mean") or _spread(mean, channels))
-    std = tuple(settings.get("std") or _spread(std, channels))
+    mean = tuple(entry.mean or _spread(mean, channels))
+    std = tuple(entry.std or _spread(std, channels))
     log.info("images from 0 to 1 are normalised with mean %s and std %s", list(mean), list(std))
     ours = foreign is not None and foreign.checkpoint is not None and foreign.checkpoint.ours
     if architecture not in RESCALING or channels != 3 or ours:
         return mean, std
-    rescales = settings.get("transform_input")
+    rescales = entry.transform_input
     if rescales is None:
-        if foreign is not None and settings.get("training") is None:
+        if foreign is not None and not trained:
             raise InputError(
                 f"torchvision's {architecture} may rescale its input, and a weights file does not"
                 " state whether this one did",

@@ -1,7 +1,6 @@
 """Notice that files were added, removed or changed, without reading them."""
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -9,19 +8,22 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets import registry
 
 if TYPE_CHECKING:
     from fidelity.datasets.cases import Case
+    from fidelity.settings.datasets import Dataset
 
 # Folders of this workflow and of tools: a data root may be the working folder itself.
 PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
+# What was found below a root for settings, as text.
+_digests: dict[tuple[Path, str], str] = {}
 
 
-def source_digest(root: Path | None, source: str, settings: dict[str, Any]) -> str:
+def source_digest(root: Path | None, settings: "Dataset") -> str:
     """Hash names, sizes and modification times of the files that a source reads below its root.
 
     Other files (notes, `.DS_Store`, a folder of old images) do not count. Where the source cannot
@@ -29,7 +31,6 @@ def source_digest(root: Path | None, source: str, settings: dict[str, Any]) -> s
 
     Args:
         root: the data root; see `listing_digest` for None and for an archive.
-        source: name in the registry.
         settings: of the data set.
 
     Returns:
@@ -37,25 +38,23 @@ def source_digest(root: Path | None, source: str, settings: dict[str, Any]) -> s
     """
     if root is None or not root.is_dir():
         return listing_digest(root)
-    return _source_digest(root, source, json.dumps(settings, sort_keys=True))
+    key = root, repr(settings)
+    if key not in _digests:
+        try:
+            with _quiet():
+                names = files_of(root, settings)
+        except (InputError, OSError, ValueError):
+            _digests[key] = listing_digest(root)
+        else:
+            _digests[key] = _digest((name, os.path.join(root, name)) for name in sorted(names))
+    return _digests[key]
 
 
-@cache
-def _source_digest(root: Path, source: str, settings: str) -> str:
-    try:
-        with _quiet():
-            names = files_of(root, source, json.loads(settings))
-    except (InputError, OSError, ValueError):
-        return listing_digest(root)
-    return _digest((name, os.path.join(root, name)) for name in sorted(names))
-
-
-def files_of(root: Path, source: str, settings: dict[str, Any]) -> set[str]:
+def files_of(root: Path, settings: "Dataset") -> set[str]:
     """List the files that a source reads: images, masks and tables, relative to its root.
 
     Args:
         root: the data root.
-        source: name in the registry.
         settings: of the data set.
 
     Returns:
@@ -64,7 +63,7 @@ def files_of(root: Path, source: str, settings: dict[str, Any]) -> set[str]:
     Raises:
         InputError: the files are not laid out as the source's.
     """
-    reader = registry.reader(source)
+    reader = registry.reader(settings.source)
     listed = getattr(reader, "tables", None)
     tables = (os.path.relpath(path, root) for path in (listed(root, settings) if listed else ()))
     return image_files(reader.find_cases(root, settings)).union(tables)

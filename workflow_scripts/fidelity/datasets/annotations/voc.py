@@ -23,8 +23,8 @@ CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
 def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
     """Read the boxes of an XML file.
 
-    Pascal VOC's corners are taken as written, as continuous coordinates: its own 1-based inclusive
-    pixels are what none of today's tools writes.
+    Pascal VOC's corners are taken as written, as continuous coordinates, which is how annotation
+    tools export boxes; the challenge's own pixels were counted from 1.
 
     Args:
         path: the file.
@@ -60,6 +60,11 @@ def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
         name: {cls: entry for cls, entry in by_class.items() if len(entry) > 1}
         for name, by_class in found.items()
     }
+
+
+def is_cvat(path: str | Path) -> bool:
+    """Say whether a file is CVAT's."""
+    return _parsed(path).tag == "annotations"
 
 
 def _parsed(path: str | Path) -> Element:

@@ -1,9 +1,8 @@
 """Reading images and masks from files that are not trusted to be sound."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -13,10 +12,14 @@ from fidelity.datasets.images.pixels import MASK_FORMATS, MAX_PIXELS, Pixels, de
 from fidelity.datasets.mask_files.mask_foreground import foreground
 from fidelity.datasets.mask_files.mask_values import MaskValues
 
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Dataset
+
 MAX_BYTES = 1_000_000_000
 # Deeper images that span less of their range than this would be left with 32 grey values or fewer.
 USED_RANGE = 1 / 8
 # A DICOM file may lack its mark; its name then still says what it is meant to be.
+JSRT_SIDE, JSRT_WHITE = 2048, 4095
 DICOM_SUFFIXES = (".dcm", ".dicom")
 
 
@@ -43,11 +46,10 @@ class Intensity:
 FULL = Intensity()
 
 
-def intensity_of(settings: Mapping[str, Any]) -> Intensity:
+def intensity_of(settings: "Dataset") -> Intensity:
     """Read the keys of a data set's settings that begin with `intensity`."""
-    low, high = settings.get("intensity_percentiles", (FULL.low, FULL.high))
-    mode, bits = settings.get("intensity", FULL.mode), settings.get("intensity_bits")
-    return Intensity(mode, float(low), float(high), bits)
+    low, high = map(float, settings.intensity_percentiles)
+    return Intensity(settings.intensity, low, high, settings.intensity_bits)
 
 
 @dataclass
@@ -129,7 +131,7 @@ def decode_image(
     to maximum where they leave the range from 0 to 1.
 
     Args:
-        data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or DICOM file.
+        data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or DICOM file, or of JSRT's .IMG.
         path: named in errors.
         intensity: what becomes black and white.
         findings: what is worth reporting is added here.
@@ -145,6 +147,8 @@ def decode_image(
     if is_dicom(data) or Path(path).suffix.lower() in DICOM_SUFFIXES:
         found = _decode_dicom(data, path, findings)
         return _scaled(*found, path, intensity, "Set intensity: percentile")
+    if Path(path).suffix.lower() == ".img":
+        return _scaled(_decode_jsrt(data, path), 0.0, JSRT_WHITE, None, path, intensity)
     decoded = decode(data, path)
     findings = Findings() if findings is None else findings
     _note_turned(decoded, findings.notes)
@@ -164,6 +168,18 @@ def decode_image(
         pixels = _inverted_within(pixels, intensity.bits)
     white = _white(pixels, path, intensity, findings) if intensity.mode == "full" else None
     return _scaled(pixels, 0.0, white, None, path, intensity)
+
+
+def _decode_jsrt(data: bytes, path: str | Path) -> np.ndarray:
+    """Read an image of JSRT: 2048 x 2048 big-endian values of 12 bits, white is zero, no header."""
+    if len(data) != 2 * JSRT_SIDE**2:
+        raise InputError(
+            f"the file has {len(data)} bytes; an image of JSRT has {2 * JSRT_SIDE**2}",
+            file=path,
+            remedy="Copy it again, or convert it to PNG",
+        )
+    values = np.frombuffer(data, ">u2").reshape(JSRT_SIDE, JSRT_SIDE)
+    return JSRT_WHITE - np.minimum(values, JSRT_WHITE).astype(np.int32)
 
 
 def _inverted_within(pixels: np.ndarray, bits: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import RELATIVE
 from fidelity.datasets.cases import Case
 from fidelity.masks.boxes import FloatBox, scale_boxes
 
@@ -13,8 +14,6 @@ OutsideBoxes = Literal["refuse", "clip"]
 ASPECT_TOLERANCE = 0.01
 # Pixels by which a rounded share of a side may miss it.
 ROUNDING = 0.51
-RELATIVE = (1, 1)
-
 SCALED = "have boxes in pixels of another size of the image, which were scaled to it"
 CLIPPED = "have boxes that leave the image, which were cut at its border"
 

@@ -20,7 +20,7 @@ from fidelity.datasets.images.images import (
     is_dicom,
     read_bytes,
 )
-from fidelity.datasets.indexing.box_fit import BoxMisfitError, OutsideBoxes, fitted_boxes
+from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, OutsideBoxes, fitted_boxes
 from fidelity.datasets.mask_files.mask_entries import decode_reference, file_of, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
@@ -109,12 +109,20 @@ def examine(
     try:
         if not outside_links:
             check_inside(case, root)
+        if case.place and not os.path.isfile(root / case.image):
+            raise InputError(
+                f"{case.place}: the image {case.image!r} does not exist",
+                file=root / case.image,
+                remedy="Add the image, or remove the row",
+            )
         data = read_bytes(root / case.image)
         image = decode_image(data, root / case.image, intensity, findings)
         image_digest = pixel_digest(image)
         shape, seen = image.shape, look_at(image) if look else None
         native = shape
         spacing, spacing_from = _spacing(case, data, root / case.image)
+        if case.spacing and case.box_size not in (None, RELATIVE, shape):
+            spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(prefix: str, name: str, path: str) -> np.ndarray:
@@ -243,6 +251,13 @@ def _check_lung(
                 file=root / case.image,
                 field="lung_masks",
                 remedy="Add the mask, or set lung_masks: none",
+            )
+        if needed:
+            raise InputError(
+                "the case has no lung mask, and the input setting needs it",
+                file=root / case.image,
+                field="input",
+                remedy="Set input: full",
             )
         return
     if not mask("", LUNG, case.lung_mask).any() and needed:

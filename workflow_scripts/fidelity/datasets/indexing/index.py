@@ -24,7 +24,6 @@ from fidelity.datasets.images.images import (
 from fidelity.datasets.indexing.examine import Examined, examine, missing_mask
 from fidelity.datasets.indexing.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.indexing.left_out import (
-    MAX_UNUSABLE,
     NO_REFERENCE,
     Quarantined,
     cause_of,
@@ -43,20 +42,19 @@ from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.datasets.splits import SPLITS
+from fidelity.settings.datasets import Dataset
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
 READERS = 4
-# Of the schema, for callers that come without the config.
-NEAR_DISTANCE = 10
-NEAR_CORRELATION = 0.97
 
 log = logging.getLogger(__name__)
 
 
 def index_cases(
-    source: str,
     root: str | Path,
-    settings: dict[str, Any],
+    settings: Dataset,
+    explained: Sequence[str] = (),
+    trained: bool = False,
     near_report: str | Path | None = None,
     counts_report: str | Path | None = None,
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
@@ -72,9 +70,10 @@ def index_cases(
     two splits (unless `duplicates` says otherwise).
 
     Args:
-        source: name in the registry.
         root: the data root.
         settings: of the data set, as in the config.
+        explained: splits in which every annotated class must have a case.
+        trained: whether a classifier is trained, on cases of every class.
         near_report: CSV file for the near-duplicates across splits, if they are to be written.
         counts_report: CSV file for the number of cases that are used and left out, likewise.
 
@@ -89,8 +88,7 @@ def index_cases(
         InputError: names the first problems and counts them.
     """
     root = Path(root)
-    adapter = registry.reader(source)
-    _check_settings(settings)
+    adapter = registry.reader(settings.source)
     found = list(adapter.find_cases(root, settings))
     if not found:
         raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
@@ -110,10 +108,10 @@ def index_cases(
     patients = find_leaks(((c.patient, c) for c in cases), "patient")
     cases = _separate(patients, cases, settings, quarantine)
     follow = getattr(adapter, "masks_follow_labels", True)
-    few = limited(cases, settings.get("limit"))
+    few = limited(cases, settings.limit)
     _count_lost(dropped, "limit", cases, few)
     cases = [_only_used_masks(case, settings, follow) for case in few]
-    lung = settings.get("lung_masks", "provided") == "provided"
+    lung = settings.lung_masks == "provided"
     if lung and not any(case.lung_mask for case in cases):
         raise InputError(
             "no case has a lung mask",
@@ -122,23 +120,24 @@ def index_cases(
             remedy="Set lung_masks: none, or add the masks",
         )
     examined = _examine_all(cases, root, settings, adapter, lung)
-    _raise_fatal(examined, bool(settings.get("strict")))
+    _raise_fatal(examined, settings.strict)
     _check_depth(examined, root)
     _report_findings(examined)
-    _tell_other_sizes(examined, root, bool(settings.get("strict")))
+    _tell_other_sizes(examined, root, settings.strict)
     bad = [one for one in examined if one.problem]
     quarantine += [_quarantined(one) for one in bad]
-    unscored = [] if follow else _unscored(cases, settings)
+    unscored = [] if follow else _unscored(cases, settings, explained)
     # Some data sets draw only some of the images that have a label.
     missing = [] if getattr(adapter, "partly_annotated", False) else unscored
     raise_first(_too_many_unusable(cases, quarantine, missing, settings, root))
     good = [one for one in examined if not one.problem]
-    raise_first(_absent_in_split([one.case for one in good], bad, settings, follow))
+    kept = [one.case for one in good]
+    raise_first(_absent_in_split(kept, bad, settings, follow, explained, trained))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
-    cases = _separate(leaks, [one.case for one in good], settings, quarantine)
+    cases = _separate(leaks, kept, settings, quarantine)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
-    if settings.get("duplicates") == "keep":
+    if settings.duplicates == "keep":
         near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
     if near_report is not None:
         write_near_duplicates(near_report, near)
@@ -182,37 +181,7 @@ def _rank(case: str) -> bytes:
     return hashlib.blake2b(case.encode(), digest_size=8).digest()
 
 
-def _check_settings(settings: dict[str, Any]) -> None:
-    """Check the keys used here; the config's schema does so earlier, with the config's name."""
-    for name, default, known in (
-        ("input", "full", ("full", "lung_masked", "lung_crop")),
-        ("lung_masks", "provided", ("provided", "predicted", "none")),
-        ("duplicates", "error", ("error", "exclude", "keep")),
-        ("near_duplicates", "report", ("report", "exclude", "off", False)),
-    ):
-        value = settings.get(name, default)
-        if value not in known:
-            raise InputError(
-                f"unknown value {value!r}", field=name, remedy=suggestion(str(value), known)
-            )
-    if settings.get("input", "full") != "full" and settings.get("lung_masks") == "none":
-        raise InputError(
-            f"input {settings['input']!r} needs lung masks, and lung_masks is 'none'",
-            field="input",
-            remedy="Set input: full, or lung_masks: provided",
-        )
-    for name in settings["annotated_classes"]:
-        if model_class(name, settings) is None:
-            raise InputError(
-                f"the class {name!r} is annotated but left out by 'labels'",
-                field="annotated_classes",
-                remedy="Drop it from one of the two",
-            )
-
-
-def _check_counts(
-    adapter: ModuleType, cases: list[Case], root: Path, settings: dict[str, Any]
-) -> None:
+def _check_counts(adapter: ModuleType, cases: list[Case], root: Path, settings: Dataset) -> None:
     """Compare the number of images with what the source is known to have, if it is known."""
     difference = getattr(adapter, "unexpected_counts", lambda cases, settings: None)(
         cases, settings
@@ -226,7 +195,7 @@ def _check_counts(
         remedy="Complete or restore the copy; if this part of it is what you want, set"
         " strict: false",
     )
-    if settings.get("strict"):
+    if settings.strict:
         raise problem
     log.warning("%s. Scores from it are not those of the whole data set", difference)
 
@@ -247,10 +216,10 @@ def _repeated_ids(cases: list[Case]) -> list[InputError]:
     ]
 
 
-def _unknown_classes(cases: list[Case], settings: dict[str, Any]) -> list[InputError]:
+def _unknown_classes(cases: list[Case], settings: Dataset) -> list[InputError]:
     present = sorted({label for case in cases for label in case.labels})
-    named = [("annotated_classes", name) for name in settings["annotated_classes"]]
-    named += [("labels", name) for name in settings.get("labels") or {}]
+    named = [("annotated_classes", name) for name in settings.annotated_classes]
+    named += [("labels", name) for name in settings.labels]
     return [
         InputError(
             f"no image has the class {name!r}", field=field, remedy=suggestion(name, present)
@@ -260,12 +229,14 @@ def _unknown_classes(cases: list[Case], settings: dict[str, Any]) -> list[InputE
     ]
 
 
-def _is_multilabel(cases: list[Case], settings: dict[str, Any], adapter: ModuleType) -> bool:
+def _is_multilabel(cases: list[Case], settings: Dataset, adapter: ModuleType) -> bool:
     """Say whether images may have several classes, or none: by the source, `task` or a label."""
-    if getattr(adapter, "multilabel", False) or settings.get("task") == "multilabel":
+    if getattr(adapter, "multilabel", False) or getattr(settings, "task", None) == "multilabel":
         return True
     # Those that 'labels' leaves out count too.
-    return any(len({model_class(label, settings) for label in case.labels}) > 1 for case in cases)
+    return any(
+        len({model_class(label, settings.labels) for label in case.labels}) > 1 for case in cases
+    )
 
 
 def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
@@ -283,47 +254,46 @@ def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
     ]
 
 
-def _without_absent_classes(
-    cases: list[Case], settings: dict[str, Any], adapter: ModuleType
-) -> dict[str, Any]:
+def _without_absent_classes(cases: list[Case], settings: Dataset, adapter: ModuleType) -> Dataset:
     """Leave classes out that no image has, where the source's own list says that they exist."""
     own = getattr(adapter, "known_classes", ())
     present = {name for case in cases for name in (*case.labels, *case.annotated)}
-    absent = [name for name in settings["annotated_classes"] if name not in present]
-    unknown = [name for name in settings.get("labels") or {} if name not in present]
+    absent = [name for name in settings.annotated_classes if name not in present]
+    unknown = [name for name in settings.labels if name not in present]
     gone = {name for name in (*absent, *unknown) if name in own}
     if not gone:
         return settings
     log.warning("no image has these classes, so they are left out: %s", ", ".join(sorted(gone)))
-    annotated = [name for name in settings["annotated_classes"] if name not in gone]
+    annotated = [name for name in settings.annotated_classes if name not in gone]
     if not annotated:
         raise InputError(
             "no image has any of the annotated classes",
             field="annotated_classes",
             remedy="Name classes that the images have",
         )
-    labels = {k: v for k, v in (settings.get("labels") or {}).items() if k not in gone}
-    return {**settings, "annotated_classes": annotated, "labels": labels}
+    labels = {k: v for k, v in settings.labels.items() if k not in gone}
+    return settings.model_copy(update={"annotated_classes": annotated, "labels": labels})
 
 
-def _without_dropped_labels(
-    cases: list[Case], settings: dict[str, Any], multilabel: bool
-) -> list[Case]:
+def _without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bool) -> list[Case]:
     """Leave out what 'labels' maps to null: images of that class, or that one of several labels."""
 
     def kept(labels: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(label for label in labels if model_class(label, settings) is not None)
+        return tuple(label for label in labels if model_class(label, settings.labels) is not None)
 
     if multilabel:
         return [replace(c, labels=kept(c.labels), uncertain=kept(c.uncertain)) for c in cases]
     return [case for case in cases if kept(case.labels) == case.labels]
 
 
-def _only_used_masks(case: Case, settings: dict[str, Any], follow: bool) -> Case:
+def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
     """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
-    annotated = [c for c in settings["annotated_classes"] if c in case.labels or not follow]
-    lung_masks = settings.get("lung_masks", "provided")
-    empty = settings.get("empty_references", True)
+    lung_masks, empty = settings.lung_masks, settings.empty_references
+    # Where masks follow labels, those of another class are not annotated, unless they say so.
+    said = {c for c in case.annotated if case.masks.get(c, NONE) == NONE and not case.boxes.get(c)}
+    annotated = [
+        c for c in settings.annotated_classes if not follow or c in case.labels or c in said
+    ]
     masks = {c: case.masks[c] for c in annotated if c in case.masks}
     boxes = {c: case.boxes[c] for c in annotated if c in case.boxes}
     return replace(
@@ -332,18 +302,18 @@ def _only_used_masks(case: Case, settings: dict[str, Any], follow: bool) -> Case
         boxes={c: drawn for c, drawn in boxes.items() if empty or drawn},
         second_masks={c: case.second_masks[c] for c in annotated if c in case.second_masks},
         lung_mask=case.lung_mask if lung_masks == "provided" else None,
-        lung_from=settings["lung_from"] if lung_masks == "predicted" else "",
+        lung_from=settings.lung_from if lung_masks == "predicted" else "",
     )
 
 
 def _separate(
     leaks: list[Leak],
     cases: list[Case],
-    settings: dict[str, Any],
+    settings: Dataset,
     quarantine: list[Quarantined],
 ) -> list[Case]:
     """Deal with leaks as `duplicates` says; excluded cases are added to the quarantine."""
-    rule = settings.get("duplicates", "error")
+    rule = settings.duplicates
     if rule == "error":
         raise_first(leak_errors(leaks))
     if not leaks or rule == "keep":
@@ -355,13 +325,13 @@ def _separate(
     return [case for case in cases if case.case not in gone]
 
 
-def _compares_looks(settings: dict[str, Any]) -> bool:
+def _compares_looks(settings: Dataset) -> bool:
     # YAML 1.1 reads an unquoted `off` as false.
-    return settings.get("near_duplicates", "report") not in ("off", False)
+    return settings.near_duplicates not in ("off", False)
 
 
 def _near_duplicates(
-    cases: list[Case], examined: list[Examined], settings: dict[str, Any]
+    cases: list[Case], examined: list[Examined], settings: Dataset
 ) -> list[NearDuplicate]:
     """Find the near-duplicates among the remaining cases, marked as the settings say."""
     if not _compares_looks(settings):
@@ -372,12 +342,12 @@ def _near_duplicates(
         cases,
         [one.look for one in remaining],
         [one.image_digest for one in remaining],
-        distance=settings.get("near_duplicate_distance", NEAR_DISTANCE),
-        correlation=settings.get("near_duplicate_correlation", NEAR_CORRELATION),
+        distance=settings.near_duplicate_distance,
+        correlation=settings.near_duplicate_correlation,
     )
     if pairs:
         log.warning("%d near-duplicates across splits, see near_duplicates.csv", len(pairs))
-    return excluded(pairs) if settings.get("near_duplicates") == "exclude" else pairs
+    return excluded(pairs) if settings.near_duplicates == "exclude" else pairs
 
 
 def _without_near_duplicates(
@@ -393,23 +363,23 @@ def _without_near_duplicates(
 
 
 def _examine_all(
-    cases: list[Case], root: Path, settings: dict[str, Any], adapter: ModuleType, lung: bool
+    cases: list[Case], root: Path, settings: Dataset, adapter: ModuleType, lung: bool
 ) -> list[Examined]:
     check = partial(
         examine,
         root=root,
         same_size=adapter.same_size,
         native_is_mask=getattr(adapter, "native_is_mask", False),
-        lung_expected=lung,
-        lung_needed=settings.get("input", "full") != "full",
+        lung_expected=lung and not getattr(adapter, "lungs_may_lack", False),
+        lung_needed=settings.input != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
-        outside_links=settings.get("outside_links", False),
-        outside_boxes=settings.get("boxes_outside", "refuse"),
+        outside_links=settings.outside_links,
+        outside_boxes=settings.boxes_outside,
         mask_values=mask_values_of(settings),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
-    annotated = set(settings["annotated_classes"]) if follow else set()
+    annotated = set(settings.annotated_classes) if follow else set()
 
     def one(case: Case) -> Examined:
         for name in sorted(annotated.intersection(case.labels) - case.annotated):
@@ -495,9 +465,9 @@ def _count_lost(
     counts.update({(split, setting): n for split, n in lost.items() if n})
 
 
-def _unscored(cases: list[Case], settings: dict[str, Any]) -> list[Quarantined]:
+def _unscored(cases: list[Case], settings: Dataset, explained: Sequence[str]) -> list[Quarantined]:
     """List the cases that show an annotated class, and have no reference mask of any."""
-    annotated = set(settings["annotated_classes"])
+    annotated = set(settings.annotated_classes)
     return [
         Quarantined(
             case.case,
@@ -507,9 +477,7 @@ def _unscored(cases: list[Case], settings: dict[str, Any]) -> list[Quarantined]:
             NO_REFERENCE,
         )
         for case in cases
-        if case.split in settings.get("explained", ())
-        and annotated.intersection(case.labels)
-        and not case.annotated
+        if case.split in explained and annotated.intersection(case.labels) and not case.annotated
     ]
 
 
@@ -517,12 +485,12 @@ def _too_many_unusable(
     cases: list[Case],
     quarantine: list[Quarantined],
     unscored: list[Quarantined],
-    settings: dict[str, Any],
+    settings: Dataset,
     root: Path,
 ) -> list[InputError]:
-    share = settings.get("max_unusable", MAX_UNUSABLE)
+    share = settings.max_unusable
     totals = Counter(case.split for case in cases)
-    annotated = set(settings["annotated_classes"])
+    annotated = set(settings.annotated_classes)
     shown = Counter(case.split for case in cases if annotated.intersection(case.labels))
     return [
         *check_unusable(quarantine, totals, share, root),
@@ -531,7 +499,7 @@ def _too_many_unusable(
 
 
 def _empty_classes(
-    cases: list[Case], quarantine: list[Quarantined], settings: dict[str, Any]
+    cases: list[Case], quarantine: list[Quarantined], settings: Dataset
 ) -> list[InputError]:
     present = {label for case in cases for label in case.labels}
     first = f" (first: {quarantine[0].file}: {quarantine[0].reason})" if quarantine else ""
@@ -542,13 +510,18 @@ def _empty_classes(
             field="annotated_classes",
             remedy="Mend the files, or drop the class",
         )
-        for name in settings["annotated_classes"]
+        for name in settings.annotated_classes
         if name not in present
     ]
 
 
 def _absent_in_split(
-    cases: list[Case], bad: list[Examined], settings: dict[str, Any], follow: bool
+    cases: list[Case],
+    bad: list[Examined],
+    settings: Dataset,
+    follow: bool,
+    explained: Sequence[str],
+    trained: bool,
 ) -> list[InputError]:
     """Find annotated classes without a case to explain, and classes without one to train on."""
     by_split = {
@@ -563,8 +536,8 @@ def _absent_in_split(
     }
     labels = {label for case in cases for label in case.labels}
     lost = {(one.case.split, label): one for one in bad for label in one.case.labels}
-    asked = [(s, c) for s in settings.get("explained", ()) for c in settings["annotated_classes"]]
-    asked += [("train", label) for label in sorted(labels) if settings.get("trained")]
+    asked = [(s, c) for s in explained for c in settings.annotated_classes]
+    asked += [("train", label) for label in sorted(labels) if trained]
     return [
         InputError(
             f"the class {label!r} has no image"
@@ -587,16 +560,16 @@ def _left_out(one: Examined | None) -> str:
     )
 
 
-def _classes(cases: list[Case], settings: dict[str, Any], multilabel: bool) -> dict[str, Any]:
+def _classes(cases: list[Case], settings: Dataset, multilabel: bool) -> dict[str, Any]:
     labels = sorted({label for case in cases for label in case.labels})
-    mapping = {label: model_class(label, settings) for label in labels}
-    first = [mapping[name] for name in settings["annotated_classes"]]
+    mapping = {label: model_class(label, settings.labels) for label in labels}
+    first = [mapping[name] for name in settings.annotated_classes]
     rest = sorted(set(mapping.values()) - set(first))
-    three_way = settings.get("uncertain") == "multi-class"
+    three_way = getattr(settings, "uncertain", None) == "multi-class"
     return {
         "classes": [*dict.fromkeys(first), *rest],
         "task": "multilabel" if multilabel else "multiclass",
-        "annotated": list(settings["annotated_classes"]),
+        "annotated": list(settings.annotated_classes),
         "labels": mapping,
         **({"uncertain": "multi-class"} if three_way else {}),
     }

@@ -39,7 +39,7 @@ from fidelity.masks.plain_runs import decode_absolute, decode_relative
 from fidelity.masks.polygons import rasterise
 from fidelity.masks.run_lengths import MAX_PIXELS, check_encoding, decode, is_filled
 
-_MARK = re.compile(r"^(.*?\.(?:json|csv|xml|txt))#(.*)$", re.DOTALL)
+_MARK = re.compile(r"^(.*?\.(?:json|csv|xml|txt))#(.*)$", re.DOTALL | re.IGNORECASE)
 SIZE_KEY = "img_size"
 REMEDY = "Restore the file that the data set's publisher gives"
 
@@ -185,7 +185,7 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
 @lru_cache(maxsize=4)
 def _entries(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
     del changed, size  # part of the cache's key alone
-    suffix = path.suffix
+    suffix = path.suffix.lower()
     if suffix == ".xml":
         return voc.read_entries(path)
     if suffix == ".txt":

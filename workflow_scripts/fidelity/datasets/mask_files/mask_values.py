@@ -4,7 +4,10 @@ Imports nothing heavy: config checks ask too.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Dataset
 
 LUNG, FOREGROUND, BACKGROUND = "lung", "foreground", "background"
 
@@ -13,11 +16,11 @@ Colour = tuple[int, int, int]
 MaskValues = Mapping[str, frozenset[float | Colour]]
 
 
-def mask_values_of(settings: Mapping[str, Any]) -> MaskValues:
+def mask_values_of(settings: "Dataset") -> MaskValues:
     """Read the key `mask_values` of a data set's settings."""
     return {
         name: frozenset(map(_value, listed if isinstance(listed, list) else [listed]))
-        for name, listed in (settings.get("mask_values") or {}).items()
+        for name, listed in settings.mask_values.items()
     }
 
 

@@ -51,12 +51,11 @@ def fit(
     if not classes:
         raise no_training_masks()
     torch.manual_seed(seed)
-    plain = settings.model_dump()
     network = Segmenter(len(classes), settings.channels).to(device)
     store = EpochStore(output, code)
-    train_network(network, training, validation.of_classes(classes), plain, seed, store)
+    train_network(network, training, validation.of_classes(classes), settings, seed, store)
     tensors = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-    write_fitted(output, tensors, classes, plain)
+    write_fitted(output, tensors, classes, settings.model_dump())
     store.clear()
 
 

@@ -55,7 +55,7 @@ def count_cases(config: Config, dataset: str) -> Counts:
         several = getattr(reader, "multilabel", False)
         cases = [
             case
-            for case in reader.find_cases(root, entry.model_dump())
+            for case in reader.find_cases(root, entry)
             if several or any(entry.labels.get(name, name) is not None for name in case.labels)
         ]
     images = {s: sum(c.split == s for c in cases) for s in SPLITS}
@@ -80,7 +80,7 @@ def _side(cases: list[Case], config: Config, dataset: str) -> int:
             sides.append((case.width * case.height) ** 0.5)
         else:
             root = config.root_of(dataset)
-            how = intensity_of(config.datasets[dataset].model_dump())
+            how = intensity_of(config.datasets[dataset])
             height, width = read_image(root / case.image, how).shape[:2]
             sides.append((width * height) ** 0.5)
     return round(sorted(sides)[len(sides) // 2]) if sides else 256

@@ -23,6 +23,7 @@ from fidelity.datasets.shards import shard_name
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.lesions import CLASSES
 from fidelity.datasets.splits import SPLITS
+from fidelity.settings.datasets import Cases, Dataset, Phantom, Shortcut
 from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.trial import Measured
@@ -65,7 +66,7 @@ class Pool:
     def __init__(
         self,
         folder: Path,
-        entry: Mapping[str, Any],
+        entry: Dataset,
         largest: Size,
         side: int,
         trained: bool,
@@ -85,21 +86,28 @@ class Pool:
         self.classes = classes
         self.data = folder / "data"
         self.entry = entry
-        cases = {"train": largest.train, "val": 3 * largest.val, "test": 3 * largest.test}
-        second = "second_reader" in entry and entry["second_reader"]
-        own = {"cases": cases, "size": max(side, SMALLEST), "second_reader": second}
-        own["shortcut"] = entry.get("shortcut")
+        replaced = {"source", "annotated_classes", "labels", "mask_values", "limit"}
+        kept = set(Dataset.model_fields) - replaced - {"near_duplicates"}
+        own = Phantom.model_construct(
+            **{key: getattr(entry, key) for key in kept},
+            annotated_classes=list(CLASSES[:2]),
+            cases=Cases.model_construct(
+                train=largest.train, val=3 * largest.val, test=3 * largest.test
+            ),
+            size=max(side, SMALLEST),
+            second_reader=getattr(entry, "second_reader", False),
+            shortcut=getattr(entry, "shortcut", Shortcut()),
+        )
         clock = _Clock()
         phantom.generate(self.data, own, 1)
         size = sum(file.stat().st_size for file in self.data.rglob("*.png"))
         self.taken = {"acquire": clock.lap(size)}
-        how = dict(entry) | {"source": "phantom", "annotated_classes": list(CLASSES[:2])}
-        how |= {"labels": {}, "mask_values": {}, "limit": None, "near_duplicates": "off"}
-        how |= {"explained": ["val", "test"], "trained": trained}
         patterns = paths.NEAR_DUPLICATES, paths.CASE_COUNTS, paths.QUARANTINE
         self.reports = [folder / Path(pattern).name for pattern in patterns]
         *reports, quarantine = self.reports
-        found, left_out, self.names = index_cases("phantom", self.data, how, *reports)
+        found, left_out, self.names = index_cases(
+            self.data, own, ["val", "test"], trained, *reports
+        )
         write_quarantine(quarantine, left_out)
         self.taken["index_cases"] = clock.lap(0)
         self.called = _names(entry)
@@ -107,7 +115,7 @@ class Pool:
 
     def _renamed(self, case: Case) -> Case:
         """Give a generated case the classes of the data set."""
-        kept = set(self.entry["annotated_classes"])
+        kept = set(self.entry.annotated_classes)
 
         def named(files: Mapping[str, str]) -> dict[str, str]:
             found = {self.called[name]: path for name, path in files.items()}
@@ -177,9 +185,9 @@ class Pool:
 
     def _classes(self) -> dict[str, Any]:
         """Give the content of classes.json: the data set's annotated classes, up to three."""
-        several = getattr(registry.reader(self.entry["source"]), "multilabel", False)
+        several = getattr(registry.reader(self.entry.source), "multilabel", False)
         names = list(self.called.values())
-        labels = {name: self.entry["labels"].get(name) or name for name in names}
+        labels = {name: self.entry.labels.get(name) or name for name in names}
         for name, label in labels.items():
             if len(self.classes) > 1 and label not in self.classes:
                 unused = [known for known in self.classes if known not in labels.values()]
@@ -187,14 +195,14 @@ class Pool:
         return {
             "classes": list(dict.fromkeys(labels.values())),
             "task": "multilabel" if several else self.names["task"],
-            "annotated": [n for n in self.entry["annotated_classes"] if n in names],
+            "annotated": [n for n in self.entry.annotated_classes if n in names],
             "labels": labels,
         }
 
 
-def _names(entry: Mapping[str, Any]) -> dict[str, str]:
+def _names(entry: Dataset) -> dict[str, str]:
     """Map the phantom's classes to those of the data set, its first annotated class first."""
-    annotated: Sequence[str] = entry["annotated_classes"]
+    annotated = entry.annotated_classes
     if set(annotated) <= set(CLASSES):
         lesion = [*annotated, *(name for name in CLASSES if name not in annotated)]
         return dict(zip(CLASSES, lesion, strict=True)) if annotated else {n: n for n in CLASSES}

@@ -19,7 +19,7 @@ from fidelity.datasets.class_names import class_names
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.explainers.registry import method_of
 from fidelity.maps.saliency_map import write_maps
-from fidelity.settings.datasets import Shards
+from fidelity.settings.datasets import Dataset, Shards
 from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
@@ -189,7 +189,7 @@ class Trials:
         return lines
 
     def _dataset(self, dataset: str, jobs: list[Job], say: Callable[[str], None]) -> None:
-        entry = self.study.datasets[dataset].model_dump()
+        entry = self.study.datasets[dataset]
         counts = self.study.counts[dataset]
         batches = [
             stage["batch"]
@@ -212,7 +212,7 @@ class Trials:
         lungs = [job for job in self.jobs if job.rule == "fit_lung_model" and job not in jobs]
         for name, size in sizes.items():
             roots[name] = self.folder / dataset / name
-            made[name] = pool.build(roots[name], dataset, raw, size, entry["shards"])
+            made[name] = pool.build(roots[name], dataset, raw, size, dict(entry.shards))
             for job in lungs:
                 pool.build(roots[name], job.wildcards["dataset"], job.inputs[-1], size, {})
             self._link_results(roots[name])
@@ -238,7 +238,7 @@ class Trials:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(Path(path).resolve())
 
-    def _pool(self, dataset: str, entry: Mapping[str, Any], size: Size, side: int) -> Pool:
+    def _pool(self, dataset: str, entry: Dataset, size: Size, side: int) -> Pool:
         """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
         trained = any(job.rule == "train" for job in self.jobs)
         root = self.study.config.root_of(dataset)
@@ -250,7 +250,7 @@ class Trials:
         images = len(pool.cases)
         for job in self.jobs:
             if job.rule in ("acquire", "index_cases"):
-                generated = job.rule == "index_cases" or entry["source"] == "phantom"
+                generated = job.rule == "index_cases" or entry.source == "phantom"
                 taken = pool.taken[job.rule] if generated else Measured(0, 0, 0)
                 points = self.rates[kind_of(self.study, job), ""].points
                 points += [(0, Measured(0, 0, 0)), (images, taken)]

@@ -149,16 +149,17 @@ def _classifier(trained: Trained) -> Classifier:
 
 def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> PreparedCase:
     """Prepare the image as its data set is, at the size that the classifier takes."""
-    entry = {**trained.entry, "image_size": size}
+    entry = trained.entry.model_copy(update={"image_size": size})
     drawn_by = trained.lung_model() if lung is None else None
-    if lung is None and drawn_by is None and entry["input"] != "full":
+    if lung is None and drawn_by is None and entry.input != "full":
         raise InputError(
             f"the classifier was trained on input: {entry['input']}, which needs a lung mask",
             file=image,
             remedy="Give one: LUNG=mask.png",
         )
-    settings = {**entry, "lung_masks": "none" if lung is None else "provided"}
     if drawn_by is None:
+        kind = "none" if lung is None else "provided"
+        settings = entry.model_copy(update={"lung_masks": kind})
         return prepare_case(_case(image, lung), Path("/"), settings)
     compute = trained.config.compute.model_dump(include={"threads", "device"})
     predict = predictor(drawn_by, trained.config.lung_model.components, compute)
@@ -168,7 +169,9 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
 def _native(trained: Trained, image: Path, case: PreparedCase) -> np.ndarray:
     """Give the whole image at its own size, for the figure: what was cut off is shown too."""
     size = case.native_size
-    settings = {**trained.entry, "lung_masks": "none", "input": "full", "image_size": max(size)}
+    settings = trained.entry.model_copy(
+        update={"lung_masks": "none", "input": "full", "image_size": max(size)}
+    )
     square = prepare_case(_case(image, None), Path("/"), settings).image
     return place(square, (0, 0, *size), size)
 
@@ -187,7 +190,7 @@ def _case(image: Path, lung: Path | None) -> Case:
 
 def _source_class(trained: Trained, target: str) -> str:
     """Name the source class whose threshold and training masks belong to a model class."""
-    annotated = trained.entry["annotated_classes"]
+    annotated = trained.entry.annotated_classes
     labels = trained.labels()
     found = [cls for cls in (*annotated, *labels) if labels.get(cls, cls) == target]
     return found[0] if found else target
@@ -227,17 +230,17 @@ def _answer(
     (explanation,) = explain([task])
     case, saliency = task.case, explanation.map
     rule, binarization, given = trained.rule_of(name, task.cls)
-    steps = rule.postprocess.model_dump()
-    heat = render(saliency, case.box, case.native_size, steps["sign"])
-    mask, threshold = binarize(heat, saliency.kind, rule.binarization.model_dump(), **given)
+    steps = rule.postprocess
+    heat = render(saliency, case.box, case.native_size, steps.sign)
+    mask, threshold = binarize(heat, saliency.kind, rule.binarization, **given)
     lung = lung_in_frame(case, "original")
-    if steps["lung"] and lung is None:
+    if steps.lung and lung is None:
         log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)
-        steps["lung"] = False
+        steps = steps.model_copy(update={"lung": False})
     mask = postprocess(mask, lung, steps)
     words = f"{binarization}, above {threshold:.2f}"
     words = "the map itself" if saliency.kind == "binary" else words
-    if method.needs_classifier and probability < steps.get("min_probability", 0):
+    if method.needs_classifier and probability < steps.min_probability:
         mask, words = np.zeros_like(mask), f"{binarization}, below min_probability"
     return Answer(name, _raw(saliency, case), heat, mask, words)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_json
@@ -12,6 +11,7 @@ from fidelity.binarizations.registry import RULES
 from fidelity.binarizations.tuned import read_thresholds
 from fidelity.settings.binarizations import RuleOfOne
 from fidelity.settings.config import Config
+from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
 from fidelity.study.study import Study
@@ -44,9 +44,9 @@ class Trained:
         return self.study.config
 
     @property
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> Dataset:
         """The data set's settings."""
-        return self.config.datasets[self.dataset].model_dump()
+        return self.config.datasets[self.dataset]
 
     @property
     def architecture(self) -> str:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_entries import (
@@ -21,6 +20,7 @@ from fidelity.datasets.mask_files.mask_entries import (
 from fidelity.datasets.sources.chexpert.folder_layout import find_layout, image_finder
 from fidelity.datasets.sources.chexpert.label_files import Row, read_rows
 from fidelity.datasets.sources.chexpert.observation_names import OBSERVATIONS, PATHOLOGIES
+from fidelity.settings.datasets import Chexlocalize
 
 # Masks may be of the original image while the image is of CheXpert-v1.0-small.
 same_size = False
@@ -39,7 +39,7 @@ TRIED = 50
 log = logging.getLogger(__name__)
 
 
-def find_cases(root: Path, settings: dict[str, Any]) -> Iterator[Case]:
+def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
     """Find the cases of all splits that have a label file.
 
     Args:
@@ -56,8 +56,8 @@ def find_cases(root: Path, settings: dict[str, Any]) -> Iterator[Case]:
     """
     root = Path(root)
     layout = find_layout(root, settings)
-    views, policy = settings.get("views", "frontal"), settings.get("uncertain", "ignore")
-    second = (settings.get("human_benchmark") or {}).get("segmentations")
+    views, policy = settings.views, settings.uncertain
+    second = settings.human_benchmark.segmentations
     for split, table in layout.tables.items():
         rows = list(read_rows(root / table))
         image_of = image_finder(root, root / table, [row.path for row in rows[:TRIED]])
@@ -82,12 +82,12 @@ def find_cases(root: Path, settings: dict[str, Any]) -> Iterator[Case]:
             log.warning("%s: %d positive images of %s have no mask", split, count, name)
 
 
-def tables(root: Path, settings: dict[str, Any]) -> list[Path]:
+def tables(root: Path, settings: Chexlocalize) -> list[Path]:
     """List the label files, and the JSON files of masks and of the human benchmark."""
     root = Path(root)
     layout = find_layout(root, settings)
-    human = (settings.get("human_benchmark") or {}).values()
-    names = (*layout.tables.values(), *layout.masks.values(), *human)
+    human = settings.human_benchmark
+    names = (*layout.tables.values(), *layout.masks.values(), human.segmentations, human.points)
     return [root / name for name in names if name]
 
 

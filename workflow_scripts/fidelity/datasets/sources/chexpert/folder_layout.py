@@ -19,10 +19,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import entries_of, folders_in
+from fidelity.settings.datasets import Chexlocalize
 
 # Files that may hold the labels of a split, and folders of its images.
 TABLES = {
@@ -55,7 +55,7 @@ class Layout:
     masks: dict[str, str]
 
 
-def find_layout(root: Path, settings: dict[str, Any]) -> Layout:
+def find_layout(root: Path, settings: Chexlocalize) -> Layout:
     """Find the label files and the reference masks.
 
     Args:
@@ -77,7 +77,7 @@ def find_layout(root: Path, settings: dict[str, Any]) -> Layout:
             remedy="Set 'root' of the data set in the config to the folder of CheXpert",
         )
     files = list(_files(root, DEPTH))
-    named = {k: v for k, v in (settings.get("tables") or {}).items() if v is not None}
+    named = {split: name for split, name in settings.tables if name is not None}
     for split, name in named.items():
         if not (root / name).is_file():
             raise InputError(
@@ -182,8 +182,8 @@ def _is_of_images(folder: str) -> bool:
     return folder in PASSED_OVER or _PATIENT.fullmatch(folder) is not None
 
 
-def _masks(root: Path, files: list[Path], settings: dict[str, Any]) -> dict[str, str]:
-    kind = settings.get("references", "segmentations")
+def _masks(root: Path, files: list[Path], settings: Chexlocalize) -> dict[str, str]:
+    kind = settings.references
     found = {}
     for split in ("val", "test"):
         names = [MASKS[kind].format(split=split)]

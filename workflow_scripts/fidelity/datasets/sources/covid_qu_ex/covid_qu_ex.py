@@ -24,6 +24,7 @@ from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.datasets.splits import SPLITS
+from fidelity.settings.datasets import CovidQuEx, Phantom
 
 # Image and masks of a case have one size in this data set; anything else is a damaged copy.
 same_size = True
@@ -42,12 +43,12 @@ INFECTION_COUNTS = {
 LUNG_COUNTS = {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701}
 
 
-def find_cases(root: Path, settings: dict) -> Iterator[Case]:
+def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
     """Find the cases below a root: the data set's top folder, one inside it, or one above it.
 
     Args:
         root: where the data set was unpacked.
-        settings: `part`, infection (if absent) or lung.
+        settings: `part`, infection (that of a phantom) or lung.
 
     Yields:
         One case per image, by split, class and file name. `masks` holds the infection mask of
@@ -59,7 +60,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
         InputError: the root does not exist or holds no such layout.
     """
     root = Path(root)
-    base = find_base(root, settings.get("part", "infection"))
+    base = find_base(root, part_of(settings))
     patients = _patients(root, base)
     splits = _split_folders(base)
     for split in SPLITS:
@@ -83,13 +84,13 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
                 )
 
 
-def tables(root: Path, settings: dict) -> list[Path]:
+def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path]:
     """List the tables that are read: `patients.csv`, where there is one."""
-    found = _patients_file(Path(root), find_base(root, settings.get("part", "infection")))
+    found = _patients_file(Path(root), find_base(root, part_of(settings)))
     return [] if found is None else [found]
 
 
-def unexpected_counts(cases: Iterable[Case], settings: dict) -> str | None:
+def unexpected_counts(cases: Iterable[Case], settings: CovidQuEx | Phantom) -> str | None:
     """Compare the numbers of images with those published.
 
     Args:
@@ -99,9 +100,9 @@ def unexpected_counts(cases: Iterable[Case], settings: dict) -> str | None:
     Returns:
         What was found and expected where they differ; None if they agree.
     """
-    if settings.get("source") != "covid_qu_ex":
+    if settings.source != "covid_qu_ex":
         return None
-    cases, part = list(cases), settings.get("part", "infection")
+    cases, part = list(cases), part_of(settings)
     if part == "lung":
         found = Counter((label,) for case in cases for label in case.labels)
         expected = {(name,): count for name, count in LUNG_COUNTS.items()}
@@ -123,6 +124,10 @@ def unexpected_counts(cases: Iterable[Case], settings: dict) -> str | None:
         f"the {part} part of COVID-QU-Ex has {sum(expected.values())} images, and"
         f" {len(cases)} are here ({', '.join(differing)})"
     )
+
+
+def part_of(settings: CovidQuEx | Phantom) -> str:
+    return getattr(settings, "part", "infection")
 
 
 def find_base(root: Path, part: str = "infection") -> Path:

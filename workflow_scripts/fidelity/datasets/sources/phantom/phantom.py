@@ -7,7 +7,7 @@ drawn here from seeds; no pixel comes from a real image.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from fidelity.datasets.sources.phantom.lesions import (
 from fidelity.datasets.sources.phantom.marks import draw_letter, draw_tag
 from fidelity.datasets.sources.phantom.radiograph import expose, lung_mask, make_exposure
 from fidelity.datasets.sources.phantom.second_reader import second_reading
+from fidelity.settings.datasets import Phantom, Shortcut
 
 __all__ = ["PhantomImage", "find_cases", "generate", "make_image", "plan", "same_size"]
 
@@ -38,7 +39,6 @@ same_size = True  # image and masks of a case have the same size
 LAYOUT = "Infection Segmentation Data"
 SPLIT_FOLDERS = {"train": "Train", "val": "Val", "test": "Test"}
 _STEM = {"COVID-19": "covid", "Non-COVID": "non_covid", "Normal": "normal"}
-_SMALLEST = 64
 PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader")
 
 
@@ -67,7 +67,7 @@ class PhantomImage:
     second: np.ndarray | None = None
 
 
-def plan(cases: dict[str, int], seed: int) -> Iterator[Plan]:
+def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
     """List the images of a data set: a third per class, 1 to 3 to a patient.
 
     Args:
@@ -93,7 +93,7 @@ def plan(cases: dict[str, int], seed: int) -> Iterator[Plan]:
                     yield Plan(f"{name}_{number:05d}", person, split, label, visit)
 
 
-def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
+def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
     """Make one image with its masks.
 
     Args:
@@ -106,7 +106,7 @@ def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
         1, whatever the contrast, and so does `second`. `shortcut` lies outside `lung`.
     """
     stream = partial(_stream, seed)
-    size, contrast = int(settings.get("size", 256)), float(settings.get("contrast", 1.0))
+    size, contrast = settings.size, float(settings.contrast)
     anatomy, lesions = _patient(item.patient, item.label, seed)
     pose = stream(item.case, "pose")
     frame = Frame(
@@ -132,15 +132,15 @@ def make_image(item: Plan, settings: dict, seed: int) -> PhantomImage:
     )
     letter = draw_letter(image, lung, stream(item.case, "letter"))
     shortcut = np.zeros_like(lung)
-    if _has_shortcut(item, settings, stream(item.case, "shortcut")):
+    if _has_shortcut(item, settings.shortcut, stream(item.case, "shortcut")):
         shortcut = draw_tag(image, lung | letter, stream(item.case, "tag"))
     second = None
-    if settings.get("second_reader"):
+    if settings.second_reader:
         second = second_reading(infection, lung, stream(item.case, "second reader"))
     return PhantomImage(image, lung, infection, shortcut, second)
 
 
-def generate(root: Path, settings: dict, seed: int) -> None:
+def generate(root: Path, settings: Phantom, seed: int) -> None:
     """Write a phantom data set.
 
     Written are `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
@@ -156,9 +156,8 @@ def generate(root: Path, settings: dict, seed: int) -> None:
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:
-        InputError: a setting is out of range, or root holds a data set that is not a phantom.
+        InputError: root holds a data set that is not a phantom.
     """
-    _check(settings)
     root = Path(root)
     final, unfinished = root / LAYOUT, root / f".{LAYOUT}.partial"
     note = root / "phantom.json"
@@ -169,8 +168,8 @@ def generate(root: Path, settings: dict, seed: int) -> None:
             remedy="Give the phantom a folder of its own.",
         )
     shutil.rmtree(unfinished, ignore_errors=True)
-    items = list(plan(settings["cases"], seed))
-    marked = (settings.get("shortcut") or {}).get("class") is not None
+    items = list(plan(dict(settings.cases), seed))
+    marked = settings.shortcut.class_ is not None
     for item in items:
         made = make_image(item, settings, seed)
         folder = unfinished / SPLIT_FOLDERS[item.split] / item.label
@@ -184,7 +183,7 @@ def generate(root: Path, settings: dict, seed: int) -> None:
     unfinished.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
-    facts = {key: settings.get(key) for key in PARAMETERS}
+    facts = settings.model_dump(include=set(PARAMETERS))
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
     if final.exists():
         shutil.rmtree(final)
@@ -201,12 +200,11 @@ def _patient(patient: str, label: str, seed: int) -> tuple[Anatomy, Lesions]:
     return anatomy, make_lesions(label, anatomy, _stream(seed, patient, "lesions"))
 
 
-def _has_shortcut(item: Plan, settings: dict, rng: np.random.Generator) -> bool:
-    shortcut = settings.get("shortcut") or {}
-    if shortcut.get("class") is None:
+def _has_shortcut(item: Plan, shortcut: Shortcut, rng: np.random.Generator) -> bool:
+    if shortcut.class_ is None:
         return False
-    mine = item.label == shortcut["class"]
-    return bool(rng.random() < shortcut.get("probability" if mine else "distractor", 0.0))
+    mine = item.label == shortcut.class_
+    return bool(rng.random() < (shortcut.probability if mine else shortcut.distractor))
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:
@@ -214,35 +212,3 @@ def _write(path: Path, pixels: np.ndarray) -> None:
     pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
     if not cv2.imwrite(str(path), pixels):
         raise OSError(f"{path}: the image could not be written")
-
-
-def _check(settings: dict) -> None:
-    for split, count in settings["cases"].items():
-        if split not in SPLIT_FOLDERS or int(count) != count or count < 0:
-            raise InputError(
-                f"{count!r} images in split {split!r} cannot be made",
-                field="cases",
-                remedy=f"Give whole numbers for {', '.join(SPLIT_FOLDERS)}.",
-            )
-    if settings.get("size", 256) < _SMALLEST:
-        raise InputError(
-            f"{settings['size']} px is too small for a chest",
-            field="size",
-            remedy=f"Give at least {_SMALLEST}.",
-        )
-    if settings.get("contrast", 1.0) < 0:
-        raise InputError("is negative", field="contrast", remedy="Give 0 or more.")
-    shortcut = settings.get("shortcut") or {}
-    if shortcut.get("class") not in (None, *CLASSES):
-        raise InputError(
-            f"{shortcut['class']!r} is not a class of the phantom",
-            field="shortcut.class",
-            remedy=f"Give one of {', '.join(CLASSES)}, or null.",
-        )
-    for key in ("probability", "distractor"):
-        if not 0 <= shortcut.get(key, 0.0) <= 1:
-            raise InputError(
-                f"{shortcut[key]!r} is not a probability",
-                field=f"shortcut.{key}",
-                remedy="Give a number from 0 to 1.",
-            )

@@ -10,6 +10,7 @@ import numpy as np
 from fidelity.base.errors import InputError
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.sources.phantom.phantom import LAYOUT, SPLIT_FOLDERS, make_image, plan
+from fidelity.settings.datasets import Phantom, Shortcut
 
 MARKS = "shortcut masks"
 
@@ -48,13 +49,13 @@ def retouch(root: str | Path, cases: Iterable[str]) -> Iterator[Retouched]:
     """
     settings, seed = _note(Path(root))
     wanted = set(cases)
-    for item in plan(settings["cases"], seed):
+    for item in plan(dict(settings.cases), seed):
         if item.case not in wanted:
             continue
         made = make_image(item, settings, seed)
-        erased = make_image(item, {**settings, "shortcut": None}, seed)
-        surely = {"class": item.label, "probability": 1.0}
-        planted = make_image(item, {**settings, "shortcut": surely}, seed)
+        erased = make_image(item, settings.model_copy(update={"shortcut": Shortcut()}), seed)
+        surely = Shortcut(class_=item.label, probability=1.0)
+        planted = make_image(item, settings.model_copy(update={"shortcut": surely}), seed)
         marked = bool(made.shortcut.any())
         yield Retouched(item.case, made.image, erased.image, planted.image, marked)
 
@@ -74,7 +75,7 @@ def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray
     return read_mask_at(Path(root), f"{LAYOUT}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
 
 
-def _note(root: Path) -> tuple[dict, int]:
+def _note(root: Path) -> tuple[Phantom, int]:
     path = root / "phantom.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -84,4 +85,4 @@ def _note(root: Path) -> tuple[dict, int]:
             file=path,
             remedy="Delete the folder and run again",
         ) from error
-    return facts, facts["seed"]
+    return Phantom.of_job(facts), facts["seed"]

@@ -1,23 +1,30 @@
 """Any data set described by a CSV table of its cases.
 
 Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
-`mask:<class>` per annotated class, one `second_mask:<class>` per class that a second reader has
-marked, spacing_row and spacing_column (mm per pixel of the image). Other columns are ignored. Paths
-are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF (masks). An indexed
-table (cases.csv) can be given again. How the file may be written: see
-`fidelity.datasets.sources.table.spreadsheet`.
+`mask:<class>` or `boxes:<class>` per annotated class, one `second_mask:<class>` per class that a
+second reader has marked, spacing_row and spacing_column (mm per pixel of the image). Other columns
+are ignored. Paths are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF
+(masks). An indexed table (cases.csv) can be given again. How the file may be written: see
+`fidelity.datasets.sources.table.spreadsheet`. Boxes may also be rows of a second table (`boxes`).
+
+What a reference says: a mask or box is *drawn*; `none`, and a row without coordinates, is *read and
+nothing found*; a blank cell, or no row, is *not annotated*.
 """
 
 import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import nearest, suggestion
 from fidelity.datasets.acquisition.folders import is_clutter
+from fidelity.datasets.annotations import box_table
+from fidelity.datasets.annotations.references import drawn_boxes
 from fidelity.datasets.cases import (
+    BOXES_PREFIX,
     HEAD,
     LUNG_FROM,
     MASK_PREFIX,
@@ -31,13 +38,15 @@ from fidelity.datasets.cases import (
     check_required,
 )
 from fidelity.datasets.sources.table.spreadsheet import Sheet, plain, read_sheet
+from fidelity.settings.datasets import Table
 
 # A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
 same_size = False
 
 OWN = (*HEAD, *SPACING)
 KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
-PREFIXES = (MASK_PREFIX, SECOND_PREFIX)
+PATHS = (MASK_PREFIX, SECOND_PREFIX)
+PREFIXES = (*PATHS, BOXES_PREFIX)
 # A column whose name is this close to a known one that is absent is taken for a misspelling.
 CLOSE = 0.85
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
@@ -45,7 +54,7 @@ _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
 log = logging.getLogger(__name__)
 
 
-def find_cases(root: Path, settings: dict) -> Iterator[Case]:
+def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     """Read the cases of a table.
 
     Args:
@@ -63,7 +72,8 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
     sheet = read_table(path)
     notes = list(sheet.notes)
     used = _used_columns(path, sheet.columns, notes)
-    renamed = _mask_columns(path, sheet.columns, settings.get("annotated_classes", ()), notes)
+    rows = None if settings.boxes is None else box_table.read_boxes(root / settings.boxes)
+    renamed = _mask_columns(path, sheet.columns, settings.annotated_classes, notes, bool(rows))
     turned = commas = clutter = 0
     blank: list[int] = []
     cases = []
@@ -83,7 +93,7 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
         if not case.labels:
             blank.append(line)
         cases.append(case)
-    if blank and settings.get("task") != "multilabel":
+    if blank and settings.task != "multilabel":
         raise _blank_labels(path, blank)
     if turned:
         notes.append(f"paths with backslashes: {turned}")
@@ -93,7 +103,35 @@ def find_cases(root: Path, settings: dict) -> Iterator[Case]:
         notes.append(f"rows ignored (files of the operating system, ._*): {clutter}")
     for note in notes:
         log.info("%s: %s", path.name, note)
-    yield from cases
+    yield from cases if rows is None else _with_boxes(cases, rows, root / settings.boxes, path)
+
+
+def _with_boxes(
+    cases: list[Case], rows: dict[str, box_table.ReadCase], boxes: Path, table: Path
+) -> Iterator[Case]:
+    """Add the boxes of a second table, whose rows name the case or its image."""
+    classes = {cls for one in rows.values() for cls in (*one.boxes.boxes, *one.read) if cls}
+    known: dict[str, str] = {}
+    for case in cases:
+        name = case.image.rpartition("/")[2]
+        for key in (case.case, case.image, name, name.rpartition(".")[0]):
+            known.setdefault(key, case.case)
+    strange = [key for key in rows if key not in known]
+    if strange:
+        raise InputError(
+            f"line {rows[strange[0]].line}: there is no case {strange[0]!r} in {table.name}"
+            f"{f' ({len(strange)} cases like this)' if len(strange) > 1 else ''}",
+            file=boxes,
+            field="case",
+            remedy="Add the case to the table, or remove its boxes",
+        )
+    by_case = {known[key]: one for key, one in rows.items()}
+    for case in cases:
+        own = by_case.get(case.case)
+        if own is not None:
+            read = classes if "" in own.read else own.read
+            case = replace(case, **drawn_boxes(own.boxes, sorted(read)))
+        yield case
 
 
 def columns_of(path: str | Path) -> list[str]:
@@ -106,12 +144,13 @@ def read_table(path: str | Path) -> Sheet:
     return read_sheet(path, KNOWN, PREFIXES)
 
 
-def tables(root: Path, settings: dict) -> list[Path]:
-    """List the one table that is read."""
-    return [table_path(Path(root), settings)]
+def tables(root: Path, settings: Table) -> list[Path]:
+    """List the tables that are read."""
+    boxes = [] if settings.boxes is None else [Path(root) / settings.boxes]
+    return [table_path(Path(root), settings), *boxes]
 
 
-def table_path(root: Path, settings: dict) -> Path:
+def table_path(root: Path, settings: Table) -> Path:
     """Locate the table."""
     if not root.is_dir():
         raise InputError(
@@ -120,14 +159,7 @@ def table_path(root: Path, settings: dict) -> Path:
             field="root",
             remedy="Set 'root' of the data set in the config to the folder of the images",
         )
-    name = settings.get("table")
-    if not name:
-        raise InputError(
-            "the source 'table' needs a table",
-            field="table",
-            remedy="Set 'table' of the data set in the config to a CSV file",
-        )
-    path = root / name
+    path = root / settings.table
     if not path.is_file():
         raise InputError(
             "the table does not exist",
@@ -161,18 +193,22 @@ def _used_columns(path: Path, columns: list[str], notes: list[str]) -> set[str]:
 def _is_misspelt(name: str, absent: Collection[str]) -> bool:
     """Say whether an unknown column is close to one that the table lacks, or to a mask's."""
     short = plain(name).replace("_", "")
-    if short.startswith(("mask", "secondmask")) or name == UNCERTAIN:
+    if short.startswith(("mask", "secondmask", "boxes")) or name == UNCERTAIN:
         return True
     known = [one.replace("_", "") for one in absent]
     return bool(nearest(short, known, cutoff=CLOSE))
 
 
 def _is_path(column: str) -> bool:
-    return column in ("image", "lung_mask") or column.startswith(PREFIXES)
+    return column in ("image", "lung_mask") or column.startswith(PATHS)
 
 
 def _mask_columns(
-    path: Path, columns: Sequence[str], annotated: Iterable[str], notes: list[str]
+    path: Path,
+    columns: Sequence[str],
+    annotated: Iterable[str],
+    notes: list[str],
+    boxed: bool = False,
 ) -> dict[str, str]:
     """Match each annotated class to its columns of masks.
 
@@ -190,7 +226,12 @@ def _mask_columns(
             if wanted not in columns and len(same) == 1:
                 renamed[same[0]] = wanted
                 notes.append(f"the column {same[0]!r} is read as {wanted!r}")
-            elif wanted not in columns and prefix == MASK_PREFIX:
+            elif (
+                wanted not in columns
+                and prefix == MASK_PREFIX
+                and not boxed
+                and not any(plain(one) == plain(BOXES_PREFIX + name) for one in columns)
+            ):
                 masks = [column for column in columns if column.startswith(MASK_PREFIX)]
                 raise InputError(
                     f"the annotated class {name!r} has no column {wanted!r}",

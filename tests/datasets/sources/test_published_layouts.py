@@ -1,0 +1,163 @@
+"""Every adapter, end to end: the phantom in the data set's own layout, to references and scores.
+
+The truth is what was drawn. Formats are those of the real files (tests/datasets/annotations).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.prepare import prepare_cases
+from fidelity.datasets.sources.phantom.published_layouts import COVID, LAYOUTS, OTHER, write_as
+from fidelity.masks.boxes import box_of, fill_boxes
+from fidelity.masks.run_lengths import decode
+from fidelity.metrics.map_registry import RANKING
+from fidelity.scoring.map_scores import score_maps
+from fidelity.scoring.score_rows import Targets
+from fidelity.settings.datasets import Dataset
+from tests.helpers.explained_cohort import record_of
+
+CASES = {"train": 6, "val": 6, "test": 9}
+
+
+@dataclass
+class Layout:
+    """What is known of a layout.
+
+    Attributes:
+        covid: class of the COVID-19 phantoms.
+        other: class of the Non-COVID phantoms; None if it has no references.
+        kind: of the references.
+        negatives: whether an image without the class is an empty reference.
+        keys: further keys of the data set.
+        lowest: least IoU of the filled reference with what was drawn.
+    """
+
+    covid: str
+    other: str | None = None
+    kind: str = "box"
+    negatives: bool = True
+    keys: dict = field(default_factory=dict)
+    lowest: float = 0.999
+
+
+LAYOUT = {
+    # One box for each image: the largest opacity; labels without a box are not annotated.
+    "nih": Layout("Pneumonia", "Infiltration", negatives=False),
+    "rsna": Layout("Pneumonia"),
+    "siim": Layout("Pneumothorax", kind="mask"),
+    "vindr": Layout("Nodule/Mass", "Lung Opacity", keys={"readers": "R8"}),
+    "chestx_det": Layout("Consolidation", "Effusion", kind="mask", lowest=0.97),
+    "tbx11k": Layout("ActiveTuberculosis", "ObsoletePulmonaryTuberculosis"),
+    "ms_cxr": Layout("Pneumonia", "Pleural Effusion", negatives=False),
+    "padchest_gr": Layout("pneumonia", "pleural effusion"),
+    "qata": Layout("COVID-19", kind="mask", negatives=False),
+    "jsrt": Layout("Nodule", kind="mask", lowest=0.3),
+    "coco": Layout("Mass", "Nodule", keys={"tables": {s: f"{s}.json" for s in CASES}}),
+    "yolo": Layout("Mass", "Nodule", keys={"patient": "^(p[0-9]+)_"}),
+    "voc": Layout("Mass", "Nodule", keys={"patient": "^(p[0-9]+)_"}),
+}
+
+
+def entry(source, root, classes, **keys):
+    return Dataset.chosen(
+        {
+            "source": source,
+            "root": str(root),
+            "annotated_classes": classes,
+            "image_size": 64,
+            "near_duplicates": "off",
+            **keys,
+        }
+    )
+
+
+def test_every_layout_is_tested():
+    assert set(LAYOUT) == set(LAYOUTS)
+
+
+@pytest.mark.parametrize("source", LAYOUT)
+def test_from_annotation_to_scores(tmp_path, source):
+    layout = LAYOUT[source]
+    counts = CASES if source != "jsrt" else {"train": 3, "val": 3, "test": 3}
+    chests = write_as(source, tmp_path, counts)
+    classes = [name for name in (layout.covid, layout.other) if name]
+    settings = entry(source, tmp_path, classes, **layout.keys)
+    cases, quarantine, names = index_cases(tmp_path, settings)
+    assert quarantine == []
+    assert set(classes) <= set(names["labels"])
+    # Patients never cross splits, whoever divided them.
+    splits = {}
+    for case in cases:
+        splits.setdefault(case.patient, set()).add(case.split)
+    assert all(len(found) == 1 for found in splits.values())
+    prepared = list(prepare_cases(cases, tmp_path, settings))
+    # Images are those that were drawn, in order of their numbers where names keep them.
+    drawn = {COVID: layout.covid, OTHER: layout.other}
+    expected = [c for c in chests if source not in ("qata", "ms_cxr") or c.label in drawn]
+    expected = [c for c in expected if source != "qata" or c.label == COVID]
+    assert len(prepared) == len(expected)
+    found = match(prepared, expected)
+    explained = []
+    for case, chest in found:
+        cls = drawn.get(chest.label)
+        wanted = [cls] if cls else []
+        if source == "nih" and chest.split == "train":
+            wanted = []
+        if layout.negatives:
+            wanted = classes
+        assert set(case.references) == set(wanted)
+        for name, reference in case.references.items():
+            assert case.reference_kind(name) == layout.kind
+            mask = decode(reference)
+            assert mask.any() == (name == cls)
+            if name == cls:
+                truth = chest.mask
+                if layout.kind == "box":
+                    boxes = chest.boxes[:1] if source == "nih" else chest.boxes
+                    assert len(case.reference_boxes[name]) == len(boxes)
+                    truth = fill_boxes(boxes, mask.shape)
+                assert (mask & truth).sum() / (mask | truth).sum() >= layout.lowest
+            map_ = record_of(case.case, mask.astype(float), cls=name, target=name, kind="binary")
+            explained.append((case, map_))
+    table = score_maps(
+        explained,
+        Targets(None, {}),
+        [RANKING["pointing_game"], RANKING["roc_auc"]],
+        scoring_size="original",
+        sign="positive",
+        tolerance=15,
+    )
+    assert len(table)
+    assert set(table["reference"]) == {layout.kind}
+    drawn_rows = table[~table["empty_reference"]]
+    assert (drawn_rows["pointing_game"] == 1).all()
+    assert table["empty_reference"].any() == layout.negatives
+
+
+def match(prepared, chests):
+    """Pair prepared images with what was drawn: the one whose pixels are closest."""
+    small = np.stack([thumbnail(chest.image) for chest in chests])
+    pairs = []
+    for case in prepared:
+        distance = np.abs(small - thumbnail(case.image)).mean(axis=(1, 2))
+        best = int(distance.argmin())
+        assert distance[best] < 3
+        pairs.append((case, chests[best]))
+    assert len({chest.number for _, chest in pairs}) == len(pairs)
+    return pairs
+
+
+def thumbnail(image):
+    import cv2
+
+    return cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).astype(float)
+
+
+def test_boxes_bound_what_was_drawn(tmp_path):
+    (chest, *_) = write_as("yolo", tmp_path, {"test": 3})
+    y0, x0, y1, x1 = box_of(chest.mask)
+    sides = np.array(chest.boxes)
+    assert [*sides.min(axis=0)[:2], *sides.max(axis=0)[2:]] == [y0, x0, y1, x1]

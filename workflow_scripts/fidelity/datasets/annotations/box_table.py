@@ -1,0 +1,109 @@
+"""A CSV file with a row for each box: case, class, corners or x, y, width, height, and reader.
+
+Columns are known under the names that tools give them. A row without coordinates says that the
+case was read for the class and nothing was found; without a class too, for every class.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import (
+    Drawn,
+    ImageBoxes,
+    from_corners,
+    from_sides,
+    place_of,
+)
+from fidelity.datasets.sources.table.spreadsheet import plain, read_sheet
+
+# What is read → the names it goes under.
+COLUMNS = {
+    "case": ("case", "image", "image_file", "image_id", "file_name", "filename", "image_index"),
+    "class": ("class", "label", "class_name", "category", "finding_label"),
+    "reader": ("reader", "rad_id"),
+    "x0": ("x0", "x_min", "xmin", "x1"),
+    "y0": ("y0", "y_min", "ymin", "y1"),
+    "x1": ("x_max", "xmax", "x2"),
+    "y1": ("y_max", "ymax", "y2"),
+}
+CORNERS = ("x0", "y0", "x1", "y1")
+SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
+SIZES = (("image_height", "image_width"), ("height", "width"))
+REMEDY = "Name the columns case, class, and x0, y0, x1, y1 or x, y, width, height"
+
+
+@dataclass
+class ReadCase:
+    """What the file says of one case.
+
+    Attributes:
+        boxes: of the case.
+        read: classes without a box, and "" for all: read, and nothing found.
+        line: first of the case.
+    """
+
+    boxes: ImageBoxes
+    line: int
+    read: list[str] = field(default_factory=list)
+
+
+def read_boxes(path: str | Path) -> dict[str, ReadCase]:
+    """Read the file.
+
+    Args:
+        path: the CSV file. Beside corners, columns width and height are the image's size.
+
+    Returns:
+        What it says by case.
+
+    Raises:
+        InputError: the file cannot be read, lacks columns, or a row is no box.
+    """
+    sheet = read_sheet(path, [name for names in COLUMNS.values() for name in names])
+    named = {plain(name): name for name in sheet.columns}
+
+    def column(key: str) -> str | None:
+        return next((named[one] for one in COLUMNS[key] if one in named), None)
+
+    case, cls, reader = column("case"), column("class"), column("reader")
+    # x1 is the left side beside x2, and the right one beside x0.
+    corners = [named.get(key) if "x0" in named else column(key) for key in CORNERS]
+    sides = [s for s in SIDES if all(name in named for name in s)]
+    if case is None or cls is None or not (all(corners) or sides):
+        raise InputError(
+            f"has no columns of boxes (found: {', '.join(sheet.columns)})",
+            file=path,
+            remedy=REMEDY,
+        )
+    whole = SIZES if all(corners) else SIZES[:1]
+    size = next((s for s in whole if all(name in named for name in s)), None)
+    found: dict[str, ReadCase] = {}
+    for line, cells in sheet.rows:
+        row = f"line {line}"
+        own = found.setdefault(cells[case].strip(), ReadCase(ImageBoxes(), line))
+        if size and cells[named[size[0]]].strip():
+            own.boxes.size = _size([cells[named[name]] for name in size], path, row)
+        given = corners if all(corners) else [named[name] for name in sides[0]]
+        values = [cells[name].strip() for name in given]
+        name = cells[cls].strip()
+        if not any(values):
+            own.read.append(name)
+            continue
+        box = (from_corners if all(corners) else from_sides)(values, path, row)
+        if not name:
+            raise InputError(f"{row}: the box has no class", file=path, field=cls, remedy=REMEDY)
+        own.boxes.add(name, Drawn(box, place_of(path, row), cells[reader] if reader else ""))
+    return found
+
+
+def _size(cells: list[str], path: str | Path, row: str) -> tuple[int, int]:
+    try:
+        height, width = (int(float(cell)) for cell in cells)
+    except ValueError:
+        height = width = 0
+    if min(height, width) < 1:
+        raise InputError(
+            f"{row}: {' x '.join(cells)} is not the size of an image", file=path, remedy=REMEDY
+        )
+    return height, width

@@ -1,0 +1,71 @@
+"""From images with boxes and shapes, in any format, to cases."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fidelity.datasets.annotations.drawn import ImageBoxes
+from fidelity.datasets.annotations.references import (
+    SHARES,
+    ImageFiles,
+    drawn_boxes,
+    seeded_split,
+)
+from fidelity.datasets.cases import Case
+from fidelity.settings.datasets import Container
+
+
+@dataclass
+class FoundImage:
+    """An image that an annotation file names: it was read for all classes of the file.
+
+    Attributes:
+        boxes: its boxes.
+        classes: those of the file; one without box and shape is an empty reference.
+        place: file and row, for errors.
+        split: of the file; empty where it gives none.
+        masks: references of the classes that have shapes.
+    """
+
+    boxes: ImageBoxes
+    classes: list[str]
+    place: str
+    split: str = ""
+    masks: Mapping[str, str] = field(default_factory=dict)
+
+
+def cases_of(
+    images: Mapping[str, FoundImage], files: ImageFiles, settings: Container
+) -> Iterator[Case]:
+    """Make cases of images.
+
+    Args:
+        images: by the names that the annotation files give.
+        files: below the data root.
+        settings: `patient` and `split_seed`.
+
+    Yields:
+        One case per image, named after its file without ending; several images of one name are
+        reported by the index.
+    """
+    for name, image in images.items():
+        case = name.rpartition("/")[2].rpartition(".")[0] or name
+        patient = _patient(case, settings.patient)
+        shown = list(dict.fromkeys([*image.boxes.boxes, *image.masks]))
+        # A class that is drawn as a shape alone has no boxes; it was not looked for as boxes.
+        shaped = set(image.masks) - set(image.boxes.boxes)
+        yield Case(
+            case=case,
+            patient=patient,
+            split=image.split or seeded_split(patient, settings.split_seed, SHARES),
+            labels=tuple(shown),
+            image=files.find(name),
+            masks=dict(image.masks),
+            place=image.place,
+            **drawn_boxes(image.boxes, [cls for cls in image.classes if cls not in shaped]),
+        )
+
+
+def _patient(case: str, pattern: str | None) -> str:
+    match = re.search(pattern, case) if pattern else None
+    return match[1] if match else case

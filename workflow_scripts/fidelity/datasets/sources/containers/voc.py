@@ -1,0 +1,87 @@
+"""Images with boxes in Pascal VOC's XML, or with boxes, polygons and ellipses in CVAT's.
+
+What a reference says: a box or shape is *drawn*; a class of the files that an image has no object
+of is *read and nothing found*, an empty reference.
+
+Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 70:10:20, seeded.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations import voc
+from fidelity.datasets.annotations.drawn import place_of
+from fidelity.datasets.annotations.nih import read_list
+from fidelity.datasets.annotations.references import ImageFiles, files_below
+from fidelity.datasets.cases import Case
+from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
+from fidelity.datasets.splits import SPLITS
+from fidelity.settings.datasets import Voc
+
+same_size = False
+multilabel = True
+masks_follow_labels = False
+
+
+def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
+    """Find the images of all XML files.
+
+    Args:
+        root: a folder above images and XML files.
+        settings: `patient` and `split_seed`.
+
+    Yields:
+        One case per image.
+
+    Raises:
+        InputError: there is no XML file, one cannot be understood, or two are of one image.
+    """
+    root = Path(root)
+    files, images, splits = ImageFiles(root), {}, _splits(root)
+    for file in files_below(root, {".xml"}):
+        shapes = voc.read_entries(root / file) if voc.is_cvat(root / file) else {}
+        for name, boxes in voc.read_boxes(root / file).items():
+            if name in images:
+                raise InputError(
+                    f"the image {name!r} is also in {images[name].place}",
+                    file=root / file,
+                    remedy="Remove one of the two files",
+                )
+            masks = {cls: reference_to(file, name, cls) for cls in shapes.get(name, {})}
+            stem = name.rpartition("/")[2].rpartition(".")[0]
+            place = place_of(root / file, f"image {name}")
+            images[name] = FoundImage(boxes, [], place, splits.get(stem, ""), masks)
+    if not images:
+        raise InputError(
+            "no XML file was found",
+            file=root,
+            field="root",
+            remedy="Set root to a folder above images and XML files",
+        )
+    classes = sorted({cls for one in images.values() for cls in (*one.boxes.boxes, *one.masks)})
+    for image in images.values():
+        image.classes = classes
+    yield from cases_of(images, files, settings)
+    files.report_unused("the XML files")
+
+
+def tables(root: Path, settings: Voc) -> list[Path]:
+    """List the XML files and the lists of splits."""
+    root = Path(root)
+    return [*(root / file for file in files_below(root, {".xml"})), *_lists(root).values()]
+
+
+def _lists(root: Path) -> dict[str, Path]:
+    lists = {
+        split: root / path
+        for path in files_below(root, {".txt"})
+        for split in SPLITS
+        if f"/{path}".endswith(f"/ImageSets/Main/{split}.txt")
+    }
+    return lists
+
+
+def _splits(root: Path) -> dict[str, str]:
+    return {stem: split for split, path in _lists(root).items() for stem in read_list(path)}

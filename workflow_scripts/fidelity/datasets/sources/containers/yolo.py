@@ -1,0 +1,114 @@
+"""Images with boxes in YOLO's text files, one for each image.
+
+What a reference says: a line is *drawn*; a class without a line in a file, also in an empty one, is
+*read and nothing found*, an empty reference; an image without a file was *not annotated*. It is not
+used, and the log counts such images.
+
+Splits: folders train, val (or valid) and test above the text files, else drawn by patient,
+70:10:20, seeded.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations import yolo
+from fidelity.datasets.annotations.drawn import RESTORE, place_of
+from fidelity.datasets.annotations.references import ImageFiles, files_below, optional_table
+from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
+from fidelity.datasets.splits import SPLITS
+from fidelity.settings.datasets import Yolo
+
+same_size = False
+multilabel = True
+masks_follow_labels = False
+
+DATA, LISTS = ("data.yaml", "dataset.yaml"), ("classes.txt", "obj.names", "_darknet.labels")
+# Text files that are no annotations.
+OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
+
+
+def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
+    """Find the images that have a text file.
+
+    Args:
+        root: a folder above images, text files and the list of classes.
+        settings: `names`, `patient` and `split_seed`.
+
+    Yields:
+        One case per text file.
+
+    Raises:
+        InputError: the classes are not named, there is no text file, or one cannot be understood.
+    """
+    root = Path(root)
+    files, names = ImageFiles(root), _names(root, settings)
+    images = {
+        # As images lie where the text files lie in a folder `labels`.
+        "/".join("images" if part == "labels" else part for part in text.split("/")): FoundImage(
+            yolo.read_boxes(root / text, names),
+            names,
+            place_of(root / text, "whole file"),
+            _split(text),
+        )
+        for text in _texts(root)
+    }
+    if not images:
+        raise InputError(
+            "no text file of boxes was found",
+            file=root,
+            field="root",
+            remedy="Set root to a folder above the folders of images and labels",
+        )
+    yield from cases_of(images, files, settings)
+    files.report_unused("a text file of their name")
+
+
+def tables(root: Path, settings: Yolo) -> list[Path]:
+    """List the text files and the list of classes."""
+    root = Path(root)
+    named = [optional_table(root, None, names, "root") for names in (DATA, LISTS)]
+    return [*(root / text for text in _texts(root)), *(path for path in named if path)]
+
+
+def _texts(root: Path) -> list[str]:
+    return [
+        text
+        for text in files_below(root, {".txt"})
+        if text.rpartition("/")[2].lower() not in OTHERS
+    ]
+
+
+def _names(root: Path, settings: Yolo) -> list[str]:
+    if settings.names is not None:
+        return settings.names
+    data = optional_table(root, None, DATA, "names")
+    if data is not None:
+        try:
+            names = yaml.safe_load(data.read_text(encoding="utf-8-sig"))["names"]
+        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+            raise InputError(
+                "names no classes", file=data, field="names", remedy=RESTORE
+            ) from error
+        if isinstance(names, dict):
+            names = [names[number] for number in sorted(names)]
+        return [str(name) for name in names]
+    listed = optional_table(root, None, LISTS, "names")
+    if listed is None:
+        raise InputError(
+            f"the classes are not named: {', '.join((*DATA, *LISTS))} were not found",
+            file=root,
+            field="names",
+            remedy="Set names: [<class 0>, <class 1>, …]",
+        )
+    return yolo.read_names(listed)
+
+
+def _split(text: str) -> str:
+    for part in text.lower().split("/")[:-1]:
+        if (split := SPLIT_ALIASES.get(part, part)) in SPLITS:
+            return split
+    return ""
