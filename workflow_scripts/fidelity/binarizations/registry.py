@@ -37,5 +37,6 @@ RULES: dict[str, Rule] = {
     "area_matched": Rule("fidelity.binarizations.area_matched", frozenset({"reference"})),
     "oracle": Rule("fidelity.binarizations.oracle", frozenset({"reference"})),
     "superpixels": Rule("fidelity.binarizations.superpixels", frozenset({"superpixels"})),
+    "boxes": Rule("fidelity.binarizations.boxes"),
     "chexlocalize_otsu": Rule("fidelity.binarizations.chexlocalize_otsu"),
 }

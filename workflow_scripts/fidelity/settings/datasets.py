@@ -55,6 +55,8 @@ class Dataset(Entry):
 
     chosen_by: ClassVar[str] = "source"
     entry_name: ClassVar[str] = "dataset"
+    # Whether its references are boxes, or have them beside masks.
+    has_boxes: ClassVar[bool] = False
     source: str
     """Where the images come from."""
     input: Literal["full", "lung_masked", "lung_crop"] = "full"
@@ -397,6 +399,7 @@ class Published(Dataset):
     # Classes that the source can have references of, and other names of theirs; none = any.
     classes: ClassVar[tuple[str, ...]] = ()
     synonyms: ClassVar[dict[str, str]] = {}
+    has_boxes: ClassVar[bool] = True
     root: str
     """Folder above the images and annotation files, as downloaded, relative to data_root."""
     lung_masks: Literal["none", "provided", "predicted"] = "none"
@@ -479,6 +482,7 @@ class Siim(Published):
     """SIIM-ACR Pneumothorax Segmentation."""
 
     classes: ClassVar = ("Pneumothorax",)
+    has_boxes: ClassVar = False
     source: Literal["siim"] = "siim"
     table: str | None = None
     """Run lengths, relative to root; null = stage_2_train.csv or train-rle.csv, looked for."""
@@ -530,6 +534,7 @@ class Qata(Published):
     """QaTa-COV19-v2, masks of COVID-19 infection."""
 
     classes: ClassVar = ("COVID-19",)
+    has_boxes: ClassVar = False
     source: Literal["qata"] = "qata"
 
 
@@ -537,6 +542,7 @@ class Jsrt(Published):
     """JSRT, lung nodules as discs."""
 
     classes: ClassVar = ("Nodule",)
+    has_boxes: ClassVar = False
     source: Literal["jsrt"] = "jsrt"
 
 

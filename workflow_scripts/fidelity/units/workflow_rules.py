@@ -30,6 +30,8 @@ RULES = (
 )
 # Other rules whose results and costs are in no unit.
 BESIDE = (
+    "box_scores",
+    "boxes",
     "explore",
     "export_chexlocalize",
     "export_masks_png",
