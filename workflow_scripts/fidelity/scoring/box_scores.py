@@ -139,9 +139,10 @@ def _of_wsol(map01: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
     inside, outside = wsol.pixel_histograms(
         map01, fill_boxes(boxes.tolist(), map01.shape), thresholds
     )
+    of_largest, of_all = wsol.ious_at_thresholds(map01, boxes, thresholds)
     return {
-        "wsol_iou": wsol.ious_at_thresholds(map01, boxes, thresholds, largest=True),
-        "wsol_iou_v2": wsol.ious_at_thresholds(map01, boxes, thresholds, largest=False),
+        "wsol_iou": of_largest,
+        "wsol_iou_v2": of_all,
         "wsol_inside": inside,
         "wsol_outside": outside,
     }

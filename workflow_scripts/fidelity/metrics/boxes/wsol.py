@@ -47,8 +47,8 @@ def inclusive_iou(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def boxes_at_thresholds(
-    map01: np.ndarray, thresholds: np.ndarray, largest: bool
-) -> tuple[list[np.ndarray], np.ndarray]:
+    map01: np.ndarray, thresholds: np.ndarray
+) -> tuple[list[np.ndarray], list[int], np.ndarray]:
     """Give the boxes of a map at each threshold.
 
     Thresholds without a level of the map between them have the same boxes, found once.
@@ -56,11 +56,10 @@ def boxes_at_thresholds(
     Args:
         map01: float (H, W) in [0, 1].
         thresholds: shares of the highest level, (k,).
-        largest: the contour of largest area alone (MaxBoxAcc), else all (MaxBoxAccV2).
 
     Returns:
-        Distinct sets of boxes, int64 (boxes, 4) of y0, x0, y1, x1, and which one each threshold
-        has, (k,).
+        Distinct sets of boxes, int64 (boxes, 4) of y0, x0, y1, x1; in each the position of the box
+        of the largest contour; and which set each threshold has, (k,).
     """
     levels = (map01 * 255).astype(np.uint8)
     top = int(levels.max())
@@ -69,40 +68,44 @@ def boxes_at_thresholds(
     lowest, of_threshold = np.unique(
         np.searchsorted(present, cuts, side="right"), return_inverse=True
     )
-    # No level is as high as 256: an empty mask.
-    present = np.append(present.astype(int), 256)
-    return [_contour_boxes(levels >= present[at], largest) for at in lowest], of_threshold
+    present = present.astype(int)
+    # A threshold that no level exceeds has an empty mask.
+    floors = [int(present[at]) - 1 if at < len(present) else 255 for at in lowest]
+    sets, largest = zip(*(_contour_boxes(levels, floor) for floor in floors), strict=True)
+    return list(sets), list(largest), of_threshold
 
 
-def _contour_boxes(mask: np.ndarray, largest: bool) -> np.ndarray:
-    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+def _contour_boxes(levels: np.ndarray, floor: int) -> tuple[np.ndarray, int]:
+    """Bound the contours of what lies above a level, and say which one is the largest."""
+    _, mask = cv2.threshold(levels, floor, 255, cv2.THRESH_BINARY)
+    contours, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
-        return np.zeros((1, 4), np.int64)
-    if largest:
-        contours = [max(contours, key=cv2.contourArea)]
+        return np.zeros((1, 4), np.int64), 0
     x, y, width, height = np.array([cv2.boundingRect(contour) for contour in contours]).T
     rows, columns = mask.shape
     ends = np.minimum(y + height, rows - 1), np.minimum(x + width, columns - 1)
-    return np.stack([y, x, *ends], axis=1).astype(np.int64)
+    largest = int(np.argmax([cv2.contourArea(contour) for contour in contours]))
+    return np.stack([y, x, *ends], axis=1).astype(np.int64), largest
 
 
 def ious_at_thresholds(
-    map01: np.ndarray, reference: np.ndarray, thresholds: np.ndarray, largest: bool
-) -> np.ndarray:
+    map01: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Give the best IoU of a box of the map with a reference box, at each threshold.
 
     Args:
         map01: float (H, W) in [0, 1].
         reference: float boxes (m, 4) in pixels of the map, at least one; cut to whole corners.
         thresholds: (k,).
-        largest: see `boxes_at_thresholds`.
 
     Returns:
-        float64 (k,) in [0, 1].
+        Of the largest contour alone (MaxBoxAcc), and of all contours (MaxBoxAccV2): two float64
+        (k,) in [0, 1].
     """
-    whole = whole_boxes(reference)
-    distinct, of_threshold = boxes_at_thresholds(map01, thresholds, largest)
-    return np.array([inclusive_iou(boxes, whole).max() for boxes in distinct])[of_threshold]
+    sets, largest, of_threshold = boxes_at_thresholds(map01, thresholds)
+    best = inclusive_iou(np.concatenate(sets), whole_boxes(reference)).max(axis=1)
+    starts = np.cumsum([0, *map(len, sets[:-1])])
+    return best[starts + largest][of_threshold], np.maximum.reduceat(best, starts)[of_threshold]
 
 
 def max_box_accuracy(ious: np.ndarray, levels: Sequence[float] = IOU) -> SetValue:
