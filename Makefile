@@ -39,7 +39,7 @@ ENVIRONMENT := $(VENV)/.installed-$(LOCK)
 DEV_ENVIRONMENT := $(VENV)/.installed-dev-$(DEV_LOCK)
 
 $(ENVIRONMENT):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed. Name it: PYTHON=…"; exit 1; }
 	@echo "Making the environment in $(VENV) (once; some 6 GB)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
@@ -57,7 +57,7 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 	@$(if $(TARGETS),,$(MAKE) --no-print-directory report)
 	@$(BIN)/python workflow_scripts/where.py "$(CONFIG)" "$(SET)"
 
-unit: $(ENVIRONMENT) ## run one training and pack its results: UNIT=resnet18-s2 [DATASET=] ("none": what no classifier changes)
+unit: $(ENVIRONMENT) ## run one training and pack its results: UNIT=resnet18-s2 [DATASET=] ("none": results without a classifier)
 	@[ -n "$(UNIT)" ] || { echo "Name the unit: make unit UNIT=resnet18-s2"; exit 1; }
 	@$(CHECK)
 	@folders="$$($(BIN)/python workflow_scripts/name_units.py $(CONFIG) "$(UNIT)" $(call word_of,DATASET) $(if $(SET),--config $(OVERRIDES)))" && \
@@ -76,7 +76,7 @@ report: $(ENVIRONMENT) ## results/report.html from what has been computed
 	  $(SNAKEMAKE) $(OF_CONFIG) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER= EXPLAINER= TARGET= LUNG=mask.png OUT=folder]
-	@[ -n "$(IMAGE)" ] || { echo "Say which image: make explain IMAGE=chest.png"; exit 1; }
+	@[ -n "$(IMAGE)" ] || { echo "Name the image: make explain IMAGE=chest.png"; exit 1; }
 	@$(BIN)/python workflow_scripts/explain_one.py "$(IMAGE)" --configfile "$(CONFIG)" $(if $(SET),--config $(OVERRIDES)) \
 	  $(call option,DATASET,dataset) $(call option,CLASSIFIER,classifier) $(call option,EXPLAINER,explainer) \
 	  $(call option,TARGET,target) $(call option,LUNG,lung) $(call option,OUT,out)
@@ -90,7 +90,7 @@ progress: $(ENVIRONMENT) ## how far a running study is, a line per training and 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt, snakemake --lint, and the language of README and docs
+lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt, snakemake --lint, and the language of all texts
 	@$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
@@ -106,7 +106,7 @@ docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.
 	@$(BIN)/python config/write_readme.py
 	@$(BIN)/python docs/write_measuring.py
 
-lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in anew
+lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in again
 	@$(BIN)/python envs/lock.py
 
 clean: ## remove all results

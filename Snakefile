@@ -70,7 +70,7 @@ onerror:
         print(told, file=sys.stderr, flush=True)
 
 
-# `make run` goes on to the report by itself, and says where everything is.
+# `make run` goes on to the report by itself, and lists where everything is.
 onsuccess:
     records.write_listings(RAW_FOLDERS, PLACES)
     if "MAKELEVEL" not in os.environ:

@@ -3,14 +3,14 @@
     python benchmarks/perturbation.py                  # ResNet-18, 224 px, lung-masked and full
     python benchmarks/perturbation.py --side 64        # a quick look
 
-One process, one thread, CPU seconds, float32, random weights: time does not depend on what a
-network has learnt. The image is the estimate's trial case, whole and masked to its lung. captum is
+One process, one thread, CPU seconds, float32, random weights: time does not depend on the
+training. The image is the estimate's trial case, whole and masked to its lung. captum is
 called as its documentation does (one perturbed image per pass) and with our batch size; RISE's
 reference is its authors' code, written out: masks of image size made by scikit-image and held
 together. Maps are checked before times are compared: RISE and occlusion must be equal, of
 KernelSHAP's two estimates the errors against exact Shapley values are printed on a game small
 enough to have them. Rows of `precision: auto` (bfloat16 where the hardware has it) are not the same
-work: they say what it buys, and its distance from the float32 map as a share of that map's range.
+work: they state what it buys, and its distance from the float32 map as a share of that map's range.
 """
 
 import argparse

@@ -4,7 +4,7 @@
     python benchmarks/plan.py --cases-per-shard 256  # twice as many jobs of `explain`
     python benchmarks/plan.py --bare                 # beside a bare Snakefile of as many jobs
     python benchmarks/plan.py --finished FOLDER      # a no-change run of that finished study, too
-    python benchmarks/plan.py --work                 # times maps, to say what share overhead is
+    python benchmarks/plan.py --work                 # times maps, to state what share overhead is
 
 A study of the size of the whole COVID-QU-Ex is written to a temporary folder: a case table of
 33,920 cases, all annotated and all explained, empty files in place of images and masks (planning

@@ -7,7 +7,7 @@ it is installed beside it and named on the command line:
     OMP_NUM_THREADS=1 python benchmarks/quantus_agreement.py quantus_here
 
 Prints where the numbers agree, and shows by small cases where Quantus's own are not what they are
-said to be. What was found stands in docs/measuring.md.
+said to be. What was found is in docs/measuring.md.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def network() -> nn.Sequential:
 
 
 def explain_gradient(model, inputs, targets, **_options) -> np.ndarray:
-    """Give signed gradients as Quantus asks for them: (n, 1, H, W)."""
+    """Give signed gradients as Quantus expects them: (n, 1, H, W)."""
     x = torch.as_tensor(inputs, dtype=torch.float32).requires_grad_()
     chosen = model(x).gather(1, torch.as_tensor(targets, dtype=torch.int64)[:, None])
     return torch.autograd.grad(chosen.sum(), x)[0].numpy()

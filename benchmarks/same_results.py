@@ -157,7 +157,7 @@ def compare(old: Path, new: Path) -> bool:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run what the command line requests."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("base", help="commit to compare with")
     parser.add_argument("--work", type=Path, required=True, help="folder for both sides")

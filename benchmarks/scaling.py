@@ -46,7 +46,8 @@ STUDY = {
 }
 LOADED = settings.load(STUDY)
 CONFIG = LOADED.model_dump()
-DATASET, CAM = CONFIG["datasets"]["d"], LOADED.explainers["cam"]
+PHANTOM, CAM = LOADED.datasets["d"], LOADED.explainers["cam"]
+DATASET = CONFIG["datasets"]["d"]
 STEPS: dict[str, Callable[[Path, int], None]] = {}
 
 
@@ -67,7 +68,7 @@ def generate(folder: Path, cases: int) -> None:
     from fidelity.datasets.sources.phantom import phantom
 
     counts = {"train": 3, "val": 3, "test": cases}
-    phantom.generate(folder / "raw/data", dataset("phantom", {**DATASET, "cases": counts}), SEED)
+    phantom.generate(folder / "raw/data", PHANTOM.model_copy(update={"cases": counts}), SEED)
 
 
 @step
@@ -96,7 +97,7 @@ def prepare(folder: Path, cases: int) -> None:
 
     for name in shards(folder):
         table, output = folder / "shards" / f"{name}.csv", folder / "prepared" / f"{name}.h5"
-        prepare.main(table, folder / "raw", folder / "classes.json", DATASET, output)
+        prepare.main(table, folder / "raw", folder / "classes.json", PHANTOM, output)
 
 
 @step
@@ -232,9 +233,9 @@ def storage() -> None:
 
     classifier = trial_classifier({"architecture": "resnet18"}, 224, [])
     items = [item for item in plan({"train": 0, "val": 0, "test": 48}, SEED)]
-    images = [
-        make_image(item, dataset("phantom", {**DATASET, "size": 224}), SEED) for item in items
-    ][:32]
+    images = [make_image(item, PHANTOM.model_copy(update={"size": 224}), SEED) for item in items][
+        :32
+    ]
     print("\n| kind | explainer | bytes per map | against 224 × 224 float32 |")
     print("|---|---|---:|---:|")
     for kind, entry in (

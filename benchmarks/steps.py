@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 from fidelity.base.files import read_csv  # noqa: E402
 from fidelity.units.unit import COST, read_unit  # noqa: E402
 
-# Rules whose cost depends on the explainer so much that a sum would say little.
+# Rules whose cost depends on the explainer so much that a sum would mean little.
 BY_EXPLAINER = ("explain", "explain_on_cpu", "fit")
 
 

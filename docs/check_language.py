@@ -1,10 +1,10 @@
 """Find long sentences and unclear phrases in the texts that people read.
 
-    python docs/check_language.py           README, pages, captions (`make lint`)
-    python docs/check_language.py --code    messages and templates in the code, for later
-    python docs/check_language.py --strings the code's other strings: verdicts, notes, labels
+    python docs/check_language.py           all of them (`make lint`)
     python docs/check_language.py --count   only the number of findings per file
 
+It reads README, pages and captions; templates; messages and other strings of the code (verdicts,
+notes, labels, remedies); titles of jobs; and comments of configs.
 docs/language.yaml lists the phrases, what to write instead, and what may stay, with a reason.
 """
 
@@ -25,8 +25,8 @@ import mistune
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md", "rules/captions/*.rst")
-CODE = ("workflow_scripts/**/*.py",)
+PAGES = ("*.md", "config/*.md", "docs/**/*.md", "rules/captions/*.rst")
+CODE = ("workflow_scripts/**/*.py", "rules/*.smk", "config/*.yaml")
 TEMPLATES = ("workflow_scripts/**/*.html*", "workflow_scripts/**/*.md*")
 # Parts of a page that are checked, as regular expressions: the others are all checked.
 PARTS = {
@@ -41,8 +41,8 @@ BLOCKS = ("paragraph", "heading", "block_text", "table_cell")
 LOGGED = {"debug", "info", "warning", "error", "exception", "critical", "warn", "print"}
 ABBREVIATIONS = r"(?<!\bal\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\b[A-Z]\.)"
 # A capital letter, a number or the name of a file begins the next sentence.
-BEGIN = r"""(?=["'(]*(?:[A-ZÀ-Ý0-9]|[\w/]+\.(?:md|yaml|py|csv)\b))"""
-END = re.compile(rf"""(?<=[.!?]){ABBREVIATIONS}\s+{BEGIN}|(?<=[.!?]["')])\s+{BEGIN}""")
+BEGIN = r"""(?=["'“(]*(?:[A-ZÀ-Ý0-9]|[\w/]+\.(?:md|yaml|py|csv)\b))"""
+END = re.compile(rf"""(?<=[.!?]){ABBREVIATIONS}\s+{BEGIN}|(?<=[.!?]["'”)])\s+{BEGIN}""")
 
 
 @dataclass(frozen=True)
@@ -190,13 +190,11 @@ def template(path: Path) -> Iterator[Text]:
     yield from _placed(text, ((words, False) for words in page.found if words.strip()))
 
 
-def messages(source: str, others: bool = False) -> Iterator[Text]:
-    """Give the messages of Python code: what is raised, logged or printed.
+def messages(source: str) -> Iterator[Text]:
+    """Give what Python code tells people, in the order of its lines.
 
-    Args:
-        source: the code.
-        others: give all other strings of five words or more instead, but docstrings: verdicts,
-            notes, labels, remedies.
+    These are what is raised, logged or printed, and all other strings of five words or more but
+    docstrings: verdicts, notes, labels, remedies.
     """
     tree = ast.parse(source)
     said = [
@@ -205,18 +203,17 @@ def messages(source: str, others: bool = False) -> Iterator[Text]:
         if isinstance(node, ast.Call) and _speaks(node.func)
         for value in [*node.args, *(keyword.value for keyword in node.keywords)]
     ]
-    least = 2
-    if others:
-        # Docstrings, and parts of strings that are listed whole.
-        bodies = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
-        wholes = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.BinOp)]
-        parts = [part for whole in wholes for part in islice(ast.walk(whole), 1, None)]
-        left_out = {id(part) for node in [*said, *bodies] for part in ast.walk(node)}
-        left_out |= set(map(id, parts))
-        said = [node for node in ast.walk(tree) if id(node) not in left_out]
-        least = 5
-    for node in said:
-        words = " ".join(_literal(node).split()) if isinstance(node, ast.expr) else ""
+    # Docstrings, and parts of strings that are listed whole.
+    bodies = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    wholes = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.BinOp)]
+    parts = [part for whole in wholes for part in islice(ast.walk(whole), 1, None)]
+    left_out = {id(part) for node in [*said, *bodies] for part in ast.walk(node)}
+    left_out |= set(map(id, parts))
+    others = [node for node in ast.walk(tree) if id(node) not in left_out]
+    found = [(node, 2) for node in said] + [(node, 5) for node in others]
+    expressions = [(node, least) for node, least in found if isinstance(node, ast.expr)]
+    for node, least in sorted(expressions, key=lambda pair: pair[0].lineno):
+        words = " ".join(_literal(node).split())
         if len(words.split()) >= least:
             yield Text(node.lineno, words)
 
@@ -238,6 +235,21 @@ def _literal(node: ast.expr) -> str:
     return ""
 
 
+def jobs(text: str) -> Iterator[Text]:
+    """Give the titles of jobs, in a file of Snakemake's rules."""
+    for match in re.finditer(r'message:\s+f?"(.*)"', text):
+        yield Text(text.count("\n", 0, match.start(1)) + 1, re.sub(r"{.*?}+", WORD, match[1]))
+
+
+def comments(text: str) -> Iterator[Text]:
+    """Give the comments of a YAML file: lines that follow each other are one, but for commands."""
+    for match in re.finditer(r"(?m)(?:^[ ]*# .*\n)+", text):
+        words = re.sub(r"(?m)^ *# (yaml-language-server.*)?", "", match[0])
+        for part in re.split(r"\n(?=- |  )|\n\n", words):
+            if not part.startswith("  "):
+                yield Text(text.count("\n", 0, match.start()) + 1, " ".join(part.split()))
+
+
 def _placed(text: str, blocks: Iterable[tuple[str, bool]]) -> Iterator[Text]:
     """Find each block's first line: where its first words come next."""
     position = 0
@@ -249,20 +261,17 @@ def _placed(text: str, blocks: Iterable[tuple[str, bool]]) -> Iterator[Text]:
         yield Text(text.count("\n", 0, position) + 1, words, fragment)
 
 
-def check_page(path: Path, rules: Language, others: bool = False) -> list[Finding]:
-    """Check a page, a caption, a template, or the messages (or other strings) of a file of code."""
+def check_page(path: Path, rules: Language) -> list[Finding]:
+    """Check a page, a caption, a template or a file of code."""
     name, text = str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
     before = 0
     if part := re.search(PARTS[name], text, re.M | re.S) if name in PARTS else None:
         before, text = text.count("\n", 0, part.start()), part[0]
-    if path.suffix == ".rst":
-        blocks = restructured(text)
-    elif path.suffix == ".py":
-        blocks = messages(text, others)
-    elif path.is_relative_to(ROOT / "workflow_scripts"):
+    readers = {".rst": restructured, ".py": messages, ".smk": jobs, ".yaml": comments}
+    if path.is_relative_to(ROOT / "workflow_scripts") and path.suffix != ".py":
         blocks = template(path)
     else:
-        blocks = markdown(text)
+        blocks = readers.get(path.suffix, markdown)(text)
     return [
         Finding(name, block.line + before, why, sentence)
         for block in blocks
@@ -278,21 +287,17 @@ def files(patterns: Iterable[str]) -> list[Path]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the findings; return 1 if there are any, or if an exception is not needed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--code", action="store_true", help="check messages and templates instead")
-    parser.add_argument("--strings", action="store_true", help="check the code's other strings")
     parser.add_argument("--count", action="store_true", help="print only the number per file")
     given = parser.parse_args(arguments)
     rules = language()
-    in_code = given.code or given.strings
-    paths = files((*CODE, *(() if given.strings else TEMPLATES)) if in_code else PAGES)
-    found = {path: check_page(path, rules, given.strings) for path in paths}
+    found = {path: check_page(path, rules) for path in files((*PAGES, *CODE, *TEMPLATES))}
     for path, findings in found.items():
         if given.count and findings:
             long = sum("words (at most" in finding.why for finding in findings)
             print(f"{path.relative_to(ROOT)}: {long} long, {len(findings) - long} phrases")
         elif not given.count:
             print(*findings, sep="\n", end="\n" * bool(findings))
-    unused = set() if in_code else set(rules.exceptions) - rules.used
+    unused = set(rules.exceptions) - rules.used
     for pattern in unused:
         print(f"docs/language.yaml: the exception {pattern!r} is not needed; remove it")
     if len(rules.exceptions) > ALLOWED:

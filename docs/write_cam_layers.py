@@ -109,7 +109,7 @@ def _cells(architecture: str, size: int, layer: CamLayer) -> str:
 
 
 def _short(error: InputError) -> str:
-    """Drop what the row says already: network and size."""
+    """Drop what the row already shows: network and size."""
     why = error.problem.rpartition(" px: ")[2]
     return re.sub(r" of timm:\w+", "", why)
 

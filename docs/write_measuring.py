@@ -28,7 +28,7 @@ UNITS = {"1": "share", "diagonal": "image diagonals"}
 
 
 def render(text: str) -> str:
-    """Replace what stands between the marks."""
+    """Replace what is between the marks."""
     tables = {
         "metrics": metric_rows(MASK_METRICS),
         "ranking": metric_rows(RANKING.values()),
@@ -45,7 +45,7 @@ def render(text: str) -> str:
 
 
 def metric_rows(metrics: Iterable[Metric | RankingMetric]) -> list[str]:
-    """One row per metric, with what its registry entry says."""
+    """One row per metric, with the facts of its registry entry."""
     rows = ["| metric | name | better | unit | range | source |", "|---|---|---|---|---|---|"]
     for metric in metrics:
         low, high = (f"{value:g}".replace("inf", "∞") for value in metric.range)

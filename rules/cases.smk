@@ -8,7 +8,7 @@ rule acquire:
         log_of("acquire/{source}"),
     benchmark:
         benchmark_of("acquire/{source}")
-    # What a look into the tables tells comes before all that takes longer.
+    # Problems that the tables show are reported before anything slow starts.
     priority: 110
     resources:
         **needs(1000, 240),
@@ -33,17 +33,21 @@ rule acquire:
 rule index_cases:
     input:
         raw=raw_of,
+        others=lambda w: expand(
+            paths.LOOKS, dataset=study.datasets[w.dataset].near_duplicates_of
+        ),
     output:
         cases=paths.CASES,
         quarantine=paths.QUARANTINE,
         classes=paths.CLASSES,
         near_duplicates=paths.NEAR_DUPLICATES,
         counts=paths.CASE_COUNTS,
+        looks=paths.LOOKS,
     log:
         log_of("{dataset}/index_cases"),
     benchmark:
         benchmark_of("{dataset}/index_cases")
-    # What a look into the tables tells comes before all that takes longer.
+    # Problems that the tables show are reported before anything slow starts.
     priority: 110
     threads: 2
     resources:
@@ -59,6 +63,41 @@ rule index_cases:
         "Listing and checking the cases of {wildcards.dataset}"
     script:
         "../workflow_scripts/index_cases.py"
+
+
+rule near_duplicates_across:
+    input:
+        looks=expand(paths.LOOKS, dataset=study.compared_datasets),
+    output:
+        paths.summary_table("near_duplicates"),
+    log:
+        log_of("near_duplicates_across"),
+    benchmark:
+        benchmark_of("near_duplicates_across")
+    resources:
+        **needs(2000, 30),
+    params:
+        datasets=study.compared_datasets,
+        # One threshold for all: the widest of the data sets'.
+        distance=max(
+            (
+                study.datasets[d].near_duplicate_distance
+                for d in study.compared_datasets
+            ),
+            default=0,
+        ),
+        correlation=min(
+            (
+                study.datasets[d].near_duplicate_correlation
+                for d in study.compared_datasets
+            ),
+            default=1,
+        ),
+        digest=code_of("near_duplicates_across.py"),
+    message:
+        "Looking for images that two data sets have in common"
+    script:
+        "../workflow_scripts/near_duplicates_across.py"
 
 
 checkpoint shard_cases:
@@ -86,7 +125,7 @@ rule prepare:
     input:
         shard=shard_cases_of,
         classes=classes_of,
-        # The shard's own table says which files changed (by digest); the folder's time does not.
+        # The shard's own table states which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
         lung_model=job_files.of_lung_model(paths.LUNG_MODEL),
     output:
@@ -131,7 +170,7 @@ rule list_prepared:
 rule fit_lung_model:
     input:
         cases=paths.CASES,
-        # The case table says which files changed (by digest); the folder's time does not.
+        # The case table states which files changed (by digest); the folder's time does not.
         raw=lambda w: ancient(raw_of(w)),
     output:
         model=paths.LUNG_MODEL,
@@ -145,14 +184,14 @@ rule fit_lung_model:
     resources:
         **needs(4000, 240, per_attempt=3000, gpu=GPUS),
     params:
-        # How predicted masks are cleaned up teaches the network nothing.
+        # The clean-up of predicted masks does not change the training.
         settings=cfg.lung_model.model_dump(exclude={"components"}),
         reading=job_settings.reading,
         seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
         digest=code_of("fit_lung_model.py"),
     message:
-        "Teaching a network the lungs of {wildcards.dataset}"
+        "Training the lung model on {wildcards.dataset}"
     script:
         "../workflow_scripts/fit_lung_model.py"
 
@@ -188,6 +227,6 @@ rule measure_lung_model:
         compute=job_settings.compute("threads", "device"),
         digest=code_of("measure_lung_model.py"),
     message:
-        "Measuring the model of the lungs on the test split of {wildcards.dataset}"
+        "Measuring the lung model on the test split of {wildcards.dataset}"
     script:
         "../workflow_scripts/measure_lung_model.py"

@@ -25,7 +25,7 @@ rule check_classifier:
         "../workflow_scripts/check_classifier.py"
 
 
-# A checkpoint, not an input file: that would train anew at each check, and as `ancient` it hides, while
+# A checkpoint, not an input file: that would train again at each check, and as `ancient` it hides, while
 # checks run, every other reason to train (Snakemake 9.27: exit code 0 with the old model).
 checkpoint checks:
     input:

@@ -53,7 +53,7 @@ job_files = JobFiles(study)
 job_settings = JobSettings(study)
 unit_files = UnitFiles(study, job_files, job_settings)
 THREADS = cfg.compute.threads
-# What a job that runs a network asks a cluster for; `auto` takes a GPU, but asks for none.
+# What a job that runs a network requests from a cluster; `auto` uses a GPU, but requests none.
 GPUS = int(cfg.compute.device.startswith("cuda"))
 ENV = "../envs/environment.yaml"
 

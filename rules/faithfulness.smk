@@ -63,7 +63,7 @@ rule sensitivity:
         plugins=job_settings.classifier_plugins,
         digest=lambda w: explainer_code("sensitivity.py", w),
     message:
-        "Measuring how far changed images move the maps of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
+        "Measuring how much the maps of {wildcards.explainer} change with the image ({wildcards.classifier}, {wildcards.dataset})"
     script:
         "../workflow_scripts/sensitivity.py"
 

@@ -12,7 +12,7 @@ FILES = {
     "thresholds": lambda w: list(job_files.tuned_thresholds(w).values()),
     "training": paths.TRAINING,
 }
-# What a figure may ask for besides `dpi` and `classifier`.
+# What a figure may request besides `dpi` and `classifier`.
 SETTINGS = {
     "binarization": study.primary_binarization,
     "diagnostic": study.diagnostic,

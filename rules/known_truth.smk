@@ -24,7 +24,7 @@ rule known_truth_accuracy:
         plugins=job_settings.classifier_plugins,
         digest=code_of("known_truth_accuracy.py"),
     message:
-        "Asking {wildcards.classifier} about {wildcards.dataset} with and without its planted mark"
+        "Measuring the accuracy of {wildcards.classifier} on {wildcards.dataset} with and without the planted mark"
     script:
         "../workflow_scripts/known_truth_accuracy.py"
 
@@ -78,6 +78,6 @@ rule known_truth:
         seed=cfg.seed,
         digest=code_of("known_truth.py"),
     message:
-        "Telling which explainers find the planted mark of {wildcards.dataset}"
+        "Listing which explainers find the planted mark of {wildcards.dataset}"
     script:
         "../workflow_scripts/known_truth.py"

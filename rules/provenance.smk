@@ -43,6 +43,6 @@ rule provenance:
         digest=code_of("provenance.py"),
         templates=templates_digest(),
     message:
-        "Writing down where the results of {wildcards.dataset} come from"
+        "Recording where the results of {wildcards.dataset} come from"
     script:
         "../workflow_scripts/provenance.py"

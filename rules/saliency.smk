@@ -39,7 +39,7 @@ rule check_imported:
         benchmark_of("{dataset}/none/{explainer}/check_imported")
     wildcard_constraints:
         explainer=any_of(study.imported),
-    # Before anything is trained: a map that is missing or damaged is told in minutes.
+    # Before anything is trained: a map that is missing or damaged is reported in minutes.
     priority: 100
     resources:
         **needs(2000, 60),
@@ -57,7 +57,7 @@ rule check_imported:
 rule explain:
     input:
         prepared=paths.PREPARED,
-        # Not read: through the checkpoint, each shard's job is planned anew when shards are known.
+        # Not read: through the checkpoint, each shard's job is planned again when shards are known.
         classes=classes_of,
         model=job_files.model,
         fitted=job_files.fitted,
@@ -87,7 +87,7 @@ rule explain:
         "../workflow_scripts/explain.py"
 
 
-# A rule of its own: seconds per shard, and a SLURM array asks for all its jobs what one of them needs.
+# A rule of its own: seconds per shard, and a SLURM array requests for all its jobs what one of them needs.
 use rule explain as explain_without_network with:
     wildcard_constraints:
         explainer=any_of(study.light),

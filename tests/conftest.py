@@ -1,4 +1,4 @@
-"""Settings of all tests; the small study, run once, of which each test gets a copy."""
+"""Settings of all tests; the small study, run once; each test gets a copy."""
 
 import copy
 import fcntl
@@ -24,7 +24,7 @@ settings.load_profile("project")
 
 
 def pytest_unconfigure() -> None:
-    """End the process of which small studies are forks."""
+    """End the process that small studies are forked from."""
     warm.end()
 
 

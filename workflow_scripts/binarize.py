@@ -48,7 +48,7 @@ def main(
         status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is
             the one used on the normalised map, before post-processing; empty where there is none.
         thresholds: thresholds.csv, for the rule `tuned`.
-        predictions: predictions.csv, where `min_probability` asks for it; explainers without a
+        predictions: predictions.csv, where `min_probability` needs it; explainers without a
             classifier are not affected.
         seed: the config's, for rules that split the image into superpixels.
     """

@@ -23,12 +23,12 @@ def main(
 ) -> None:
     """Build the network, pass images through it, find every layer.
 
-    Weights that are not trained here are read in full, so that what they lack is said at once.
+    Weights that are not trained here are read in full, so that problems are reported at once.
 
     Args:
         name: the classifier's, in the config.
         dataset: the data set's, in the config.
-        settings: of the classifier: `architecture` and all that says how its weights are read.
+        settings: of the classifier: `architecture` and all that states how its weights are read.
         loaded: whether it is not trained here.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
         backward: explainer → its method, of those that change the backward pass: each must have a

@@ -38,9 +38,9 @@ def main(
         output: imported.csv: case, class, file, and whether it was found.
 
     Raises:
-        InputError: maps are missing (unless `missing: skip`) or cannot be used; says how many, and
-            names the first of them. Also where none at all was found, where two cases or classes
-            have one file, or where it is not clear which class a file's only category is.
+        InputError: maps are missing (unless `missing: skip`) or cannot be used; it states how many
+            and names the first. Also if no map was found, two cases or classes have one file, or
+            it is not clear which class a file's only category is.
     """
     rows, problems = [], []
     found_cases = list(read_cases(cases))
@@ -60,7 +60,7 @@ def main(
         )
     if rows and not found:
         raise InputError(
-            f"none of {len(rows)} maps was found, the first looked for being {rows[0][2]!r}",
+            f"none of {len(rows)} maps was found; the first missing file is {rows[0][2]!r}",
             field=f"explainers.{explainer}",
             remedy="Correct 'folder' and 'pattern'",
         )

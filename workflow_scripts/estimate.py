@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from fidelity.presentation.wording import estimated_time, value_of
 from fidelity.settings.reading import load_file, run
 from fidelity.tools.estimate.counts import count_cases
 from fidelity.tools.estimate.plan import Job, planned
@@ -19,7 +20,6 @@ from fidelity.tools.estimate.totals import (
     Cost,
     by_step,
     cost_of,
-    duration,
     wall_time,
 )
 from fidelity.tools.estimate.trial import load_libraries
@@ -50,11 +50,11 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
         trials.run(lambda text: print(f"timing {text}", file=sys.stderr, flush=True))
     left = planned(config, overrides, targets, cores, whole=False)
     show(study, trials, jobs, left, cores, planning)
-    print(f"\nThe estimate took {(time.perf_counter() - started) / 60:.1f} minutes.")
+    print(f"\nThe estimate took {estimated_time(time.perf_counter() - started)}.")
     if load > 0.3:
         print(
-            f"Other programs were running (load {load:.1f}): times are too high. Run the estimate "
-            "again when the machine is idle."
+            f"Other programs were running (load {value_of('load', load)}): times are too high. Run "
+            "the estimate again when the machine is idle."
         )
 
 
@@ -93,8 +93,8 @@ def show(
     print(f"{'step':<{width}} {'jobs':>6} {'CPU-hours':>10} {'wall hours':>10} {'MB':>9}")
     for name, cost in rows:
         print(
-            f"{name:<{width}} {cost.jobs:>6} {cost.cpu / 3600:>10.3f} {cost.wall / 3600:>10.3f} "
-            f"{cost.size / 1e6:>9.1f}"
+            f"{name:<{width}} {cost.jobs:>6} {value_of('hours', cost.cpu / 3600):>10} "
+            f"{value_of('hours', cost.wall / 3600):>10} {value_of('mb', cost.size / 1e6):>9}"
         )
     for text, chosen in (("The whole, from nothing", jobs), ("What is left to do", left)):
         costs = [cost_of(study, trials, job) for job in chosen]
@@ -102,9 +102,9 @@ def show(
         least, likely = wall_time(chosen, seconds, cores)
         whole = sum(costs, Cost())
         print(
-            f"{text}: {len(chosen)} jobs, {at_least}{whole.cpu / 3600:.2f} CPU-hours, "
-            f"{whole.size / 1e9:.2f} GB; {duration(least)} to {duration(likely * 1.1)} on {cores} "
-            "cores."
+            f"{text}: {len(chosen)} jobs, {at_least}{value_of('hours', whole.cpu / 3600)} "
+            f"CPU-hours, {value_of('gb', whole.size / 1e9)} GB; {estimated_time(least)} to "
+            f"{estimated_time(likely * 1.1)} on {cores} cores."
         )
     print("Wall hours of a step are those of its jobs one after the other.")
     if any(job.rule == "train" for job in jobs):

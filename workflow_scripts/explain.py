@@ -35,7 +35,7 @@ def main(
         output: the map file.
         guards: see `settings.explainers.guards_of`.
         own_plugins: files of the explainer itself.
-        fitted: what the explainer learnt from the training split; None for most.
+        fitted: what was fitted to the training split; None for most.
         name: of the job, in lines of progress.
     """
     from fidelity.base.files import content_hash

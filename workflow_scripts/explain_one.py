@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from fidelity.base.errors import InputError
+from fidelity.presentation.wording import value_of
 from fidelity.settings.reading import load_file
 
 
@@ -53,7 +54,7 @@ def main(
     from fidelity.tools.one_image.trained import choose
 
     trained = choose(loaded, config, Path(folder), dataset, classifier)
-    trained.model()  # before torch is imported: an untrained study is told at once
+    trained.model()  # before torch is imported: an untrained study is reported at once
 
     import numpy as np
 
@@ -68,7 +69,7 @@ def main(
     print(f"{image}: {trained.dataset}, {trained.classifier}")
     for name, probability in found.probabilities.items():
         explained = "  (explained)" if name == found.target else ""
-        print(f"  {name:<20} {probability:.4f}{explained}")
+        print(f"  {name:<20} {value_of('probability', probability)}{explained}")
     folder = Path("explained") / found.name if out is None else Path(out)
     written = []
     for answer in found.answers:
@@ -83,7 +84,7 @@ def main(
             np.save(temporary, answer.raw, allow_pickle=False)
         written += [png, npy]
     for name, reason in found.left_out.items():
-        print(f"  left out: {name}: {reason}")
+        print(f"  {name} is left out: {reason}")
     for path in written:
         print(f"  {path}")
     return written

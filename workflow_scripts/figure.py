@@ -15,7 +15,7 @@ def main(
     Args:
         module: in `fidelity.figures`.
         files: what its `draw` reads, by name.
-        settings: dpi, and what its `draw` asks for.
+        settings: dpi, and what its `draw` requests.
         output: .png and .pdf to write.
     """
     from fidelity.figures.shared import style

@@ -1,4 +1,4 @@
-"""Rule fit_lung_model: teach a small U-Net the lung masks of a data set."""
+"""Rule fit_lung_model: train a small U-Net on the lung masks of a data set."""
 
 from pathlib import Path
 from typing import Any

@@ -92,7 +92,7 @@ def main(
 
 
 def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
-    """Say what the unit of analysis was; without two explainers, the counts tell."""
+    """State what the unit of analysis was; without two explainers, the counts tell."""
     units: Sequence[str] = compared["unit_of_analysis"].unique()
     if len(units):
         return "patient" if "patient" in units else "image"

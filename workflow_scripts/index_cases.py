@@ -25,6 +25,8 @@ def main(
     classes: str | Path,
     near_duplicates: str | Path | None = None,
     counts: str | Path | None = None,
+    looks: str | Path | None = None,
+    others: Sequence[str] = (),
     explained: Sequence[str] = (),
     trained: bool = False,
 ) -> None:
@@ -40,6 +42,8 @@ def main(
         classes: classes.json to write.
         near_duplicates: near_duplicates.csv to write; None writes none.
         counts: case_counts.csv to write; None writes none.
+        looks: what the used images look like, to write; None writes none.
+        others: the same files of the data sets of `near_duplicates_of`, in this order.
         explained: see `index.index_cases`.
         trained: see `index.index_cases`.
 
@@ -50,13 +54,20 @@ def main(
     root = (Path(raw_dir) / "data").resolve()
     with under(f"datasets.{name}", settings.key_names()):
         found, left_out, names = index.index_cases(
-            root, settings, explained, trained, near_duplicates, counts
+            root,
+            settings,
+            explained,
+            trained,
+            near_duplicates,
+            counts,
+            looks,
+            dict(zip(settings.near_duplicates_of, others, strict=True)),
         )
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:
             raise InputError(
-                f"{target!r} is no class of this data set",
+                f"{target!r} is not a class of this data set",
                 field=field,
                 remedy=suggestion(target, known),
             )

@@ -54,7 +54,7 @@ def main(
         working = [resize_image(image, len(case.image)) for image in kinds]
         if not np.array_equal(working[0], case.image):
             raise InputError(
-                "the phantom draws another image than the one that is prepared",
+                "the phantom generates another image than the one that was prepared",
                 file=root,
                 field=case.case,
                 remedy="Delete the folder and run again",

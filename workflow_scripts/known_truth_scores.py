@@ -45,7 +45,12 @@ def main(
 
     targets = Targets(None, labels)
     table = score_truths(
-        explained_cases(maps, prepared), mark_of, mark_class, targets, scoring_size, sign
+        explained_cases(maps, prepared),
+        mark_of,
+        mark_class,
+        targets,
+        scoring_size=scoring_size,
+        sign=sign,
     )
     write_parquet(table, output)
 

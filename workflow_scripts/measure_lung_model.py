@@ -30,7 +30,7 @@ def main(
     """Write one row per test case, and the summary.
 
     Args:
-        cases: cases.csv of the data set that taught the model.
+        cases: cases.csv of the data set that the model was trained on.
         model: what `fit_lung_model` wrote.
         components: see `lungs.largest_components`.
     """

@@ -29,7 +29,7 @@ def main(
         settings: of the data set.
         output: HDF5 file to write.
         lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.
-        lung: then `lung_from` (data set that taught the model), `components` and `compute`.
+        lung: then `lung_from` (data set that the model was trained on), `components` and `compute`.
 
     Raises:
         InputError: a file has become unusable since it was indexed.

@@ -1,4 +1,4 @@
-"""Say how far a running study is, one line per training and explainer, and what is left.
+"""State how far a running study is, one line per training and explainer, and what is left.
 
 Called by `make progress CONFIG=…`.
 
@@ -15,7 +15,7 @@ from fidelity.tools.dry_run import jobs_left
 from fidelity.tools.study_progress import states
 from fidelity.tools.training_progress import training_line
 
-NOTE = "(Counted is what is there: maps that a changed config will make anew count until it does.)"
+NOTE = "(Counts include existing maps that a changed config will recompute.)"
 
 # Rules that the last line names.
 NAMED = 8
@@ -34,7 +34,7 @@ def left(config: str, overrides: list[str]) -> str:
     if rest := sum(count for _, count in parts[NAMED:]):
         listed.append(f"others {rest:,}")
     total = f"{sum(jobs.values()):,} {'job' if sum(jobs.values()) == 1 else 'jobs'} left"
-    return f"{total}, running ones and what a changed config makes anew too: {', '.join(listed)}"
+    return f"{total}, with running ones and those of a changed config: {', '.join(listed)}"
 
 
 def main(config: str, overrides: list[str]) -> None:

@@ -91,7 +91,7 @@ def _check_free(study: Path, output: Path) -> None:
         )
     if study.resolve().is_relative_to(output.resolve()):
         raise InputError(
-            "holds the units, and a re-analysis replaces what is there",
+            "holds the units, which a re-analysis would replace",
             file=output,
             remedy="Name a folder elsewhere with OUT=",
         )

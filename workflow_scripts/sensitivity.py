@@ -29,7 +29,7 @@ def main(
 
     Args:
         model: the classifier's file; None for explainers without one.
-        fitted: what the explainer learnt from the training split; None for most.
+        fitted: what was fitted to the training split; None for most.
         explainer: its config entry.
         samples: changed images per case.
         radius: see `faithfulness.sensitivity`.

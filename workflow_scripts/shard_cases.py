@@ -15,7 +15,7 @@ def main(
 
     Args:
         classes: classes.json; what comes after the checkpoint reads the copy made here, so that an
-            index made anew with equal classes re-runs nothing.
+            index made again with equal classes re-runs nothing.
         counts: number of shards per split.
         output_dir: folder of the shards.
     """

@@ -30,7 +30,7 @@ def main(
         faithfulness: faithfulness.parquet per combination.
         scores: the same maps' scores that hold the primary metric.
         sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
-            none where it is not asked for.
+            none where it is not requested.
     """
     files = iter(sensitivity)
     moved = [

@@ -31,7 +31,7 @@ GROUP = 512
 
 @dataclass(frozen=True)
 class Curves:
-    """Scores of one map at all thresholds, and what is said of the case beside them."""
+    """Scores of one map at all thresholds, and facts of the case."""
 
     about: dict[str, str | bool]
     iou: np.ndarray

@@ -44,8 +44,8 @@ def main(
         classification: classification.csv; empty without classifiers.
         families: explainer → perturbation, cam, gradient, baseline, ceiling, in the config's order.
         confounded: explainer or binarization → how it differs from the rule for all.
-        lung_quality: quality.csv of the model that drew the lungs; empty where none did.
-        lung_from: the data set that taught it.
+        lung_quality: quality.csv of the lung model; empty without one.
+        lung_from: the data set that it was trained on.
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
         class_order: class_order.csv; empty without classifiers.
         cases: `counts` (case_counts.csv), `pairs` (near_duplicates.csv), `means` and `comparisons`

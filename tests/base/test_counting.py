@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from fidelity.base import counting, digests
+from fidelity.base import counting
 from fidelity.base.job_log import job_log
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
 from fidelity.classifiers.randomised import NOISE_IMAGES
 from fidelity.classifiers.training.train import Examples, train
 from fidelity.datasets.prepared import PreparedCase
+from fidelity.digests import code as digests
 from fidelity.explainers import plugin
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.baselines import random_weights

@@ -18,6 +18,7 @@ from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.metrics import overlap
 from fidelity.metrics.map_metrics import MapPair
 from fidelity.metrics.map_registry import RANKING
+from fidelity.settings.binarizations import SuperpixelRule
 from tests.helpers import entries
 
 RULE_SETTINGS = [
@@ -232,7 +233,8 @@ def test_superpixels_are_those_that_lime_shows(seed, top, least):
     order = np.argsort(-np.abs(weights))
     shown.local_exp[0] = [(int(label), float(weights[label])) for label in order]
     _, expected = shown.get_image_and_mask(0, num_features=top, min_weight=least)
-    settings = {"method": "superpixels", "top": top, "min_weight": least, "superpixels": {}}
+    # A weight below 0, which a config may not have, keeps the positive ones alone too.
+    settings = SuperpixelRule.model_construct(top=top, min_weight=least)
     superpixels = Superpixels(segments.astype(np.int32), weights)
     map01 = np.zeros(segments.shape, np.float32)
     mask, threshold = binarize(

@@ -118,7 +118,7 @@ def test_superpixels_are_those_of_lime():
     record = record_of("sure", RAMP)
     algorithm = {"algorithm": "quickshift", "kernel_size": 1, "max_dist": 5, "ratio": 0.2}
     given = inputs_of(
-        {"method": "superpixels", "superpixels": algorithm},
+        entries.rule({"method": "superpixels", "superpixels": algorithm}),
         case,
         record,
         scoring_size="working",

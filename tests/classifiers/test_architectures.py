@@ -241,7 +241,7 @@ def test_without_a_network_the_error_says_what_to_do(name, monkeypatch, tmp_path
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     if name.startswith("timm:"):
         monkeypatch.setattr(architectures.timm, "create_model", fail)
-        with pytest.raises(InputError, match=r"torch\.save of its state_dict.*weights: <path>"):
+        with pytest.raises(InputError, match=r"state_dict\(\) by torch\.save.*weights: <path>"):
             build(name, 3, True)
         return
     monkeypatch.setattr(type(get_model_weights(name).DEFAULT), "get_state_dict", fail)

@@ -36,12 +36,12 @@ def test_it_changes_with_a_shard_and_with_nothing_else(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"shards": 3}', b"\xff"])
 def test_a_damaged_list(tmp_path, content):
     (tmp_path / "explained.json").write_bytes(content)
-    with pytest.raises(InputError, match="no list of prepared shards"):
+    with pytest.raises(InputError, match="not a list of prepared shards"):
         listed(tmp_path / "explained.json")
 
 
 def test_a_shard_that_was_deleted_is_told_with_what_makes_it_again(tmp_path):
     _list(tmp_path, {"val-000": b"1", "test-000": b"2"}, {"labels": {}})
     (tmp_path / "test-000.h5").unlink()
-    with pytest.raises(InputError, match=r"explained\.json: .*test-000\.h5 is gone\. Delete it"):
+    with pytest.raises(InputError, match=r"explained\.json: .*test-000\.h5 is missing\. Delete it"):
         listed(tmp_path / "explained.json")

@@ -56,7 +56,9 @@ def test_the_case_s_own_spacing_reaches_the_shard(root, tmp_path):
 def test_half_a_spacing_or_none_above_zero_is_refused(tmp_path, cells):
     path = tmp_path / "t.csv"
     path.write_text(f"case,split,label,image,spacing_row,spacing_column\nc,test,A,i.png,{cells}\n")
-    with pytest.raises(InputError, match=r"spacing_(row|column)'.*line 2.*no distance in mm.*both"):
+    with pytest.raises(
+        InputError, match=r"spacing_(row|column)'.*line 2.*not a distance in mm.*both"
+    ):
         read_cases(path)
 
 

@@ -137,6 +137,29 @@ def test_what_is_not_reached_and_what_is_only_said_does_not(package, name, old, 
     assert not _changes(package, name, old, new)
 
 
+def test_functions_that_call_each_other_are_followed_to_an_end(package):
+    text = (package / "sums.py").read_text()
+    text += """
+
+def down(n):
+    return up(n - 1) if n else n
+
+
+def up(n):
+    return down(n + 1) if n else n
+
+
+def told(n):
+    shown = down(n)
+    raise InputError(f"{shown} in vain")
+
+
+total = told
+"""
+    (package / "sums.py").write_text(text)
+    assert not _changes(package, "sums", "down(n + 1)", "down(n + 2)")
+
+
 def test_a_moved_module_changes_nothing(package):
     before = _digest()
     (package / "deep").mkdir()

@@ -246,7 +246,7 @@ def test_bombs_are_not_unpacked(tmp_path):
     values, _ = imported_files.read(bomb, "npz", "a", "x", "auto")
     assert values.shape == (2, 2)
     (tmp_path / "cut.npy").write_bytes(_header((2, 2)) + bytes(3))
-    _refused(tmp_path / "cut.npy", "npy", "cut off|sound")
+    _refused(tmp_path / "cut.npy", "npy", "cut off|not a valid")
 
 
 def test_huge_images_and_masks_are_refused(tmp_path):
@@ -276,9 +276,9 @@ def test_contents_that_are_no_map(tmp_path):
     np.savez(tmp_path / "b.npz", b=np.zeros((2, 2)), c=np.zeros((2, 2)))
     _refused(tmp_path / "b.npz", "npz", "no array 'a'")
     (tmp_path / "text.npy").write_text("no array")
-    _refused(tmp_path / "text.npy", "npy", "sound")
+    _refused(tmp_path / "text.npy", "npy", "not a valid")
     (tmp_path / "text.npz").write_text("no archive")
-    _refused(tmp_path / "text.npz", "npz", "sound")
+    _refused(tmp_path / "text.npz", "npz", "not a valid")
 
 
 def _study(**entry):

@@ -21,7 +21,7 @@ from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import read_status, score_cohort
 from fidelity.scoring.score_rows import Targets
 from fidelity.settings.explainers import CentrePrior, Explainer, Gradcam, SecondReader
-from tests.helpers import entries
+from tests.helpers import entries as made
 
 LABELS = {"a": "B", "b": "C"}
 RULE = {"target": "reference", "max_failed_cases": 0}
@@ -92,7 +92,7 @@ def test_a_case_read_once_has_no_record_and_is_no_failure(tmp_path, cases, caplo
     with caplog.at_level("INFO"):
         records = _run(shard, tmp_path, settings=SecondReader())
     assert [(r.case, r.status) for r in records] == [("case 1", "ok"), ("case 4", "ok")]
-    assert "second_reader has no answer to 3 of 5" in caplog.text
+    assert "second_reader has no map for 3 of 5" in caplog.text
 
 
 def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cases):
@@ -102,15 +102,8 @@ def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cas
     rule = {"method": "fixed", "threshold": 0.5}
     masks, status = tmp_path / "masks.json", tmp_path / "masks_status.csv"
     maps = [str(tmp_path / "maps" / "test-000.h5")]
-    binarize.main(
-        maps,
-        [str(shard)],
-        entries.rule(rule),
-        entries.steps(post),
-        "original",
-        str(masks),
-        str(status),
-    )
+    own = made.rule(rule), made.steps(post)
+    binarize.main(maps, [str(shard)], *own, "original", str(masks), str(status))
     protocol = protocol_for("default", {}, 2)
     with PreparedShard(shard) as prepared:
         table = score_cohort(

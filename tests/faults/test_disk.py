@@ -131,13 +131,13 @@ def test_only_folders_of_this_study_need_be_writable(tmp_path):
     (tmp_path / "results/demo").mkdir(parents=True)
     (tmp_path / "results/other").write_text("no folder")
     files.check_writable(tmp_path / "results", ["demo", "not_yet"])
-    with pytest.raises(InputError, match="other: is no folder"):
+    with pytest.raises(InputError, match="other: is not a folder"):
         files.check_writable(tmp_path / "results", ["demo", "other"])
 
 
 def test_a_file_where_a_folder_should_be(tmp_path):
     (tmp_path / "results").write_text("no folder")
-    with pytest.raises(InputError, match="results: is no folder"):
+    with pytest.raises(InputError, match="results: is not a folder"):
         files.check_writable(tmp_path / "results")
 
 

@@ -87,7 +87,7 @@ def test_ids_of_any_kind_come_back(tmp_path):
 @pytest.mark.parametrize("name", ["x" * 501, "a\0b", "a\x1b[31m"])
 def test_ids_that_no_file_could_have(tmp_path, name):
     write_cases(tmp_path / "cases.csv", [Case(name, "p", "test", (), "a.png")])
-    with pytest.raises(InputError, match=r"cases.csv.*(500 signs|NUL)"):
+    with pytest.raises(InputError, match=r"cases.csv.*(500 characters|NUL)"):
         read_cases(tmp_path / "cases.csv")
 
 
@@ -305,8 +305,8 @@ def test_checkpoints_and_arrays_with_changed_bytes(tmp_path, name, data):
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("packed.npz", lambda b: b[:80] + b"(" * 12 + b[92:], "is no sound npy array"),  # zlib
-        ("one.npy", lambda b: b[:50] + b"(" * 12 + b[62:], "is no sound npy array"),  # tokenizer
+        ("packed.npz", lambda b: b[:80] + b"(" * 12 + b[92:], "is not a valid npy array"),  # zlib
+        ("one.npy", lambda b: b[:50] + b"(" * 12 + b[62:], "is not a valid npy array"),  # tokenizer
         ("legacy.pt", lambda b: b[:18], "the checkpoint cannot be read"),  # struct
         ("legacy.pt", lambda b: b[:49], "the checkpoint cannot be read"),  # an index
     ],

@@ -40,7 +40,7 @@ def until(condition):
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(signal.SIGTERM, "ended by SIGTERM; run again"), (signal.SIGINT, "interrupted; run again")],
+    [(signal.SIGTERM, "stopped by SIGTERM; run again"), (signal.SIGINT, "interrupted; run again")],
 )
 def test_signals_end_a_job_in_good_order(tmp_path, number, said):
     run = subprocess.Popen(
@@ -64,7 +64,7 @@ def test_a_job_ends_with_the_process_that_started_it(tmp_path):
     parent.kill()
     parent.wait()
     until(lambda: {p.name for p in tmp_path.iterdir()} == {"job.py", "job.log", "ready"})
-    assert "the process that started this job is gone" in (tmp_path / "job.log").read_text()
+    assert "the process that started this job has ended" in (tmp_path / "job.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_nothing_measured_is_said():
     fig = faithfulness.plot(measured.iloc[:0], found, "tuned", FAMILIES)
     assert "No faithfulness" in fig.axes[0].texts[0].get_text()
     fig = faithfulness.plot(measured, found[found.metric == "dice"], "tuned", FAMILIES)
-    assert "Nothing was scored" in fig.axes[0].texts[0].get_text()
+    assert "There are no localization scores" in fig.axes[0].texts[0].get_text()
 
 
 def test_the_script_draws_the_classifier_s_rows_byte_for_byte_alike(tmp_path):

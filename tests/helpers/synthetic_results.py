@@ -83,7 +83,7 @@ def scores(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
 
 
 def combined(explainers: dict[str, float] = EXPLAINERS, cases: int = 60) -> pd.DataFrame:
-    """Scores of all explainers with the columns that say which combination a row is of."""
+    """Scores of all explainers with the columns that state which combination a row is of."""
     parts = []
     for binarization, shift in (("fixed50", 0.0), ("top20", 0.05)):
         for number, (name, level) in enumerate(explainers.items()):

@@ -65,9 +65,12 @@ def test_accuracies_by_hand():
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        (((7, 1), (1, 1), (10, 10)), r"not learnt the mark.*0\.800 with the mark, 0\.500"),
-        (((10, 0), (6, 0), (10, 10)), r"sees something else.*1\.000 with the mark, 0\.800.*p = "),
-        (((10, 0), (0, 0), (10, 5)), r"not enough.*0\.500 of 10"),
+        (((7, 1), (1, 1), (10, 10)), r"not use the mark enough.*0\.800 with the mark, 0\.500"),
+        (
+            ((10, 0), (6, 0), (10, 10)),
+            r"also uses something else.*1\.000 with the mark, 0\.800.*p = ",
+        ),
+        (((10, 0), (0, 0), (10, 5)), r"alone does not decide.*0\.500 of 10"),
     ],
 )
 def test_refusals_say_the_accuracies(answers, message):
@@ -149,7 +152,7 @@ def test_a_classifier_of_the_mark_falls_to_chance_without_it(marked, monkeypatch
 def test_a_classifier_of_nothing_is_refused(marked, monkeypatch, tmp_path):
     row = accuracy(marked, AlwaysNormal(), monkeypatch, tmp_path)
     assert row["accuracy"] == row["accuracy_erased"] == 0.5
-    assert "not learnt" in refusal(dict(row), 0.9, 0.05)
+    assert "does not use the mark enough" in refusal(dict(row), 0.9, 0.05)
 
 
 def test_images_of_another_phantom_are_noticed(marked, monkeypatch, tmp_path):
@@ -160,7 +163,7 @@ def test_images_of_another_phantom_are_noticed(marked, monkeypatch, tmp_path):
     write_prepared(other / "test.h5", changed, {"image_size": 96, "classes": [A, B]})
     (other / "raw").symlink_to(folder / "raw")
     (other / "classes.json").write_text((folder / "classes.json").read_text())
-    with pytest.raises(InputError, match="draws another image"):
+    with pytest.raises(InputError, match="generates another image"):
         accuracy((other, changed), FindsTheMark(), monkeypatch, tmp_path)
 
 
@@ -313,7 +316,9 @@ def test_the_script_refuses_before_it_writes(tmp_path):
 
     run("good")
     assert pd.read_csv(tmp_path / "good-table.csv")["points_at"].tolist() == ["mark"]
-    with pytest.raises(InputError, match=r"net: it sees something else.*0\.950 with it erased"):
+    with pytest.raises(
+        InputError, match=r"net: it also uses something else.*0\.950 with it erased"
+    ):
         run("bad")
     assert not (tmp_path / "bad-table.csv").exists()
 

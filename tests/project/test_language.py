@@ -60,8 +60,16 @@ names = ["mended twice"]
 '''
     lines = [(block.line, len(found([block]))) for block in check_language.messages(code)]
     assert lines == [(3, 1), (3, 1), (4, 1)]
-    (other,) = check_language.messages(code + 'NOTE = f"{a} mends a map " + "of it"\n', others=True)
+    *_, other = check_language.messages(code + 'NOTE = f"{a} mends a map " + "of it"\n')
     assert (other.line, other.words) == (6, "CODE mends a map of it")
+
+
+def test_titles_of_jobs_and_comments_of_configs():
+    rule = f'rule a:\n    message:\n        f"Mending {{{{w.a}}}}"\n    shell: "{LONG}"\n'
+    (job,) = check_language.jobs(rule)
+    assert (job.line, job.words) == (3, "Mending CODE")
+    config = f"# yaml-language-server: mend\n# It is\n# mended.\n#   mend {LONG}\n# - A.\na: 1\n"
+    assert found(check_language.comments(config)) == ['"mended": write fix']
 
 
 @pytest.mark.parametrize("name", ["page.html.j2", "page.md.j2"])

@@ -143,7 +143,7 @@ def test_steps_are_those_of_the_config_with_their_numbers(tmp_path):
 def test_a_foreign_file_among_the_benchmarks(tmp_path):
     _study(tmp_path)
     (tmp_path / "results/benchmarks/d/net/train.tsv").write_text("")
-    with pytest.raises(InputError, match="no benchmark"):
+    with pytest.raises(InputError, match="not a benchmark"):
         read_steps(PATTERNS, WANTED, tmp_path)
 
 
@@ -305,7 +305,7 @@ def test_checks_of_the_maps_are_costs_of_their_explainer():
     rows = cost_rows([step(*one) for one in done], "d")
     assert [row["step"] for row in rows] == [name for name, _ in done] + ["all"]
     (row,) = cost_table(rows).rows
-    assert row[3:6] == ["0.6000", "0.1000", "0.5000"]
+    assert row[3:6] == ["0.600", "0.100", "0.500"]
 
 
 @pytest.mark.parametrize("rule", ["explain", "explain_on_cpu", "explain_without_network"])
@@ -315,4 +315,4 @@ def test_all_rules_that_make_maps_count_as_making_maps(rule):
         "cpu_seconds": 1800, "peak_memory_mb": 9, "forward": 0, "backward": 0,
     }  # fmt: skip
     (row,) = cost_table(cost_rows([step], "d")).rows
-    assert row[3:5] == ["0.5000", "0.5000"]
+    assert row[3:5] == ["0.500", "0.500"]

@@ -31,7 +31,6 @@ SETTINGS = {
     "metrics": METRICS,
     "empty": {},
     "scoring_size": "original",
-    "protocol": "default",
     "surface_tolerance": 2,
 }
 
@@ -123,10 +122,8 @@ def _predictions(folder, names):
 
 def _scores(folder, maps, prepared, *, size="original", predictions=None, postprocess=POSTPROCESS):
     masks, status = str(folder / "masks.json"), str(folder / "status.csv")
-    rule = {"method": "fixed", "threshold": 0.5}
-    binarize.main(
-        maps, prepared, entries.rule(rule), entries.steps(postprocess), size, masks, status
-    )
+    own = entries.rule({"method": "fixed", "threshold": 0.5}), entries.steps(postprocess)
+    binarize.main(maps, prepared, *own, size, masks, status)
     output = str(folder / "scores.parquet")
     settings = SETTINGS | {"scoring_size": size, "outputs": {"default": output}}
     classes = str(folder / "classes.json")

@@ -22,14 +22,13 @@ from fidelity.metrics.overlap import confusion, dice
 from fidelity.segmentation import lung_quality, lungs
 from fidelity.segmentation.lungs import largest_components
 from fidelity.settings.config import LungModel
-from fidelity.settings.datasets import Dataset
 from tests.helpers.entries import dataset
 from tests.helpers.epoch_kills import count_epochs, dies_after
 
 MODEL = LungModel.of_job({
     "size": 64, "cases": 60, "epochs": 8, "channels": 8, "learning_rate": 0.01, "batch": 8,
 })  # fmt: skip
-READING = Dataset(source="phantom", annotated_classes=["COVID-19"])
+READING = dataset("phantom", {})
 COMPUTE = {"threads": 1, "device": "cpu"}
 DATA = {"annotated_classes": ["COVID-19"], "labels": {}, "duplicates": "error", "image_size": 48}
 PREDICTED = {**DATA, "lung_masks": "predicted", "lung_from": "teacher"}
@@ -231,8 +230,8 @@ def test_predicted_lungs_serve_where_lungs_are_needed():
     ("changes", "said"),
     [
         ({"lung_from": None}, r"datasets\.pupil\.lung_from.*is missing.*teacher"),
-        ({"lung_from": "pupil"}, r"'pupil' is no data set with lung masks.*teacher"),
-        ({"lung_from": "techer"}, r"'techer' is no data set.*'teacher'"),
+        ({"lung_from": "pupil"}, r"'pupil' is not a data set with lung masks.*teacher"),
+        ({"lung_from": "techer"}, r"'techer' is not a data set.*'teacher'"),
         ({"lung_masks": "provided"}, r"lung_from.*only read where lung_masks is predicted"),
         ({"lung_masks": "none", "lung_from": None}, r"needs lung masks"),
         ({"intensity_percentiles": [90, 10]}, r"intensity_percentiles.*90 is not below 10"),

@@ -38,7 +38,7 @@ def test_both_names_of_an_opacity_are_one(config):
     loaded = load(config).model_dump()["datasets"]["chexlocalize"]
     assert loaded["labels"] == {"Airspace Opacity": "opacity"}
     classes.append("Airspace Opacity")
-    with pytest.raises(InputError, match="are one class"):
+    with pytest.raises(InputError, match="are the same class"):
         load(config)
 
 

@@ -164,7 +164,7 @@ MISTAKES = [
         for value, message in (
             ({"COVID-19": 0.5, "Non-COVID": 1.0}, r"fixed50\.threshold.*1\.0"),
             ({"COVID-19": 0.5, "Non-Covid": 0.6}, r"'Non-Covid' is not an anno.*'Non-COVID'"),
-            ({"COVID-19": 0.5}, r"'Non-COVID' has no threshold, and datasets\.demo"),
+            ({"COVID-19": 0.5}, r"'Non-COVID' has no threshold, but datasets\.demo"),
             ({"COVID-19": 0.5, "Non-COVID": 0.5, "Normal": 0.5}, r"'Normal' is not an annotated"),
             (
                 {"COVID-19": 0.5, True: 0.5},
@@ -627,7 +627,7 @@ def test_an_explainer_named_by_another_is_followed(demo):
 @pytest.mark.parametrize(
     ("of", "problem", "remedy"),
     [
-        ("gradcan", "'gradcan' is no explainer of this config", "gradcam"),
+        ("gradcan", "'gradcan' is not an explainer of this config", "gradcam"),
         ("noise", "'noise' runs another one itself", "gradcam"),
         ("sweep", "'sweep' sweeps all layers: name one", "sweep-depth"),
         (3, "3 is not", "another explainer of this config"),

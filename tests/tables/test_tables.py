@@ -163,7 +163,7 @@ def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
     plain = markdown.replace("\\", "")
     assert plain.count(told) == markdown.count("**Localization on") > 0
     assert told in latex
-    assert "Chance: Balanced accuracy 0.333, Macro-AUC 0.5." in html
+    assert "Chance: Balanced accuracy 0.333, Macro-AUC 0.500." in html
     assert "No conclusion" not in html
     assert told in html
     first = html[html.index("<table>") : html.index("</table>")]

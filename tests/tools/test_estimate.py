@@ -30,7 +30,7 @@ from fidelity.tools.estimate.miniature import Pool, Size, _names
 from fidelity.tools.estimate.plan import Job, planned
 from fidelity.tools.estimate.rules import RULES, CountedStudy, padded, step_of
 from fidelity.tools.estimate.timing import Rate, Trials, kind_of, parts_of
-from fidelity.tools.estimate.totals import Cost, by_step, cost_of, duration, wall_time
+from fidelity.tools.estimate.totals import Cost, by_step, cost_of, wall_time
 from fidelity.tools.estimate.trial import Measured
 from tests.helpers import ROOT
 from tests.helpers.entries import dataset
@@ -245,7 +245,6 @@ def test_wall_time_follows_cores_and_chains():
     assert wall_time(jobs(8), seconds, 2) == (10, 10)
     chain = [*jobs(1), Job("rule", {}, inputs=("0",), outputs=("1",))]
     assert wall_time(chain, seconds, 2) == (20, 20)
-    assert [duration(s) for s in (60, 600, 7200)] == ["60 s", "10 min", "2.0 h"]
 
 
 def test_the_plan_agrees_with_what_a_finished_study_made(finished, monkeypatch):

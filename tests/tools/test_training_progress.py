@@ -49,7 +49,7 @@ def test_a_training_under_way(said):
     assert said() == "0 of 12 epochs"
     assert said([[]]) == "epoch 1 of 12 is under way"
     assert said([[13.0, 15.0, 14.0]]) == "3 of 12 epochs, 14 s per epoch, 2 min 6 s left"
-    assert said([[14.0] * 12]) == "12 epochs are done, the model is not there yet"
+    assert said([[14.0] * 12]) == "12 epochs are done, the model is not written yet"
 
 
 def test_what_an_early_stop_may_save_and_has_saved(said):
@@ -68,7 +68,7 @@ def test_what_an_early_stop_may_save_and_has_saved(said):
 
 @pytest.mark.parametrize(
     "ended",
-    [{"end": "\n09:00:09 ERROR ended by SIGTERM; run again to go on"}, {"age": 86400.0}],
+    [{"end": "\n09:00:09 ERROR stopped by SIGTERM; run again to continue"}, {"age": 86400.0}],
 )
 def test_a_training_that_was_stopped(said, ended):
     resumes = "stopped in epoch 4 of 12; the next run will resume after epoch 3"

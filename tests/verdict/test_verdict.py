@@ -253,7 +253,9 @@ def test_one_explainer_no_nulls_and_no_classifier_read_well():
     assert texts(alone, "Does one")[0].startswith("There is one explainer only")
     assert texts(alone, "Does an")[0].startswith("No null baseline was run")
     assert texts(alone, "How far")[0].startswith("No ceiling")
-    assert texts(alone, "Where does") == ["There is no pair of explainers whose order could flip."]
+    assert texts(alone, "Where does") == [
+        "There is no pair of explainers whose ranking could flip."
+    ]
 
 
 def test_without_a_classifier_null_baselines_and_ceilings_are_compared():
@@ -534,7 +536,7 @@ def settings_of(signs, tested):
     ("signs", "tested", "said"),
     [
         ([1, 1], [1, 0], "lime is ahead of gradcam in all 2 settings (shown by tests in 1)."),
-        ([1, 1], [1, 1], "lime is ahead of gradcam in all 2 settings (shown by tests in all)."),
+        ([1, 1], [1, 1], "lime is ahead of gradcam in all 2 settings (shown by tests in each)."),
         (
             [-1],
             [0],
@@ -556,7 +558,7 @@ def settings_of(signs, tested):
             [1, 1, -1],
             [1, 1, 1],
             "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
-            "Tests stand behind both: lime was shown to be better in 2, gradcam in 1 "
+            "Both directions are significant: lime was shown to be better in 2, gradcam in 1 "
             "(protocol default with b2).",
         ),
     ],
@@ -571,11 +573,11 @@ def test_flips_are_counted_over_pairs_and_metrics():
     rows += [{**row, "explainer_b": "ig"} for row in settings_of([1, 1], [0, 0])]
     said = texts(chapter_of(rows, families), "Where does")
     assert said[0] == (
-        "In IoU, 1 of 2 pairs changes its order of means with the setting, 1 of them with tests "
-        "behind both orders."
+        "In IoU, for 1 of 2 pairs the better mean depends on the setting; for 1 of them, both "
+        "directions are significant."
     )
     steady = texts(chapter_of(rows[2:] + rows[:1], families), "Where does")
-    assert steady[0] == "In IoU, none of 2 pairs changes its order of means with the setting."
+    assert steady[0] == "In IoU, the better mean is the same in every setting for all 2 pairs."
 
 
 def test_flips_over_metrics_follow_their_direction():
@@ -583,7 +585,7 @@ def test_flips_over_metrics_follow_their_direction():
     distance = compared("lime", "gradcam", "b_higher", **px)
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better: both metrics say the same.
-    assert said[1] == "lime is ahead of gradcam in all 2 settings (shown by tests in all)."
+    assert said[1] == "lime is ahead of gradcam in all 2 settings (shown by tests in each)."
     (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
     assert order_of("lime", "gradcam", [row]) is None
 
@@ -714,8 +716,8 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
         "In class COVID-19 the mean ranks over 40 units are lung 1.50, lime 1.90 and gradcam 2.60 "
-        "(1 is best; Friedman χ² = 20.0, p < 0.001); ranks closer than 0.50 (Nemenyi) are not told "
-        "apart: from lung, this holds for lime."
+        "(1 is best; Friedman χ² = 20.0, p < 0.001); ranks closer than 0.50 (Nemenyi) do not "
+        "differ significantly: from lung, this holds for lime."
     )
 
 

@@ -212,7 +212,7 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     run = started(study, 3)
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(240) != 0
-    assert "interrupted; run again to go on" in explain_log(study)
+    assert "interrupted; run again to continue" in explain_log(study)
     assert "Traceback" not in explain_log(study)
     assert batches(study) == [f"00000{number}.h5" for number in range(3)]
 
@@ -226,7 +226,7 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     run.kill()
     run.wait()
     until(lambda: not workers(study))  # a worker that lived on would work for nothing
-    assert "the process that started this job is gone" in explain_log(study)
+    assert "the process that started this job has ended" in explain_log(study)
     assert batches(study) == [f"00000{number}.h5" for number in range(6)]
     assert not (study.folder / MAPS).exists()
     assert not list((study.folder / "results/tiny").rglob("*.unfinished.*"))
@@ -262,8 +262,11 @@ def test_settings_that_fail_cost_nothing_of_what_was_finished(study, tmp_path, m
 
     study.write(CONFIG)
     assert study.jobs(TABLE)["explain"] == 1
-    assert "taken from" in explain_log(study)
-    assert "taken from" in (study.folder / "results/logs/tiny/net/train.log").read_text()
+    assert "reused: settings, code and input are the same as in" in explain_log(study)
+    assert (
+        "reused: settings, code and input are the same as in"
+        in (study.folder / "results/logs/tiny/net/train.log").read_text()
+    )
 
     (tmp_path / "bin").mkdir()
     sbatch = tmp_path / "bin" / "sbatch"
@@ -362,7 +365,7 @@ def test_results_that_may_not_be_written_to_are_told_before_any_work(study):
             results.chmod(0o700)
     said = result.stdout + result.stderr
     assert result.returncode == 1, said[-3000:]
-    assert said.count("results: the folder cannot be written to. Mend its permissions, or") == 1
+    assert said.count("results: the folder cannot be written to. Fix its permissions, or") == 1
     assert "--directory <folder>" in said
     assert "Traceback" not in said
     assert "Reason:" not in said  # no job was begun

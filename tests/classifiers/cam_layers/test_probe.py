@@ -199,7 +199,7 @@ def test_only_a_layer_whose_cells_are_in_place_is_used(name):
     if passes:
         assert find_cam_layer(classifier, "order").size == (8, 8)
         return
-    with pytest.raises(InputError, match=r"do not answer .* second"):
+    with pytest.raises(InputError, match=r"do not correspond .* second"):
         find_cam_layer(classifier, "order")
 
 

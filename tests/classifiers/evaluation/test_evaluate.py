@@ -88,7 +88,7 @@ def test_the_task_is_told_not_guessed():
     rated, confusion, _ = evaluate(found, "d", "net", "multiclass")
     assert value(rated, "all", "accuracy") == 1
     assert "not a" not in set(confusion["true"])
-    with pytest.raises(InputError, match="not exactly one class"):
+    with pytest.raises(InputError, match="not have exactly one class"):
         evaluate(table([[1, 1]], [[0.5, 0.5]], ["a", "b"]), "d", "net", "multiclass")
 
 

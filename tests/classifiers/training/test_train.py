@@ -341,7 +341,7 @@ def test_heads_and_labels():
         head_of(NETWORK.model_copy(update={"classes": ["Other"]}), classes)
     matrix = label_matrix([("COVID-19",), ("Normal",)], json.loads(json.dumps(classes)))
     assert matrix.tolist() == [[1, 0], [0, 1]]
-    with pytest.raises(InputError, match="'TB' belongs to no class"):
+    with pytest.raises(InputError, match="'TB' is not mapped to a class"):
         label_matrix([("TB",)], classes)
 
 

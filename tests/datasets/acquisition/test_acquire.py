@@ -103,7 +103,7 @@ def test_one_place_for_the_files_is_accepted(tmp_path):
         ({}, r"'datasets\.x': does not say where.*Set one of root"),
         ({"root": ".", "download": "kaggle"}, "root and download are set together"),
         ({"archive": "none.zip"}, r"'datasets\.x\.archive': the file .*none.zip' does not exist"),
-        ({"archive": "page.zip"}, r"page.zip' is no zip archive.*missing login"),
+        ({"archive": "page.zip"}, r"page.zip' is not a zip archive.*missing login"),
         ({"root": "page.zip"}, r"'datasets\.x\.root': .*is a zip archive.*Set archive:"),
         ({"download": "kagle"}, r"'datasets\.x\.download'.*Did you mean 'kaggle'"),
         ({"download": "kaggle", "kaggle_dataset": "x"}, r"'datasets\.x\.kaggle_dataset'"),

@@ -106,7 +106,7 @@ def test_without_credentials_it_says_where_to_get_them(client, failure):
         "'Settings', 'API'",
         "~/.kaggle/access_token",
         "KAGGLE_API_TOKEN",
-        "never into the config",
+        "Never write it into the config",
         "https://www.kaggle.com/datasets/owner/data",
         "archive: <the .zip>",
         "root: <the folder>",
@@ -240,7 +240,7 @@ def test_the_real_client_continues_a_broken_download(server, cache, monkeypatch,
     # After each break it asks for the rest alone: half, then a quarter is missing.
     assert len(continued) == 2
     assert 0 < continued[0] < continued[1] < len(server.data)
-    assert caplog.text.count("broke off") == 2
+    assert caplog.text.count("the download stopped after") == 2
     assert not list(cache.glob("*.archive"))
     # The client did use the token that is in the environment, and nothing printed it.
     assert set(server.tokens) == {f"Bearer {SECRET}"}
@@ -254,5 +254,5 @@ def test_the_real_client_continues_a_broken_download(server, cache, monkeypatch,
 def test_the_real_client_where_nobody_answers(monkeypatch):
     address = "http://localhost:9"  # the discard port
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, address)
-    with pytest.raises(InputError, match=r"'owner/data' failed before it began.*run this rule"):
+    with pytest.raises(InputError, match=r"'owner/data' failed before it began.*--until acquire"):
         kaggle.download(NAME)

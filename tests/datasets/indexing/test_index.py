@@ -130,7 +130,7 @@ def test_repeated_case_ids_are_fatal(covid, settings):
         folder = covid / TOP / "Test"
         name = "test Normal (0).png"
         shutil.copy(folder / "Normal" / kind / name, folder / "COVID-19" / kind / name)
-    with pytest.raises(InputError, match=r"test Normal \(0\).*stands for 2 images.*of its own"):
+    with pytest.raises(InputError, match=r"test Normal \(0\).*is used for 2 images.*of its own"):
         index(covid, settings)
 
 

@@ -12,6 +12,7 @@ from scipy import ndimage
 from torchvision import ops
 
 from fidelity.masks.boxes import fill_boxes
+from fidelity.metrics.boxes import froc
 from fidelity.metrics.boxes.accuracy import accuracy_at, lesion_recall
 from fidelity.metrics.boxes.froc import USUAL_RATES, Froc
 from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map, boxes_of_mask
@@ -188,6 +189,14 @@ IMAGES = st.lists(
     min_size=1,
     max_size=4,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_blocks():
+    """Several blocks in sets of a few boxes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(froc, "BLOCK", 2)
+        yield
 
 
 def _froc(images, hit):

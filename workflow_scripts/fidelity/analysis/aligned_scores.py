@@ -116,7 +116,7 @@ def compared_metrics(names: Sequence[str], statistics: Mapping[str, Any]) -> lis
 
 
 def unit_of_analysis(scores: pd.DataFrame, cluster: str) -> str:
-    """Say what is resampled and tested: `patient`, or `image` where that comes to the same.
+    """State what is resampled and tested: `patient`, or `image` where that comes to the same.
 
     Args:
         scores: rows of one data set and split.

@@ -44,19 +44,23 @@ class Quality:
     """How well a classifier classifies the test split.
 
     Attributes:
-        status: `below_chance`: the upper bound of macro AUC or balanced accuracy is below chance.
-            `no_better_than_chance`: else, the interval of the macro AUC contains .5. `unknown`: the
-            macro AUC has no interval (one class in the split, or one patient with a class).
-            `below_least_accuracy`: none of these, but the accuracy is below the study's own limit.
+        status: the first that holds of
+
+            - `below_chance`: the upper bound of macro AUC or balanced accuracy is below chance.
+            - `no_better_than_chance`: the interval of the macro AUC contains .5.
+            - `below_least_accuracy`: the accuracy is below the study's own limit.
+            - `unknown`: the macro AUC has no interval (one class in the split, or one patient with
+              a class).
+            - `above_chance`.
         measures: those of MEASURES that are defined.
         split: whose cases these are.
         n: images.
         n_patients: patients.
         worse_classes: class → its AUC, where the interval is below .5.
-        fitting_order: class names of the outputs, in the order that fits the labels best; empty
-            unless another order than the present one fits better, and the status is `below_chance`
-            or all classes that change places are among `worse_classes` (two of three classes that
-            were swapped have a macro AUC near .5).
+        fitting_order: class names of the outputs, in the order that fits the labels best. It is
+            empty unless this order fits better than the present one and one condition holds: the
+            status is `below_chance`, or all classes that change places are among `worse_classes`.
+            (If two of three classes are swapped, the macro AUC is near .5.)
         only_class: the class that every image gets; empty if the classifier tells classes apart.
         least_accuracy: the study's own limit, if it has set one.
     """

@@ -36,23 +36,27 @@ def compare(
     Args:
         scores: as `load_scores` returns it.
         statistics: replicates, permutations, alpha, margin, cluster; `compared` (metrics);
-            `primary` (metric) and `primary_binarization` say which comparisons are primary.
+            `primary` (metric) and `primary_binarization` state which comparisons are primary.
         seed: the config's seed.
         diagnostic: binarizations that see the reference.
         partial: explainers that may lack cases: compared on those that they have.
 
     Returns:
-        The table comparisons.csv. Differences are explainer_a − explainer_b in the metric's unit,
-        averaged over patients' means; `n_patients` counts the units of analysis, which
-        `unit_of_analysis` names ("patient" or "image"). Tests: Wilcoxon's signed rank (`p_value`)
-        and sign flips of the mean (`p_permutation`), each with Holm's correction over the pairs of
-        one data set, split, classifier, class, binarization, protocol, metric and family.
-        `family`: "diagnostic" if rule or metric saw the reference; "primary" for the primary metric
-        and binarization on the test split under the default protocol; else "secondary".
-        `conclusion`, of the values, whether high is good or not: "a_higher" or "b_higher" if the
-        adjusted Wilcoxon p is below alpha and the interval excludes 0 on that side; "equivalent" if
-        the interval of a share lies inside ±margin and rests on EQUIVALENCE_UNITS or more; else
-        "none_shown".
+        The table comparisons.csv:
+
+        - Differences are explainer_a − explainer_b in the metric's unit, averaged over patients'
+          means. `n_patients` counts the units of analysis; `unit_of_analysis` names them
+          ("patient" or "image").
+        - Tests are Wilcoxon's signed rank (`p_value`) and sign flips of the mean
+          (`p_permutation`). Both have Holm's correction over the pairs of one data set, split,
+          classifier, class, binarization, protocol, metric and family.
+        - `family` is "diagnostic" if rule or metric saw the reference. It is "primary" for the
+          primary metric and binarization on the test split under the default protocol, else
+          "secondary".
+        - `conclusion` is about the values, whether high is good or not. "a_higher" or "b_higher":
+          the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that side.
+          "equivalent": the interval of a share lies inside ±margin and rests on EQUIVALENCE_UNITS
+          or more. Else "none_shown".
 
     Raises:
         InputError: over 1 % of an explainer's cases are missing from another that is not partial.
@@ -71,7 +75,7 @@ def compare(
 
 
 def inside_margin(table: pd.DataFrame, margin: float) -> pd.Series:
-    """Say which intervals of shares lie inside ±margin and rest on EQUIVALENCE_UNITS or more."""
+    """State which intervals of shares lie inside ±margin and rest on EQUIVALENCE_UNITS or more."""
     share = table["metric"].map(unit_of) == "1"
     inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
     return inside & (table["n_patients"] >= EQUIVALENCE_UNITS)

@@ -57,7 +57,7 @@ def check_coverage(
         name = "/".join(key[1:])
         if found - cohort:
             raise InputError(
-                f"the scores of {name} have cases that the case table has not",
+                f"the scores of {name} have cases that are not in the case table",
                 field="/".join(min(found - cohort)),
                 remedy="Delete these scores and run again",
             )
@@ -72,7 +72,7 @@ def check_coverage(
             raise InputError(
                 problem,
                 field="explain.partial_cohort",
-                remedy="Delete these scores and run again; or set it to true, if means of a part"
-                " of the cohort are what you want",
+                remedy="Delete these scores and run again. To compute means over a part of the"
+                " cohort, set it to true",
             )
-        log.warning("%s: the means are of the rest", problem)
+        log.warning("%s: means are computed over the rest", problem)

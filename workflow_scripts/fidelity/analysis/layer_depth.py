@@ -55,8 +55,8 @@ def _layer(
         return architectures[classifier]["layers"][explainer]
     except KeyError:
         raise InputError(
-            f"does not say which layer {explainer!r} reads",
+            f"does not list the layer that {explainer!r} reads",
             file="architecture.json",
             field=f"{classifier}.layers.{explainer}",
-            remedy="Delete the file, so that it is made anew",
+            remedy="Delete the file and run again",
         ) from None

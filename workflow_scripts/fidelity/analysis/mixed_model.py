@@ -38,8 +38,8 @@ def mixed_model(
 
     Returns:
         The table mixed_model.csv, one fit per data set, split and class, under the default
-        protocol. The first explainer and classifier of the scores are the reference. `status` says
-        whether the fit holds; if not, one row without a term says so.
+        protocol. The first explainer and classifier of the scores are the reference. `status` shows
+        whether the fit holds; if it does not, the table has one row without a term.
     """
     metric = statistics["primary"]
     rows: list[dict[str, Any]] = []

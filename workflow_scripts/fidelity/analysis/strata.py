@@ -34,12 +34,15 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
         seed: the config's seed.
 
     Returns:
-        The table strata.csv: localization.csv's columns with `stratum` and `level`, for the primary
-        binarization under the default protocol; the primary metric, Dice and the full-set Hausdorff
-        distance. `lesion_size`: tertiles within the class of the reference's share of the image.
-        `prediction` and `confidence` are the classifier's: whether it was right, and tertiles
-        within the class of its probability of the target; explainers without a classifier stand in
-        the strata of each classifier, on the same cases. Empty strata have no rows.
+        The table strata.csv: localization.csv's columns with `stratum` and `level`. It has the
+        primary binarization under the default protocol, and three metrics: the primary one, Dice
+        and the full-set Hausdorff distance. Empty strata have no rows. The strata are:
+
+        - `lesion_size`: tertiles, within the class, of the reference's share of the image.
+        - `prediction`: whether the classifier was right.
+        - `confidence`: tertiles, within the class, of its probability of the target.
+
+        Explainers without a classifier are in the strata of each classifier, on the same cases.
     """
     chosen = scores[
         (scores["binarization"] == statistics["primary_binarization"])

@@ -29,7 +29,7 @@ def mean_curves(
         metrics: columns to average.
         replicates: bootstrap resamples.
         alpha: 1 - coverage of the interval.
-        cluster: `patient` or `case`, the unit of resampling.
+        cluster: `patient` or `case`, the unit of analysis.
         seed: the config's seed.
 
     Returns:

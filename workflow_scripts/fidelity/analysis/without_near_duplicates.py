@@ -15,7 +15,7 @@ def cases_with_twins(pairs: pd.DataFrame) -> set[str]:
     """Name the cases that have a near-duplicate in another split, among the cases that are used.
 
     Args:
-        pairs: near_duplicates.csv; pairs of which one case was excluded count no more.
+        pairs: near_duplicates.csv; pairs with an excluded case do not count.
     """
     kept = pairs[pairs["excluded"] != "yes"]
     return {*kept["case"], *kept["twin"]}

@@ -33,7 +33,7 @@ class InputError(ValueError):
 
 
 def first_line(error: Exception) -> str:
-    """Give what an error says first, at most 160 characters; its kind where it says nothing."""
+    """Give the first line of an error, at most 160 characters; its kind if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
 
 

@@ -75,22 +75,22 @@ def disk_error(error: OSError, path: str | Path) -> InputError | None:
         return InputError(
             f"cannot be written: {os.strerror(error.errno).lower()}",
             file=path,
-            remedy="Make room on the disk (or in the quota), then rerun the same command: it goes "
-            "on from there. The folders .kept in results/ hold results of former settings; you may "
-            "delete them",
+            remedy="Make room on the disk (or in the quota), then rerun the same command: finished "
+            "results are kept. You may delete the folders .kept in results/: they hold results of "
+            "earlier settings",
         )
     # Of a file that is read, EACCES is the reader's to word.
     if error.errno == errno.EROFS or (error.errno in LOCKED and _is_of(error, Path(path))):
         return InputError(
             f"cannot be written: {os.strerror(error.errno).lower()}",
             file=path,
-            remedy="Run in a folder that you may write to, or mend its permissions",
+            remedy="Run in a folder that you may write to, or fix its permissions",
         )
     return None
 
 
 def _is_of(error: OSError, path: Path) -> bool:
-    """Say whether an error names the path, its temporary file, or a folder that it lies in."""
+    """Check whether an error names the path, its temporary file, or a folder that it lies in."""
     name = Path(os.fsdecode(error.filename)) if error.filename else None
     return name is not None and (name.parent == path.parent or path.is_relative_to(name))
 
@@ -232,7 +232,7 @@ def check_writable(folder: str | Path, inside: Iterable[str] = ()) -> None:
             anyone's (lost+found of a disk of its own, another study of a colleague's).
 
     Raises:
-        InputError: it may not be written to, or is no folder.
+        InputError: it may not be written to, or is not a folder.
     """
     folder = Path(folder)
     existing = folder
@@ -242,7 +242,7 @@ def check_writable(folder: str | Path, inside: Iterable[str] = ()) -> None:
     for path in (existing, *within):
         if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
             raise InputError(
-                "the folder cannot be written to" if path.is_dir() else "is no folder",
+                "the folder cannot be written to" if path.is_dir() else "is not a folder",
                 file=path,
-                remedy="Mend its permissions, or run in another folder: --directory <folder>",
+                remedy="Fix its permissions, or run in another folder: --directory <folder>",
             )

@@ -160,7 +160,7 @@ def _ended_by_signals(root: logging.Logger) -> Iterator[None]:
 
     def end(number: int, frame: object) -> None:
         del frame
-        root.error("ended by %s; run again to go on", signal.Signals(number).name)
+        root.error("stopped by %s; run again to continue", signal.Signals(number).name)
         sys.exit(128 + number)
 
     before = signal.signal(signal.SIGTERM, end)
@@ -169,7 +169,7 @@ def _ended_by_signals(root: logging.Logger) -> Iterator[None]:
     def watch() -> None:
         while not done.wait(WATCH_SECONDS):
             if os.getppid() != parent:
-                root.error("the process that started this job is gone")
+                root.error("the process that started this job has ended")
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 

@@ -100,12 +100,12 @@ def _take(folder: Path, outputs: list[Path]) -> bool:
         os.utime(output)  # newer than the inputs, or Snakemake would run the job again
     os.utime(folder)
     counting.restore(note["passes"], note["took"])
-    log.info("computed before from the same settings, code and input: taken from %s", folder)
+    log.info("reused: settings, code and input are the same as in %s", folder)
     return True
 
 
 def _keep(folder: Path, outputs: list[Path], seconds: float) -> None:
-    """Link new results to the store. Costs no job its success: a warning says what failed."""
+    """Link new results to the store. If this fails, the job still succeeds, with a warning."""
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.{MARK}")
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _took(seconds: float) -> dict[str, float]:
-    """Say what a job took, in the words of `provenance.steps`."""
+    """State what a job took, in the words of `provenance.steps`."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "seconds": round(seconds, 2),

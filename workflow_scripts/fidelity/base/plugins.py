@@ -80,7 +80,7 @@ def stated_family(tree: ast.Module) -> str | None:
 
 
 def states_family(node: ast.stmt) -> bool:
-    """Say whether a statement of a plugin file is `family = "…"`."""
+    """Check whether a statement of a plugin file is `family = "…"`."""
     return (
         isinstance(node, ast.Assign)
         and [getattr(target, "id", None) for target in node.targets] == ["family"]

@@ -1,6 +1,6 @@
-"""How far a job is, in lines that a person wants to read: cases done, seconds a case, time left.
+"""The progress of a job, in lines for people: cases done, seconds per case, time left.
 
-Digests pass this module over: what is said about a run changes no result.
+Digests pass this module over: messages about a run change no result.
 """
 
 import logging
@@ -50,7 +50,7 @@ def line(
     Args:
         what: what is explained, or trained.
         done: cases finished.
-        total: cases in all.
+        total: all cases.
         seconds: seconds a case takes.
         jobs: that work at the same time.
         unit: what is counted, in the singular.

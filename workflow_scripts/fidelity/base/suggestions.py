@@ -28,7 +28,7 @@ def did_you_mean(names: Iterable[str], otherwise: str) -> str:
 
 
 def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
-    """Say which known name is nearest, and which there are.
+    """State which known name is nearest, and which there are.
 
     Args:
         name: what was given.

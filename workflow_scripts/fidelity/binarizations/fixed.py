@@ -24,7 +24,7 @@ def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
     """
     if not 0 <= threshold < 1:
         raise InputError(
-            f"{threshold} is no threshold of a map from 0 to 1",
+            f"the threshold must be from 0 to below 1, got {threshold}",
             field="threshold",
             remedy="Use a number from 0 to below 1",
         )

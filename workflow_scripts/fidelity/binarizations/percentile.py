@@ -14,14 +14,15 @@ def binarize(
 ) -> tuple[np.ndarray, float]:
     """Keep the highest (100 - percentile) % of all pixels of the image, and never more.
 
-    With k the number of pixels asked for (rounded down), the threshold is the (k + 1)-th highest
+    With k the number of pixels requested (rounded down), the threshold is the (k + 1)-th highest
     value. Without ties the mask is strictly above it and has exactly k pixels; `np.percentile`
     interpolates between two values instead, which picks the same pixels up to one.
 
-    Where pixels tie with the threshold (superpixels, saturated maps), `shuffled` fills up with them
-    in a fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
-    explainers get masks of one size. `excluded` leaves them all out: fewer than k pixels, none at
-    all if the highest value alone covers more than k. Pixels of value 0 are never taken.
+    Pixels may tie with the threshold (superpixels, saturated maps). `shuffled` takes them in a
+    fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
+    explainers get masks of one size. `excluded` leaves them all out. The mask then has fewer than k
+    pixels, or none if the highest value alone covers more than k. Pixels of value 0 are never
+    taken.
 
     Args:
         map01: float32 (H, W) in [0, 1].
@@ -36,13 +37,13 @@ def binarize(
     """
     if not 0 <= percentile < 100:
         raise InputError(
-            f"{percentile} is no percentile",
+            f"the percentile must be from 0 to below 100, got {percentile}",
             field="percentile",
             remedy="Use a number from 0 to below 100",
         )
     if ties not in ("shuffled", "excluded"):
         raise InputError(
-            f"{ties!r} is no treatment of ties",
+            f"ties must be shuffled or excluded, got {ties!r}",
             field="ties",
             remedy="Use shuffled or excluded",
         )

@@ -1,7 +1,7 @@
 """Post-processing of predicted masks: one setting for all explainers, or they cannot be compared.
 
-The order is that of the seed study, lung restriction and then median blur, with the clean-up of
-shapes after it: opening, filling of holes, removal of small components. A blur after the
+The order is that of the original LIME study: lung restriction, then median blur. The clean-up of
+shapes follows: opening, filling of holes, removal of small components. A blur after the
 restriction may round a few pixels over the lung's edge, and a filled hole may cover them.
 """
 
@@ -24,17 +24,21 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
     Args:
         mask: boolean (H, W).
         lung: lung mask of the same shape; None where the data set has none.
-        settings: `lung` (bool: restrict to the lung), `median` (odd side of a median blur in px, 0:
-            none), `opening` (radius in px of the disc of a morphological opening, 0: none),
-            `fill_holes` (bool: fill what cannot be reached from the image's border over edges of
-            pixels), `min_component` (smallest 8-connected component kept: pixels, or below 1 a
-            share of the image area; 0: all); other keys are ignored.
+        settings: the steps. Used are
+
+            - `lung`: whether to restrict to the lung.
+            - `median`: odd side of a median blur in px; 0 = none.
+            - `opening`: radius in px of the disc of a morphological opening; 0 = none.
+            - `fill_holes`: whether to fill what cannot be reached from the image's border over
+              edges of pixels.
+            - `min_component`: smallest 8-connected component that is kept, in pixels, or below 1
+              as a share of the image area; 0 = all.
 
     Returns:
         Boolean (H, W), a new array.
 
     Raises:
-        InputError: restriction asked for without a lung mask.
+        InputError: lung restriction without a lung mask.
     """
     result = mask.copy()
     if settings.lung:
@@ -51,7 +55,7 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
 
 
 def is_pointwise(settings: Postprocess) -> bool:
-    """Say whether the settings treat every pixel by itself."""
+    """Check whether the settings treat every pixel by itself."""
     return not any(getattr(settings, step) for step in STEPS if step not in POINTWISE)
 
 

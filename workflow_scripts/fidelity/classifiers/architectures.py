@@ -1,9 +1,11 @@
 """Networks by name, made fit for explanation.
 
-Two traps are removed at building (both measured, see docs): a ReLU that works in place overwrites
-activations that a hook has kept, and torchvision's DenseNet ends in such a ReLU as a function call,
-so that CPU and GPU give different CAMs. A third: torchvision's MNASNet refuses weights without a
-version, which safetensors and plain dicts do not keep.
+Three traps are removed at building; the effect of the first two was measured (see docs):
+
+- A ReLU that works in place overwrites activations that a hook has kept.
+- torchvision's DenseNet ends in such a ReLU as a function call: CPU and GPU give different CAMs.
+- torchvision's MNASNet refuses weights without a version, which safetensors and plain dicts do not
+  keep.
 """
 
 import inspect
@@ -276,18 +278,18 @@ def _check_patches(name: str, image_size: int, patch: int) -> None:
 
 
 def _no_download(architecture: str, url: str | None = None) -> InputError:
-    """Say what to do without a network, as exactly as the library knows."""
+    """State what to do without a network, as exactly as the library knows."""
     if url is None:
         remedy = (
-            "Download its checkpoint where there is a network (timm.create_model with "
-            "pretrained=True, then torch.save of its state_dict()) and name the file: "
-            "weights: <path>; or train from scratch: weights: null"
+            "Where there is a network, call timm.create_model with pretrained=True and save its "
+            "state_dict() by torch.save. Name the file: weights: <path>. Or train from scratch: "
+            "weights: null"
         )
     else:
         remedy = (
-            f"Download {url} where there is a network, copy it into "
+            f"Download {url} where there is a network. Copy it into "
             f"{Path(torch.hub.get_dir()) / 'checkpoints'} and run again, or name the copied file: "
-            f"weights: <path>/{url.rpartition('/')[2]}; or train from scratch: weights: null"
+            f"weights: <path>/{url.rpartition('/')[2]}. Or train from scratch: weights: null"
         )
     return InputError(
         f"the ImageNet weights of {architecture} cannot be downloaded",

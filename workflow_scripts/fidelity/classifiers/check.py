@@ -21,7 +21,8 @@ def loaded(
 
     Args:
         settings: of the classifier.
-        classes: of the data set, for an error where the config does not say which output is which.
+        classes: of the data set, for an error where the config does not state which output is
+            which.
         three_way: whether uncertain labels are a third class of each task.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
@@ -72,7 +73,7 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
         )
     channels = foreign.channels if foreign else None
     # The number of classes is not known yet, and no layer depends on it. ImageNet's weights are
-    # fetched now: a machine without a network says so before anything is computed.
+    # fetched now: without a network, this fails before anything is computed.
     network = build(
         architecture,
         2,

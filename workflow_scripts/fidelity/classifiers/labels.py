@@ -37,7 +37,7 @@ def label_matrix(
                 continue
             if target not in columns:
                 raise InputError(
-                    f"label {source!r} belongs to no class of the classifier",
+                    f"label {source!r} is not mapped to a class of the classifier",
                     field="labels",
                     remedy=f"Map it to one of {', '.join(columns)} under the data set's labels",
                 )
@@ -128,7 +128,7 @@ def head_of(
     activation = "softmax" if classes["task"] == "multiclass" else "sigmoid"
     if activation == "softmax" and len(chosen or of_data) == 1:
         raise InputError(
-            f"the data set has one class ({of_data[0]}), so a classifier has nothing to tell apart",
+            f"the data set has only one class ({of_data[0]}), but a classifier needs two or more",
             field="classes",
             remedy="Add images of another class, or leave the classifiers out",
         )

@@ -21,7 +21,7 @@ SIDES += (896, 1024)
 
 @torch.no_grad()
 def kind_of_outputs(network: nn.Module, channels: int, side: int) -> str | None:
-    """Say whether a network ends in softmax or sigmoid.
+    """Check whether a network ends in softmax or sigmoid.
 
     Args:
         network: in eval mode, on the CPU.

@@ -25,11 +25,11 @@ def weights_digest(classifier: Classifier) -> str:
 
 
 def randomised(classifier: Classifier, seed: int) -> Classifier:
-    """Copy a classifier and draw all its weights anew.
+    """Copy a classifier and give it new random weights.
 
     Every module with `reset_parameters` is initialised as its own code does it. Parameters of
     modules without one (layer scales, class tokens, position embeddings; everything in
-    TorchScript) are shuffled: their scale stays, what they have learnt goes.
+    TorchScript) are shuffled: their scale stays, the effect of training is lost.
 
     Running statistics of batch normalisation are estimated on smooth noise afterwards. Reset to
     mean 0 and variance 1 they would make the layers do nothing, and activations fade with depth as
@@ -55,7 +55,7 @@ def randomised(classifier: Classifier, seed: int) -> Classifier:
 
 
 def draw_weights(module: nn.Module) -> None:
-    """Draw a module's own weights anew, in place, from torch's generator; see `randomised`."""
+    """Give a module new random weights, in place, from torch's generator; see `randomised`."""
     reset = getattr(module, "reset_parameters", None)
     reset = reset or getattr(module, "_reset_parameters", None)  # MultiheadAttention
     if callable(reset):

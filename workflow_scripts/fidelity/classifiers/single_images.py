@@ -11,7 +11,7 @@ REFUSAL = "Expected more than 1 value per channel when training"
 
 @contextmanager
 def in_words(images: int, batch: int, field: str) -> Iterator[None]:
-    """Say what to do where a network in training is given a batch of a single image.
+    """State what to do where a network in training is given a batch of a single image.
 
     Args:
         images: training images.

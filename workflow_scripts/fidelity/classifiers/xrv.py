@@ -27,7 +27,7 @@ def build_xrv(architecture: str, outputs: int) -> nn.Module:
 
     Args:
         architecture: "xrv:densenet121", "xrv:resnet50", or a name of the package's weights such as
-            "xrv:densenet121-res224-all", which also says what the outputs of its files are called.
+            "xrv:densenet121-res224-all", which also names the outputs of its files.
         outputs: number of logits.
 
     Raises:
@@ -113,7 +113,7 @@ def _features2(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _package() -> types.ModuleType:
-    """Import the package's models when they are asked for: it is slow and talks."""
+    """Import the package's models when they are needed: the import is slow and prints."""
     with contextlib.redirect_stdout(io.StringIO()):
         import torchxrayvision.models as models
     return models

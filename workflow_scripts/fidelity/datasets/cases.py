@@ -50,10 +50,10 @@ class Case:
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
         spacing_from: `table`, or the DICOM element that the spacing was read from; empty before
             indexing or without a spacing.
-        lung_from: data set whose lung masks taught the model that predicts this case's; empty
+        lung_from: data set whose lung masks the model of this case's lungs was trained on; empty
             where the lung mask is provided or absent.
-        uncertain: source classes of which it is not known whether the image shows them; they are
-            not among the labels, and count neither as present nor as absent.
+        uncertain: source classes that the image may or may not show; they are not among the labels,
+            and count neither as present nor as absent.
         boxes: reference boxes per source class, one per instance: (y0, x0, y1, x1) in pixels of the
             image, or of one of `box_size`. Without a box: the image was read for the class, and
             nothing was found. A class that is not here was not annotated with boxes.
@@ -376,10 +376,10 @@ def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
         unicodedata.category(sign) == "Cc" and sign not in "\n\t" for sign in text
     ):
         raise InputError(
-            f"{where}: {text[:40]!r} has over {MAX_ID} signs or a control character",
+            f"{where}: {text[:40]!r} has over {MAX_ID} characters or a control character",
             file=path,
             field=name,
-            remedy="Give it a shorter id of printable signs",
+            remedy="Give it a shorter id of printable characters",
         )
 
 
@@ -414,7 +414,7 @@ def _spacing(row: dict[str, str], path: str | Path, where: str) -> tuple[float, 
             value = math.nan
         if not (math.isfinite(value) and value > 0):
             raise InputError(
-                f"{where}: {text!r} is no distance in mm",
+                f"{where}: {text!r} is not a distance in mm",
                 file=path,
                 field=name,
                 remedy=f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or in none",

@@ -27,6 +27,6 @@ def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
             found = reader(entry.source).find_cases(Path(root), entry)
             labels |= {label for case in found for label in case.labels}
         except (InputError, OSError):
-            pass  # indexing says what is wrong with the files
+            pass  # indexing reports what is wrong with the files
     mapped = {entry.labels.get(label, label) for label in labels}
     return sorted(mapped - {None})

@@ -24,7 +24,7 @@ def folded(name: str) -> str:
 
 
 def is_reserved(name: str) -> bool:
-    """Say whether the tables or the config use the name for something else."""
+    """Check whether the tables or the config use the name for something else."""
     return folded(name) in RESERVED
 
 

@@ -78,7 +78,7 @@ def prepare_case(
 
     Returns:
         The prepared case. Reference and lung masks are at the case's native size, which is the
-        image's unless the index says that its masks were drawn on a larger original; a mask drawn
+        image's unless the index states that its masks were drawn on a larger original; a mask drawn
         at another resolution is brought there by nearest neighbour. Boxes are filled where a class
         has no mask. The case's own pixel spacing
         goes before the data set's.

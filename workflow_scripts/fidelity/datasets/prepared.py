@@ -40,7 +40,7 @@ class PreparedCase:
         digest: hash of the bytes of the image and its masks.
         second_references: a second reader's mask per class, at native size, where there is one.
         spacing: (row, column) size of a native pixel in mm; None if unknown.
-        uncertain: source classes of which it is not known whether the case shows them.
+        uncertain: source classes that the case may or may not show.
         reference_boxes: reference boxes per annotated source class, one per instance, (y0, x0, y1,
             x1) in native pixels; empty where the case was read for the class and nothing was found.
         filled: classes whose reference is their boxes, filled.

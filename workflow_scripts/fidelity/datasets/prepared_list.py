@@ -36,13 +36,13 @@ def listed(path: str | Path) -> list[str]:
         Paths of the prepared shards, in their order.
 
     Raises:
-        InputError: the file is no such list, or a shard is gone.
+        InputError: the file is not such a list, or a shard is missing.
     """
     try:
         names = list(json.loads(Path(path).read_text(encoding="utf-8"))["shards"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"is no list of prepared shards ({error})",
+            f"is not a list of prepared shards ({error})",
             file=path,
             remedy="Delete it and run again",
         ) from error
@@ -51,7 +51,7 @@ def listed(path: str | Path) -> list[str]:
         # The list is all that Snakemake sees of the shards: without it they are made again.
         if not shard.is_file():
             raise InputError(
-                f"the prepared shard {shard.name} is gone",
+                f"the prepared shard {shard.name} is missing",
                 file=path,
                 remedy="Delete it and run again",
             )

@@ -35,16 +35,24 @@ def reader(source: str) -> ModuleType:
     """Import the module that finds the cases of a source.
 
     Returns:
-        A module with `find_cases(root: Path, settings: Dataset) -> Iterator[Case]` and
-        `same_size: bool` (whether the source declares image and masks to be of equal size), and
-        where it differs from the default: `tables(root, settings) -> list[Path]` (the files that it
-        reads beside images and masks), `native_is_mask = True` (masks may be larger than the
-        image, and are scored at their own size), `multilabel = True` (whatever the labels look
-        like), `masks_follow_labels = False` (a case of an annotated class may lack a mask, and one
-        without the label may have it), `partly_annotated = True` (most images with a label have no
-        reference by design, so that these are counted and are no fault), `lungs_may_lack = True`
-        (some images have no lung mask), `known_classes` (names that the source itself checks: a
-        class of the config that no image has is then left out, and elsewhere an error).
+        A module with
+
+        - `find_cases(root: Path, settings: Dataset) -> Iterator[Case]`;
+        - `same_size: bool`: whether the source declares image and masks to be of equal size;
+
+        and, if it differs from the default,
+
+        - `tables(root, settings) -> list[Path]`: the files that it reads beside images and masks;
+        - `native_is_mask = True`: masks may be larger than the image, and are scored at their own
+          size;
+        - `multilabel = True`: whatever the labels look like;
+        - `masks_follow_labels = False`: a case of an annotated class may lack a mask, and one
+          without the label may have it;
+        - `partly_annotated = True`: most images with a label have no reference by design, so that
+          these are counted and are no fault;
+        - `lungs_may_lack = True`: some images have no lung mask;
+        - `known_classes`: names that the source itself checks. A class of the config that no image
+          has is then left out; for other sources it is an error.
 
     Raises:
         InputError: no source has that name.

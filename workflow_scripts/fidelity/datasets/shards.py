@@ -10,7 +10,7 @@ from fidelity.datasets.splits import SPLITS
 
 
 def shard_of(case: str, count: int) -> int:
-    """Say which shard a case belongs to: depends on its id and the count, on no other case.
+    """State which shard a case belongs to: depends on its id and the count, on no other case.
 
     Args:
         case: case id.
@@ -45,7 +45,7 @@ def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Pa
     for split, count in counts.items():
         if split not in SPLITS or count < 1:
             raise InputError(
-                f"{split}: {count} is no number of shards",
+                f"{split}: the number of shards must be 1 or more, got {count}",
                 field="shards",
                 remedy="Give a number from 1 on for each of train, val and test",
             )

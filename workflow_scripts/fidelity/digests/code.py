@@ -28,7 +28,7 @@ from importlib import metadata
 from pathlib import Path
 
 from fidelity.base.plugins import states_family
-from fidelity.digests.messages import is_pure
+from fidelity.digests.messages import called_if_pure
 from fidelity.digests.modules import (
     FUNCTIONS,
     Target,
@@ -154,7 +154,7 @@ def forget() -> None:
         module_code,
         piece_of,
         resolve,
-        is_pure,
+        called_if_pure,
         described_parameters,
         is_module,
     ):

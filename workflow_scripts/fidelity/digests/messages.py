@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection, Iterator
 from functools import cache
 
-from fidelity.digests.modules import ModuleCode, module_code, resolve
+from fidelity.digests.modules import ModuleCode, Target, module_code, resolve
 
 # The names of log functions, and of objects that have them.
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log", "warn"}
@@ -75,7 +75,7 @@ def counted_children(node: ast.AST, module: ModuleCode) -> Iterator[ast.AST]:
 
 
 def is_note(node: ast.AST) -> bool:
-    """Whether a call adds to a list of what is told: its strings do not count."""
+    """Check whether a call adds to a list of messages: its strings do not count."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -85,31 +85,60 @@ def is_note(node: ast.AST) -> bool:
 
 
 @cache
-def is_pure(module: str, name: str) -> bool:
-    """Whether a function of the package only computes: then it matters through its value alone."""
+def called_if_pure(module: str, name: str) -> tuple[Target, ...] | None:
+    """Name the package's functions that a function calls; None if it may change something."""
     found = module_code(module)
-    statements = found.named.get(name, [])
+    called: list[Target] = []
     changes = (ast.Global, ast.Nonlocal, ast.Attribute | ast.Subscript)
-    return bool(statements) and all(
-        isinstance(node, ast.FunctionDef)
-        and not any(
-            isinstance(part, changes[:2])
-            or (isinstance(part, changes[2]) and not isinstance(part.ctx, ast.Load))
-            or (isinstance(part, ast.Call) and not _is_pure_call(part, found))
-            for part in ast.walk(node)
-        )
-        for node in statements
-    )
+    for node in found.named.get(name, [None]):
+        if not isinstance(node, ast.FunctionDef):
+            return None
+        for part in ast.walk(node):
+            if isinstance(part, changes[:2]):
+                return None
+            if isinstance(part, changes[2]) and not isinstance(part.ctx, ast.Load):
+                return None
+            if isinstance(part, ast.Call) and not _is_harmless(part):
+                target = _called(part, found)
+                if target is None:
+                    return None
+                called.append(target)
+    return tuple(called)
+
+
+def _is_pure(target: Target) -> bool:
+    """Whether a function only computes: then it matters through its value alone."""
+    seen: set[Target] = set()
+    pending = [target]
+    while pending:
+        part = pending.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        called = called_if_pure(*part)
+        if called is None:
+            return False
+        pending += called
+    return True
+
+
+def _is_harmless(call: ast.Call) -> bool:
+    return name_of(call.func) in _PURE or is_error(call)
+
+
+def _called(call: ast.Call, module: ModuleCode) -> Target | None:
+    """Find the package's function that is called by its bare name."""
+    if not isinstance(call.func, ast.Name):
+        return None
+    target = module.imports.get(call.func.id, (module.name, call.func.id))
+    return resolve(*target) if isinstance(target, tuple) and target[1] else None
 
 
 def _is_pure_call(call: ast.Call, module: ModuleCode) -> bool:
-    name = name_of(call.func)
-    if name in _PURE or is_error(call):
+    if _is_harmless(call):
         return True
-    if not isinstance(call.func, ast.Name):
-        return False
-    target = module.imports.get(name, (module.name, name))
-    return isinstance(target, tuple) and bool(target[1]) and is_pure(*resolve(*target))
+    target = _called(call, module)
+    return target is not None and _is_pure(target)
 
 
 def prepares(node: ast.AST, quiet: Collection[str], module: ModuleCode) -> bool:

@@ -149,7 +149,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 
 
 def imports_of(node: ast.Import | ast.ImportFrom) -> dict[str, Target | str]:
-    """Say what each name of an import means: a target, or a library's top-level package."""
+    """State what each name of an import means: a target, or a library's top-level package."""
     found: dict[str, Target | str] = {}
     for alias in node.names:
         if isinstance(node, ast.Import):

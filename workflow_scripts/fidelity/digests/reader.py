@@ -301,7 +301,7 @@ class _Reader:
         self._node(value)
 
     def add_row(self, key: str, entry: ast.expr) -> None:
-        """Read an entry of a table apart, fact by fact where a class says which these are."""
+        """Read an entry of a table apart, fact by fact where a class states which these are."""
         facts = {"": [entry]}
         if isinstance(entry, ast.Call):
             target = self._target_of(entry.func)

@@ -47,8 +47,8 @@ class Context:
         classifier: in eval mode on its device; None for explainers without one.
         batch: images per forward pass; constant, so that results do not depend on grouping.
         seed: the config's seed.
-        method: the method's name: two settings of one method share their random numbers.
-        fitted: file of what the method learnt from the training split; None if it learns nothing.
+        method: the method's name: two configurations of a method share their random numbers.
+        fitted: file of what was fitted to the training split; None if nothing is.
         compute: threads and device, for methods with a network of their own.
         plugins: files of the user's own methods.
     """

@@ -15,7 +15,7 @@ from fidelity.settings.explainers import Imported
 
 
 def has_answer(task: Task, settings: Imported) -> bool:
-    """Say whether there is a map; with `missing: error` all are asked for, and reading fails."""
+    """Check whether there is a map; with `missing: error` all are requested, and reading fails."""
     return settings.missing == "error" or is_there(task.case.case, task.cls, settings)
 
 
@@ -85,8 +85,8 @@ def read_saliency(
     if not fits(values.shape, size):
         turned = "; it seems to be transposed" if fits(values.shape[::-1], size) else ""
         raise InputError(
-            f"the map has {values.shape[0]} x {values.shape[1]} pixels (height x width), which has "
-            f"not the shape of the image, {size[0]} x {size[1]}{turned}",
+            f"the map has {values.shape[0]} x {values.shape[1]} pixels (height x width), but the "
+            f"image has {size[0]} x {size[1]}{turned}",
             file=path,
             field=case,
             remedy="Write maps of the whole original image, or of the image squeezed to a square",
@@ -104,7 +104,7 @@ def read_saliency(
 
 
 def fits(shape: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Say whether a map may be a whole image at another resolution.
+    """Check whether a map may be a whole image at another resolution.
 
     Either it has the image's aspect ratio to one pixel's rounding, or it is a square: most networks
     see images squeezed to one.

@@ -22,20 +22,20 @@ class Method:
         module: module below `fidelity` with `make(context, settings)`.
         title: name in tables and figures.
         family: perturbation-, CAM- or gradient-based, imported (made elsewhere), a null baseline
-            (knows nothing of the classifier), or a ceiling (knows what no explanation of the
-            classifier can know).
+            (ignores the trained classifier), or a ceiling (has seen reference masks, which no
+            explanation of the classifier has).
         needs_classifier: False puts its files under the reserved classifier `none`.
         needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
         source: the paper it comes from.
         fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
             from the training split's reference masks; `make` reads the result.
         needs_second_reader: refused where a data set has no second reader's masks.
-        partial: may leave cases without an answer, as a reader does who read some of them: it is
+        partial: may leave cases without a map, as a reader does who read some of them: it is
             compared on the cases it has, and ranked only if it has (nearly) all.
         own_network: runs a network that is not the classifier: gets threads and a device.
         unsupported: pattern of architectures it cannot explain, and why; told when the config is
             read. Others (a plugin's) are looked at when the network is there.
-        stability: its maps say how stable they are (extras such as surrogate_r2), which goes into
+        stability: its maps state how stable they are (extras such as surrogate_r2), which goes into
             the table stability.csv.
         own_backward: changes the backward pass of the network's layers; `check_classifier` asks,
             before any training, whether it has a rule for each.
@@ -389,18 +389,18 @@ def method_of(name: str) -> Method:
 
 
 def inside_lung(entry: "Explainer") -> bool:
-    """Say whether the superpixels of an explainer or a binarization are made inside the lung."""
+    """Check whether the superpixels of an explainer or a binarization are made inside the lung."""
     superpixels = getattr(entry, "superpixels", None)
     return superpixels is not None and superpixels.algorithm == "slic_lung"
 
 
 def is_case_by_case(entry: "Explainer") -> bool:
-    """Say whether an explainer's finished cases are stored one by one (see `Method`)."""
+    """Check whether an explainer's finished cases are stored one by one (see `Method`)."""
     return method_of(getattr(entry, "of", entry).method).case_by_case
 
 
 def refusal(method: str, architecture: str) -> str | None:
-    """Say why a method cannot explain an architecture; None if nothing is known against it."""
+    """State why a method cannot explain an architecture; None if nothing is known against it."""
     unsupported = method_of(method).unsupported
     if unsupported is None or re.fullmatch(unsupported[0], architecture) is None:
         return None
@@ -408,21 +408,21 @@ def refusal(method: str, architecture: str) -> str | None:
 
 
 def is_derivative(entry: "Explainer") -> bool:
-    """Say whether an explainer's maps are signed derivatives at the pixels' grey values.
+    """Check whether an explainer's maps are signed derivatives at the pixels' grey values.
 
-    Magnitudes of derivatives are not: without their sign nothing says where the logit would go.
+    Magnitudes of derivatives are not: without their sign nothing states where the logit would go.
     """
     inner = getattr(entry, "of", entry)
     return method_of(inner.method).per_grey_value and not getattr(inner, "magnitude", False)
 
 
 def explains(family: str) -> bool:
-    """Say whether a family explains the classifier; null baselines and ceilings do not."""
+    """Check whether a family explains the classifier; null baselines and ceilings do not."""
     return family not in ("baseline", "ceiling")
 
 
 def depends_on_training(method: str) -> bool:
-    """Say whether an explainer's maps depend on what a classifier has learnt."""
+    """Check whether an explainer's maps depend on the classifier's training."""
     return method_of(method).needs_classifier and method != "random_weights"
 
 

@@ -57,14 +57,14 @@ def explain_shard(
         classifier: None for explainers without one.
         settings: the explainer's config entry.
         target: reference, predicted, or a model class.
-        max_failed_cases: failures allowed; those of an earlier try are tried once more.
+        max_failed_cases: failures allowed; those of an earlier try are tried again.
         labels: source class → model class.
         seed: the config's seed.
         batch: images per forward pass.
         fingerprint: of code, plugins, imported maps and weights; with the settings it guards the
             resumable batches.
         output: the map file.
-        fitted: what the method learnt from the training split; its content enters the fingerprint.
+        fitted: file of what was fitted to the training split; its content enters the fingerprint.
         compute: threads and device, for methods with a network of their own.
         predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
             null baselines does not depend on how a classifier predicts.
@@ -208,7 +208,7 @@ def _answered(
     kept = [task for task in tasks if has_answer(task, settings)]
     if len(kept) < len(tasks):
         missing = len(tasks) - len(kept)
-        log.info("%s has no answer to %d of %d", settings.method, missing, len(tasks))
+        log.info("%s has no map for %d of %d", settings.method, missing, len(tasks))
     return kept
 
 
@@ -230,7 +230,7 @@ def _retry_failed(
     tasks: Sequence[Task],
     classifier: "Classifier | None",
 ) -> list[MapRecord]:
-    """Try once more what failed before: the cause may be mended, or have been the machine's."""
+    """Try again what failed before: the cause may be fixed, or have been the machine's."""
     return [
         record if record.status == "ok" else _explain_batch(explain, [task], classifier)[0]
         for record, task in zip(done, tasks, strict=True)

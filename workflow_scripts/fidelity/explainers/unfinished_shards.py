@@ -1,7 +1,7 @@
 """Finished batches (or cases) of an unfinished shard, so that a killed job resumes where it was.
 
 Snakemake deletes the declared outputs of a failed job, and an HDF5 file killed in a write is
-unreadable; so each batch is a file of its own, in a folder that is no declared output.
+unreadable; so each batch is a file of its own, in a folder that is not a declared output.
 """
 
 import json
@@ -82,7 +82,7 @@ class Finished:
     """What a job has done of its shard.
 
     Attributes:
-        cases: of which something was saved, what failed included.
+        cases: for which something was saved, failures included.
         seconds: that they took.
         latest: when the last was saved, in seconds since the epoch.
     """
@@ -112,7 +112,7 @@ def finished(folder: Path) -> Finished | None:
                     if file.attrs["fingerprint"] != fingerprint:
                         continue
                     records = [json.loads(file[name].attrs["record"]) for name in file]
-            except InputError:  # damaged: its job will say so
+            except InputError:  # damaged: its job will report it
                 continue
             cases |= {record["case"] for record in records}
             seconds += sum(record["seconds"] for record in records)

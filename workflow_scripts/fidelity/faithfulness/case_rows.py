@@ -37,14 +37,14 @@ def measure_maps(
     Args:
         explained: cases and their maps.
         targets: (case, source class) → index of the class whose probability is watched where the
-            map does not say which class it explains (it had no classifier); others are left out.
+            map does not state which class it explains (it had no classifier); others are left out.
         classes: the classifier's.
         probabilities: of the classifier.
         masks: the binarized maps at native size; None where no metric needs them.
         options: what to measure.
         sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
         seed: the config's seed.
-        infidelity: measures it; None where it is not asked for.
+        infidelity: measures it; None where it is not requested.
         infidelities: which of its numbers are wanted.
 
     Returns:

@@ -24,7 +24,7 @@ class Squares:
     Attributes:
         samples: squares per map, a forward pass each.
         side: of a square as a share of the image's side, in (0, 1].
-        fill: what stands in their place.
+        fill: what replaces them.
     """
 
     samples: int

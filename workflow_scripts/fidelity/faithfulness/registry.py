@@ -73,7 +73,7 @@ METRICS: dict[str, FaithfulnessMetric] = {
 
 
 def needs_masks(metrics: Iterable[str]) -> bool:
-    """Say whether any of these metrics is taken at the binarized mask."""
+    """Check whether any of these metrics is taken at the binarized mask."""
     return any(METRICS[name].needs_mask for name in metrics)
 
 

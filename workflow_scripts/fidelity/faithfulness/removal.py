@@ -1,4 +1,4 @@
-"""Which pixels go first, and what stands in their place."""
+"""Which pixels are removed first, and what replaces them."""
 
 from typing import Literal
 

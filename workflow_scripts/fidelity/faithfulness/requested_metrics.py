@@ -28,7 +28,7 @@ def measures_of(
         derivative: whether the maps are derivatives.
 
     Returns:
-        classes, probabilities, options, infidelity (None where it is not asked for), infidelities.
+        classes, probabilities, options, infidelity (None where it is not requested), infidelities.
     """
     batch, dtype = compute["batch"], compute["dtype"]
     infidelities = names_by("infidelity", settings.metrics)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.classifiers import CALIBRATION, CONFUSION
 from fidelity.analysis.localization import keep_test_split
 from fidelity.figures.shared import style
+from fidelity.presentation.wording import percent, value_of
 
 
 def draw(confusion: str, calibration: str, settings: Mapping[str, Any]) -> Figure:
@@ -95,7 +96,7 @@ def _matrix(fig: Figure, axis, confusion: pd.DataFrame) -> None:
         axis.text(
             column,
             row,
-            f"{counts[row, column]:.0f}\n{100 * share:.0f} %",
+            f"{counts[row, column]:.0f}\n{percent(share)}",
             ha="center",
             va="center",
             color="white" if share > 0.55 else "black",
@@ -119,7 +120,7 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
     axis.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", linewidth=1, label="calibrated")
     if total:
         error = float((used["n"] * (used["accuracy"] - used["confidence"]).abs()).sum() / total)
-        # The share of cases in each bin: a bin of two cases says little.
+        # The share of cases in each bin: a bin of two cases shows little.
         axis.bar(
             used["bin_low"],
             used["n"] / total,
@@ -135,7 +136,7 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
             color=style.PALETTE[0],
             marker="o",
             markersize=4.5,
-            label=f"ECE = {error:.3f}",
+            label=f"ECE = {value_of('ece', error)}",
         )
     axis.set(xlabel="Confidence", ylabel="Accuracy", xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
     axis.legend(loc="upper left")

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
 from fidelity.figures.shared import style
-from fidelity.presentation.wording import p_value
+from fidelity.presentation.wording import p_value, value_of
 
-# Inches: rows of names, bars of explainers that are not told apart, what stands above the ranks.
+# Inches: rows of names, bars of explainers that are not told apart, the space above the ranks.
 ROW, BAR, HEAD = 0.19, 0.085, 0.62
 
 
@@ -139,11 +139,8 @@ def _panel(
         style_of = {"color": look.colour, "linewidth": 1.2, "linestyle": look.dash}
         axis.plot([rank, rank, end], [0, y, y], **style_of)
         axis.plot(rank, 0, marker=look.marker, color=look.colour, markersize=5, zorder=4)
-        text = (
-            f"{style.short(name, 24)}  {rank:.2f}"
-            if on_left
-            else f"{rank:.2f}  {style.short(name, 24)}"
-        )
+        parts = [style.short(name, 24), value_of("mean_rank", rank)]
+        text = "  ".join(parts if on_left else parts[::-1])
         shift = -0.01 * count if on_left else 0.01 * count
         align = "right" if on_left else "left"
         axis.text(end + shift, y, text, ha=align, va="center", fontsize=8)
@@ -159,9 +156,10 @@ def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
     if np.isnan(difference):
         return
-    # The critical difference as a length, above the ranks; wider than them, it says so in words.
+    # The critical difference as a length, above the ranks; wider than them, its label states it.
     x, y = count, -0.36
     drawn = min(difference, count - 1)
     axis.plot([x - drawn, x], [y, y], color="black", linewidth=1.2, marker="|", markersize=5)
-    label = f"CD = {difference:.2f}" + (" (wider than all ranks)" if drawn < difference else "")
+    label = f"CD = {value_of('critical_difference', difference)}"
+    label += " (wider than all ranks)" if drawn < difference else ""
     axis.text(x + 0.015 * count, y, label, ha="left", va="center", fontsize=8)

@@ -18,6 +18,7 @@ from fidelity.analysis.localization import (
 from fidelity.faithfulness.registry import METRICS
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.wording import better
 
 COLUMNS = 3
 
@@ -60,7 +61,7 @@ def plot(
 
     Returns:
         The figure: test split, all classes together where there are several, default protocol.
-        Triangles in the titles say which way is better.
+        Triangles in the titles state which way is better.
     """
     measured = pooled_classes(keep_test_split(faithfulness))
     found = pooled_classes(keep_test_split(localization))
@@ -77,7 +78,7 @@ def plot(
     ].set_index("explainer")
     explainers = [name for name in measured["explainer"].unique() if name in found.index]
     if not explainers:
-        return style.message("Nothing was scored that faithfulness could stand beside.")
+        return style.message("There are no localization scores to compare faithfulness with.")
     looks = style.looks(explainers, families)
     rows = -(-len(names) // COLUMNS)
     columns = min(len(names), COLUMNS)
@@ -89,8 +90,9 @@ def plot(
             if explainer in of_metric.index:
                 _point(axis, found.loc[[explainer]], of_metric.loc[[explainer]], looks[explainer])
         metric = METRICS[name]
-        sign = "▲ higher" if metric.direction == "higher" else "▼ lower"
-        axis.set_title(f"{metric.title}\n({sign} is better)", loc="left", fontsize=8)
+        sign = "▲" if metric.direction == "higher" else "▼"
+        text = f"{metric.title}\n({sign} {better(metric.direction)})"
+        axis.set_title(text, loc="left", fontsize=8)
         if metric.by == "sensitivity":  # of some of the cases, which localization is not
             counted = int(of_metric["n"].max())
             axis.annotate(

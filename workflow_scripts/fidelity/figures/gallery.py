@@ -20,6 +20,7 @@ from fidelity.figures.shared import style
 from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
 from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import decode, read_masks
+from fidelity.presentation.wording import value_of
 
 HEAT = "inferno"
 REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"
@@ -261,7 +262,7 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
     outline(axis, reference, REFERENCE)
     if panel.mask is not None:
         outline(axis, panel.mask, PREDICTED)
-    text = "–" if np.isnan(panel.iou) else f"{panel.iou:.2f}"
+    text = value_of("iou", panel.iou)
     axis.text(
         0.97,
         0.03,

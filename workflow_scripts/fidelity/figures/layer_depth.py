@@ -11,7 +11,7 @@ from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, po
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
 
-# Points of several sweeps at one depth stand side by side, in depths.
+# Points of several sweeps at one depth are side by side, in depths.
 OFFSET = 0.06
 
 

@@ -64,11 +64,11 @@ def plot(
         families: explainer → family, for the looks.
         replicates: bootstrap resamples.
         alpha: 1 − coverage of the intervals.
-        cluster: `patient` or `case`, the unit of resampling.
+        cluster: `patient` or `case`, the unit of analysis.
         seed: the config's seed.
 
     Returns:
-        The figure; the other explainers' means stand in every panel as thin lines. The bins are
+        The figure; the other explainers' means are in every panel as thin lines. The bins are
         quantiles of the reference's share of the image (logarithmic axis, per cent), the same for
         all explainers.
     """

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.checks import AGREEMENT
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.figures.shared import style
+from fidelity.presentation.wording import value_of
 
 
 def draw(agreement: str, settings: Mapping[str, Any]) -> Figure:
@@ -47,7 +48,7 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             colour = "white" if value < 0.5 else "black"
-            text = f"{value:.2f}".lstrip("0") if value < 1 else "1"
+            text = value_of("mask_iou", value).lstrip("0") if value < 1 else "1"
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axis.set_xticks(range(side), [style.short(name) for name in names[:-1]], rotation=90)
     axis.set_yticks(range(side), [style.short(name) for name in names[1:]])

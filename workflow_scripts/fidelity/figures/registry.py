@@ -26,12 +26,12 @@ class Figure:
 
     @property
     def suffix(self) -> str:
-        """What stands behind the figure's name in its file's name."""
+        """The part of the file's name after the figure's name."""
         return "-{binarization}" if self.label == "{binarization}" else ""
 
 
 _SCORES = ("explainers", "metric", "families")
-# Name of the file → the figure; the caption stands in rules/captions under the same name.
+# Name of the file → the figure; the caption is in rules/captions under the same name.
 FIGURES: dict[str, Figure] = {
     "gallery": Figure(
         "gallery",

@@ -17,7 +17,7 @@ TITLES = {
     "abs_spearman": "Rank correlation of |map|",
     "ssim": "SSIM",
 }
-# Points of several explainers at one depth stand side by side, in depths.
+# Points of several explainers at one depth are side by side, in depths.
 OFFSET = 0.05
 
 

@@ -50,11 +50,11 @@ def dependence(
 
 
 def refusal(found: dict[str, Any], least: float, level: float) -> str | None:
-    """Say why the truth of a classifier is not known; None if it is.
+    """State why the truth of a classifier is not known; None if it is.
 
     Args:
         found: as `dependence` returns it.
-        least: accuracy with the mark, and share that follows it, that are asked for.
+        least: accuracy with the mark, and share that follows it, that are required.
         level: of the test of the accuracy without the mark.
     """
     numbers = (
@@ -64,9 +64,9 @@ def refusal(found: dict[str, Any], least: float, level: float) -> str | None:
         "a planted mark"
     )
     if found["accuracy"] < least:
-        return f"it has not learnt the mark: {numbers}; asked for are {least:g} with it"
+        return f"it does not use the mark enough: {numbers}; required: {least:g} with the mark"
     if found["p_value"] <= level:
-        return f"it sees something else as well: {numbers}; p = {found['p_value']:.2g} of chance"
+        return f"it also uses something else: {numbers}; p = {found['p_value']:.2g} against chance"
     if not found["follows_mark"] >= least:
-        return f"the mark is not enough for it: {numbers}; asked for are {least:g}"
+        return f"the mark alone does not decide its prediction: {numbers}; required: {least:g}"
     return None

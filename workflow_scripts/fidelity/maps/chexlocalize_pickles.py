@@ -50,7 +50,7 @@ def read_map(path: str | Path) -> PublishedMap:
         The map. The pickle's copy of the image and of the annotation are passed over.
 
     Raises:
-        InputError: the pickle asks for a name that a map does not need, is damaged, or holds
+        InputError: the pickle needs a name that a map does not need, is damaged, or holds
             something else.
     """
     try:
@@ -75,7 +75,7 @@ def read_map(path: str | Path) -> PublishedMap:
         probability = float(np.asarray(content["prob"]).reshape(-1)[0])
     except (ValueError, TypeError, IndexError, OverflowError, RuntimeError) as error:
         raise InputError(
-            f"prob or cxr_dims are no numbers ({error})", file=path, remedy=REMEDY
+            f"prob or cxr_dims are not numbers ({error})", file=path, remedy=REMEDY
         ) from error
     return PublishedMap(values[0, 0], probability, str(content["task"]), (height, width))
 
@@ -85,7 +85,7 @@ def _values(found: Any, path: str | Path) -> np.ndarray:
     import torch
 
     if not isinstance(found, torch.Tensor):
-        raise InputError(f"map is a {type(found).__name__}, no tensor", file=path, remedy=REMEDY)
+        raise InputError(f"map is a {type(found).__name__}, not a tensor", file=path, remedy=REMEDY)
     if found.numel() > MAX_VALUES or not found.is_floating_point():
         raise InputError(
             f"map has shape {tuple(found.shape)} of {found.dtype}", file=path, remedy=REMEDY
@@ -113,7 +113,7 @@ class _Unpickler(pickle.Unpickler):
         allowed = _allowed()
         if (module, name) not in allowed:
             raise InputError(
-                f"the pickle asks for {module}.{name}, which a saliency map does not need",
+                f"the pickle needs {module}.{name}, which a saliency map does not need",
                 file=self._path,
                 remedy=REMEDY,
             )

@@ -36,7 +36,7 @@ def read(
         Values and whether they are a mask: bool (h, w) if so, else float32 (h, w), finite.
 
     Raises:
-        InputError: the file is missing, damaged, too large, asks for code to be run, or
+        InputError: the file is missing, damaged, too large, would run code, or
             is of another kind.
     """
     if file_format == "masks_json":
@@ -68,7 +68,7 @@ def _read_pickle(path: Path, cls: str) -> np.ndarray:
     found = read_map(path)
     if found.task != cls:
         raise InputError(
-            f"the file says that its map is of {found.task!r}",
+            f"the map in the file is of the class {found.task!r}",
             file=path,
             field=cls,
             remedy="Rename the file, or map the names by 'classes'",
@@ -155,7 +155,7 @@ def _unsound(what: str, path: Path, error: Exception) -> InputError:
     remedy = "Copy or save it again"
     if isinstance(error, MemoryError):
         remedy += ", or give the job more memory"
-    return InputError(f"is no sound {what} ({first_line(error)})", file=path, remedy=remedy)
+    return InputError(f"is not a valid {what} ({first_line(error)})", file=path, remedy=remedy)
 
 
 def _read_rle(path: Path, case: str, cls: str, min_score: float) -> np.ndarray:
@@ -175,7 +175,7 @@ def _read_rle(path: Path, case: str, cls: str, min_score: float) -> np.ndarray:
 
 
 def has_mask(path: Path, case: str, cls: str, named: bool, min_score: float = MIN_SCORE) -> bool:
-    """Say whether a masks.json has a mask of the case and class.
+    """Check whether a masks.json has a mask of the case and class.
 
     Args:
         path: the file.

@@ -88,7 +88,7 @@ def check_entry(settings: "Imported") -> None:
     fields, rest = FIELD.findall(pattern), FIELD.sub("", pattern)
     if "case" not in fields or set(fields) - {"case", "class"} or "{" in rest or "}" in rest:
         raise InputError(
-            f"the pattern {pattern!r} must hold {{case}}, and beside it {{class}} at most",
+            f"the pattern {pattern!r} must contain {{case}}, and may contain {{class}}",
             field="pattern",
             remedy='Such as "{case}.npy" or "{class}/{case}.png"',
         )
@@ -101,12 +101,12 @@ def check_entry(settings: "Imported") -> None:
 
 
 def has_files(settings: "Imported") -> bool:
-    """Say whether any file below the folder fits the pattern."""
+    """Check whether any file below the folder fits the pattern."""
     return next(root_of(settings).glob(any_map(settings)), None) is not None
 
 
 def any_map(settings: "Imported") -> str:
-    """Give the glob pattern that the maps of all cases and classes fit; "*" for one file of all."""
+    """Give the glob pattern that the maps of all cases and classes fit; "*" for one common file."""
     if settings.file is not None:
         return "*"
     return FIELD.sub("*", re.sub(r"([*?\[])", r"[\1]", pattern_of(settings)))
@@ -142,7 +142,7 @@ def location(settings: "Imported", case: str, cls: str) -> Path:
 
 
 def _leaves(name: str) -> bool:
-    """Say whether a relative path may point out of its folder, by its text alone."""
+    """Check whether a relative path may point out of its folder, by its text alone."""
     windows = PureWindowsPath(name)
     return (
         PurePosixPath(name).is_absolute()

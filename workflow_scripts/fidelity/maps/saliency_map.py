@@ -22,7 +22,7 @@ from fidelity.maps.resize import bilinear
 from fidelity.masks.boxes import Box
 
 SCHEMA = "fidelity-maps-1"
-REMEDY = "Delete the file and run again: only this shard is explained anew"
+REMEDY = "Delete the file and run again: only this shard is recomputed"
 
 Kind = Literal["grid", "superpixels", "dense", "binary"]
 Sign = Literal["positive", "absolute", "signed"]
@@ -46,7 +46,7 @@ class SaliencyMap:
 
     def __post_init__(self) -> None:
         if (self.kind == "superpixels") != (self.segments is not None):
-            raise ValueError("segments go with the kind 'superpixels', and with it alone")
+            raise ValueError("maps of the kind 'superpixels' have segments; others have none")
         if not np.isfinite(self.values).all():
             raise ValueError("the map has values that are not finite")
 
@@ -150,7 +150,7 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
                 file=path,
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
-        # Files of older versions do not say how many there are.
+        # Files of older versions do not state how many there are.
         if count is not None and int(count) != len(names):
             raise InputError(f"has {len(names)} of {count} maps", file=path, remedy=REMEDY)
         for name in names:
@@ -160,7 +160,7 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
 
 
 def unanswered(path: str | Path) -> int | None:
-    """Say how many cases and classes of the shard a map file leaves out by intent.
+    """State how many cases and classes of the shard a map file leaves out by intent.
 
     Args:
         path: a file written by `write_maps`.

@@ -15,7 +15,7 @@ REMEDY = "See docs/importing.md for the layouts that are read"
 
 
 def is_coco(content: object) -> bool:
-    """Say whether a JSON file has one of the two layouts."""
+    """Check whether a JSON file has one of the two layouts."""
     return isinstance(content, list) or (
         isinstance(content, dict)
         and isinstance(content.get("images"), list)
@@ -50,7 +50,7 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
     for number, entry in enumerate(entries):
         field = f"{'annotations' if whole else 'result'} {number}"
         image, category, encoding = _instance(entry, images, whole, path, field)
-        # An instance below the score still says that the image was looked at, and its size.
+        # An instance below the score still states that the image was looked at, and its size.
         score = entry.get("score")
         if score is not None and type(score) not in (int, float):
             raise InputError(
@@ -118,7 +118,7 @@ def _instance(
     entry: Any, images: dict[str, dict[str, Any]], whole: bool, path: object, field: str
 ) -> tuple[str, str, RLE]:
     if not isinstance(entry, dict) or not {"image_id", "category_id"} <= entry.keys():
-        raise InputError("has no image_id and category_id", file=path, field=field, remedy=REMEDY)
+        raise InputError("lacks image_id or category_id", file=path, field=field, remedy=REMEDY)
     image, shape = str(entry["image_id"]), entry.get("segmentation")
     if whole and image not in images:
         raise InputError(f"there is no image {image!r}", file=path, field=field, remedy=REMEDY)

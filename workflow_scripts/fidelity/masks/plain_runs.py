@@ -45,7 +45,7 @@ def _pairs(text: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         numbers = np.array([int(word) for word in text.split()], np.int64)
     except (ValueError, OverflowError) as error:
-        raise InputError("the run lengths hold something that is no whole number") from error
+        raise InputError("the run lengths hold something that is not a whole number") from error
     if numbers.size % 2 or (numbers < 0).any():
         raise InputError("the run lengths are not pairs of numbers from 0 on")
     return numbers[::2], numbers[1::2]

@@ -25,14 +25,14 @@ def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
         Boolean (height, width); all False without a polygon.
 
     Raises:
-        InputError: a polygon is no list of at least two points of two finite numbers.
+        InputError: a polygon is not a list of at least two points of two finite numbers.
     """
     canvas = Image.new("1", (size[1], size[0]))
     draw = ImageDraw.Draw(canvas)
     for index, polygon in enumerate(polygons):
         if not _is_polygon(polygon):
             raise InputError(
-                f"polygon {index + 1} is no list of at least two points [x, y]",
+                f"polygon {index + 1} is not a list of at least two points [x, y]",
                 remedy="Restore the file that the data set's publisher gives",
             )
         draw.polygon([(x, y) for x, y in polygon], outline=1, fill=1)

@@ -69,7 +69,7 @@ def decode(rle: RLE) -> np.ndarray:
 
 
 def is_filled(rle: RLE) -> bool:
-    """Say whether a mask has any foreground, without decoding it; a broken one counts as filled."""
+    """Check whether a mask has foreground, without decoding it; a broken one counts as filled."""
     if isinstance(rle["counts"], list):
         return any(rle["counts"][1::2])
     runs = _runs(rle["counts"].encode("utf-8", "replace"))

@@ -1,7 +1,7 @@
 """Distances between the outlines of two masks, weighted by length, as surface-distance has them.
 
 An outline runs through the corners where pixels meet: each corner with pixels of both kinds among
-its four is an element, and how they lie tells the length of outline that belongs to it.
+its four is an element. How they lie determines the length of outline that belongs to it.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Distances between two masks of pixels: one transform per mask, shared by all metrics.
 
-One transform serves both point sets: seen from outside a mask, its nearest pixel always lies on its
-boundary (a step towards the viewer along a row or column would otherwise stay inside and be
-nearer), and inside it the distance to the full set is 0.
+One transform serves both point sets. From outside a mask, its nearest pixel always lies on its
+boundary: otherwise a step towards the viewer along a row or column would stay inside and be nearer.
+Inside the mask, the distance to the full set is 0.
 """
 
 from functools import cached_property
@@ -47,7 +47,7 @@ PAIRWISE_SIDE = 2000
 def window_of(*masks: np.ndarray) -> Window:
     """Find the smallest box around all pixels of some masks; a whole image if there are none.
 
-    Outside it is no pixel of any of them: boundaries and distances among them are the same inside.
+    No pixel of any of them is outside: boundaries and distances among them are the same inside.
     """
     box = []
     for axis in (1, 0):
@@ -90,7 +90,7 @@ def exact(distances: np.ndarray) -> np.ndarray:
 
 
 class MaskDistances:
-    """A mask with its boundary and the distance of every pixel to it, each computed when asked for.
+    """A mask with its boundary and the distance of every pixel to it, each computed when needed.
 
     Keep one for the reference of a case: all explainers, thresholds and protocols share it.
     """

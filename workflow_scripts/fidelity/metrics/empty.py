@@ -22,9 +22,9 @@ class EmptyPolicy:
 
     "nan" is left out of means and counted as undefined; "diagonal" is the diagonal of the scored
     image in the metric's own unit; "formula" is what the metric's formula gives, 0/0 being NaN. The
-    defaults are the project's own protocol: to find nothing where nothing is, is right; to find
-    nothing where something is, is as wrong as can be; to find something where nothing is, is no
-    question of localization (`false_positive_share` reports it).
+    defaults are the project's own protocol. An empty prediction is right if the reference is empty,
+    and gets the worst value if it is not. A prediction on an empty reference is not a question of
+    localization; `false_positive_share` reports it.
 
     Attributes:
         overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty.

@@ -49,7 +49,7 @@ def iou(counts: Confusion) -> Share:
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:
-    """IoU of two masks of which neither is the reference: two empty ones agree, and give 1."""
+    """IoU of two predicted masks: two empty ones agree, and give 1."""
     both = int(np.count_nonzero(a & b))
     return agreement_of_areas(both, int(np.count_nonzero(a)), int(np.count_nonzero(b)))
 
@@ -82,7 +82,7 @@ def recall(counts: Confusion) -> Share:
 def specificity(counts: Confusion) -> Share:
     """Share of the pixels outside the reference that are not predicted, in [0, 1]: tn / (tn + fp).
 
-    NaN where the reference is the whole image. Near 1 for any small mask: it says little alone.
+    NaN where the reference is the whole image. Near 1 for any small mask: alone it means little.
     """
     return _share(counts.tn, counts.tn + counts.fp)
 
@@ -90,7 +90,7 @@ def specificity(counts: Confusion) -> Share:
 def volume_similarity(counts: Confusion) -> Share:
     """Likeness of the two areas wherever they lie, in [0, 1]: 1 - |fn - fp| / (2 tp + fp + fn).
 
-    Taha & Hanbury 2015. Two disjoint masks of one size score 1: it is no measure of overlap.
+    Taha & Hanbury 2015. Two disjoint masks of one size score 1: it is not a measure of overlap.
     """
     return 1 - _share(abs(counts.fn - counts.fp), 2 * counts.tp + counts.fp + counts.fn)
 

@@ -21,7 +21,7 @@ Unit = Literal["px", "mm", "diagonal"]
 
 
 class MaskPair:
-    """Two masks of one shape; counts and distances are computed when first asked for."""
+    """Two masks of one shape; counts and distances are computed when first needed."""
 
     def __init__(
         self,

@@ -143,19 +143,19 @@ MASK_METRICS: dict[str, Metric] = {
 # All metrics: of masks, and the threshold-free ones of maps.
 METRICS: dict[str, Metric | RankingMetric] = {**MASK_METRICS, **RANKING}
 
-# What stands beside a metric whenever it is asked for.
+# What is added whenever a metric is requested.
 COMPANIONS = {"iou": "iou_nan", "dice": "dice_nan"}
 
 
 def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
-    """Look up metrics of masks by name and add what stands beside them.
+    """Look up metrics of masks by name and add their companions.
 
     Args:
         names: as in the config's `scores.metrics`.
         protocol: leaves out the metrics that it does not define; None leaves all.
 
     Returns:
-        The metrics asked for, in that order, then `iou_nan` and `dice_nan` beside `iou` and `dice`,
+        The metrics requested, in that order, then `iou_nan` and `dice_nan` beside `iou` and `dice`,
         then `false_positive_share`; none twice.
 
     Raises:

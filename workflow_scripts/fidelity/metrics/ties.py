@@ -1,9 +1,9 @@
 """The highest pixels of a map, pixels of equal value in a declared order.
 
-A map of superpixels has few values: "the highest k pixels" then cuts through a superpixel, and who
-takes the pixels as they lie in memory favours the top of the image. Here pixels of equal value
-follow a shuffled order of positions, drawn once per shape from a fixed seed: no place is favoured,
-all explainers meet the same order, and a result is the same in every run.
+A map of superpixels has few values: "the highest k pixels" then cuts through a superpixel. Taking
+the pixels in the order of memory would favour the top of the image. Here pixels of equal value
+follow a shuffled order of positions, drawn once per shape from a fixed seed. No place is favoured,
+all explainers get the same order, and a result is the same in every run.
 """
 
 from functools import lru_cache

@@ -1,4 +1,7 @@
-"""Numbers, p values, units and lists in words: of all tables, pages and figures."""
+"""Numbers, p values, units, directions and lists in words, for all tables, pages and figures.
+
+No other module chooses how many digits a person sees.
+"""
 
 import html
 import math
@@ -13,6 +16,16 @@ ABSENT = "–"
 SMALL_P = 0.001
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
 _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}
+_ARROWS = {"higher": "↑", "lower": "↓"}
+# Decimals of what is not a registered metric. All other names (shares, hours) have three.
+_DIGITS = {
+    **dict.fromkeys(["spearman", "abs_spearman", "ssim", "mask_iou"], 2),
+    **dict.fromkeys(["stability_iou", "stability_rank", "effect_size", "probability"], 2),
+    **dict.fromkeys(["mean_rank", "critical_difference", "threshold", "gb"], 2),
+    **dict.fromkeys(["friedman_statistic", "seconds", "load"], 1),
+    **dict.fromkeys(["samples", "superpixels", "mb"], 0),
+    "variance": 5,
+}
 _MOST_DIGITS = 6
 
 
@@ -56,8 +69,13 @@ def digits_of_unit(unit: str) -> int:
 
 
 def digits_of(metric: str, *values: float) -> int:
-    """Choose the digits of a metric's values so that none but a zero is shown as 0."""
-    digits = digits_of_unit(_unit(metric))
+    """Choose the decimals of values of a metric, or of another quantity.
+
+    Args:
+        metric: its name.
+        values: what is shown side by side; more decimals are chosen if all would read as 0.
+    """
+    digits = _DIGITS.get(metric, digits_of_unit(_unit(metric)))
     sizes = [abs(value) for value in values if value and not math.isnan(value)]
     if sizes and metric in FAITHFULNESS:
         return FAITHFULNESS[metric].digits(max(sizes))
@@ -71,6 +89,28 @@ def amount(metric: str, value: float, *beside: float) -> str:
     unit = _unit(metric)
     digits = digits_of(metric, value, *beside)
     return number(value, digits, sign=True) + _UNITS.get(unit, f" {unit}")
+
+
+def value_of(metric: str, value: float, *beside: float) -> str:
+    """Write a value of a metric or quantity, with the digits of the values beside it."""
+    return number(value, digits_of(metric, value, *beside))
+
+
+def set_value(value: float) -> str:
+    """Write a number that a config sets, such as a margin, as it is written there."""
+    return f"{value:g}"
+
+
+def percent(share: float) -> str:
+    """Write a share in whole percent: "95 %"."""
+    return f"{number(100 * share, 0)} %"
+
+
+def estimated_time(seconds: float) -> str:
+    """Write a time that is only estimated: "60 s", "10 min", "2.0 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def p_value(value: float) -> str:
@@ -94,15 +134,24 @@ def classifier_title(classifier: str) -> str:
     return ABSENT if classifier == NO_CLASSIFIER else classifier
 
 
+def with_direction(title: str, direction: str) -> str:
+    """Mark a title with an arrow: up if higher is better, down if lower is; or with none."""
+    return f"{title} {_ARROWS[direction]}" if direction in _ARROWS else title
+
+
+def better(direction: str) -> str:
+    """Write which values are better: "higher is better"."""
+    return f"{direction} is better"
+
+
 def metric_title(metric: str) -> str:
-    """Name a metric with its unit and direction, and say if it saw the reference."""
+    """Name a metric with its unit and direction; mark it as diagnostic if it saw the reference."""
     if metric not in METRICS:
         return metric
     known = METRICS[metric]
-    unit = ", px" if known.unit == "px" else ""  # other units stand in the title
+    unit = ", px" if known.unit == "px" else ""  # titles name other units themselves
     mark = ", diagnostic" if sees_reference(metric) else ""
-    arrow = {"higher": " ↑", "lower": " ↓"}.get(known.direction, "")
-    return f"{known.title}{unit}{mark}{arrow}"
+    return with_direction(f"{known.title}{unit}{mark}", known.direction)
 
 
 def axis_title(metric: str) -> str:
@@ -112,11 +161,11 @@ def axis_title(metric: str) -> str:
 
 
 def unit_note(unit: str) -> str:
-    """Say what the unit of analysis is, and why it is not the patient."""
+    """State what the unit of analysis is, and why it is not the patient."""
     if unit == "patient":
         return "Unit of analysis: patient."
     return (
-        "Unit of analysis: image (no patient has two, the data set does not know its patients, or "
+        "Unit of analysis: image (no patient has two, the data set does not list patients, or "
         "statistics.cluster is `case`)."
     )
 

@@ -18,12 +18,12 @@ from fidelity.provenance.steps import read_steps, totals
 SCHEMA = "fidelity-provenance-1"
 NOTES = [
     "Hardware and packages are those of the machine that wrote this file, when the tables were "
-    "finished; on a cluster, jobs may have run on others. Each step names its own device.",
-    "Seconds, CPU-seconds and memory are Snakemake's, of the last run of each job; it samples, so "
-    "that jobs of a few seconds show too little memory and CPU time.",
+    "finished. On a cluster, jobs may have run on others. Each step names its own device.",
+    "Seconds, CPU-seconds and memory are those of the last run of each job. Snakemake samples "
+    "them, so jobs of a few seconds show too little memory and CPU time.",
     "Forward and backward count images, not batches, through any network: classifiers, randomised "
-    "copies and U-Nets. Images that fill up a last batch are computed and count. A job that was "
-    "resumed counts what its last run did.",
+    "copies and U-Nets. Images that fill up a last batch also count. A resumed job counts only its "
+    "last run.",
     "Random numbers come from (config seed, case, method, repeat), those of a training from "
     "(config seed, training seed).",
 ]

@@ -8,7 +8,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from fidelity.presentation.wording import ABSENT
+from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import Table
 
@@ -32,10 +32,10 @@ COLUMNS = (
 )
 ALL = "all"
 NOTE = (
-    "CPU-hours of each explainer's own jobs, in their last run; what explainers share (images, "
-    "classifier, tables) is not in them. The faithfulness of null baselines and ceilings counts "
-    "with the classifier that was asked. A job too short for its CPU time to be sampled counts "
-    "with its wall clock."
+    "CPU-hours of each explainer's own jobs, in their last run. What explainers share (images, "
+    "classifier, tables) is not included. The faithfulness of null baselines and ceilings counts "
+    "with the classifier that it was measured on. Jobs too short for their CPU time to be sampled "
+    "count with their wall time."
 )
 
 
@@ -101,11 +101,11 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             row["explainer"],
             ABSENT if row["classifier"] == "none" else row["classifier"],
             str(row["jobs"]),
-            f"{row['cpu_hours']:.4f}",
-            f"{maps.get((row['classifier'], row['explainer']), 0):.4f}",
-            f"{checks.get((row['classifier'], row['explainer']), 0):.4f}",
-            f"{row['wall_hours']:.4f}",
-            ABSENT if row["peak_memory_mb"] is None else f"{row['peak_memory_mb']:.0f}",
+            value_of("hours", row["cpu_hours"]),
+            value_of("hours", maps.get((row["classifier"], row["explainer"]), 0)),
+            value_of("hours", checks.get((row["classifier"], row["explainer"]), 0)),
+            value_of("hours", row["wall_hours"]),
+            ABSENT if row["peak_memory_mb"] is None else value_of("mb", row["peak_memory_mb"]),
         ]
         for row in whole
     ]

@@ -19,7 +19,7 @@ CODE = ("Snakefile", "rules", "workflow_scripts")
 
 
 def code_version(project: Path = PROJECT) -> dict[str, Any]:
-    """Say which code ran.
+    """State which code ran.
 
     Args:
         project: the folder of the Snakefile.

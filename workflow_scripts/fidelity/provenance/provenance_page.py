@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fidelity.presentation.wording import ABSENT
+from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import Table
@@ -89,9 +89,9 @@ def _sums(steps: list[Mapping[str, Any]]) -> list[str]:
     peak = found["peak_memory_mb"]
     return [
         str(found["jobs"]),
-        f"{found['seconds']:.1f}",
-        f"{found['cpu_seconds']:.1f}",
-        ABSENT if peak is None else f"{peak:.0f}",
+        value_of("seconds", found["seconds"]),
+        value_of("seconds", found["cpu_seconds"]),
+        ABSENT if peak is None else value_of("mb", peak),
         f"{found['forward']:,}",
         f"{found['backward']:,}",
     ]

@@ -50,7 +50,7 @@ class Records(FilePersistence):
         return self._io_read(self._metadata_path, path)
 
     def has(self, path: str) -> bool:
-        """Say whether a result has a record."""
+        """Check whether a result has a record."""
         return os.path.exists(self._record_path(self._metadata_path, path))
 
     def write(self, path: str, record: Mapping[str, Any]) -> None:
@@ -58,7 +58,7 @@ class Records(FilePersistence):
         self._io_write(self._metadata_path, dict(record), path)
 
     def unfinished(self, path: str) -> bool:
-        """Say whether a job that makes this result has started and not ended."""
+        """Check whether a job that makes this result has started and not ended."""
         return os.path.exists(self._record_path(self._incomplete_path, path))
 
     def stamp(self, dataset: str) -> Path:
@@ -185,7 +185,7 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
     listing = result_origins.read(listing_of(dataset))
     if listing is None:
         raise InputError(
-            "cannot be read, so it is not known what made the results beside it",
+            "cannot be read: it lists how the results in its folder were made",
             file=listing_of(dataset),
             remedy=f"Copy it again, or delete {_folder(dataset)} to compute it again",
         )

@@ -80,7 +80,7 @@ class Places:
     def __init__(self, paths: Iterable[str]) -> None:
         """Remember the paths of the config in use."""
         found = {path for path in paths if without_places(path, Path.cwd()) != path}
-        # Of two paths of which one begins the other, the longer goes first.
+        # If one path begins another, the longer one goes first.
         self._marks = {p: f"<path {digest([p])}>" for p in sorted(found, key=len, reverse=True)}
 
     def hide(self, text: str) -> str:

@@ -89,7 +89,7 @@ def _account(file: Path, folder: Path) -> dict[str, Any]:
     row = benchmark_row(file)
     if row is None:
         raise InputError(
-            "is no benchmark of Snakemake", file=file, remedy="Delete it and run its job again"
+            "is not a benchmark of Snakemake", file=file, remedy="Delete it and run its job again"
         )
     job = file.relative_to(folder / paths.BENCHMARKS).with_suffix("").as_posix()
     passes = beside(folder / paths.log_of(job))

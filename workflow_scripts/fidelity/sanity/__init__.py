@@ -1,1 +1,1 @@
-"""Sanity checks: does a map change when what was learnt, or the class asked about, changes."""
+"""Sanity checks: does a map change with random weights, or for another class."""

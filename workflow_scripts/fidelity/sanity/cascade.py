@@ -43,7 +43,7 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     """Divide a network into stages of randomisation.
 
     Args:
-        network: its modules stand in the order in which they are registered, which is that of the
+        network: its modules are in the order in which they are registered, which is that of the
             computation in the architectures of torchvision, timm and torchxrayvision.
         count: stages, 2 or more; fewer where the network has fewer layers with parameters.
 
@@ -78,7 +78,7 @@ def cascade(
 
     A layer has the same random weights at all depths, and each trained network (each training seed)
     random weights of its own. Batch normalisations that are randomised get the statistics of smooth
-    noise through what stands below them, as those of the baseline `random_weights`: the trained
+    noise through the layers below them, as those of the baseline `random_weights`: the trained
     ones do not fit the new weights, and activations would explode or fade.
 
     Args:

@@ -43,7 +43,7 @@ def measure(
     """Compare predicted with provided lung masks on the test split, which the model never saw.
 
     Args:
-        cases: of the data set that taught the model.
+        cases: of the data set that the model was trained on.
         root: the data root.
         intensity: the data set's.
         predict: see `predictor`.
@@ -71,7 +71,7 @@ def summary(
 
     Args:
         scores: from `measure`.
-        dataset: the data set that taught the model.
+        dataset: the data set that the model was trained on.
         seed: the config's.
         replicates: bootstrap replicates over patients.
         alpha: one minus the confidence level.
@@ -80,7 +80,7 @@ def summary(
         One row of LUNG_QUALITY for each of dice and iou; none without scores.
     """
     if not scores:
-        log.warning("no test case has a lung mask: the lung model goes unmeasured")
+        log.warning("no test case has a lung mask, so the lung model is not evaluated")
         return []
     patients = [score.patient for score in scores]
     rows = []

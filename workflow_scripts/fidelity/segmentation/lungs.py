@@ -1,4 +1,4 @@
-"""Lung masks for data sets without any: a small U-Net taught by another data set's lung masks.
+"""Lung masks for data sets without any: a small U-Net trained on another data set's lung masks.
 
 It sees the full image, whatever the `input` of the data sets is, stretched to a square as
 classifiers do; its masks are brought back to the image's native size and cleaned up there.
@@ -50,11 +50,11 @@ def fit(
     code: str = "",
     mask_values: MaskValues | None = None,
 ) -> None:
-    """Teach the U-Net the lung masks of the training split.
+    """Train the U-Net on the lung masks of the training split.
 
     Args:
-        cases: of a data set with lung masks; those of the training split teach, those of the
-            validation split choose the epoch.
+        cases: of a data set with lung masks; the network is trained on those of the training split,
+            and those of the validation split choose the epoch.
         root: the data root.
         settings: the config's `lung_model`: size, cases, epochs, channels, learning_rate, batch.
         intensity: the data set's.
@@ -74,11 +74,11 @@ def fit(
     )
     if not len(training):
         raise InputError(
-            "no training case has a lung mask to learn from",
+            "no training case has a lung mask to train on",
             field="lung_from",
             remedy="Name a data set whose training split has lung masks",
         )
-    log.info("lung masks: %d to learn from, %d to choose by", len(training), len(validation))
+    log.info("lung masks: %d for training, %d for validation", len(training), len(validation))
     torch.manual_seed(seed_for(seed, METHOD))
     network = Segmenter(1, settings.channels).to(device)
     store = EpochStore(output, code)
@@ -122,7 +122,7 @@ def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredi
 
 
 def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
-    """Keep the largest connected components (8 neighbours), the upper left of equal ones first.
+    """Keep the largest connected components (8 neighbours), among ties the upper left first.
 
     Args:
         mask: (H, W) bool.

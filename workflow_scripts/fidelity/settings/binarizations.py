@@ -40,15 +40,16 @@ class Postprocess(Section):
     lung: bool = False
     """Restrict predicted masks to the lung mask."""
     median: Natural = 0
-    """Side of a median blur of the predicted mask in pixels (odd); 0 = none."""
+    """Side of a median blur of the predicted mask, in pixels (odd); 0 = none."""
     opening: Natural = 0
-    """Radius in pixels of the disc of a morphological opening; 0 = none."""
+    """Radius of the disc of a morphological opening, in pixels; 0 = none."""
     fill_holes: bool = False
     """Fill the holes of the predicted mask."""
     min_component: NonNegative = 0
-    """Smallest connected component kept - pixels, or below 1 a share of the image; 0 = all."""
+    """Smallest connected component that is kept, in pixels, or as a share of the image if below 1;
+    0 = all."""
     min_probability: Share = 0
-    """The mask is empty where the classifier gives the explained class a lower probability
+    """The mask is made empty if the classifier's probability of the explained class is lower
     (CheXlocalize's cutoff); 0 = never."""
 
     @field_validator("median")
@@ -64,7 +65,7 @@ class RuleOfOne(Section):
 
     binarization: Binarization
     postprocess: Postprocess | MISSING = MISSING
-    """Post-processing of this explainer instead of the one of the study."""
+    """Post-processing of this explainer, instead of that of the study."""
 
     @field_validator("binarization")
     @classmethod
@@ -81,8 +82,8 @@ class Fixed(Binarization):
 
     method: Literal["fixed"] = "fixed"
     threshold: Threshold | Annotated[dict[str, Threshold], Field(min_length=1)]
-    """Mask = normalised map above this (strictly): a number from 0 to below 1, or one for every
-    class of `annotated_classes`, such as {COVID-19: 0.5, Non-COVID: 0.6}."""
+    """Pixels of the normalised map above this value form the mask. Give one number, or one for
+    every class of `annotated_classes`, such as {COVID-19: 0.5, Non-COVID: 0.6}."""
 
 
 class Percentile(Binarization):
@@ -90,10 +91,10 @@ class Percentile(Binarization):
 
     method: Literal["percentile"] = "percentile"
     percentile: Annotated[Number, Ge(0), Lt(100)]
-    """Mask = pixels above this percentile of the map (80 = the top fifth)."""
+    """Pixels above this percentile of the map form the mask (80 = the top fifth)."""
     ties: Literal["shuffled", "excluded"] = "shuffled"
-    """Pixels tied with the threshold: taken in a fixed shuffled order until the share is full, or
-    all left out."""
+    """Pixels that tie with the threshold: taken in a fixed shuffled order until the share is
+    reached, or all left out."""
 
 
 class Otsu(Binarization):
@@ -107,32 +108,33 @@ class Tuned(Binarization):
 
     method: Literal["tuned"] = "tuned"
     metric: Overlap = "iou"
-    """Mean score on the validation split that the threshold maximises."""
+    """The threshold maximises the mean of this score on the validation split."""
     thresholds: Annotated[list[Threshold], Field(min_length=1)] | None = None
-    """Candidates; null = 0, 0.01, …, 0.99."""
+    """Thresholds to try; null = 0, 0.01, …, 0.99."""
 
 
 class AreaMatched(Binarization):
-    """Diagnostic, sees the reference: the highest pixels, as many as the reference has."""
+    """Diagnostic, because it sees the reference: as many of the highest pixels as the reference
+    has."""
 
     method: Literal["area_matched"] = "area_matched"
 
 
 class Oracle(Binarization):
-    """Diagnostic, sees the reference: the best threshold of each image."""
+    """Diagnostic, because it sees the reference: the best threshold of each image."""
 
     method: Literal["oracle"] = "oracle"
     metric: Overlap = "iou"
-    """Score that the threshold maximises."""
+    """The threshold maximises this score."""
 
 
 class SuperpixelRule(Binarization):
-    """The superpixels of highest positive weight, as LIME shows them; other maps are averaged over
-    the superpixels of the image."""
+    """The superpixels with the highest positive weights, as LIME shows them. Other maps are first
+    averaged over the superpixels of the image."""
 
     method: Literal["superpixels"] = "superpixels"
     top: Count = 5
-    """Superpixels kept."""
+    """Number of superpixels kept."""
     min_weight: NonNegative = 0.0
     """Smallest weight kept, in the explainer's own unit."""
     superpixels: Superpixels = Field(default_factory=Quickshift)
@@ -159,12 +161,13 @@ class ChexlocalizeOtsu(Binarization):
 
 
 class PerExplainer(Binarization):
-    """Different rules for different explainers: to reproduce a study, not to be fair."""
+    """A different rule for each explainer. Use it only to reproduce a study: such a comparison is
+    not fair."""
 
     method: Literal["per_explainer"] = "per_explainer"
     otherwise: RuleOfOne
     explainers: dict[str, RuleOfOne] = {}
-    """Rule and post-processing by the explainer's name in this config."""
+    """Rule and post-processing, by the explainer's name in this config."""
 
     def parts(self) -> dict[str, RuleOfOne]:
         """Give the rules by their place in the entry."""

@@ -35,39 +35,39 @@ class Augmentation(Section):
     flip: Share = 0.5
     """Probability of a horizontal flip."""
     rotation: Degrees = 10
-    """Rotation up to so many degrees."""
+    """Largest rotation in degrees."""
     translation: HalfShare = 0.05
-    """Shift up to this share of the side."""
+    """Largest shift, as a share of the side."""
     scale: HalfShare = 0.1
-    """Zoom up to this share."""
+    """Largest zoom, as a share."""
     brightness: Share = 0.1
-    """Brightness change up to this share."""
+    """Largest brightness change, as a share."""
     contrast: Share = 0.1
-    """Contrast change up to this share."""
+    """Largest contrast change, as a share."""
 
 
 class StageAugmentation(Section):
-    """Random changes of this stage; those not named are as in `training`."""
+    """Random changes of this stage. Keys that are left out are as in `training`."""
 
     flip: Share | MISSING = MISSING
     """Probability of a horizontal flip."""
     rotation: Degrees | MISSING = MISSING
-    """Rotation up to so many degrees."""
+    """Largest rotation in degrees."""
     translation: HalfShare | MISSING = MISSING
-    """Shift up to this share of the side."""
+    """Largest shift, as a share of the side."""
     scale: HalfShare | MISSING = MISSING
-    """Zoom up to this share."""
+    """Largest zoom, as a share."""
     brightness: Share | MISSING = MISSING
-    """Brightness change up to this share."""
+    """Largest brightness change, as a share."""
     contrast: Share | MISSING = MISSING
-    """Contrast change up to this share."""
+    """Largest contrast change, as a share."""
 
 
 class Stage(Section):
     """A stage of fine-tuning; a key that is left out is as in `training`."""
 
     trainable: Literal["all", "head"] | PositiveShare = "all"
-    """`all`, `head`, or the share of the last layers (0 to 1) that is trained."""
+    """What is trained: `all`, `head`, or the last layers, as a share of all layers (0 to 1)."""
     epochs: Count | MISSING = MISSING
     """Epochs of this stage."""
     batch: Batch | MISSING = MISSING
@@ -81,7 +81,7 @@ class Stage(Section):
     scheduler: Scheduler | MISSING = MISSING
     """Schedule of this stage."""
     class_weights: ClassWeights | MISSING = MISSING
-    """Weights of the classes in this stage's training loss; validation keeps those of
+    """Weights of the classes in this stage's training loss. The validation loss keeps those of
     `training`."""
     patience: Count | MISSING = MISSING
     """Epochs without a better validation loss before this stage ends."""
@@ -92,7 +92,7 @@ class Training(Section):
     """How to train; null = load `weights` and do not train."""
 
     epochs: Count = 12
-    """Epochs at most."""
+    """Largest number of epochs."""
     batch: Batch = 32
     """Images per step."""
     optimizer: Optimizer = "adamw"
@@ -106,12 +106,13 @@ class Training(Section):
     class_weights: ClassWeights = "balanced"
     """Weights of the classes in the loss."""
     patience: Count = 10
-    """Epochs without a better validation loss before stopping; with onecycle the loss often rises
-    while the rate does."""
+    """Epochs without a better validation loss before training stops. With onecycle, the loss often
+    rises while the learning rate rises."""
     augmentation: Augmentation = Field(default_factory=Augmentation)
     stages: list[Stage] = []
-    """Fine-tuning in stages, in order; each says which layers it trains and overrides any other key
-    of `training`. Each goes on from the best epoch so far. Empty = one stage, all layers."""
+    """Fine-tuning in stages, in order. Each stage sets which layers it trains and may override any
+    other key of `training`. It continues from the best epoch so far. Empty = one stage, all layers.
+    """
 
 
 class Classifier(Section):
@@ -121,35 +122,35 @@ class Classifier(Section):
     """A torchvision model, `timm:<name>`, `xrv:<name>` (torchxrayvision), `torchscript`, or
     `plugin:<function>`."""
     weights: str | None = None
-    """Start weights - null (random), `imagenet` (downloaded by torchvision or timm), or a
-    checkpoint file."""
+    """Start weights: null (random), `imagenet` (downloaded by torchvision or timm), or a checkpoint
+    file."""
     trusted: bool = False
     """Allow TorchScript, which can run any code in the file."""
     classes: list[str] | None = None
     """The class of each output, in order. Required for a checkpoint that is not trained here and
-    does not state its classes; null = the checkpoint's, or the data set's order if it is trained
+    does not state its classes. `null` = the checkpoint's order, or the data set's if it is trained
     here."""
     outputs: dict[str, str] | None = None
-    """For `xrv:` checkpoints that are not trained here - class of the data set to the checkpoint's
-    output; null = by name."""
+    """Map from class of the data set to output, for `xrv:` checkpoints that are not trained here;
+    null = by name."""
     mean: list[Number] | None = None
-    """Per channel, what a loaded checkpoint's inputs (0 to 1) were normalised with; null = the
-    file's own, else the architecture's (torchxrayvision's, timm's, torchvision's, a plugin's
-    own)."""
+    """Mean per channel that a loaded checkpoint's inputs (0 to 1) were normalised with. `null` =
+    the file's own, else the architecture's (torchxrayvision's, timm's, torchvision's or the
+    plugin's)."""
     std: list[Positive] | None = None
-    """The same for the standard deviation."""
+    """The same as `mean`, for the standard deviation."""
     transform_input: bool | None = None
-    """For torchvision's `googlenet` and `inception_v3` - whether the network was built with
-    transform_input, as it always is from ImageNet's weights. A checkpoint that is not trained here
-    must say it; null = true if the weights are given, else false."""
+    """For torchvision's `googlenet` and `inception_v3`: whether the network was built with
+    transform_input. From ImageNet's weights it always is. Required for a checkpoint that is not
+    trained here. `null` = true if `weights` are given, else false."""
     output_values: Literal["logits", "probabilities", None] = None
-    """What a loaded network returns. Of `probabilities` (it ends in softmax or sigmoid) the
-    log-odds are explained. `logits` overrules the probe that looks for such networks; null =
-    logits, checked by the probe."""
+    """What a loaded network returns. For `probabilities` (it ends in softmax or sigmoid) the
+    log-odds are explained. `null` = logits; a probe checks that the outputs are not probabilities.
+    `logits` overrules the probe."""
     weights_entry: str | None = None
-    """Which weights are used where the file holds several sets of them, such as `model_ema`."""
+    """Which weights are used if the file holds several sets, such as `model_ema`."""
     head: Literal["softmax", "one_logit"] = "softmax"
-    """Output of a classifier with exclusive classes; `one_logit` for two classes."""
+    """Output of a classifier whose classes exclude each other; `one_logit` for two classes."""
     seeds: Annotated[Unique[Natural], Field(min_length=1)] = [1]
     """Training seeds; several expand to <name>-s<seed>."""
     training: Training | None = Field(default_factory=Training)

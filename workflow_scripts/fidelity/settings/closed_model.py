@@ -28,7 +28,7 @@ from pydantic_core import core_schema
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 
-# The search for plugins of pydantic, of which none is used, reads about every installed package.
+# Pydantic's search for plugins (none is used) reads about every installed package.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 Item = TypeVar("Item")
@@ -214,12 +214,12 @@ def checked(model: type[Model], value: Any) -> Model:
 
 
 def join(*parts: str | None) -> str:
-    """Join parts of a field's name, of which some may be empty."""
+    """Join parts of a field's name; some may be empty."""
     return ".".join(part for part in parts if part)
 
 
 def _worded(model: type[Section], errors: Sequence[Any], value: dict) -> InputError:
-    """Choose the first mistake of a section, and say what it is, where, and what helps."""
+    """Choose the first mistake of a section, and state what it is, where, and what helps."""
     first = min(errors, key=lambda e: _FIRST.get(e["type"], 2) if len(e["loc"]) == 1 else 2)
     location, kind = first["loc"], first["type"]
     if kind == "extra_forbidden":
@@ -300,7 +300,7 @@ def _description(model: type[Section], key: str | None = None) -> str | None:
 
 
 def read_as(value: Any) -> str | None:
-    """Say how YAML reads a word without quotes; None for text, lists and mappings.
+    """State how YAML reads a word without quotes; None for text, lists and mappings.
 
     YAML 1.1 reads Yes, No, On and Off as true and false, and digits as a number.
     """

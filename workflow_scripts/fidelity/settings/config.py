@@ -16,12 +16,12 @@ from fidelity.settings.statistics import BoxProtocol, Protocol, Scores, Statisti
 
 
 class Figures(Section):
-    """Figure settings; changing them re-draws and computes nothing else."""
+    """Figure settings. A change redraws figures and recomputes nothing else."""
 
     gallery_cases: Count = 2
     """Cases in each of the gallery's groups (best, median, worst)."""
     gallery_explainers: Annotated[list[str], Field(min_length=1)] | None = None
-    """Explainers in the gallery; null = seven at most, explainers before null baselines before
+    """Explainers in the gallery; null = at most seven: explainers first, then null baselines, then
     ceilings."""
     gallery_by: str | None = None
     """Explainer whose IoU orders the gallery; null = the first one."""
@@ -30,33 +30,33 @@ class Figures(Section):
 
 
 class Compute(Section):
-    """How to compute; with these fixed, results do not depend on --cores, shards, order or
+    """How to compute. With these keys fixed, results do not depend on --cores, shards, order or
     resumes."""
 
     threads: Count = 2
-    """Threads that torch uses in training and explaining, and cores such a job asks for."""
+    """Threads that torch uses in training and explaining, and cores that such a job requests."""
     batch: Count = 32
-    """Images per forward pass in predicting and explaining."""
+    """Images per forward pass, in predicting and explaining."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
-    """Device; `auto` = the first GPU where there is one, else the CPU."""
+    """Device; `auto` = the first GPU if there is one, else the CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Precision of training; `auto` = bfloat16 where the hardware has it. Explanations are float32
-    unless an explainer's own key says otherwise."""
+    """Precision of training; `auto` = bfloat16 if the hardware has it. Explanations are float32
+    unless an explainer's own key sets another precision."""
     container: Annotated[str, Field(pattern=r"^\S+$")] = "envs/xray-fidelity.sif"
-    """Image that jobs run in under `--sdm apptainer`; a file made by envs/apptainer.def, relative
-    to the working folder, or what Apptainer can fetch."""
+    """Container image that jobs run in under `--sdm apptainer`: a file built from
+    envs/apptainer.def, relative to the working folder, or an address that Apptainer can fetch."""
 
 
 class LungModel(Section):
-    """The small U-Net that draws the lungs of data sets with `lung_masks: predicted`; trained once
-    per data set that they name."""
+    """The small U-Net that predicts lung masks for data sets with `lung_masks: predicted`. It is
+    trained once per data set named by `lung_from`."""
 
     size: Annotated[Integer, Ge(32), Le(1024)] = 256
     """Side in pixels of the image that the network sees."""
     cases: Count = 2000
-    """Training images at most, and validation images at most."""
+    """Largest number of training images, and of validation images."""
     epochs: Count = 15
-    """Epochs; the one of the best validation Dice is kept."""
+    """Epochs. The epoch with the best validation Dice is kept."""
     channels: Annotated[Integer, Ge(4)] = 16
     """Channels of the first level."""
     learning_rate: Positive = 0.003
@@ -64,37 +64,37 @@ class LungModel(Section):
     batch: Count = 16
     """Images per step."""
     components: Natural = 2
-    """Largest connected parts of a predicted mask that are kept (two lungs); 0 = all."""
+    """Number of largest connected parts of a predicted mask that are kept (two lungs); 0 = all."""
 
 
 class Config(Section):
     """Configuration of the localization fidelity workflow."""
 
     seed: Natural = 1
-    """Seed from which all others are derived (per case and method, per training)."""
+    """Seed that all other seeds are derived from (per case and method, per training)."""
     data_root: str = "."
-    """Folder that the `root` of every data set is relative to; the one key to override when data
-    lie elsewhere."""
+    """Folder that the `root` of every data set is relative to. Override this key if your data are
+    elsewhere."""
     datasets: Annotated[dict[Key, Dataset], Field(min_length=1)]
-    """The data sets by a name of your choice, which becomes a folder under results/."""
+    """The data sets, by a name that you choose. The name becomes a folder under results/."""
     classifiers: dict[Key, Classifier]
-    """The classifiers by a name of your choice; each is trained or loaded for every data set."""
+    """The classifiers, by a name that you choose. Each is trained or loaded for every data set."""
     only_classifiers: Unique[str] = []
-    """Classifiers to run, each training by its own name (such as resnet18-s2); [] runs all. `make
+    """Classifiers to run; each training has its own name, such as resnet18-s2. [] runs all. `make
     unit UNIT=resnet18-s2` runs one without this key (docs/units.md)."""
     explainers: Annotated[dict[Key, Explainer], Field(min_length=1)]
-    """The explainers by a name of your choice; two settings of one method may stand side by
-    side."""
+    """The explainers, by a name that you choose. Two names may have the same method with different
+    keys."""
     explain: Explain = Field(default_factory=Explain)
     postprocess: Postprocess = Field(default_factory=Postprocess)
     binarizations: Annotated[dict[Key, Binarization], Field(min_length=1)] = Field(
         default_factory=lambda: {"fixed50": Fixed(threshold=0.5)}
     )
-    """Rules that turn a normalised map into a predicted mask, by a name of your choice."""
+    """Rules that turn a normalised map into a predicted mask, by a name that you choose."""
     protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
-    """Named sets of metric conventions (surfaces, percentiles, empty masks), each named after the
-    library or study whose it is; default, that of the primary comparison and the figures, must be
-    among them. `wsol`, `chestxray8` and `rodeo` are of boxes."""
+    """Sets of metric conventions (surfaces, percentiles, empty masks). Each has the name of its
+    library or study. The primary comparison and the figures use `default`, which must be in the
+    list. `wsol`, `chestxray8` and `rodeo` are of boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)
@@ -104,7 +104,7 @@ class Config(Section):
     compute: Compute = Field(default_factory=Compute)
     lung_model: LungModel = Field(default_factory=LungModel)
     plugins: Unique[str] = []
-    """Python files with own explainers and architectures, used as `plugin:<function>`."""
+    """Python files with your own explainers and architectures, used as `plugin:<function>`."""
 
     def root_of(self, dataset: str) -> Path | None:
         """Give the folder of a data set's files; None for a generated one."""

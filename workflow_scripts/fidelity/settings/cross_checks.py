@@ -64,7 +64,7 @@ def check_meaning(config: Config) -> None:
         raise InputError(
             "lacks default, the protocol of the primary comparison",
             field="protocols",
-            remedy="Add default; the others stand beside it",
+            remedy="Add default; keep the others",
         )
     shown = [config.figures.gallery_by] if config.figures.gallery_by is not None else []
     _check_names(shown, config.explainers, "figures.gallery_by")
@@ -109,7 +109,7 @@ def _check_names(
     known = list(known)
     for name in names:
         if name not in known:
-            problem = f"is no {what} of this config" if what else "is not in this config"
+            problem = f"names no {what} of this config" if what else "is not in this config"
             raise InputError(f"{name!r} {problem}", field=field, remedy=suggestion(name, known))
 
 
@@ -123,7 +123,7 @@ def _check_explainer(path: str, entry: Explainer, config: Config) -> None:
         )
     if isinstance(entry, RandomWeights) and not depends_on_training(entry.of.method):
         raise InputError(
-            f"{entry.of.method} on random weights says nothing",
+            f"{entry.of.method} does not depend on the training, so random weights change nothing",
             field=f"{path}.of",
             remedy="Name an explainer of a classifier, such as {method: gradcam}",
         )
@@ -207,15 +207,40 @@ def _check_thresholds(config: Config) -> None:
             found[cls] = value
         if absent := [cls for cls in classes if cls not in found]:
             raise InputError(
-                f"{absent[0]!r} has no threshold, and {classes[absent[0]]} scores it",
+                f"{absent[0]!r} has no threshold, but {classes[absent[0]]} scores it",
                 field=field,
                 remedy=f"Add {absent[0]}: 0.5, or another number from 0 to below 1",
             )
         rule.threshold = found
 
 
+def _check_near_duplicates_of(key: str, config: Config) -> None:
+    """See that data sets are compared with others, and not in a circle."""
+    field = f"datasets.{key}.near_duplicates_of"
+    for name in config.datasets[key].near_duplicates_of:
+        if name not in config.datasets:
+            raise InputError(
+                f"there is no data set {name!r}",
+                field=field,
+                remedy=suggestion(name, [other for other in config.datasets if other != key]),
+            )
+    reached, pending = set(), [*config.datasets[key].near_duplicates_of]
+    while pending:
+        name = pending.pop()
+        if name == key:
+            raise InputError(
+                f"{key!r} is compared with itself, or in a circle",
+                field=field,
+                remedy="Keep all images of one of the data sets: leave its near_duplicates_of out",
+            )
+        if name not in reached and name in config.datasets:
+            reached.add(name)
+            pending += config.datasets[name].near_duplicates_of
+
+
 def _check_dataset(key: str, config: Config) -> None:
     dataset, path = config.datasets[key], f"datasets.{key}"
+    _check_near_duplicates_of(key, config)
     if dataset.source == "chexlocalize":
         _check_chexlocalize(path, config)
     if dataset.lung_masks == "none":
@@ -230,7 +255,9 @@ def _check_dataset(key: str, config: Config) -> None:
         able = [k for k, other in config.datasets.items() if other.lung_masks == "provided"]
         origin = dataset.lung_from
         if origin not in able:
-            what = "is missing" if origin is None else f"{origin!r} is no data set with lung masks"
+            what = (
+                "is missing" if origin is None else f"{origin!r} is not a data set with lung masks"
+            )
             raise InputError(
                 what,
                 field=f"{path}.lung_from",
@@ -247,12 +274,14 @@ def _check_dataset(key: str, config: Config) -> None:
     for field, target in asked.items():
         if target not in known:
             raise InputError(
-                f"{target!r} is no class of {path}", field=field, remedy=suggestion(target, known)
+                f"{target!r} is not a class of {path}",
+                field=field,
+                remedy=suggestion(target, known),
             )
 
 
 def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]:
-    """Name what asks for the lung masks of a data set."""
+    """Name what needs the lung masks of a data set."""
     if dataset.input != "full":
         yield f"{path}.input"
     rules = list(all_rules(config))
@@ -269,7 +298,7 @@ def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]
 
 
 def _check_chexlocalize(path: str, config: Config) -> None:
-    """See that nothing asks for masks where CheXlocalize has none, or for exclusive classes."""
+    """Check that nothing needs masks where CheXlocalize has none, or for exclusive classes."""
     if "train" in config.explain.splits:
         raise InputError(
             f"{path} has no reference masks in the training split",
@@ -329,7 +358,7 @@ def _check_sanity(config: Config) -> None:
     asked = "sensitivity_max" in config.faithfulness.metrics
     if asked and all(method.given for method in methods):
         raise InputError(
-            "sensitivity_max explains changed images, and all explainers of this config read maps"
+            "sensitivity_max explains changed images, but all explainers of this config read maps"
             " made elsewhere",
             field="faithfulness.metrics",
             remedy="Leave sensitivity_max out, or add an explainer that is computed here",
@@ -361,7 +390,7 @@ def _check_known_truth(name: str, config: Config) -> None:
     _check_names([name], config.datasets, "known_truth.datasets", "data set")
     if not config.classifiers:
         raise InputError(
-            "nothing can be known of classifiers, as there are none",
+            "known_truth scores explainers of classifiers, and there is no classifier",
             field="known_truth.datasets",
             remedy="Add one under 'classifiers'",
         )
@@ -369,7 +398,7 @@ def _check_known_truth(name: str, config: Config) -> None:
 
     def refuse(key: str, problem: str, remedy: str) -> None:
         raise InputError(
-            f"{problem}, and known_truth names this data set",
+            f"{problem}, but known_truth.datasets names this data set",
             field=f"datasets.{name}.{key}",
             remedy=remedy,
         )
@@ -399,7 +428,7 @@ def _check_known_truth(name: str, config: Config) -> None:
         target = config.explain.targets.get(explainer, config.explain.target)
         if target not in right:
             raise InputError(
-                f"{target!r} is not the class of the mark, which known_truth asks about",
+                f"{target!r} is not the class of the mark, which known_truth needs",
                 field="explain.target",
                 remedy="Use reference",
             )

@@ -21,6 +21,7 @@ from fidelity.settings.closed_model import (
     Count,
     Entry,
     Integer,
+    Key,
     Natural,
     NonNegative,
     Number,
@@ -39,8 +40,9 @@ CaseCount = Annotated[Integer, Ge(3)]
 
 
 class Shards(Section):
-    """Shards per split; a shard is one job of `prepare` and of `explain` (64 cases spread a small
-    study over cores; a study of tens of thousands plans twice as fast with 512 as with 256)."""
+    """Shards per split. A shard is one job of `prepare` and one of `explain` per explainer. 64
+    cases per shard spread a small study over cores. With tens of thousands of cases, 512 per shard
+    plan twice as fast as 256."""
 
     train: ShardCount = 4
     """Shards of the training split."""
@@ -60,81 +62,87 @@ class Dataset(Entry):
     source: str
     """Where the images come from."""
     input: Literal["full", "lung_masked", "lung_crop"] = "full"
-    """What the classifier sees - the full image, the image times the lung mask, or the lung's
+    """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
-    """Side in pixels of the classifier's input; null = the size that a weights file is bound to
-    (vision transformers), or that this project trained it with, else 224."""
+    """Side in pixels of the classifier's input. `null` = the only size that the weights file allows
+    (vision transformers), or the size of its training in this project; else 224."""
     scoring_size: Literal["original", "working"] = "original"
-    """Size at which masks are compared."""
+    """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
-    """Classes (of the source) whose reference masks are scored. This decides, never the pixels.
-    Empty only where a data set has no such masks (`part` lung)."""
+    """Classes (of the source) whose reference masks are scored. Only this list decides, not the
+    pixels. It may be empty only if a data set has no such masks (`part` lung)."""
     labels: dict[str, str | None] = {}
-    """Map from source class to classifier class; null leaves a class out (its images, or its label
-    where images have several). Also merges labels that differ only in case or spaces."""
+    """Map from source class to classifier class. null leaves a class out: its images or, if images
+    have several labels, its label. Labels that differ only in case or spaces must be merged here.
+    """
     pixel_spacing: (
         None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
     ) = None
-    """Millimetres per pixel of the original images, a number or [row, column]; null = unknown (a
-    table's columns spacing_row and spacing_column, and DICOM headers, go first)."""
+    """Millimetres per pixel of the original images: a number or [row, column]; null = unknown. A
+    table's columns spacing_row and spacing_column, and DICOM headers, take precedence."""
     lung_masks: Literal["provided", "predicted", "none"] = "provided"
-    """Whether the data set brings lung masks; `predicted` = a small U-Net draws them that another
-    data set's lung masks have taught (`lung_from`, `lung_model`)."""
+    """Where lung masks come from. `predicted` = a small U-Net, trained on the lung masks of another
+    data set (`lung_from`, `lung_model`)."""
     lung_from: str | None = None
-    """Data set of this config whose lung masks teach the model of `lung_masks: predicted`."""
+    """Data set of this config whose lung masks the model of `lung_masks: predicted` is trained on.
+    """
     intensity: Literal["full", "percentile"] = "full"
-    """What becomes black and white - `full`, the ends of the range that the file declares (0 and
-    255 or 65535; of DICOM the ends of its rescale and window or LUT), or `percentile`, two
-    percentiles of each image."""
+    """What becomes black and white. `full` = the ends of the range that the file declares (0 and
+    255 or 65535; DICOM: the ends of its rescale and window or LUT). `percentile` = two percentiles
+    of each image."""
     intensity_percentiles: Annotated[
         list[Annotated[Number, Ge(0), Le(100)]], Field(min_length=2, max_length=2)
     ] = [0.5, 99.5]
     """Percentiles that become black and white under `intensity: percentile`; [0, 100] = minimum and
     maximum."""
     intensity_bits: Annotated[Integer, Ge(8), Le(32)] | None = None
-    """Bits of the grey values in PNG and TIFF files deeper than 8 bits, under `intensity: full` (14
-    for a 14-bit detector in a 16-bit PNG); null = the bits of the file."""
+    """Bits of the grey values in PNG and TIFF files of more than 8 bits, under `intensity: full`.
+    For example, 14 for a 14-bit detector in a 16-bit PNG. `null` = the bits of the file."""
     mask_values: dict[
         str, NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)]
     ] = {}
-    """What the values in mask image files mean - per annotated class, `lung`, `foreground` (masks
-    without an own entry) or `background`: a grey value, a place in the palette, a colour ("#ff0000"
-    or [[255, 0, 0]]), or a list of them. A mask with an entry may hold no other values than those
-    listed for it, for others and for the background (black is background unless `background` is
-    given). Needed only for masks that are refused as unclear."""
+    """What the values in mask image files mean. Needed only for masks that are refused as unclear.
+    Keys: an annotated class, `lung`, `foreground` (masks without an entry of their own) or
+    `background`. Values: a grey value, a place in the palette, a colour ("#ff0000" or [[255, 0,
+    0]]), or a list of them. A mask with an entry may contain only listed values; black is
+    background unless `background` is given."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
-    """What to do about one image (by its pixels) or patient in two splits; `exclude` drops the copy
+    """What to do if one image (by its pixels) or patient is in two splits. `exclude` drops the copy
     outside the test split."""
     near_duplicates: Literal["report", "exclude", "off", False] = "report"
-    """What to do about images in two splits that look the same but differ in their pixels; all but
-    `off` (YAML reads it as false) list them in near_duplicates.csv, `exclude` also drops those
-    outside the test split."""
+    """What to do about near-duplicates: images in two splits that look the same but differ in their
+    pixels. `report` lists them in near_duplicates.csv; `exclude` also drops those outside the test
+    split. `off` (YAML reads it as false) does not search for them."""
     near_duplicate_distance: Annotated[Integer, Ge(0), Le(24)] = 10
-    """Most bits of 64 in which the perceptual hashes (phash) of near-duplicates differ."""
+    """Largest number of bits, of 64, in which the perceptual hashes (phash) of near-duplicates
+    differ."""
     near_duplicate_correlation: Share = 0.97
-    """Least correlation of the 32 x 32 thumbnails of near-duplicates; hashes alone take many
-    different chest radiographs for the same."""
+    """Smallest correlation of the 32 x 32 thumbnails of near-duplicates. Without it, hashes alone
+    would match many different chest radiographs."""
+    near_duplicates_of: Unique[Key] = []
+    """Other data sets of this config. Images of training or validation that look like an image of
+    validation or test there (exact copies too) are left out here. Without this key, such pairs are
+    only listed, in summary/tables/near_duplicates.csv."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False
-    """Make an unusable image or mask fatal instead of putting it in quarantine.csv, and numbers of
-    images other than the published ones (COVID-QU-Ex) fatal instead of a warning."""
+    """Stop at an unusable image or mask instead of listing it in quarantine.csv. Also stop, instead
+    of warning, if the numbers of images differ from the published ones (COVID-QU-Ex)."""
     max_unusable: Share = 0.05
-    """Largest share of a split that may be unusable for one cause (unreadable images, images
-    without an entry in the file of reference masks); above it, and from two cases on, the study
-    stops. 1 = never."""
+    """Largest share of a split that may be unusable for one cause, such as unreadable images. Above
+    it, and from two cases on, the study stops. 1 = it never stops."""
     outside_links: bool = False
-    """Whether images and masks may be links that lead out of the data root; false refuses them."""
+    """Whether images and masks may be links that lead out of the data root. false refuses them."""
     boxes_outside: Literal["refuse", "clip"] = "refuse"
-    """What to do about a reference box that leaves its image by more than rounding - an error that
-    names its file and row, or cutting it at the border, counted in the log."""
+    """What to do about a reference box that leaves its image by more than rounding. `refuse` = an
+    error that names its file and row; `clip` = it is cut at the border, and the log counts it."""
     empty_references: bool = True
-    """Whether images that were read for a class and show nothing of it (references `none`) are
-    explained and scored too: false alarms are counted on them."""
+    """Whether images that were read for a class, and show nothing of it (references `none`), are
+    explained and scored. Needed for measures of false alarms."""
     boxes_from: Literal["references", "masks"] | None = None
-    """Where the boxes come from that box scores are of - the boxes of the `references`, or the
-    `masks`: the bounding rectangles of their connected parts. Null = the references where the
+    """Where the boxes of box scores come from. `references` = the boxes that readers drew; `masks`
+    = the rectangles that bound the connected parts of each mask. null = `references` where the
     source has boxes, else there are no box scores."""
     shards: Shards = Field(default_factory=Shards)
 
@@ -210,7 +218,7 @@ class Dataset(Entry):
 
 
 class Cases(Section):
-    """Images per split, a third of them per class."""
+    """Images per split; each class has a third of them."""
 
     train: CaseCount = 480
     """Training images."""
@@ -221,14 +229,14 @@ class Cases(Section):
 
 
 class Shortcut(Section):
-    """A planted mark outside the lungs, a known wrong reason for a class."""
+    """A planted mark outside the lungs: a known wrong reason for a class."""
 
     class_: str | None = Field(None, alias="class")
-    """Class that the mark goes with; null = no mark."""
+    """Class whose images carry the mark; null = no mark."""
     probability: Share = 0
-    """Share of that class which carries it."""
+    """Share of that class's images that carry it."""
     distractor: Share = 0
-    """Share of the other classes which carries it."""
+    """Share of the other classes' images that carry it."""
 
 
 class Phantom(Dataset):
@@ -236,8 +244,8 @@ class Phantom(Dataset):
 
     source: Literal["phantom"] = "phantom"
     near_duplicates: Literal["report", "exclude", "off", False] = "off"
-    """As for other sources, but generated chests are alike by construction and no copies of each
-    other, so nothing is looked for unless asked for."""
+    """As for other sources. Off by default: generated chests look similar by construction, but they
+    are not copies."""
     cases: Cases = Field(default_factory=Cases)
     size: Annotated[Integer, Ge(64), Le(1024)] = 256
     """Side in pixels of the generated images."""
@@ -273,18 +281,18 @@ class CovidQuEx(Dataset):
     root: str | None = None
     """Folder that holds "Infection Segmentation Data", relative to data_root."""
     archive: str | None = None
-    """The zip file that Kaggle's page gives, relative to data_root; unpacked once, below
+    """The zip file from Kaggle's page, relative to data_root. It is unpacked once, below
     results/raw."""
     download: Literal[False, "kaggle"] = False
-    """`kaggle` = download it with Kaggle's own client, which finds your credentials by its own
-    means (never in a config) and continues a broken download."""
+    """`kaggle` = download it with Kaggle's own client. The client finds your credentials itself
+    (never write them into a config) and continues a broken download."""
     kaggle_dataset: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+(/versions/[0-9]+)?$")
     ] = "anasmohammedtahir/covidqu"
     """Name at Kaggle, `owner/name`, with `/versions/<number>` to pin a version."""
     part: Literal["infection", "lung"] = "infection"
-    """`infection` = the 5,826 images with infection masks; `lung` = all 33,920, with lung masks
-    alone (annotated_classes: [])."""
+    """`infection` = the 5,826 images with infection masks; `lung` = all 33,920 images, which have
+    only lung masks (annotated_classes: [])."""
 
     @property
     def has_reference_masks(self) -> bool:
@@ -308,22 +316,24 @@ class Table(Dataset):
 
     source: Literal["table"] = "table"
     root: str
-    """Folder that the paths in the table are relative to, itself relative to data_root."""
+    """Folder that the paths in the table are relative to. The folder itself is relative to
+    data_root."""
     task: Literal[None, "multilabel"] = None
-    """`multilabel` = an image may have several classes or, with a blank label, none; null = as the
-    labels are (several joined by "|" make it multi-label, a blank label is an error)."""
+    """`multilabel` = an image may have several classes or, with a blank label, none. `null` =
+    decided by the labels: labels joined by a vertical bar make it multi-label, and a blank label is
+    an error."""
     table: str
-    """CSV file (also as Excel saves it) relative to root: case, image, split, label and optionally
-    patient, lung_mask, mask:<class>, second_mask:<class>, boxes:<class>, spacing_row,
-    spacing_column."""
+    """CSV file (also as Excel saves it), relative to root. Columns: case, image, split, label.
+    Optional columns: patient, lung_mask, mask:<class>, second_mask:<class>, boxes:<class>,
+    spacing_row, spacing_column."""
     boxes: str | None = None
-    """CSV file with a row for each box, relative to root: case, class, and x0, y0, x1, y1 or x, y,
-    width, height in pixels; null = none (boxes may be cells of the table)."""
+    """CSV file with a row for each box, relative to root. Columns: case, class, and x0, y0, x1, y1
+    or x, y, width, height in pixels. null = none (boxes may also be cells of the table)."""
 
 
 class Tables(Section):
-    """CSV files of labels, relative to root; null = looked for (train.csv, valid.csv,
-    test_labels.csv and the like)."""
+    """CSV files of labels, relative to root; null = found by name (train.csv, valid.csv,
+    test_labels.csv and similar names)."""
 
     train: str | None = None
     """Labels of the training split."""
@@ -334,12 +344,12 @@ class Tables(Section):
 
 
 class HumanBenchmark(Section):
-    """Other radiologists on the test split, files relative to root; null = not at hand."""
+    """Files of other radiologists on the test split, relative to root; null = not available."""
 
     segmentations: str | None = None
-    """Their masks, JSON as under `references`; for the explainer `second_reader`."""
+    """Their masks, as JSON like those of `references`; for the explainer `second_reader`."""
     points: str | None = None
-    """Their most representative points, JSON {image: {class: [[x, y], …]}}; for
+    """Their most representative points, as JSON {image: {class: [[x, y], …]}}; for
     tables/human_benchmark.csv."""
 
 
@@ -348,18 +358,18 @@ class Chexlocalize(Dataset):
 
     source: Literal["chexlocalize"] = "chexlocalize"
     root: str
-    """Folder above those of CheXpert and CheXlocalize (at most three levels), relative to
-    data_root."""
+    """Folder that contains those of CheXpert and CheXlocalize (at most three levels down), relative
+    to data_root."""
     lung_masks: Literal["none", "predicted"] = "none"
     """CheXpert has no lung masks of its own."""
     views: Literal["frontal", "lateral", "all"] = "frontal"
-    """Views used, by the column Frontal/Lateral or, without it, by the file's name."""
+    """Views that are used, by the column Frontal/Lateral or, without it, by the file's name."""
     uncertain: Literal["ignore", "zeros", "ones", "multi-class"] = "ignore"
-    """What an uncertain label (-1) is - `ignore` (has no part in loss and metrics), `zeros`
-    (absent), `ones` (present), `multi-class` (a third state of each finding in training). Blank
+    """How an uncertain label (-1) is read. `ignore` = left out of loss and metrics; `zeros` =
+    absent; `ones` = present; `multi-class` = a third state of each finding in training. Blank
     labels are 0."""
     references: Literal["segmentations", "annotations"] = "segmentations"
-    """Reference masks - `segmentations` (gt_segmentations_*.json, run lengths) or `annotations`
+    """Reference masks: `segmentations` (gt_segmentations_*.json, run lengths) or `annotations`
     (gt_annotations_*.json, polygons)."""
     tables: Tables = Field(default_factory=Tables)
     human_benchmark: HumanBenchmark = Field(default_factory=HumanBenchmark)
@@ -371,7 +381,7 @@ class Chexlocalize(Dataset):
         names = [cls._known(name, PATHOLOGIES) for name in names]
         if len(set(names)) < len(names):
             raise InputError(
-                f"{' and '.join(next(iter(ALIASES.items())))} are one class",
+                f"{' and '.join(next(iter(ALIASES.items())))} are the same class",
                 remedy="Name it once",
             )
         return names
@@ -494,9 +504,9 @@ class Vindr(WithLungs):
     classes: ClassVar = vindr.CLASSES
     source: Literal["vindr"] = "vindr"
     readers: Annotated[str, Field(pattern=r"^(all|majority|R[0-9]+)$")] = "all"
-    """Whose boxes count - `all` readers' (instances kept), those that the `majority` of an image's
-    readers drew (averaged over readers), or one reader's (R9) on the images that this reader
-    saw."""
+    """Whose boxes count. `all` = those of every reader, as instances. `majority` = those that most
+    readers of an image drew, averaged over readers. A reader's name (R9) = this reader's, on the
+    images that this reader saw."""
 
 
 class ChestxDet(Published):
@@ -527,7 +537,7 @@ class PadchestGr(WithLungs):
 
     source: Literal["padchest_gr"] = "padchest_gr"
     readers: Literal["first", "all"] = "first"
-    """Whose boxes count - `boxes` alone, or `extra_boxes` (a second reader's) too."""
+    """Whose boxes count: those of `boxes`, or those of `extra_boxes` (a second reader) too."""
 
 
 class Qata(Published):
@@ -560,7 +570,7 @@ class Container(Published):
             groups = 1 if pattern is None else re.compile(pattern).groups
         except re.error as error:
             raise InputError(
-                f"is no regular expression ({error})", remedy="Write for example '^([0-9]+)_'"
+                f"is not a regular expression ({error})", remedy="Write for example '^([0-9]+)_'"
             ) from error
         if not groups:
             raise InputError("has no group", remedy="Put the patient between parentheses")

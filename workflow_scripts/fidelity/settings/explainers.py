@@ -33,60 +33,60 @@ from fidelity.settings.superpixels import Quickshift, Superpixels
 
 
 class Explain(Section):
-    """Which cases and classes are explained, by all explainers alike."""
+    """Which cases and classes are explained. It is the same for all explainers."""
 
     splits: Annotated[Unique[Split], Field(min_length=1)] = ["val", "test"]
-    """Splits whose cohort is explained and scored."""
+    """Splits whose cases are explained and scored."""
     cohort: Literal["annotated"] = "annotated"
-    """Cases explained; `annotated` = those that show an annotated class."""
+    """Cases that are explained; `annotated` = those of an annotated class."""
     target: str = "reference"
-    """Class explained - `reference` (the class whose mask is scored), `predicted`, or a class
-    name."""
+    """Class that is explained: `reference` (the class whose mask is scored), `predicted`, or a
+    class name."""
     targets: dict[str, str] = {}
-    """Explainer → a target of its own, to reproduce a study whose methods explained different
-    classes; its scores are marked as confounded. {} = one target for all, the fair rule."""
+    """Map from explainer to its own target, to reproduce a study whose methods explained different
+    classes. Its scores are marked as confounded. {} = one target for all, the fair rule."""
     max_failed_cases: Natural = 0
-    """Failed cases tolerated per shard; raising it resumes without making maps again."""
+    """Number of failed cases tolerated per shard. If you raise it, the run resumes without
+    recomputing maps."""
     partial_cohort: bool = False
-    """Whether tables may be made where scores lack cases of the cohort (failed ones are not
-    lacking, max_failed_cases allows them). Otherwise localization.csv is refused."""
+    """Whether tables may be computed although scores lack cases of the cohort. Otherwise
+    localization.csv is refused. Failed cases that max_failed_cases allows do not count as lacking.
+    """
 
 
 Layer = Annotated[
-    str | Annotated[dict[str, str], Field(min_length=1)], Field(description="As of `gradcam`.")
+    str | Annotated[dict[str, str], Field(min_length=1)], Field(description="As for `gradcam`.")
 ]
 Hide = Annotated[
     Literal["mean", "blur", "noise", "inpaint"] | Share,
-    Field(description="What hidden superpixels show, as of `lime`."),
+    Field(description="What hidden superpixels show, as for `lime`."),
 ]
 HideSigma = Annotated[
     Positive,
-    Field(description="Hide by blur: standard deviation in pixels of the working image."),
+    Field(description="For `hide: blur`: standard deviation in pixels of the working image."),
 ]
 HideRadius = Annotated[
-    Count, Field(description="Hide by inpaint: radius in pixels of the working image.")
+    Count, Field(description="For `hide: inpaint`: radius in pixels of the working image.")
 ]
 Output = Annotated[
     Literal["probability", "logit"], Field(description="Classifier output that is explained.")
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16", "auto"],
-    Field(
-        description="Precision of the forward passes; `auto` = bfloat16 where the hardware has it."
-    ),
+    Field(description="Precision of the forward passes; `auto` = bfloat16 if the hardware has it."),
 ]
 Baseline = Annotated[
     Literal["black", "mean", "blur"],
     Field(
-        description="Image that the attributions start from - black, its own mean grey value, or "
-        "itself blurred (a Gaussian of a twentieth of its side)."
+        description="Image that the attributions start from: black, the image's mean grey value, "
+        "or the blurred image (a Gaussian of a twentieth of its side)."
     ),
 ]
 Smoothing = Annotated[
     NonNegative,
     Field(
-        description="Standard deviation in pixels of the working image of a Gaussian that the map "
-        "is smoothed by; 0 = none."
+        description="Standard deviation of a Gaussian that smooths the map, in pixels of the "
+        "working image; 0 = none."
     ),
 ]
 
@@ -113,57 +113,59 @@ class Explainer(Entry):
 
 
 class Adaptive(Section):
-    """Stop sampling when the intervals of the coefficients tell the top superpixels from the rest;
-    `samples` is then not read. null = off."""
+    """Stop sampling when the intervals of the coefficients separate the top superpixels from the
+    rest. `samples` is then ignored. `null` = off."""
 
     budget: Annotated[Integer, Ge(10)] = 1000
-    """Most samples per explanation."""
+    """Largest number of samples per explanation."""
     batch: Annotated[Integer, Ge(2)] = 128
-    """Samples between two looks at the intervals."""
+    """Samples between two checks of the intervals."""
     level: InnerShare = 0.95
-    """Level of each superpixel's interval, not adjusted for looking several times."""
+    """Level of each superpixel's interval, not adjusted for several checks."""
     top: Count = 5
-    """Superpixels to be told from the rest."""
+    """Number of superpixels to separate from the rest."""
 
 
 class Lime(Explainer):
-    """LIME, in batches on the device: what the package lime converges to, from far fewer images, or
-    the package's own coefficients (`sampling: package`)."""
+    """LIME, in batches on the device. It estimates what the package lime converges to, from far
+    fewer images. `sampling: package` gives the package's own coefficients."""
 
     method: Literal["lime"] = "lime"
     samples: Annotated[Integer, Ge(10)] | None = None
-    """Perturbed images per explanation; null = 128 with `interpolated`, else 1000 as in the
-    package."""
+    """Perturbed images per explanation; null = 128 with `interpolated`, else 1000 (as in the
+    package)."""
     sampling: Literal["interpolated", "package", "random", "antithetic", "hadamard"] = (
         "interpolated"
     )
-    """`interpolated` = all subsets of the superpixels that change the image, if `samples` suffice,
-    else `hadamard` rows and a Gaussian process that predicts the rest. Regression over the samples
-    alone: `package` = the draw of the package lime (Bernoulli, first row all shown), `random` =
-    Bernoulli, `antithetic` = each row and its complement, `hadamard` = rows of Hadamard matrices
-    with random columns and signs and their complements. All but `package` scale `alpha` by samples
+    """`interpolated` = all subsets of the superpixels that change the image, if `samples` suffice;
+    else `hadamard` rows and a Gaussian process that predicts the rest. The others fit the samples
+    alone: `package` = the draw of the package lime (Bernoulli, first row all shown); `random` =
+    Bernoulli; `antithetic` = each row and its complement; `hadamard` = rows of Hadamard matrices,
+    with random columns and signs, and their complements. All but `package` scale `alpha` by samples
     / 1000."""
     kernel_width: Positive = 0.25
     """Width of the exponential kernel on the cosine distance."""
     alpha: NonNegative = 1.0
     """Ridge penalty of the surrogate."""
     hide: Hide = "mean"
-    """What hidden superpixels show - their `mean`, a grey value from 0 to 1, the image under a
-    `blur`, `noise` of the image's mean and spread, or `inpaint` (filled from around them, Telea
-    2004)."""
+    """What hidden superpixels show: their `mean`; a grey value from 0 to 1; the image under a
+    `blur`; `noise` with the image's mean and spread; `inpaint` (filled from their surroundings,
+    Telea 2004)."""
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3
     repeats: Count = 1
-    """Seeds to explain each case with; the map is the first one's, two or more give stability_iou
-    and stability_rank in tables/stability.csv, and cost as many times the samples."""
+    """Number of seeds that each case is explained with. The map is that of the first seed. Two or
+    more give stability_iou and stability_rank in tables/stability.csv; the cost grows in
+    proportion."""
     stability_top: Count = 5
-    """Superpixels of highest positive weight whose masks are compared between repeats."""
+    """Number of superpixels with the highest positive weights whose masks are compared between
+    repeats."""
     adaptive: Adaptive | None = None
     output: Output = "probability"
     """Classifier output that the surrogate fits."""
     precision: Precision = "float32"
-    """Precision of the forward passes; `auto` = bfloat16 where the hardware has it (twice as fast;
-    moved the coefficients by 0.5 to 6 % of their size where measured)."""
+    """Precision of the forward passes. `auto` = bfloat16 if the hardware has it: twice as fast, and
+    in our measurements coefficients changed by 0.5 to 6 % of their size."""
     superpixels: Superpixels = Field(default_factory=Quickshift)
 
     @model_validator(mode="after")
@@ -199,9 +201,9 @@ class Gradcam(Cam):
 
     method: Literal["gradcam"] = "gradcam"
     layer: Layer = "auto"
-    """Layer by its dotted name; `auto` = the last one with a spatial extent; `depth-1` to `depth-4`
-    = quarters of the architecture's layers; `all` = those four, as explainers <name>-depth1 to
-    -depth4; or a mapping from classifier to layer (auto for those it does not name)."""
+    """Layer by its dotted name. `auto` = the last layer with a spatial extent; `depth-1` to
+    `depth-4` = quarters of the architecture's layers; `all` = those four, as explainers
+    <name>-depth1 to -depth4. A mapping sets the layer per classifier (`auto` for the others)."""
 
 
 class Gradient(Explainer):
@@ -209,7 +211,7 @@ class Gradient(Explainer):
 
     method: Literal["gradient"] = "gradient"
     magnitude: bool = True
-    """Take the absolute value, as its paper does; false keeps the sign."""
+    """Take the absolute value, as the paper does; false keeps the sign."""
     smoothing: Smoothing = 0
 
 
@@ -226,7 +228,7 @@ class IntegratedGradients(Explainer):
 
     method: Literal["integrated_gradients"] = "integrated_gradients"
     steps: Annotated[Integer, Ge(2)] = 50
-    """Points on the line from baseline to image, a gradient each (Gauss-Legendre)."""
+    """Points on the line from baseline to image (Gauss-Legendre). Each point costs one gradient."""
     baseline: Baseline = "black"
     smoothing: Smoothing = 0
 
@@ -238,10 +240,10 @@ class Smoothgrad(Explainer):
     samples: Count = 25
     """Noisy copies."""
     noise: NonNegative = 0.15
-    """Standard deviation of the noise as a share of the image's range of grey values (the paper -
-    0.1 to 0.2)."""
+    """Standard deviation of the noise, as a share of the image's range of grey values (the paper
+    uses 0.1 to 0.2)."""
     magnitude: bool = True
-    """Take the absolute value of the mean, as its paper draws it; false keeps the sign."""
+    """Take the absolute value of the mean, as in the paper's figures; false keeps the sign."""
     smoothing: Smoothing = 0
 
 
@@ -250,10 +252,10 @@ class GradientShap(Explainer):
 
     method: Literal["gradient_shap"] = "gradient_shap"
     samples: Count = 25
-    """Random points, a gradient each."""
+    """Random points. Each costs one gradient."""
     baseline: Literal["black", "noise"] = "black"
-    """Image that the attributions start from - black, or a new one of evenly distributed grey
-    values for every sample."""
+    """Image that the attributions start from: black, or for every sample a new image of uniformly
+    distributed grey values."""
     noise: NonNegative = 0.1
     """Standard deviation of the noise added to the image, as a share of its range of grey
     values."""
@@ -261,7 +263,7 @@ class GradientShap(Explainer):
 
 
 class GuidedBackprop(Explainer):
-    """Guided backprop, by the package captum; ReLU networks alone."""
+    """Guided backprop, by the package captum; only for ReLU networks."""
 
     method: Literal["guided_backprop"] = "guided_backprop"
     magnitude: bool = False
@@ -270,8 +272,8 @@ class GuidedBackprop(Explainer):
 
 
 class GuidedGradcam(Explainer):
-    """Guided Grad-CAM; guided backprop times the rectified Grad-CAM, enlarged bilinearly. ReLU
-    networks alone."""
+    """Guided Grad-CAM; guided backprop times the rectified Grad-CAM, enlarged bilinearly. Only for
+    ReLU networks."""
 
     method: Literal["guided_gradcam"] = "guided_gradcam"
     layer: Layer = "auto"
@@ -281,8 +283,8 @@ class GuidedGradcam(Explainer):
 
 
 class Deeplift(Explainer):
-    """DeepLift with the rescale rule, by the package captum; networks of ReLUs and linear layers
-    alone."""
+    """DeepLift with the rescale rule, by the package captum; only for networks of ReLUs and linear
+    layers."""
 
     method: Literal["deeplift"] = "deeplift"
     baseline: Baseline = "black"
@@ -290,8 +292,8 @@ class Deeplift(Explainer):
 
 
 class Lrp(Explainer):
-    """Layer-wise relevance propagation of the logit, by the package zennit; networks of ReLUs and
-    linear layers alone."""
+    """Layer-wise relevance propagation of the logit, by the package zennit; only for networks of
+    ReLUs and linear layers."""
 
     method: Literal["lrp"] = "lrp"
     composite: Literal[
@@ -301,8 +303,8 @@ class Lrp(Explainer):
         "epsilon_alpha2_beta1",
         "epsilon_alpha2_beta1_flat",
     ] = "epsilon_plus"
-    """Rules by layer, as zennit names them (epsilon for linear layers; for convolutions z+, gamma
-    or alpha-beta; flat or a box at the input)."""
+    """Rules by layer, with zennit's names. Linear layers use epsilon; convolutions z+, gamma or
+    alpha-beta; the input layer flat or a box."""
     epsilon: Positive = 1e-06
     """Stabiliser of the epsilon rule."""
     smoothing: Smoothing = 0
@@ -313,8 +315,8 @@ class GradcamPlusPlus(Cam):
 
     method: Literal["gradcam_plus_plus"] = "gradcam_plus_plus"
     epsilon: NonNegative = 1e-06
-    """Added to the denominator of the coefficients; the package's 1e-6 outweighs small gradients
-    and 0 is the paper's formula."""
+    """Added to the denominator of the coefficients. The package's 1e-6 outweighs small gradients; 0
+    is the paper's formula."""
 
 
 class Xgradcam(Cam):
@@ -348,12 +350,13 @@ class Eigengradcam(Cam):
 
 
 class Finercam(Cam):
-    """Finer-CAM, as in the package pytorch-grad-cam; Grad-CAM of what tells the class from those
-    most like it."""
+    """Finer-CAM, as in the package pytorch-grad-cam; Grad-CAM of the difference between the class
+    and the most similar ones."""
 
     method: Literal["finercam"] = "finercam"
     comparisons: Count = 3
-    """Classes compared with - those whose logits are nearest; all others where there are fewer."""
+    """Number of classes to compare with: those with the nearest logits, or all others if there are
+    fewer."""
     alpha: NonNegative = 1.0
     """Weight of the other classes; 0 = Grad-CAM."""
 
@@ -375,13 +378,13 @@ class Ablationcam(Cam):
 
 
 class Fullgrad(Explainer):
-    """FullGrad, as in the package pytorch-grad-cam; at input size; ReLU networks of convolutions
-    and batch normalisations alone."""
+    """FullGrad, as in the package pytorch-grad-cam, at input size; only for ReLU networks of
+    convolutions and batch normalisations."""
 
     method: Literal["fullgrad"] = "fullgrad"
     scale: Literal["channel", "layer"] = "channel"
-    """What is scaled to [0, 1] before all is added up; `channel` = the package's, `layer` = the
-    authors' code, in which channels keep their proportions."""
+    """What is scaled to [0, 1] before the sum: `channel` = as in the package; `layer` = as in the
+    authors' code, where channels keep their proportions."""
 
 
 class KernelShap(Explainer):
@@ -389,8 +392,8 @@ class KernelShap(Explainer):
 
     method: Literal["kernel_shap"] = "kernel_shap"
     samples: Annotated[Integer, Ge(10)] = 1000
-    """Images classified per explanation at most; exact where all sets of superpixels that hiding
-    changes fit."""
+    """Largest number of images classified per explanation. The result is exact if all sets of
+    superpixels that change the image fit."""
     hide: Hide = "mean"
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3
@@ -400,7 +403,7 @@ class KernelShap(Explainer):
 
 
 class Rise(Explainer):
-    """RISE: mean output over random masks (Petsiuk, Das & Saenko 2018)."""
+    """RISE: the mean output over random masks (Petsiuk, Das & Saenko 2018)."""
 
     method: Literal["rise"] = "rise"
     samples: Annotated[Integer, Ge(10)] = 4000
@@ -408,30 +411,30 @@ class Rise(Explainer):
     cells: Count = 7
     """Cells per side of a mask's grid."""
     probability: InnerShare = 0.5
-    """Probability of a cell to be shown."""
+    """Probability that a cell is shown."""
     fill: Share = 0
-    """Grey value that masks fade to; 0 = black, the paper's (its authors' code fades to the mean
-    that the network's input is normalised by)."""
+    """Grey value that masks fade to. 0 = black, as in the paper; the authors' code fades to the
+    mean of the network's input normalisation."""
     normalise: Literal["expectation", "coverage"] = "expectation"
-    """Divide by the share that masks are expected to show (the paper's), or by the share that they
-    showed of each pixel (less noise)."""
+    """What the sum is divided by: the expected share of masks that show a pixel (as in the paper),
+    or the actual share (less noise)."""
     output: Output = "probability"
     precision: Precision = "float32"
 
 
 class Occlusion(Explainer):
-    """Occlusion: what the output loses under a sliding square (Zeiler & Fergus 2014)."""
+    """Occlusion: how much the output drops under a sliding square (Zeiler & Fergus 2014)."""
 
     method: Literal["occlusion"] = "occlusion"
     window: Count = 32
     """Side of the square in pixels of the working image."""
     stride: Count = 8
-    """Step in pixels of the working image, at most the side."""
+    """Step in pixels of the working image, at most `window`."""
     fill: Literal["mean", "blur"] | Share = "mean"
-    """What the square shows - `mean` of the image, the image under a `blur`, or a grey value from 0
-    to 1."""
+    """What the square shows: the `mean` of the image, the image under a `blur`, or a grey value
+    from 0 to 1."""
     fill_sigma: Positive = 8
-    """Fill by blur: standard deviation in pixels of the working image."""
+    """For `fill: blur`: standard deviation in pixels of the working image."""
     output: Output = "probability"
     precision: Precision = "float32"
 
@@ -447,7 +450,7 @@ class Occlusion(Explainer):
 
 
 class FeatureAblation(Explainer):
-    """Feature ablation: what the output loses without one of LIME's superpixels."""
+    """Feature ablation: how much the output drops without one of LIME's superpixels."""
 
     method: Literal["feature_ablation"] = "feature_ablation"
     hide: Hide = "mean"
@@ -498,7 +501,8 @@ class MeanMask(Explainer):
 
     method: Literal["mean_mask"] = "mean_mask"
     align: Literal["image", "lung_box"] = "image"
-    """Laid over the whole image, or warped to the bounding box of each case's lung."""
+    """Whether the mean mask is placed over the whole image, or warped to the bounding box of each
+    case's lung."""
 
 
 class MeanBox(Explainer):
@@ -524,11 +528,11 @@ class EdgeMap(Explainer):
 
     method: Literal["edge_map"] = "edge_map"
     sigma: Positive = 2
-    """Smoothing before the gradient in pixels of the working image."""
+    """Smoothing before the gradient, in pixels of the working image."""
 
 
 class RandomCam(Explainer):
-    """Null baseline: a class activation map's grid filled with noise."""
+    """Null baseline: noise on the grid of a class activation map."""
 
     method: Literal["random_cam"] = "random_cam"
     grid: Annotated[Integer, Ge(2), Le(112)] = 7
@@ -543,8 +547,8 @@ class RandomWeights(Explainer):
     of: Annotated[
         Explainer, WithJsonSchema({"anyOf": [{"type": "string"}, {"entry": "Explainer"}]})
     ]
-    """The key of another explainer of this config, whose settings it then follows, or settings of
-    its own: {method: gradcam}."""
+    """The key of another explainer of this config, whose settings are then used; or its own
+    settings, such as {method: gradcam}."""
 
     @field_validator("of", mode="before")
     @classmethod
@@ -572,7 +576,7 @@ class Unet(Explainer):
 
 
 class SecondReader(Explainer):
-    """Ceiling: the masks of a second reader, where a data set has them."""
+    """Ceiling: the masks of a second reader, if the data set has them."""
 
     method: Literal["second_reader"] = "second_reader"
 
@@ -582,33 +586,33 @@ class Imported(Explainer):
 
     method: Literal["imported"] = "imported"
     folder: str | None = None
-    """Folder of the maps, relative to where you start; `{dataset}` stands for the data set's
-    name."""
+    """Folder of the maps, relative to the folder you start from; `{dataset}` is replaced by the
+    data set's name."""
     file: str | None = None
-    """Instead of a folder: one masks.json, or COCO file, with the masks of all cases."""
+    """One masks.json or COCO file with the masks of all cases, instead of a folder."""
     pattern: str | None = None
-    """Name of a file in the folder, with `{case}` and, where classes differ, `{class}`; null = the
-    format's usual name."""
+    """Name of a file in the folder, with `{case}` and, if each class has its own file, `{class}`;
+    null = the format's usual name."""
     format: Literal["auto", "chexlocalize", "npy", "npz", "png", "masks_json"] = "auto"
-    """Format of the files; `auto` = by the ending of the pattern or file."""
+    """Format of the files; `auto` = by the ending of `pattern` or `file`."""
     kind: Literal["auto", "map", "mask"] = "auto"
-    """A mask is its own mask under every binarization; `auto` = masks.json and boolean arrays are
-    masks, all else maps."""
+    """Whether the files hold maps or masks. A mask stays the same under every binarization. `auto`
+    = masks.json and boolean arrays are masks, all others maps."""
     sign: Literal["study", "absolute", "signed"] = "study"
-    """Part of a map that counts: as the study's post-processing says, its absolute value, or its
-    whole range."""
+    """Part of a map that counts: as set by the study's post-processing (`study`), its absolute
+    value, or its whole range (`signed`)."""
     min_score: Number = 0.5
-    """Of a COCO file, only instances with at least this `score` count (those without a score always
-    do)."""
+    """For a COCO file: only instances with at least this `score` count. Instances without a score
+    always count."""
     missing: Literal["error", "skip"] = "error"
-    """What a case without a map is: an error, or left out, and comparisons with it are made on the
-    cases it has."""
+    """What to do with a case without a map: `error` stops; `skip` leaves it out, and comparisons
+    use only the cases that have a map."""
     family: Literal["imported", "perturbation", "cam", "gradient", "ceiling"] = "imported"
-    """How it stands in tables and verdict: an explainer, or a ceiling (a reader, a segmentation
+    """How tables and verdict list it: as an explainer, or as a `ceiling` (a reader, a segmentation
     network)."""
     classes: dict[str, str | Integer] = {}
-    """Class of the data set: its name in the files, where they differ (in COCO files the category's
-    id or name)."""
+    """Map from class of the data set to its name in the files, if they differ (in COCO files, the
+    category's id or name)."""
 
     @model_validator(mode="after")
     def _says_where_its_files_are(self) -> "Imported":
@@ -624,8 +628,8 @@ class Plugin(Explainer):
     params: dict[str, Any] = {}
     """Keyword arguments of the function."""
     family: Family | None = None
-    """How it is listed in tables, figures and verdict; `baseline` is a null baseline. null = as its
-    file says (a line `family = "cam"`), else `perturbation`."""
+    """How tables, figures and verdict list it; `baseline` is a null baseline. `null` = as set in
+    its file (a line `family = "cam"`), else `perturbation`."""
 
 
 HidesSuperpixels = Lime | KernelShap | FeatureAblation

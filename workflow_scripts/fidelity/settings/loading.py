@@ -67,11 +67,11 @@ def follow_names(config: dict[str, Any]) -> None:
     """Put the settings of the explainer that `of: <name>` names in the place of its name.
 
     Args:
-        config: as it was read; changed in place. What is no mapping is left to the models.
+        config: as it was read; changed in place. Anything but a mapping is left to the models.
 
     Raises:
-        InputError: there is no such explainer, it runs another one itself, or sweeps layers, of
-            which one can be named as `<name>-depth2`.
+        InputError: there is no such explainer, it runs another one itself, or sweeps layers (name
+            one of them, such as `<name>-depth2`).
     """
     explainers = config.get("explainers")
     if not isinstance(explainers, dict):
@@ -90,7 +90,7 @@ def follow_names(config: dict[str, Any]) -> None:
         if name not in known:
             why = "sweeps all layers: name one"
             if name not in entries:
-                why = "is no explainer of this config"
+                why = "is not an explainer of this config"
             elif "of" in entries[name]:
                 why = "runs another one itself"
             raise InputError(
@@ -202,7 +202,7 @@ def fill_families(config: Config) -> None:
 
 
 def _parsed(path: str) -> ast.Module:
-    """Read a plugin; one that is absent or no Python is told of where files are checked."""
+    """Read a plugin; one that is absent or not Python is reported where files are checked."""
     try:
         return ast.parse(Path(path).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError):

@@ -93,7 +93,7 @@ def _check_archive(path: Path, field: str) -> None:
     with open(path, "rb") as handle:
         if handle.read(2) != b"PK":
             raise InputError(
-                f"the file {str(path)!r} is no zip archive",
+                f"the file {str(path)!r} is not a zip archive",
                 field=field,
                 remedy="Download it again (a web page saved as .zip is a sign of a missing login)",
             )
@@ -125,7 +125,7 @@ def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config
                 field=f"{path}.human_benchmark.{name}",
                 remedy="Give its path relative to root, or null",
             )
-    layout = find_layout(root, dataset.model_dump())
+    layout = find_layout(root, dataset)
     asked = [(s, found) for s in config.explain.splits for found in (layout.tables, layout.masks)]
     if any(entry.training is not None for entry in config.classifiers.values()):
         asked.append(("train", layout.tables))

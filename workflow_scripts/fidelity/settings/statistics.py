@@ -76,15 +76,14 @@ BoxProtocol = Literal["wsol", "chestxray8", "rodeo"]
 
 
 class Empty(Section):
-    """What a metric of the default protocol is where a mask is empty; the other protocols are
-    fixed."""
+    """Values of the default protocol's metrics for empty masks. The other protocols are fixed."""
 
     overlap_both: Literal["one", "nan"] = "one"
-    """IoU and Dice where prediction and reference are empty."""
+    """IoU and Dice if prediction and reference are empty."""
     distance_both: Literal["zero", "nan"] = "zero"
-    """Distances where prediction and reference are empty."""
+    """Distances if prediction and reference are empty."""
     distance_prediction: Literal["diagonal", "inf", "nan"] = "diagonal"
-    """Distances where only the prediction is empty."""
+    """Distances if only the prediction is empty."""
 
 
 class Boxes(Section):
@@ -111,15 +110,14 @@ class Scores(Section):
     """Metrics and their conventions."""
 
     metrics: Annotated[Unique[MaskMetric], Field(min_length=1)] = list(get_args(UsualMetric))
-    """Metrics of the masks; `_mm` ones where the pixel spacing is known, `_diagonal` ones as a
-    share of the image diagonal; the `_nan` ones leave empty predictions out of the mean."""
+    """Metrics of the masks. `_mm` metrics need the pixel spacing; `_diagonal` metrics are shares of
+    the image diagonal; `_nan` metrics leave empty predictions out of the mean."""
     ranking: Unique[MapMetric] = list(get_args(MapMetric))
-    """Metrics of the maps, without a threshold."""
+    """Metrics of the maps. They need no threshold."""
     surface_tolerance: NonNegative = 2
-    """Tolerance of the normalised surface Dice (nsd) in pixels of the scored image."""
+    """Tolerance of the normalised surface Dice (nsd), in pixels of the scored image."""
     pointing_tolerance: NonNegative = 15
-    """Tolerance of the pointing game with tolerance in pixels of the scored image (TorchRay uses
-    15)."""
+    """Tolerance of `pointing_game_tolerance`, in pixels of the scored image (TorchRay uses 15)."""
     empty: Empty = Field(default_factory=Empty)
     boxes: Boxes = Field(default_factory=Boxes)
     thresholds: Annotated[Integer, Ge(2)] = 101
@@ -154,21 +152,20 @@ class Statistics(Section):
         "roc_auc",
         "average_precision",
     ]
-    """Metrics whose paired tests and ranks are computed, as far as they are among the scores; the
-    primary one always is."""
+    """Metrics whose paired tests and ranks are computed, if they are among the scores. The primary
+    metric always is."""
     permutations: Annotated[Integer, Ge(99)] = 9999
     """Sign flips of the permutation test."""
     margin: InnerShare = 0.05
-    """Equivalence margin of metrics from 0 to 1; "equivalent" is said only of an interval inside
-    it."""
+    """Equivalence margin for metrics from 0 to 1. Two explainers are called equivalent only if the
+    interval is inside it."""
     replicates: Annotated[Integer, Ge(100)] = 2000
     """Bootstrap replicates."""
     cluster: Literal["patient", "case"] = "patient"
-    """Unit that is resampled and tested."""
+    """Unit of analysis: what is resampled and tested."""
     least_accuracy: PositiveShare | None = None
-    """Accuracy on the test split below which no conclusion about explainers is drawn from a
-    classifier with exclusive classes; null = being better than chance suffices. Set it before the
-    run."""
+    """Smallest test accuracy from which conclusions about explainers are drawn, for classes that
+    exclude each other. `null` = better than chance suffices. Set it before the run."""
     alpha: InnerShare = 0.05
     """One minus the confidence level."""
 
@@ -188,5 +185,5 @@ class Statistics(Section):
         known = get_args(MaskMetric) + get_args(MapMetric)
         for name in names:
             if name not in known:
-                raise InputError(f"{name!r} is no metric", remedy=suggestion(name, known))
+                raise InputError(f"{name!r} is not a metric", remedy=suggestion(name, known))
         return names

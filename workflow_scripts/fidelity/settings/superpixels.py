@@ -7,14 +7,17 @@ from pydantic import Field
 
 from fidelity.settings.closed_model import Count, Entry, Integer, NonNegative, Positive, Share
 
-Segments = Annotated[Integer, Ge(2), Field(description="Approximate number.")]
-Compactness = Annotated[Positive, Field(description="Space against colour.")]
+Segments = Annotated[Integer, Ge(2), Field(description="Approximate number of superpixels.")]
+Compactness = Annotated[
+    Positive,
+    Field(description="Weight of space against colour; higher = more compact superpixels."),
+]
 Sigma = Annotated[NonNegative, Field(description="Gaussian smoothing before segmentation.")]
 
 
 class Superpixels(Entry):
-    """Superpixel algorithm; its parameters have scikit-image's names, the defaults are the lime
-    package's."""
+    """Superpixel algorithm. Its parameters have scikit-image's names; the defaults are those of the
+    package lime."""
 
     chosen_by: ClassVar[str] = "algorithm"
     entry_name: ClassVar[str] = "superpixel"
@@ -29,9 +32,9 @@ class Quickshift(Superpixels):
     kernel_size: Positive = 4
     """Width of the density kernel."""
     max_dist: Positive = 200
-    """Cut-off distance, larger = fewer superpixels."""
+    """Cut-off distance. A larger one gives fewer superpixels."""
     ratio: Share = 0.2
-    """Colour against space."""
+    """Weight of colour against space; higher = colour counts more."""
     sigma: Sigma = 0
 
 
@@ -49,14 +52,14 @@ class Felzenszwalb(Superpixels):
 
     algorithm: Literal["felzenszwalb"] = "felzenszwalb"
     scale: Positive = 100
-    """Larger = larger superpixels."""
+    """A larger value gives larger superpixels."""
     min_size: Count = 20
     """Smallest superpixel in pixels."""
     sigma: Sigma = 0.8
 
 
 class SlicLung(Superpixels):
-    """SLIC inside the case's lung mask, all around it one superpixel."""
+    """SLIC inside the case's lung mask; everything outside is one superpixel."""
 
     algorithm: Literal["slic_lung"] = "slic_lung"
     n_segments: Segments = 50

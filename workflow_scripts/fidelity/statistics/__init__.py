@@ -1,4 +1,4 @@
-"""Intervals, tests and ranks with patients as the unit. What figures need stands here by name."""
+"""Intervals, tests and ranks, with patients as the unit of analysis. Figures import from here."""
 
 from fidelity.statistics.resampling import (
     Interval,

@@ -39,7 +39,7 @@ def fit_mixed_model(rows: pd.DataFrame, *, alpha: float) -> Fit:
 
     Returns:
         The fit (statsmodels' MixedLM, REML, treatment coding). Where no patient has two cases the
-        case's intercept is the patient's and stands once. A fit on the border of its parameters
+        case's intercept is the patient's and is listed once. A fit on the border of its parameters
         (a random intercept without variance) is `singular`: its numbers are withheld.
     """
     factors = [name for name in ("explainer", "classifier") if rows[name].nunique() > 1]

@@ -26,7 +26,7 @@ class Interval:
 
     Attributes:
         mean: mean over the defined values; nan if there is none.
-        low: lower bound; nan with fewer than two clusters, where resampling says nothing.
+        low: lower bound; nan with fewer than two clusters, where resampling is meaningless.
         high: upper bound, as `low`.
     """
 

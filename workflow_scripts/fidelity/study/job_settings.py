@@ -22,9 +22,9 @@ from fidelity.settings.datasets import own_keys
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
-# Keys that say where the files of a data set come from, not which cases they hold.
+# Keys that state where the files of a data set come from, not which cases they hold.
 ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
-# Keys of every data set that say what the values in its files mean.
+# Keys of every data set that state what the values in its files mean.
 READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
 # Keys of every data set that decide which cases there are; a source's own keys come on top.
 INDEX_KEYS = (
@@ -39,6 +39,7 @@ INDEX_KEYS = (
     "near_duplicates",
     "near_duplicate_distance",
     "near_duplicate_correlation",
+    "near_duplicates_of",
     "limit",
     "strict",
     "max_unusable",
@@ -92,7 +93,7 @@ class JobSettings:
         return self.study.datasets[dataset].model_dump(include=set(keys))
 
     def reading(self, w: Any) -> dict[str, Any]:
-        """Say what the values in a data set's files mean."""
+        """State what the values in a data set's files mean."""
         return self.subset(w.dataset, READING_KEYS)
 
     def prepare(self, w: Any) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class JobSettings:
         }
 
     def layers(self, w: Any) -> dict[str, str]:
-        """Name the layers that explainers ask for; they are looked for before any training."""
+        """Name the layers that explainers request; they are looked for before any training."""
         of_classifier = (
             (key, self.study.explainer_for(key, w.classifier)) for key in self.study.explainers
         )

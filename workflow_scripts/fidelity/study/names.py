@@ -229,7 +229,7 @@ class Names:
         }
 
     def target_of(self, explainer: str) -> str:
-        """Give the target rule of an explainer: that of `explain.targets`, else that of all."""
+        """Give an explainer's target rule: that of `explain.targets`, else `explain.target`."""
         explain = self.config.explain
         return explain.targets.get(explainer, explain.target)
 
@@ -258,7 +258,7 @@ class Names:
         return rule if own else rule.model_copy(update={"postprocess": common})
 
     def is_tuned(self, binarization: str, explainer: str) -> bool:
-        """Say whether a threshold is tuned for these masks."""
+        """Check whether a threshold is tuned for these masks."""
         return self.rule_for(binarization, explainer).binarization.method == "tuned"
 
     @cached_property

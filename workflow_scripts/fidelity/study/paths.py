@@ -17,7 +17,7 @@ NONE = "none"
 SUMMARY = "summary"
 
 REPORT = f"{RESULTS}/report.html"
-# Of which config and overrides the report is.
+# The config and overrides that the report was made with.
 REPORT_OF = f"{RESULTS}/.report-of"
 # In a folder with this file, results were restored from units, which vouch for them: only some of
 # the rules are run there (`reanalyse.py`). It names the data sets and units of the config in use.
@@ -33,6 +33,7 @@ QUARANTINE = f"{DATASET}/quarantine.csv"
 CLASSES = f"{DATASET}/classes.json"
 NEAR_DUPLICATES = f"{DATASET}/near_duplicates.csv"
 CASE_COUNTS = f"{DATASET}/case_counts.csv"
+LOOKS = f"{DATASET}/looks.npz"
 SHARDS = f"{DATASET}/shards"
 SHARD_CASES = f"{SHARDS}/{{shard}}.csv"
 SHARD_CLASSES = f"{SHARDS}/classes.json"
@@ -169,12 +170,12 @@ def below_results(path: str) -> str:
 
 
 def is_result(path: str) -> bool:
-    """Say whether a path, relative to the project's folder, is below `results`."""
+    """Check whether a path, relative to the project's folder, is below `results`."""
     return path.startswith(f"{RESULTS}/")
 
 
 def in_folder(pattern: str, path: Path) -> bool:
-    """Say whether a file is in a folder of the name that the pattern's files are in."""
+    """Check whether a file is in a folder of the name that the pattern's files are in."""
     return Path(pattern).parent.name in path.parts
 
 

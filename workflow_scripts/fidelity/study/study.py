@@ -78,7 +78,7 @@ class Study(Names):
 
     @cached_property
     def sensitivity_pairs(self) -> list[Pair]:
-        """Those of `faithfulness_pairs` that can explain a changed image; none if not asked for."""
+        """Those of `faithfulness_pairs` that can explain a changed image; none if not requested."""
         pairs = self.faithfulness_pairs if self.sensitivity_asked else []
         return [(c, e) for c, e in pairs if e not in self.given]
 
@@ -128,6 +128,13 @@ class Study(Names):
         return [block for block in self.blocks(dataset) if primary.items() <= block.items()]
 
     @cached_property
+    def compared_datasets(self) -> list[str]:
+        """Data sets whose images are compared with one another's; none where there is only one."""
+        off = ("off", False)
+        found = [d for d, entry in self.datasets.items() if entry.near_duplicates not in off]
+        return found if len(found) > 1 else []
+
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """All metrics that the config requests: of the others, no code counts."""
         scores, faithfulness = self.config.scores, self.config.faithfulness
@@ -135,7 +142,7 @@ class Study(Names):
 
     @cached_property
     def check_tables(self) -> list[str]:
-        """Tables of the maps themselves, as far as the config asks for them."""
+        """Tables of the maps themselves, as far as the config requests them."""
         return [
             "stability",
             *(["faithfulness", "faithfulness_comparisons"] if self.faithfulness_pairs else []),
@@ -145,6 +152,6 @@ class Study(Names):
 
 
 def _reports_stability(entry: Explainer) -> bool:
-    """Say whether an explainer's maps report how stable they are, itself or on other weights."""
+    """Check whether an explainer's maps report how stable they are, itself or on other weights."""
     inner = getattr(entry, "of", None)
     return method_of(entry.method).stability or (inner is not None and _reports_stability(inner))

@@ -20,6 +20,7 @@ def tables(study: Study) -> list[str]:
     marked = study.config.known_truth.datasets
     swept = study.sweeps and study.classifiers
     found = [paths.table(*name).format(dataset=d) for d in study.studies for name in _TABLES]
+    found += [paths.summary_table("near_duplicates")] if study.compared_datasets else []
     for pattern, datasets in [
         (paths.table("classification"), study.datasets if study.classifiers else []),
         (paths.CHECKED, study.datasets),
@@ -69,7 +70,7 @@ def from_units(study: Study) -> list[str]:
     return [
         path
         for path in [*tables(study), *figures(study)]
-        if path not in absent
+        if path not in (*absent, paths.summary_table("near_duplicates"))
         and not any(f"/{name}-" in path for name in WITH_IMAGES)
         and (study.restored is None or paths.dataset_of(path, study.restored["datasets"]))
     ]

@@ -29,5 +29,5 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
         ]
         rows.append([str(split), f"{used} of {total}", *cells])
     header = ["Split", "Used", "Cannot be used", "Excluded by settings", "Used, not scored"]
-    notes = ["N: cases that the settings ask for. Every case left out is in quarantine.csv."]
+    notes = ["N: cases that the settings request. Every case left out is in quarantine.csv."]
     return Table(f"Cases of {dataset}", header, rows, 0, frozenset(), notes)

@@ -14,8 +14,11 @@ from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.wording import (
     ABSENT,
     classifier_title,
+    digits_of,
     family_title,
     number,
+    value_of,
+    with_direction,
     with_interval,
 )
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
@@ -72,13 +75,13 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         if found.empty:
             return ABSENT
         row = found.iloc[0]
-        digits = 0 if quantity in ("samples", "superpixels") else 3
+        digits = digits_of(quantity, row["mean"])
         low, high = number(row["min"], digits), number(row["max"], digits)
         return f"{number(row['mean'], digits)} ({low} to {high})"
 
     notes = [
         "Mean over maps (smallest to largest) of explainers that fit a surrogate or weigh "
-        "superpixels; between seeds of the explainer's random numbers, not of training "
+        "superpixels. Seeds are those of the explainer's random numbers, not of training "
         "(docs/measuring.md)."
     ]
     columns = {STABILITY_TITLES[name]: _bound(cell, name) for name in quantities}
@@ -93,16 +96,17 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     def mean(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
         values = row["mean"], row["ci_low"], row["ci_high"]
-        return with_interval(*values, METRICS[metric].digits(values[0]))
+        return with_interval(*values, digits_of(metric, values[0]))
 
     def correlation(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
         if np.isnan(row["spearman"]):
             return ABSENT
-        return f"{number(row['spearman'], 2)} (n = {int(row['n_pairs'])})"
+        return f"{value_of('spearman', row['spearman'])} (n = {int(row['n_pairs'])})"
 
-    arrows = {"higher": "↑", "lower": "↓"}
-    titles = {name: f"{METRICS[name].title} {arrows[METRICS[name].direction]}" for name in metrics}
+    titles = {
+        name: with_direction(METRICS[name].title, METRICS[name].direction) for name in metrics
+    }
     notes = ["Mean over cases [interval]: does the classifier use what the map shows."]
     notes += [
         f"{explainer}: {METRICS[metric].title} is missing: {note}."
@@ -122,16 +126,16 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
             correlations,
             families,
             [
-                "Spearman's correlation over cases, each metric turned so that higher is better: 1 "
+                "Spearman's correlation over cases, each metric turned so that higher is better. 1 "
                 "= the maps that look right are those that the classifier uses. p-values, not "
-                "adjusted, stand in faithfulness.csv."
+                "adjusted, are in faithfulness.csv."
             ],
         ),
     ]
 
 
 def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out the ends of the cascade and the other class; all depths stand in the figure."""
+    """Lay out the ends of the cascade and the other class; all depths are in the figure."""
     groups: dict[str, pd.DataFrame] = {}
     cascade = sanity[sanity["test"] == "parameters"]
     if len(cascade):
@@ -144,7 +148,7 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
     def cell(rows: pd.DataFrame, name: str, similarity: str) -> str:
         part = groups[name]
         part = part[part.index.isin(rows.index) & (part["similarity"] == similarity)]
-        return number(part["mean"].iloc[0], 2) if len(part) else ABSENT
+        return value_of(similarity, part["mean"].iloc[0]) if len(part) else ABSENT
 
     columns = {
         f"{name}: {SIMILARITY_TITLES[similarity]}": _bound(cell, name, similarity)
@@ -154,8 +158,8 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
     count = int(sanity["n"].max())
     notes = [
         f"Mean similarity to the explainer's own map of {count} maps at most; 1 = it did not "
-        "change. A map that stays alike with random weights does not show what the network has "
-        "learnt; one that stays alike for another class does not show why this one. Intervals "
+        "change. A map that hardly changes with random weights does not depend on the training. "
+        "One that hardly changes for another class does not explain this class. Intervals "
         "and all depths: sanity.csv."
     ]
     return [_table("Sanity checks", sanity, columns, families, notes)]
@@ -167,7 +171,8 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
 
     def cell(rows: pd.DataFrame, quantity: str) -> str:
         row = rows[rows["quantity"] == quantity].iloc[0]
-        return with_interval(row["mean"], row["ci_low"], row["ci_high"], 3)
+        values = row["mean"], row["ci_low"], row["ci_high"]
+        return with_interval(*values, digits_of(quantity, *values))
 
     columns = {"seeds": lambda rows: str(int(rows["n_seeds"].iloc[0]))}
     columns |= {"n": lambda rows: str(int(rows["n"].iloc[0]))}
@@ -176,7 +181,7 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
     notes = [
         "Mean over cases [interval] of the mean over all pairs of training seeds; masks by "
         f"binarization {binarizations}. What differs between the maps of networks trained alike "
-        "is no property of the disease."
+        "is not a property of the disease."
     ]
     return [_table("Agreement between training seeds", pooled, columns, families, notes)]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.localization import keep_test_split
-from fidelity.presentation.wording import ABSENT, with_interval
+from fidelity.presentation.wording import ABSENT, digits_of, value_of, with_interval
 from fidelity.tables.layout import Table
 
 CLASSIFICATION_TITLES = {
@@ -69,13 +69,13 @@ def _cell(row: Mapping[str, Any] | None) -> str:
         return ABSENT
     if row["metric"] == "support":
         return str(int(row["value"]))
-    return with_interval(row["value"], row["ci_low"], row["ci_high"], 3)
+    return with_interval(row["value"], row["ci_low"], row["ci_high"], digits_of(row["metric"]))
 
 
 def _chances(shown: pd.DataFrame) -> list[str]:
     """Name the measures whose chance is a fixed number, with it."""
     rows = shown.dropna(subset="chance").drop_duplicates("metric")
     return [
-        f"{CLASSIFICATION_TITLES.get(row.metric, row.metric)} {row.chance:.3g}"
+        f"{CLASSIFICATION_TITLES.get(row.metric, row.metric)} {value_of(row.metric, row.chance)}"
         for row in rows.itertuples()
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
-from fidelity.presentation.wording import ABSENT, classifier_title, number
+from fidelity.presentation.wording import ABSENT, classifier_title, value_of
 from fidelity.tables.layout import Table
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
@@ -57,7 +57,7 @@ def faithfulness_comparison_tables(
         "baselines, less faithful than one. All pairs: faithfulness_comparisons.csv."
     ]
     pair_notes = [
-        f"{tests}Mean difference A − B, of the value, whether high is good or not; behind it the "
+        f"{tests}Mean difference A − B of the value, whether high is good or not. After it, the "
         f"letter of the one shown to be more faithful, {ABSENT} where none was. Intervals and p: "
         "faithfulness_comparisons.csv."
     ]
@@ -100,4 +100,4 @@ def _shown(found: Pairs, a: str, b: str, metric: str) -> str:
         return ABSENT
     difference = row["mean_difference"] * (1 if row["explainer_a"] == a else -1)
     letter = {a: "A", b: "B"}.get(row["more_faithful"], ABSENT)
-    return f"{number(difference, METRICS[metric].digits(abs(difference)))} {letter}"
+    return f"{value_of(metric, difference)} {letter}"

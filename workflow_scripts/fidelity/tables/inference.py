@@ -10,19 +10,19 @@ from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
     keep_test_split,
-    unit_of,
 )
 from fidelity.analysis.strata import LEVELS
 from fidelity.explainers.registry import explains
 from fidelity.presentation.wording import (
     ABSENT,
     confidence,
-    digits_of_unit,
+    digits_of,
     family_title,
     metric_title,
-    number,
     p_cell,
+    set_value,
     unit_note,
+    value_of,
     with_interval,
 )
 from fidelity.tables.layout import Table, by_family
@@ -52,11 +52,11 @@ def comparison_tables(
         comparisons: comparisons.csv of one data set.
         statistics: alpha, margin, replicates, permutations, primary_binarization, as used.
         families: explainer → family.
-        useless: classifiers from which no conclusion is drawn: the table says so in its place.
+        useless: classifiers from which no conclusion is drawn: the table states it in its place.
 
     Returns:
         Up to two tables. The secondary one has the other metrics of the primary binarization and
-        of the maps under the default protocol; all other comparisons stand in comparisons.csv.
+        of the maps under the default protocol; all other comparisons are in comparisons.csv.
     """
     shown = keep_test_split(comparisons)
     others = [name for name, family in families.items() if not explains(family)]
@@ -86,7 +86,7 @@ def _comparison_table(
     for _, part in rows.groupby(["classifier", "class", "binarization", "metric"], sort=False):
         rules.add(len(cells))
         for row in part.to_dict("records"):
-            digits = digits_of_unit(unit_of(row["metric"]))
+            values = row["mean_difference"], row["ci_low"], row["ci_high"]
             cells.append(
                 [
                     row["classifier"],
@@ -99,8 +99,8 @@ def _comparison_table(
                     else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
-                    with_interval(row["mean_difference"], row["ci_low"], row["ci_high"], digits),
-                    number(row["effect_size"], 2),
+                    with_interval(*values, digits_of(row["metric"], *values)),
+                    value_of("effect_size", row["effect_size"]),
                     p_cell(row["p_adjusted"]),
                     p_cell(row["p_permutation_adjusted"]),
                 ]
@@ -111,13 +111,13 @@ def _comparison_table(
     binarizations = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
     notes = [
         f"{label.capitalize()} comparisons. {unit_note(unit)} Mean difference of the units' means "
-        f"[{confidence(statistics)}, {statistics['replicates']} resamples]; "
-        f"both p two-sided and Holm-adjusted over the pairs of one class and metric; "
+        f"[{confidence(statistics)}, {statistics['replicates']} resamples]. "
+        f"Both p are two-sided and Holm-adjusted over the pairs of one class and metric. "
         f"{statistics['permutations']} sign flips, or all where there are no more.",
-        "“A higher” is said of the value, whether high is good or not, and only if the adjusted "
-        f"Wilcoxon p is below {statistics['alpha']:g} and the interval excludes 0; “equivalent” "
-        f"only of shares whose interval lies inside ±{statistics['margin']:g}. “None shown” is not "
-        "“no difference”.",
+        "“A higher” is about the value, whether high is good or not. It requires an adjusted "
+        f"Wilcoxon p below {set_value(statistics['alpha'])} and an interval without 0. "
+        "“Equivalent” requires a share whose interval is inside "
+        f"±{set_value(statistics['margin'])}. “None shown” is not “no difference”.",
     ]
     if np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any():
         notes.append(
@@ -177,7 +177,8 @@ def _level(rows: pd.DataFrame, level: str) -> str:
     if chosen.empty:
         return ABSENT
     row = chosen.iloc[0]
-    text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of_unit(row["unit"]))
+    values = row["mean"], row["ci_low"], row["ci_high"]
+    text = with_interval(*values, digits_of(row["metric"], *values))
     return f"{text} ({int(row['n'] - row['n_undefined'])})"
 
 
@@ -202,7 +203,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         for row in part.to_dict("records"):
             status = row["status"].replace("_", " ")
             note = f"{status}: {row['note']}" if row["note"] else status
-            digits = 5 if row["term"].startswith("variance") else 3
+            digits = digits_of("variance" if row["term"].startswith("variance") else row["term"])
             rows.append(
                 [
                     name,

@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.input_ablation import ordered
-from fidelity.analysis.localization import unit_of
 from fidelity.presentation.wording import (
     ABSENT,
     classifier_title,
-    digits_of_unit,
+    digits_of,
     metric_title,
     with_interval,
 )
@@ -73,5 +72,5 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     return (
         ABSENT
         if pd.isna(mean)
-        else with_interval(mean, low, high, digits_of_unit(unit_of(row["metric"])))
+        else with_interval(mean, low, high, digits_of(row["metric"], mean, low, high))
     )

@@ -1,6 +1,6 @@
 """A table laid out as text.
 
-No value is set in bold: a "best" would need a test behind it, and those stand in comparisons.csv.
+No value is set in bold: a "best" would need a test behind it, and those are in comparisons.csv.
 """
 
 from collections.abc import Mapping, Sequence

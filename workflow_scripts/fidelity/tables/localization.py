@@ -1,5 +1,6 @@
 """Mean localization scores as tables: one per binarization and protocol, the rest in a second."""
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -17,11 +18,11 @@ from fidelity.presentation.wording import (
     ABSENT,
     classifier_title,
     confidence,
-    digits_of_unit,
+    digits_of,
     family_title,
     metric_title,
-    number,
     unit_note,
+    value_of,
     with_interval,
 )
 from fidelity.tables.layout import Table, by_family
@@ -69,7 +70,7 @@ def localization_tables(
         families: explainer → family.
         unit: unit of analysis, `patient` or `image`.
         diagnostic: binarizations that see the reference.
-        seeds: seeds.csv; its spread stands beside the primary metric where there are two seeds.
+        seeds: seeds.csv; its spread is beside the primary metric where there are two seeds.
         bases: classifier → its key in seeds.csv.
         quality: (dataset, classifier) → the classifier's, for a column and a note.
         confounded: explainer or binarization → how it differs from the rule for all.
@@ -151,9 +152,8 @@ def _table(
                 if quality:
                     rated = quality.get((block["dataset"].iloc[0], classifier))
                     measures = rated.measures if rated else {}
-                    cells.insert(
-                        0, number(measures["accuracy"].value) if "accuracy" in measures else ABSENT
-                    )
+                    accuracy = measures["accuracy"].value if "accuracy" in measures else math.nan
+                    cells.insert(0, value_of("accuracy", accuracy))
                 rows.append([*who, *cells])
     header = ["Class", "Classifier", "Explainer", "Family"]
     header += ["Test accuracy"] if quality else []
@@ -164,7 +164,7 @@ def _table(
 
 
 def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[str]:
-    """Say what in a table was not treated like the rest."""
+    """State what in a table was not treated like the rest."""
     names = {*block["explainer"], *block["binarization"]}
     return [
         f"Confounded: {name} {how}; differences from the rest are not of the explainers alone."
@@ -184,9 +184,8 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
             cells.append(ABSENT)
             continue
         row = by_metric.loc[metric]
-        text = with_interval(
-            row["mean"], row["ci_low"], row["ci_high"], digits_of_unit(row["unit"])
-        )
+        values = row["mean"], row["ci_low"], row["ci_high"]
+        text = with_interval(*values, digits_of(metric, *values))
         fewer = metric in ON_EMPTY_REFERENCES or row["n_undefined"] > 0
         if fewer and text != ABSENT:
             text += f" (n = {int(row['n'] - row['n_undefined'])})"
@@ -214,8 +213,8 @@ def _spread(
     ):
         row = found.get((bases.get(classifier, ""), explainer, name))
         if row is not None:
-            digits = digits_of_unit("px") if abs(row.mean) > 1 else digits_of_unit("1")
-            text = f"{number(row.std_between_seeds, digits)} ({int(row.n_seeds)} seeds)"
+            spread = value_of(primary, row.std_between_seeds, row.mean)
+            text = f"{spread} ({int(row.n_seeds)} seeds)"
             result[classifier, explainer, name] = text
     return result
 
@@ -249,8 +248,8 @@ def _notes(
         "(n = …) beside a value: cases with a defined value, where these are fewer.",
         _empty_note(empty)
         if protocol == DEFAULT_PROTOCOL
-        else (f"Empty masks: as protocol {protocol} defines it, whatever the config says."),
-        "A null baseline has learnt nothing from the classifier; a ceiling has seen reference "
+        else (f"Empty masks: as protocol {protocol} defines it, whatever the config sets."),
+        "A null baseline ignores the trained classifier; a ceiling has seen reference "
         "masks, or is a second reader.",
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fidelity.analysis.chance import Quality
-from fidelity.presentation.wording import with_interval
+from fidelity.presentation.wording import digits_of, with_interval
 from fidelity.tables.layout import Table
 from fidelity.verdict.chance_words import question, withheld
 
@@ -13,7 +13,7 @@ Qualities = Mapping[tuple[str, str], Quality]
 
 
 def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -> str | None:
-    """Say how good the classifiers of one table are.
+    """State how good the classifiers of one table are.
 
     Args:
         quality: (dataset, classifier) → its quality.
@@ -28,7 +28,7 @@ def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -
         found = quality.get((dataset, name))
         if found:
             told = [
-                f"{title} {with_interval(rated.value, rated.low, rated.high, 3)}"
+                f"{title} {with_interval(rated.value, rated.low, rated.high, digits_of(measure))}"
                 for measure, title in SHOWN.items()
                 if (rated := found.measures.get(measure))
             ]

@@ -1,4 +1,4 @@
-"""What failed in a run of Snakemake, told once more where the user's eyes are: at the end."""
+"""What failed in a run of Snakemake, told again where the user's eyes are: at the end."""
 
 import os
 import re
@@ -12,15 +12,15 @@ _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error det
 _MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
 REFUSED = "Job submission failed"
 # What a job's log ends with after Ctrl-C.
-INTERRUPTED = "interrupted; run again to go on"
+INTERRUPTED = "interrupted; run again to continue"
 # As `fidelity.base.job_log` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 # A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.
 _LINE = re.compile(r"^\d\d:\d\d:\d\d [A-Z]+ ")
 KILLED = (
     "the job was killed before it could write a reason, most often because memory ran out. "
-    "Lower compute.batch, run fewer jobs at a time (--cores, or CORES= of make), or give the job "
-    "more memory (mem_mb, docs/cluster.md)"
+    "Lower compute.batch, run fewer jobs at a time (--cores, or CORES= of make), or request "
+    "more memory for the job (mem_mb, docs/cluster.md)"
 )
 NO_REASON = f"no reason in its log. Perhaps a disk or quota was full, or {KILLED}"
 # The log could not take the reason either.
@@ -47,7 +47,7 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
     """
     found: dict[str, Failure] = {}
     for rule, log, message in _failed("\n".join(map(_text_of, snakemake_logs))):
-        # A job that was tried again failed with what its log says now.
+        # A job that was tried again failed with what its log shows now.
         text = _text_of(log)
         full = not text and _is_full(Path(log).parent)
         reason = NO_SPACE if full else _reason(text)
@@ -91,7 +91,7 @@ def _text_of(path: str | Path) -> str:
 
 
 def _is_full(folder: Path) -> bool:
-    """Say whether a folder's disk has not one block left."""
+    """Check whether a folder's disk has not one block left."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:

@@ -29,7 +29,7 @@ class Advice(logging.Filter):
 
 
 def told(folder: Path, unlock: str) -> str:
-    """Say who holds the lock of a folder, and what to do.
+    """State who holds the lock of a folder, and what to do.
 
     Args:
         folder: where Snakemake runs.
@@ -48,7 +48,7 @@ def told(folder: Path, unlock: str) -> str:
         return "\n".join(
             [
                 *listed,
-                "Wait until it has ended, or stop it with Ctrl-C in its terminal.",
+                "Wait until it ends, or stop it with Ctrl-C in its terminal.",
                 "To run two studies at the same time, clone the project into a second folder.",
             ]
         )

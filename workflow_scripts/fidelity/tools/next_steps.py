@@ -20,7 +20,7 @@ def verdicts(datasets: Iterable[str]) -> dict[str, str]:
 def told(
     studies: Iterable[str], config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> str:
-    """Say where the verdicts are, and what makes the report.
+    """State where the verdicts are, and what makes the report.
 
     Args:
         studies: data sets that are scored.

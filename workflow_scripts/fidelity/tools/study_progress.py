@@ -50,7 +50,7 @@ def states(
     folder: Path,
     now: float,
 ) -> list[State]:
-    """Say how far each explainer is on one data set.
+    """State how far each explainer is on one data set.
 
     Args:
         combinations: (classifier, explainer).

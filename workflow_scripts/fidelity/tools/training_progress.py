@@ -20,7 +20,7 @@ SILENT_EPOCHS, SILENT_SECONDS = 5, 1800.0
 def training_line(
     classifier: str, settings: Training, dataset: str, folder: Path, now: float
 ) -> str:
-    """Say how far the training of a classifier is on one data set.
+    """State how far the training of a classifier is on one data set.
 
     Args:
         classifier: its name, training seed included.
@@ -53,7 +53,7 @@ def training_line(
     timed = (epochs[here] or sum(epochs, [])) if epochs else []
     seconds = sum(timed) / len(timed) if timed else 0.0
     if done and (done == total or _has_ended(text, len(planned))):
-        return f"{what}: {done} epochs are done, the model is not there yet"
+        return f"{what}: {done} epochs are done, the model is not written yet"
     if " ERROR " in text or now - written > max(SILENT_SECONDS, SILENT_EPOCHS * seconds):
         resumes = f"resume after epoch {done}" if done else "start over"
         return f"{what}: stopped in epoch {done + 1} of {total}; the next run will {resumes}"
@@ -76,6 +76,6 @@ def seconds_of_epochs(text: str) -> list[list[float]]:
 
 
 def _has_ended(text: str, stages: int) -> bool:
-    """Say whether the last stage stopped early."""
+    """Check whether the last stage stopped early."""
     begun = list(STAGE.finditer(text))
     return len(begun) == stages and bool(ENDS.search(text, begun[-1].end()))

@@ -47,8 +47,8 @@ def find_units(folder: Path) -> list[Unit]:
     for dataset, units in by_dataset(found).items():
         if all(unit.name != NONE for unit in units):
             raise InputError(
-                f"the unit {NONE!r} of the data set {dataset!r} is missing: the list of cases and "
-                "the null baselines are in it",
+                f"the unit {NONE!r} of the data set {dataset!r} is missing; it holds the list of "
+                "cases and the null baselines",
                 file=folder,
                 remedy=f"Run make unit UNIT={NONE} DATASET={dataset} with the study's config, and "
                 f"copy the folder {paths.UNIT.format(dataset=dataset, unit=NONE)} to the others",
@@ -109,7 +109,7 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
             )
             for line in _differences(one, other, f"classifiers.{base}"):
                 yield f"{line} ({_pair(known, unit)})"
-    # But the agreement between seeds is of all.
+    # But the agreement between seeds needs all of them.
     seeds = {base: entry.get("seeds") for base, entry in _classifiers(units).items()}
     for unit in units:
         own = unit.own.get(unit.name, {}).get("seeds")
@@ -174,7 +174,7 @@ def check_agreement(units: Sequence[Unit], accept: bool) -> list[str]:
 def groups(units: Sequence[Unit]) -> list[list[Unit]]:
     """Sort units by what one config can hold: data sets with the same units and entries.
 
-    A config asks for every classifier on every data set. Data sets of other classifiers, or of
+    A config requests every classifier on every data set. Data sets of other classifiers, or of
     another config, are analysed by themselves.
 
     Args:

@@ -59,7 +59,7 @@ def shared_entries(config: Config, dataset: str) -> dict[str, Any]:
 
 
 def place_of(config: Config, dataset: str, unit: str) -> list[int]:
-    """Say where data set and classifier are in the config, which orders the tables."""
+    """State where data set and classifier are in the config, which orders the tables."""
     names = list(config.classifiers)
     base = Study(config).bases.get(unit, unit)
     place = names.index(base) if base in names else len(names)

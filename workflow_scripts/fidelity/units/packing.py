@@ -60,7 +60,7 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
             pd.testing.assert_frame_equal(table, tables[name].reset_index(drop=True))
         except AssertionError as error:
             raise InputError(
-                f"the table would not come back as it is: {error}",
+                f"the table would change when it is written and read again: {error}",
                 file=stem.with_name(names[0]),
                 field=name,
                 remedy="Report this with the table",

@@ -38,7 +38,7 @@ COST = "cost.csv"
 # Columns that tables got later: {format: {kind of table: {column: value that earlier rows mean}}}.
 # The kind is the file's name, or the folder's where files are named after explainers.
 ADDED: dict[int, dict[str, dict[str, Any]]] = {}
-# Result folders of which the tables are named after explainers, not after what they hold.
+# Result folders whose tables are named after explainers, not after what they hold.
 FOLDERS = [
     PurePosixPath(pattern).parts[2] for pattern in (FAITHFULNESS, KNOWN_TRUTH, REPEATABILITY)
 ]
@@ -234,7 +234,7 @@ def _group(path: str) -> str:
 
 
 def _kind(path: str) -> str:
-    """Say what a result file holds, whatever it is of: a key of `ADDED`."""
+    """State what a result file holds, whatever it is of: a key of `ADDED`."""
     _, *folders, name = PurePosixPath(path).parts
     by_explainer = folders and folders[0] in FOLDERS
     return folders[0] if by_explainer and name != PurePosixPath(KNOWN_TRUTH_ACCURACY).name else name

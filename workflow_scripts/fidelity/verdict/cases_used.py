@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.metrics.registry import title_of
-from fidelity.presentation.wording import counted, digits_of
+from fidelity.presentation.wording import counted, listed, value_of
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, read_rows
 from fidelity.verdict.evidence import CaseTables, Evidence, rows_of
@@ -94,7 +94,7 @@ def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     sides = [*zip(kept["case"], kept["split"], strict=True)]
     sides += zip(kept["twin"], kept["twin_split"], strict=True)
     n = sum(split in evidence.splits for _, split in {*sides})
-    where = " and ".join(evidence.splits)
+    where = listed(evidence.splits)
     text = (
         f"{counted(len(kept), 'near-duplicate pair')} cross{'es' * (len(kept) == 1)} splits "
         f"({', '.join(f'{name} {count}' for name, count in crossing.items())}); "
@@ -126,8 +126,9 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     parts, told = [], {}
     for name, row in means.iterrows():
         mean, old = float(row["mean"]), before.get(name, float("nan"))
-        digits = digits_of(primary, mean, old)
-        parts.append(f"{name} {mean:.{digits}f} (with them {old:.{digits}f})")
+        parts.append(
+            f"{name} {value_of(primary, mean, old)} (with them {value_of(primary, old, mean)})"
+        )
         told[name] = {
             "n": int(row["n"]),
             "mean": mean,

@@ -8,7 +8,7 @@ import pandas as pd
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.metrics.registry import title_of
-from fidelity.presentation.wording import counted, digits_of, listed, p_value
+from fidelity.presentation.wording import counted, listed, p_value, set_value, value_of
 from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence, rows_of
@@ -16,12 +16,12 @@ from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 
 # In fewer superpixels than these one is over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10
-# Below this test Dice predicted lungs say little about lungs; published U-Nets reach .98.
+# Below this test Dice predicted lungs are too unreliable; published U-Nets reach .98.
 WEAK_LUNGS = 0.9
 
 
 def foundations(evidence: Evidence) -> Section:
-    """Say what qualifies every answer of the chapter."""
+    """State what qualifies every answer of the chapter."""
     told = [
         *_unit(evidence),
         *classifier_quality(evidence),
@@ -64,7 +64,7 @@ def secondary(evidence: Evidence) -> Section:
     told = [_other_metrics(evidence, *pair, rows) for pair, rows in chosen.items()]
     nothing = Sentence("There are no other metrics of a pair of explainers.", "note")
     return Section(
-        "Secondary: what do the other metrics say?",
+        "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
         "Secondary comparisons support or qualify the primary ones; they decide nothing.",
     )
@@ -94,12 +94,12 @@ def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
 def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     first = rows.iloc[0]
-    names = [f"{row.explainer} {row.mean_rank:.2f}" for row in rows.itertuples()]
+    names = [f"{row.explainer} {value_of('mean_rank', row.mean_rank)}" for row in rows.itertuples()]
     where = "Over all classes" if cls == "all" else f"In class {cls}"
     text = f"{where} the mean ranks over {counted(int(first['n_patients']), unit)} are "
     text += f"{listed(names)} (1 is best"
     if not np.isnan(first["friedman_p"]):
-        text += f"; Friedman χ² = {first['friedman_statistic']:.1f}"
+        text += f"; Friedman χ² = {value_of('friedman_statistic', first['friedman_statistic'])}"
         text += f", p {p_value(first['friedman_p'])}"
     difference = float(first["critical_difference"])
     if np.isnan(difference):
@@ -107,7 +107,8 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     else:
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(rows.loc[near, "explainer"])[1:]
-        text += f"); ranks closer than {difference:.2f} (Nemenyi) are not told apart"
+        shown = value_of("critical_difference", difference)
+        text += f"); ranks closer than {shown} (Nemenyi) do not differ significantly"
         text += f": from {first['explainer']}, this holds for {listed(tied)}." if tied else "."
     facts_of = {
         "class": cls,
@@ -132,38 +133,38 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     what = (
         "The unit of analysis is the patient: a patient's images enter as their mean"
         if rows[0].unit == "patient"
-        else "The unit of analysis is the image: the data set does not know patients, or none has "
-        "two images; were patients to share images, intervals would be too narrow"
+        else "The unit of analysis is the image: the data set does not list patients, or none has "
+        "two images. If patients have several images, intervals are too narrow"
     )
     numbers_of = {"unit": rows[0].unit, "n_units": units}
     yield Sentence(f"{what} ({counted(units, rows[0].unit)}).", "note", "", numbers_of)
     if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
         yield Sentence(
             f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
-            "hardly any test can reach significance: that no "
-            "difference was shown says nothing here.",
+            "hardly any test can reach significance: here “no "
+            "difference was shown” means nothing.",
             "warning",
         )
 
 
 def _lungs(evidence: Evidence) -> Iterator[Sentence]:
-    """Say that the lung masks are predicted, and how well the model draws known ones."""
+    """State that the lung masks are predicted, and how well the model segments lungs."""
     table, origin = evidence.tables.lungs, evidence.tables.lungs_from
     if table is None:
         return
     text = (
-        f"The lung masks are predicted by a U-Net that those of {origin} have taught, not drawn "
+        f"The lung masks are predicted by a U-Net trained on those of {origin}, not drawn "
         "by readers"
     )
     rows = table[table["metric"] == "dice"]
     if rows.empty:
-        yield Sentence(f"{text}; how well it draws was not measured.", "warning")
+        yield Sentence(f"{text}; its quality was not measured.", "warning")
         return
     dice, n = float(rows["mean"].iloc[0]), int(rows["n"].iloc[0])
-    text += f": mean Dice {dice:.3f} on the test split there ({counted(n, 'image')})"
+    text += f": mean Dice {value_of('dice', dice)} on the test split there ({counted(n, 'image')})"
     weak = dice < WEAK_LUNGS
     text += (
-        f", below {WEAK_LUNGS:g}: what rests on the lung is not to be relied on."
+        f", below {set_value(WEAK_LUNGS)}: do not rely on what depends on the lung."
         if weak
         else ("; here it was not measured.")
     )
@@ -180,14 +181,14 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     # Where the test split was not explained, of several others the last.
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
-            f"The masks of {row.explainer} are unions of superpixels: {row.median:g} in an image "
-            f"(median; {row.min:g} to {row.max:g})"
+            f"The masks of {row.explainer} are unions of superpixels: {set_value(row.median)} in "
+            f"an image (median; {set_value(row.min)} to {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:
             text += (
-                ", too few to outline a lesion: its scores say as much of the segmentation as of "
-                f"the explainer. explainers.{row.explainer}.superpixels makes them smaller"
+                ", too few to outline a lesion: its scores depend on the segmentation as much as "
+                f"on the explainer. explainers.{row.explainer}.superpixels makes them smaller"
             )
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
         yield Sentence(f"{text}.", "warning" if few else "note", "", told)
@@ -202,7 +203,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     if len(trained) == 1:
         yield Sentence(
             "The classifier is one trained network (one seed): the intervals are over cases and "
-            "say nothing of other trainings of it.",
+            "do not cover other trainings of it.",
             "warning",
             "",
             {"n_seeds": 1},
@@ -220,7 +221,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         return
     if bad := [other for other in trained if other in evidence.useless]:
         yield Sentence(
-            f"No conclusion is drawn from {listed(bad)}: their chapters say why. What follows "
+            f"No conclusion is drawn from {listed(bad)}: their chapters show why. What follows "
             "leaves them out.",
             "warning",
             "",
@@ -233,12 +234,11 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     for row in rows[rows["class"] == evidence.pooled].itertuples():
         if row.explainer not in evidence.real or np.isnan(row.std_between_seeds):
             continue
-        digits = digits_of(row.metric, row.mean)
+        values = row.mean, row.std_between_seeds, row.mean_ci_half_width
+        mean, std, half = (value_of(row.metric, value, row.mean) for value in values)
         yield Sentence(
             f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of {row.explainer} is "
-            f"{row.mean:.{digits}f}, standard deviation between seeds "
-            f"{row.std_between_seeds:.{digits}f}, against ±{row.mean_ci_half_width:.{digits}f} "
-            "over cases.",
+            f"{mean}, standard deviation between seeds {std}, against ±{half} over cases.",
             "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
             "",
             {
@@ -251,7 +251,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
-    """Give seeds.csv; computed anew where a training must be left out of it."""
+    """Give seeds.csv; recomputed if a training must be left out of it."""
     tables = evidence.tables
     if tables.seeds is None or not evidence.useless.intersection(trained):
         return tables.seeds
@@ -261,18 +261,16 @@ def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
 
 
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
-    """Say where equivalence means little: two means below the margin differ by less than it."""
+    """State where equivalence means little: two means below the margin differ by less than it."""
     rows, statistics = primary_means(evidence), evidence.study.statistics
     margin = statistics["margin"]
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
     if len(low) < 2 or not set(low) & set(evidence.real):
         return
-    parts = [
-        f"{name} {mean:.{digits_of(statistics['primary'], mean)}f}" for name, mean in low.items()
-    ]
+    parts = [f"{name} {value_of(statistics['primary'], mean)}" for name, mean in low.items()]
     yield Sentence(
-        f"The means of {listed(parts)} lie below the margin of ±{margin:g}: that such explainers "
-        "are equivalent says no more than that none finds the reference.",
+        f"The means of {listed(parts)} lie below the margin of ±{set_value(margin)}: that such "
+        "explainers are equivalent means only that none finds the reference.",
         "warning",
         "",
         {"margin": margin, "means": low},

@@ -1,9 +1,9 @@
-"""How verdict and tables say that a classifier is below chance, no better, or too inaccurate."""
+"""How verdict and tables state that a classifier is below chance, no better, or too inaccurate."""
 
 import math
 
 from fidelity.analysis.chance import Measure, Quality
-from fidelity.presentation.wording import counted
+from fidelity.presentation.wording import counted, digits_of, number, set_value, value_of
 
 TITLES = {
     "auc": "AUC",
@@ -35,15 +35,15 @@ def question(name: str, quality: Quality) -> str:
 
 
 def withheld(name: str, quality: Quality) -> str:
-    """Say that no conclusion is drawn from a classifier, and why."""
+    """State that no conclusion is drawn from a classifier, and why."""
     if quality.status == "below_chance":
         why = "it is below chance"
     elif quality.status == "below_least_accuracy":
         measure = quality.measures["accuracy"]
         accuracy = measure_text("accuracy", measure, _digits(measure.value, quality))
         why = (
-            f"its {accuracy} on the {quality.split} split is below the {quality.least_accuracy:g} "
-            f"that this study requires ({size_text(quality)})"
+            f"its {accuracy} on the {quality.split} split is below the "
+            f"{set_value(quality.least_accuracy)} that this study requires ({size_text(quality)})"
         )
     else:
         why = f"it is not shown to be better than chance ({shown(quality)})"
@@ -63,15 +63,17 @@ def shown(quality: Quality) -> str:
 def _digits(accuracy: float, quality: Quality) -> int:
     """Choose so many digits that an accuracy below the study's limit reads as below it."""
     limit = quality.least_accuracy or 0.0
-    return next((n for n in range(3, 17) if float(f"{accuracy:.{n}f}") < limit), 17)
+    usual = digits_of("accuracy")
+    return next((n for n in range(usual, 17) if float(f"{accuracy:.{n}f}") < limit), 17)
 
 
-def measure_text(name: str, measure: Measure, digits: int = 3) -> str:
+def measure_text(name: str, measure: Measure, digits: int | None = None) -> str:
     """Write a measure with its interval and its chance, where it has them."""
-    text = f"{TITLES[name]} {measure.value:.{digits}f}"
+    text = f"{TITLES[name]} {number(measure.value, digits or digits_of(name))}"
     if not math.isnan(measure.low):
-        text += f" [{measure.low:.3f}, {measure.high:.3f}]"
-    return text if math.isnan(measure.chance) else f"{text} with chance at {measure.chance:.3g}"
+        text += f" [{value_of(name, measure.low)}, {value_of(name, measure.high)}]"
+    chance = value_of(name, measure.chance)
+    return text if math.isnan(measure.chance) else f"{text} with chance at {chance}"
 
 
 def size_text(quality: Quality) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.wording import confidence, set_value
 from fidelity.verdict.cases_used import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
@@ -15,7 +16,7 @@ from fidelity.verdict.structure import Chapter, Section
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
-    """Answer every question from the tables.
+    """Give the answer to each question, from the tables.
 
     Args:
         tables: of one data set or several.
@@ -28,16 +29,17 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 
 
 def reading(study: Study) -> str:
-    """Say what the page's words mean, with the settings they depend on."""
+    """State what the page's words mean, with the settings they depend on."""
     alpha, margin = study.statistics["alpha"], study.statistics["margin"]
+    interval = confidence(study.statistics)
     return (
-        f"“Higher”, “lower”, “better” and “worse” are said only where the Holm-adjusted p of "
-        f"Wilcoxon's signed-rank test is below {alpha:g} and the {100 * (1 - alpha):g} % interval "
-        "of the mean difference excludes 0. “Equivalent” is said only where that interval lies "
-        f"inside ±{margin:g}. Everything else is “no difference was shown”, which is not “no "
-        "difference”. Only primary comparisons enter the short answers. Rules and metrics that "
+        f"“Higher”, “lower”, “better” and “worse” require two things. The Holm-adjusted p of "
+        f"Wilcoxon's signed-rank test is below {set_value(alpha)}, and the {interval} "
+        "of the mean difference excludes 0. “Equivalent” requires that interval to lie "
+        f"inside ±{set_value(margin)}. Everything else is “no difference was shown”, which is not "
+        "“no difference”. Only primary comparisons enter the short answers. Rules and metrics that "
         "see the reference mask enter nothing on this page. Square brackets hold the "
-        f"{100 * (1 - alpha):g} % interval of a classifier's measure."
+        f"{interval} of a classifier's measure."
     )
 
 

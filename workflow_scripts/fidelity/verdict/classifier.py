@@ -1,10 +1,11 @@
-"""What the verdict says of the classifier itself, before anything of its explainers."""
+"""What the verdict states about the classifier itself, before its explainers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from fidelity.analysis.chance import Quality
 from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.presentation.wording import set_value
 from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Sentence
@@ -99,7 +100,7 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
 def _weak(quality: Quality) -> str:
     auc, balanced = (quality.measures.get(name) for name in ("macro_auc", "balanced_accuracy"))
     if auc is not None and auc.value < WEAK_AUC:
-        return f"its macro AUC is below {WEAK_AUC:g}"
+        return f"its macro AUC is below {set_value(WEAK_AUC)}"
     if balanced is not None and balanced.low <= balanced.chance:
         return "its balanced accuracy is not shown to be above chance"
     return ""

@@ -17,6 +17,7 @@ from fidelity.presentation.wording import (
     listed,
     number,
     p_value,
+    set_value,
 )
 from fidelity.verdict.structure import Outcome, Sentence
 
@@ -155,7 +156,7 @@ def cannot_show(units: int, pairs: int, alpha: float) -> bool:
 
 
 def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
-    """Say what one comparison shows, and no more.
+    """State what one comparison shows, and no more.
 
     Args:
         comparison: its first explainer is the subject.
@@ -171,7 +172,8 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
         text = f"{first} and {second} could not be compared: no case has a {title} of both."
         return Sentence(text, outcome, comparison.family, facts(comparison))
     if outcome == "equivalent":
-        said = f"{first} and {second} are equivalent within ±{statistics['margin']:g} {title}"
+        margin = set_value(statistics["margin"])
+        said = f"{first} and {second} are equivalent within ±{margin} {title}"
     elif outcome == "none_shown":
         said = f"No difference between {first} and {second} was shown"
     elif comparison.higher_is_better:
@@ -215,7 +217,7 @@ def pair_by_metrics(
 
 
 def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: bool = True) -> str:
-    """Write difference, interval, adjusted p values and, if asked for, the number of units."""
+    """Write difference, interval, adjusted p values and, if requested, the number of units."""
     metric = comparison.metric
     parts = []
     if not np.isnan(comparison.low):
@@ -261,14 +263,14 @@ def facts(comparison: Comparison) -> dict[str, Any]:
 
 
 def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
-    """Say what qualifies a difference that was shown."""
+    """State what qualifies a difference that was shown."""
     if comparison.outcome not in ("better", "worse"):
         return ""
     notes = ""
     margin = statistics["margin"]
     share = comparison.metric in METRICS and METRICS[comparison.metric].unit == "1"
     if share and max(abs(comparison.low), abs(comparison.high)) < margin:
-        notes += f"; a difference smaller than the margin of {margin:g}"
+        notes += f"; a difference smaller than the margin of {set_value(margin)}"
     if comparison.p_permutation_adjusted >= statistics["alpha"]:
         notes += "; the sign-flip test does not confirm it"
     return notes

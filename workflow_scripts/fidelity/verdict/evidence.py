@@ -42,7 +42,7 @@ class Tables:
         seeds: seeds.csv; None without classifiers.
         classification: classification.csv; None without classifiers.
         lungs: quality.csv of the model that drew the lung masks; None where none did.
-        lungs_from: the data set that taught it.
+        lungs_from: the data set that it was trained on.
         faithfulness: faithfulness_comparisons.csv; None where it was not measured.
         stability: stability.csv.
         orders: class_order.csv; None without classifiers.
@@ -64,7 +64,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Study:
-    """What the config says that the verdict needs.
+    """What the config states that the verdict needs.
 
     Attributes:
         statistics: primary, primary_binarization, alpha, margin.

@@ -14,9 +14,9 @@ from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 
 QUESTION = "Does the classifier use what the maps show?"
 INTRO = (
-    "Faithfulness: what the classifier answers when the pixels that a map calls important go, or "
-    "alone stay (docs/measuring.md). Secondary: a map may point at the disease and not show what "
-    "the classifier uses, or the reverse."
+    "Faithfulness: how the classifier's output changes when the pixels that a map calls important "
+    "are removed, or are the only ones left (docs/measuring.md). Secondary: a map may point at the "
+    "disease and not show what the classifier uses, or the reverse."
 )
 
 

@@ -69,13 +69,13 @@ def ranking_flips(evidence: Evidence) -> Section:
             told = [_sentence(order) for order in orders]
             told = [_count(scope, orders), *told] if len(orders) > 1 else told
             groups.append(Group(scope[0].upper() + scope[1:], told))
-    nothing = Sentence("There is no pair of explainers whose order could flip.", "note")
+    nothing = Sentence("There is no pair of explainers whose ranking could flip.", "note")
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
         "Over every binarization and protocol of the config but the diagnostic ones. Tests are "
-        "corrected within one setting, not over settings: read this as where the conclusion "
-        "depends on a choice, not as more evidence.",
+        "corrected within one setting, not over settings. This shows where the conclusion "
+        "depends on a choice; it is not more evidence.",
     )
 
 
@@ -112,14 +112,13 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
     by_tests = [order for order in flips if order.flips_by_tests]
     of = f"{len(orders)} pairs"
     if not flips:
-        text = f"In {scope}, none of {of} changes its order of means with the setting."
+        text = f"In {scope}, the better mean is the same in every setting for all {of}."
         return Sentence(text, "note", "", {"pairs": len(orders), "flips": 0, "by_tests": 0})
-    verb = "changes its" if len(flips) == 1 else "change their"
-    text = f"In {scope}, {len(flips)} of {of} {verb} order of means with the setting"
+    text = f"In {scope}, for {len(flips)} of {of} the better mean depends on the setting"
     if by_tests:
-        text += f", {len(by_tests)} of them with tests behind both orders."
+        text += f"; for {len(by_tests)} of them, both directions are significant."
     else:
-        text += "; no pair has tests behind both orders."
+        text += "; for no pair are both directions significant."
     numbers = {"pairs": len(orders), "flips": len(flips), "by_tests": len(by_tests)}
     return Sentence(text, "warning", "", numbers)
 
@@ -137,8 +136,9 @@ def _sentence(order: Order) -> Sentence:
     )
     if order.flips_by_tests:
         text += (
-            f" Tests stand behind both: {a} was shown to be better in {len(order.leader_shown)}, "
-            f"{b} in {len(order.other_shown)} ({_named(order.other_shown)})."
+            f" Both directions are significant: {a} was shown to be better in "
+            f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
+            f"({_named(order.other_shown)})."
         )
         return Sentence(text, "warning", "", numbers)
     one_sided = order.leader_shown or order.other_shown
@@ -155,7 +155,7 @@ def _sentence(order: Order) -> Sentence:
 
 def _shown(settings: Sequence[Setting], total: int) -> str:
     if len(settings) == total:
-        return "shown by tests in all" if total > 1 else "shown by tests"
+        return "shown by tests in each" if total > 1 else "shown by tests"
     return f"shown by tests in {len(settings) or 'none'}"
 
 

@@ -19,7 +19,7 @@ MARKS: dict[Outcome, tuple[str, str]] = {
     "none_shown": ("○", "none shown"),
     "absent": ("–", "not compared"),
     "note": ("·", "note"),
-    "warning": ("!", "mind"),
+    "warning": ("!", "warning"),
 }
 # More sentences than these are folded on the page.
 UNFOLDED = 12

@@ -9,12 +9,12 @@ from fidelity.verdict.structure import Group, Section, Sentence
 
 
 def without_primary(evidence: Evidence) -> str:
-    """Say why there is no primary comparison, although explainers were scored."""
+    """State why there is no primary comparison, although explainers were scored."""
     if "test" not in evidence.splits:
         return (
-            f"only the split {listed(evidence.splits)} was explained, on which thresholds and "
-            "classifiers may have been chosen; primary comparisons are of the split test (add it "
-            "to explain.splits). What was compared stands in comparisons.csv as secondary"
+            f"only the split {listed(evidence.splits)} was explained, and thresholds and "
+            "classifiers may have been chosen on it. Primary comparisons need the split test: add "
+            "it to explain.splits. Secondary comparisons are in comparisons.csv"
         )
     return "there is no primary comparison"
 
@@ -35,7 +35,7 @@ def beats_others(evidence: Evidence) -> Section:
         else "There is no pair of explainers to compare."
     )
     title = (
-        "Does one explainer beat another?"
+        "Does one explainer localize better than another?"
         if evidence.real
         else "How do null baselines and ceilings compare?"
     )
@@ -49,15 +49,15 @@ def beats_nulls(evidence: Evidence) -> Section:
         _against(
             evidence, "baseline", "No null baseline was run: this question cannot be answered."
         ),
-        "A null baseline knows nothing of the classifier. An explainer that is not shown to beat "
+        "A null baseline ignores the trained classifier. An explainer that is not shown to beat "
         "it has not been shown to point at the disease.",
     )
 
 
 def below_ceilings(evidence: Evidence) -> Section:
-    """Say how far every explainer is from what can be reached, class by class."""
+    """State how far every explainer is from what can be reached, class by class."""
     return Section(
-        "How far below the ceilings?",
+        "How far are explainers below the ceilings?",
         _against(evidence, "ceiling", "No ceiling (U-Net, second reader) was run."),
         "A ceiling was trained on reference masks or is another reader's: it shows what can be "
         "reached on these images.",

@@ -6,14 +6,22 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.wording import amount, confidence, counted, digits_of, listed
+from fidelity.presentation.wording import (
+    amount,
+    confidence,
+    counted,
+    digits_of,
+    listed,
+    number,
+    set_value,
+)
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
 from fidelity.verdict.structure import Outcome, Sentence
 
-# How the outcomes against several others are told, in this order.
+# How the outcomes against several others are worded, in this order.
 _TOLD: dict[Outcome, str] = {
     "better": "scored higher than",
     "worse": "scored lower than",
@@ -103,13 +111,12 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     size = counted(n, "case")
     if row.n_patients < n:
         size += f" of {counted(int(row.n_patients), 'patient')}"
+    mean, low, high = (number(value, digits) for value in (row.mean, row.ci_low, row.ci_high))
     interval = (
-        "no interval"
-        if np.isnan(row.ci_low)
-        else f"{confidence(statistics)} {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}"
+        "no interval" if np.isnan(row.ci_low) else f"{confidence(statistics)} {low} to {high}"
     )
     where = "" if row.split == "test" else f"; {row.split} split"
-    text = f"{who}: mean {title_of(metric)} {row.mean:.{digits}f} ({interval}; n = {size}{where})."
+    text = f"{who}: mean {title_of(metric)} {mean} ({interval}; n = {size}{where})."
     return Sentence(text, "note", "primary", facts_of)
 
 
@@ -122,8 +129,8 @@ def _pairs(names: Sequence[str], rows: Sequence[Comparison]) -> Iterator[Sentenc
 def _confounded(confounded: Mapping[str, str]) -> Sentence:
     """Warn that explainers were not treated alike: their differences are not theirs alone."""
     parts = [f"{name} {how}" for name, how in confounded.items()]
-    text = f"Confounded: {listed(parts)}. Where this enters a comparison, its result is of the "
-    text += "explainers and of these rules together, and says nothing of the explainers alone."
+    text = f"Confounded: {listed(parts)}. The explainers were treated differently, so their "
+    text += "difference cannot be attributed to them alone."
     return Sentence(text, "warning", "", {"confounded": dict(confounded)})
 
 
@@ -154,7 +161,7 @@ def _with_differences(
 def _standing(
     name: str, others: Sequence[str], noun: str, rows: Sequence[Comparison]
 ) -> Iterator[Sentence]:
-    """Say how one explainer stands against several others, if it was compared with any.
+    """State how one explainer stands against several others, if it was compared with any.
 
     With a noun the others are counted, else they are only named.
     """
@@ -214,7 +221,7 @@ def _unbeaten(
 def _below(
     evidence: Evidence, ceilings: Sequence[str], rows: Sequence[Comparison]
 ) -> Iterator[Sentence]:
-    """Say how far the best explainer is below each ceiling."""
+    """State how far the best explainer is below each ceiling."""
     for ceiling in ceilings:
         against = [
             row.seen_from(name)
@@ -232,7 +239,7 @@ def _below(
             nearest.outcome, "with no difference shown"
         )
         if nearest.outcome == "equivalent":
-            word = f"equivalent within ±{evidence.study.statistics['margin']:g}"
+            word = f"equivalent within ±{set_value(evidence.study.statistics['margin'])}"
         yield Sentence(
             f"The explainer nearest to the ceiling {ceiling} is {nearest.first}, {word}: "
             f"{title_of(nearest.metric)} difference {shown}.",

@@ -13,7 +13,7 @@ class Sentence:
     Attributes:
         text: plain, unescaped.
         outcome: what the tests say of its subject; `note` and `warning` are no test results.
-        family: `primary` or `secondary` where a comparison stands behind it, else empty.
+        family: `primary` or `secondary` if it rests on a comparison, else empty.
         numbers: what the text says, for programs.
     """
 

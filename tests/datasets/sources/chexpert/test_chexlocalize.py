@@ -212,7 +212,7 @@ def test_two_label_files_of_a_split_must_be_told_apart(root):
     (root / "copy").mkdir()
     table = root / "CheXpert-v1.0" / "valid.csv"
     (root / "copy" / "val_labels.csv").write_text(table.read_text())
-    with pytest.raises(InputError, match="several files could be meant"):
+    with pytest.raises(InputError, match="several files match"):
         find(root)
     assert len(find(root, tables={"val": "CheXpert-v1.0/valid.csv"})) == 32
     assert len(find(root, tables={"val": "copy/val_labels.csv"})) == 32
@@ -222,8 +222,8 @@ def test_two_label_files_of_a_split_must_be_told_apart(root):
     ("old", "new", "problem"),
     [
         ("Path,", "Pfad,", "lacks the column Path"),
-        (",1.0,", ",2.0,", "'2.0' is no label"),
-        ("patient00017/", "", "is no path like"),
+        (",1.0,", ",2.0,", "'2.0' is not a label"),
+        ("patient00017/", "", "is not a path like"),
         ("Frontal,,", "Oblique,,", "'oblique' is neither"),
     ],
 )
@@ -273,7 +273,7 @@ def test_polygons_are_checked(root):
     assert mask[2, 2:6].all()
     assert mask.sum() == 15  # the triangle with its outline
     assert not read_mask_at(root, f"{path.name}#p/Cardiomegaly").any()
-    with pytest.raises(InputError, match="polygon 1 is no list"):
+    with pytest.raises(InputError, match="polygon 1 is not a list"):
         read_mask_at(root, f"{path.name}#p/Odd")
     with pytest.raises(InputError, match="the image has no entry"):
         read_reference(root, f"{path.name}#q/Edema")

@@ -160,7 +160,9 @@ def test_masks_of_another_size_are_told_and_refused_under_strict(root, caplog):
     (said,) = [r.getMessage() for r in caplog.records if "image's size" in r.getMessage()]
     assert said.startswith("2 masks")
     assert said.endswith("m.png")
-    with pytest.raises(InputError, match=r"m\.png, 'strict': 2 masks are not of their image's"):
+    with pytest.raises(
+        InputError, match=r"m\.png, 'strict': 2 masks have their image's aspect ratio, but not"
+    ):
         index_cases(root, dataset("table", {**SETTINGS, "strict": True}))
     write_image(root / "m.png", np.zeros((24, 36), np.uint8))
     caplog.clear()

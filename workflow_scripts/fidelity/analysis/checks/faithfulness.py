@@ -14,7 +14,7 @@ from fidelity.faithfulness.registry import METRICS
 
 KEY = ["case", "class", "split"]
 GIVEN = "its maps are read, not computed: a changed image has none"
-# Fewer pairs say nothing of a correlation.
+# Fewer pairs do not show a correlation.
 SMALLEST = 4
 
 
@@ -62,14 +62,14 @@ def summarize(
         primary: the localization metric that is correlated.
         statistics: replicates, alpha, cluster.
         seed: the config's seed.
-        given: explainers whose maps are read, which have no sensitivity: `note` says so.
+        given: explainers whose maps are read, which have no sensitivity: `note` states it.
 
     Returns:
         The table faithfulness.csv. `spearman` is Spearman's rank correlation over cases of the
         metric, turned so that higher is better, with the localization metric; `p_value` is
         scipy's, of no correlation, not adjusted and blind to patients. NaN where fewer than four
-        pairs are there or one of the two is constant. Sensitivity is over the cases it was asked
-        of.
+        pairs are there or one of the two is constant. Sensitivity is over the cases it was
+        measured on.
     """
     rows = []
     groups = class_groups_of(parts)

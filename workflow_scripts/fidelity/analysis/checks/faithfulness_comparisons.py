@@ -30,9 +30,9 @@ def compare(
     Returns:
         The table faithfulness_comparisons.csv: the tests and columns of `comparisons.compare`,
         with Holm's correction over the pairs of one data set, split, classifier, class and metric.
-        `direction` says which values are better, `more_faithful` which explainer was shown to be so
-        (empty: none was). No margin within which two explainers are as faithful is agreed on, so
-        none is called equivalent. Pairs without a case in common are left out.
+        `direction` states which values are better. `more_faithful` names the explainer that was
+        shown to be so; it is empty if none was. There is no agreed margin of equal faithfulness, so
+        no pair is called equivalent. Pairs without a case in common are left out.
     """
     parts = []
     for (dataset, split), of_split in cases.groupby(["dataset", "split"], sort=False):

@@ -45,7 +45,7 @@ def read_points(path: Path) -> Points:
         for cls, points in by_class.items() if isinstance(by_class, dict) else [("", None)]:
             if not (isinstance(points, list) and all(map(_is_point, points))):
                 raise InputError(
-                    "points are no list of [x, y]", file=path, field=f"{image}/{cls}".rstrip("/")
+                    "points are not a list of [x, y]", file=path, field=f"{image}/{cls}".rstrip("/")
                 )
     return content
 
@@ -59,7 +59,7 @@ def _is_point(point: object) -> bool:
 
 
 def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str) -> bool:
-    """Say whether any point lies in the reference: coordinates cut to whole pixels, no tolerance.
+    """Check whether any point lies in the reference: coordinates cut to whole pixels, no tolerance.
 
     Args:
         reference: boolean (H, W).

@@ -25,7 +25,7 @@ def check_known(
     """See that every classifier lives on the mark alone.
 
     Args:
-        found: classifier → what `dependence` says.
+        found: classifier → its facts, from `dependence`.
         least: see `refusal`.
         level: see `refusal`.
         dataset: name of the data set, for the message.
@@ -37,10 +37,11 @@ def check_known(
     wrong = [f"{name}: {text}" for name, text in why.items() if text is not None]
     if wrong:
         raise InputError(
-            f"what a classifier lives on is not known, so nothing is scored. {'. '.join(wrong)}",
+            "a classifier was not shown to rely on the mark alone, so nothing is scored. "
+            f"{'. '.join(wrong)}",
             field=f"known_truth.datasets: {dataset}",
-            remedy="The lesions need contrast 0, the mark probability 1 and distractor 0, the"
-            " classifier enough training; or leave the data set out of known_truth.datasets",
+            remedy="Set contrast: 0, shortcut.probability: 1 and shortcut.distractor: 0, and train"
+            " for enough epochs; or remove the data set from known_truth.datasets",
         )
 
 
@@ -56,18 +57,21 @@ def summarize(
     Args:
         parts: per classifier and explainer {dataset, classifier, explainer} and the scores of
             `score_truths`.
-        found: classifier → what `dependence` says.
+        found: classifier → its facts, from `dependence`.
         families: explainer → family.
         statistics: replicates, alpha, cluster.
         seed: the config's seed.
 
     Returns:
-        The table known_truth.csv, one row per classifier and explainer. `auc_`, `hit_` and `rank_`
-        are means of pixel ROC-AUC, pointing game and relevance rank against mark and lesion with
-        their intervals; `auc_difference` is the mean of mark minus lesion within cases. `points_at`
-        is `mark` (or `lesion`) if that AUC's interval lies above .5 and the difference's on its
-        side of 0, else `neither`. `nulls_beaten` counts, of `nulls` null baselines, those whose AUC
-        against the mark is lower on the same cases, the interval of the difference above 0.
+        The table known_truth.csv, one row per classifier and explainer:
+
+        - `auc_`, `hit_` and `rank_` are means with intervals of pixel ROC-AUC, pointing game and
+          relevance rank, against mark and lesion.
+        - `auc_difference` is the mean difference within cases, mark minus lesion.
+        - `points_at` is `mark` (or `lesion`) if the interval of its AUC lies above .5 and that of
+          the difference lies on its side of 0; else `neither`.
+        - `nulls_beaten` is the number of the `nulls` null baselines with a lower AUC against the
+          mark on the same cases: the interval of the difference lies above 0.
     """
 
     def intervals(values: np.ndarray, clusters: np.ndarray) -> list:

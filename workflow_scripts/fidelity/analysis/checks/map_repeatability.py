@@ -40,8 +40,8 @@ def compare_seeds(
         sign: the part of a map that is scored.
 
     Returns:
-        One row per case and class, sorted: `n_seeds` of which there is a map, and the means over
-        all pairs of them of the similarities of the maps at the working image's size
+        One row per case and class, sorted: `n_seeds` with a map, and the means over all pairs of
+        them of the similarities of the maps at the working image's size
         (`similarity.similarities`) and of the IoU of the masks, two empty ones agreeing (1). nan
         where fewer than two seeds have one.
     """

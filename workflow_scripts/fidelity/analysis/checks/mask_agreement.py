@@ -59,8 +59,8 @@ def agree(
         head: dataset, classifier and binarization of the rows.
 
     Returns:
-        The table agreement.csv: one row per split, class and pair, over the cases and classes of
-        which both have a mask (`n`). Where several classes are annotated, class "all" pools them.
+        The table agreement.csv: one row per split, class and pair, over the cases and classes
+        with a mask of both (`n`). Where several classes are annotated, class "all" pools them.
     """
     pooled = pairs.assign(**{"class": ALL_CLASSES}) if len(classes) > 1 else pairs.iloc[:0]
     means = (

@@ -13,6 +13,20 @@ CASE_COUNTS = Table(
         count("n", "cases"),
     ),
 )
+# Between two data sets.
+ACROSS = Table(
+    paths.summary_table("near_duplicates"),
+    (
+        common.DATASET,
+        common.CASE,
+        common.SPLIT,
+        text("twin_dataset", "key of the other data set"),
+        text("twin", "the case of it that looks the same"),
+        text("twin_split", "its split"),
+        number("distance", "differing bits of the perceptual hashes", "0 to 64"),
+        number("correlation", "of the thumbnails", "-1 to 1"),
+    ),
+)
 NEAR_DUPLICATES = Table(
     paths.NEAR_DUPLICATES,
     (

@@ -237,8 +237,8 @@ def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
         return seen.layout
     near = _near(name, probe.look())
     raise InputError(
-        f"the cells of layer {name!r} of {classifier.architecture} do not answer to the same"
-        " places of the same image",
+        f"the cells of layer {name!r} of {classifier.architecture} do not correspond to fixed"
+        " places in the image",
         field="layer",
         remedy=f"Layers that do: {', '.join(near)}" if near else OTHERS,
     )
@@ -259,7 +259,7 @@ def _passes(
     """Run an image forwards and backwards.
 
     Returns:
-        The layer's output (None if it is no tensor of three or four axes that a gradient can
+        The layer's output (None if it is not a tensor of three or four axes that a gradient can
         reach), whether a later operation has overwritten it, and its gradient, if one arrives.
     """
     network = classifier.network

@@ -269,7 +269,7 @@ def _proven(output: torch.Tensor, prefix: int | None) -> Layout | None:
 
 
 def _declared_prefix(network: nn.Module) -> int | None:
-    # torchvision's ViT has one class token and does not say so.
+    # torchvision's ViT has one class token, but no attribute for it.
     default = 1 if hasattr(network, "class_token") else None
     found = getattr(network, "num_prefix_tokens", default)
     return found if isinstance(found, int) else None

@@ -1,4 +1,4 @@
-"""How well a classifier tells the classes apart, from its predictions alone. No torch."""
+"""How well a classifier separates the classes, from its predictions alone. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def evaluate(
 
     Returns:
         The tables. Undefined values (AUC of a single class, precision of a class never predicted)
-        are NaN, and so are intervals that fewer than two patients stand behind.
+        are NaN, and so are intervals over fewer than two patients.
 
     Raises:
         InputError: a case lacks a class or has it twice.
@@ -78,7 +78,7 @@ def evaluate(
     multilabel = task == "multilabel"
     if not multilabel and (per_case["label"].sum() != 1).any():
         raise InputError(
-            "a case has not exactly one class, though the classes exclude each other",
+            "a case does not have exactly one class, but the classes exclude each other",
             field=classifier,
             remedy="Delete the predictions and run again",
         )

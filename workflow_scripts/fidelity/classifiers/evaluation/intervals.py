@@ -40,7 +40,7 @@ def quality_intervals(
 
     Returns:
         (class or `all`, metric) → (low, high); nan where fewer than two patients have what the
-        measure is about, since resampling then says nothing.
+        measure is about, since resampling is then meaningless.
     """
     _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     weights = resampling_weights(int(index.max(initial=-1)) + 1, replicates, seed)

@@ -84,7 +84,7 @@ def train(
         validation: decides the best epoch (lowest loss) and early stopping; None or empty: the
             last epoch is kept, with a warning.
         settings: the `training` section of a classifier's config; a stage overrides any of them
-            (its augmentation key by key) and says what is trainable. Validation is weighed by the
+            (its augmentation key by key) and states what is trainable. Validation is weighed by the
             classes' weights of the section itself, so that epochs of all stages compare.
         seed: of shuffling, augmentation and dropout. With equal seed, threads and machine type
             the result is equal to the bit.
@@ -110,7 +110,7 @@ def train(
     classifier.to(device, memory_format=torch.channels_last)
     trainer = _Trainer(classifier, training, settings, str(compute.get("dtype", "auto")))
     if validation is None or len(validation) == 0:
-        log.warning("no validation case: the last epoch is kept, nothing stops the training early")
+        log.warning("no validation case: the last epoch is kept; training does not stop early")
         validation = None
     store = store or EpochStore()
     saved = store.load(
@@ -354,7 +354,7 @@ class _Trainer:
     def hits(
         self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
     ) -> tuple[float, float]:
-        """Count right classes, and those asked for: one per image, or all known labels."""
+        """Count correct classes, and all that are judged: one per image, or all known labels."""
         if self.three_way:
             logits = logits[:, :, 2] - logits[:, :, 0]
         if self.multilabel:
@@ -438,7 +438,7 @@ class _Trainer:
 
 
 def _stages(settings: Training) -> list[tuple[str | float, Training]]:
-    """Say what each stage trains, and how: its own keys over those around it."""
+    """State what each stage trains, and how: its own keys over those around it."""
     found = []
     for stage in settings.stages or [Stage()]:
         own = dict(stage)

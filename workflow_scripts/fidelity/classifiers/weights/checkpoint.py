@@ -24,7 +24,7 @@ from torch import nn
 from fidelity.base.errors import InputError, first_line
 from fidelity.classifiers.weights.header import Shell
 
-MORE_MEMORY = "Give the job more memory; where the file is small, it is damaged: fetch it again"
+MORE_MEMORY = "Give the job more memory. If the file is small, it is damaged: fetch it again"
 # The package's own files are pickled modules.
 EXPORT_XRV = (
     "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
@@ -211,7 +211,7 @@ def _shells(path: Path) -> list[tuple[type, str]]:
     """Give each class of an object that is saved next to weights its own empty shell."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # not a zip archive, or damaged: torch.load says which
+    except Exception:  # not a zip archive, or damaged: torch.load shows which
         return []
     found: list[tuple[type, str]] = []
     for name in sorted(names):
@@ -232,13 +232,13 @@ def missing(path: str | Path) -> InputError:
 
 
 def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
-    """Name what a pickle asked for; or call the file corrupt if it asked for nothing."""
+    """Name the code that a pickle would run; or call the file corrupt if it would run none."""
     text = str(error)
     found = re.search(r"(?:GLOBAL|global|function|class) `?([\w]+(?:\.[\w]+)+)", text)
     if found is None:
         return corrupt(path, error)
     return InputError(
-        f"the checkpoint is a pickle that asks to run code ({found.group(1)}) and was refused",
+        f"the checkpoint is a pickle that would run code ({found.group(1)}), so it was refused",
         file=path,
         field="weights",
         remedy=EXPORT_XRV if found.group(1).startswith("torchxrayvision.") else EXPORT,

@@ -99,7 +99,7 @@ class Foreign:
         raise self._unnamed(example, activation)
 
     def _unnamed(self, example: Sequence[str], activation: Activation) -> InputError:
-        """Say how many outputs there are and which line to write."""
+        """State how many outputs there are and which line to write."""
         names, count = list(example), self.outputs
         what = f"{count} outputs" if count > 1 else "1 output"
         one_logit = count == 1 and activation != "sigmoid"
@@ -263,7 +263,7 @@ def _built(foreign: Foreign, outputs: int) -> nn.Module:
 
 
 def _channels(found: Match, own: Mapping[str, torch.Tensor]) -> int | None:
-    """Say that the file's first layer reads one channel where the network's reads three."""
+    """State that the file's first layer reads one channel where the network's reads three."""
     for key in found.misshapen(own):
         mine, theirs = own[key].shape, found.state[key].shape
         if len(mine) == len(theirs) == 4 and mine[1] == 3 and theirs == (mine[0], 1, *mine[2:]):

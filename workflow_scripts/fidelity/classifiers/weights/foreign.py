@@ -67,7 +67,7 @@ def classifier_of(
 
 
 def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activation) -> InputError:
-    """Say that the outputs are not as many as the classes, and what to write."""
+    """State that the outputs are not as many as the classes, and what to write."""
     values = "1 value" if foreign.outputs == 1 else f"{foreign.outputs} values"
     expected = outputs_of(activation, len(classes))
     field = "classes"
@@ -102,7 +102,9 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
     network.load_state_dict(found.state | {key: own[key] for key in fresh})
     if fresh:
         names = ", ".join(fresh)
-        log.info("%s: %s stay fresh (another number of classes)", foreign.path, names)
+        log.info(
+            "%s: %s keep random start weights (another number of classes)", foreign.path, names
+        )
     return fresh
 
 
@@ -125,7 +127,7 @@ def input_normalisation(
         architecture's; with what `transform_input` does.
 
     Raises:
-        InputError: the file's values are not for images in [0, 1], or nobody says how a GoogLeNet
+        InputError: the file's values are not for images in [0, 1], or nobody states how a GoogLeNet
             or Inception v3 that is not trained here was built.
     """
     architecture, given = entry.architecture, foreign is not None or entry.weights is not None

@@ -70,7 +70,7 @@ def fixed_size(path: str | Path) -> int | None:
 
     Returns:
         The side, from the numbers of position embeddings and the size of their patches (ViT, DeiT,
-        BEiT, …); None if the file tells nothing of the kind.
+        BEiT, …); None if the file does not show it.
     """
     shapes = _shapes(path)
     found = set()
@@ -84,7 +84,7 @@ def fixed_size(path: str | Path) -> int | None:
 
 
 def _cuts_image(patch: tuple[int, ...]) -> bool:
-    """Say whether a convolution cuts the image itself into patches side by side.
+    """Check whether a convolution cuts the image itself into patches side by side.
 
     Not where it reads the features of another network (ViT hybrids), or overlaps (Hiera: 7 px with
     a stride of 4).
@@ -111,7 +111,7 @@ def _shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
             if len(names) != 1 or archive.getinfo(names[0]).file_size > LARGEST:
                 return {}
             content = _Shapes(io.BytesIO(archive.read(names[0]))).load()
-    except Exception:  # not an archive, or damaged: reading the weights says what is wrong
+    except Exception:  # not an archive, or damaged: reading the weights shows what is wrong
         return {}
     return dict(_named(content))
 

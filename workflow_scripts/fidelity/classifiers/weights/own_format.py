@@ -138,15 +138,15 @@ def _read_saved(path: str | Path, tensors: bool = True) -> _Content:
             raise corrupt(path, error) from error
         if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
             raise InputError(
-                f"is no classifier of this version (it says {text[:80]!r})",
+                f"is not a classifier of this version (its header is {text[:80]!r})",
                 file=path,
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
         values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
     if tensors and meta.get("checksum") != _checksum(values, meta):
         raise InputError(
-            "the weights or what is noted beside them are not those that were saved (the checksum"
-            " differs)",
+            "the weights or their metadata differ from what was saved (the checksum does not"
+            " match)",
             file=path,
             remedy="The file is damaged: delete it and run again",
         )

@@ -1,4 +1,4 @@
-"""Which tensors of a weights file are a network's: prefixes, heads and what stands beside them.
+"""Which tensors of a weights file are a network's: prefixes, heads and extra tensors.
 
 Rules, not names of training scripts: the weights are where every name of the network's body is
 found behind one prefix. What is left over must be of a known kind, or the file is refused.
@@ -66,7 +66,7 @@ class Match:
     std: tuple[float, ...] | None = None
 
     def fits(self, own: Mapping[str, torch.Tensor]) -> bool:
-        """Say whether every name and shape is the network's."""
+        """Check whether every name and shape is the network's."""
         return not self.unexpected and own.keys() == self.state.keys() and not self.misshapen(own)
 
     def misshapen(self, own: Mapping[str, torch.Tensor]) -> list[str]:
@@ -215,7 +215,7 @@ def _match(
 def _of_others(
     key: str, prefix: str, others: Sequence[str], own: Mapping[str, torch.Tensor]
 ) -> bool:
-    """Say whether a tensor is of a set that was not chosen (a teacher, an average)."""
+    """Check whether a tensor is of a set that was not chosen (a teacher, an average)."""
     return any(
         key.startswith(other) and (not prefix.startswith(other) or key.removeprefix(other) in own)
         for other in others
@@ -223,7 +223,7 @@ def _of_others(
 
 
 def _kind(key: str) -> str | None:
-    """Say what stands beside a network under this name; None if nobody knows."""
+    """Name the kind of an extra tensor; None if it is not known."""
     parts = key.split(".")
     return next(
         (kind for kind, rule in BESIDE.items() if any(rule.fullmatch(part) for part in parts)),
@@ -259,7 +259,7 @@ def _find_head(
     """Take the one layer that is left over for the head, where that is missing.
 
     So are read a head that is a Sequential of dropout and one linear layer, a linear layer in place
-    of a Sequential, and a head that stands beside the network.
+    of a Sequential, and a head stored next to the network.
     """
     lacking = heads - result.state.keys()
     layers = {name.rpartition(".")[0] for name in lacking}

@@ -10,7 +10,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 
 
 def is_clutter(path: str | PurePosixPath) -> bool:
-    """Say whether any part of a path is a file or folder that an operating system made."""
+    """Check whether any part of a path is a file or folder that an operating system made."""
     return any(
         part.startswith("._") or part.lower() in CLUTTER for part in PurePosixPath(path).parts
     )

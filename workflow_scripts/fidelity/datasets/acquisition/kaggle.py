@@ -34,8 +34,7 @@ def download(dataset: str) -> Path:
         The folder with the data.
 
     Raises:
-        InputError: no network, no permission, no such data set, or a damaged download; it says
-            what to do.
+        InputError: no network, no permission, no such data set, or a damaged download.
     """
     import kagglehub
     import requests
@@ -55,13 +54,13 @@ def download(dataset: str) -> Path:
             # Without progress another try would end the same way.
             if attempt == ATTEMPTS or (kept <= before and not _is_damage(error)):
                 raise _broken(dataset, type(error).__name__, kept) from None
-            log.warning("the download broke off after %.1f MB, trying again", kept / 1e6)
+            log.warning("the download stopped after %.1f MB, trying again", kept / 1e6)
         except (ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
             # The client has no error of its own for a malformed kaggle.json.
             if "credentials" in str(error):
                 raise _refused(dataset) from None
             raise InputError(
-                f"what was downloaded of {dataset!r} is no whole archive",
+                f"the download of {dataset!r} is not a complete archive",
                 file=_folder(dataset),
                 field="download",
                 remedy="Delete the .archive file in this folder and run again",
@@ -75,13 +74,13 @@ def download(dataset: str) -> Path:
                 " disk, and run again",
             ) from None
         else:
-            log.info("%s lies in %s", handle, folder)
+            log.info("%s is in %s", handle, folder)
             return folder
     raise AssertionError("unreachable")
 
 
 def _is_damage(error: Exception) -> bool:
-    """The client has deleted what did not fit its checksum and starts anew."""
+    """The client has deleted what did not fit its checksum and starts again."""
     return type(error).__name__ == "DataCorruptionError"
 
 
@@ -124,11 +123,11 @@ def _by_hand(dataset: str) -> str:
 
 def _refused(dataset: str) -> InputError:
     return InputError(
-        f"Kaggle wants credentials for {dataset!r}, and found none that are valid",
+        f"Kaggle requires credentials for {dataset!r}, and none or no valid ones were found",
         field="download",
-        remedy="At kaggle.com, click your picture, 'Settings', 'API', create a token, and save it"
-        " as ~/.kaggle/access_token (or the older kaggle.json as ~/.kaggle/kaggle.json), or put it"
-        " into the variable KAGGLE_API_TOKEN (older: KAGGLE_USERNAME and KAGGLE_KEY); never into"
+        remedy="At kaggle.com, click your picture, 'Settings', 'API', and create a token. Save it"
+        " as ~/.kaggle/access_token (an older kaggle.json as ~/.kaggle/kaggle.json), or set the"
+        " variable KAGGLE_API_TOKEN (older: KAGGLE_USERNAME and KAGGLE_KEY). Never write it into"
         f" the config. Or {_by_hand(dataset)}",
     )
 
@@ -155,7 +154,7 @@ def _broken(dataset: str, kind: str, kept: int) -> InputError:
     return InputError(
         f"the download of {dataset!r} failed {got} ({kind})",
         field="download",
-        remedy="Check the network (compute nodes often have none: run this rule where there is"
-        " one, snakemake --until acquire) and run again: it continues where it stopped. Or"
+        remedy="Check the network and run again: the download continues where it stopped. Compute"
+        " nodes often have no network; run snakemake --until acquire on a node that has one. Or"
         f" {_by_hand(dataset)}",
     )

@@ -152,5 +152,5 @@ def _entries(folder: str) -> list[os.DirEntry]:
         raise InputError(
             f"the folder cannot be listed ({error.strerror})",
             file=folder,
-            remedy="Mend its permissions, or move it out of the data root",
+            remedy="Fix its permissions, or move it out of the data root",
         ) from error

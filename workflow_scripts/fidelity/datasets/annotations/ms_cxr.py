@@ -69,7 +69,7 @@ def read_phrases(path: str | Path) -> dict[str, Phrases]:
             size = int(float(cells["image_height"])), int(float(cells["image_width"]))
         except ValueError as error:
             raise InputError(
-                f"{row}: the image's size is no number", file=path, remedy=RESTORE
+                f"{row}: the image's size is not a number", file=path, remedy=RESTORE
             ) from error
         phrases = found.setdefault(
             image,

@@ -110,7 +110,7 @@ class ImageFiles:
         name = name.replace("\\", "/")
         short = name.rpartition("/")[2]
         found = self.by_name.get(short.lower()) or []
-        if not found and short.lower().endswith((".txt", *SUFFIXES)):
+        if not found and short.lower().endswith(tuple(SUFFIXES)):
             found = self.by_name.get(short.rpartition(".")[0].lower()) or []
         found = [path for path in found if within(path)]
         stem = name.rpartition(".")[0] or name

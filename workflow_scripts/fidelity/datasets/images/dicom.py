@@ -79,7 +79,7 @@ class DicomImage:
         black: the value that the file's own scale calls black.
         white: the value that it calls white.
         bits: stored bits per pixel.
-        padding: (H, W) bool, pixels that the file says are none; None if it names no such value.
+        padding: (H, W) bool, pixels that the file declares to be padding; None if it declares none.
         assumed: what the file should declare and does not; empty if it declares everything.
     """
 
@@ -161,7 +161,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
 
 
 def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
-    """Read the needed elements, and say what the file left to be assumed.
+    """Read the needed elements, and state what the file left to be assumed.
 
     A file without preamble begins with its first element. One without a Transfer Syntax UID is
     read by the standard's default, implicit VR little endian (PS3.5 10.1), unless its first element
@@ -182,7 +182,7 @@ def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
             header = pydicom.dcmread(
                 io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
             )
-            list(header)  # pydicom decodes a value when it is first asked for; damage shows here
+            list(header)  # pydicom decodes a value when it is first read; damage shows here
             if not syntax:
                 _assume_syntax(header, path)
             return header, NO_SYNTAX if not syntax else "" if marked else NO_PREAMBLE
@@ -327,7 +327,7 @@ def _modality(stored: np.ndarray, header: Dataset) -> tuple[np.ndarray, float, f
         return stored, low, high
     slope, intercept = float(slope), float(intercept)
     if not (math.isfinite(slope) and math.isfinite(intercept)) or slope == 0:
-        raise ValueError("no scale")
+        raise ValueError("the scale is not finite or is 0")
     ends = sorted((low * slope + intercept, high * slope + intercept))
     return stored.astype(np.float64) * slope + intercept, *ends
 
@@ -352,14 +352,14 @@ def _looked_up(values: np.ndarray, item: Dataset) -> tuple[np.ndarray, float, fl
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
     entries = entries % 2**16 or 2**16
     if not 8 <= bits <= 16:
-        raise ValueError("no LUT of 8 to 16 bit")
+        raise ValueError("the LUT has not 8 to 16 bits")
     data = item.LUTData
     if isinstance(data, bytes):
         order = "<" if item.is_little_endian is not False else ">"
         data = np.frombuffer(data, "u1" if len(data) < 2 * entries else f"{order}u2")
     table = np.asarray(data)[:entries].astype(np.uint16)
     if len(table) < entries:
-        raise ValueError("a LUT shorter than it says")
+        raise ValueError("the LUT is shorter than its header states")
     index = np.clip(np.rint(values).astype(np.int64) - first, 0, entries - 1)
     return table[index], 0, 2**bits - 1
 

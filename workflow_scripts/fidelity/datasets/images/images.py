@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_000_000_000
 # Deeper images that span less of their range than this would be left with 32 grey values or fewer.
 USED_RANGE = 1 / 8
-# A DICOM file may lack its mark; its name then still says what it is meant to be.
 JSRT_SIDE, JSRT_WHITE = 2048, 4095
+# A DICOM file may lack its mark; its name then still states what it is meant to be.
 DICOM_SUFFIXES = (".dcm", ".dicom")
 
 
@@ -199,7 +199,7 @@ def _white(
         return 1.0 if unit else None
     if pixels.dtype.kind != "u":
         raise IntensityError(
-            f"the image has {pixels.dtype} values, which declare no white",
+            f"the image has {pixels.dtype} values, so its white level is not known",
             file=path,
             field="intensity",
             remedy="Set intensity: percentile, or export 8- or 16-bit grey values",
@@ -220,7 +220,7 @@ def _white(
 
 
 def is_dicom(data: bytes) -> bool:
-    """Say whether the bytes are a DICOM file; pydicom is not imported.
+    """Check whether the bytes are a DICOM file; pydicom is not imported.
 
     By the mark of PS3.10, or, in files that begin without preamble, by a first element of group
     0002 or 0008 with a value representation, or a length that the file can hold.
@@ -286,8 +286,8 @@ def _scaled(
             return np.zeros(values.shape, np.uint8)
     elif pixels.dtype != np.uint8 and 0 < high - low < USED_RANGE * (white - black):
         raise IntensityError(
-            f"the image spans {low:g} to {high:g} of a range of {black:g} to {white:g}, which"
-            " would leave it next to no contrast",
+            f"the image spans only {low:g} to {high:g} of the range {black:g} to {white:g}, and"
+            " would have almost no contrast",
             file=path,
             field="intensity",
             remedy=remedy,

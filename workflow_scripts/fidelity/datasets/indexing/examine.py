@@ -53,7 +53,7 @@ class Examined:
         file: that file, relative to the data root.
         fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
             out would bias the scores without a trace.
-        look: what the image looks like, to compare it with others; None if not asked for.
+        look: what the image looks like, to compare it with others; None if not needed.
         other_size: masks, relative to the data root, that are not of their image's size although
             that is the size they are scored at.
         findings: what reading the files showed that is worth reporting once per data set.

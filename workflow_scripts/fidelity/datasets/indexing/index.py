@@ -1,20 +1,21 @@
-"""Indexing a data set: find its cases, check everything, say what is used and what is not."""
+"""Indexing a data set: find its cases, check everything, state what is used and what is not."""
 
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
 from fidelity.datasets.cases import NONE, Case, sort_key
+from fidelity.datasets.images.image_similarity import Look
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
@@ -30,6 +31,13 @@ from fidelity.datasets.indexing.left_out import (
     check_unusable,
     count_rows,
     write_counts,
+)
+from fidelity.datasets.indexing.looks import (
+    Across,
+    looks_of,
+    read_looks,
+    twins_across,
+    write_looks,
 )
 from fidelity.datasets.indexing.near_duplicates import (
     NearDuplicate,
@@ -57,17 +65,22 @@ def index_cases(
     trained: bool = False,
     near_report: str | Path | None = None,
     counts_report: str | Path | None = None,
+    looks_file: str | Path | None = None,
+    others: Mapping[str, str | Path] = MappingProxyType({}),
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
     intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
     duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
-    source's own. Damaged files put their case into quarantine (or are fatal under `strict`, or
-    where they are too many for `max_unusable`); what is wrong with the data set as a whole is
-    fatal: ambiguous ids, labels that differ only in case or spaces, masks that are unclear or
-    missing, grey values that do not fit `intensity`, links out of the root, one image or patient in
-    two splits (unless `duplicates` says otherwise).
+    source's own. A damaged file puts its case into quarantine; under `strict`, or if there are more
+    than `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always
+    fatal:
+
+    - ambiguous ids, and labels that differ only in case or spaces;
+    - masks that are unclear or missing, and grey values that do not fit `intensity`;
+    - links out of the root;
+    - one image or patient in two splits (unless `duplicates` allows it).
 
     Args:
         root: the data root.
@@ -76,13 +89,18 @@ def index_cases(
         trained: whether a classifier is trained, on cases of every class.
         near_report: CSV file for the near-duplicates across splits, if they are to be written.
         counts_report: CSV file for the number of cases that are used and left out, likewise.
+        looks_file: file for what the used images look like, to compare data sets, likewise.
+        others: {data set: its `looks_file`} of the setting near_duplicates_of.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
-        left out; and {"classes", "task", "annotated", "labels"}: model classes in order (those of
-        annotated_classes first), `multiclass` or `multilabel`, annotated source classes, and the
-        model class of each source class; "uncertain": "multi-class" beside them where uncertain
-        labels are to be a third class of each task.
+        left out; and facts of the classes:
+
+        - "classes": model classes in order, those of annotated_classes first;
+        - "task": `multiclass` or `multilabel`;
+        - "annotated": annotated source classes;
+        - "labels": the model class of each source class;
+        - "uncertain": "multi-class", if uncertain labels are a third class of each task.
 
     Raises:
         InputError: names the first problems and counts them.
@@ -137,6 +155,10 @@ def index_cases(
     cases = _separate(leaks, kept, settings, quarantine)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
+    looks = {one.case.case: one.look for one in good}
+    cases = _without_twins_elsewhere(others, cases, looks, settings, quarantine)
+    if looks_file is not None:
+        write_looks(looks_file, cases, [looks[case.case] for case in cases])
     if settings.duplicates == "keep":
         near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
     if near_report is not None:
@@ -206,7 +228,7 @@ def _repeated_ids(cases: list[Case]) -> list[InputError]:
         files[case.case].append(case.image)
     return [
         InputError(
-            f"the case id {name!r} stands for {len(images)} images (also {images[1]})",
+            f"the case id {name!r} is used for {len(images)} images (also {images[1]})",
             file=images[0],
             field="case",
             remedy="Give every image an id of its own",
@@ -230,7 +252,7 @@ def _unknown_classes(cases: list[Case], settings: Dataset) -> list[InputError]:
 
 
 def _is_multilabel(cases: list[Case], settings: Dataset, adapter: ModuleType) -> bool:
-    """Say whether images may have several classes, or none: by the source, `task` or a label."""
+    """Check whether images may have several classes, or none: by the source, `task` or a label."""
     if getattr(adapter, "multilabel", False) or getattr(settings, "task", None) == "multilabel":
         return True
     # Those that 'labels' leaves out count too.
@@ -255,7 +277,7 @@ def _blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
 
 
 def _without_absent_classes(cases: list[Case], settings: Dataset, adapter: ModuleType) -> Dataset:
-    """Leave classes out that no image has, where the source's own list says that they exist."""
+    """Leave classes out that no image has, where the source's own list states that they exist."""
     own = getattr(adapter, "known_classes", ())
     present = {name for case in cases for name in (*case.labels, *case.annotated)}
     absent = [name for name in settings.annotated_classes if name not in present]
@@ -287,9 +309,9 @@ def _without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bo
 
 
 def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
-    """Drop masks that mean "not annotated": the config says which these are, never the pixels."""
+    """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
     lung_masks, empty = settings.lung_masks, settings.empty_references
-    # Where masks follow labels, those of another class are not annotated, unless they say so.
+    # Where masks follow labels, those of another class are not annotated, unless they are `none`.
     said = {c for c in case.annotated if case.masks.get(c, NONE) == NONE and not case.boxes.get(c)}
     annotated = [
         c for c in settings.annotated_classes if not follow or c in case.labels or c in said
@@ -327,14 +349,14 @@ def _separate(
 
 def _compares_looks(settings: Dataset) -> bool:
     # YAML 1.1 reads an unquoted `off` as false.
-    return settings.near_duplicates not in ("off", False)
+    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
 
 
 def _near_duplicates(
     cases: list[Case], examined: list[Examined], settings: Dataset
 ) -> list[NearDuplicate]:
     """Find the near-duplicates among the remaining cases, marked as the settings say."""
-    if not _compares_looks(settings):
+    if settings.near_duplicates in ("off", False):
         return []
     by_id = {one.case.case: one for one in examined}
     remaining = [by_id[case.case] for case in cases]
@@ -359,6 +381,34 @@ def _without_near_duplicates(
         if pair.excluded:
             first.setdefault(pair.case.case, pair)
     quarantine += [_on_purpose(p.case, p.reason, "near_duplicates") for p in first.values()]
+    return [case for case in cases if case.case not in first]
+
+
+def _without_twins_elsewhere(
+    others: Mapping[str, str | Path],
+    cases: list[Case],
+    looks: Mapping[str, Look | None],
+    settings: Dataset,
+    quarantine: list[Quarantined],
+) -> list[Case]:
+    """Leave out cases of training and validation that another data set is tested or tuned on."""
+    own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
+    first: dict[str, Across] = {}
+    for name, path in others.items():
+        pair = {"": looks_of(own, [looks[case.case] for case in own]), name: read_looks(path)}
+        found = twins_across(
+            pair, settings.near_duplicate_distance, settings.near_duplicate_correlation
+        )
+        for twins in found:
+            if twins.twin_split != "train":
+                first.setdefault(twins.case, twins)
+    for case in own:
+        if (twins := first.get(case.case)) is not None:
+            reason = (
+                f"near-duplicate of {twins.twin!r} in {twins.twin_split} of {twins.twin_dataset}"
+                f" (hash distance {twins.distance}, correlation {twins.correlation:.3f})"
+            )
+            quarantine.append(_on_purpose(case, reason, "near_duplicates_of"))
     return [case for case in cases if case.case not in first]
 
 
@@ -401,9 +451,9 @@ def _check_depth(examined: list[Examined], root: Path) -> None:
     bits = max(largest, default=0).bit_length()
     if 0 < bits < 16:
         raise IntensityError(
-            f"none of the {sum(one.findings.largest is not None for one in examined)} images of 16"
-            f" bit has a value above {max(largest)}, so they seem to hold {bits} bits; read as 16"
-            " bits, all would be dark",
+            f"none of the {sum(one.findings.largest is not None for one in examined)} 16-bit images"
+            f" has a value above {max(largest)}, so they seem to hold {bits} bits. Read as 16 bits,"
+            " all would be dark",
             file=root / largest[max(largest)].case.image,
             field="intensity_bits",
             remedy=f"Set intensity_bits: {bits} (or 16 if the images are this dark)",
@@ -432,8 +482,8 @@ def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> Non
     if not masks:
         return
     problem = (
-        f"{len(masks)} masks are not of their image's size, though of its aspect ratio; they would"
-        " be resampled (nearest neighbour) and scored at the image's size"
+        f"{len(masks)} masks have their image's aspect ratio, but not its size. They would be"
+        " resampled (nearest neighbour) and scored at the image's size"
     )
     if strict:
         raise InputError(
@@ -508,7 +558,7 @@ def _empty_classes(
             f"no usable image is left of the class {name!r};"
             f" {len(quarantine)} cases were left out{first}",
             field="annotated_classes",
-            remedy="Mend the files, or drop the class",
+            remedy="Fix the files, or drop the class",
         )
         for name in settings.annotated_classes
         if name not in present
@@ -529,7 +579,7 @@ def _absent_in_split(
             name
             for case in cases
             if case.split == split
-            # What is explained is what has a mask; where labels say which these are, labels.
+            # What is explained is what has a mask; where labels state which these are, labels.
             for name in (case.labels if follow or split == "train" else case.annotated)
         }
         for split in SPLITS
@@ -552,7 +602,7 @@ def _absent_in_split(
 
 
 def _left_out(one: Examined | None) -> str:
-    """Say which case was left out for a file that cannot be used, if one was."""
+    """State which case was left out for a file that cannot be used, if one was."""
     if one is None or one.problem is None:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Finding images and patients that stand in two splits."""
+"""Finding images and patients that are in two splits."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ def leak_errors(leaks: Iterable[Leak]) -> list[InputError]:
         grouped[leak.twin.case].append(leak)
     return [
         InputError(
-            f"{first.reason}: a test would see what was trained on"
+            f"{first.reason}: the classifier would be tested on data that it was trained on"
             + (f" ({len(group)} cases like this)" if len(group) > 1 else ""),
             file=first.case.image,
             field=f"{first.case.split} case {first.case.case}",

@@ -58,7 +58,7 @@ def check_unusable(
 
     Args:
         left_out: cases that cannot be used, and others, which are passed over.
-        totals: cases per split that the settings ask for, the unusable ones included.
+        totals: cases per split that the settings request, the unusable ones included.
         share: largest share of a split that one cause may take.
         root: the data root, for the errors.
 

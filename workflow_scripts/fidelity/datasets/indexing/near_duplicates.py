@@ -1,4 +1,4 @@
-"""Images that look the same and stand in two splits: finding, reporting and leaving them out."""
+"""Images that look the same and are in two splits: finding, reporting and leaving them out."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -55,8 +55,8 @@ def find_near_duplicates(
     Args:
         cases: the cases.
         looks: of each case's image.
-        digests: hash of the pixels of each case's image; pairs of equal ones are exact copies,
-            which the setting `duplicates` is about, and are not listed here.
+        digests: hash of the pixels of each case's image; pairs with the same digest are exact
+            copies. The setting `duplicates` is about these; they are not listed here.
         distance: most differing bits of the hashes.
         correlation: least correlation of the thumbnails.
 

@@ -1,4 +1,4 @@
-"""Reporting many problems of a data set at once, so that the user mends them in one round."""
+"""Reporting many problems of a data set at once, so that the user fixes them in one round."""
 
 from collections.abc import Sequence
 

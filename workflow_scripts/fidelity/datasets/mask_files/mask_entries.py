@@ -152,7 +152,7 @@ def read_mask_at(
 
 
 def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
-    """Say whether an image's entry has any pixel or polygon of a class, without decoding it."""
+    """Check whether an image's entry has any pixel or polygon of a class, without decoding it."""
     entry = by_class.get(cls)
     if isinstance(entry, dict) and isinstance(entry.get("counts"), str | list):
         return is_filled(entry)

@@ -9,7 +9,7 @@ from fidelity.settings.explainers import CentrePrior
 
 
 def make(context: Context, settings: CentrePrior) -> Explain:
-    """Answer every case with the same Gaussian at the centre of its original image.
+    """Give every case the same Gaussian at the centre of its original image.
 
     Of a crop it shows the part that the crop shows: centred on the crop, it would know where the
     lung is.

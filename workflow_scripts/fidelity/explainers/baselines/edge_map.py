@@ -9,7 +9,7 @@ from fidelity.settings.explainers import EdgeMap
 
 
 def make(context: Context, settings: EdgeMap) -> Explain:
-    """Answer every case with the gradient magnitude of its smoothed working image.
+    """Give every case the gradient magnitude of its smoothed working image.
 
     Some explanations are hardly more than edge detectors (Adebayo et al. 2018, Sanity checks for
     saliency maps). Edges that the input setting makes, such as that of a masked lung, belong to it:

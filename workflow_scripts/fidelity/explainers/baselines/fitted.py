@@ -1,4 +1,4 @@
-"""What a baseline has learnt from the training split, as a file."""
+"""What was fitted to the training split for a baseline, as a file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ def annotated_cases(shards: Sequence[Path]) -> Iterator[PreparedCase]:
 def no_training_masks() -> InputError:
     """Describe a training split without anything to learn from."""
     return InputError(
-        "no training case has a reference mask to learn from",
+        "no training case has a reference mask to train on",
         field="datasets",
         remedy="Add annotated training cases, or leave out mean_mask, unet and baselines of boxes",
     )
@@ -43,7 +43,7 @@ def write_fitted(
     Args:
         path: the .safetensors file.
         tensors: arrays by name.
-        classes: source classes that were learnt, in the order of the tensors.
+        classes: source classes that it was fitted to, in the order of the tensors.
         settings: of what was fitted, as plain values.
     """
     meta = {"schema": SCHEMA, "classes": list(classes), "settings": dict(settings)}

@@ -8,7 +8,7 @@ from fidelity.settings.explainers import LowerLung
 
 
 def make(context: Context, settings: LowerLung) -> Explain:
-    """Answer every case with the lower half of its lung mask at native size.
+    """Give every case the lower half of its lung mask at native size.
 
     Returns:
         A function from tasks to maps of kind `binary`.

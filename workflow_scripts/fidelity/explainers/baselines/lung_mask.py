@@ -6,7 +6,7 @@ from fidelity.settings.explainers import LungMask
 
 
 def make(context: Context, settings: LungMask) -> Explain:
-    """Answer every case with its lung mask at native size, whatever the image shows.
+    """Give every case its lung mask at native size, whatever the image shows.
 
     Returns:
         A function from tasks to maps of kind `binary`.

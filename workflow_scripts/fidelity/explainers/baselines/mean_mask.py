@@ -93,7 +93,7 @@ def fit(
 
 
 def make(context: Context, settings: MeanMask) -> Explain:
-    """Answer every case of a class with that class's mean training mask.
+    """Give every case of a class that class's mean training mask.
 
     Args:
         context: fitted.

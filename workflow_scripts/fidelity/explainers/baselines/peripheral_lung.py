@@ -9,7 +9,7 @@ from fidelity.settings.explainers import PeripheralLung
 
 
 def make(context: Context, settings: PeripheralLung) -> Explain:
-    """Answer every case with the outer band of its lung mask at native size.
+    """Give every case the outer band of its lung mask at native size.
 
     Args:
         context: not used.

@@ -8,7 +8,7 @@ from fidelity.settings.explainers import RandomCam
 
 
 def make(context: Context, settings: RandomCam) -> Explain:
-    """Answer every case with standard normal values on a coarse grid.
+    """Give every case standard normal values on a coarse grid.
 
     What a CAM scores above this comes from its values, not from their being few and smooth.
 

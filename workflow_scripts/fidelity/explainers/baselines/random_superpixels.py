@@ -10,7 +10,7 @@ from fidelity.settings.explainers import RandomSuperpixels
 
 
 def make(context: Context, settings: RandomSuperpixels) -> Explain:
-    """Answer every case with standard normal weights on its superpixels.
+    """Give every case standard normal weights on its superpixels.
 
     What LIME scores above this comes from the classifier, not from the segmentation.
 

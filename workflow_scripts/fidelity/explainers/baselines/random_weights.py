@@ -15,7 +15,7 @@ def make(context: Context, settings: RandomWeights) -> Explain:
 
     The model parameter randomisation test of Adebayo et al. 2018 (Sanity checks for saliency maps):
     an explanation that scores no better than this owes its score to the architecture and the image,
-    not to what the classifier has learnt.
+    not to the classifier's training.
 
     Args:
         context: classifier, which is left as it is, and seed.

@@ -7,13 +7,13 @@ from fidelity.settings.explainers import SecondReader
 
 
 def has_answer(task: Task, settings: SecondReader) -> bool:
-    """Say whether a second reader has marked the class: a case read once is no failure."""
+    """Check whether a second reader has marked the class: a case read once is not a failure."""
     del settings
     return task.cls in task.case.second_references
 
 
 def make(context: Context, settings: SecondReader) -> Explain:
-    """Answer every case that was read twice with the second reader's mask at native size.
+    """Give every case that was read twice the second reader's mask at native size.
 
     Returns:
         A function from tasks to maps of kind `binary`.

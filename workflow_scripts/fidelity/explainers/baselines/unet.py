@@ -80,7 +80,7 @@ def read_examples(shards: Sequence[Path]) -> Examples:
 
 
 def make(context: Context, settings: Unet) -> Explain:
-    """Answer every case with the probability of a lesion of its class at each pixel.
+    """Give every case the probability of a lesion of its class at each pixel.
 
     Args:
         context: fitted, compute and batch size.

@@ -9,7 +9,7 @@ As in pytorch-grad-cam, whose maps it gives where these are sound; four things d
   and after a LayerNorm on nothing else.
 - Channels are set in a hook. The package replaces the layer in the network, and leaves it replaced
   when a pass raises: every later map is of another network.
-- What precedes the layer sees one image per pass. The package sends a batch of equal ones through.
+- What precedes the layer sees one image per pass. The package sends a batch of copies through.
 
 It needs no gradients: it perturbs a layer, and is of the CAM family because what it returns is a
 weighted sum of that layer's activations, with a CAM's resolution.

@@ -1,4 +1,4 @@
-"""DeepLift with the rescale rule, by the package captum, its rule for max pooling mended."""
+"""DeepLift with the rescale rule, by the package captum, its rule for max pooling fixed."""
 
 import warnings
 

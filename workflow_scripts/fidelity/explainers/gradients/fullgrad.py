@@ -120,7 +120,7 @@ def decompose(
     parts = [gradient * images.detach()]
     for bias, gradients in seen:
         # None where the class does not depend on the layer; a bias of 3 axes is one per channel,
-        # that of a linear layer belongs to the last axis, whatever stands before it.
+        # that of a linear layer belongs to the last axis, whatever axes precede it.
         parts += [
             found.detach() * bias if bias.ndim == 3 else (found.detach() * bias).flatten(1)
             for found in gradients

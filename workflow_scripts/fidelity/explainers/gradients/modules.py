@@ -2,7 +2,7 @@
 
 captum and zennit change the backward pass through hooks on modules. A ReLU module that is called
 twice (ResNet), works in place or is a function call (DenseNet) escapes them or breaks them, without
-a word in the last case. So the network is traced (torch.fx) and written anew.
+a word in the last case. So the network is traced (torch.fx) and written again.
 """
 
 import copy
@@ -38,7 +38,7 @@ TOLERANCE = 1e-5
 
 
 def with_own_modules(classifier: Classifier) -> Classifier:
-    """Write a classifier's network anew, each activation and pooling a module of its own.
+    """Write a classifier's network again, each activation and pooling a module of its own.
 
     Args:
         classifier: stays as it is.
@@ -95,8 +95,8 @@ def check_equal(classifier: Classifier, twin: Classifier) -> None:
     difference = float((found - expected).abs().amax() / scale)
     if not difference <= TOLERANCE:
         raise InputError(
-            f"{classifier.architecture}, written anew, returns other logits (relative difference"
-            f" {difference:.1e})",
+            f"{classifier.architecture}, rewritten with one module per ReLU, returns other logits"
+            f" (relative difference {difference:.1e})",
             field="architecture",
             remedy=REMEDY,
         )

@@ -73,7 +73,7 @@ TITLES = {"guided_backprop": "guided backprop", "deeplift": "DeepLift", "lrp": "
 
 
 def with_known_operations(classifier: Classifier, method: str) -> Classifier:
-    """Write a classifier anew for a method and check that the method has a rule for all it does.
+    """Write a classifier again for a method and check that the method has a rule for all it does.
 
     Args:
         classifier: stays as it is.
@@ -98,8 +98,8 @@ def with_known_operations(classifier: Classifier, method: str) -> Classifier:
     )
     if unknown:
         raise InputError(
-            f"{TITLES[rules]} has no rule for {', '.join(unknown)}, which"
-            f" {classifier.architecture} computes: the plain gradient would stand in for it",
+            f"{TITLES[rules]} has no rule for {', '.join(unknown)} of {classifier.architecture},"
+            " and would use the plain gradient there",
             field="architecture",
             remedy=REMEDY,
         )

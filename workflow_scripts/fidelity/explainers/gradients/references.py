@@ -39,7 +39,7 @@ def blurred(grey: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 class CaseNoise:
-    """Random numbers of a batch: a stream for each image, whatever stands beside it."""
+    """Random numbers of a batch: a stream for each image, whatever else is in the batch."""
 
     def __init__(self, seeds: tuple[int, ...], device: torch.device) -> None:
         """Start the streams.

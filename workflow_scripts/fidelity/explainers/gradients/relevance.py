@@ -30,7 +30,7 @@ class Addition(nn.Module):
 
 
 def canonised(classifier: Classifier) -> Classifier:
-    """Write a classifier anew for relevance propagation.
+    """Write a classifier again for relevance propagation.
 
     Batch normalisations right after a convolution or linear layer are merged into it. Others (at
     the start of DenseNet's layers, whose input has other uses) stay and, having one input each,

@@ -16,7 +16,7 @@ PRIOR_RATE, PRIOR_SPREAD = 0.1, 2.0  # of the logarithm: a factor of 50 either w
 RATES, NOISES = (1e-3, 3.0), (1e-6, 0.1)
 START_NOISE = 1e-4
 ITERATIONS = 20
-MOST_ROWS = 512  # rates are learnt from the first so many
+MOST_ROWS = 512  # rates are fitted to the first so many
 AT_ONCE = 4096  # outputs predicted at a time
 
 
@@ -43,8 +43,8 @@ class Process:
 
         Args:
             rows: float64 (m, l) of 0 and 1.
-            groups: into how many the fitted rows are divided (every g-th one), each of which is
-                left out once, the rates kept.
+            groups: number of groups of the fitted rows (every g-th row). Each group is left out
+                once, with the rates kept.
 
         Returns:
             float64 (1 + groups, m): the prediction from all rows, then from those without a group.

@@ -1,4 +1,4 @@
-"""What stands in the place of a superpixel that LIME hides."""
+"""What replaces a superpixel that LIME hides."""
 
 import cv2
 import numpy as np

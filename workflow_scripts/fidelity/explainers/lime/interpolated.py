@@ -29,7 +29,7 @@ def interpolate(
     """Estimate the limit that LIME's regression has for ever more samples.
 
     If every subset of the live superpixels was classified it is exact. Else a Gaussian process
-    fitted to the outputs, to probabilities as logits, says what the others would have given
+    fitted to the outputs, to probabilities as logits, states what the others would have given
     (Bayesian quadrature, O'Hagan 1991). The standard errors are a jackknife's: how much changes
     when each eighth of the pictures is left out (and, where the predicted subsets are a sample,
     that sample's).

@@ -53,7 +53,7 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
 
 
 def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
-    """Say whether intervals tell the `top` highest coefficients from the rest.
+    """Check whether intervals tell the `top` highest coefficients from the rest.
 
     Args:
         weights: (k,).

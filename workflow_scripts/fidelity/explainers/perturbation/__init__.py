@@ -1,1 +1,1 @@
-"""Perturbation methods beside LIME: what the classifier says when parts of the image are hidden."""
+"""Perturbation methods beside LIME: how the output changes when parts of the image are hidden."""

@@ -1,4 +1,4 @@
-"""Images of which some superpixels are hidden, through the classifier."""
+"""Images with some hidden superpixels, through the classifier."""
 
 from typing import TYPE_CHECKING
 

@@ -22,15 +22,19 @@ def make(context: Context, settings: Rise) -> Explain:
 
     The map is the mean output over random masks, weighted by how much each mask shows of a pixel
     (equation 6 of the paper). The paper hides by black; its authors' code multiplies the normalised
-    network input by the mask, which hides by the mean of the normalisation: `fill` says which.
+    network input by the mask, which hides by the mean of the normalisation: `fill` sets which.
 
     Args:
         context: classifier, batch size and seed.
-        settings: samples (masks), cells (per side of a mask's grid), probability (of a cell to be
-            shown), fill (grey value in [0, 1] that masks fade to), normalise (`expectation`: by
-            the share of a pixel that masks are expected to show, the paper's; `coverage`: by the
-            share that they did show, which removes the noise of uneven coverage), output and
-            precision (as LIME's).
+        settings: `output` and `precision` are as LIME's.
+
+            - `samples`: masks.
+            - `cells`: per side of a mask's grid.
+            - `probability`: that a cell is shown.
+            - `fill`: grey value in [0, 1] that masks fade to.
+            - `normalise`: `expectation` divides by the expected share of masks that show a pixel,
+              as in the paper. `coverage` divides by the actual share, which removes the noise of
+              uneven coverage.
 
     Returns:
         A function from tasks to maps of kind `dense`, in the unit of the output. Extras:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 mpl.use("Agg")
-# Fonts embedded in PDFs are told glyph by glyph otherwise.
+# Otherwise fonts embedded in PDFs are logged glyph by glyph.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen before)
@@ -27,7 +27,7 @@ GREY = "#666666"
 # Full text width of an A4 or letter page, in inches: fonts keep their size in print.
 WIDTH = 7.0
 DPI = 200
-# Slots of the explainers everybody meets, so that they look alike in every figure and study.
+# Slots of the explainers everybody meets, so that they look the same in every figure and study.
 # Explainers of the classifier are in strong colours, null baselines in greys, ceilings black.
 RESERVED = {
     "real": {"lime": 0, "gradcam": 1},
@@ -101,7 +101,7 @@ def looks(explainers: Sequence[str], families: Mapping[str, str] | None = None) 
 
     Args:
         explainers: names, in the order of the config.
-        families: explainer → family; without it, well-known names alone are told to be null
+        families: explainer → family; without it, only well-known names are taken for null
             baselines or ceilings.
 
     Returns:
@@ -162,7 +162,7 @@ def interval_errors(rows: pd.DataFrame) -> np.ndarray:
 
 
 def message(text: str) -> Figure:
-    """Make a figure that only says why there is nothing to draw."""
+    """Make a figure that only states why there is nothing to draw."""
     fig, axes = figure(height=1.2)
     axes[0, 0].axis("off")
     axes[0, 0].text(0.5, 0.5, text, ha="center", va="center")

@@ -1,6 +1,6 @@
 """FROC: the share of lesions found against the false positives per image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from fidelity.statistics.set_level import SetValue
 
 # Rates at which the sensitivities are averaged (LUNA16, object-CXR, wsrpn).
 USUAL_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+# Scores looked at together; a resample is done when it has more false positives than allowed.
+BLOCK = 512
 
 
 class Froc:
@@ -83,16 +85,31 @@ class Froc:
         """
 
         def value(weights: np.ndarray) -> np.ndarray:
-            out = np.empty(len(weights))
-            # A few rows at a time: a row has a number per box.
-            step = max(1, 4_000_000 // max(1, len(self._image)))
-            for start in range(0, len(weights), step):
-                false, found = self.curve(weights[start : start + step])
+            images, lesions = weights.sum(axis=1), weights @ self.lesions
+            # A sum of whole numbers over one: its rounding must not decide.
+            allowed = (np.array(rates) + 1e-12) * images[:, None]
+            best = np.zeros(allowed.shape)
+            false, found = np.zeros((2, len(weights), 1))
+            for boxes, last in self._blocks():
+                of_box = weights[:, self._image[boxes]]
+                sums = false + np.cumsum(of_box * self._false[boxes], axis=1)
+                hits_so_far = found + np.cumsum(of_box * self._new[boxes], axis=1)
+                false, found = sums[:, -1:], hits_so_far[:, -1:]
                 # Sensitivity rises with false positives: the last allowed point is the highest.
-                # A sum of whole numbers over one: its rounding must not decide.
-                last = [np.count_nonzero(false <= rate + 1e-12, axis=1) - 1 for rate in rates]
-                rows = np.arange(len(found))
-                out[start : start + step] = np.mean([found[rows, at] for at in last], axis=0)
-            return out
+                for column in range(len(rates)):
+                    points = (sums[:, last] <= allowed[:, column, None]).sum(axis=1)
+                    some = points > 0
+                    best[some, column] = hits_so_far[some, last[points[some] - 1]]
+                if (false[:, 0] > allowed.max(axis=1)).all():
+                    break
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return (best / lesions[:, None]).mean(axis=1)
 
         return value
+
+    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Give some boxes at a time, and in each block the last box of each score."""
+        for first in range(0, len(self._ends), BLOCK):
+            ends = self._ends[first : first + BLOCK]
+            start = self._ends[first - 1] + 1 if first else 0
+            yield slice(start, ends[-1] + 1), ends - start

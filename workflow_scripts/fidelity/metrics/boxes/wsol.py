@@ -24,7 +24,8 @@ STEPS = 100
 
 def thresholds_of(steps: int = STEPS) -> np.ndarray:
     """Give the thresholds: 0, 1/steps, … below 1."""
-    return np.arange(0, 1, 1 / steps)
+    # Of some numbers of steps, rounding adds one more.
+    return np.arange(0, 1, 1 / steps)[:steps]
 
 
 def whole_boxes(boxes: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ class CountedStudy(Study):
         return self.rule_for(names["binarization"], names["explainer"])
 
     def counts_of(self, job: Job) -> Counts:
-        """Give the counts of a job's data set; of the first one if the job is of all."""
+        """Give the counts of a job's data set; of the first one if the job reads all."""
         return self.counts[job.wildcards.get("dataset") or next(iter(self.counts))]
 
     def explained(self, counts: Counts) -> int:
@@ -149,7 +149,7 @@ def _maps_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def in_batches(study: CountedStudy, job: Job) -> bool:
-    """Say whether a job makes its maps a batch at a time, by a network."""
+    """Check whether a job makes its maps a batch at a time, by a network."""
     return job.rule == "explain" and not is_case_by_case(study.explainer(job))
 
 
@@ -246,7 +246,7 @@ _TABLE = Rule(_T.TABLE, _S.OWN, _maps)
 RULES: dict[str, Rule] = {
     "acquire": Rule(_T.CASES, _S.OWN, _images),
     "index_cases": Rule(_T.CASES, _S.OWN, _images),
-    "shard_cases": Rule(_T.NONE, _S.OWN),
+    **dict.fromkeys(("shard_cases", "near_duplicates_across"), Rule(_T.NONE, _S.OWN)),
     "prepare": Rule(_T.CASES, _S.OWN, _images_of_shard),
     "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
     "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),

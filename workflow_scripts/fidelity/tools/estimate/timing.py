@@ -331,7 +331,7 @@ class Trials:
         Args:
             jobs: in an order in which they could run.
             root: the miniature's folder.
-            run: runs a job if its kind is to be timed; says whether it did, without an error.
+            run: runs a job if its kind is to be timed; states whether it did, without an error.
             other: a miniature that has the output of jobs that are not run.
         """
         first: dict[tuple[Kind, str], Job] = {}
@@ -409,7 +409,7 @@ class Trials:
             self._time(job, root, Counts(many, many))
 
     def _is_judged(self, job: Job) -> bool:
-        """Say whether a job makes maps of the split that checks look at."""
+        """Check whether a job makes maps of the split that checks look at."""
         split = job.wildcards["shard"].partition("-")[0]
         return split == self.study.judged_split
 
@@ -531,7 +531,7 @@ def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
 
 
 def has_cases(job: Job) -> bool:
-    """Say whether a miniature has cases for a job: in every split the first shard has all."""
+    """Check whether a miniature has cases for a job: in every split the first shard has all."""
     return not job.wildcards.get("shard", "").partition("-")[2].strip("0")
 
 

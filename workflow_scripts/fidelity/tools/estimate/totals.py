@@ -124,10 +124,3 @@ def wall_time(jobs: Sequence[Job], seconds: Mapping[int, float], cores: int) -> 
             if not waiting[other]:
                 heapq.heappush(ready, (-jobs[other].priority, other))
     return least, max(now, least)
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as a duration."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -23,6 +23,7 @@ from fidelity.explainers.registry import inside_lung, method_of
 from fidelity.figures.gallery import place
 from fidelity.maps.pixel_frames import lung_in_frame
 from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
+from fidelity.presentation.wording import value_of
 from fidelity.segmentation.lungs import predictor
 from fidelity.tools.one_image.trained import Trained
 
@@ -59,7 +60,7 @@ class Explained:
         probabilities: model class → probability.
         target: the explained class.
         answers: in the order of the config.
-        left_out: explainer → why it has no answer.
+        left_out: explainer → why it has no map.
     """
 
     name: str
@@ -88,14 +89,14 @@ def explain_image(
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable one.
         lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
-            unless its lungs are drawn by a model.
+            unless a model predicts its lung masks.
 
     Returns:
         Probabilities and answers.
 
     Raises:
         InputError: a file or name cannot be used, nothing has been trained yet, or the one
-            explainer that was asked for has no answer to this image.
+            explainer that was requested has no map for this image.
     """
     names = _names(trained, explainer)
     classifier = _classifier(trained)
@@ -197,13 +198,13 @@ def _source_class(trained: Trained, target: str) -> str:
 
 
 def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
-    """Say why an explainer has no answer to an image from outside the study; None if it has."""
+    """State why an explainer has no map for an image from outside the study; None if it has."""
     entry = trained.config.explainers[name]
     method = method_of(entry.method)
     if entry.method == "imported":
-        return "it has maps of the study's own cases alone"
+        return "it has maps only of the study's own cases"
     if method.needs_second_reader:
-        return "nobody has read this image a second time"
+        return "this image has no mask of a second reader"
     needs_lung = (
         method.needs_lung or getattr(entry, "align", None) == "lung_box" or inside_lung(entry)
     )
@@ -238,7 +239,7 @@ def _answer(
         log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)
         steps = steps.model_copy(update={"lung": False})
     mask = postprocess(mask, lung, steps)
-    words = f"{binarization}, above {threshold:.2f}"
+    words = f"{binarization}, above {value_of('threshold', threshold)}"
     words = "the map itself" if saliency.kind == "binary" else words
     if method.needs_classifier and probability < steps.min_probability:
         mask, words = np.zeros_like(mask), f"{binarization}, below min_probability"

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from fidelity.figures.gallery import HEAT, PREDICTED, outline
 from fidelity.figures.shared import style
+from fidelity.presentation.wording import value_of
 
 SHOWN = 28
 
@@ -57,8 +58,8 @@ def draw(
 
 
 def title_of(name: str, explainer: str, target: str, probability: float) -> str:
-    """Say what is explained: class, probability, explainer, image."""
+    """State what is explained: class, probability, explainer, image."""
     return (
-        f"{style.short(target, SHOWN)} (probability {probability:.2f})  ·  "
+        f"{style.short(target, SHOWN)} (probability {value_of('probability', probability)})  ·  "
         f"{style.short(explainer, SHOWN)}  ·  {style.short(name, SHOWN)}"
     )

@@ -16,7 +16,7 @@ from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
 from fidelity.study.study import Study
 
-# Rules that a new image can be given: without a reference, and without superpixels drawn anew.
+# Rules that a new image can be given: without a reference, and without superpixels drawn again.
 USABLE = [name for name, rule in RULES.items() if not rule.needs - {"threshold"}]
 
 
@@ -54,7 +54,7 @@ class Trained:
 
     def model(self) -> Path:
         """Find the classifier's weights."""
-        return self._made(paths.MODEL, "no classifier is there yet")
+        return self._made(paths.MODEL, "the classifier is not trained yet")
 
     def labels(self) -> dict[str, str]:
         """Read the model class of each source class."""
@@ -62,17 +62,17 @@ class Trained:
         return read_json(path)["labels"]
 
     def fitted(self, explainer: str) -> Path | None:
-        """Find what an explainer learnt from the training masks; None for most."""
+        """Find what was fitted to the training masks for an explainer; None for most."""
         if explainer not in self.study.fitted:
             return None
         return self._made(paths.FITTED, f"{explainer} is not fitted yet", explainer=explainer)
 
     def lung_model(self) -> Path | None:
-        """Find the model that draws the data set's lungs; None where no model does."""
+        """Find the model that predicts the data set's lung masks; None if there is none."""
         source = self.study.lungs_from.get(self.dataset)
         if source is None:
             return None
-        return self._made(paths.LUNG_MODEL, "no model of the lungs is there yet", dataset=source)
+        return self._made(paths.LUNG_MODEL, "the lung model is not trained yet", dataset=source)
 
     def settings_of(self, explainer: str) -> Explainer:
         """Give an explainer's entry for this classifier."""

@@ -27,7 +27,7 @@ same_size = False
 # Masks are drawn on the original image, at whose size they are scored.
 native_is_mask = True
 multilabel = True
-# A mask, not a label, says what is annotated: training images have labels and no masks.
+# A mask, not a label, states what is annotated: training images have labels and no masks.
 masks_follow_labels = False
 # Names that are checked against the published ones: a class that no image of a part of the data set
 # has is not misspelt.

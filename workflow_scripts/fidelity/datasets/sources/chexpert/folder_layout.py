@@ -210,7 +210,7 @@ def _only(found: list[Path], root: Path, field: str) -> str:
     names = [file.relative_to(root).as_posix() for file in found]
     if len(names) > 1:
         raise InputError(
-            f"several files could be meant ({', '.join(names)})",
+            f"several files match ({', '.join(names)})",
             file=root,
             field=field,
             remedy="Name one under 'tables'" if field.startswith("tables") else "Remove one",

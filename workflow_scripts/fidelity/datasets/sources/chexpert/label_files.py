@@ -83,7 +83,7 @@ def _row(row: dict[str, str], cells: dict[str, str], path: Path, where: str) -> 
     found = _PATH.search(name)
     if found is None:
         raise InputError(
-            f"{name!r} is no path like train/patient00001/study1/view1_frontal.jpg",
+            f"{name!r} is not a path like train/patient00001/study1/view1_frontal.jpg",
             file=path,
             field=f"{where}, Path",
             remedy="Use the label file that CheXpert comes with",
@@ -109,7 +109,7 @@ def _label(cell: str, path: Path, field: str) -> str:
     value = cell.strip().replace(",", ".").removesuffix(".0")
     if value not in (POSITIVE, NEGATIVE, UNCERTAIN, BLANK):
         raise InputError(
-            f"{cell!r} is no label",
+            f"{cell!r} is not a label",
             file=path,
             field=field,
             remedy="Labels are 1, 0, -1 (uncertain) or blank (not mentioned)",

@@ -47,8 +47,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
     root = Path(root)
     files, names = ImageFiles(root), _names(root, settings)
     images = {
-        # As images lie where the text files lie in a folder `labels`.
-        "/".join("images" if part == "labels" else part for part in text.split("/")): FoundImage(
+        _image_of(text): FoundImage(
             yolo.read_boxes(root / text, names),
             names,
             place_of(root / text, "whole file"),
@@ -72,6 +71,12 @@ def tables(root: Path, settings: Yolo) -> list[Path]:
     root = Path(root)
     named = [optional_table(root, None, names, "root") for names in (DATA, LISTS)]
     return [*(root / text for text in _texts(root)), *(path for path in named if path)]
+
+
+def _image_of(text: str) -> str:
+    """Name the image of a text file: in the folder `images` beside `labels`, of whatever format."""
+    folders = ["images" if part == "labels" else part for part in text.split("/")]
+    return "/".join(folders).removesuffix(".txt") + ".png"
 
 
 def _texts(root: Path) -> list[str]:

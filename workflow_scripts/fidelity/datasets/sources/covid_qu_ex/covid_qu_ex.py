@@ -33,8 +33,8 @@ TOP = "Infection Segmentation Data"
 TOPS = {"infection": TOP, "lung": "Lung Segmentation Data"}
 SECOND_FOLDER = "second reader masks"
 
-# Published numbers of images. Infection part: per split and class (the seed study's; the data set's
-# page gives the same sums). Lung part: the page gives classes, not splits.
+# Published numbers of images. Infection part: per split and class, from the original LIME study.
+# The data set's page gives the same sums. Lung part: the page gives classes, not splits.
 INFECTION_COUNTS = {
     "COVID-19": {"train": 1864, "val": 466, "test": 583},
     "Non-COVID": {"train": 932, "val": 233, "test": 292},

@@ -11,7 +11,7 @@ _RIGHT = [(0.915, y) for y in (0.08, 0.14, 0.20, 0.26, 0.32)]
 def draw_letter(image: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw L or R at a random place beside the lungs, on the side it names.
 
-    An R stands at the left of the image: the patient's right, as on a frontal film.
+    An R is at the left of the image: the patient's right, as on a frontal film.
 
     Args:
         image: (size, size) uint8, changed in place.
@@ -88,4 +88,4 @@ def _place(
         ]
         if not around.any():
             return row, column
-    raise RuntimeError("no place is free for a mark: the phantom's lungs fill the film")
+    raise RuntimeError("there is no free place for a mark: the phantom's lungs fill the image")

@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PhantomImage:
-    """One image, its masks, and the infection as a second reader draws it (None: not asked for).
+    """One image, its masks, and the infection as a second reader draws it (None: not requested).
 
     `image` is (size, size) uint8; `lung`, `infection`, `shortcut`, `second` (size, size) bool.
     """

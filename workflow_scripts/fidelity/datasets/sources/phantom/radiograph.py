@@ -116,7 +116,7 @@ def expose(
     x, y = grid
     below = 0.7 * soft(diaphragm, 0.9) + 0.3 * wide(diaphragm, 10.0)
     heart = 0.55 * soft(mediastinum, 1.1) + 0.45 * wide(mediastinum, 9.0)
-    heart *= np.clip((y + 1.05) / 0.45, 0.1, 1)  # the neck is no thicker for its vessels
+    heart *= np.clip((y + 1.05) / 0.45, 0.1, 1)  # vessels do not make the neck thicker
     seen_air = air * np.clip(1 - 0.80 * heart, 0, 1)
     lesion = np.clip(contrast * opacity, 0, 1) * soft(lung_mask(anatomy, frame) * 255.0, 0.8)
     seen_air = seen_air * (1 - 0.82 * lesion)

@@ -18,7 +18,7 @@ _ADDED = 0.15  # per diseased image
 
 
 def second_reading(infection: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the lesions once more, as another reader.
+    """Draw the lesions again, as another reader.
 
     Args:
         infection: (H, W) bool, the first reader's mask.

@@ -191,7 +191,7 @@ def _used_columns(path: Path, columns: list[str], notes: list[str]) -> set[str]:
 
 
 def _is_misspelt(name: str, absent: Collection[str]) -> bool:
-    """Say whether an unknown column is close to one that the table lacks, or to a mask's."""
+    """Check whether an unknown column is close to one that the table lacks, or to a mask's."""
     short = plain(name).replace("_", "")
     if short.startswith(("mask", "secondmask", "boxes")) or name == UNCERTAIN:
         return True

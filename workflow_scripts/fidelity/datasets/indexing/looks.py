@@ -1,0 +1,133 @@
+"""What the images of a data set look like, kept to compare them with other data sets'.
+
+NIH's images are also those of RSNA, SIIM-ACR and ChestX-Det, and COVID-QU-Ex shares some with QaTa:
+a classifier trained on one and tested on the other may have seen its test images.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from fidelity.analysis.columns.cases import ACROSS
+from fidelity.base.errors import InputError
+from fidelity.base.files import AGAIN, atomic_path
+from fidelity.base.formulas import guard
+from fidelity.datasets.cases import Case
+from fidelity.datasets.images.image_similarity import THUMBNAIL, Look, close_pairs, correlations
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The images of a data set, as `write_looks` kept them.
+
+    Attributes:
+        cases: (n,) ids.
+        splits: (n,) train, val or test.
+        hashes: (n,) uint64, perceptual hashes.
+        thumbnails: (n, 32, 32) uint8.
+    """
+
+    cases: np.ndarray
+    splits: np.ndarray
+    hashes: np.ndarray
+    thumbnails: np.ndarray
+
+
+@dataclass(frozen=True)
+class Across:
+    """Two images of two data sets that look the same.
+
+    Attributes:
+        dataset: of the one.
+        case: its id.
+        split: its split.
+        twin_dataset: of the other.
+        twin: its id.
+        twin_split: its split.
+        distance: differing bits of their hashes.
+        correlation: of their thumbnails.
+    """
+
+    dataset: str
+    case: str
+    split: str
+    twin_dataset: str
+    twin: str
+    twin_split: str
+    distance: int
+    correlation: float
+
+
+def looks_of(cases: Sequence[Case], looks: Sequence[Look]) -> Looks:
+    """Put what images look like into arrays."""
+    thumbnails = np.array([look.thumbnail for look in looks], np.uint8)
+    return Looks(
+        cases=np.array([case.case for case in cases], np.str_),
+        splits=np.array([case.split for case in cases], np.str_),
+        hashes=np.array([look.phash for look in looks], np.uint64),
+        thumbnails=thumbnails.reshape(-1, THUMBNAIL, THUMBNAIL),
+    )
+
+
+def write_looks(path: str | Path, cases: Sequence[Case], looks: Sequence[Look | None]) -> None:
+    """Keep what images look like; those that were not compared (None) are left out."""
+    kept = [(case, look) for case, look in zip(cases, looks, strict=True) if look is not None]
+    found = looks_of([case for case, _ in kept], [look for _, look in kept])
+    with atomic_path(path) as temporary, open(temporary, "wb") as out:
+        np.savez_compressed(out, **vars(found))
+
+
+def read_looks(path: str | Path) -> Looks:
+    """Read what `write_looks` wrote.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return Looks(*(found[name] for name in ("cases", "splits", "hashes", "thumbnails")))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"cannot be read ({error})", file=path, remedy=AGAIN) from error
+
+
+def twins_across(looks: Mapping[str, Looks], distance: int, correlation: float) -> Iterator[Across]:
+    """Find the images of any two data sets that look the same, exact copies included.
+
+    Args:
+        looks: by data set.
+        distance: most differing bits of the hashes.
+        correlation: least correlation of the thumbnails.
+
+    Yields:
+        The pairs, by data sets and place.
+    """
+    for (name, own), (other, theirs) in combinations(looks.items(), 2):
+        for i, j, bits in close_pairs(own.hashes, theirs.hashes, distance):
+            alike = correlations(own.thumbnails[i], theirs.thumbnails[j])
+            for k in np.nonzero(alike >= correlation)[0]:
+                a, b = i[k], j[k]
+                yield Across(
+                    name,
+                    str(own.cases[a]),
+                    str(own.splits[a]),
+                    other,
+                    str(theirs.cases[b]),
+                    str(theirs.splits[b]),
+                    int(bits[k]),
+                    float(alike[k]),
+                )
+
+
+def write_across(path: str | Path, pairs: Iterable[Across]) -> None:
+    """Write the pairs as CSV; only the header if there are none."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(ACROSS.names)
+        for p in pairs:
+            one = (p.dataset, guard(p.case), p.split)
+            twin = (p.twin_dataset, guard(p.twin), p.twin_split)
+            writer.writerow([*one, *twin, p.distance, f"{p.correlation:.4f}"])
