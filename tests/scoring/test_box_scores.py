@@ -8,7 +8,7 @@ import pytest
 
 import box_scores
 import boxes
-from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES, WSOL
+from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES, CHESTXRAY8, WSOL
 from fidelity.masks.boxes import fill_boxes
 from fidelity.metrics.boxes import wsol
 from fidelity.settings.statistics import Boxes
@@ -81,7 +81,15 @@ def test_a_row_per_case_with_boxes(tmp_path):
 
 def test_wsol_is_computed_on_request(tmp_path):
     table = _scored(tmp_path, _right, protocols=["default"])
-    assert not {column.name for column in WSOL} & set(table)
+    assert not {column.name for column in (*WSOL, *CHESTXRAY8)} & set(table)
+
+
+def test_chestxray8_scores_the_boxes_of_both_thresholds(tmp_path):
+    """The peak of the map is a box of its own above 180 of 255, inside the larger one."""
+    table = _scored(tmp_path, _right, protocols=["default", "chestxray8"])
+    assert table["chestxray8_iou"]["one"].tolist() == pytest.approx([1, 4 / 112])
+    assert table["chestxray8_iobb"]["one"].tolist() == [1, 1]
+    assert table["chestxray8_iou"]["healthy"] is None
 
 
 def test_boxes_of_masks_bound_their_parts(tmp_path):
@@ -158,8 +166,11 @@ def test_tables_of_sets(tmp_path):
             # Two pairs, a lesion missed and a box on the healthy image.
             "rodeo_localization": 0.5,
             "rodeo_shape_matching": 0.5,
-            "rodeo_classification": np.nan,
-            "rodeo": np.nan,
+            "rodeo_classification": 0.5,
+            "rodeo": 0.5 + 1e-6,  # The epsilon of its harmonic mean.
+            # The box of the peak overlaps by 4 of 112 pixels.
+            **{f"afp_iou_{t:g}": 1 for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
+            **{f"afp_iobb_{t:g}": 0 for t in (0.1, 0.25, 0.5, 0.75, 0.9)},
         },
         nan_ok=True,
     )
@@ -168,6 +179,9 @@ def test_tables_of_sets(tmp_path):
     assert test["n"]["froc"] == test["n"]["rodeo"] == 3
     assert (test["n_failed"] == 1).all()
     assert (test["n_boxes"] == 3).all()
+    assert {name for name in test.index if test["direction"][name] == "lower"} == {
+        name for name in test.index if name.startswith("afp_")
+    }
     sees = test[test["uses_reference"] == "True"].index
     assert set(sees) == {"max_box_acc", "max_box_acc_v2"}
     val = values[values["split"] == "val"].set_index("metric")

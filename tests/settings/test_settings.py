@@ -126,6 +126,7 @@ def test_defaults_do_not_share_state(demo):
 
 
 MISTAKES = [
+    (("protocols",), ["default", "wsol"], r"protocols.*'wsol'.*no data set has boxes.*boxes_from"),
     (("sanity",), {"cases": 4, "explainers": ["lim"]}, r"sanity\.explainers.*'lim'.*'lime'"),
     (("sanity",), {"cases": 4, "explainers": ["random_gradcam"]}, r"nothing to randomise"),
     (("sanity",), {"case": 4}, r"sanity\.case.*'cases'"),
@@ -203,6 +204,12 @@ MISTAKES = [
     (("datasets", "demo", "labels"), {"Normal": "Predicted"}, r"demo\.labels.*is reserved"),
     (("sed",), 1, "'seed'"),
 ]
+
+
+def test_protocols_of_boxes_take_boxes_of_masks(demo):
+    demo["protocols"] = ["default", "wsol"]
+    demo["datasets"]["demo"]["boxes_from"] = "masks"
+    assert settings.load(demo).protocols == ["default", "wsol"]
 
 
 @pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=lambda v: str(v)[:40])

@@ -15,7 +15,7 @@ from fidelity.masks.boxes import fill_boxes
 from fidelity.metrics.boxes import froc
 from fidelity.metrics.boxes.accuracy import accuracy_at, lesion_recall
 from fidelity.metrics.boxes.froc import USUAL_RATES, Froc
-from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map, boxes_of_mask
+from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map, boxes_of_mask, chestxray8_boxes
 from fidelity.metrics.boxes.geometry import as_boxes, box_iobb, box_iou, generalized_iou
 from fidelity.metrics.boxes.lesions import components_found
 from fidelity.metrics.boxes.one_case import BoxCase
@@ -251,3 +251,12 @@ def test_froc_by_hand():
     # A second box on a lesion counts for nothing.
     assert false.tolist() == [[0, 0, 0.5, 0.5, 1]]
     assert found.tolist() == [[0, 0.5, 0.5, 0.5, 0.5]]
+
+
+def test_chestxray8_takes_the_boxes_of_both_thresholds():
+    map01 = np.zeros((30, 30), np.float32)
+    map01[5:15, 5:15] = 61 / 255
+    map01[8:10, 8:10] = 1
+    map01[20:25, 20:25] = 60 / 255  # Not above 60.
+    assert chestxray8_boxes(map01).tolist() == [[5, 5, 15, 15], [8, 8, 10, 10]]
+    assert chestxray8_boxes(np.zeros_like(map01)).shape == (0, 4)

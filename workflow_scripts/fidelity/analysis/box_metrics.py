@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -75,7 +75,8 @@ class BoxSet:
                 numbers = [places[cls] for cls in group["class"]]
                 labels = np.repeat(numbers, [len(part) for part in boxes])
                 found.append(Labelled(np.concatenate(boxes), labels))
-        return Rodeo(ours, theirs, len(classes)), classes
+        # Of one class alone the package's other class never occurs.
+        return Rodeo(ours, theirs, max(2, len(classes))), classes
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class SetMetric:
         function: (set) → function of how often each of `counted` counts.
         counted: the rows that count; those with a reference box unless said.
         uses_reference: whether it chose by the references that it is scored on.
+        direction: whether `higher` or `lower` is better.
         needs_validation: whether it takes its threshold from the validation split.
     """
 
@@ -98,6 +100,7 @@ class SetMetric:
     function: Callable[[BoxSet], SetValue]
     counted: Callable[[BoxSet], pd.DataFrame] = lambda found: found.with_boxes
     uses_reference: bool = False
+    direction: Literal["higher", "lower"] = "higher"
     needs_validation: bool = False
 
 
@@ -162,18 +165,32 @@ def _mean(column: str, source: str) -> SetMetric:
 
 
 def _chestxray8() -> list[SetMetric]:
-    def accuracy(column: str, threshold: float) -> SetMetric:
+    def accuracy(overlap: str, threshold: float) -> SetMetric:
+        def value(found: BoxSet) -> SetValue:
+            of_boxes = found.with_boxes[f"chestxray8_{overlap}"]
+            best = [values.max(initial=0) for values in of_boxes]
+            return accuracy_at(np.array(best), threshold)
+
         return SetMetric(
-            f"acc_{column.removeprefix('box_')}_{threshold:g}",
-            "chestxray8",
-            "Wang et al. 2017, accuracy at T",
-            lambda found: accuracy_at(found.with_boxes[column].to_numpy(float), threshold),
+            f"acc_{overlap}_{threshold:g}", "chestxray8", "Wang et al. 2017, accuracy at T", value
         )
 
-    return [
-        *(accuracy("box_iou", threshold) for threshold in T_IOU),
-        *(accuracy("box_iobb", threshold) for threshold in T_IOBB),
-    ]
+    def false_positives(overlap: str, threshold: float) -> SetMetric:
+        def value(found: BoxSet) -> SetValue:
+            of_boxes = found.with_boxes[f"chestxray8_{overlap}"]
+            false = [np.count_nonzero(values <= threshold) for values in of_boxes]
+            return ratio(np.array(false), np.ones(len(false)))
+
+        return SetMetric(
+            f"afp_{overlap}_{threshold:g}",
+            "chestxray8",
+            "Wang et al. 2017, false positives per image at T",
+            value,
+            direction="lower",
+        )
+
+    levels = [("iou", t) for t in T_IOU] + [("iobb", t) for t in T_IOBB]
+    return [make(*level) for make in (accuracy, false_positives) for level in levels]
 
 
 def _wsol() -> list[SetMetric]:

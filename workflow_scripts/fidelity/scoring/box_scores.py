@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.columns.boxes import BOX_SCORES, WSOL
+from fidelity.analysis.columns.boxes import BOX_SCORES, OF_PROTOCOL
 from fidelity.analysis.columns.described_table import Table
 from fidelity.base.errors import at_case
 from fidelity.datasets.prepared import PreparedCase
@@ -22,7 +22,8 @@ from fidelity.maps.pixel_frames import (
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.boxes import fill_boxes
 from fidelity.metrics.boxes import wsol
-from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map, boxes_of_mask
+from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map, boxes_of_mask, chestxray8_boxes
+from fidelity.metrics.boxes.geometry import box_iobb, box_iou
 from fidelity.metrics.boxes.lesions import Hit
 from fidelity.metrics.boxes.one_case import BoxCase
 from fidelity.scoring.score_rows import Targets
@@ -52,7 +53,7 @@ def score_boxes(
         rule: how a map becomes boxes.
         hit: when a predicted box finds a lesion; see `lesions.hits`.
         boxes_from: where the reference boxes come from; see `boxes_in_frame`.
-        protocols: with `wsol`, what its values of the set are computed from is written too.
+        protocols: those of `OF_PROTOCOL` add what their values of a set are computed from.
         scoring_size: frame of the comparison.
         sign: part of the map that counts.
         tolerance: of the pointing game, in pixels of the frame.
@@ -64,8 +65,9 @@ def score_boxes(
     Raises:
         InputError: a case has no prediction.
     """
-    more = WSOL if "wsol" in protocols else ()
-    table = Table(BOX_SCORES.file, (*BOX_SCORES.columns, *more))
+    more = [name for name in OF_PROTOCOL if name in protocols]
+    added = [column for name in more for column in OF_PROTOCOL[name]]
+    table = Table(BOX_SCORES.file, (*BOX_SCORES.columns, *added))
     kind = "mask" if boxes_from == "masks" else "box"
     rows = []
     for case, record in explained:
@@ -83,8 +85,9 @@ def score_boxes(
                 one = BoxCase(predicted, of_predicted, boxes, map01, relevance, tolerance, hit)
                 scores = {f"box_{name}": getattr(one, name) for name in OF_CASE}
                 found = one.found
-                if more and len(boxes):
-                    scores |= _of_wsol(map01, boxes)
+                if len(boxes):
+                    for name in more:
+                        scores |= EVIDENCE[name](map01, boxes)
             about = case, record.cls, record.target, record.status
             row = targets.row_of(*about, fill_boxes(boxes.tolist(), size), scores)
             rows.append(
@@ -146,3 +149,14 @@ def _of_wsol(map01: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         "wsol_inside": inside,
         "wsol_outside": outside,
     }
+
+
+def _of_chestxray8(map01: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
+    predicted = chestxray8_boxes(map01)
+    return {
+        "chestxray8_iou": box_iou(predicted, boxes).max(axis=1),
+        "chestxray8_iobb": box_iobb(predicted, boxes).max(axis=1),
+    }
+
+
+EVIDENCE = {"wsol": _of_wsol, "chestxray8": _of_chestxray8}

@@ -31,6 +31,13 @@ WSOL = (
     numbers("wsol_inside", "pixels inside the boxes by value of the map"),
     numbers("wsol_outside", "pixels outside the boxes by value of the map"),
 )
+# Under the protocol `chestxray8`, of each box of its two thresholds.
+CHESTXRAY8 = (
+    numbers("chestxray8_iou", "highest IoU of each predicted box with a reference box", "0 to 1"),
+    numbers("chestxray8_iobb", "highest share of each predicted box in a reference box", "0 to 1"),
+)
+# Columns that a protocol adds.
+OF_PROTOCOL = {"wsol": WSOL, "chestxray8": CHESTXRAY8}
 _OF = (
     common.DATASET,
     common.SPLIT,
@@ -44,11 +51,12 @@ BOXES = Table(
         common.PROTOCOL,
         common.CLASS,
         common.METRIC,
+        common.DIRECTION,
         common.N,
         common.N_PATIENTS,
         count("n_boxes", "reference boxes of these cases"),
         count("n_failed", "further cases without a map"),
-        number("value", "value of the set of cases", "0 to 1"),
+        number("value", "value of the set of cases"),
         common.CI_LOW,
         common.CI_HIGH,
         Column(
@@ -67,11 +75,12 @@ BOX_COMPARISONS = Table(
         common.PROTOCOL,
         common.CLASS,
         common.METRIC,
+        common.DIRECTION,
         common.EXPLAINER_A,
         common.EXPLAINER_B,
         count("n", "cases that count for both explainers"),
         common.N_PATIENTS,
-        number("difference", "value of explainer_a − value of explainer_b", "-1 to 1"),
+        number("difference", "value of explainer_a − value of explainer_b"),
         common.CI_LOW,
         common.CI_HIGH,
         text("reference", "where the boxes are from: `box`, or `mask`, bounding its parts"),

@@ -6,6 +6,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+# Thresholds of Wang et al. 2017, on maps from 0 to 255.
+CHESTXRAY8 = (60 / 255, 180 / 255)
+
 
 @dataclass(frozen=True)
 class BoxRule:
@@ -47,6 +50,22 @@ def boxes_of_map(map01: np.ndarray, rule: BoxRule) -> tuple[np.ndarray, np.ndarr
     sums = np.bincount(labels.ravel(), map01.ravel(), len(sizes) + 1)[1:]
     order = np.argsort(-sizes, kind="stable")[: 1 if rule.keep == "largest" else None]
     return boxes[order], (sums / sizes)[order]
+
+
+def chestxray8_boxes(map01: np.ndarray) -> np.ndarray:
+    """Make the boxes of Wang et al. 2017 (ChestX-ray8): those of both thresholds, 60 and 180.
+
+    "The intensities in heatmaps are first normalized to [0, 255] and then thresholded by {60, 180}
+    individually. Finally, B-Boxes are generated to cover the isolated regions."
+
+    Args:
+        map01: float32 (H, W) in [0, 1].
+
+    Returns:
+        Boxes, float64 (k, 4), those of the lower threshold first.
+    """
+    rules = [BoxRule(level, "absolute") for level in CHESTXRAY8]
+    return np.concatenate([boxes_of_map(map01, rule)[0] for rule in rules])
 
 
 def boxes_of_mask(mask: np.ndarray, connectivity: Literal[4, 8] = 8) -> np.ndarray:
