@@ -87,7 +87,7 @@ def test_wsol_is_computed_on_request(tmp_path):
 def test_chestxray8_scores_the_boxes_of_both_thresholds(tmp_path):
     """The peak of the map is a box of its own above 180 of 255, inside the larger one."""
     table = _scored(tmp_path, _right, protocols=["default", "chestxray8"])
-    assert table["chestxray8_iou"]["one"].tolist() == pytest.approx([1, 4 / 112])
+    assert table["chestxray8_iou"]["one"].tolist() == pytest.approx([4 / 112, 1])
     assert table["chestxray8_iobb"]["one"].tolist() == [1, 1]
     assert table["chestxray8_iou"]["healthy"] is None
 

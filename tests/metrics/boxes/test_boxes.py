@@ -260,3 +260,5 @@ def test_chestxray8_takes_the_boxes_of_both_thresholds():
     map01[20:25, 20:25] = 60 / 255  # Not above 60.
     assert chestxray8_boxes(map01).tolist() == [[5, 5, 15, 15], [8, 8, 10, 10]]
     assert chestxray8_boxes(np.zeros_like(map01)).shape == (0, 4)
+    # A map of one value has the same box above either.
+    assert chestxray8_boxes(np.ones_like(map01)).tolist() == [[0, 0, 30, 30]]

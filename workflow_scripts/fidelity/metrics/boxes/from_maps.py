@@ -62,10 +62,10 @@ def chestxray8_boxes(map01: np.ndarray) -> np.ndarray:
         map01: float32 (H, W) in [0, 1].
 
     Returns:
-        Boxes, float64 (k, 4), those of the lower threshold first.
+        Boxes, float64 (k, 4), sorted; one that both thresholds give counts once.
     """
     rules = [BoxRule(level, "absolute") for level in CHESTXRAY8]
-    return np.concatenate([boxes_of_map(map01, rule)[0] for rule in rules])
+    return np.unique(np.concatenate([boxes_of_map(map01, rule)[0] for rule in rules]), axis=0)
 
 
 def boxes_of_mask(mask: np.ndarray, connectivity: Literal[4, 8] = 8) -> np.ndarray:
