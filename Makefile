@@ -90,10 +90,11 @@ progress: $(ENVIRONMENT) ## how far a running study is, a line per training and 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt, snakemake --lint, and the language of all texts
+lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt, snakemake --lint, biome, and the language of all texts
 	@$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
+	@if [ -x $(BIN)/biome ]; then $(BIN)/biome check workflow_scripts/fidelity/pages; else echo "JavaScript is not checked: there is no biome in $(BIN)"; fi
 	@$(BIN)/python docs/check_language.py
 
 format: $(DEV_ENVIRONMENT) ## format all code

@@ -25,6 +25,7 @@ include: "rules/known_truth.smk"
 include: "rules/figures.smk"
 include: "rules/summary.smk"
 include: "rules/notebook.smk"
+include: "rules/pages.smk"
 include: "rules/units.smk"
 include: "rules/provenance.smk"
 
@@ -86,5 +87,6 @@ rule all:
         targets.tables(study),
         targets.figures(study),
         rules.notebooks.input,
+        expand(rules.explorer.output, dataset=study.studies),
         expand(rules.provenance.output, dataset=study.studies),
         rules.summary_over_datasets.output if study.studies else [],

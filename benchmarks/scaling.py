@@ -46,8 +46,7 @@ STUDY = {
 }
 LOADED = settings.load(STUDY)
 CONFIG = LOADED.model_dump()
-PHANTOM, CAM = LOADED.datasets["d"], LOADED.explainers["cam"]
-DATASET = CONFIG["datasets"]["d"]
+DATASET, CAM = LOADED.datasets["d"], LOADED.explainers["cam"]
 STEPS: dict[str, Callable[[Path, int], None]] = {}
 
 
@@ -67,8 +66,8 @@ def generate(folder: Path, cases: int) -> None:
     """Draw the phantoms."""
     from fidelity.datasets.sources.phantom import phantom
 
-    counts = {"train": 3, "val": 3, "test": cases}
-    phantom.generate(folder / "raw/data", PHANTOM.model_copy(update={"cases": counts}), SEED)
+    counts = DATASET.cases.model_copy(update={"train": 3, "val": 3, "test": cases})
+    phantom.generate(folder / "raw/data", DATASET.model_copy(update={"cases": counts}), SEED)
 
 
 @step
@@ -76,9 +75,9 @@ def index_cases(folder: Path, cases: int) -> None:
     """List, check, look for near-duplicates."""
     import index_cases
 
-    entry = {**DATASET, "explained": ["test"], "trained": False}
     names = ("cases.csv", "quarantine.csv", "classes.json", "near_duplicates.csv")
-    index_cases.main(folder / "raw", "d", entry, "phantom", {}, *(folder / name for name in names))
+    outputs = (folder / name for name in names)
+    index_cases.main(folder / "raw", "d", DATASET, {}, *outputs, explained=["test"])
 
 
 @step
@@ -97,7 +96,7 @@ def prepare(folder: Path, cases: int) -> None:
 
     for name in shards(folder):
         table, output = folder / "shards" / f"{name}.csv", folder / "prepared" / f"{name}.h5"
-        prepare.main(table, folder / "raw", folder / "classes.json", PHANTOM, output)
+        prepare.main(table, folder / "raw", folder / "classes.json", DATASET, output)
 
 
 @step
@@ -132,9 +131,8 @@ def sweep(folder: Path, cases: int) -> None:
     """Score at all thresholds."""
     import sweep
 
-    rule = {"thresholds": CONFIG["scores"]["thresholds"], "scoring_size": "original"}
-    rule |= {"sign": "positive", "lung": False, "empty": {}}
-    sweep.main(*_files(folder), rule, str(folder / "curves.parquet"))
+    own = LOADED.scores.thresholds, "original", "positive", False, {}
+    sweep.main(*_files(folder), *own, str(folder / "curves.parquet"))
 
 
 @step
@@ -143,8 +141,8 @@ def binarize(folder: Path, cases: int) -> None:
     import binarize
 
     outputs = (str(folder / name) for name in ("masks.json", "masks_status.csv"))
-    rule = CONFIG["binarizations"]["half"]
-    binarize.main(*_files(folder), rule, CONFIG["postprocess"], "original", *outputs)
+    own = LOADED.binarizations["half"], LOADED.postprocess
+    binarize.main(*_files(folder), *own, "original", *outputs)
 
 
 @step
@@ -158,7 +156,10 @@ def score(folder: Path, cases: int) -> None:
         _files(folder)[1],
         None,
         str(folder / "classes.json"),
-        {**CONFIG["scores"], "scoring_size": "original", "pixel_spacing": None},
+        CONFIG["scores"]["metrics"],
+        CONFIG["scores"]["empty"],
+        CONFIG["scores"]["surface_tolerance"],
+        "original",
         {"default": str(folder / "scores.parquet")},
     )
 
@@ -172,7 +173,7 @@ def summarize(folder: Path, cases: int) -> None:
     block = dict(zip(names, ("d", "net", "cam", "half", "default"), strict=True))
     output = str(folder / "localization.csv")
     scores = [str(folder / "scores.parquet")]
-    cohort = {"annotated": DATASET["annotated_classes"], "splits": ["test"], "incomplete": []}
+    cohort = {"annotated": DATASET.annotated_classes, "splits": ["test"], "incomplete": []}
     cohort["partial"] = False
     table = str(folder / "cases.csv")
     summarize.main(scores, [block], CONFIG["statistics"], SEED, table, cohort, output)
@@ -233,7 +234,7 @@ def storage() -> None:
 
     classifier = trial_classifier({"architecture": "resnet18"}, 224, [])
     items = [item for item in plan({"train": 0, "val": 0, "test": 48}, SEED)]
-    images = [make_image(item, PHANTOM.model_copy(update={"size": 224}), SEED) for item in items][
+    images = [make_image(item, DATASET.model_copy(update={"size": 224}), SEED) for item in items][
         :32
     ]
     print("\n| kind | explainer | bytes per map | against 224 × 224 float32 |")

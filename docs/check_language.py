@@ -102,7 +102,8 @@ class Language:
                 yield from ((why, sentence) for why in found)
 
     def _why(self, sentence: str) -> Iterator[str]:
-        count = sum(bool(re.search(r"\w", word)) for word in sentence.split())
+        words = re.sub(f"{WORD}(, {WORD})+", WORD, sentence).split()  # a list of names is one word
+        count = sum(bool(re.search(r"\w", word)) for word in words)
         if count > MOST_WORDS:
             yield f"{count} words (at most {MOST_WORDS})"
         for phrase, better in self._phrases:

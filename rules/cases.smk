@@ -206,7 +206,7 @@ rule measure_lung_model:
         quality=report(
             paths.LUNG_QUALITY,
             caption="captions/lung_model.rst",
-            category="{dataset}",
+            category=title_of_dataset,
             subcategory="Tables",
             labels={"content": "Model of the lungs"},
         ),

@@ -18,7 +18,9 @@ from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES
-from fidelity.presentation.page import templates_digest
+from fidelity.pages.explorer import STATIC as EXPLORER_FILES
+from fidelity.presentation import titles
+from fidelity.presentation.page import folder_digest, templates_digest
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
 from fidelity.study import paths, targets
@@ -52,6 +54,11 @@ study = Study(cfg, RESTORED)
 job_files = JobFiles(study)
 job_settings = JobSettings(study)
 unit_files = UnitFiles(study, job_files, job_settings)
+TITLES = titles.display(study, *study.datasets)
+# For the captions of the report: a job that computes has no titles among its params.
+config["titles"] = TITLES | {
+    "classifiers": {name: TITLES["classifiers"][name] for name in study.shown}
+}
 THREADS = cfg.compute.threads
 # What a job that runs a network requests from a cluster; `auto` uses a GPU, but requests none.
 GPUS = int(cfg.compute.device.startswith("cuda"))
@@ -111,6 +118,26 @@ def set_environments():
     for step in workflow.rules:
         if step.script or step.notebook:
             step.conda_env = ENV
+
+
+def shown_as(w):
+    """Titles, order and colours: a param of rules whose results people read, and of no other."""
+    # The data set that a lung network was trained on is named as well.
+    return titles.display(study, w.dataset, study.lungs_from.get(w.dataset, ""))
+
+
+def title_of_dataset(w):
+    return TITLES["datasets"][w.dataset]
+
+
+def labelled(figure):
+    """A function for the report: the labels of a figure."""
+    return lambda w: {
+        "classifier": TITLES["classifiers"][w.classifier],
+        figure.labelled: TITLES["binarizations"].get(
+            getattr(w, "binarization", ""), figure.label
+        ),
+    }
 
 
 def drawing(names):

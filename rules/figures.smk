@@ -17,7 +17,6 @@ SETTINGS = {
     "binarization": study.primary_binarization,
     "diagnostic": study.diagnostic,
     "explainers": job_settings.explainers_of,
-    "families": study.families,
     "gallery": job_settings.gallery,
     "intervals": {**job_settings.intervals, "seed": cfg.seed},
     "metric": cfg.statistics.primary,
@@ -40,9 +39,9 @@ for name, figure in FIGURES.items():
             png=report(
                 paths.figure(f"{name}{figure.suffix}"),
                 caption=caption_of(name),
-                category="{dataset}",
+                category=title_of_dataset,
                 subcategory=figure.subcategory,
-                labels={"classifier": "{classifier}", figure.labelled: figure.label},
+                labels=labelled(figure),
             ),
             pdf=paths.figure(f"{name}{figure.suffix}", "pdf"),
         log:
@@ -54,6 +53,7 @@ for name, figure in FIGURES.items():
             **needs(1500, 30),
         params:
             module=figure.module,
+            display=shown_as,
             settings=drawing(figure.settings),
             digest=code_of("figure.py", f"figures.{figure.module}", names=study.metrics),
         message:

@@ -32,6 +32,7 @@ rule explore:
     params:
         classifier=lambda w: w.classifier,
         explainers=job_settings.explainers_of,
+        display=shown_as,
         explainer=lambda w: study.explainers_of(w.classifier)[0][1],
         binarization=study.primary_binarization,
         metric=cfg.statistics.primary,

@@ -17,7 +17,7 @@ rule provenance:
         html=report(
             paths.PROVENANCE_PAGE,
             caption="captions/provenance.rst",
-            category="{dataset}",
+            category=title_of_dataset,
             subcategory="Provenance",
             labels={"content": "Code, inputs, machine, time and passes; cost"},
         ),
@@ -36,7 +36,8 @@ rule provenance:
         },
         config=lambda w: cfg.model_copy(
             update={"datasets": {w.dataset: study.datasets[w.dataset]}}
-        ).model_dump(),
+        ).recorded(),
+        display=shown_as,
         plugins=lambda w: job_settings.all_plugins,
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=job_settings.own_wildcards,

@@ -213,7 +213,7 @@ rule verdict:
         html=report(
             paths.table("verdict", "html"),
             caption="captions/verdict.rst",
-            category="{dataset}",
+            category=title_of_dataset,
             subcategory="Verdict",
             labels={"content": "The verdict in words"},
         ),
@@ -226,6 +226,7 @@ rule verdict:
         **needs(1000, 20),
     params:
         families=study.families,
+        display=shown_as,
         bases=study.bases,
         confounded=study.confounded,
         statistics=cfg.statistics.model_dump(),

@@ -16,10 +16,11 @@ rule format_tables:
     output:
         markdown=paths.table("tables", "md"),
         latex=paths.table("tables", "tex"),
+        latex_tables=directory(paths.LATEX),
         html=report(
             paths.table("tables", "html"),
             caption="captions/tables.rst",
-            category="{dataset}",
+            category=title_of_dataset,
             subcategory="Tables",
             labels={"content": "All tables"},
         ),
@@ -31,6 +32,7 @@ rule format_tables:
         **needs(1000, 20),
     params:
         settings=job_settings.formatted_tables,
+        display=shown_as,
         digest=code_of("format_tables.py", names=study.metrics),
         templates=templates_digest(),
     message:
@@ -66,12 +68,13 @@ rule summary_over_datasets:
         **needs(1000, 30),
     params:
         datasets={d: entry.model_dump() for d, entry in study.studies.items()},
-        families=study.families,
+        display=TITLES,
         metric=cfg.statistics.primary,
         binarization=study.primary_binarization,
         least_accuracy=cfg.statistics.least_accuracy,
         dpi=cfg.figures.dpi,
         digest=code_of("summary_over_datasets.py", names=study.metrics),
+        templates=templates_digest(),
     message:
         "Joining the tables of all data sets"
     script:

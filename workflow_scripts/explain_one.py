@@ -7,10 +7,14 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.presentation.wording import value_of
 from fidelity.settings.reading import load_file
+
+if TYPE_CHECKING:
+    from fidelity.tools.one_image.trained import Trained
 
 
 def main(
@@ -51,22 +55,36 @@ def main(
     for path, field in ((image, "IMAGE"), (lung, "LUNG")):
         if path is not None and not Path(path).is_file():
             raise InputError("the file does not exist", file=path, field=field)
+    from fidelity.presentation.titles import display, showing
     from fidelity.tools.one_image.trained import choose
 
     trained = choose(loaded, config, Path(folder), dataset, classifier)
     trained.model()  # before torch is imported: an untrained study is reported at once
+    with showing(display(trained.study, trained.dataset)):
+        return _explained(trained, image, explainer, target, lung, out)
 
+
+def _explained(
+    trained: "Trained",
+    image: str,
+    explainer: str | None,
+    target: str | None,
+    lung: str | None,
+    out: str | None,
+) -> list[Path]:
+    """Explain, print and write; see `main`."""
     import numpy as np
 
     from fidelity.base.files import atomic_path
     from fidelity.figures.shared import style
+    from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
     from fidelity.tools.one_image import overlay
     from fidelity.tools.one_image.explain import explain_image
 
     found = explain_image(
         trained, Path(image), explainer, target, None if lung is None else Path(lung)
     )
-    print(f"{image}: {trained.dataset}, {trained.classifier}")
+    print(f"{image}: {dataset_title(trained.dataset)}, {classifier_title(trained.classifier)}")
     for name, probability in found.probabilities.items():
         explained = "  (explained)" if name == found.target else ""
         print(f"  {name:<20} {value_of('probability', probability)}{explained}")
@@ -79,12 +97,12 @@ def main(
         )
         drawn = overlay.draw(found.image, answer.heat, answer.mask, title, answer.rule)
         png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
-        style.save(drawn, [str(png)], loaded.figures.dpi)
+        style.save(drawn, [str(png)], trained.config.figures.dpi)
         with atomic_path(npy) as temporary:
             np.save(temporary, answer.raw, allow_pickle=False)
         written += [png, npy]
     for name, reason in found.left_out.items():
-        print(f"  {name} is left out: {reason}")
+        print(f"  {explainer_title(name)} is left out: {reason}")
     for path in written:
         print(f"  {path}")
     return written

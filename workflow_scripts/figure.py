@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.base.job_log import run_job
+from fidelity.presentation.titles import showing
 
 
 def main(
@@ -25,9 +26,10 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        files=lambda job: dict(job.input.items()),
-        output=lambda job: [job.output.png, job.output.pdf],
-    )
+    with showing(snakemake.params.display):
+        run_job(
+            main,
+            snakemake,
+            files=lambda job: dict(job.input.items()),
+            output=lambda job: [job.output.png, job.output.pdf],
+        )

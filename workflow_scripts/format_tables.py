@@ -1,6 +1,7 @@
 """Format the tables of one data set as Markdown, LaTeX and HTML."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,12 +13,15 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
+from fidelity.presentation.page import render
+from fidelity.presentation.titles import dataset_title, showing
 from fidelity.tables.case_counts import cases_table
 from fidelity.tables.checks import check_tables
-from fidelity.tables.classification import classification_table
+from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
+from fidelity.tables.main_result import main_tables
 from fidelity.tables.quality import with_chance_notes
 from fidelity.tables.writers import to_html, to_latex, to_markdown
 
@@ -32,6 +36,7 @@ def main(
     settings: Mapping[str, Any],
     markdown: str,
     latex: str,
+    latex_tables: str,
     html: str,
     lung_quality: str = "",
     dataset: str = "",
@@ -47,7 +52,9 @@ def main(
             config's `scores.empty`, defaults filled), `families` (explainer → family),
             `diagnostic` (binarizations that see the reference), `bases` (classifier → config key),
             `confounded` (explainer or binarization → how it differs from the rule for all).
-        lung_quality: quality.csv of the model that drew the lungs; empty where none did.
+        latex: a document with all tables.
+        latex_tables: folder of one LaTeX file per table.
+        lung_quality: quality.csv of the model that segmented the lungs; empty where none did.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
         class_order: class_order.csv; empty without classifiers.
@@ -55,12 +62,24 @@ def main(
     statistics, families = settings["statistics"], settings["families"]
     scored = LOCALIZATION.read(localization)
     compared = COMPARISONS.read(comparisons)
+    spread = SEEDS.read(seeds)
     unit = _unit(scored, compared, statistics)
     classified = CLASSIFICATION.read(classification) if classification else None
     orders = CLASS_ORDER.read(class_order) if class_order else None
     quality = qualities(classified, orders, statistics.get("least_accuracy"))
     useless = {name for (_, name), found in quality.items() if not found.concludes}
-    laid_out = localization_tables(
+    laid_out = main_tables(
+        scored,
+        compared,
+        statistics,
+        families=families,
+        unit=unit,
+        quality=quality,
+        seeds=spread,
+        bases=settings["bases"],
+        useless=useless,
+    )
+    laid_out += localization_tables(
         scored,
         statistics,
         settings["scoring_size"],
@@ -68,27 +87,30 @@ def main(
         families=families,
         unit=unit,
         diagnostic=settings["diagnostic"],
-        seeds=SEEDS.read(seeds),
+        seeds=spread,
         bases=settings["bases"],
         quality=quality,
         confounded=settings["confounded"],
     )
     laid_out += comparison_tables(compared, statistics, families, useless)
-    stratified = STRATA.read(strata)
-    laid_out += strata_tables(stratified, statistics, families, unit)
-    modelled = MIXED_MODEL.read(mixed_model)
-    laid_out += model_tables(modelled, statistics, unit)
+    laid_out += strata_tables(STRATA.read(strata), statistics, families, unit)
+    laid_out += model_tables(MIXED_MODEL.read(mixed_model), statistics, unit)
     if classified is not None:
-        laid_out.append(classification_table(classified))
+        laid_out += classification_tables(classified)
     laid_out += check_tables(checks, families, useless)
     if lung_quality:
         laid_out.append(lung_table(LUNG_QUALITY.read(lung_quality), dataset))
     laid_out = with_chance_notes(laid_out, quality, settings["bases"])
     if counts:
         laid_out.append(cases_table(CASE_COUNTS.read(counts), dataset))
-    write_text(markdown, to_markdown(laid_out))
-    write_text(latex, to_latex(laid_out))
-    write_text(html, to_html(laid_out, "Localization and classification"))
+    title = dataset_title(dataset)
+    write_text(markdown, to_markdown("tables", laid_out, dataset=title))
+    write_text(html, to_html("tables", laid_out, dataset=title))
+    files = to_latex(laid_out, dataset)
+    for name, text in files.items():
+        write_text(Path(latex_tables) / f"{name}.tex", text)
+    folder = Path(latex_tables).name
+    write_text(latex, render("tables.tex.j2", names=list(files), folder=folder))
 
 
 def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
@@ -101,4 +123,5 @@ def _unit(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str,
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake)
+    with showing(snakemake.params.display):
+        run_job(main, snakemake)

@@ -1,4 +1,4 @@
-"""Write a phantom in the layout of a published data set: a trial of the whole way without its files.
+"""Write a phantom in the layout of a published data set, to try everything without its files.
 
 python workflow_scripts/phantom_as.py nih /tmp/nih --train 60 --val 30 --test 60
 """

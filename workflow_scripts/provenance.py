@@ -7,6 +7,7 @@ from typing import Any
 
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
+from fidelity.presentation.titles import showing
 from fidelity.provenance.collect import build
 from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.provenance.provenance_page import to_page
@@ -54,4 +55,5 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake, out_json="json", out_html="html", out_cost="cost")
+    with showing(snakemake.params.display):
+        run_job(main, snakemake, out_json="json", out_html="html", out_cost="cost")

@@ -14,6 +14,7 @@ import yaml
 import summary_over_datasets
 from fidelity.base.errors import InputError
 from fidelity.base.files import write_text
+from fidelity.presentation.titles import display, showing
 from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.settings import load
 from fidelity.study import paths
@@ -157,7 +158,7 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
         configs.append((study, list(by_dataset(group))))
     first = configs[0][0].config
     scored: dict[str, Any] = {}
-    families: dict[str, str] = {}
+    titles: dict[str, dict[str, str]] = {}
     known, left_out = [], []
     for study, names in configs:
         if any(
@@ -168,28 +169,30 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
         known += names
         own = [name for name in names if name in study.studies]
         scored |= {name: study.studies[name].model_dump() for name in own}
-        families |= study.families
+        for kind, more in display(study, *names).items():
+            if kind != "order":  # that of the first is no better than any
+                titles.setdefault(kind, {}).update(more)
     if not scored:
         return left_out
 
     def tables(name: str, datasets: Iterable[str]) -> list[Path]:
         return [output / paths.table(name).format(dataset=dataset) for dataset in datasets]
 
-    summary_over_datasets.main(
-        localization=list(map(str, tables("localization", scored))),
-        classification=[str(p) for p in tables("classification", known) if p.exists()],
-        datasets=scored,
-        metric=first.statistics.primary,
-        binarization=first.statistics.primary_binarization,
-        least_accuracy=first.statistics.least_accuracy,
-        families=families,
-        dpi=first.figures.dpi,
-        localization_table=str(output / paths.summary_table("localization")),
-        classification_table=str(output / paths.summary_table("classification")),
-        inputs_table=str(output / paths.summary_table("inputs")),
-        inputs_markdown=str(output / paths.summary_table("inputs", "md")),
-        figure=[str(output / paths.summary_figure(suffix)) for suffix in ("png", "pdf")],
-    )
+    with showing(titles):
+        summary_over_datasets.main(
+            localization=list(map(str, tables("localization", scored))),
+            classification=[str(p) for p in tables("classification", known) if p.exists()],
+            datasets=scored,
+            metric=first.statistics.primary,
+            binarization=first.statistics.primary_binarization,
+            least_accuracy=first.statistics.least_accuracy,
+            dpi=first.figures.dpi,
+            localization_table=str(output / paths.summary_table("localization")),
+            classification_table=str(output / paths.summary_table("classification")),
+            inputs_table=str(output / paths.summary_table("inputs")),
+            inputs_markdown=str(output / paths.summary_table("inputs", "md")),
+            figure=[str(output / paths.summary_figure(suffix)) for suffix in ("png", "pdf")],
+        )
     return left_out
 
 

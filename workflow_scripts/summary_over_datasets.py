@@ -14,6 +14,7 @@ from fidelity.base.files import write_csv, write_text
 from fidelity.base.job_log import run_job
 from fidelity.figures import overview
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import showing
 from fidelity.tables.input_ablation import input_tables
 from fidelity.tables.writers import to_markdown
 
@@ -25,7 +26,6 @@ def main(
     metric: str,
     binarization: str,
     least_accuracy: float | None,
-    families: Mapping[str, str],
     dpi: int,
     localization_table: str,
     classification_table: str,
@@ -42,7 +42,6 @@ def main(
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
         least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
-        families: explainer → family, for the looks.
         dpi: resolution of the PNG.
         localization_table: CSV to write.
         classification_table: CSV to write.
@@ -54,15 +53,16 @@ def main(
     classified = _joined(classification, CLASSIFICATION)
     beside = input_table(scored, datasets, metric, binarization)
     write_csv(beside, inputs_table)
-    laid_out = input_tables(beside, datasets, qualities(classified, least_accuracy=least_accuracy))
-    write_text(inputs_markdown, to_markdown(laid_out))
+    rated = qualities(classified, least_accuracy=least_accuracy)
+    laid_out = input_tables(beside, datasets, rated)
+    write_text(inputs_markdown, to_markdown("inputs", laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *WITHIN_DATASET, "class", "metric"]
     write_csv(scored.sort_values(by, kind="stable"), localization_table)
     by = ["dataset", "split", "classifier", "class", "metric"]
     write_csv(classified.sort_values(by, kind="stable"), classification_table)
-    style.save(overview.plot(scored, metric, families), figure, dpi)
+    style.save(overview.plot(scored, metric), figure, dpi)
 
 
 def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
@@ -74,11 +74,12 @@ def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        localization_table=lambda job: job.output.localization,
-        classification_table=lambda job: job.output.classification,
-        inputs_table="inputs",
-        figure=lambda job: [job.output.png, job.output.pdf],
-    )
+    with showing(snakemake.params.display):
+        run_job(
+            main,
+            snakemake,
+            localization_table=lambda job: job.output.localization,
+            classification_table=lambda job: job.output.classification,
+            inputs_table="inputs",
+            figure=lambda job: [job.output.png, job.output.pdf],
+        )

@@ -22,7 +22,7 @@ from fidelity.maps.pixel_frames import (
 )
 from fidelity.maps.saliency_map import Sign
 from fidelity.metrics.conventions import policy_for
-from fidelity.metrics.curves import overlap_curves
+from fidelity.metrics.curves import SHARES, overlap_curves
 
 SCHEMA = pa.schema(list(CASE_CURVES.types.items()))
 # Cases that are a table at a time; the curves alone of all cases lie in memory.
@@ -34,8 +34,7 @@ class Curves:
     """Scores of one map at all thresholds, and facts of the case."""
 
     about: dict[str, str | bool]
-    iou: np.ndarray
-    dice: np.ndarray
+    shares: dict[str, np.ndarray]
 
 
 def main(
@@ -48,7 +47,7 @@ def main(
     empty: Mapping[str, str],
     output: str,
 ) -> None:
-    """Write IoU and Dice of every explained case and class at all thresholds.
+    """Write IoU, Dice, precision and recall of every explained case and class at all thresholds.
 
     The lung restriction enters as in the masks (a map of 0 outside the lung is the same); median
     blur and component removal do not: curves are of the map.
@@ -78,7 +77,7 @@ def main(
                     )
                 map01 = map01 * inside
             reference = reference_in_frame(case, record.cls, scoring_size)
-            iou, dice = overlap_curves(map01, reference, steps, policy)
+            shares = overlap_curves(map01, reference, steps, policy)
             about = {
                 "case": case.case,
                 "patient": case.patient,
@@ -88,7 +87,7 @@ def main(
                 "reference": case.reference_kind(record.cls),
                 "reference_empty": not reference.any(),
             }
-            found[order_of(case.split, case.case, record.cls)] = Curves(about, iou, dice)
+            found[order_of(case.split, case.case, record.cls)] = Curves(about, shares)
     with atomic_path(output) as temporary, parquet.ParquetWriter(temporary, SCHEMA) as writer:
         for table in _tables([found[key] for key in sorted(found)], steps):
             writer.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
@@ -101,8 +100,8 @@ def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFra
         about = pd.DataFrame([one.about for one in part], columns=CASE_CURVES.names)
         table = about.loc[about.index.repeat(len(thresholds))]
         table["threshold"] = np.tile(thresholds, len(part))
-        for name in ("iou", "dice"):
-            table[name] = np.concatenate([getattr(one, name) for one in part] or [[]])
+        for name in SHARES:
+            table[name] = np.concatenate([one.shares[name] for one in part] or [[]])
         yield table.astype(CASE_CURVES.types)
 
 

@@ -11,8 +11,9 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMP
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
+from fidelity.presentation.titles import dataset_title, showing
 from fidelity.verdict import pages
-from fidelity.verdict.chapters import build, reading
+from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 
 
@@ -66,9 +67,9 @@ def main(
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)
-    title = f"Verdict on {dataset}"
-    write_text(markdown, pages.to_markdown(chapters, title, reading(study)))
-    write_text(html, pages.to_html(chapters, title, reading(study)))
+    title = dataset_title(dataset)
+    write_text(markdown, pages.to_markdown(chapters, title, statistics))
+    write_text(html, pages.to_html(chapters, title, statistics))
     write_text(json, pages.to_json(chapters))
     for chapter in chapters:
         for sentence in chapter.headline:
@@ -86,14 +87,15 @@ def _case_tables(files: Mapping[str, Any]) -> CaseTables:
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        cases=lambda job: {
-            "counts": job.input.counts,
-            "pairs": job.input.near_duplicates,
-            "means": job.input.means_without_twins,
-            "comparisons": job.input.comparisons_without_twins,
-            "searched": job.params.searched,
-        },
-    )
+    with showing(snakemake.params.display):
+        run_job(
+            main,
+            snakemake,
+            cases=lambda job: {
+                "counts": job.input.counts,
+                "pairs": job.input.near_duplicates,
+                "means": job.input.means_without_twins,
+                "comparisons": job.input.comparisons_without_twins,
+                "searched": job.params.searched,
+            },
+        )

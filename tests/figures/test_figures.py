@@ -134,7 +134,7 @@ def test_scripts_write_both_formats(tmp_path):
         return [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.pdf")]
 
     def draw(name, module, files, **settings):
-        settings = {"dpi": 60, "families": None, "explainers": list(FEW)} | settings
+        settings = {"dpi": 60, "explainers": list(FEW)} | settings
         figure.main(module, files, settings, output(name))
 
     made = made_up.gallery_files(tmp_path, FEW, cases=4)

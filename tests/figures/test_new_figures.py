@@ -20,6 +20,7 @@ from fidelity.figures import (
     threshold_curves,
 )
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import Display, showing
 from tests.helpers import synthetic_results as made_up
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline", "unet": "ceiling"}
@@ -28,8 +29,9 @@ MANY = {f"explainer_{number:02d}": "cam" for number in range(12)}
 
 
 @pytest.fixture(autouse=True)
-def _close():
-    yield
+def _shown():
+    with showing(Display(families=FAMILIES, order=list(FAMILIES))):
+        yield
     style.plt.close("all")
 
 
@@ -103,14 +105,12 @@ def thresholds(value=0.31):
 
 def drawn(name):
     if name == "sensitivity":
-        return rank_by_protocol.plot(
-            pd.concat([SETTINGS, DISTANCE]), families=FAMILIES, primary_binarization="tuned"
-        )
+        return rank_by_protocol.plot(pd.concat([SETTINGS, DISTANCE]), primary_binarization="tuned")
     if name == "ranks":
-        return critical_difference.plot(ranked({"lime": 1.6, "gradcam": 1.4}, 0.3), FAMILIES)
+        return critical_difference.plot(ranked({"lime": 1.6, "gradcam": 1.4}, 0.3))
     if name == "lesion_size":
         tables = {key: sized(level) for key, level in LEVELS.items()}
-        return lesion_size.plot(tables, families=FAMILIES, replicates=100)
+        return lesion_size.plot(tables, replicates=100)
     if name == "agreement":
         return mask_agreement.plot(agreed(LEVELS), list(LEVELS))
     tables = {key: made_up.curves(level, 6) for key, level in LEVELS.items()}
@@ -118,7 +118,6 @@ def drawn(name):
         mean_curves(tables, replicates=100),
         list(LEVELS),
         tuned={"lime": thresholds()},
-        families=FAMILIES,
     )
 
 
@@ -137,34 +136,32 @@ def test_new_figures_have_equal_bytes_in_both_formats(name, tmp_path):
 
 def test_ranks_follow_the_direction_and_leave_ties_undecided():
     shown = pd.concat([SETTINGS, DISTANCE, OTHER_DISTANCE])
-    found = rank_by_protocol.ranks_of(SETTINGS, ["iou"], FAMILIES)
+    found = rank_by_protocol.ranks_of(SETTINGS, ["iou"])
     assert found.explainers == list(FAMILIES)
     assert found.settings[:2] == [("default", "tuned"), ("default", "top20")]
     np.testing.assert_array_equal(found.values[:2], [[3, 4, 2, 1], [4, 3, 2, 1]])
     assert list(found.winners[:2]) == [0, 1]
-    distance = rank_by_protocol.ranks_of(shown, rank_by_protocol.DISTANCES, FAMILIES)
+    distance = rank_by_protocol.ranks_of(shown, rank_by_protocol.DISTANCES)
     ranks = dict(zip(distance.settings, distance.values, strict=True))
     np.testing.assert_array_equal(ranks["default", "tuned"], [3, 4, 2, 1])
     # The protocol without full sets is ranked by its boundary distance; lower is better.
     np.testing.assert_array_equal(ranks["monai", "tuned"], [2, 1, 3, 4])
     assert ("default", "top20") not in ranks
     tied = localization({("default", "tuned"): {**LEVELS, "gradcam": 0.36}})
-    found = rank_by_protocol.ranks_of(tied, ["iou"], FAMILIES)
+    found = rank_by_protocol.ranks_of(tied, ["iou"])
     np.testing.assert_array_equal(found.values, [[3.5, 3.5, 2, 1]])
     assert list(found.winners) == [-1]
 
 
 def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
-    fig = rank_by_protocol.plot(
-        SETTINGS, families=FAMILIES, primary_binarization="tuned", diagnostic=["oracle"]
-    )
+    fig = rank_by_protocol.plot(SETTINGS, primary_binarization="tuned", diagnostic=["oracle"])
     (axis,) = fig.axes
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels == ["default · tuned", "default · top20", "monai · tuned"]
     changed = [line.get_ydata()[0] for line in axis.get_lines() if line.get_marker() == "<"]
     assert changed == [1]
-    nothing = rank_by_protocol.plot(SETTINGS.head(0), families=FAMILIES)
-    assert "No iou" in nothing.axes[0].texts[0].get_text()
+    nothing = rank_by_protocol.plot(SETTINGS.head(0))
+    assert "No IoU" in nothing.axes[0].texts[0].get_text()
 
 
 def _words(fig):
@@ -179,11 +176,11 @@ def test_sensitivity_to_one_protocol_speaks_of_one():
         (one, "", "tuned"),
         (several, " of each protocol", "default · tuned"),
     ):
-        fig = rank_by_protocol.plot(table, families=FAMILIES, primary_binarization="tuned")
+        fig = rank_by_protocol.plot(table, primary_binarization="tuned")
         words = _words(fig)
-        assert f"Hausdorff distance{end}" in words
-        assert f"orange: it is not the best one under {setting}" in words
-        # The second protocol of the second table has no IoU: its row says so in the left panel.
+        assert f"Rank by Hausdorff distance{end}" in words
+        assert f"orange: another one is best under {setting}" in words
+        # The second protocol of the second table has no IoU: its row says so in the upper panel.
         said = [
             sum(t.get_text() == rank_by_protocol.ABSENT for t in axis.texts) for axis in fig.axes
         ]
@@ -203,14 +200,14 @@ def test_groups_are_maximal_runs_within_the_critical_difference():
 def test_rank_diagrams_name_every_explainer_and_class():
     ranks = {name: 1.0 + 0.9 * number for number, name in enumerate(MANY)}
     both = pd.concat([ranked(ranks, 2.0, "COVID-19"), ranked(ranks, 2.0)])
-    fig = critical_difference.plot(both, MANY)
+    fig = critical_difference.plot(both)
     said = [[text.get_text() for text in axis.texts] for axis in fig.axes]
-    assert any(text.startswith("All classes: mean ranks, n = 60") for text in said[0])
+    assert any(text.startswith("All classes: mean ranks (1 = best), n = 60") for text in said[0])
     assert any(text.startswith("COVID-19") for text in said[1])
     for texts in said:
         assert all(any(name in text for text in texts) for name in MANY)
-        assert "CD = 2.00" in texts
-    alone = critical_difference.plot(ranked({"lime": 1.0}, np.nan), FAMILIES)
+        assert "Critical difference 2.00" in texts
+    alone = critical_difference.plot(ranked({"lime": 1.0}, np.nan))
     assert "Fewer than two" in alone.axes[0].texts[0].get_text()
 
 
@@ -249,7 +246,8 @@ def test_tuned_thresholds_lie_on_the_curve_of_their_class():
 
 
 def test_kinds_of_explainers_look_different():
-    looks = style.looks(["mine", "lung_mask", "unet", "theirs"], {"theirs": "baseline"})
+    with showing(Display(families={"theirs": "baseline"})):
+        looks = style.looks(["mine", "lung_mask", "unet", "theirs"])
     assert looks["mine"].colour in style.COLOURS["real"]
     assert looks["lung_mask"].colour in style.COLOURS["baseline"]
     assert looks["theirs"].colour in style.COLOURS["baseline"]
@@ -261,7 +259,7 @@ def test_new_scripts_write_both_formats(tmp_path):
     def output(name):
         return [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.pdf")]
 
-    settings = {"dpi": 60, "families": FAMILIES}
+    settings = {"dpi": 60}
     tables = {
         "localization": pd.concat([SETTINGS, DISTANCE]),
         "ranks": ranked({"lime": 1.2, "gradcam": 1.8}, 0.4),

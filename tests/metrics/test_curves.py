@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from fidelity.metrics import overlap
 from fidelity.metrics.conventions import protocol_for
-from fidelity.metrics.curves import best_threshold, confusion_curve, overlap_curves
+from fidelity.metrics.curves import SHARES, best_threshold, confusion_curve, overlap_curves
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.registry import METRICS
 from tests.helpers.mask_grid import MASKS, SHAPE
@@ -19,7 +19,7 @@ TIED = arrays(np.float32, (6, 8), elements=st.sampled_from([0, 0.25, 0.3, 0.6, 0
 def _one_by_one(map01, reference, protocol):
     for threshold in THRESHOLDS:
         pair = MaskPair(reference, map01 > np.float32(threshold))
-        yield [METRICS[name].function(pair, protocol) for name in ("iou", "dice")]
+        yield [METRICS[name].function(pair, protocol) for name in SHARES]
 
 
 @pytest.mark.parametrize("name", MASKS)
@@ -27,7 +27,8 @@ def _one_by_one(map01, reference, protocol):
 def test_curves_equal_thresholding_one_by_one(name, changes):
     protocol = protocol_for("default", changes)
     map01 = np.random.default_rng(4).random(SHAPE).astype(np.float32).round(2)
-    found = np.transpose(overlap_curves(map01, MASKS[name], THRESHOLDS, protocol.empty))
+    curves = overlap_curves(map01, MASKS[name], THRESHOLDS, protocol.empty)
+    found = np.transpose([curves[metric] for metric in SHARES])
     expected = list(_one_by_one(map01, MASKS[name], protocol))
     assert np.array_equal(found, expected, equal_nan=True)
 

@@ -26,7 +26,14 @@ from fidelity.metrics.registry import METRICS
 ROOT = Path(__file__).parents[2]
 PRESENTATION = ("tables", "figures", "verdict", "presentation", "pages", "provenance")
 # Scripts whose results are for readers.
-SHOWN = ("figure.py", "../notebooks", "verdict", "format_tables", "summary_over_datasets")
+SHOWN = (
+    "explorer.py",
+    "figure.py",
+    "../notebooks",
+    "verdict",
+    "format_tables",
+    "summary_over_datasets",
+)
 # What describes columns and metrics, and the position of the first text in it.
 DESCRIBING = {
     **dict.fromkeys(["text", "count", "number", "similarity", "_with_bounds"], 1),
@@ -217,7 +224,7 @@ def test_adding_what_no_config_requests_changes_nothing(asked, package):
         _replace(
             package / "binarizations/registry.py",
             "RULES: dict[str, Rule] = {",
-            'RULES: dict[str, Rule] = {"mean": Rule("fidelity.binarizations.mean"),',
+            'RULES: dict[str, Rule] = {"mean": Rule("fidelity.binarizations.mean", "Mean"),',
         )
         (package / "explainers/cam/new.py").write_text("def make(context, settings):\n    pass\n")
         _replace(
@@ -390,6 +397,7 @@ def test_presentation_stands_behind_no_computing_rule(asked):
         "../notebooks",
         "verdict",
         "format_tables",
+        "explorer",
         "summary_over",
         "prov",
         "unit",

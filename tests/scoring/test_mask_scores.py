@@ -20,6 +20,7 @@ from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import decode, encode, read_masks, write_masks
 from fidelity.metrics.conventions import PROTOCOLS
+from fidelity.metrics.curves import SHARES
 from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import score_mask, spacing_in_frame
 from tests.helpers import entries
@@ -28,7 +29,7 @@ NATIVE, WORKING = (24, 32), 16
 POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
 METRICS = ["iou", "dice", "hausdorff_full", "hd95_boundary"]
 SETTINGS = {
-    "metrics": METRICS,
+    "metrics": [*METRICS, "precision", "recall"],
     "empty": {},
     "scoring_size": "original",
     "surface_tolerance": 2,
@@ -227,8 +228,8 @@ def test_curves_pass_through_the_scores(tmp_path, lung):
     curves = pd.read_parquet(output)
     assert len(curves) == 11
     scores = _scores(tmp_path, maps, prepared, postprocess={**POSTPROCESS, "lung": lung})
-    assert curves.loc[5, ["threshold", "iou", "dice"]].tolist() == [
-        0.5, *scores.loc[0, ["iou", "dice"]],
+    assert curves.loc[5, ["threshold", *SHARES]].tolist() == [
+        0.5, *scores.loc[0, [*SHARES]],
     ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_all_four_are_laid_out(tmp_path):
     tables = check_tables(paths, FAMILIES)
     titles = [table.title for table in tables]
     assert titles[0] == "Stability of the maps on d, test split"
-    assert titles[2].startswith("Rank correlation of faithfulness and localization (iou)")
+    assert titles[2].startswith("Rank correlation of faithfulness and localization (IoU)")
     by_title = {title.split(" on ")[0]: table for title, table in zip(titles, tables, strict=True)}
     assert by_title["Stability of the maps"].rows[0][-1] == "0.777 (0.500 to 0.900)"
     faithful = by_title["Faithfulness of the maps"]
@@ -99,7 +99,14 @@ def test_all_four_are_laid_out(tmp_path):
     assert shown["all layers random: SSIM"] == "−0.25"
     assert shown["another class: Spearman"] == "0.35"
     assert "0.62 [0.10, 0.90]" in by_title["Agreement between training seeds"].rows[0]
-    for page in (to_markdown(tables), to_latex(tables), to_html(tables, "x")):
+    latex = "\n".join(to_latex(tables, "d").values())
+    pages = (
+        to_markdown("tables", tables, dataset="d"),
+        latex,
+        to_html("tables", tables, dataset="d"),
+    )
+    for page in pages:
+        assert "0.62 " in page
         assert "0.11" not in page.replace("0.111", "")  # one class, where all are pooled
 
 

@@ -23,7 +23,7 @@ from fidelity.analysis.columns.localization import COMBO
 from fidelity.analysis.input_ablation import input_table
 from fidelity.base.formulas import escape_formulas
 from fidelity.explainers.registry import METHODS
-from fidelity.tables.classification import classification_table
+from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import model_tables
 from fidelity.tables.input_ablation import input_tables
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
@@ -74,6 +74,7 @@ def tabulated(folder, paths, combos):
 
 
 def formatted(folder, confounded=MappingProxyType({})):
+    """Give tables.md, the LaTeX of all tables, and tables.html."""
     names = ("localization", "comparisons", "seeds", "strata", "mixed_model", "classification")
     settings = {
         "statistics": STATISTICS,
@@ -84,16 +85,19 @@ def formatted(folder, confounded=MappingProxyType({})):
         "bases": BASES,
         "confounded": confounded,
     }
-    outputs = [str(folder / name) for name in ("t.md", "t.tex", "t.html")]
-    format_tables.main(*(str(folder / f"{name}.csv") for name in names), settings, *outputs)
-    return [(folder / name).read_text() for name in ("t.md", "t.tex", "t.html")]
+    outputs = [str(folder / name) for name in ("t.md", "tables.tex", "latex", "t.html")]
+    tables = (str(folder / f"{name}.csv") for name in names)
+    format_tables.main(*tables, settings, *outputs, dataset="demo")
+    listed = re.findall(r"\\input\{(.*)\}", (folder / "tables.tex").read_text())
+    latex = "\n".join((folder / f"{name}.tex").read_text() for name in listed)
+    return [(folder / "t.md").read_text(), latex, (folder / "t.html").read_text()]
 
 
 def test_names_are_escaped_everywhere(results):
     markdown, latex, html = formatted(results)
-    assert r" =1+1\|&lt;b&gt;&amp;\_{%$#\~^\\" in markdown
+    assert r" =1+1\|&lt;b>&\_{%$\#\~^\\" in markdown
     assert (
-        r"=1+1|\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
+        r"=1+1\textbar{}\textless{}b\textgreater{}\&\_\{\%\$\#\textasciitilde{}\textasciicircum{}"
         r"\textbackslash{}"
     ) in latex
     assert "&lt;b&gt;" in html
@@ -105,19 +109,21 @@ def test_names_are_escaped_everywhere(results):
 
 def test_every_mean_stands_beside_its_counts_and_conventions(results):
     markdown, latex, html = formatted(results)
-    assert "– | lung\\_mask | null baseline |" in markdown
+    assert "| **COVID-19, no classifier** |" in markdown
+    assert "| lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
         assert text.count("Unit of analysis: patient") >= 5
         assert "overlap both: one" in text
         assert "original image size" in text
         assert "empty pred." in text
-    titles = latex.count(r"\begin{table}")
-    assert titles == latex.count(r"\end{table}") == html.count("<table>")
+    floats = len(re.findall(r"\\begin\{table\*?\}", latex))
+    assert floats == len(re.findall(r"\\end\{table\*?\}", latex)) == latex.count(r"\caption{")
+    assert len(set(re.findall(r"\\label\{tab:demo-.*\}", latex))) == html.count("<table")
     assert r"\toprule" in latex
     columns = 0
     for line in latex.splitlines():
         if line.startswith(r"\begin{tabular}"):
-            columns = len(line.split("{")[-1].rstrip("}"))
+            columns = len(re.findall(r"[lrp]", re.sub(r"\{\d+pt\}", "", line[15:])))
         if line.startswith(r"\relax"):
             assert line.replace(r"\&", "").count("&") == columns - 1
 
@@ -132,22 +138,26 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     )
     for spread in seeds["std_between_seeds"]:
         assert f"{spread:.3f} (2 seeds)" in markdown
-    assert "binarization area, protocol default (sees the reference: diagnostic)" in html
-    assert "binarization fixed50, protocol default (" not in html
+    assert "area, protocol: default (it sees the reference)" in html
+    assert "fixed50, protocol: default<" in html
     assert "Maps without a threshold" in html
-    assert "Primary comparisons on demo, test split: binarization fixed50" in html
+    assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
     # The ceiling and the baseline enter the primary comparisons, not the secondary table.
     secondary = html[html.rindex("Secondary comparisons of explainers") :]
     secondary = secondary[: secondary.index("</table>")]
     assert "gradcam" in secondary
     assert "unet" not in secondary
-    lines = [line for line in markdown.splitlines() if line.startswith("| all")]
-    order = [line.split("|")[3].strip() for line in lines[:6]]
-    assert order == ["lime", "gradcam", "lime", "gradcam", "lung\\_mask", "unet"]
-    # Every table of the page is listed in its contents.
-    for index in range(html.count("<h2")):
-        assert f'href="#t{index}"' in html
-        assert f'id="t{index}"' in html
+    lines = markdown[markdown.index("| **All classes, net-s1**") :].splitlines()
+    order = [line.split("|")[1].strip() for line in lines[:9]]
+    assert order == [
+        "**All classes, net-s1**", "lime", "gradcam",
+        "**All classes, net-s2**", "lime", "gradcam",
+        "**All classes, no classifier**", "lung\\_mask", "unet",
+    ]  # fmt: skip
+    # Every table of the page has its title, and can be folded.
+    assert len(re.findall(r"<summary>[^<]+</summary>\n<div class=\"scroll\"><table", html)) == (
+        html.count("<table")
+    )
 
 
 def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
@@ -161,15 +171,14 @@ def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
     told += "macro-AUC 0.770 [0.700, 0.800] (n = 60)"
     markdown, latex, html = formatted(results)
     plain = markdown.replace("\\", "")
-    assert plain.count(told) == markdown.count("**Localization on") > 0
+    localized = len(re.findall(r"(?:Localization|More metrics|IoU) on demo|Maps without", plain))
+    assert plain.count(told) == localized > 1
     assert told in latex
     assert "Chance: Balanced accuracy 0.333, Macro-AUC 0.500." in html
     assert "No conclusion" not in html
     assert told in html
-    first = html[html.index("<table>") : html.index("</table>")]
-    rows = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row) for row in first.split("<tr")[1:]]
-    column = rows[0].index("Test accuracy")
-    assert {row[1]: row[column] for row in rows[1:]} == {"net": "0.950", "–": "–"}
+    assert "All classes, net (test accuracy 0.950)<" in html
+    assert "All classes, no classifier<" in html
 
 
 def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tmp_path):
@@ -181,11 +190,13 @@ def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tm
     pd.concat([CLASSIFICATION, more]).to_csv(rated, index=False)
     markdown = formatted(results)[0]
     said = "No conclusion about explainers is drawn from net"
-    with_net = [t for t in markdown.split("\n\n**") if re.search(r"^\| (all \| )?net \|", t, re.M)]
+    tables = re.split(r"\n\n(?=\*\*|<details><summary>)", markdown)
+    with_net = [t for t in tables if re.search(r"^(\||\*\*|<details>).*\bnet\b", t, re.M)]
     assert markdown.count(said) == len(with_net) > 3
-    rows = [line for line in markdown.splitlines() if line.startswith("| net | all | IoU")]
-    assert rows
-    assert all("| not drawn |" in row for row in rows)
+    (primary,) = [t for t in tables if "Primary comparisons on" in t]
+    rows = [line for line in primary.splitlines() if line.endswith("|")][2:]
+    assert "| **net, All classes: IoU ↑** | | | | | | | |" in rows
+    assert all(row.endswith(("| not drawn |", "| |")) for row in rows)
     # Its scores enter no model; those of another classifier still do.
     paths = [str(results / f"{number}.parquet") for number in range(2)]
     combos = [
@@ -217,8 +228,8 @@ def test_what_is_not_treated_alike_is_marked(results):
     how = {"lung_mask": "explains another class", "fixed50": "has rules by explainer"}
     markdown, _, html = formatted(results, how)
     assert "lung_mask (confounded)" in html
-    assert "protocol default (a rule by explainer: confounded)" in html
-    assert "Confounded: lung_mask explains another class; differences" in html
+    assert "protocol: default (confounded: a rule by explainer)" in html
+    assert "Confounded: lung_mask explains another class. Its difference" in html
     assert "onfounded" not in formatted(results)[0]
 
 
@@ -228,8 +239,9 @@ def test_a_fit_that_does_not_hold_is_said_without_numbers():
         columns=MIXED_MODEL.names[:-3],
     ).assign(status="singular", note="estimated as zero: variance: patient", reference="mask")
     (table,) = model_tables(model, STATISTICS, "patient")
+    assert table.headings == {0: "All classes"}
     assert table.rows == [
-        ["all", "–", "singular: estimated as zero: variance: patient", "40", "20", "–", "–"]
+        ["–", "singular: estimated as zero: variance: patient", "40", "20", "–", "–"]
     ]
 
 
@@ -255,9 +267,10 @@ def test_inputs_stand_side_by_side_by_source():
     assert table["crop: mean"].tolist()[0] == 0.3
     assert np.isnan(table["other: mean"].tolist()[0])
     first, second = input_tables(table, datasets)
-    assert first.header[3:] == ["whole (input full)", "crop (input lung_crop)"]
-    assert first.rows == [["all", "net", "lime", "0.200 [0.100, 0.500]", "0.300 [0.100, 0.500]"]]
-    assert second.rows[0][3:] == ["0.400 [0.100, 0.500]"]
+    assert first.header[1:] == ["whole (input full)", "crop (input lung_crop)"]
+    assert first.headings == {0: "All classes, net"}
+    assert first.rows == [["lime", "0.200 [0.100, 0.500]", "0.300 [0.100, 0.500]"]]
+    assert second.rows[0][1:] == ["0.400 [0.100, 0.500]"]
     rates = pd.DataFrame(
         [(name, "test", "net", "all", "macro_auc", auc, auc - 0.1, auc + 0.1, 0.5, 60, 30)
          for name, auc in (("crop", 0.5), ("whole", 0.9))],
@@ -269,11 +282,16 @@ def test_inputs_stand_side_by_side_by_source():
 
 
 def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():
-    table = classification_table(CLASSIFICATION)
-    assert table.rows == [
-        ["net", "all", "60", "0.950 [0.900, 0.980]", "–"],
-        ["net", "COVID-19", "20", "–", "0.900"],
+    other = ("demo", "test", "other", "all", "macro_auc", 0.8, 0.7, 0.9, 0.5, 60, 30)
+    more = pd.DataFrame([other], columns=CLASSIFICATION.columns)
+    together, by_class = classification_tables(pd.concat([CLASSIFICATION, more]))
+    assert together.header == ["Classifier", "n", "Accuracy", "Macro-AUC"]
+    assert together.rows == [
+        ["net", "60", "0.950 [0.900, 0.980]", "–"],
+        ["other", "60", "–", "0.800 [0.700, 0.900]"],
     ]
+    assert by_class.headings == {0: "net"}
+    assert by_class.rows == [["COVID-19", "20", "0.900"]]
 
 
 def test_formula_escaping_leaves_numbers_and_plain_names():
@@ -305,7 +323,6 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
         "iou",
         "fixed50",
         None,
-        {},
         80,
         *map(str, outputs),
         [str(results / "f.png"), str(results / "f.pdf")],

@@ -53,11 +53,8 @@ def test_a_training_under_way(said):
 
 
 def test_what_an_early_stop_may_save_and_has_saved(said):
-    settings = {
-        "epochs": 10,
-        "patience": 3,
-        "stages": [{"epochs": 5, "trainable": "head"}, {"patience": 10}],
-    }
+    stages = [{"epochs": 5, "trainable": "head"}, {"patience": 10}]
+    settings = training(epochs=10, patience=3, stages=stages)
     assert said([[2.0]], settings) == (
         "1 of 15 epochs, 2.00 s per epoch, 28 s left, or less if it stops early"
     )

@@ -173,19 +173,19 @@ def test_columns_of_later_formats_get_the_value_that_earlier_rows_mean(
     (results / "d/net-s1/predictions.csv").write_text("case,p\na,0.10\n")
     read = made(tmp_path, results)
     later = {
-        2: {"scores.parquet": {"reference": "mask", "iou": 9}, "predictions.csv": {"seen": 1}},
+        2: {"scores.parquet": {"observer": "first", "iou": 9}, "predictions.csv": {"seen": 1}},
         3: {"faithfulness": {"passes": 5}, "scores.parquet": {"reader": 0}},
     }
     monkeypatch.setattr(unit, "ADDED", later)
     restore(read, tmp_path / "back")
     before = pd.read_parquet(results / "d/net-s1/lime/tuned/seed/scores.parquet")
     after = pd.read_parquet(tmp_path / "back/d/net-s1/lime/tuned/seed/scores.parquet")
-    pd.testing.assert_frame_equal(after, before.assign(reference="mask", reader=0))
+    pd.testing.assert_frame_equal(after, before.assign(observer="first", reader=0))
     predictions = tmp_path / "back/d/net-s1/predictions.csv"
     assert predictions.read_text() == "case,p,seen\na,0.10,1\n"
     assert (pd.read_parquet(tmp_path / "back/d/faithfulness/net-s1/lime.parquet").passes == 5).all()
     curves = pd.read_parquet(tmp_path / "back/d/net-s1/lime/ranking.parquet")
-    assert "reference" not in curves
+    assert "observer" not in curves
     # A unit of that format has them itself.
     restore(replace(read, format=3), tmp_path / "later")
     same = pd.read_parquet(tmp_path / "later/d/net-s1/lime/tuned/seed/scores.parquet")

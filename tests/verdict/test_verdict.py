@@ -12,7 +12,7 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.presentation.wording import counted, listed, number, p_value
 from fidelity.verdict import pages
-from fidelity.verdict.chapters import build, reading
+from fidelity.verdict.chapters import build
 from fidelity.verdict.compared_pair import read_rows, sentence
 from fidelity.verdict.evidence import Study, Tables
 from fidelity.verdict.flips import order_of
@@ -740,12 +740,12 @@ def test_pages_escape_names_and_json_is_strict(tmp_path):
     rows = [compared("<b>lime</b>", "grad_cam*", "none_shown", effect_size=np.nan)]
     study = Study(STATISTICS, families, BASES)
     chapters = build(tables(rows, tuple(families)), study)
-    page = pages.to_html(chapters, "Verdict & more", reading(study))
+    page = pages.to_html(chapters, "COVID & more", STATISTICS)
     assert "<b>lime" not in page
     assert "&lt;b&gt;lime&lt;/b&gt;" in page
     assert "<script" not in page
-    assert "Verdict &amp; more" in page
-    text = pages.to_markdown(chapters, "Verdict", reading(study))
+    assert "Verdict on COVID &amp; more" in page
+    text = pages.to_markdown(chapters, "demo", STATISTICS)
     assert r"grad\_cam\*" in text
     assert "&lt;b>lime" in text
     assert "p = 0.300" in text

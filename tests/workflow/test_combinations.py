@@ -138,7 +138,7 @@ def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study
     assert set(repeated.quantity) == {"spearman", "abs_spearman", "ssim", "mask_iou"}
     assert (repeated.n_seeds == 2).all()
     page = (table_study.folder / "results/mine/tables/tables.md").read_text()
-    assert "Agreement between training seeds on mine, test split" in page
+    assert "Agreement between training seeds on Mine, test split" in page
     # The order of classes is in question only where weights were loaded.
     order = pd.read_csv(table_study.folder / "results/mine/tables/class_order.csv")
     assert set(order.classifier) == {"loaded"}

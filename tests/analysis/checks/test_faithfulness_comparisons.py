@@ -133,7 +133,7 @@ def test_tables_say_who_is_shown_to_be_more_faithful(tmp_path):
     assert row[3].startswith("−0.19")
     assert row[3].endswith(" A")
     assert row[4].endswith(" –")
-    assert "−0.19" in to_markdown(laid_out)
+    assert "−0.19" in to_markdown("tables", laid_out, dataset="d")
     worse = check_tables([_named(tmp_path, cases(lime=(0.9, 0.6)), METRICS)], FAMILIES)
     assert worse[0].rows[0][2] == "0 of 2, less than 2"
     assert worse[1].rows[0][3].endswith(" B")

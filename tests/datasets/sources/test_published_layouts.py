@@ -161,3 +161,13 @@ def test_boxes_bound_what_was_drawn(tmp_path):
     y0, x0, y1, x1 = box_of(chest.mask)
     sides = np.array(chest.boxes)
     assert [*sides.min(axis=0)[:2], *sides.max(axis=0)[2:]] == [y0, x0, y1, x1]
+
+
+def test_the_command_writes_a_layout(tmp_path, monkeypatch, capsys):
+    import phantom_as
+
+    sizes = ["--train", "3", "--val", "0", "--test", "3"]
+    monkeypatch.setattr("sys.argv", ["phantom_as.py", "yolo", str(tmp_path), *sizes])
+    phantom_as.main()
+    assert capsys.readouterr().out.startswith("6 phantoms in ")
+    assert len(list(tmp_path.glob("labels/*/*.txt"))) == 6

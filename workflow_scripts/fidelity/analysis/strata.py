@@ -58,12 +58,12 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
         ]
         for classifier in names:
             joined = of_split[of_split["classifier"].isin([classifier, NO_CLASSIFIER])]
-            levels = _levels(joined, classifier)
+            by_case = levels(joined, classifier)
             for explainer, part in joined.groupby("explainer", sort=False):
                 head = {"dataset": dataset, "split": split, "classifier": classifier}
                 head |= {"explainer": explainer, "binarization": part["binarization"].iloc[0]}
                 head |= {"protocol": DEFAULT_PROTOCOL}
-                part = part.join(levels, on=_KEY)
+                part = part.join(by_case, on=_KEY)
                 for stratum, level, members in _strata(part):
                     for name, classes in groups.items():
                         inside = members[members["class"].isin(classes)]
@@ -77,17 +77,25 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
     return STRATA.frame(rows)
 
 
-def _levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:
-    """Give each (case, class) its level in every stratum; missing where it has none."""
+def levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:
+    """Give each (case, class) its level in every stratum; missing where it has none.
+
+    Args:
+        scores: rows of scores.parquet of one split with a column `classifier`.
+        classifier: whose strata; `none` for those of the references alone.
+
+    Returns:
+        A column per stratum, (case, class) as its index.
+    """
     cases = scores.drop_duplicates(_KEY).set_index(_KEY)
     share = (cases["reference_area"] / cases["image_area"]).where(~cases["empty_reference"])
-    levels = {"lesion_size": _tertiles(share, LEVELS["lesion_size"])}
+    found = {"lesion_size": _tertiles(share, LEVELS["lesion_size"])}
     said = scores[scores["classifier"] == classifier].drop_duplicates(_KEY).set_index(_KEY)
     if classifier != NO_CLASSIFIER:
         correct = said["correct"].map({True: "correct", False: "wrong"}, na_action="ignore")
-        levels["prediction"] = correct.astype(object)
-        levels["confidence"] = _tertiles(said["probability"], LEVELS["confidence"])
-    return pd.DataFrame(levels, index=cases.index)
+        found["prediction"] = correct.astype(object)
+        found["confidence"] = _tertiles(said["probability"], LEVELS["confidence"])
+    return pd.DataFrame(found, index=cases.index)
 
 
 def _tertiles(values: pd.Series, names: list[str]) -> pd.Series:

@@ -36,7 +36,7 @@ def binarize(
         return map01 > BINARY_THRESHOLD, BINARY_THRESHOLD
     if missing := RULES[method].needs - given.keys():
         raise ValueError(f"the binarization {method!r} needs {', '.join(sorted(missing))}")
-    parameters = {key: value for key, value in settings if key != "method"}
+    parameters = {key: value for key, value in settings if key not in ("method", "title")}
     taken = RULES[method].needs | parameters.keys()
     given = {key: value for key, value in given.items() if key in taken}
     return import_module(RULES[method].module).binarize(map01, **{**parameters, **given})

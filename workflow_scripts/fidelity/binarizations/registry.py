@@ -1,7 +1,10 @@
 """The binarization rules by name."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from fidelity.digests.markers import Description
 
 Need = Literal["reference", "superpixels", "threshold"]
 
@@ -12,12 +15,14 @@ class Rule:
 
     Attributes:
         module: where its `binarize` is.
+        title: name in figures, tables and pages, with the rule's keys in braces.
         needs: what it is given by keyword beside the map and its parameters: `reference` (the
             reference mask), `superpixels` (of the image, with the map's weights), `threshold`
             (tuned for the class).
     """
 
     module: str
+    title: "Description"
     needs: frozenset[Need] = frozenset()
 
     @property
@@ -30,13 +35,19 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {
-    "fixed": Rule("fidelity.binarizations.fixed"),
-    "percentile": Rule("fidelity.binarizations.percentile"),
-    "otsu": Rule("fidelity.binarizations.otsu"),
-    "tuned": Rule("fidelity.binarizations.tuned", frozenset({"threshold"})),
-    "area_matched": Rule("fidelity.binarizations.area_matched", frozenset({"reference"})),
-    "oracle": Rule("fidelity.binarizations.oracle", frozenset({"reference"})),
-    "superpixels": Rule("fidelity.binarizations.superpixels", frozenset({"superpixels"})),
-    "boxes": Rule("fidelity.binarizations.boxes"),
-    "chexlocalize_otsu": Rule("fidelity.binarizations.chexlocalize_otsu"),
+    "fixed": Rule("fidelity.binarizations.fixed", "Threshold {threshold}"),
+    "percentile": Rule("fidelity.binarizations.percentile", "Percentile {percentile}"),
+    "otsu": Rule("fidelity.binarizations.otsu", "Otsu"),
+    "tuned": Rule("fidelity.binarizations.tuned", "Tuned threshold", frozenset({"threshold"})),
+    "area_matched": Rule(
+        "fidelity.binarizations.area_matched", "Area of the reference", frozenset({"reference"})
+    ),
+    "oracle": Rule(
+        "fidelity.binarizations.oracle", "Best threshold per image", frozenset({"reference"})
+    ),
+    "superpixels": Rule(
+        "fidelity.binarizations.superpixels", "Top {top} superpixels", frozenset({"superpixels"})
+    ),
+    "boxes": Rule("fidelity.binarizations.boxes", "Boxes above {threshold}"),
+    "chexlocalize_otsu": Rule("fidelity.binarizations.chexlocalize_otsu", "CheXlocalize's Otsu"),
 }

@@ -128,8 +128,7 @@ def curve_of(
     if is_pointwise(postprocessing):
         if postprocessing.lung:
             map01 = map01 * checked_lung(lung)
-        iou, dice = overlap_curves(map01, reference, grid, policy)
-        return iou if metric == "iou" else dice
+        return overlap_curves(map01, reference, grid, policy)[metric]
     formula = overlap.IOU_AND_DICE[metric]
     nothing = policy.value(
         "overlap", reference_empty=False, prediction_empty=True, shape=reference.shape

@@ -21,8 +21,7 @@ def loaded(
 
     Args:
         settings: of the classifier.
-        classes: of the data set, for an error where the config does not state which output is
-            which.
+        classes: of the data set, shown in an error where nobody states which output is which.
         three_way: whether uncertain labels are a third class of each task.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".

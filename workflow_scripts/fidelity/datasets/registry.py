@@ -27,6 +27,8 @@ READERS = {
     "yolo": "fidelity.datasets.sources.containers.yolo",
     "voc": "fidelity.datasets.sources.containers.voc",
 }
+# Source → its name, where it is one data set.
+TITLES = {"covid_qu_ex": "COVID-QU-Ex", "chexlocalize": "CheXlocalize"}
 # Source → module that offers `generate(root, settings, seed)`, for sources made here.
 GENERATORS = {"phantom": "fidelity.datasets.sources.phantom.phantom"}
 

@@ -136,7 +136,13 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
             color=style.PALETTE[0],
             marker="o",
             markersize=4.5,
-            label=f"ECE = {value_of('ece', error)}",
+            label=f"calibration error {value_of('ece', error)}",
         )
-    axis.set(xlabel="Confidence", ylabel="Accuracy", xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+    axis.set(
+        xlabel="Confidence of the classifier",
+        ylabel="Share of right predictions",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        aspect="equal",
+    )
     axis.legend(loc="upper left")

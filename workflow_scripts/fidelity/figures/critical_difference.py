@@ -10,10 +10,14 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, keep_test_split
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import p_value, value_of
 
-# Inches: rows of names, bars of explainers that are not told apart, the space above the ranks.
-ROW, BAR, HEAD = 0.19, 0.085, 0.62
+# Inches: rows of names, bars of explainers that are not told apart, the space above the ranks,
+# room for names at each side.
+ROW, BAR, HEAD, SIDE = 0.19, 0.085, 0.62, 2.35
+# More ranks than these are not all numbered.
+NUMBERED = 12
 
 
 def draw(ranks: str, settings: Mapping[str, Any]) -> Figure:
@@ -21,7 +25,7 @@ def draw(ranks: str, settings: Mapping[str, Any]) -> Figure:
 
     Args:
         ranks: ranks.csv of the data set.
-        settings: classifier, binarization and metric of the rows; families.
+        settings: classifier, binarization and metric of the rows.
 
     Returns:
         The figure.
@@ -30,15 +34,14 @@ def draw(ranks: str, settings: Mapping[str, Any]) -> Figure:
     chosen = table["protocol"] == DEFAULT_PROTOCOL
     for name in ("classifier", "binarization", "metric"):
         chosen &= table[name] == settings[name]
-    return plot(table[chosen], settings["families"])
+    return plot(table[chosen])
 
 
-def plot(ranks: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
+def plot(ranks: pd.DataFrame) -> Figure:
     """Draw one diagram per class (Demšar 2006, figure 1), best rank at the left.
 
     Args:
         ranks: rows of ranks.csv of one classifier, binarization, protocol and metric; test split.
-        families: explainer → family, for the looks.
 
     Returns:
         The figure; a message where fewer than two explainers have ranks.
@@ -56,7 +59,7 @@ def plot(ranks: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figu
         for panel, levels in zip(panels, bars, strict=True)
     ]
     fig, axes = style.figure(len(panels), 1, height=sum(heights) + 0.1, height_ratios=heights)
-    looks = style.looks(list(shown["explainer"].unique()), families)
+    looks = style.looks(shown["explainer"])
     for axis, panel, levels, height in zip(axes[:, 0], panels, bars, heights, strict=True):
         _panel(axis, panel, levels, looks, height)
     return fig
@@ -109,17 +112,18 @@ def _panel(
     """Draw one class; y is in inches below the line of ranks."""
     ranks, names = panel["mean_rank"].to_numpy(), list(panel["explainer"])
     count = len(names)
-    side = 0.42 * (count - 1)
-    axis.set(xlim=(1 - side - 0.02, count + side + 0.02), ylim=(height - HEAD, -HEAD))
+    side = SIDE * (count - 1) / (style.WIDTH - 2 * SIDE)
+    axis.set(xlim=(1 - side, count + side), ylim=(height - HEAD, -HEAD))
     axis.axis("off")
     axis.plot([1, count], [0, 0], color="black", linewidth=1)
     for tick in range(1, count + 1):
         axis.plot([tick, tick], [0, -0.06], color="black", linewidth=0.8)
-        axis.text(tick, -0.09, str(tick), ha="center", va="bottom", fontsize=8)
+        if count <= NUMBERED or tick % 2:
+            axis.text(tick, -0.09, str(tick), ha="center", va="bottom", fontsize=8)
     for number, level in enumerate(levels):
         for first, last in level:
             y = BAR * (number + 0.9)
-            margin = 0.012 * count
+            margin = 0.012 * (count - 1)
             axis.plot(
                 [ranks[first] - margin, ranks[last] + margin],
                 [y, y],
@@ -134,14 +138,15 @@ def _panel(
         # The outermost ranks highest, so that lines do not cross.
         row = index if on_left else count - 1 - index
         y = top + ROW * (row + 0.5)
-        end = 1 - 0.04 * count if on_left else count + 0.04 * count
+        end = 1 - 0.05 * side if on_left else count + 0.05 * side
         look = looks[name]
         style_of = {"color": look.colour, "linewidth": 1.2, "linestyle": look.dash}
         axis.plot([rank, rank, end], [0, y, y], **style_of)
         axis.plot(rank, 0, marker=look.marker, color=look.colour, markersize=5, zorder=4)
-        parts = [style.short(name, 24), value_of("mean_rank", rank)]
+        title = style.short(explainer_title(name), 36)
+        parts = [title, value_of("mean_rank", rank)]
         text = "  ".join(parts if on_left else parts[::-1])
-        shift = -0.01 * count if on_left else 0.01 * count
+        shift = -0.02 * side if on_left else 0.02 * side
         align = "right" if on_left else "left"
         axis.text(end + shift, y, text, ha=align, va="center", fontsize=8)
     _title(axis, panel, count, side)
@@ -150,7 +155,7 @@ def _panel(
 def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     first, difference = panel.iloc[0], _difference(panel)
     name = "All classes" if first["class"] == ALL_CLASSES else first["class"]
-    text = f"{name}: mean ranks, n = {int(first['n_patients'])}"
+    text = f"{name}: mean ranks (1 = best), n = {int(first['n_patients'])}"
     if not np.isnan(first["friedman_p"]):
         text += f", Friedman p {p_value(first['friedman_p'])}"
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
@@ -160,6 +165,6 @@ def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     x, y = count, -0.36
     drawn = min(difference, count - 1)
     axis.plot([x - drawn, x], [y, y], color="black", linewidth=1.2, marker="|", markersize=5)
-    label = f"CD = {value_of('critical_difference', difference)}"
-    label += " (wider than all ranks)" if drawn < difference else ""
-    axis.text(x + 0.015 * count, y, label, ha="left", va="center", fontsize=8)
+    label = f"Critical difference {value_of('critical_difference', difference)}"
+    label += "\n(wider than all ranks)" if drawn < difference else ""
+    axis.text(x + 0.03 * side, y, label, ha="left", va="center", fontsize=8)

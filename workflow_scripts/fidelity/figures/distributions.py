@@ -13,7 +13,11 @@ from fidelity.analysis.localization import keep_test_split
 from fidelity.base.seeding import seed_for
 from fidelity.figures.shared import style
 from fidelity.figures.shared.scores import read_scores
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import axis_title
+
+# Panels beside each other; the names of the explainers stand once.
+PER_ROW = 3
 
 
 def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
@@ -21,7 +25,7 @@ def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
 
     Args:
         scores: scores.parquet of each explainer.
-        settings: explainers (of the files), metric, families.
+        settings: explainers (of the files), metric.
 
     Returns:
         The figure.
@@ -31,7 +35,7 @@ def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
     """
     metric = settings["metric"]
     tables = read_scores(scores, settings["explainers"], metric)
-    return plot(tables, metric=metric, title=axis_title(metric), families=settings["families"])
+    return plot(tables, metric=metric, title=axis_title(metric))
 
 
 def plot(
@@ -39,7 +43,6 @@ def plot(
     *,
     metric: str = "iou",
     title: str = "IoU",
-    families: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw a box, all cases and the mean per explainer; one panel per class.
 
@@ -48,7 +51,6 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
-        families: explainer → family, which decides its look; None: by name.
 
     Returns:
         The figure.
@@ -57,34 +59,44 @@ def plot(
     if wide.empty:
         return style.message("No case with a non-empty reference was scored.")
     classes = list(dict.fromkeys(wide.index.get_level_values("class")))
-    height = 0.6 + 2.5 * len(classes)
-    fig, axes = style.figure(len(classes), 1, height=height, sharex=True, sharey=True)
-    appearance = style.looks(list(scores), families)
-    for axis, name in zip(axes[:, 0], classes, strict=True):
+    appearance = style.looks(scores)
+    wide = wide[list(appearance)]
+    columns = min(len(classes), PER_ROW)
+    rows = -(-len(classes) // columns)
+    height = rows * (0.85 + 0.33 * len(appearance)) + 0.3
+    fig, axes = style.figure(rows, columns, height=height, sharex=True, sharey=True)
+    for axis, name in zip(axes.flat, classes, strict=False):
         values = wide.xs(name, level="class").to_numpy(float)
-        _panel(axis, values, list(appearance.values()), name, classes[0])
-        axis.set_ylabel(title)
-        axis.set_title(f"{name}: {len(values)} cases", loc="left")
+        _panel(axis, values, list(appearance.values()), name)
+        axis.set_title(f"{style.short(name, 30)}: {len(values)} cases", loc="left")
+    for axis in axes.flat[len(classes) :]:
+        axis.axis("off")
     finite = wide.to_numpy(float)
     finite = finite[np.isfinite(finite)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     margin = 0.03 * (high - low or 1.0)
     # A little room, so that marks at 0 are whole.
-    axes[0, 0].set_ylim(low - margin, high + margin)
-    names = [style.wrapped(name) for name in scores]
-    axes[-1, 0].set_xticks(np.arange(len(names)), names)
-    if len(names) > 8:
-        axes[-1, 0].tick_params(axis="x", labelrotation=90)
-    axes[-1, 0].set_xlabel("Explainer")
+    axes[0, 0].set_xlim(low - margin, high + margin)
+    names = [style.wrapped(explainer_title(name), 24) for name in appearance]
+    axes[0, 0].set_yticks(np.arange(len(names)), names)
+    axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
+    for axis in axes.flat[max(0, len(classes) - columns) : len(classes)]:
+        axis.xaxis.set_tick_params(labelbottom=True)
+        axis.set_xlabel(title if columns == 1 else style.before_bracket(title))
+    mean = Line2D([], [], marker="D", color="white", markeredgecolor="black", linestyle="none")
+    median = Line2D([], [], color="black", linewidth=1.3)
+    case = Line2D([], [], color=style.GREY, linewidth=0.6)
+    labels = ["mean", "median", "one case"]
+    style.legend_below(fig, [mean, median, case], 3, labels=labels)
     return fig
 
 
-def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str, first: str) -> None:
+def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str) -> None:
     cases, methods = values.shape
     rng = np.random.default_rng(seed_for("jitter", name))
     # One jitter per case, so that a case's line runs from point to point.
-    x = np.arange(methods) + rng.uniform(-0.13, 0.13, (cases, 1))
-    paths = [np.column_stack([x[row], values[row]]) for row in range(cases)]
+    y = np.arange(methods) + rng.uniform(-0.13, 0.13, (cases, 1))
+    paths = [np.column_stack([values[row], y[row]]) for row in range(cases)]
     opacity = float(np.clip(12 / max(cases, 1), 0.04, 0.35))
     axis.add_collection(
         LineCollection(paths, colors=style.GREY, linewidths=0.4, alpha=opacity, zorder=1)
@@ -92,8 +104,8 @@ def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str, fi
     for column, look in enumerate(appearance):
         defined = values[~np.isnan(values[:, column]), column]
         axis.scatter(
-            x[:, column],
             values[:, column],
+            y[:, column],
             s=9,
             color=look.colour,
             alpha=max(0.35, opacity),
@@ -106,6 +118,7 @@ def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str, fi
         axis.boxplot(
             defined,
             positions=[column],
+            orientation="horizontal",
             widths=0.5,
             showfliers=False,
             manage_ticks=False,
@@ -116,8 +129,8 @@ def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str, fi
             medianprops={"color": "black", "linewidth": 1.3},
         )
         axis.plot(
-            column,
             defined.mean(),
+            column,
             marker="D",
             color="white",
             markeredgecolor="black",
@@ -125,18 +138,6 @@ def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str, fi
             linestyle="none",
             zorder=4,
         )
-    mean = Line2D([], [], marker="D", color="white", markeredgecolor="black", linestyle="none")
-    median = Line2D([], [], color="black", linewidth=1.3)
-    if name == first:
-        axis.legend(
-            [mean, median],
-            ["mean", "median"],
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            ncols=2,
-            borderaxespad=0.2,
-        )
-    axis.set_xlim(-0.6, methods - 0.4)
 
 
 def _wide(scores: Mapping[str, pd.DataFrame], metric: str) -> pd.DataFrame:

@@ -17,10 +17,10 @@ from fidelity.analysis.localization import (
 )
 from fidelity.faithfulness.registry import METRICS
 from fidelity.figures.shared import style
-from fidelity.metrics.registry import title_of
-from fidelity.presentation.wording import better
+from fidelity.presentation.titles import explainer_title
+from fidelity.presentation.wording import axis_title
 
-COLUMNS = 3
+COLUMNS = 2
 
 
 def draw(faithfulness: str, localization: str, settings: Mapping[str, Any]) -> Figure:
@@ -29,7 +29,7 @@ def draw(faithfulness: str, localization: str, settings: Mapping[str, Any]) -> F
     Args:
         faithfulness: faithfulness.csv of the data set.
         localization: localization.csv of the data set.
-        settings: classifier, binarization (whose masks count), families.
+        settings: classifier, binarization (whose masks count).
 
     Returns:
         The figure.
@@ -40,7 +40,6 @@ def draw(faithfulness: str, localization: str, settings: Mapping[str, Any]) -> F
         measured[measured["classifier"] == name],
         found[found["classifier"].isin([name, NO_CLASSIFIER])],
         settings["binarization"],
-        settings["families"],
     )
 
 
@@ -48,7 +47,6 @@ def plot(
     faithfulness: pd.DataFrame,
     localization: pd.DataFrame,
     binarization: str,
-    families: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw one panel per faithfulness metric: a point per explainer, with both intervals.
 
@@ -57,11 +55,9 @@ def plot(
             it was correlated with.
         localization: localization.csv, rows of the same explainers, null baselines included.
         binarization: whose masks count; ignored by metrics that need no mask.
-        families: explainer → family, which decides its look.
 
     Returns:
         The figure: test split, all classes together where there are several, default protocol.
-        Triangles in the titles state which way is better.
     """
     measured = pooled_classes(keep_test_split(faithfulness))
     found = pooled_classes(keep_test_split(localization))
@@ -79,20 +75,17 @@ def plot(
     explainers = [name for name in measured["explainer"].unique() if name in found.index]
     if not explainers:
         return style.message("There are no localization scores to compare faithfulness with.")
-    looks = style.looks(explainers, families)
+    looks = style.looks(explainers)
     rows = -(-len(names) // COLUMNS)
     columns = min(len(names), COLUMNS)
     fig, axes = style.figure(rows, columns, height=2.6 * rows + 0.8)
-    title = title_of(primary)
     for axis, name in zip(axes.flat, names, strict=False):
         of_metric = measured[measured["metric"] == name].set_index("explainer")
         for explainer in explainers:
             if explainer in of_metric.index:
                 _point(axis, found.loc[[explainer]], of_metric.loc[[explainer]], looks[explainer])
         metric = METRICS[name]
-        sign = "▲" if metric.direction == "higher" else "▼"
-        text = f"{metric.title}\n({sign} {better(metric.direction)})"
-        axis.set_title(text, loc="left", fontsize=8)
+        axis.set_ylabel(style.before_bracket(axis_title(name)))
         if metric.by == "sensitivity":  # of some of the cases, which localization is not
             counted = int(of_metric["n"].max())
             axis.annotate(
@@ -103,7 +96,7 @@ def plot(
                 va="top",
                 fontsize=7,
             )
-        axis.set_xlabel(title)
+        axis.set_xlabel(axis_title(primary))
         if metric.squared:
             axis.set_yscale("log")
     for axis in axes.flat[len(names) :]:
@@ -112,7 +105,7 @@ def plot(
         axes[0, 0].plot([], [], linestyle="none", marker=look.marker, color=look.colour)[0]
         for look in looks.values()
     ]
-    style.legend_below(fig, handles, 4, labels=list(looks))
+    style.legend_below(fig, handles, 4, labels=[explainer_title(name) for name in looks])
     return fig
 
 

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.localization import keep_test_split
@@ -20,10 +22,15 @@ from fidelity.figures.shared import style
 from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
 from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import decode, read_masks
+from fidelity.presentation.titles import explainer_title, ordered
 from fidelity.presentation.wording import value_of
 
 HEAT = "inferno"
 REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"
+AREA, OPACITY = "#7FFFD4", 0.55
+SPECKLED = "predicted mask of many parts, as an area"
+# A mask of more parts than these is shown as an area: its contours would hide the picture.
+MOST_PARTS = 8
 # Longer side of a panel in pixels: what a panel of one or two inches shows in print.
 PANEL = 320
 
@@ -189,7 +196,7 @@ def draw(
                 panels[case_id, cls],
             )
         )
-    return plot(rows, names, by)
+    return plot(rows, ordered(names), by)
 
 
 def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
@@ -197,7 +204,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
 
     Args:
         rows: from best to worst.
-        explainers: columns, in the order of the config.
+        explainers: columns, in this order.
         order: explainer whose IoU ordered the cases.
 
     Returns:
@@ -209,25 +216,24 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     width = max(style.WIDTH, 1.05 * columns + 0.5)
     side = (width - 0.6) / columns
     aspect = max(row.image.shape[0] / row.image.shape[1] for row in rows)
-    fig, axes = style.figure(
-        len(rows), columns, height=len(rows) * (side * aspect + 0.06) + 1.5, width=width
-    )
+    headings = [style.wrapped(explainer_title(name), 14, 3) for name in explainers]
+    lines = 1 + max(heading.count("\n") for heading in headings)
+    height = len(rows) * (side * aspect + 0.06) + 1.35 + 0.13 * lines
+    fig, axes = style.figure(len(rows), columns, height=height, width=width)
     fig.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
     for line, row in zip(axes, rows, strict=True):
         for axis in line:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
             axis.imshow(row.image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
-        line[0].set_ylabel(
-            f"{row.group.capitalize()}\n{style.short(row.cls, 16)}\n{style.short(row.case, 16)}",
-            fontsize=8,
-        )
+        words = [row.group.capitalize(), *(style.short(name, 16) for name in (row.cls, row.case))]
+        line[0].set_ylabel("\n".join(words), fontsize=8)
         outline(line[0], row.reference, REFERENCE)
         for axis, name in zip(line[1:], explainers, strict=True):
             _panel(axis, row.panels.get(name), row.reference)
     axes[0, 0].set_title("Image", fontsize=8.5)
-    for axis, name in zip(axes[0, 1:], explainers, strict=True):
-        axis.set_title(style.wrapped(name), fontsize=8.5)
+    for axis, heading in zip(axes[0, 1:], headings, strict=True):
+        axis.set_title(heading, fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.01)
@@ -235,13 +241,16 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     handles = [
         Line2D([], [], color=REFERENCE, linewidth=2, label="reference mask"),
         Line2D([], [], color="black", linewidth=3, label="predicted mask"),
+        Patch(facecolor=AREA, edgecolor="black", linewidth=0.5, label=SPECKLED),
     ]
     # White on white paper: the predicted contour is shown as it looks, on a dark line.
     handles[1].set_path_effects(
         [Stroke(linewidth=3.2, foreground="black"), Stroke(linewidth=1.6, foreground="white")]
     )
-    title = f"Cases ordered by the IoU of {order}; IoU in the corner"
-    style.legend_below(fig, handles, 2, title=title, title_fontsize=8)
+    masks = [panel.mask for row in rows for panel in row.panels.values() if panel.mask is not None]
+    handles = handles if any(map(is_speckled, masks)) else handles[:2]
+    title = f"Cases ordered by the IoU of {explainer_title(order)}; IoU of each mask in the corner"
+    style.legend_below(fig, handles, 3, title=title, title_fontsize=8)
     return fig
 
 
@@ -259,9 +268,9 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
         alpha=np.clip(panel.heat * 0.75, 0, 0.6),
         interpolation="nearest",
     )
-    outline(axis, reference, REFERENCE)
     if panel.mask is not None:
-        outline(axis, panel.mask, PREDICTED)
+        show_mask(axis, panel.mask)
+    outline(axis, reference, REFERENCE)
     text = value_of("iou", panel.iou)
     axis.text(
         0.97,
@@ -273,6 +282,24 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
         fontsize=8,
         transform=axis.transAxes,
         bbox={"facecolor": "black", "alpha": 0.65, "linewidth": 0, "pad": 1.2},
+    )
+
+
+def is_speckled(mask: np.ndarray) -> bool:
+    """Tell whether a mask, such as that of a gradient map, has too many parts to be outlined."""
+    return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1 > MOST_PARTS
+
+
+def show_mask(axis, mask: np.ndarray) -> None:
+    """Draw a predicted mask: its contour, or one of many parts as a translucent area."""
+    if not is_speckled(mask):
+        outline(axis, mask, PREDICTED)
+        return
+    axis.imshow(
+        np.ma.masked_equal(mask, 0),
+        cmap=ListedColormap([AREA]),
+        alpha=OPACITY,
+        interpolation="nearest",
     )
 
 

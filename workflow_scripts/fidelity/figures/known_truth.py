@@ -10,6 +10,7 @@ from fidelity.analysis.columns.checks import KNOWN_TRUTH
 from fidelity.analysis.localization import NO_CLASSIFIER
 from fidelity.figures.shared import style
 from fidelity.known_truth.two_truths import TRUTHS
+from fidelity.presentation.titles import explainer_title
 
 # Filled for what is right, hollow for what is not: told apart without colour as well.
 LOOKS = {
@@ -55,14 +56,16 @@ def plot(table: pd.DataFrame) -> Figure:
         for truth in TRUTHS:
             _dot(axis, row, truth, y + OFFSET[truth])
     axis.axvline(0.5, color=style.GREY, linewidth=0.8, linestyle="--", zorder=0)
-    axis.set_yticks(range(len(rows)), [style.short(name, 30) for name in rows["explainer"]])
+    axis.set_yticks(
+        range(len(rows)), [style.short(explainer_title(name), 36) for name in rows["explainer"]]
+    )
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlim(0, 1.02)
-    axis.set_xlabel("Mean pixel ROC-AUC with interval (dashed: chance)")
+    axis.set_xlabel("Mean pixel ROC-AUC with interval (higher: the map marks it; dashed: chance)")
     _separate(axis, list(rows["family"]))
     handles, labels = axis.get_legend_handles_labels()
     by_label = dict(zip(labels, handles, strict=True))
-    fig.legend(by_label.values(), by_label, loc="outside upper center", ncols=2)
+    style.legend_below(fig, list(by_label.values()), 2, labels=list(by_label))
     return fig
 
 

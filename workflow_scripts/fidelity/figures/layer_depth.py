@@ -1,5 +1,6 @@
 """Score against the depth of the layer that a CAM reads."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.localization import LAYERS
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, pooled_classes
 from fidelity.figures.shared import style
-from fidelity.metrics.registry import METRICS, title_of
+from fidelity.metrics.registry import METRICS
+from fidelity.presentation.titles import binarization_title, explainer_title
+from fidelity.presentation.wording import axis_title
 
 # Points of several sweeps at one depth are side by side, in depths.
 OFFSET = 0.06
@@ -20,7 +23,7 @@ def draw(layers: str, settings: Mapping[str, Any]) -> Figure:
 
     Args:
         layers: layers.csv of the data set.
-        settings: classifier, metrics (one panel each), binarization, families.
+        settings: classifier, metrics (one panel each), binarization.
 
     Returns:
         The figure.
@@ -30,7 +33,6 @@ def draw(layers: str, settings: Mapping[str, Any]) -> Figure:
         table[table["classifier"] == settings["classifier"]],
         metrics=settings["metrics"],
         binarization=settings["binarization"],
-        families=settings["families"],
     )
 
 
@@ -38,7 +40,6 @@ def plot(
     layers: pd.DataFrame,
     metrics: Sequence[str],
     binarization: str | None,
-    families: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw one panel per metric: a line per sweep over the depths, with intervals.
 
@@ -46,7 +47,6 @@ def plot(
         layers: layers.csv, one classifier's rows.
         metrics: in this order; those that nothing has are left out.
         binarization: whose masks count; None: the first. Metrics without one are drawn as well.
-        families: explainer → family, which decides its look.
 
     Returns:
         The figure: test split, all classes together where there are several, default protocol.
@@ -60,16 +60,17 @@ def plot(
     present = [name for name in metrics if shown.loc[shown["metric"] == name, "mean"].notna().any()]
     if not present:
         return style.message("No explainer sweeps the layers, or nothing was scored.")
-    sweeps = list(shown["sweep"].unique())
-    looks = style.looks(sweeps, _families_of_sweeps(shown, families))
-    fig, axes = style.figure(1, len(present), height=3.3)
-    for axis, metric in zip(axes[0], present, strict=True):
-        for number, sweep in enumerate(sweeps):
+    firsts = dict(shown.drop_duplicates("sweep")[["sweep", "explainer"]].itertuples(index=False))
+    # A sweep looks as its first explainer does.
+    looks = style.looks(firsts.values())
+    fig, axes = style.figure(len(present), 1, height=1.75 * len(present) + 1.2, sharex=True)
+    for axis, metric in zip(axes[:, 0], present, strict=True):
+        for number, (sweep, explainer) in enumerate(firsts.items()):
             rows = shown[(shown["metric"] == metric) & (shown["sweep"] == sweep)]
             rows = rows.sort_values("depth")
-            look = looks[sweep]
+            look = looks[explainer]
             axis.errorbar(
-                rows["depth"] + OFFSET * (number - (len(sweeps) - 1) / 2),
+                rows["depth"] + OFFSET * (number - (len(firsts) - 1) / 2),
                 rows["mean"],
                 yerr=style.interval_errors(rows),
                 color=look.colour,
@@ -77,15 +78,14 @@ def plot(
                 linestyle=look.dash,
                 markersize=5,
                 capsize=2,
-                label=sweep,
+                label=_title(explainer),
             )
-        axis.set_title(title_of(metric), loc="left")
+        axis.set_ylabel(style.before_bracket(axis_title(metric)))
         if metric in METRICS and METRICS[metric].unit == "1":
             axis.set_ylim(bottom=0)
-        _name_depths(axis, shown[shown["sweep"] == sweeps[0]])
-    axes[0, 0].set_ylabel("Mean with interval")
+    _name_depths(axes[-1, 0], shown[shown["sweep"] == next(iter(firsts))])
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    title = f"Layer sweep ({_splits_of(shown)}; masks: {wanted})"
+    title = f"Means with intervals ({_splits_of(shown)}; masks: {binarization_title(wanted)})"
     style.legend_below(fig, handles, 4, labels=labels, title=title)
     return fig
 
@@ -96,26 +96,19 @@ def _splits_of(shown: pd.DataFrame) -> str:
     return f"split{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
-def _families_of_sweeps(
-    shown: pd.DataFrame, families: Mapping[str, str] | None
-) -> dict[str, str] | None:
-    if families is None:
-        return None
-    firsts = shown.drop_duplicates("sweep")
-    return {
-        sweep: families.get(explainer, "cam")
-        for sweep, explainer in zip(firsts["sweep"], firsts["explainer"], strict=True)
-    }
+def _title(explainer: str) -> str:
+    """Name a sweep: the title of its first explainer without its depth."""
+    return re.sub(r",? depth 1\b", "", explainer_title(explainer))
 
 
 def _name_depths(axis, rows: pd.DataFrame) -> None:
     depths = rows.drop_duplicates("depth").sort_values("depth")
     labels = [
-        f"{style.wrapped(layer)}\n{height}×{width}"
+        f"{style.wrapped(layer, 24)}\n{height} × {width}"
         for layer, height, width in zip(
             depths["layer"], depths["height"], depths["width"], strict=True
         )
     ]
-    axis.set_xticks(depths["depth"].to_list(), labels, fontsize=7)
-    axis.set_xlabel("Layer, from early to late")
+    axis.set_xticks(depths["depth"].to_list(), labels)
+    axis.set_xlabel("Layer, from early to late, and size of its feature map")
     axis.set_xlim(0.6, depths["depth"].max() + 0.4)

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from fidelity.analysis.localization import keep_test_split
 from fidelity.figures.shared import style
 from fidelity.figures.shared.scores import read_scores
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import axis_title
 from fidelity.statistics import bootstrap_means
 
@@ -24,7 +25,7 @@ def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
 
     Args:
         scores: scores.parquet of each explainer, of one binarization and protocol.
-        settings: explainers (of the files), metric, families, `intervals` (replicates, alpha,
+        settings: explainers (of the files), metric, `intervals` (replicates, alpha,
             cluster, seed).
 
     Returns:
@@ -38,7 +39,6 @@ def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
         read_scores(scores, settings["explainers"], metric),
         metric=metric,
         title=axis_title(metric),
-        families=settings["families"],
         **settings["intervals"],
     )
 
@@ -48,7 +48,6 @@ def plot(
     *,
     metric: str = "iou",
     title: str = "IoU",
-    families: Mapping[str, str] | None = None,
     replicates: int = 1000,
     alpha: float = 0.05,
     cluster: str = "patient",
@@ -61,7 +60,6 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
-        families: explainer → family, for the looks.
         replicates: bootstrap resamples.
         alpha: 1 − coverage of the intervals.
         cluster: `patient` or `case`, the unit of analysis.
@@ -82,8 +80,8 @@ def plot(
     binned = {name: _binned(table, metric, edges, **options) for name, table in used.items()}
     rows = -(-len(scores) // PER_ROW)
     columns = min(PER_ROW, len(scores))
-    fig, axes = style.figure(rows, columns, height=0.6 + 1.65 * rows, sharex=True, sharey=True)
-    appearance = style.looks(list(scores), families)
+    fig, axes = style.figure(rows, columns, height=0.7 + 1.8 * rows, sharex=True, sharey=True)
+    appearance = style.looks(scores)
     for axis, (name, look) in zip(axes.flat, appearance.items(), strict=False):
         for other, means in binned.items():
             if other != name:
@@ -111,7 +109,7 @@ def plot(
             markeredgewidth=0.6,
             zorder=3,
         )
-        axis.set_title(style.short(name), loc="left")
+        axis.set_title(style.wrapped(explainer_title(name), 24), loc="left", fontsize=8)
     _label(fig, axes, len(scores), title)
     return fig
 
@@ -128,10 +126,9 @@ def _label(fig: Figure, axes: np.ndarray, panels: int, title: str) -> None:
         if number >= panels:
             axis.axis("off")
             continue
-        if number % columns == 0:
-            axis.set_ylabel(title)
         if number + columns >= panels:
             axis.xaxis.set_tick_params(labelbottom=True)
+    fig.supylabel(title, fontsize=style.RC["axes.labelsize"])
     fig.supxlabel("Reference mask, % of the image", fontsize=style.RC["axes.labelsize"])
 
 

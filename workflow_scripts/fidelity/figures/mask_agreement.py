@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.checks import AGREEMENT
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import binarization_title, explainer_title, ordered
 from fidelity.presentation.wording import value_of
 
 
@@ -32,7 +33,11 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     if shown.empty:
         return style.message("There are no two explainers whose masks could agree.")
     shown = pooled_classes(shown)
-    names = [name for name in explainers if name in {*shown["explainer_a"], *shown["explainer_b"]}]
+    names = [
+        name
+        for name in ordered(explainers)
+        if name in {*shown["explainer_a"], *shown["explainer_b"]}
+    ]
     values = np.full((len(names), len(names)), np.nan)
     for row in shown.itertuples():
         a, b = names.index(row.explainer_a), names.index(row.explainer_b)
@@ -42,7 +47,7 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     values = values[1:, :-1]
     side = len(values)
     cell = min(0.55, 4.5 / side)
-    fig, axes = style.figure(height=cell * side + 1.75, width=min(style.WIDTH, cell * side + 2.9))
+    fig, axes = style.figure(height=cell * side + 2, width=min(style.WIDTH, cell * side + 3.2))
     axis = axes[0, 0]
     image = axis.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="equal")
     for (row, column), value in np.ndenumerate(values):
@@ -50,13 +55,14 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
             colour = "white" if value < 0.5 else "black"
             text = value_of("mask_iou", value).lstrip("0") if value < 1 else "1"
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    axis.set_xticks(range(side), [style.short(name) for name in names[:-1]], rotation=90)
-    axis.set_yticks(range(side), [style.short(name) for name in names[1:]])
-    axis.set(xlabel="Explainer", ylabel="Explainer")
+    labels = [style.short(explainer_title(name), 36) for name in names]
+    axis.set_xticks(range(side), labels[:-1], rotation=90)
+    axis.set_yticks(range(side), labels[1:])
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
-    axis.set_title(f"{shown['binarization'].iloc[0]}: {_cases(shown)} masks each", loc="left")
-    fig.colorbar(image, ax=axis, shrink=0.8, label="Mean IoU of the predicted masks")
+    rule = binarization_title(shown["binarization"].iloc[0])
+    fig.suptitle(f"{rule}: {_cases(shown)} masks of each explainer", fontsize=9)
+    fig.colorbar(image, ax=axis, shrink=0.8, label="Mean IoU of two masks")
     return fig
 
 

@@ -1,7 +1,5 @@
 """Mean score with its interval per explainer, data sets side by side."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +8,14 @@ from matplotlib.lines import Line2D
 from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import (
+    binarization_title,
+    classifier_title,
+    dataset_title,
+    explainer_title,
+    ordered,
+)
+from fidelity.presentation.wording import axis_title
 
 BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
@@ -17,7 +23,6 @@ BINARIZATION_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 def plot(
     localization: pd.DataFrame,
     metric: str = "iou",
-    families: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw one panel per data set: a line per classifier and explainer, a mark per binarization.
 
@@ -25,7 +30,6 @@ def plot(
         localization: rows of localization.csv of several data sets, in the order of the config;
             the test split, all annotated classes together, the first protocol.
         metric: which one.
-        families: explainer → family, which decides its look; None: by name.
 
     Returns:
         The figure.
@@ -33,11 +37,11 @@ def plot(
     shown = keep_test_split(localization)
     shown = shown[shown["metric"] == metric]
     if shown.empty:
-        return style.message(f"No {metric} was computed.")
+        return style.message(f"No {title_of(metric)} was computed.")
     shown = shown[shown["protocol"] == shown["protocol"].iloc[0]]
     datasets = list(shown["dataset"].unique())
     binarizations = list(shown["binarization"].unique())
-    appearance = style.looks(list(shown["explainer"].unique()), families)
+    appearance = style.looks(shown["explainer"])
     lines = shown.groupby("dataset")[["classifier", "explainer"]].apply(
         lambda part: len(part.drop_duplicates())
     )
@@ -47,17 +51,24 @@ def plot(
     fig, axes = style.figure(rows, per_row, height=height, sharex=True)
     for axis, dataset in zip(axes.flat, datasets, strict=False):
         _panel(axis, shown[shown["dataset"] == dataset], binarizations, appearance)
-        axis.set_title(dataset, loc="left")
+        axis.set_title(style.short(dataset_title(dataset), 44), loc="left")
     if (shown["ci_low"].fillna(0) >= 0).all():
         axes[0, 0].set_xlim(left=0)
     for axis in axes.flat[len(datasets) :]:
         axis.axis("off")
     for axis in axes.flat[: len(datasets)][-per_row:]:
-        title = title_of(metric)
-        axis.set_xlabel(f"Mean {title} with interval")
+        axis.set_xlabel(f"Mean {axis_title(metric)}")
         axis.xaxis.set_tick_params(labelbottom=True)
     handles = [
-        Line2D([], [], color=style.GREY, marker=marker, linestyle="none", markersize=5, label=name)
+        Line2D(
+            [],
+            [],
+            color=style.GREY,
+            marker=marker,
+            linestyle="none",
+            markersize=5,
+            label=binarization_title(name),
+        )
         for marker, name in zip(_markers(len(binarizations)), binarizations, strict=True)
     ]
     style.legend_below(fig, handles, 4, title="Binarization")
@@ -69,7 +80,12 @@ def _panel(axis, rows: pd.DataFrame, binarizations: list[str], appearance) -> No
     rows = pooled if len(pooled) else rows[rows["class"] == rows["class"].iloc[0]]
     named = rows["classifier"] != NO_CLASSIFIER
     rows = pd.concat([rows[named], rows[~named]])
-    pairs = list(dict.fromkeys(zip(rows["classifier"], rows["explainer"], strict=True)))
+    # Classifier by classifier, explainers as they are shown, those without a classifier last.
+    pairs = [
+        (classifier, explainer)
+        for classifier, part in rows.groupby("classifier", sort=False)
+        for explainer in ordered(list(part["explainer"].unique()))
+    ]
     offsets = np.linspace(-0.27, 0.27, len(binarizations)) if len(binarizations) > 1 else [0.0]
     for name, offset, marker in zip(
         binarizations, offsets, _markers(len(binarizations)), strict=True
@@ -79,8 +95,10 @@ def _panel(axis, rows: pd.DataFrame, binarizations: list[str], appearance) -> No
             colour = appearance[row.explainer].colour
             axis.plot([row.ci_low, row.ci_high], [y, y], color=colour, linewidth=1.3)
             axis.plot(row.mean, y, marker=marker, color=colour, markersize=5, linestyle="none")
+    several = rows.loc[named, "classifier"].nunique() > 1
     labels = [
-        f"{style.short(explainer, 20)}\n({'no classifier' if classifier == NO_CLASSIFIER else style.short(classifier, 18)})"  # noqa: E501
+        style.wrapped(explainer_title(explainer), 24)
+        + (f"\n({style.short(classifier_title(classifier), 24)})" if several else "")
         for classifier, explainer in pairs
     ]
     axis.set_yticks(range(len(pairs)), labels)

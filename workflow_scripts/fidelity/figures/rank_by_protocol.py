@@ -20,6 +20,12 @@ from fidelity.analysis.localization import (
 )
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.titles import (
+    binarization_title,
+    explainer_title,
+    ordered,
+    protocol_title,
+)
 
 # The distance of a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
@@ -52,7 +58,7 @@ def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
 
     Args:
         localization: localization.csv of the data set.
-        settings: classifier, families, `metric` and `binarization` (the primary ones), diagnostic.
+        settings: classifier, `metric` and `binarization` (the primary ones), diagnostic.
 
     Returns:
         The figure.
@@ -60,7 +66,6 @@ def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
     table = LOCALIZATION.read(localization)
     return plot(
         table[table["classifier"].isin([settings["classifier"], NO_CLASSIFIER])],
-        families=settings["families"],
         primary=settings["metric"],
         primary_binarization=settings["binarization"],
         diagnostic=settings["diagnostic"],
@@ -70,18 +75,16 @@ def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
 def plot(
     localization: pd.DataFrame,
     *,
-    families: Mapping[str, str],
     primary: str = "iou",
     primary_binarization: str | None = None,
     diagnostic: Sequence[str] = (),
 ) -> Figure:
-    """Draw two heat maps: ranks by the primary metric, and by the Hausdorff distance.
+    """Draw two heat maps: ranks by the primary metric, below it those by the Hausdorff distance.
 
     Args:
         localization: rows of localization.csv of one data set and classifier, null baselines
             included; the test split, all classes together.
-        families: explainer → family, in the order of the config.
-        primary: metric of the left panel.
+        primary: metric of the upper panel.
         primary_binarization: with the default protocol the setting that others are compared with.
         diagnostic: binarizations that see the reference; left out.
 
@@ -95,48 +98,47 @@ def plot(
     shown = pooled_classes(shown)
     several = shown["protocol"].nunique() > 1
     panels = [
-        (title_of(primary), [primary]),
-        (f"Hausdorff distance{' of each protocol' if several else ''}", list(DISTANCES)),
+        (f"Rank by {title_of(primary)}", [primary]),
+        (f"Rank by Hausdorff distance{' of each protocol' if several else ''}", list(DISTANCES)),
     ]
-    ranked = [(title, ranks_of(shown, names, families)) for title, names in panels]
+    ranked = [(title, ranks_of(shown, names)) for title, names in panels]
     ranked = [(title, ranks) for title, ranks in ranked if len(ranks.settings)]
     if not ranked:
-        return style.message(f"No {primary} was computed.")
+        return style.message(f"No {title_of(primary)} was computed.")
     settings = list(dict.fromkeys(setting for _, ranks in ranked for setting in ranks.settings))
     settings.sort(key=lambda setting: list(shown["protocol"].unique()).index(setting[0]))
-    row = float(np.clip((PAGE - 2.2) / len(settings), SMALLEST_ROW, ROW))
-    fig, axes = style.figure(1, len(ranked), height=row * len(settings) + 2.2, sharey=True)
+    row = float(np.clip((PAGE - 2.4) / (len(settings) * len(ranked)), SMALLEST_ROW, ROW))
+    height = (row * len(settings) + 0.3) * len(ranked) + 2.4
+    fig, axes = style.figure(len(ranked), 1, height=height, sharex=True)
     reference = (DEFAULT_PROTOCOL, primary_binarization or settings[0][1])
-    for axis, (title, ranks) in zip(axes[0], ranked, strict=True):
-        _panel(axis, ranks, settings, reference, families)
+    for axis, (title, ranks) in zip(axes.flat, ranked, strict=True):
+        _panel(axis, ranks, settings, reference)
         axis.set_title(title, loc="left", fontsize=8.5)
-    _label_rows(axes[0, 0], settings)
+        _label_rows(axis, settings)
     fig.legend(
-        handles=_legend(reference if several else reference[1:]),
+        handles=_legend(
+            [protocol_title(reference[0])] * several + [binarization_title(reference[1])]
+        ),
         loc="outside lower center",
         ncols=1,
     )
     return fig
 
 
-def ranks_of(
-    localization: pd.DataFrame, metrics: Sequence[str], families: Mapping[str, str]
-) -> Ranks:
+def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
     """Rank the explainers' means in every setting.
 
     Args:
         localization: one class, diagnostic rules left out.
         metrics: the first of these that a protocol has is ranked.
-        families: explainer → family, in the order of the config.
 
     Returns:
         The ranks, explainers of the classifier first, then null baselines, then ceilings.
     """
     order = ("real", "baseline", "ceiling")
-    present = set(localization["explainer"])
-    names = [name for name in families if name in present]
-    names.sort(key=lambda name: order.index(style.kind_of(name, families)))
-    real = [style.kind_of(name, families) == "real" for name in names]
+    names = ordered(list(localization["explainer"].unique()))
+    names.sort(key=lambda name: order.index(style.kind_of(name)))
+    real = [style.kind_of(name) == "real" for name in names]
     settings, rows, winners = [], [], []
     grouped = localization.groupby(["protocol", "binarization"], sort=False)
     for setting, part in grouped:
@@ -160,7 +162,6 @@ def _panel(
     ranks: Ranks,
     settings: Sequence[tuple[str, str]],
     reference: tuple[str, str],
-    families: Mapping[str, str],
 ) -> None:
     count = len(ranks.explainers)
     values = np.full((len(settings), count), np.nan)
@@ -189,25 +190,27 @@ def _panel(
         axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, lw=1.6, zorder=4))
         if changed:
             axis.plot(count - 0.25, row, marker="<", color=CHANGED, markersize=5, clip_on=False)
-    kinds = [style.kind_of(name, families) for name in ranks.explainers]
+    kinds = [style.kind_of(name) for name in ranks.explainers]
     for column in range(1, count):
         if kinds[column] != kinds[column - 1]:
             axis.axvline(column - 0.5, color="white", linewidth=3)
     for row in range(1, len(settings)):
         if settings[row][0] != settings[row - 1][0]:
             axis.axhline(row - 0.5, color="white", linewidth=3)
-    labels = [style.short(name) for name in ranks.explainers]
+    labels = [style.short(explainer_title(name), 36) for name in ranks.explainers]
     axis.set_xticks(range(count), labels, rotation=90)
     axis.set_xlim(-0.5, count)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    axis.set_xlabel("Explainer")
 
 
 def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
     several = len({protocol for protocol, _ in settings}) > 1
     labels = [
-        f"{style.short(protocol, 18)} · {style.short(rule, 14)}" if several else style.short(rule)
+        " · ".join(
+            [style.short(protocol_title(protocol), 20)] * several
+            + [style.short(binarization_title(rule), 24 if several else 30)]
+        )
         for protocol, rule in settings
     ]
     axis.set_yticks(range(len(settings)), labels)
@@ -226,8 +229,8 @@ def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
 
 def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
-    usual = "rank 1 = best; framed: the best explainer of the classifier"
-    changed = f"orange: it is not the best one under {' · '.join(reference)}"
+    usual = "rank 1 = best mean; framed: the best explainer of the classifier"
+    changed = f"orange: another one is best under {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),
         Line2D([], [], markeredgecolor=CHANGED, markeredgewidth=1.8, label=changed, **frame),

@@ -30,7 +30,7 @@ class Figure:
         return "-{binarization}" if self.label == "{binarization}" else ""
 
 
-_SCORES = ("explainers", "metric", "families")
+_SCORES = ("explainers", "metric")
 # Name of the file → the figure; the caption is in rules/captions under the same name.
 FIGURES: dict[str, Figure] = {
     "gallery": Figure(
@@ -46,7 +46,7 @@ FIGURES: dict[str, Figure] = {
         "Threshold curves",
         "every threshold",
         ("curves", "thresholds"),
-        ("explainers", "tuned", "families"),
+        ("explainers", "tuned"),
         labelled="binarization",
     ),
     "distributions": Figure(
@@ -66,35 +66,34 @@ FIGURES: dict[str, Figure] = {
         "Ranks",
         "Critical differences",
         ("ranks",),
-        ("binarization", "metric", "families"),
+        ("binarization", "metric"),
     ),
     "sensitivity": Figure(
         "rank_by_protocol",
         "Ranks",
         "Sensitivity to protocol and binarization",
         ("localization",),
-        ("binarization", "metric", "families", "diagnostic"),
+        ("binarization", "metric", "diagnostic"),
     ),
     "layers": Figure(
         "layer_depth",
         "Ranks",
         "Score against the CAM's layer",
         ("layers",),
-        ("binarization", "metrics", "families"),
+        ("binarization", "metrics"),
     ),
     "sanity": Figure(
         "sanity",
         "Sanity",
         "Similarity against random weights and another class",
         ("sanity",),
-        ("families",),
     ),
     "faithfulness": Figure(
         "faithfulness",
         "Faithfulness",
         "Faithfulness against localization",
         ("faithfulness", "localization"),
-        ("binarization", "families"),
+        ("binarization",),
     ),
     "lesion_size": Figure(
         "lesion_size",

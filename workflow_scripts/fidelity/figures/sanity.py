@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.checks import SANITY
 from fidelity.analysis.localization import keep_test_split
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import explainer_title
 
 TITLES = {
     "spearman": "Rank correlation",
@@ -18,21 +19,20 @@ TITLES = {
     "ssim": "SSIM",
 }
 # Points of several explainers at one depth are side by side, in depths.
-OFFSET = 0.05
+OFFSET, WIDEST = 0.05, 0.5
 
 
 def draw(sanity: str, settings: Mapping[str, Any]) -> Figure:
-    """Draw sanity.csv of a data set, the rows of `classifier` alone, with the looks of families."""
+    """Draw sanity.csv of a data set, the rows of `classifier` alone."""
     table = SANITY.read(sanity).astype({"depth": int})
-    return plot(table[table["classifier"] == settings["classifier"]], settings["families"])
+    return plot(table[table["classifier"] == settings["classifier"]])
 
 
-def plot(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Figure:
+def plot(sanity: pd.DataFrame) -> Figure:
     """Draw one panel per similarity: a line per explainer over the depths, and the other class.
 
     Args:
         sanity: sanity.csv, one classifier's rows.
-        families: explainer → family, which decides its look.
 
     Returns:
         The figure. Depth 0 is the trained network, where every map is its own; ticks name the first
@@ -44,26 +44,24 @@ def plot(sanity: pd.DataFrame, families: Mapping[str, str] | None = None) -> Fig
     ]
     if not names:
         return style.message("No explainer was checked, or no check has a value.")
-    explainers = list(shown["explainer"].unique())
     last = int(shown["depth"].max())
-    looks = style.looks(explainers, families)
-    fig, axes = style.figure(1, len(names), height=3.6, sharey=True)
+    looks = style.looks(shown["explainer"])
+    fig, axes = style.figure(1, len(names), height=3.4 + 0.2 * -(-len(looks) // 4), sharey=True)
     for axis, name in zip(axes[0], names, strict=True):
         rows = shown[shown["similarity"] == name]
-        for number, explainer in enumerate(explainers):
-            shift = OFFSET * (number - (len(explainers) - 1) / 2)
-            _draw_one(
-                axis, rows[rows["explainer"] == explainer], explainer, looks[explainer], shift, last
-            )
+        spread = min(OFFSET * (len(looks) - 1), WIDEST)
+        shifts = np.linspace(-spread / 2, spread / 2, len(looks))
+        for (explainer, look), shift in zip(looks.items(), shifts, strict=True):
+            _draw_one(axis, rows[rows["explainer"] == explainer], explainer, look, shift, last)
         axis.axhline(0, color=style.GREY, linewidth=0.6, zorder=0)
         axis.set_title(TITLES[name], loc="left")
         _name_depths(axis, rows, last)
-    axes[0, 0].set_ylabel("Similarity to the own map")
+    axes[0, 0].set_ylabel("Similarity to the own map\n(1 = unchanged)")
     # One for all panels, which are narrower than it.
     middle = axes[0, len(names) // 2]
     middle.set_xlabel("First layer with random weights; all after it are random too")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    style.legend_below(fig, handles, 5, labels=labels)
+    style.legend_below(fig, handles, 4, labels=labels)
     return fig
 
 
@@ -90,7 +88,14 @@ def _draw_one(
             place, other["mean"], yerr=style.interval_errors(other), linestyle="none", **points
         )
     # One entry in the legend, whichever of the two was drawn.
-    axis.plot([], [], color=look.colour, marker=look.marker, linestyle=look.dash, label=explainer)
+    axis.plot(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        linestyle=look.dash,
+        label=explainer_title(explainer),
+    )
 
 
 def _name_depths(axis: Axes, rows: pd.DataFrame, last: int) -> None:
@@ -103,4 +108,4 @@ def _name_depths(axis: Axes, rows: pd.DataFrame, last: int) -> None:
         labels.append("other class")
         if len(depths):
             axis.axvline(last + 0.5, color=style.GREY, linewidth=0.6, linestyle=":")
-    axis.set_xticks(places, [style.short(label) for label in labels], rotation=60, ha="right")
+    axis.set_xticks(places, [style.short(label) for label in labels], rotation=90)

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from fidelity.analysis.columns.localization import THRESHOLD_CURVES, THRESHOLDS
 from fidelity.base.files import read_parquet
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import explainer_title
+from fidelity.presentation.wording import axis_title
 
-TITLES = {"iou": "IoU", "dice": "Dice"}
 TUNED = {"marker": "o", "markersize": 7.5, "markeredgecolor": "black", "markeredgewidth": 1.1}
 # More bands over each other hide the curves.
 MANY = 6
@@ -24,14 +25,14 @@ def draw(curves: Sequence[str], thresholds: Sequence[str], settings: Mapping[str
     Args:
         curves: threshold_curves.parquet of the classifier, and of explainers without one.
         thresholds: thresholds.csv of each tuned explainer.
-        settings: explainers, `tuned` (those of the thresholds), families.
+        settings: explainers, `tuned` (those of the thresholds).
 
     Returns:
         The figure.
     """
     table = pd.concat([read_parquet(path, THRESHOLD_CURVES.names) for path in curves])
     tuned = dict(zip(settings["tuned"], map(THRESHOLDS.read, thresholds), strict=True))
-    return plot(table, settings["explainers"], tuned=tuned, families=settings["families"])
+    return plot(table, settings["explainers"], tuned=tuned)
 
 
 def plot(
@@ -39,7 +40,6 @@ def plot(
     explainers: Sequence[str],
     *,
     tuned: Mapping[str, pd.DataFrame] | None = None,
-    families: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw mean curves with their intervals.
 
@@ -48,7 +48,6 @@ def plot(
         explainers: in the order of the config.
         tuned: {explainer: thresholds.csv as a table}; the threshold chosen on the validation split
             is marked on the explainer's curve of its class.
-        families: explainer → family, for the looks.
 
     Returns:
         The figure: a row of panels per class, since thresholds are tuned per class.
@@ -60,7 +59,7 @@ def plot(
     legend_rows = -(-(len(explainers) + bool(tuned)) // 3)
     height = 2.6 * len(classes) + 0.2 * legend_rows + 0.2
     fig, axes = style.figure(len(classes), len(metrics), height=height, sharex=True)
-    appearance = style.looks(list(explainers), families)
+    appearance = style.looks(explainers)
     parts = dict(list(curves.groupby(["class", "metric", "explainer"])))
     for row, cls in zip(axes, classes, strict=True):
         for axis, metric in zip(row, metrics, strict=True):
@@ -78,11 +77,13 @@ def plot(
                 axis.plot(x, means, **_line(look), markevery=max(1, len(x) // 10))
                 if tuned and name in tuned:
                     _mark(axis, x, means, tuned[name], cls, look)
-            axis.set(xlim=(0, 1), ylabel=f"Mean {TITLES.get(metric, metric)}")
+            axis.set(xlim=(0, 1), ylabel=f"Mean {axis_title(metric)}")
             axis.set_ylim(bottom=0)
             axis.set_title(f"{cls}: {_span(sizes)} cases", loc="left")
     for axis in axes[-1]:
         axis.set_xlabel("Threshold on the normalised map")
+        # The last number of a panel and the first of the next one would touch.
+        axis.xaxis.set_major_formatter("{x:g}")
     style.legend_below(fig, _handles(appearance, tuned), 3, handlelength=3)
     return fig
 
@@ -117,7 +118,8 @@ def _handles(
     appearance: Mapping[str, style.Look], tuned: Mapping[str, pd.DataFrame] | None
 ) -> list[Line2D]:
     handles = [
-        Line2D([], [], label=style.short(name), **_line(look)) for name, look in appearance.items()
+        Line2D([], [], label=style.short(explainer_title(name), 36), **_line(look))
+        for name, look in appearance.items()
     ]
     if tuned:
         label = "threshold tuned on validation"

@@ -10,6 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from fidelity.base.files import read_csv
 from fidelity.figures.shared import style
 
+TITLES = ("Loss (lower is better)", "Accuracy (higher is better)")
+
 
 def draw(training: str, settings: Mapping[str, Any]) -> Figure:
     """Draw training.csv of a classifier; it needs no settings."""
@@ -34,7 +36,10 @@ def plot(training: pd.DataFrame) -> Figure:
     best = training[training["best"].astype(str).str.lower().isin(["1", "1.0", "true"])]
     stages = training.groupby("stage", sort=False)["epoch"].min()
     for axis, measure, title in zip(
-        axes[0], ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True
+        axes[0],
+        ("loss", "accuracy"),
+        TITLES,
+        strict=True,
     ):
         for part, label, colour, marker, dash in (
             ("train", "training", style.PALETTE[0], "o", "-"),

@@ -10,6 +10,9 @@ from fidelity.metrics import overlap
 from fidelity.metrics.empty import EmptyPolicy
 from fidelity.metrics.overlap import Confusion
 
+# What is scored at every threshold.
+SHARES = {**overlap.IOU_AND_DICE, "precision": overlap.precision, "recall": overlap.recall}
+
 
 @dataclass(frozen=True)
 class RankedMap:
@@ -92,8 +95,8 @@ def confusion_curve(map01: np.ndarray, reference: np.ndarray, thresholds: np.nda
 
 def overlap_curves(
     map01: np.ndarray, reference: np.ndarray, thresholds: np.ndarray, policy: EmptyPolicy
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute IoU and Dice at all thresholds.
+) -> dict[str, np.ndarray]:
+    """Compute IoU, Dice, precision and recall at all thresholds.
 
     Args:
         map01: float32 (H, W) in [0, 1].
@@ -102,10 +105,10 @@ def overlap_curves(
         policy: what empty masks are worth.
 
     Returns:
-        IoU and Dice, float64 (k,) each, in [0, 1] or NaN.
+        Metric → float64 (k,), in [0, 1] or NaN.
     """
     counts = confusion_curve(map01, reference, thresholds)
-    iou, dice = overlap.iou(counts), overlap.dice(counts)
+    found = {name: formula(counts) for name, formula in SHARES.items()}
     predicted = counts.tp + counts.fp
     reference_empty = not reference.any()
     for empty in (False, True):
@@ -117,8 +120,9 @@ def overlap_curves(
                 shape=map01.shape,
             )
             rows = (predicted == 0) == empty
-            iou[rows], dice[rows] = value, value
-    return iou, dice
+            for curve in found.values():
+                curve[rows] = value
+    return found
 
 
 def best_threshold(

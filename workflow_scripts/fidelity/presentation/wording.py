@@ -3,12 +3,10 @@
 No other module chooses how many digits a person sees.
 """
 
-import html
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from fidelity.analysis.localization import NO_CLASSIFIER, sees_reference
+from fidelity.analysis.localization import ALL_CLASSES, sees_reference
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
 
@@ -29,11 +27,10 @@ _DIGITS = {
 _MOST_DIGITS = 6
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Join names: "a", "a and b", "a, b and c"."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    *first, last = list(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -129,9 +126,14 @@ def family_title(explainer: str, families: Mapping[str, str]) -> str:
     return FAMILIES.get(family, family)
 
 
-def classifier_title(classifier: str) -> str:
-    """Name a classifier as tables show it: "–" for explainers that have none."""
-    return ABSENT if classifier == NO_CLASSIFIER else classifier
+def class_title(name: str) -> str:
+    """Name a class as tables show it: "All classes" for all together."""
+    return "All classes" if name == ALL_CLASSES else name
+
+
+def classes_title(names: Sequence[str]) -> str:
+    """Name the classes of a table in its title: "all classes", "class a and b"."""
+    return "all classes" if list(names) == [ALL_CLASSES] else f"class {listed(names)}"
 
 
 def with_direction(title: str, direction: str) -> str:
@@ -155,9 +157,14 @@ def metric_title(metric: str) -> str:
 
 
 def axis_title(metric: str) -> str:
-    """Name a metric as an axis does, with its unit where it is pixels."""
-    known = METRICS.get(metric)
-    return metric if known is None else known.title + (" (px)" if known.unit == "px" else "")
+    """Name a metric as an axis does, with its unit where it is pixels, and its direction."""
+    known = METRICS.get(metric) or FAITHFULNESS.get(metric)
+    if known is None:
+        return metric
+    unit = ["px"] if getattr(known, "unit", "") == "px" else []
+    better = [f"{known.direction} is better"] if known.direction in ("higher", "lower") else []
+    told = ", ".join([*unit, *better])
+    return f"{known.title} ({told})" if told else known.title
 
 
 def unit_note(unit: str) -> str:
@@ -173,22 +180,6 @@ def unit_note(unit: str) -> str:
 def confidence(statistics: Mapping[str, float]) -> str:
     """Name the intervals of a study: "95 % interval"."""
     return f"{100 * (1 - statistics['alpha']):g} % interval"
-
-
-def markdown_cell(text: str) -> str:
-    """Escape what Markdown or the HTML inside it would interpret in a table."""
-    return _without_marks(html.escape(str(text), quote=False), "|~")
-
-
-def markdown(text: str) -> str:
-    """Escape the same in running text, where "p < 0.001" stays readable as it is."""
-    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
-    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
-    return _without_marks(text, "|~#")
-
-
-def _without_marks(text: str, more: str) -> str:
-    return re.sub(rf"([\\`*_\[\]{more}])", r"\\\1", text).replace("\n", " ")
 
 
 def _unit(metric: str) -> str:

@@ -8,9 +8,10 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from fidelity.presentation.titles import classifier_title, explainer_title
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.steps import totals
-from fidelity.tables.layout import Table
+from fidelity.tables.layout import Table, described
 
 # The rules that make maps: an explainer is in one of them.
 MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
@@ -31,12 +32,6 @@ COLUMNS = (
     "backward",
 )
 ALL = "all"
-NOTE = (
-    "CPU-hours of each explainer's own jobs, in their last run. What explainers share (images, "
-    "classifier, tables) is not included. The faithfulness of null baselines and ceilings counts "
-    "with the classifier that it was measured on. Jobs too short for their CPU time to be sampled "
-    "count with their wall time."
-)
 
 
 def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str, Any]]:
@@ -98,8 +93,8 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     maps, checks = _hours_of(rows, MAPPING), _hours_of(rows, CHECKING)
     cells = [
         [
-            row["explainer"],
-            ABSENT if row["classifier"] == "none" else row["classifier"],
+            explainer_title(row["explainer"]),
+            classifier_title(row["classifier"]),
             str(row["jobs"]),
             value_of("hours", row["cpu_hours"]),
             value_of("hours", maps.get((row["classifier"], row["explainer"]), 0)),
@@ -111,7 +106,8 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     ]
     header = ["Explainer", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
     header += ["of these, faithfulness and sanity", "Wall-clock hours", "Peak memory, MB"]
-    return Table("Cost of each explainer", header, cells, 6, notes=[NOTE])
+    title, notes = described("cost")
+    return Table(title, header, cells, 6, notes=notes)
 
 
 def _hours_of(

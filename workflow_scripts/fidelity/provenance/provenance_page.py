@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
@@ -35,17 +36,13 @@ def to_page(provenance: Mapping[str, Any]) -> str:
         The page; the JSON file beside it holds every job by itself.
     """
     tables = [
-        _facts(
-            "Code and inputs",
-            provenance,
-            ["code", "accepted", "inputs", "classifiers", "tables", "seeds"],
-        ),
+        _facts("Code and inputs", provenance, SOURCES),
         cost_table(cost_rows(provenance["steps"], provenance["dataset"])),
         _steps(provenance),
         _facts("Machine", provenance, ["hardware", "environment"]),
         _facts("Config", provenance["config"], list(provenance["config"])),
     ]
-    return to_html(tables, f"Provenance: {provenance['dataset']}")
+    return to_html("provenance", tables, dataset=dataset_title(provenance["dataset"]))
 
 
 def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:
@@ -78,10 +75,14 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
             step["device"],
         )
         groups.setdefault(key, []).append(step)
-    rows = [[*(name or ABSENT for name in key), *_sums(group)] for key, group in groups.items()]
+    rows = [
+        [rule, *(name or ABSENT for name in (classifier_title(c), explainer_title(e), device))]
+        + _sums(group)
+        for (rule, c, e, device), group in groups.items()
+    ]
     rows.append(["all", ABSENT, ABSENT, ABSENT, *_sums(provenance["steps"])])
-    last = frozenset({len(rows) - 1})
-    return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, last, list(provenance["notes"]))
+    whole = {len(rows) - 1: ""}
+    return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, whole, list(provenance["notes"]))
 
 
 def _sums(steps: list[Mapping[str, Any]]) -> list[str]:

@@ -17,6 +17,7 @@ from fidelity.settings.closed_model import (
     Number,
     Section,
     Share,
+    Title,
 )
 from fidelity.settings.superpixels import Quickshift, Superpixels
 
@@ -30,6 +31,8 @@ class Binarization(Entry):
     chosen_by: ClassVar[str] = "method"
     entry_name: ClassVar[str] = "binarization"
     method: str
+    title: Title = None
+    """Name in figures, tables and pages; null = the rule's ("Tuned threshold")."""
 
 
 class Postprocess(Section):

@@ -18,6 +18,7 @@ from fidelity.settings.closed_model import (
     PositiveShare,
     Section,
     Share,
+    Title,
     Unique,
 )
 
@@ -154,6 +155,8 @@ class Classifier(Section):
     seeds: Annotated[Unique[Natural], Field(min_length=1)] = [1]
     """Training seeds; several expand to <name>-s<seed>."""
     training: Training | None = Field(default_factory=Training)
+    title: Title = None
+    """Name in figures, tables and pages; null = the architecture's."""
 
     @property
     def seed(self) -> int:

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -74,6 +75,13 @@ Share = Annotated[Number, Ge(0), Le(1)]
 PositiveShare = Annotated[Number, Gt(0), Le(1)]
 InnerShare = Annotated[Number, Gt(0), Lt(1)]
 Split = Literal["train", "val", "test"]
+# Not in `model_dump`: what computes neither sees a title nor reruns when it changes.
+Title = Annotated[
+    str | None,
+    StringConstraints(max_length=60, pattern=r"^[^\s{}]([^\n\t{}]*[^\s{}])?$"),
+    Field(exclude=True),
+]
+Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 
 class Section(BaseModel):

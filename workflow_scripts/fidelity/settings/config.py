@@ -1,18 +1,30 @@
 """The whole config: its sections, and those of figures, computing and the lung model."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import Field
 
 from fidelity.settings.binarizations import Binarization, Fixed, Postprocess
 from fidelity.settings.classifiers import Classifier
-from fidelity.settings.closed_model import Count, Integer, Key, Natural, Positive, Section, Unique
+from fidelity.settings.closed_model import (
+    Colour,
+    Count,
+    Integer,
+    Key,
+    Natural,
+    Positive,
+    Section,
+    Unique,
+)
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
 from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity
 from fidelity.settings.statistics import BoxProtocol, Protocol, Scores, Statistics
+
+# Sections whose entries may have a title.
+TITLED = ("datasets", "classifiers", "explainers", "binarizations")
 
 
 class Figures(Section):
@@ -27,6 +39,31 @@ class Figures(Section):
     """Explainer whose IoU orders the gallery; null = the first one."""
     dpi: Annotated[Integer, Ge(50), Le(600)] = 200
     """Resolution of the PNGs."""
+
+
+class Display(Section):
+    """How explainers are shown in figures, tables and pages; changing it redraws and computes
+    nothing else. Names are set by `title` in the entries of data sets, classifiers, explainers and
+    binarizations."""
+
+    order: Unique[str] = []
+    """Explainers in the order in which they are shown; those not named follow, in the order of
+    `explainers`."""
+    colours: dict[str, Colour] = {}
+    """Explainer → its colour, such as "#0072B2"; the others have colours that colour-blind readers
+    can tell apart."""
+
+
+class Explorer(Section):
+    """The page on which single cases are browsed, and what else may show images."""
+
+    cases: Literal["all"] | Count = "all"
+    """Cases in the explorer; a number takes those of the judged split first, evenly over the sorted
+    ids. A case of 256 px takes 10 KB per explainer."""
+    images: bool = True
+    """Whether pages may show pixels of images; false for data that may not leave: then only maps,
+    masks and scores are shown. Maps that follow the image (`edge_map`, guided backpropagation) show
+    its outlines: leave them out then."""
 
 
 class Compute(Section):
@@ -101,10 +138,21 @@ class Config(Section):
     scores: Scores = Field(default_factory=Scores)
     statistics: Statistics = Field(default_factory=Statistics)
     figures: Figures = Field(default_factory=Figures)
+    display: Display = Field(default_factory=Display)
+    explorer: Explorer = Field(default_factory=Explorer)
     compute: Compute = Field(default_factory=Compute)
     lung_model: LungModel = Field(default_factory=LungModel)
     plugins: Unique[str] = []
     """Python files with your own explainers and architectures, used as `plugin:<function>`."""
+
+    def recorded(self) -> dict[str, Any]:
+        """Give the whole config as plain values, titles included, which `model_dump` leaves out."""
+        found = self.model_dump()
+        for section in TITLED:
+            for key, entry in getattr(self, section).items():
+                if entry.title is not None:
+                    found[section][key]["title"] = entry.title
+        return found
 
     def root_of(self, dataset: str) -> Path | None:
         """Give the folder of a data set's files; None for a generated one."""

@@ -13,7 +13,7 @@ from fidelity.datasets.sources.chexpert.observation_names import canonical
 from fidelity.explainers.registry import depends_on_training, inside_lung, method_of, refusal
 from fidelity.settings.binarizations import Binarization, PerExplainer, Postprocess
 from fidelity.settings.classifiers import training_names
-from fidelity.settings.config import Config
+from fidelity.settings.config import TITLED, Config
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer, RandomWeights
 from fidelity.settings.statistics import BoxProtocol
@@ -23,6 +23,7 @@ RESERVED_FOLDERS = {
     "shards",
     "tables",
     "figures",
+    "explorer",
     "notebooks",
     "faithfulness",
     "repeatability",
@@ -69,6 +70,10 @@ def check_meaning(config: Config) -> None:
             remedy="Add default; keep the others",
         )
     _check_boxes(config)
+    _check_titles(config)
+    for field in ("order", "colours"):
+        names = getattr(config.display, field)
+        _check_names(names, config.explainers, f"display.{field}", "explainer")
     shown = [config.figures.gallery_by] if config.figures.gallery_by is not None else []
     _check_names(shown, config.explainers, "figures.gallery_by")
     shown = config.figures.gallery_explainers or []
@@ -119,6 +124,21 @@ def fair_binarizations(config: Config) -> list[str]:
         if RULES[rule.method].uses_reference
     }
     return [key for key in config.binarizations if key not in seeing]
+
+
+def _check_titles(config: Config) -> None:
+    """Check that no two entries of a section have one title."""
+    for section in TITLED:
+        known: dict[str, str] = {}
+        for key, entry in getattr(config, section).items():
+            if entry.title in known:
+                raise InputError(
+                    f"{entry.title!r} is also the title of {section}.{known[entry.title]}",
+                    field=f"{section}.{key}.title",
+                    remedy="Give one of them another title",
+                )
+            if entry.title is not None:
+                known[entry.title] = key
 
 
 def _check_names(

@@ -18,6 +18,7 @@ from fidelity.datasets.sources.chexpert.observation_names import (
     canonical,
 )
 from fidelity.settings.closed_model import (
+    Colour,
     Count,
     Entry,
     Integer,
@@ -28,11 +29,11 @@ from fidelity.settings.closed_model import (
     Positive,
     Section,
     Share,
+    Title,
     Unique,
 )
 
 PHANTOM_CLASSES = ["COVID-19", "Non-COVID", "Normal"]
-Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 Red = Annotated[Integer, Ge(0), Le(255)]
 MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
 ShardCount = Annotated[Integer, Ge(1), Le(999)]
@@ -61,6 +62,9 @@ class Dataset(Entry):
     has_boxes: ClassVar[bool] = False
     source: str
     """Where the images come from."""
+    title: Title = None
+    """Name in figures, tables and pages; null = the name of the source (COVID-QU-Ex, CheXlocalize),
+    else the key."""
     input: Literal["full", "lung_masked", "lung_crop"] = "full"
     """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""

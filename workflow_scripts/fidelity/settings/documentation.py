@@ -26,7 +26,16 @@ LIMITS = {
     "lt": "exclusiveMaximum",
 }
 # Sections of the top level with a table of their own.
-TABLES = ("explain", "postprocess", "scores", "statistics", "figures", "lung_model", "compute")
+TABLES = (
+    "explain",
+    "postprocess",
+    "scores",
+    "statistics",
+    "figures",
+    "display",
+    "lung_model",
+    "compute",
+)
 
 
 def json_schema() -> dict[str, Any]:
@@ -192,6 +201,10 @@ def tables() -> str:
     parts += ["## `classifiers.<name>`", _section(Classifier)]
     for base in (Explainer, Binarization):
         parts.append(f"## `{base.entry_name}s.<name>`")
+        title = _definition(next(iter(base.kinds().values())))["properties"]["title"]
+        chosen = {"enum": list(base.kinds()), "description": "Decides the further keys."}
+        common = _table({base.chosen_by: chosen, "title": title})
+        parts += [f"Keys of every {base.entry_name}:", common]
         parts += _kinds(base)
     parts += ["### `superpixels`", description(Superpixels), *_kinds(Superpixels)]
     parts += ["### `rule_of_one`", description(RuleOfOne), _section(RuleOfOne)]
@@ -201,9 +214,9 @@ def tables() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(model: type[Section], left_out: str = "") -> str:
+def _section(model: type[Section], left_out: Sequence[str] = ()) -> str:
     definition = _definition(model)
-    own = {key: rule for key, rule in definition["properties"].items() if key != left_out}
+    own = {key: rule for key, rule in definition["properties"].items() if key not in left_out}
     return _table(own, definition.get("required", ())) if own else ""
 
 
@@ -211,7 +224,7 @@ def _kinds(base: type[Entry]) -> Iterator[str]:
     for name, model in base.kinds().items():
         chosen = "plugin:<function>" if name == "plugin" else name
         yield f"**`{base.chosen_by}: {chosen}`** — {description(model)}"
-        if table := _section(model, base.chosen_by):
+        if table := _section(model, base.key_names()):
             yield table
 
 

@@ -26,6 +26,7 @@ from fidelity.settings.closed_model import (
     Section,
     Share,
     Split,
+    Title,
     Unique,
     checked,
 )
@@ -97,6 +98,9 @@ class Explainer(Entry):
     chosen_by: ClassVar[str] = "method"
     entry_name: ClassVar[str] = "explainer"
     method: str
+    title: Title = None
+    """Name in figures, tables and pages; null = the method's, with what distinguishes explainers
+    of one method ("Grad-CAM, depth 3")."""
 
     @classmethod
     def of_job(cls, params: Mapping[str, Any]) -> "Explainer":

@@ -123,7 +123,9 @@ def expand_layers(explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
                     field=f"explainers.{key}",
                     remedy="Rename one",
                 )
-            expanded[key] = entry.model_copy(update={"layer": layer})
+            depth = layer.replace("-", " ")
+            title = entry.title and f"{entry.title}, {depth}"
+            expanded[key] = entry.model_copy(update={"layer": layer, "title": title})
     return expanded
 
 

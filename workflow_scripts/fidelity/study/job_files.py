@@ -155,6 +155,24 @@ class JobFiles:
             for _ in self.study.shard_names(w.dataset, [split])
         ]
 
+    def of_combinations(self, pattern: str) -> Input:
+        """Make an input function: a file of each combination, and of each shard or binarization.
+
+        Scores are those of the primary protocol.
+        """
+        rules = self.study.binarizations if "{binarization}" in pattern else [""]
+        if "{shard}" in pattern:
+            return lambda w: [
+                path
+                for c, e in self.study.combinations
+                for path in self._by_shard(pattern, w, classifier=c, explainer=e)
+            ]
+        return lambda w: [
+            fill(pattern, w, classifier=c, explainer=e, binarization=b, protocol=PRIMARY_PROTOCOL)
+            for c, e in self.study.combinations
+            for b in rules
+        ]
+
     # ---- a classifier's tables and figures ----
 
     def of_own_explainers(self, pattern: str) -> Input:

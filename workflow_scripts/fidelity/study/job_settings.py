@@ -364,6 +364,27 @@ class JobSettings:
             "scoring_size": self.study.datasets[w.dataset].scoring_size,
         }
 
+    def explorer(self, w: Any) -> dict[str, Any]:
+        """Give what the explorer depends on besides maps, masks and scores."""
+        study = self.study
+        primary = study.config.statistics.primary
+        return {
+            **study.config.explorer.model_dump(),
+            **self.sweep(w),
+            "dataset": w.dataset,
+            "pairs": study.combinations,
+            "classifiers": list(dict.fromkeys(c for c, _ in study.combinations if c != NONE)),
+            "families": study.families,
+            "binarizations": list(study.binarizations),
+            "metrics": [*self._scores.metrics, *self._scores.ranking],
+            "metric": primary,
+            "binarization": (
+                NONE if primary in self._scores.ranking else study.primary_binarization
+            ),
+            "split": study.judged_split,
+            "postprocess": self._postprocess.model_dump(),
+        }
+
     def formatted_tables(self, w: Any) -> dict[str, Any]:
         """Give what the formatted tables depend on besides the tables."""
         study = self.study

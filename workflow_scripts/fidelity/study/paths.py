@@ -95,7 +95,13 @@ PNG = f"{BINARIZATION}/png"
 CHEXLOCALIZE = f"{BINARIZATION}/export-chexlocalize"
 SCORES = f"{BINARIZATION}/{{protocol}}/scores.parquet"
 
+# A folder with a page, its code and its data.
+EXPLORER = f"{DATASET}/explorer"
+EXPLORER_PAGE = f"{EXPLORER}/index.html"
+
 TABLES = f"{DATASET}/tables"
+# One LaTeX file per table.
+LATEX = f"{TABLES}/latex"
 FIGURES = f"{DATASET}/figures"
 
 

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from fidelity.tables.layout import Table
+from fidelity.presentation import titles
+from fidelity.presentation.wording import ABSENT
+from fidelity.tables.layout import Table, described
 
 
 def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
@@ -24,10 +26,10 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
         used = sum(n for _, n in of.get("used", []))
         total = used + sum(n for _, n in of.get("unusable", []))
         cells = [
-            "; ".join(f"{cause} ({n})" for cause, n in of.get(status, [])) or "–"
+            "; ".join(f"{cause} ({n})" for cause, n in of.get(status, [])) or ABSENT
             for status in ("unusable", "excluded", "unscored")
         ]
         rows.append([str(split), f"{used} of {total}", *cells])
     header = ["Split", "Used", "Cannot be used", "Excluded by settings", "Used, not scored"]
-    notes = ["N: cases that the settings request. Every case left out is in quarantine.csv."]
-    return Table(f"Cases of {dataset}", header, rows, 0, frozenset(), notes)
+    title, notes = described("cases", dataset=titles.dataset_title(dataset))
+    return Table(title, header, rows, 0, notes=notes, section="cases", name="cases")

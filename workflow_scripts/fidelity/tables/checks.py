@@ -1,7 +1,8 @@
 """Tables of the maps themselves: stability, faithfulness, sanity checks, repeatability."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,18 +12,21 @@ from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
+from fidelity.metrics.registry import title_of
+from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
-    classifier_title,
+    classes_title,
     digits_of,
     family_title,
+    listed,
     number,
     value_of,
     with_direction,
     with_interval,
 )
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
-from fidelity.tables.layout import Table, by_family
+from fidelity.tables.layout import Table, by_family, described
 
 STABILITY_TITLES = {
     "surrogate_r2": "R² of the surrogate",
@@ -67,7 +71,7 @@ def check_tables(
 
 
 def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out what maps say of their own stability: one row per classifier and explainer."""
+    """Lay out the measured stability of maps: one row per classifier and explainer."""
     quantities = [name for name in STABILITY_TITLES if (stability["quantity"] == name).any()]
 
     def cell(rows: pd.DataFrame, quantity: str) -> str:
@@ -79,13 +83,8 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         low, high = number(row["min"], digits), number(row["max"], digits)
         return f"{number(row['mean'], digits)} ({low} to {high})"
 
-    notes = [
-        "Mean over maps (smallest to largest) of explainers that fit a surrogate or weigh "
-        "superpixels. Seeds are those of the explainer's random numbers, not of training "
-        "(docs/measuring.md)."
-    ]
     columns = {STABILITY_TITLES[name]: _bound(cell, name) for name in quantities}
-    return [_table("Stability of the maps", stability, columns, families, notes)]
+    return [_table("stability", stability, columns, families)]
 
 
 def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[Table]:
@@ -104,38 +103,27 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
             return ABSENT
         return f"{value_of('spearman', row['spearman'])} (n = {int(row['n_pairs'])})"
 
-    titles = {
+    columns = {
         name: with_direction(METRICS[name].title, METRICS[name].direction) for name in metrics
     }
-    notes = ["Mean over cases [interval]: does the classifier use what the map shows."]
-    notes += [
-        f"{explainer}: {METRICS[metric].title} is missing: {note}."
+    missing = [
+        (titles.explainer_title(explainer), METRICS[metric].title, note)
         for explainer, metric, note in pooled[["explainer", "metric", "note"]]
         .drop_duplicates()
         .itertuples(index=False)
         if note
     ]
-    primary = pooled["localization"].iloc[0]
-    means = {titles[name]: _bound(mean, name) for name in metrics}
+    means = {columns[name]: _bound(mean, name) for name in metrics}
     correlations = {METRICS[name].title: _bound(correlation, name) for name in metrics}
+    primary = title_of(pooled["localization"].iloc[0])
     return [
-        _table("Faithfulness of the maps", pooled, means, families, notes),
-        _table(
-            f"Rank correlation of faithfulness and localization ({primary})",
-            pooled,
-            correlations,
-            families,
-            [
-                "Spearman's correlation over cases, each metric turned so that higher is better. 1 "
-                "= the maps that look right are those that the classifier uses. p-values, not "
-                "adjusted, are in faithfulness.csv."
-            ],
-        ),
+        _table("faithfulness", pooled, means, families, missing=missing),
+        _table("correlation", pooled, correlations, families, metric=primary),
     ]
 
 
 def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out the ends of the cascade and the other class; all depths are in the figure."""
+    """Lay out the ends of the cascade and the other class; the figure shows all depths."""
     groups: dict[str, pd.DataFrame] = {}
     cascade = sanity[sanity["test"] == "parameters"]
     if len(cascade):
@@ -156,13 +144,7 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
         for similarity in sanity["similarity"].unique()
     }
     count = int(sanity["n"].max())
-    notes = [
-        f"Mean similarity to the explainer's own map of {count} maps at most; 1 = it did not "
-        "change. A map that hardly changes with random weights does not depend on the training. "
-        "One that hardly changes for another class does not explain this class. Intervals "
-        "and all depths: sanity.csv."
-    ]
-    return [_table("Sanity checks", sanity, columns, families, notes)]
+    return [_table("sanity", sanity, columns, families, count=count)]
 
 
 def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> list[Table]:
@@ -177,13 +159,10 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
     columns = {"seeds": lambda rows: str(int(rows["n_seeds"].iloc[0]))}
     columns |= {"n": lambda rows: str(int(rows["n"].iloc[0]))}
     columns |= {SIMILARITY_TITLES[name]: _bound(cell, name) for name in pooled["quantity"].unique()}
-    binarizations = ", ".join(pooled["binarization"].unique())
-    notes = [
-        "Mean over cases [interval] of the mean over all pairs of training seeds; masks by "
-        f"binarization {binarizations}. What differs between the maps of networks trained alike "
-        "is not a property of the disease."
-    ]
-    return [_table("Agreement between training seeds", pooled, columns, families, notes)]
+    binarizations = listed(
+        [titles.binarization_title(key) for key in pooled["binarization"].unique()]
+    )
+    return [_table("repeatability", pooled, columns, families, binarizations=binarizations)]
 
 
 def _bound(cell: Callable[..., str], *names: str) -> Callable[[pd.DataFrame], str]:
@@ -191,29 +170,38 @@ def _bound(cell: Callable[..., str], *names: str) -> Callable[[pd.DataFrame], st
 
 
 def _table(
-    title: str,
+    text: str,
     shown: pd.DataFrame,
     columns: Mapping[str, Callable[[pd.DataFrame], str]],
     families: Families,
-    notes: Sequence[str],
+    **content: Any,
 ) -> Table:
     """Lay out one row per classifier and explainer, explainers before baselines and ceilings."""
     rows: list[list[str]] = []
-    rules: set[int] = set()
+    headings: dict[int, str] = {}
     for classifier, of_classifier in shown.groupby("classifier", sort=False):
-        rules.add(len(rows))
+        headings[len(rows)] = ""
         groups = dict(list(of_classifier.groupby("explainer", sort=False)))
         for explainer in by_family(list(groups), families):
             cells = [column(groups[explainer]) for column in columns.values()]
             kind = family_title(explainer, families)
-            rows.append([classifier_title(classifier), explainer, kind, *cells])
-    where = f"{shown['dataset'].iloc[0]}, {shown['split'].iloc[0]} split"
+            rows.append(
+                [
+                    titles.classifier_title(classifier),
+                    titles.explainer_title(explainer),
+                    kind,
+                    *cells,
+                ]
+            )
+    where = f"{titles.dataset_title(shown['dataset'].iloc[0])}, {shown['split'].iloc[0]} split"
     if "class" in shown.columns:
-        where += f", class {', '.join(shown['class'].unique())}"
+        where += f", {classes_title(shown['class'].unique())}"
+    title, notes = described(text, where=where, **content)
     header = ["Classifier", "Explainer", "Family", *columns]
     return Table(
-        f"{title} on {where}", header, rows, len(columns), frozenset(rules - {0}), list(notes)
-    )
+        title, header, rows, len(columns), headings, notes, "checks", text,
+        frozenset(shown["classifier"]),
+    )  # fmt: skip
 
 
 # File's stem → its columns, and what lays it out.

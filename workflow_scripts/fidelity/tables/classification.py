@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.localization import keep_test_split
-from fidelity.presentation.wording import ABSENT, digits_of, value_of, with_interval
-from fidelity.tables.layout import Table
+from fidelity.analysis.localization import ALL_CLASSES, keep_test_split
+from fidelity.presentation import titles
+from fidelity.presentation.wording import (
+    ABSENT,
+    class_title,
+    digits_of,
+    listed,
+    value_of,
+    with_interval,
+)
+from fidelity.tables.layout import Table, described
 
 CLASSIFICATION_TITLES = {
     "accuracy": "Accuracy",
@@ -24,44 +32,59 @@ CLASSIFICATION_TITLES = {
 }
 
 
-def classification_table(classification: pd.DataFrame) -> Table:
-    """Lay out the quality of the classifiers: one row per classifier and class.
+def classification_tables(classification: pd.DataFrame) -> list[Table]:
+    """Lay out the quality of the classifiers: over all classes, and by class.
 
     Args:
         classification: classification.csv of one data set.
 
     Returns:
-        The table; "–" where a measure is not one of that class.
+        Up to two tables; "–" where a measure is not one of that class.
     """
     shown = keep_test_split(classification)
-    order = list(CLASSIFICATION_TITLES)
-    known = [name for name in order if (shown["metric"] == name).any()]
-    metrics = known + [name for name in shown["metric"].unique() if name not in known]
-    rows: list[list[str]] = []
-    rules: set[int] = set()
-    for classifier, of_classifier in shown.groupby("classifier", sort=False):
-        rules.add(len(rows))
-        for name, part in of_classifier.groupby("class", sort=False):
-            by_metric = {row["metric"]: row for row in part.to_dict("records")}
-            cells = [_cell(by_metric.get(metric)) for metric in metrics]
-            rows.append([str(classifier), str(name), str(int(part["n"].max())), *cells])
-    datasets = ", ".join(shown["dataset"].unique())
-    splits = ", ".join(shown["split"].unique())
-    header = [
-        "Classifier",
-        "Class",
-        "n",
-        *(CLASSIFICATION_TITLES.get(name, name) for name in metrics),
-    ]
-    notes = [
-        "Measures of class “all” are over all cases; ECE: expected calibration error. Value "
-        "[interval]: percentile bootstrap over patients, or over images where "
-        "statistics.cluster is `case`; none where fewer than two have what it is about.",
-        f"Chance: {', '.join(_chances(shown))}. That of the others depends on how common the "
-        "classes are.",
-    ]
-    title = f"Classification on {datasets}, {splits} split"
-    return Table(title, header, rows, len(header) - 2, frozenset(rules - {0}), notes)
+    over_all = shown["class"] == ALL_CLASSES
+    parts = [("all", shown[over_all]), ("by_class", shown[~over_all])]
+    return [_table(part, rows, shown) for part, rows in parts if len(rows)]
+
+
+def _table(part: str, rows: pd.DataFrame, shown: pd.DataFrame) -> Table:
+    known = [name for name in CLASSIFICATION_TITLES if (rows["metric"] == name).any()]
+    metrics = known + [name for name in rows["metric"].unique() if name not in known]
+    cells: list[list[str]] = []
+    headings: dict[int, str] = {}
+    for classifier, of_classifier in rows.groupby("classifier", sort=False):
+        if part == "by_class":
+            headings[len(cells)] = titles.classifier_title(str(classifier))
+        for name, of_class in of_classifier.groupby("class", sort=False):
+            by_metric = {row["metric"]: row for row in of_class.to_dict("records")}
+            who = (
+                titles.classifier_title(str(classifier))
+                if part == "all"
+                else class_title(str(name))
+            )
+            n = str(int(of_class["n"].max()))
+            cells.append([who, n, *(_cell(by_metric.get(metric)) for metric in metrics)])
+    header = ["Classifier" if part == "all" else "Class", "n"]
+    header += [CLASSIFICATION_TITLES.get(name, name) for name in metrics]
+    title, notes = described(
+        "classification",
+        part=part,
+        datasets=listed([titles.dataset_title(key) for key in shown["dataset"].unique()]),
+        splits=listed(list(shown["split"].unique())),
+        has_ece="ece" in metrics,
+        chances=_chances(rows),
+    )
+    return Table(
+        title,
+        header,
+        cells,
+        len(header) - 1,
+        headings,
+        notes,
+        "quality" if part == "all" else "checks",
+        "classification" if part == "all" else "classification-by-class",
+        frozenset(rows["classifier"]),
+    )
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:

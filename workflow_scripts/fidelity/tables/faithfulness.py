@@ -9,8 +9,9 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
-from fidelity.presentation.wording import ABSENT, classifier_title, value_of
-from fidelity.tables.layout import Table
+from fidelity.presentation import titles
+from fidelity.presentation.wording import ABSENT, classes_title, value_of
+from fidelity.tables.layout import Table, described
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
 
@@ -25,9 +26,7 @@ def faithfulness_comparison_tables(
     real = [name for name in names if explains(families[name])]
     nulls = [name for name in names if families[name] == "baseline"]
     metrics = list(pooled["metric"].unique())
-    titles = [METRICS[name].title for name in metrics]
-    where = f"{pooled['dataset'].iloc[0]}, {pooled['split'].iloc[0]} split"
-    where += f", class {', '.join(pooled['class'].unique())}"
+    columns = [METRICS[name].title for name in metrics]
     against: list[list[str]] = []
     between: list[list[str]] = []
     for classifier, rows in pooled.groupby("classifier", sort=False):
@@ -36,47 +35,39 @@ def faithfulness_comparison_tables(
             for row in rows.to_dict("records")
         }
         against += [
-            [classifier_title(classifier), name]
+            [titles.classifier_title(classifier), titles.explainer_title(name)]
             + [_beaten(found, name, nulls, metric) for metric in metrics]
             for name in real
             if nulls
         ]
         between += [
-            [classifier_title(classifier), a, b] + [_shown(found, a, b, name) for name in metrics]
+            [
+                titles.classifier_title(classifier),
+                titles.explainer_title(a),
+                titles.explainer_title(b),
+            ]
+            + [_shown(found, a, b, name) for name in metrics]
             for a, b in combinations(real, 2)
         ]
     units = pooled.groupby("metric", sort=False)["n_patients"].max()
     unit = pooled["unit_of_analysis"].iloc[0]
-    counts = ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items())
-    tests = (
-        "Only what the paired tests show: Holm-adjusted p of Wilcoxon's signed rank below alpha "
-        f"and an interval of the mean difference without 0. {unit.capitalize()}s: {counts}. "
-    )
-    notes = [
-        f"{tests}“5 of 8, less than 1”: shown to be more faithful than five of eight null "
-        "baselines, less faithful than one. All pairs: faithfulness_comparisons.csv."
-    ]
-    pair_notes = [
-        f"{tests}Mean difference A − B of the value, whether high is good or not. After it, the "
-        f"letter of the one shown to be more faithful, {ABSENT} where none was. Intervals and p: "
-        "faithfulness_comparisons.csv."
-    ]
+    content = {
+        "dataset": titles.dataset_title(pooled["dataset"].iloc[0]),
+        "split": pooled["split"].iloc[0],
+        "classes": classes_title(pooled["class"].unique()),
+        "units": f"{unit.capitalize()}s",
+        "counts": ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items()),
+    }
+    known = frozenset(pooled["classifier"])
     return [
-        Table(title, header, cells, len(metrics), notes=lines)
-        for title, header, cells, lines in (
-            (
-                f"Faithfulness against the null baselines on {where}",
-                ["Classifier", "Explainer", *titles],
-                against,
-                notes,
-            ),
-            (
-                f"Faithfulness of explainers compared on {where}",
-                ["Classifier", "A", "B", *titles],
-                between,
-                pair_notes,
-            ),
+        Table(
+            title, header, cells, len(metrics), {}, notes, "checks", f"faithfulness-{part}", known
         )
+        for part, header, cells in (
+            ("against-null-baselines", ["Classifier", "Explainer", *columns], against),
+            ("comparisons", ["Classifier", "A", "B", *columns], between),
+        )
+        for title, notes in [described("faithfulness_comparisons", part=part, **content)]
         if cells
     ]
 

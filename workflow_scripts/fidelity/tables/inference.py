@@ -1,5 +1,6 @@
 """Paired tests, strata and the mixed model as tables."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,33 +11,32 @@ from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
     keep_test_split,
+    pooled_classes,
 )
 from fidelity.analysis.strata import LEVELS
 from fidelity.explainers.registry import explains
+from fidelity.metrics.registry import title_of
+from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
+    class_title,
     confidence,
     digits_of,
     family_title,
+    listed,
     metric_title,
     p_cell,
-    set_value,
     unit_note,
     value_of,
     with_interval,
 )
-from fidelity.tables.layout import Table, by_family
+from fidelity.tables.layout import Section, Table, by_family, described
 
 CONCLUSIONS = {
     "a_higher": "A higher",
     "b_higher": "B higher",
     "equivalent": "equivalent",
     "none_shown": "none shown",
-}
-STRATA_TITLES = {
-    "lesion_size": "lesion size (tertiles of the reference's share of the image, per class)",
-    "prediction": "the classifier's prediction",
-    "confidence": "confidence (tertiles of the target's probability, per class)",
 }
 
 
@@ -46,87 +46,100 @@ def comparison_tables(
     families: Mapping[str, str],
     useless: Collection[str] = (),
 ) -> list[Table]:
-    """Lay out the paired tests: the primary ones, and the secondary ones among real explainers.
+    """Lay out the paired tests: primary ones of explainers, all primary ones, secondary ones.
 
     Args:
         comparisons: comparisons.csv of one data set.
         statistics: alpha, margin, replicates, permutations, primary_binarization, as used.
         families: explainer → family.
-        useless: classifiers from which no conclusion is drawn: the table states it in its place.
+        useless: classifiers from which no conclusion is drawn: the table shows it in its place.
 
     Returns:
-        Up to two tables. The secondary one has the other metrics of the primary binarization and
-        of the maps under the default protocol; all other comparisons are in comparisons.csv.
+        Up to three tables. The first has the pairs that explain the classifier, all classes
+        together. The last has the other metrics of the primary binarization and of the maps under
+        the default protocol; all other comparisons are in comparisons.csv.
     """
     shown = keep_test_split(comparisons)
     others = [name for name, family in families.items() if not explains(family)]
     explaining = ~shown["explainer_a"].isin(others) & ~shown["explainer_b"].isin(others)
     near = shown["binarization"].isin([statistics["primary_binarization"], NO_BINARIZATION])
     near &= (shown["protocol"] == DEFAULT_PROTOCOL) & (shown["family"] == "secondary")
-    blocks = [
-        ("Primary comparisons", "primary", shown[shown["family"] == "primary"]),
-        ("Secondary comparisons of explainers", "secondary", shown[near & explaining]),
+    primary = shown["family"] == "primary"
+    blocks: list[tuple[str, Section, pd.DataFrame]] = [
+        ("explainers", "pairs", pooled_classes(shown[primary & explaining])),
+        ("primary", "comparisons", shown[primary]),
+        ("secondary", "comparisons", shown[near & explaining]),
     ]
     return [
-        _comparison_table(title, label, rows, statistics, useless)
-        for title, label, rows in blocks
+        _comparison_table(part, section, rows, statistics, useless)
+        for part, section, rows in blocks
         if len(rows)
     ]
 
 
 def _comparison_table(
-    title: str,
-    label: str,
+    part: str,
+    section: Section,
     rows: pd.DataFrame,
     statistics: Mapping[str, Any],
     useless: Collection[str],
 ) -> Table:
     cells: list[list[str]] = []
-    rules: set[int] = set()
-    for _, part in rows.groupby(["classifier", "class", "binarization", "metric"], sort=False):
-        rules.add(len(cells))
-        for row in part.to_dict("records"):
-            values = row["mean_difference"], row["ci_low"], row["ci_high"]
-            cells.append(
-                [
-                    row["classifier"],
-                    row["class"],
-                    metric_title(row["metric"]),
-                    row["explainer_a"],
-                    row["explainer_b"],
-                    "not drawn"
-                    if row["classifier"] in useless
-                    else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
-                    str(int(row["n"])),
-                    str(int(row["n_patients"])),
-                    with_interval(*values, digits_of(row["metric"], *values)),
-                    value_of("effect_size", row["effect_size"]),
-                    p_cell(row["p_adjusted"]),
-                    p_cell(row["p_permutation_adjusted"]),
-                ]
-            )
+    headings: dict[int, str] = {}
+    keys = ["classifier", "class", "binarization", "metric"]
+    for (classifier, name, _, metric), block in rows.groupby(keys, sort=False):
+        who = f"{titles.classifier_title(classifier)}, {class_title(name)}"
+        headings[len(cells)] = f"{who}: {metric_title(metric)}"
+        cells += [
+            [
+                titles.explainer_title(row["explainer_a"]),
+                titles.explainer_title(row["explainer_b"]),
+                _size(row),
+                _difference(row),
+                value_of("effect_size", row["effect_size"]),
+                p_cell(row["p_adjusted"]),
+                p_cell(row["p_permutation_adjusted"]),
+                "not drawn"
+                if classifier in useless
+                else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+            ]
+            for row in block.to_dict("records")
+        ]
     unit = rows["unit_of_analysis"].iloc[0]
-    header = ["Classifier", "Class", "Metric", "A", "B", "Conclusion", "n", f"n {unit}s"]
-    header += ["A − B", "rank-biserial", "p (Wilcoxon)", "p (sign flips)"]
-    binarizations = [name for name in rows["binarization"].unique() if name != NO_BINARIZATION]
-    notes = [
-        f"{label.capitalize()} comparisons. {unit_note(unit)} Mean difference of the units' means "
-        f"[{confidence(statistics)}, {statistics['replicates']} resamples]. "
-        f"Both p are two-sided and Holm-adjusted over the pairs of one class and metric. "
-        f"{statistics['permutations']} sign flips, or all where there are no more.",
-        "“A higher” is about the value, whether high is good or not. It requires an adjusted "
-        f"Wilcoxon p below {set_value(statistics['alpha'])} and an interval without 0. "
-        "“Equivalent” requires a share whose interval is inside "
-        f"±{set_value(statistics['margin'])}. “None shown” is not “no difference”.",
-    ]
-    if np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any():
-        notes.append(
-            "∞: in some case the mask of one of the two is empty, and its distance infinite: no "
-            "interval and no sign flips; Wilcoxon's test ranks such a difference above all others."
-        )
-    where = f"{rows['dataset'].iloc[0]}, {rows['split'].iloc[0]} split"
-    of = f": binarization {', '.join(binarizations)}" if binarizations else ""
-    return Table(f"{title} on {where}{of}", header, cells, 6, frozenset(rules - {0}), notes)
+    header = ["A", "B", f"n {unit}s" + (" (images)" if unit == "patient" else ""), "A − B"]
+    header += ["rank-biserial", "p (Wilcoxon)", "p (sign flips)", "Conclusion"]
+    title, notes = described(
+        "comparisons",
+        part=part,
+        dataset=titles.dataset_title(rows["dataset"].iloc[0]),
+        split=rows["split"].iloc[0],
+        binarizations=listed(
+            [
+                titles.binarization_title(k)
+                for k in rows["binarization"].unique()
+                if k != NO_BINARIZATION
+            ]
+        ),
+        unit=unit_note(unit),
+        interval=confidence(statistics),
+        statistics=statistics,
+        infinite=bool(np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any()),
+    )
+    return Table(
+        title, header, cells, 6, headings, notes, section, f"comparisons-{part}",
+        frozenset(rows["classifier"]),
+    )  # fmt: skip
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    values = row["mean_difference"], row["ci_low"], row["ci_high"]
+    return with_interval(*values, digits_of(row["metric"], *values))
+
+
+def _size(row: Mapping[str, Any]) -> str:
+    """Write the number of patients, and of their images."""
+    patients, images = int(row["n_patients"]), int(row["n"])
+    return str(images) if row["unit_of_analysis"] == "image" else f"{patients} ({images})"
 
 
 def strata_tables(
@@ -150,25 +163,43 @@ def strata_tables(
         if part.empty:
             continue
         rows: list[list[str]] = []
-        rules: set[int] = set()
+        headings: dict[int, str] = {}
         for (classifier, name), block in part.groupby(["classifier", "class"], sort=False):
-            rules.add(len(rows))
+            headings[len(rows)] = f"{titles.classifier_title(classifier)}, {class_title(name)}"
             groups = dict(list(block.groupby("explainer", sort=False)))
-            for explainer in by_family(list(groups), families):
-                cells = [_level(groups[explainer], level) for level in levels]
-                kind = family_title(explainer, families)
-                rows.append([classifier, name, explainer, kind, *cells])
+            rows += [
+                [
+                    titles.explainer_title(explainer),
+                    family_title(explainer, families),
+                    *(_level(groups[explainer], level) for level in levels),
+                ]
+                for explainer in by_family(list(groups), families)
+            ]
         first = part.iloc[0]
-        title = (
-            f"{metric_title(statistics['primary'])} by {STRATA_TITLES[stratum]} on "
-            f"{first['dataset']}, {first['split']} split: binarization {first['binarization']}"
+        title, notes = described(
+            "strata",
+            metric=title_of(statistics["primary"]),
+            stratum=stratum,
+            dataset=titles.dataset_title(first["dataset"]),
+            split=first["split"],
+            binarization=titles.binarization_title(first["binarization"]),
+            interval=confidence(statistics),
+            unit=unit_note(unit),
         )
-        notes = [
-            f"Mean over cases [{confidence(statistics)}] (n cases with a "
-            f"value). {unit_note(unit)} Secondary; not tested."
-        ]
-        header = ["Classifier", "Class", "Explainer", "Family", *levels]
-        tables.append(Table(title, header, rows, len(levels), frozenset(rules - {0}), notes))
+        header = ["Explainer", "Family", *levels]
+        tables.append(
+            Table(
+                title,
+                header,
+                rows,
+                len(levels),
+                headings,
+                notes,
+                "strata",
+                f"strata-{stratum}",
+                frozenset(part["classifier"]),
+            )  # fmt: skip
+        )
     return tables
 
 
@@ -197,17 +228,16 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
     if shown.empty:
         return []
     rows: list[list[str]] = []
-    rules: set[int] = set()
+    headings: dict[int, str] = {}
     for name, part in shown.groupby("class", sort=False):
-        rules.add(len(rows))
+        headings[len(rows)] = class_title(name)
         for row in part.to_dict("records"):
             status = row["status"].replace("_", " ")
             note = f"{status}: {row['note']}" if row["note"] else status
             digits = digits_of("variance" if row["term"].startswith("variance") else row["term"])
             rows.append(
                 [
-                    name,
-                    row["term"] or ABSENT,
+                    _term(row["term"]) or ABSENT,
                     note,
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
@@ -216,15 +246,24 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
                 ]
             )
     first = shown.iloc[0]
-    header = ["Class", "Term", "Fit", "n", f"n {unit}s", "Estimate", "p"]
-    notes = [
-        f"{metric_title(first['metric'])} ~ explainer × classifier, random intercept per case "
-        "within patient (REML, treatment coding: the first explainer and classifier are the "
-        f"intercept) [{confidence(statistics)}]. Secondary. "
-        f"{unit_note(unit)} The numbers of a singular or unconverged fit are withheld."
-    ]
-    title = (
-        f"Mixed model on {first['dataset']}, {first['split']} split: binarization "
-        f"{first['binarization']}"
+    header = ["Term", "Fit", "n", f"n {unit}s", "Estimate", "p"]
+    title, notes = described(
+        "mixed_model",
+        metric=title_of(first["metric"]),
+        dataset=titles.dataset_title(first["dataset"]),
+        split=first["split"],
+        binarization=titles.binarization_title(first["binarization"]),
+        interval=confidence(statistics),
+        unit=unit_note(unit),
     )
-    return [Table(title, header, rows, 4, frozenset(rules - {0}), notes)]
+    return [Table(title, header, rows, 4, headings, notes, "strata", "mixed-model")]
+
+
+def _term(term: str) -> str:
+    """Write a term of the model with titles: `explainer[T.lime]` is "Explainer: LIME"."""
+
+    def title(found: re.Match[str]) -> str:
+        of = {"explainer": titles.explainer_title, "classifier": titles.classifier_title}
+        return f"{found[1].capitalize()}: {of[found[1]](found[2])}"
+
+    return re.sub(r"(explainer|classifier)\[T\.(.*?)\]", title, term.replace("]:", "] × "))

@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.input_ablation import ordered
+from fidelity.metrics.registry import title_of
+from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
-    classifier_title,
+    class_title,
     digits_of,
-    metric_title,
     with_interval,
 )
-from fidelity.tables.layout import Table
+from fidelity.tables.layout import Table, described
 from fidelity.tables.quality import Qualities
 from fidelity.verdict.chance_words import withheld
 
@@ -38,32 +39,29 @@ def input_tables(
     for source, part in inputs.groupby("source", sort=False):
         names = [name for name in ordered(datasets) if datasets[name]["source"] == source]
         rows: list[list[str]] = []
-        rules: set[int] = set()
-        for _, block in part.groupby(["class", "classifier"], sort=False):
-            rules.add(len(rows))
-            for row in block.to_dict("records"):
-                cells = [_cell(row, name) for name in names]
-                who = [row["class"], classifier_title(row["classifier"]), row["explainer"]]
-                rows.append([*who, *cells])
+        headings: dict[int, str] = {}
+        for (name, classifier), block in part.groupby(["class", "classifier"], sort=False):
+            headings[len(rows)] = f"{class_title(name)}, {titles.classifier_title(classifier)}"
+            rows += [
+                [titles.explainer_title(row["explainer"]), *(_cell(row, key) for key in names)]
+                for row in block.to_dict("records")
+            ]
         first = part.iloc[0]
-        header = ["Class", "Classifier", "Explainer"]
-        header += [f"{name} (input {datasets[name]['input']})" for name in names]
-        title = (
-            f"{metric_title(first['metric'])} by what the classifier was shown, source {source}: "
-            f"binarization {first['binarization']}"
-        )
-        notes = [
-            "Mean [interval] on the test split, default protocol, as in each data set's own tables "
-            "(which say the unit of analysis); n in inputs.csv. Each column has classifiers of its "
-            "own, trained on that input; differences between columns are not tested."
-        ]
+        header = ["Explainer"]
+        header += [f"{titles.dataset_title(key)} (input {datasets[key]['input']})" for key in names]
         shown = set(part["classifier"])
-        notes += [
-            f"{dataset}: {withheld(classifier, rated)}"
-            for (dataset, classifier), rated in quality.items()
-            if dataset in names and classifier in shown and not rated.concludes
-        ]
-        tables.append(Table(title, header, rows, len(names), frozenset(rules - {0}), notes))
+        title, notes = described(
+            "inputs",
+            metric=title_of(first["metric"]),
+            source=source,
+            binarization=titles.binarization_title(first["binarization"]),
+            withheld=[
+                (titles.dataset_title(dataset), withheld(classifier, rated))
+                for (dataset, classifier), rated in quality.items()
+                if dataset in names and classifier in shown and not rated.concludes
+            ],
+        )
+        tables.append(Table(title, header, rows, len(names), headings, notes))
     return tables
 
 

@@ -1,6 +1,5 @@
 """Mean localization scores as tables: one per binarization and protocol, the rest in a second."""
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,14 +8,16 @@ import pandas as pd
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
+    NO_CLASSIFIER,
     ON_EMPTY_REFERENCES,
     PROTOCOLS,
     keep_test_split,
 )
 from fidelity.metrics.registry import METRICS
+from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
-    classifier_title,
+    class_title,
     confidence,
     digits_of,
     family_title,
@@ -25,7 +26,7 @@ from fidelity.presentation.wording import (
     value_of,
     with_interval,
 )
-from fidelity.tables.layout import Table, by_family
+from fidelity.tables.layout import Table, by_family, described
 from fidelity.tables.quality import Qualities, quality_note
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
@@ -41,8 +42,6 @@ MAIN = [
     "nsd",
     "false_positive_share",
 ]
-DIAGNOSTIC = "sees the reference: diagnostic"
-CONFOUNDED = "a rule by explainer: confounded"
 CONFOUNDED_MARK = " (confounded)"
 
 
@@ -70,9 +69,9 @@ def localization_tables(
         families: explainer → family.
         unit: unit of analysis, `patient` or `image`.
         diagnostic: binarizations that see the reference.
-        seeds: seeds.csv; its spread is beside the primary metric where there are two seeds.
+        seeds: seeds.csv; its spread is shown next to the main metrics where there are two seeds.
         bases: classifier → its key in seeds.csv.
-        quality: (dataset, classifier) → the classifier's, for a column and a note.
+        quality: (dataset, classifier) → the classifier's, for headings and a note.
         confounded: explainer or binarization → how it differs from the rule for all.
 
     Returns:
@@ -85,61 +84,76 @@ def localization_tables(
     for (dataset, split, binarization, protocol), block in keep_test_split(localization).groupby(
         keys, sort=False
     ):
-        notes = _notes(statistics, scoring_size, empty, protocol, unit)
-        shown = {"families": families, "quality": quality, "confounded": confounded}
-        own = _confounds(block, confounded)
-        told = quality_note(quality, dataset, list(block["classifier"].unique()))
-        own += [told] if told else []
-        where = f"{dataset}, {split} split"
+        classifiers = list(block["classifier"].unique())
+        known = PROTOCOLS.get(protocol)
+        shown = {
+            "dataset": titles.dataset_title(dataset),
+            "split": split,
+            "binarization": titles.binarization_title(binarization),
+            "protocol": titles.protocol_title(protocol),
+            "is_default": protocol == DEFAULT_PROTOCOL,
+            "order_statistics": known is not None and known.interval == "order_statistics",
+            "counts_empty": known is not None and known.counts_empty_references,
+            "diagnostic": binarization in diagnostic,
+            "confounded": binarization in confounded,
+            "confounds": _confounds(block, confounded),
+            "interval": confidence(statistics),
+            "statistics": statistics,
+            "unit": unit_note(unit),
+            "size": scoring_size,
+            "empty": _empty(empty),
+            "quality": quality_note(quality, dataset, classifiers),
+        }
         computed = [name for name in METRICS if (block["metric"] == name).any()]
         computed += [name for name in block["metric"].unique() if name not in computed]
-        if binarization == NO_BINARIZATION:
-            title = f"Maps without a threshold on {where}"
-            # Maps are never empty masks.
-            tables.append(_table(title, block, computed, [*notes[:2], notes[-1], *own], **shown))
-            continue
-        title = f"on {where}: binarization {binarization}, protocol {protocol}"
-        title += f" ({DIAGNOSTIC})" if binarization in diagnostic else ""
-        title += f" ({CONFOUNDED})" if binarization in confounded else ""
-        notes += own
-        spread = _spread(seeds, block, statistics["primary"], bases or {})
         main = [name for name in MAIN if name in computed]
-        more = [name for name in computed if name not in main]
-        if main:
+        is_primary = protocol == DEFAULT_PROTOCOL
+        is_primary &= binarization == statistics["primary_binarization"]
+        spread = {} if seeds is None else spreads(seeds, block, statistics["primary"], bases or {})
+        if binarization == NO_BINARIZATION:
+            parts = [("maps", computed, {})]
+        else:
+            more = [name for name in computed if name not in main]
+            parts = [("main", main, spread), ("more", more, {})]
+        for part, metrics, beside in parts:
+            if not metrics:
+                continue
+            title, notes = described("localization", part=part, **shown)
+            header, rows, headings = _cells_of(
+                block, metrics, families, quality, confounded, beside, statistics
+            )
             tables.append(
-                _table(
-                    f"Localization {title}",
-                    block,
-                    main,
+                Table(
+                    title,
+                    header,
+                    rows,
+                    len(header) - 2,
+                    headings,
                     notes,
-                    **shown,
-                    spread=spread,
-                    primary=statistics["primary"],
+                    "maps" if part == "maps" else "metrics" if is_primary else "settings",
+                    "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
+                    frozenset(classifiers),
                 )
             )
-        if more:
-            tables.append(_table(f"More metrics {title}", block, more, notes, **shown))
     return tables
 
 
-def _table(
-    title: str,
+def _cells_of(
     block: pd.DataFrame,
     metrics: list[str],
-    notes: list[str],
-    *,
     families: Mapping[str, str],
     quality: Qualities,
     confounded: Mapping[str, str],
-    spread: Mapping[tuple[str, str, str], str] | None = None,
-    primary: str = "",
-) -> Table:
+    spread: Mapping[tuple[str, str, str], str],
+    statistics: Mapping[str, Any],
+) -> tuple[list[str], list[list[str]], dict[int, str]]:
+    """Fill header, rows and headings: explainers by class and classifier."""
     rows: list[list[str]] = []
-    rules: set[int] = set()
+    headings: dict[int, str] = {}
     for name in block["class"].unique():
         of_class = block[block["class"] == name]
         for classifier in of_class["classifier"].unique():
-            rules.add(len(rows))
+            headings[len(rows)] = _heading(block, name, classifier, quality)
             part = of_class[of_class["classifier"] == classifier]
             groups = dict(list(part.groupby("explainer", sort=False)))
             for explainer in by_family(list(groups), families):
@@ -147,29 +161,29 @@ def _table(
                 if spread:
                     cells.append(spread.get((classifier, explainer, name), ABSENT))
                 mark = CONFOUNDED_MARK if explainer in confounded else ""
-                who = [name, classifier_title(classifier), explainer + mark]
-                who.append(family_title(explainer, families))
-                if quality:
-                    rated = quality.get((block["dataset"].iloc[0], classifier))
-                    measures = rated.measures if rated else {}
-                    accuracy = measures["accuracy"].value if "accuracy" in measures else math.nan
-                    cells.insert(0, value_of("accuracy", accuracy))
-                rows.append([*who, *cells])
-    header = ["Class", "Classifier", "Explainer", "Family"]
-    header += ["Test accuracy"] if quality else []
-    header += ["n", "empty pred.", "empty ref."]
+                kind = family_title(explainer, families)
+                rows.append([titles.explainer_title(explainer) + mark, kind, *cells])
+    header = ["Explainer", "Family", "n", "empty pred.", "empty ref."]
     header += [metric_title(metric) for metric in metrics]
-    header += [f"{metric_title(primary)[:-2]}: SD over seeds"] if spread else []
-    return Table(title, header, rows, len(header) - 4, frozenset(rules - {0}), notes)
+    header += [f"{metric_title(statistics['primary'])[:-2]}: SD over seeds"] if spread else []
+    return header, rows, headings
 
 
-def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[str]:
-    """State what in a table was not treated like the rest."""
+def _heading(block: pd.DataFrame, name: str, classifier: str, quality: Qualities) -> str:
+    """Name the class and the classifier, with its accuracy."""
+    if classifier == NO_CLASSIFIER:
+        return f"{class_title(name)}, no classifier"
+    rated = quality.get((block["dataset"].iloc[0], classifier))
+    accuracy = rated.measures.get("accuracy") if rated else None
+    told = f" (test accuracy {value_of('accuracy', accuracy.value)})" if accuracy else ""
+    return f"{class_title(name)}, {titles.classifier_title(classifier)}{told}"
+
+
+def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Name what in a table was not treated like the rest, and how."""
     names = {*block["explainer"], *block["binarization"]}
     return [
-        f"Confounded: {name} {how}; differences from the rest are not of the explainers alone."
-        for name, how in confounded.items()
-        if name in names
+        (titles.title_of_either(name), how) for name, how in confounded.items() if name in names
     ]
 
 
@@ -193,12 +207,10 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
     return cells
 
 
-def _spread(
-    seeds: pd.DataFrame | None, block: pd.DataFrame, primary: str, bases: Mapping[str, str]
+def spreads(
+    seeds: pd.DataFrame, block: pd.DataFrame, primary: str, bases: Mapping[str, str]
 ) -> dict[tuple[str, str, str], str]:
     """Give (classifier, explainer, class) its between-seeds spread of the primary metric."""
-    if seeds is None:
-        return {}
     first = block.iloc[0]
     chosen = seeds[(seeds["metric"] == primary) & (seeds["n_seeds"] > 1)]
     for name in ("dataset", "split", "binarization", "protocol"):
@@ -219,48 +231,9 @@ def _spread(
     return result
 
 
-def _notes(
-    statistics: Mapping[str, Any],
-    scoring_size: str,
-    empty: Mapping[str, Any],
-    protocol: str,
-    unit: str,
-) -> list[str]:
-    known = PROTOCOLS.get(protocol)
-    if known is not None and known.interval == "order_statistics":
-        interval = (
-            "Mean over 1000 bootstrap resamples of images [their 25th and 975th order statistics], "
-            "as CheXlocalize reports it."
-        )
-    else:
-        interval = (
-            f"Mean over cases [{confidence(statistics)}]: percentile bootstrap of "
-            f"{statistics['replicates']} resamples of units. {unit_note(unit)}"
-        )
-    counted = (
-        "all cases"
-        if known is not None and known.counts_empty_references
-        else ("cases with a non-empty reference")
-    )
-    return [
-        interval,
-        f"Masks are scored at the {scoring_size} image size. n: {counted}; "
-        "(n = …) beside a value: cases with a defined value, where these are fewer.",
-        _empty_note(empty)
-        if protocol == DEFAULT_PROTOCOL
-        else (f"Empty masks: as protocol {protocol} defines it, whatever the config sets."),
-        "A null baseline ignores the trained classifier; a ceiling has seen reference "
-        "masks, or is a second reader.",
-    ]
-
-
-def _empty_note(empty: Mapping[str, Any]) -> str:
-    """State the policy in the config's own words."""
-    values = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in empty.items())
-    if not any(key.startswith("overlap_prediction") for key in empty):
-        values = "; ".join([*filter(None, [values]), "overlap of an empty prediction: 0"])
-    return (
-        f"Empty masks: {values}. Cases with an empty reference are counted, not averaged. Columns "
-        "over predicted cases leave empty predictions out, which rewards a method that predicts "
-        "nothing."
-    )
+def _empty(policy: Mapping[str, Any]) -> str:
+    """State the policy of empty masks in the config's own words."""
+    values = [f"{key.replace('_', ' ')}: {value}" for key, value in policy.items()]
+    if not any(key.startswith("overlap_prediction") for key in policy):
+        values.append("overlap of an empty prediction: 0")
+    return "; ".join(values)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fidelity.analysis.chance import Quality
+from fidelity.presentation import titles
 from fidelity.presentation.wording import digits_of, with_interval
 from fidelity.tables.layout import Table
 from fidelity.verdict.chance_words import question, withheld
@@ -32,17 +33,17 @@ def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -
                 for measure, title in SHOWN.items()
                 if (rated := found.measures.get(measure))
             ]
-            parts.append(f"{name} {', '.join(told)} (n = {found.n})")
+            parts.append(f"{titles.classifier_title(name)} {', '.join(told)} (n = {found.n})")
     return f"Classification of the test split: {'; '.join(parts)}." if parts else None
 
 
 def with_chance_notes(
     tables: Sequence[Table], quality: Qualities, bases: Mapping[str, str]
 ) -> list[Table]:
-    """Say under every table which of its classifiers allow no conclusion.
+    """Note under every table which of its classifiers allow no conclusion.
 
     Args:
-        tables: of one data set; those with a column "Classifier" get notes.
+        tables: of one data set.
         quality: (dataset, classifier) → its quality, of this data set.
         bases: classifier → its key in the config.
 
@@ -53,12 +54,10 @@ def with_chance_notes(
     """
     found = []
     for table in tables:
-        place = table.header.index("Classifier") if "Classifier" in table.header else None
-        names = set() if place is None else {row[place] for row in table.rows}
         notes = []
         for (_, name), rated in quality.items():
             # A table over training seeds names the classifier's key.
-            if names & {name, bases.get(name)}:
+            if table.classifiers & {name, bases.get(name)}:
                 if rated.asks_for_order:
                     notes.append(question(bases.get(name, name), rated))
                 if not rated.concludes:

@@ -1,91 +1,176 @@
-"""Tables as Markdown, LaTeX (booktabs) and one HTML page: the writers only escape and frame."""
+"""Tables as HTML, Markdown and LaTeX: the templates write; LaTeX is fitted to a page here."""
 
-from collections.abc import Iterable, Sequence
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from fidelity.presentation.page import render
-from fidelity.presentation.wording import markdown_cell
 from fidelity.tables.layout import Table
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "–": "--",
-    "−": r"\ensuremath{-}",
-    "“": "``",
-    "”": "''",
-    "↑": r"\ensuremath{\uparrow}",
-    "↓": r"\ensuremath{\downarrow}",
-    "×": r"\ensuremath{\times}",
-    "·": r"\ensuremath{\cdot}",
-    "±": r"\ensuremath{\pm}",
-    "∞": r"\ensuremath{\infty}",
-}
+# Widths in points of LaTeX: one column of a journal, and both (85 and 170 mm).
+ONE_COLUMN, TWO_COLUMNS = 241.0, 483.0
+# Sizes of type in a 10 pt document, with their share of its width.
+SIZES = {"normalsize": 1.0, "small": 0.92, "footnotesize": 0.85}
+SMALLEST = "footnotesize"
+# Between columns, twice \tabcolsep as the template sets it.
+GAP = 8.0
+# A longer text is broken into lines, and so is a long title of a column of numbers.
+WIDEST_TEXTS = (150.0, 100.0, 80.0)
+HEADER_LETTERS = 10
+NO_BREAK = "\N{NO-BREAK SPACE}"
+# What a page holds of the smallest size, next to caption and notes.
+MOST_LINES = 48
+_NARROW, _WIDE = set(" .,:;'|![]()iljtfr-"), set("mMWw%−+=≈↑↓@")
 
 
-def to_markdown(tables: Sequence[Table]) -> str:
-    """Write tables as GitHub Markdown, names escaped."""
-    parts = []
-    for table in tables:
-        split = len(table.header) - table.numeric
-        align = ["---" if index < split else "---:" for index in range(len(table.header))]
-        lines = [f"**{markdown_cell(table.title)}**", "", _pipes(map(markdown_cell, table.header))]
-        lines.append(_pipes(align))
-        lines += [_pipes(map(markdown_cell, row)) for row in table.rows]
-        parts.append("\n".join([*lines, "", *(markdown_cell(note) + "  " for note in table.notes)]))
-    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+@dataclass(frozen=True)
+class Part:
+    """What one LaTeX float holds of a table.
 
-
-def to_latex(tables: Sequence[Table]) -> str:
-    """Write tables as LaTeX `table` environments; they need the packages booktabs and graphicx."""
-    parts = ["% Needs \\usepackage{booktabs} and \\usepackage{graphicx}."]
-    for table in tables:
-        split = len(table.header) - table.numeric
-        lines = [
-            r"\begin{table}[htbp]",
-            r"\centering",
-            rf"\caption{{{latex(table.title)}.}}",
-            # Shrunk only if wider than the text.
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{'l' * split}{'r' * table.numeric}}}",
-            r"\toprule",
-            " & ".join(map(latex, table.header)) + r" \\",
-            r"\midrule",
-        ]
-        for index, row in enumerate(table.rows):
-            if index in table.rules_before:
-                lines.append(r"\midrule")
-            # \relax keeps a cell that starts with [ from being read as an argument of \\.
-            lines.append(r"\relax " + " & ".join(map(latex, row)) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}}", r"\par\smallskip"]
-        lines += [r"\begin{minipage}{\linewidth}\footnotesize"]
-        lines += [latex(note) for note in table.notes]
-        lines += [r"\end{minipage}", r"\end{table}"]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
-def to_html(tables: Sequence[Table], title: str) -> str:
-    """Write tables as one standalone page without scripts or outside resources.
-
-    A list of contents leads to the tables; a table wider than the page scrolls within it.
+    Attributes:
+        environment: `table`, or `table*` across two columns.
+        size: of type, a command of LaTeX.
+        columns: of `tabular`.
+        broken: columns whose cells are broken into lines.
+        header: titles of the columns, each in lines.
+        rows: heading before the row (None: no rule there), and the cells.
     """
-    return render("tables.html.j2", title=title, tables=tables)
+
+    environment: str
+    size: str
+    columns: str
+    broken: list[int]
+    header: list[list[str]]
+    rows: list[tuple[str | None, list[str]]]
 
 
-def latex(text: str) -> str:
-    """Escape LaTeX's special characters."""
-    return "".join(_LATEX.get(character, character) for character in str(text))
+def to_markdown(template: str, tables: Sequence[Table], **content: object) -> str:
+    """Write tables as GitHub Markdown, in the template of that name."""
+    return render(f"{template}.md.j2", tables=tables, **content)
 
 
-def _pipes(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def to_html(template: str, tables: Sequence[Table], **content: object) -> str:
+    """Write tables as one standalone page without scripts or outside resources."""
+    return render(f"{template}.html.j2", tables=tables, **content)
+
+
+def to_latex(tables: Sequence[Table], dataset: str) -> dict[str, str]:
+    """Write each table as LaTeX; they need the package booktabs.
+
+    Args:
+        tables: with names.
+        dataset: key of the data set, for labels.
+
+    Returns:
+        {name of a file: its text}, in the order of the tables. What is too wide or too long for a
+        page is several floats of one file.
+    """
+    found: dict[str, str] = {}
+    for table in tables:
+        name = stem = _word(table.name)
+        while name in found:
+            name = f"{stem}-{len(found)}"
+        label = f"tab:{_word(dataset)}-{name}"
+        found[name] = render("table.tex.j2", table=table, parts=list(_parts(table)), label=label)
+    return found
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+
+
+def _parts(table: Table) -> Iterator[Part]:
+    """Cut a table so that each piece fits a page: by columns first, then by rows."""
+    split = len(table.header) - table.numeric
+    most, widths = _widths(table)
+    for chosen in _column_groups(widths, split):
+        wide = _total(widths[index] for index in chosen)
+        fitting = [name for name, share in SIZES.items() if wide * share <= TWO_COLUMNS]
+        size = [*fitting, SMALLEST][0]
+        broken = [place for place, index in enumerate(chosen[:split]) if widths[index] == most]
+        paragraph = f"p{{{most * SIZES[size]:.0f}pt}}"
+        kinds = ["l" if place < split else "r" for place in range(len(chosen))]
+        kinds = [paragraph if place in broken else kind for place, kind in enumerate(kinds)]
+        for first, last in pairwise(_cuts(table, most)):
+            yield Part(
+                "table" if wide * SIZES[size] <= ONE_COLUMN else "table*",
+                size,
+                "".join(kinds),
+                broken,
+                [_header(table.header[index], index >= split) for index in chosen],
+                [
+                    (table.headings.get(index), [table.rows[index][column] for column in chosen])
+                    for index in range(first, last)
+                ],
+            )
+
+
+def _widths(table: Table) -> tuple[float, list[float]]:
+    """Give the widest text column and the widths of all: texts are broken if that makes it fit."""
+    split = len(table.header) - table.numeric
+    whole = [
+        max(map(_width, [*_header(title, index >= split), *(row[index] for row in table.rows)]))
+        for index, title in enumerate(table.header)
+    ]
+    tried = [
+        (most, [min(width, most) if index < split else width for index, width in enumerate(whole)])
+        for most in WIDEST_TEXTS
+    ]
+    room = TWO_COLUMNS / SIZES[SMALLEST]
+    return next((found for found in tried if _total(found[1]) <= room), tried[0])
+
+
+def _total(widths: Iterable[float]) -> float:
+    return sum(width + GAP for width in widths)
+
+
+def _width(text: str) -> float:
+    """Estimate the width of a text in 10 pt type, in points."""
+    return sum(
+        3.2 if letter in _NARROW else 7.8 if letter in _WIDE or letter.isupper() else 5.2
+        for letter in text
+    )
+
+
+def _header(title: str, is_number: bool) -> list[str]:
+    """Break the title of a column of numbers into lines; an arrow stays with its word."""
+    if not is_number:
+        return [title]
+    kept = re.sub(r" (?=[↑↓])", NO_BREAK, title)
+    lines = textwrap.wrap(kept, HEADER_LETTERS, break_long_words=False)
+    return [line.replace(NO_BREAK, " ") for line in lines]
+
+
+def _column_groups(widths: Sequence[float], split: int) -> list[list[int]]:
+    """Share the columns of numbers out among floats; the others are in each."""
+    room = TWO_COLUMNS / SIZES[SMALLEST]
+    before = list(range(split))
+    taken = _total(widths[:split])
+    groups: list[list[int]] = [[]]
+    used = taken
+    for index in range(split, len(widths)):
+        if groups[-1] and used + widths[index] + GAP > room:
+            groups.append([])
+            used = taken
+        groups[-1].append(index)
+        used += widths[index] + GAP
+    return [before + group for group in groups]
+
+
+def _cuts(table: Table, most: float) -> list[int]:
+    """Give the rows at which a long table is cut: at headings where possible."""
+    split = len(table.header) - table.numeric
+    lines = [
+        2 * bool(table.headings.get(index))
+        + max((math.ceil(_width(cell) / most) for cell in row[:split]), default=1)
+        for index, row in enumerate(table.rows)
+    ]
+    cuts = [0]
+    while sum(lines[cuts[-1] :]) > MOST_LINES:
+        filled = accumulate(lines[cuts[-1] :])
+        end = cuts[-1] + max(1, sum(line <= MOST_LINES for line in filled))
+        cuts.append(max((i for i in table.headings if cuts[-1] < i <= end), default=end))
+    return [*cuts, len(table.rows)]

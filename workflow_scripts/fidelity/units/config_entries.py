@@ -10,7 +10,7 @@ from fidelity.study.job_settings import ORIGIN_KEYS
 from fidelity.study.study import Study
 
 # What no result of a unit depends on, or what the unit has elsewhere.
-WITHOUT = {"classifiers", "only_classifiers", "data_root", "datasets", "figures"}
+WITHOUT = {"classifiers", "only_classifiers", "data_root", "datasets", "display", "figures"}
 
 
 def packed_plugins(config: Config) -> dict[str, str]:

@@ -33,6 +33,7 @@ BESIDE = (
     "box_scores",
     "boxes",
     "explore",
+    "explorer",
     "export_chexlocalize",
     "export_masks_png",
     "provenance",

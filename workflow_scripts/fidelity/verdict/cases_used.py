@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, listed, value_of
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, read_rows
@@ -126,9 +127,8 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     parts, told = [], {}
     for name, row in means.iterrows():
         mean, old = float(row["mean"]), before.get(name, float("nan"))
-        parts.append(
-            f"{name} {value_of(primary, mean, old)} (with them {value_of(primary, old, mean)})"
-        )
+        values = value_of(primary, mean, old), value_of(primary, old, mean)
+        parts.append(f"{explainer_title(name)} {values[0]} (with them {values[1]})")
         told[name] = {
             "n": int(row["n"]),
             "mean": mean,
@@ -155,7 +155,11 @@ def _comparisons_without(evidence: Evidence, tables: CaseTables) -> Iterator[Sen
     if not pairs:
         return
     changed = [(old, new) for old, new in pairs if old.outcome != new.outcome]
-    parts = [f"{old.first} and {old.second}: {_word(old)} → {_word(new)}" for old, new in changed]
+    parts = [
+        f"{explainer_title(old.first)} and {explainer_title(old.second)}: "
+        f"{_word(old)} → {_word(new)}"
+        for old, new in changed
+    ]
     text = (
         f"Without these cases {counted(len(changed), 'primary conclusion')} of {len(pairs)} "
         f"change{'s' * (len(changed) == 1)}: {'; '.join(parts)}."
@@ -180,4 +184,4 @@ def _comparisons_without(evidence: Evidence, tables: CaseTables) -> Iterator[Sen
 
 
 def _word(row: Comparison) -> str:
-    return WORDS[row.outcome].format(a=row.first, b=row.second)
+    return WORDS[row.outcome].format(a=explainer_title(row.first), b=explainer_title(row.second))

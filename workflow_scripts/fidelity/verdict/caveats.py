@@ -8,6 +8,7 @@ import pandas as pd
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
 from fidelity.presentation.wording import counted, listed, p_value, set_value, value_of
 from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
@@ -72,8 +73,8 @@ def secondary(evidence: Evidence) -> Section:
 
 def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
     phrases: dict[Outcome, str] = {
-        "better": f"{a} is better by",
-        "worse": f"{b} is better by",
+        "better": f"{explainer_title(a)} is better by",
+        "worse": f"{explainer_title(b)} is better by",
         "equivalent": "they are equivalent by",
         "none_shown": "no difference was shown by",
     }
@@ -94,7 +95,10 @@ def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
 def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     first = rows.iloc[0]
-    names = [f"{row.explainer} {value_of('mean_rank', row.mean_rank)}" for row in rows.itertuples()]
+    names = [
+        f"{explainer_title(row.explainer)} {value_of('mean_rank', row.mean_rank)}"
+        for row in rows.itertuples()
+    ]
     where = "Over all classes" if cls == "all" else f"In class {cls}"
     text = f"{where} the mean ranks over {counted(int(first['n_patients']), unit)} are "
     text += f"{listed(names)} (1 is best"
@@ -106,10 +110,14 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
         text += ")."
     else:
         near = rows["mean_rank"] - first["mean_rank"] < difference
-        tied = list(rows.loc[near, "explainer"])[1:]
+        tied = list(map(explainer_title, rows.loc[near, "explainer"]))[1:]
         shown = value_of("critical_difference", difference)
         text += f"); ranks closer than {shown} (Nemenyi) do not differ significantly"
-        text += f": from {first['explainer']}, this holds for {listed(tied)}." if tied else "."
+        text += (
+            f": from {explainer_title(first['explainer'])}, this holds for {listed(tied)}."
+            if tied
+            else "."
+        )
     facts_of = {
         "class": cls,
         "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
@@ -153,8 +161,8 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
     if table is None:
         return
     text = (
-        f"The lung masks are predicted by a U-Net trained on those of {origin}, not drawn "
-        "by readers"
+        f"The lung masks are predicted by a U-Net trained on those of {dataset_title(origin)}, "
+        "not drawn by readers"
     )
     rows = table[table["metric"] == "dice"]
     if rows.empty:
@@ -181,8 +189,9 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     # Where the test split was not explained, of several others the last.
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
-            f"The masks of {row.explainer} are unions of superpixels: {set_value(row.median)} in "
-            f"an image (median; {set_value(row.min)} to {set_value(row.max)})"
+            f"The masks of {explainer_title(row.explainer)} are unions of superpixels: "
+            f"{set_value(row.median)} in an image "
+            f"(median; {set_value(row.min)} to {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:
@@ -210,8 +219,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         )
         return
     yield Sentence(
-        f"The classifier is one of {len(trained)} trainings ({listed(trained)}); this chapter is "
-        "about it alone.",
+        f"The classifier is one of {len(trained)} trainings "
+        f"({listed(map(classifier_title, trained))}); this chapter is about it alone.",
         "note",
         "",
         {"n_seeds": len(trained)},
@@ -221,8 +230,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         return
     if bad := [other for other in trained if other in evidence.useless]:
         yield Sentence(
-            f"No conclusion is drawn from {listed(bad)}: their chapters show why. What follows "
-            "leaves them out.",
+            f"No conclusion is drawn from {listed(map(classifier_title, bad))}: their chapters "
+            "show why. What follows leaves them out.",
             "warning",
             "",
             {"useless": bad},
@@ -237,8 +246,9 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         values = row.mean, row.std_between_seeds, row.mean_ci_half_width
         mean, std, half = (value_of(row.metric, value, row.mean) for value in values)
         yield Sentence(
-            f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of {row.explainer} is "
-            f"{mean}, standard deviation between seeds {std}, against ±{half} over cases.",
+            f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of "
+            f"{explainer_title(row.explainer)} is {mean}, standard deviation "
+            f"between seeds {std}, against ±{half} over cases.",
             "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
             "",
             {
@@ -267,7 +277,10 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
     if len(low) < 2 or not set(low) & set(evidence.real):
         return
-    parts = [f"{name} {value_of(statistics['primary'], mean)}" for name, mean in low.items()]
+    parts = [
+        f"{explainer_title(name)} {value_of(statistics['primary'], mean)}"
+        for name, mean in low.items()
+    ]
     yield Sentence(
         f"The means of {listed(parts)} lie below the margin of ±{set_value(margin)}: that such "
         "explainers are equivalent means only that none finds the reference.",
@@ -299,7 +312,10 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         ("n_undefined", "Cases without a defined score", "Every case has a score."),
     ):
         some = rows[rows[column] > 0]
-        parts = [f"{name} {int(row[column])} of {int(row['n'])}" for name, row in some.iterrows()]
+        parts = [
+            f"{explainer_title(name)} {int(row[column])} of {int(row['n'])}"
+            for name, row in some.iterrows()
+        ]
         counts = {name: int(row[column]) for name, row in some.iterrows()}
         text = f"{what}: {', '.join(parts)}." if parts else none
         yield Sentence(text, "warning" if parts else "note", "", {column: counts})

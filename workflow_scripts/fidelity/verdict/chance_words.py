@@ -3,6 +3,7 @@
 import math
 
 from fidelity.analysis.chance import Measure, Quality
+from fidelity.presentation.titles import classifier_title
 from fidelity.presentation.wording import counted, digits_of, number, set_value, value_of
 
 TITLES = {
@@ -16,12 +17,15 @@ TITLES = {
 
 def question(name: str, quality: Quality) -> str:
     """Ask whether the order of classes is right: of a classifier, or classes, below chance."""
-    why = f"{name} is below chance on the {quality.split} split ({shown(quality)})."
+    why = (
+        f"{classifier_title(name)} is below chance on the {quality.split} split ({shown(quality)})."
+    )
     if quality.status != "below_chance":
         aucs = [f"{cls}: {measure_text('auc', auc)}" for cls, auc in quality.worse_classes.items()]
         why = (
-            f"{name} is below chance for {counted(len(aucs), 'class', 'classes')} on the"
-            f" {quality.split} split ({'; '.join(aucs)})."
+            f"{classifier_title(name)} is below chance for "
+            f"{counted(len(aucs), 'class', 'classes')} on the {quality.split} split "
+            f"({'; '.join(aucs)})."
         )
     if quality.fitting_order:
         return (
@@ -47,7 +51,7 @@ def withheld(name: str, quality: Quality) -> str:
         )
     else:
         why = f"it is not shown to be better than chance ({shown(quality)})"
-    return f"No conclusion about explainers is drawn from {name}: {why}."
+    return f"No conclusion about explainers is drawn from {classifier_title(name)}: {why}."
 
 
 def shown(quality: Quality) -> str:

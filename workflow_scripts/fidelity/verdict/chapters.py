@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from fidelity.analysis.localization import DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
-from fidelity.presentation.wording import confidence, set_value
+from fidelity.presentation.titles import binarization_title, protocol_title
 from fidelity.verdict.cases_used import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
@@ -28,26 +29,12 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
     return [_chapter(evidence) for evidence in collect(tables, study)]
 
 
-def reading(study: Study) -> str:
-    """State what the page's words mean, with the settings they depend on."""
-    alpha, margin = study.statistics["alpha"], study.statistics["margin"]
-    interval = confidence(study.statistics)
-    return (
-        f"“Higher”, “lower”, “better” and “worse” require two things. The Holm-adjusted p of "
-        f"Wilcoxon's signed-rank test is below {set_value(alpha)}, and the {interval} "
-        "of the mean difference excludes 0. “Equivalent” requires that interval to lie "
-        f"inside ±{set_value(margin)}. Everything else is “no difference was shown”, which is not "
-        "“no difference”. Only primary comparisons enter the short answers. Rules and metrics that "
-        "see the reference mask enter nothing on this page. Square brackets hold the "
-        f"{interval} of a classifier's measure."
-    )
-
-
 def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
     setting = (
         f"Primary: {title_of(statistics['primary'])}, binarization "
-        f"{statistics['primary_binarization']}, protocol default, test split; Holm's correction "
+        f"{binarization_title(statistics['primary_binarization'])}, protocol "
+        f"{protocol_title(DEFAULT_PROTOCOL)}, test split; Holm's correction "
         "over all pairs of one class, null baselines and ceilings included."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)

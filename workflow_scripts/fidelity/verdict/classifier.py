@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fidelity.analysis.chance import Quality
 from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.presentation.titles import classifier_title
 from fidelity.presentation.wording import set_value
 from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
 from fidelity.verdict.evidence import Evidence
@@ -45,17 +46,17 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
     facts = quality.facts()
     if quality.only_class:
         yield Sentence(
-            f"{name} gives all {quality.n} images of the {quality.split} split the class "
-            f"{quality.only_class}. Check its weights and its training first.",
+            f"{classifier_title(name)} gives all {quality.n} images of the {quality.split} split "
+            f"the class {quality.only_class}. Check its weights and its training first.",
             "warning",
             "",
             facts,
         )
     if quality.status == "unknown":
         yield Sentence(
-            f"Whether {name} is better than chance cannot be tested on the {quality.split} split "
-            f"({size_text(quality)}): at least two patients with a class and two without it are "
-            "needed. The conclusions below assume that it is better.",
+            f"Whether {classifier_title(name)} is better than chance cannot be tested on the "
+            f"{quality.split} split ({size_text(quality)}): at least two patients with a class "
+            "and two without it are needed. The conclusions below assume that it is better.",
             "warning",
             "",
             facts,

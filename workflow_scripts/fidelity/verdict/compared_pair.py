@@ -9,6 +9,7 @@ import pandas as pd
 
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import (
     amount,
     confidence,
@@ -165,7 +166,8 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
     Returns:
         The sentence with its numbers.
     """
-    first, second, metric = comparison.first, comparison.second, comparison.metric
+    first, second = explainer_title(comparison.first), explainer_title(comparison.second)
+    metric = comparison.metric
     outcome = comparison.outcome
     title = title_of(metric)
     if outcome == "absent":
@@ -212,7 +214,7 @@ def pair_by_metrics(
             parts.append(f"{phrase} {listed(names)}")
     shown = {row.outcome for row in rows}
     outcome = shown.pop() if len(shown) == 1 else "note"
-    text = f"{a} − {b}: {'; '.join(parts)}."
+    text = f"{explainer_title(a)} − {explainer_title(b)}: {'; '.join(parts)}."
     return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
 
 

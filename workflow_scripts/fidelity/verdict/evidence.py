@@ -9,6 +9,7 @@ import pandas as pd
 from fidelity.analysis.chance import Quality, qualities
 from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
 from fidelity.explainers.registry import explains
+from fidelity.presentation.titles import ordered
 from fidelity.verdict.compared_pair import Comparison, read_rows
 
 
@@ -178,8 +179,8 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
                     dataset,
                     classifier,
                     study,
-                    # In the order of the config, which knows more than the tables' rows.
-                    [name for name in study.families if (rows["explainer"] == name).any()],
+                    # As the study shows them, which knows more than the tables' rows.
+                    [name for name in ordered(study.families) if (rows["explainer"] == name).any()],
                     list(rows["class"].unique()),
                     list(read_rows(pairs)),
                     rows,

@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.faithfulness.registry import METRICS
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
@@ -51,7 +52,7 @@ def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:
     rows = primary_means(evidence)
     some = rows[rows["n_empty_prediction"] > 0]["n_empty_prediction"]
     if len(some):
-        parts = [f"{name} {int(count)}" for name, count in some.items()]
+        parts = [f"{explainer_title(name)} {int(count)}" for name, count in some.items()]
         yield Sentence(
             "An empty mask takes nothing away and keeps nothing (comprehensiveness 0), and enters "
             f"as such: {listed(parts)} of {int(rows['n'].max())} cases. Masks also differ in size "
@@ -100,9 +101,13 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
     for metric, found in by_metric.items():
         total, title = sum(map(len, found.values())), METRICS[metric].title
         if better := found.get("better"):
-            ahead.append(f"{listed(better)} ({len(better)} of {total}) by {title}")
+            ahead.append(
+                f"{listed(map(explainer_title, better))} ({len(better)} of {total}) by {title}"
+            )
         if worse := found.get("worse"):
-            behind.append(f"{listed(worse)} ({len(worse)} of {total}) by {title}")
+            behind.append(
+                f"{listed(map(explainer_title, worse))} ({len(worse)} of {total}) by {title}"
+            )
         if not better and not worse:
             neither.append(f"by {title} (of {counted(total, 'null baseline')})")
     parts = []
@@ -118,7 +123,7 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
     elif behind and not ahead:
         outcome = "worse"
     told = {"explainer": name, "against": by_metric}
-    return Sentence(f"{name} {'; it '.join(parts)}.", outcome, "secondary", told)
+    return Sentence(f"{explainer_title(name)} {'; it '.join(parts)}.", outcome, "secondary", told)
 
 
 def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
@@ -132,8 +137,8 @@ def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
 
 def _pair(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
     phrases: dict[Outcome, str] = {
-        "better": f"{a} is more faithful by",
-        "worse": f"{b} is more faithful by",
+        "better": f"{explainer_title(a)} is more faithful by",
+        "worse": f"{explainer_title(b)} is more faithful by",
         "none_shown": "no difference was shown by",
         "absent": "they could not be compared by",
     }

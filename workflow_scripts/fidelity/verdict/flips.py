@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 
 from fidelity.metrics.registry import title_of
+from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.compared_pair import Comparison
 from fidelity.verdict.evidence import Evidence
@@ -124,7 +125,8 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
 
 
 def _sentence(order: Order) -> Sentence:
-    a, b, total = order.leader, order.other, counted(order.settings, "setting")
+    a, b = explainer_title(order.leader), explainer_title(order.other)
+    total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the one setting there is"
@@ -168,8 +170,8 @@ def _named(settings: Sequence[Setting]) -> str:
     for metric, protocol in heads:
         rules = [name for m, p, name in shown if (m, p) == (metric, protocol) and name != "none"]
         title = f"{title_of(metric)}, " if len(metrics) > 1 else ""
-        rule = f" with {listed(rules)}" if rules else ""
-        parts.append(f"{title}protocol {protocol}{rule}")
+        rule = f" with {listed(map(binarization_title, rules))}" if rules else ""
+        parts.append(f"{title}protocol {protocol_title(protocol)}{rule}")
     if len(settings) > len(shown):
         parts.append(f"{len(settings) - len(shown)} more, see verdict.json")
     return "; ".join(parts)

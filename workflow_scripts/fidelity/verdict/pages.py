@@ -2,25 +2,17 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.presentation import titles
 from fidelity.presentation.page import render
-from fidelity.presentation.wording import markdown
-from fidelity.verdict.structure import Chapter, Outcome, Sentence
+from fidelity.presentation.wording import confidence
+from fidelity.verdict.structure import Chapter
 
 SCHEMA = "fidelity-verdict-1"
-# A sign beside the colour: readable in print and for colour-blind readers.
-MARKS: dict[Outcome, tuple[str, str]] = {
-    "better": ("▲", "shown: better"),
-    "worse": ("▼", "shown: worse"),
-    "equivalent": ("≈", "shown: equivalent"),
-    "none_shown": ("○", "none shown"),
-    "absent": ("–", "not compared"),
-    "note": ("·", "note"),
-    "warning": ("!", "warning"),
-}
 # More sentences than these are folded on the page.
 UNFOLDED = 12
 
@@ -31,51 +23,40 @@ def to_json(chapters: Sequence[Chapter]) -> str:
     return json.dumps(_without_nan(content), indent=1, ensure_ascii=False) + "\n"
 
 
-def to_markdown(chapters: Sequence[Chapter], title: str, reading: str) -> str:
-    """Write GitHub Markdown, names escaped."""
-    lines = [f"# {markdown(title)}", "", markdown(reading), "", _key(), ""]
-    for chapter in chapters:
-        lines += [
-            f"## {markdown(_name(chapter))}",
-            "",
-            markdown(chapter.setting),
-            "",
-        ]
-        lines += ["### In short", "", *map(_bullet, chapter.headline), ""]
-        for section in chapter.sections:
-            lines += [f"### {markdown(section.title)}", ""]
-            lines += [markdown(section.intro), ""] if section.intro else []
-            for group in section.groups:
-                lines += [f"**{markdown(group.title)}**", ""] if group.title else []
-                lines += [*map(_bullet, group.sentences), ""]
-    return "\n".join(lines).rstrip() + "\n"
+def to_markdown(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]) -> str:
+    """Write GitHub Markdown, names escaped.
+
+    Args:
+        chapters: of one data set.
+        dataset: its title.
+        statistics: alpha and margin, as used.
+    """
+    return _page("verdict.md.j2", chapters, dataset, statistics).rstrip() + "\n"
 
 
-def to_html(chapters: Sequence[Chapter], title: str, reading: str) -> str:
-    """Write one standalone page without scripts or outside resources."""
+def to_html(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]) -> str:
+    """Write one standalone page without scripts or outside resources; arguments as above."""
+    return _page("verdict.html.j2", chapters, dataset, statistics)
+
+
+def _page(
+    template: str, chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]
+) -> str:
     return render(
-        "verdict.html.j2",
-        title=title,
-        reading=reading,
+        template,
+        dataset=dataset,
+        statistics=statistics,
+        interval=confidence(statistics),
         chapters=chapters,
         names=[*map(_name, chapters)],
-        marks=MARKS,
         unfolded=UNFOLDED,
     )
 
 
 def _name(chapter: Chapter) -> str:
-    known = "no classifier" if chapter.classifier == "none" else chapter.classifier
-    return f"{chapter.dataset}: {known}"
-
-
-def _bullet(sentence: Sentence) -> str:
-    tag = " *(secondary)*" if sentence.family == "secondary" else ""
-    return f"- {MARKS[sentence.outcome][0]} {markdown(sentence.text)}{tag}"
-
-
-def _key() -> str:
-    return "Signs: " + ", ".join(f"{mark} {meaning}" for mark, meaning in MARKS.values()) + "."
+    none = chapter.classifier == NO_CLASSIFIER
+    known = "no classifier" if none else titles.classifier_title(chapter.classifier)
+    return f"{titles.dataset_title(chapter.dataset)}: {known}"
 
 
 def _without_nan(value: Any) -> Any:

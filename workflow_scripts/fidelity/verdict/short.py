@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation.titles import explainer_title, title_of_either
 from fidelity.presentation.wording import (
     amount,
     confidence,
@@ -87,7 +88,7 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     """Give one explainer's mean with its interval and n; `best` of so many null baselines."""
     statistics = evidence.study.statistics
     metric = statistics["primary"]
-    who = row.explainer
+    who = explainer_title(row.explainer)
     if best:
         which = f"best of {best} null baselines" if best > 1 else "null baseline"
         who += f" ({which})"
@@ -128,7 +129,7 @@ def _pairs(names: Sequence[str], rows: Sequence[Comparison]) -> Iterator[Sentenc
 
 def _confounded(confounded: Mapping[str, str]) -> Sentence:
     """Warn that explainers were not treated alike: their differences are not theirs alone."""
-    parts = [f"{name} {how}" for name, how in confounded.items()]
+    parts = [f"{title_of_either(name)} {how}" for name, how in confounded.items()]
     text = f"Confounded: {listed(parts)}. The explainers were treated differently, so their "
     text += "difference cannot be attributed to them alone."
     return Sentence(text, "warning", "", {"confounded": dict(confounded)})
@@ -154,7 +155,7 @@ def _with_differences(
     for other in others:
         row = next(row for row in rows if {row.first, row.second} == {name, other})
         difference = row.seen_from(name).difference
-        told.append(form.format(other, amount(row.metric, difference)))
+        told.append(form.format(explainer_title(other), amount(row.metric, difference)))
     return told
 
 
@@ -184,7 +185,7 @@ def _standing(
                 of = f"{'any of' if outcome == 'none_shown' else 'all'} {counted(total, noun)}"
             parts.append(f"{phrase} {of} ({told})")
     yield Sentence(
-        f"{name} {'; it '.join(parts)}.",
+        f"{explainer_title(name)} {'; it '.join(parts)}.",
         next(iter(against)) if len(against) == 1 else "note",
         "primary",
         {
@@ -207,11 +208,11 @@ def _unbeaten(
     beaten = {null for name in real for null in _outcomes(name, nulls, rows)["better"]}
     if unbeaten := [name for name in nulls if name not in beaten]:
         word = "higher" if rows[0].higher_is_better else "better (lower)"
-        who = f"{real[0]} was not" if len(real) == 1 else "No explainer was"
+        who = f"{explainer_title(real[0])} was not" if len(real) == 1 else "No explainer was"
         yield Sentence(
-            f"{who} shown to score {word} than {listed(unbeaten)}. These baselines ignore the "
-            "classifier. Either they localize at least as well, or the study lacks the power to "
-            "tell.",
+            f"{who} shown to score {word} than {listed(map(explainer_title, unbeaten))}. These "
+            "baselines ignore the classifier. Either they localize at least as well, or the study "
+            "lacks the power to tell.",
             "warning",
             "primary",
             {"unbeaten": unbeaten},
@@ -241,8 +242,9 @@ def _below(
         if nearest.outcome == "equivalent":
             word = f"equivalent within ±{set_value(evidence.study.statistics['margin'])}"
         yield Sentence(
-            f"The explainer nearest to the ceiling {ceiling} is {nearest.first}, {word}: "
-            f"{title_of(nearest.metric)} difference {shown}.",
+            f"The explainer nearest to the ceiling {explainer_title(ceiling)} is "
+            f"{explainer_title(nearest.first)}, {word}: {title_of(nearest.metric)} difference "
+            f"{shown}.",
             nearest.outcome,
             "primary",
             facts(nearest),

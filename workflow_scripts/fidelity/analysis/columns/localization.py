@@ -58,6 +58,8 @@ CASE_CURVES = Table(
         common.THRESHOLD,
         number("iou", "intersection over union with the reference", "0 to 1"),
         number("dice", "Dice coefficient with the reference", "0 to 1"),
+        number("precision", "share of the predicted pixels that are in the reference", "0 to 1"),
+        number("recall", "share of the reference's pixels that are predicted", "0 to 1"),
         Column("reference_empty", "flag", "whether the reference mask is empty"),
     ),
 )

@@ -1,7 +1,9 @@
 """One look for all figures: readable in print, safe for colour-blind readers, equal bytes."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -20,6 +22,7 @@ from matplotlib.legend import Legend  # noqa: E402
 
 from fidelity.base.files import atomic_path  # noqa: E402
 from fidelity.explainers.registry import explains  # noqa: E402
+from fidelity.presentation import titles  # noqa: E402
 
 # Okabe & Ito 2008, "Color Universal Design"; yellow last: weak on white.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442"]
@@ -78,6 +81,8 @@ RC = {
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "pdf.fonttype": 42,
+    # A title may hold a dollar sign.
+    "text.parse_math": False,
     "figure.dpi": 100,
 }
 # For the whole process: legends and colour bars are made after the figure.
@@ -96,39 +101,53 @@ class Look:
     dash: Dash
 
 
-def looks(explainers: Sequence[str], families: Mapping[str, str] | None = None) -> dict[str, Look]:
-    """Give each explainer its colour, marker and line.
+def looks(explainers: Iterable[str]) -> dict[str, Look]:
+    """Give each explainer its colour, marker and line, the same in all figures of a study.
 
     Args:
-        explainers: names, in the order of the config.
-        families: explainer → family; without it, only well-known names are taken for null
-            baselines or ceilings.
+        explainers: keys.
 
     Returns:
-        {name: look}. Well-known names have a fixed look; the others of their kind take the free
-        ones in order; when the colours return, they do with another line and marker.
+        {key: look}, as explainers are shown (`titles.showing`). Well-known keys have a fixed look;
+        the others of their kind take the free ones in the order of the config; when the colours
+        return, they do with another line and marker. Colours that the config sets replace these,
+        and no other explainer gets them as long as there are others.
     """
-    names = list(dict.fromkeys(explainers))
-    kinds = {name: kind_of(name, families) for name in names}
+    wanted = titles.ordered(list(dict.fromkeys(explainers)))
+    chosen = titles.shown().colours
+    # Of all explainers of the study: which of them a figure shows changes no look.
+    names = list(dict.fromkeys([*titles.shown().families, *wanted]))
     found = {}
     for kind, reserved in RESERVED.items():
-        of_kind = [name for name in names if kinds[name] == kind]
-        slots = {name: reserved[name] for name in of_kind if name in reserved}
-        free = (slot for slot in count() if slot not in slots.values())
         colours, markers, dashes = COLOURS[kind], GROUP_MARKERS[kind], GROUP_DASHES[kind]
+        taken = {colour.upper() for colour in chosen.values()} & set(colours)
+        taken = taken if len(taken) < len(colours) else set()
+        of_kind = [name for name in names if kind_of(name) == kind]
+        slots = {name: reserved[name] for name in of_kind if name in reserved}
+        slots = {
+            name: slot
+            for name, slot in slots.items()
+            if name in chosen or colours[slot % len(colours)] not in taken
+        }
+        used = set(slots.values())
+        free = (
+            slot
+            for slot in count()
+            if slot not in used and colours[slot % len(colours)] not in taken
+        )
         for name in of_kind:
             slot = slots[name] if name in slots else next(free)
             found[name] = Look(
-                colours[slot % len(colours)],
+                chosen.get(name, colours[slot % len(colours)]),
                 markers[slot % len(markers)],
                 dashes[slot // len(colours) % len(dashes)],
             )
-    return {name: found[name] for name in names}
+    return {name: found[name] for name in wanted}
 
 
-def kind_of(name: str, families: Mapping[str, str] | None = None) -> str:
+def kind_of(name: str) -> str:
     """Tell explainers of the classifier (`real`) from null baselines and ceilings."""
-    family = (families or {}).get(name)
+    family = titles.shown().families.get(name)
     if family is None:
         family = next((kind for kind in ("baseline", "ceiling") if name in RESERVED[kind]), "real")
     return "real" if explains(family) else family
@@ -198,15 +217,24 @@ def short(text: str, limit: int = 22) -> str:
     return f"{text[:head]}…{text[-(limit - 1 - head) :]}"
 
 
-def wrapped(name: str) -> str:
-    """Break a long name at an underscore, hyphen or point, so that columns stay narrow."""
-    if len(name) <= 11:
-        return name
-    cuts = [index for index, letter in enumerate(name) if letter in "_-."]
-    if not cuts:
-        return short(name, 14)
-    cut = min(cuts, key=lambda index: abs(index - len(name) / 2)) + 1
-    return f"{short(name[:cut], 14)}\n{short(name[cut:], 14)}"
+def wrapped(text: str, width: int = 16, lines: int = 2) -> str:
+    """Break a text into lines, so that labels stay narrow.
+
+    Args:
+        text: a title, or a name of code, which is broken at its points and underscores as well.
+        width: letters of a line.
+        lines: at most; what is left of the text is shortened in its middle.
+    """
+    # A point or underscore is where a name may be broken, as a blank is.
+    parts = textwrap.wrap(re.sub(r"(?<=[._])(?=\w)", " ", text), width, break_long_words=False)
+    rest = " ".join(parts[lines - 1 :])
+    parts = [re.sub(r"(?<=[._]) ", "", part) for part in [*parts[: lines - 1], rest]]
+    return "\n".join(short(part, width + 2) for part in parts if part)
+
+
+def before_bracket(label: str) -> str:
+    """Break a label before its last bracket, which holds unit and direction."""
+    return "\n(".join(label.rsplit(" (", 1))
 
 
 def legend_below(fig: Figure, handles: Sequence[Any], most: int, **how: Any) -> Legend:

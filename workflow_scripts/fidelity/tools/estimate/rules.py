@@ -285,6 +285,7 @@ RULES: dict[str, Rule] = {
     **{f"figure_{name}": Rule(_T.SOME, _S.FIGURE) for name in WITH_IMAGES},
     "summary_over_datasets": Rule(_T.TABLE, _S.FIGURE, _maps),
     "explore": Rule(_T.LAST, _S.NOTEBOOK),
+    "explorer": Rule(_T.CASES, _S.FIGURE, _maps),
     "provenance": Rule(_T.NONE, _S.OWN),
 }
 

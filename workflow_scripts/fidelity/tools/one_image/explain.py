@@ -23,6 +23,7 @@ from fidelity.explainers.registry import inside_lung, method_of
 from fidelity.figures.gallery import place
 from fidelity.maps.pixel_frames import lung_in_frame
 from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
+from fidelity.presentation.titles import binarization_title
 from fidelity.presentation.wording import value_of
 from fidelity.segmentation.lungs import predictor
 from fidelity.tools.one_image.trained import Trained
@@ -154,7 +155,7 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
     drawn_by = trained.lung_model() if lung is None else None
     if lung is None and drawn_by is None and entry.input != "full":
         raise InputError(
-            f"the classifier was trained on input: {entry['input']}, which needs a lung mask",
+            f"the classifier was trained on input: {entry.input}, which needs a lung mask",
             file=image,
             remedy="Give one: LUNG=mask.png",
         )
@@ -239,10 +240,13 @@ def _answer(
         log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)
         steps = steps.model_copy(update={"lung": False})
     mask = postprocess(mask, lung, steps)
-    words = f"{binarization}, above {value_of('threshold', threshold)}"
+    words = f"{binarization_title(binarization)}, above {value_of('threshold', threshold)}"
     words = "the map itself" if saliency.kind == "binary" else words
     if method.needs_classifier and probability < steps.min_probability:
-        mask, words = np.zeros_like(mask), f"{binarization}, below min_probability"
+        mask, words = (
+            np.zeros_like(mask),
+            f"{binarization_title(binarization)}, below min_probability",
+        )
     return Answer(name, _raw(saliency, case), heat, mask, words)
 
 

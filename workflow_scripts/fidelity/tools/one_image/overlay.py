@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from fidelity.figures.gallery import HEAT, PREDICTED, outline
+from fidelity.figures.gallery import HEAT, is_speckled, show_mask
 from fidelity.figures.shared import style
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import value_of
 
 SHOWN = 28
@@ -42,13 +43,15 @@ def draw(
     mapped.imshow(
         heat, cmap=HEAT, vmin=0, vmax=1, alpha=np.clip(heat * 0.75, 0, 0.6), interpolation="nearest"
     )
-    outline(masked, mask, PREDICTED)
+    show_mask(masked, mask)
     plain.set_title("Image")
     mapped.set_title("Saliency map")
-    masked.set_title(f"Mask: {rule}")
+    masked.set_title(style.wrapped(f"Mask: {rule}", 32), fontsize=8.5)
     if not heat.any():
         mapped.set_xlabel("no positive saliency", fontsize=8)
-    masked.set_xlabel("contour: predicted mask" if mask.any() else "the mask is empty", fontsize=8)
+    drawn = "area" if is_speckled(mask) else "contour"
+    told = f"{drawn}: predicted mask" if mask.any() else "the mask is empty"
+    masked.set_xlabel(told, fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.02)
@@ -61,5 +64,5 @@ def title_of(name: str, explainer: str, target: str, probability: float) -> str:
     """State what is explained: class, probability, explainer, image."""
     return (
         f"{style.short(target, SHOWN)} (probability {value_of('probability', probability)})  ·  "
-        f"{style.short(explainer, SHOWN)}  ·  {style.short(name, SHOWN)}"
+        f"{style.short(explainer_title(explainer), SHOWN)}  ·  {style.short(name, SHOWN)}"
     )

@@ -1,0 +1,89 @@
+"""Templates: a value is text in every language, whatever it holds."""
+
+from html.parser import HTMLParser
+
+import jinja2
+import pytest
+
+from fidelity.presentation import page
+from fidelity.presentation.page import ESCAPES, paragraphs, render, templates_digest
+from fidelity.tables.layout import Table
+from fidelity.tables.writers import to_html, to_markdown
+
+EVIL = "</script><script>alert(1)</script> \" onload='x' {{ 7*7 }} <img src=x onerror=y> | `a` _b_"
+TABLES = [
+    Table(EVIL, [EVIL, "n"], [[EVIL, "1"]], 1, {0: EVIL}, [EVIL], section=section, name=section)
+    for section in ("main", "settings", "settings", "checks")
+]
+
+
+class Elements(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.attributes, self.texts = [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("template", ["tables", "provenance"])
+def test_no_name_becomes_markup_of_a_page(template):
+    read = Elements(to_html(template, TABLES, dataset=EVIL))
+    assert not {"script", "img"} & set(read.found)
+    assert not {name for name in read.attributes if name.startswith("on")}
+    assert read.found.count("table") == len(TABLES)
+    assert sum(text == EVIL for text in read.texts) >= 4 * len(TABLES)
+
+
+def test_no_name_becomes_markup_of_markdown():
+    text = to_markdown("tables", TABLES, dataset=EVIL)
+    own = text.replace("<details>", "").replace("</details>", "")
+    for tag in ("summary", "b"):
+        own = own.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
+    assert "<" not in own
+    # A cell stays in its column.
+    rows = [line for line in text.splitlines() if line.startswith("| &lt;/script>")]
+    assert rows
+    assert {line.replace("\\|", "").count("|") for line in rows} == {3}
+
+
+def test_values_are_not_templates():
+    assert "{{ 7*7 }}" in to_html("tables", TABLES, dataset="d")
+
+
+@pytest.mark.parametrize("kind", ESCAPES)
+def test_macros_are_escaped_once_and_literals_not_at_all(kind):
+    text = "{% macro m(x) %}_{{ x }}_{% endmacro %}{{ m(v) }} {{ v ~ v }}"
+    if kind == "tex":
+        text = text.translate(str.maketrans("{}", "<>"))
+    templates = page._templates(kind)
+    found = templates.from_string(text).render(v="a_b&#1;")
+    once = ESCAPES[kind]("a_b&#1;")
+    assert found == f"_{once}_ {once}{once}"
+
+
+def test_what_a_template_is_not_given_is_an_error():
+    with pytest.raises(jinja2.UndefinedError, match="dataset"):
+        render("notes/cases.txt.j2")
+
+
+def test_a_paragraph_is_one_line():
+    assert paragraphs("notes/cases.txt.j2", dataset="a\n\tb")[0] == "Cases of a b"
+
+
+def test_every_template_decides_the_digest(monkeypatch, tmp_path):
+    before = templates_digest()
+    (tmp_path / "notes").mkdir()
+    monkeypatch.setattr(page, "TEMPLATES", tmp_path)
+    seen = {before}
+    for name in ("a.html.j2", "notes/b.txt.j2"):
+        (tmp_path / name).write_text("x")
+        templates_digest.cache_clear()
+        seen.add(templates_digest())
+    templates_digest.cache_clear()
+    assert len(seen) == 3

@@ -1,0 +1,118 @@
+"""The first table of a study: whom it compares with whom, and what it concludes."""
+
+import pandas as pd
+import pytest
+
+from fidelity.analysis.comparisons import compare
+from fidelity.analysis.localization import load_scores, summarize
+from fidelity.presentation.titles import showing
+from fidelity.tables.main_result import main_tables
+from tests.helpers.synthetic_results import FAMILIES, STATISTICS, study
+
+NO_SEEDS = pd.DataFrame(
+    columns=["metric", "n_seeds", "dataset", "split", "binarization", "protocol", "class"]
+)
+
+
+@pytest.fixture
+def scored(tmp_path):
+    levels = {"lime": 0.4, "gradcam": 0.2, "unet": 0.7, "lung_mask": 0.5, "centre_prior": 0.3}
+    return load_scores(*study(tmp_path, levels))
+
+
+def tables(scored, statistics=STATISTICS, families=FAMILIES, **more):
+    comparisons = compare(scored, statistics, 1)
+    return main_tables(
+        summarize(scored, statistics, 1),
+        comparisons,
+        statistics,
+        families=families,
+        unit="patient",
+        quality={},
+        seeds=NO_SEEDS,
+        bases={},
+        **more,
+    ), comparisons
+
+
+def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):
+    found, comparisons = tables(scored)
+    assert [table.name for table in found] == ["main-net-s1", "main-net-s2"]
+    table = found[0]
+    assert len(table.header) <= 8
+    assert [row[0] for row in table.rows] == [
+        "lime",
+        "gradcam",
+        "lung_mask",
+        "centre_prior",
+        "unet",
+    ]
+    assert table.headings == {0: "Explainers", 2: "Null baselines", 4: "Ceilings"}
+    shown = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
+    # The strongest null baseline is what the others are compared with.
+    assert shown["lung_mask"]["Difference"] == "reference"
+    pairs = comparisons.query(
+        "classifier == 'net-s1' and family == 'primary' and `class` == 'all' and "
+        "explainer_a in ('lime', 'lung_mask') and explainer_b in ('lime', 'lung_mask')"
+    )
+    (row,) = pairs.to_dict("records")
+    sign = 1 if row["explainer_a"] == "lime" else -1
+    low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
+    expected = f"{sign * row['mean_difference']:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
+    assert shown["lime"]["Difference"] == expected
+    assert row["conclusion"] == ("b_higher" if sign > 0 else "a_higher")
+    assert shown["lime"]["Conclusion"] == "lower"
+    assert shown["unet"]["Conclusion"] == "higher"
+    assert shown["lime"]["p"] == "<0.001"
+
+
+def test_no_conclusion_is_drawn_from_a_classifier_that_allows_none(scored):
+    found, _ = tables(scored, useless={"net-s1"})
+    conclusions = [{row[-1] for row in table.rows} for table in found]
+    assert conclusions[0] == {"not drawn", "–"}
+    assert "not drawn" not in conclusions[1]
+
+
+def test_where_low_is_good_the_lowest_null_baseline_is_the_reference(scored):
+    (table, _), _ = tables(scored, {**STATISTICS, "primary": "hausdorff_full"})
+    means = {row[0]: float(row[2].split()[0]) for row in table.rows}
+    assert means["lung_mask"] < means["centre_prior"]
+    assert table.rows[2][4:] == ["reference", "–", "–"]
+    assert table.header[3] == "Dice ↑"
+
+
+def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
+    real = scored[scored["explainer"].isin(["lime", "gradcam"])]
+    (table, _), _ = tables(real)
+    assert table.rows[0][-3] == "reference"
+    assert any("minus lime, with its" in note for note in table.notes)
+
+
+def test_one_explainer_alone_is_compared_with_none(scored):
+    (table, _), _ = tables(scored[scored["explainer"] == "lime"])
+    assert table.header == ["Explainer", "n", "IoU ↑", "Dice ↑"]
+    assert not any("Difference" in note for note in table.notes)
+
+
+def test_titles_and_order_are_those_of_the_study(scored):
+    shown = {
+        "datasets": {"demo": "Demonstration"},
+        "classifiers": {"net-s1": "Net, seed 1"},
+        "explainers": {"lime": "LIME", "lung_mask": "Whole lung (null)"},
+        "order": ["gradcam", "lime"],
+    }
+    with showing(shown):
+        (table, _), _ = tables(scored)
+    assert [row[0] for row in table.rows][:2] == ["gradcam", "LIME"]
+    assert table.title.startswith("IoU on Demonstration, test split: explainers of Net, seed 1")
+    assert any("minus Whole lung (null), the null baseline" in note for note in table.notes)
+
+
+def test_empty_predictions_are_counted_in_a_note(scored):
+    (table, _), _ = tables(scored)
+    block = scored.query(
+        "explainer == 'lime' and classifier == 'net-s1' and binarization=='fixed50'"
+    )
+    count = int((block["empty_prediction"] & ~block["empty_reference"]).sum())
+    assert count
+    assert any(f"lime {count} of " in note for note in table.notes)

@@ -1,0 +1,1 @@
+"""Pages about a whole study that people open in a browser."""

@@ -1,0 +1,204 @@
+"""Writing the explorer of a data set: the page, its code, and its data as script files."""
+
+import base64
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fidelity.base.errors import at_case
+from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.maps.case_maps import explained_cases
+from fidelity.masks.run_lengths import RLE, decode, read_masks
+from fidelity.pages.explorer import STATIC, levels, thumbnails
+from fidelity.pages.explorer.script_files import call
+from fidelity.pages.explorer.shown_case import ShownCase, shown_case
+from fidelity.pages.explorer.study_data import (
+    Entry,
+    Source,
+    aligned,
+    answers_of,
+    scores_of,
+    study_of,
+)
+from fidelity.presentation.page import render
+from fidelity.study import paths
+from fidelity.study.paths import NONE
+
+# In the order in which the page loads them.
+MODULES = ("data", "measure", "state", "filters", "draw", "grid", "case", "plots", "controls")
+# Name and label of the filters by a number.
+RANGES = (("score", "Score of A"), ("gap", "A − B"), ("share", "Lesion, %"))
+# The name of whose masks are drawn; more readers would be more entries of this kind.
+READER = "Reference"
+
+
+def build(
+    folder: Path,
+    prepared: Sequence[str],
+    *,
+    maps: Sequence[str],
+    masks: Sequence[str],
+    scores: Sequence[str],
+    ranking: Sequence[str],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write the explorer, by the titles in use (`presentation.titles.showing`).
+
+    Args:
+        folder: of the page `index.html`; new.
+        prepared: shards of the explained cases.
+        maps: of each source, a file per shard, in the order of `prepared`.
+        masks: of each source, masks.json of each binarization.
+        scores: of each source, scores.parquet of each binarization, of the default protocol.
+        ranking: of each source, ranking.parquet; none where the config asks for no such metric.
+        settings: dataset (key), pairs (classifier and explainer of each source), classifiers (of
+            them, without `none`), families, binarizations, metrics (those of maps included), metric
+            and binarization (the primary ones), split (that is judged), cases (a number, or `all`),
+            images (whether they may be shown), thresholds (of the sweep), scoring_size, sign, lung,
+            postprocess, empty (`scores.empty`).
+    """
+    data = folder / "data"
+    (data / "cases").mkdir(parents=True)
+    shutil.copytree(STATIC, folder / "app")
+    files, total = _chosen(prepared, settings)
+    entries = _write_cases(data, prepared, files, settings)
+    sources = [Source(c, e, settings["families"][e]) for c, e in settings["pairs"]]
+    shards, rules = len(prepared), len(settings["binarizations"])
+    for number, source in enumerate(sources):
+        own = maps[number * shards : (number + 1) * shards]
+        stored = masks[number * rules : (number + 1) * rules]
+        _write_maps(data, number, source, own, prepared, stored, files, settings)
+    tables = [[aligned(path, entries) for path in scores[rule::rules]] for rule in range(rules)]
+    if ranking:
+        tables.append([aligned(path, entries) for path in ranking])
+    for index, of_rule in enumerate(tables):
+        found = [scores_of(table, settings["metrics"]) for table in of_rule]
+        _write(data / f"scores-{index}.js", call("scores", index, found))
+    study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings)
+    _write(data / "study.js", call("study", study))
+    page = render(
+        "explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES
+    )
+    _write(folder / Path(paths.EXPLORER_PAGE).name, page)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _chosen(prepared: Sequence[str], settings: Mapping[str, Any]) -> tuple[dict[str, int], int]:
+    """Choose the cases: those of the judged split first, evenly over their sorted ids.
+
+    Returns:
+        Case → number of its file, in the order of the shards, and how many there are in total.
+    """
+    found = {case.case: case.split for case in _cases(prepared) if case.references}
+    judged = sorted(case for case, split in found.items() if split == settings["split"])
+    others = sorted(found.keys() - set(judged))
+    number = len(found) if settings["cases"] == "all" else settings["cases"]
+    chosen = set(_spread(judged, number))
+    chosen |= set(_spread(others, number - len(chosen)))
+    kept = [case for case in found if case in chosen]
+    return {case: place for place, case in enumerate(kept)}, len(found)
+
+
+def _spread(cases: list[str], number: int) -> list[str]:
+    """Take at most so many cases, evenly over the list."""
+    if number >= len(cases):
+        return cases
+    return [cases[i * len(cases) // number] for i in range(number)]
+
+
+def _cases(prepared: Sequence[str]) -> Iterator[PreparedCase]:
+    for path in prepared:
+        with PreparedShard(path) as shard:
+            yield from shard
+
+
+def _write_cases(
+    data: Path, prepared: Sequence[str], files: Mapping[str, int], settings: Mapping[str, Any]
+) -> list[Entry]:
+    """Write what a case is without its maps, and the thumbnails."""
+    entries, drawn, sheets = [], [], 0
+    for case in _cases(prepared):
+        if case.case not in files:
+            continue
+        shown = shown_case(case, settings["scoring_size"])
+        number = files[case.case]
+        for cls in sorted(case.references):
+            entries.append(Entry(case.case, case.patient, case.split, cls, number))
+            drawn.append(thumbnails.thumbnail(shown, cls, images=settings["images"]))
+            if len(drawn) == thumbnails.PER_SHEET:
+                _write_sheet(data, sheets, drawn)
+                drawn, sheets = [], sheets + 1
+        text = call("case", number, _about(shown, images=settings["images"]))
+        _write(data / "cases" / f"{number}.js", text)
+    if drawn:
+        _write_sheet(data, sheets, drawn)
+    return entries
+
+
+def _write_sheet(data: Path, number: int, drawn: Sequence[np.ndarray]) -> None:
+    (data / f"thumbnails-{number}.jpg").write_bytes(thumbnails.sheet(drawn))
+
+
+def _about(case: ShownCase, *, images: bool) -> dict[str, Any]:
+    """Describe a case: its frame, its outlines and, where it may be shown, its image as PNG."""
+    found = {
+        "size": case.shown.size,
+        "scored": case.scored.size,
+        "box": case.shown.box,
+        "outlines": [
+            {"reader": READER, "class": cls, "bits": levels.packed_bits(case.reference(cls))}
+            for cls in sorted(case.case.references)
+        ],
+    }
+    if images:
+        png = cv2.imencode(".png", case.image())[1].tobytes()
+        found["image"] = base64.b64encode(png).decode("ascii")
+    return found
+
+
+def _write_maps(
+    data: Path,
+    number: int,
+    source: Source,
+    maps: Sequence[str],
+    prepared: Sequence[str],
+    masks: Sequence[str],
+    files: Mapping[str, int],
+    settings: Mapping[str, Any],
+) -> None:
+    """Append the maps and masks of a source to the files of the cases."""
+    thresholds = levels.thresholds_of(settings["thresholds"])
+    stored = [read_masks(path) for path in masks]
+    with_classifier = source.classifier != NONE
+    own = f"-{settings['classifiers'].index(source.classifier)}" if with_classifier else ""
+    for case, record in explained_cases(maps, prepared):
+        if case.case not in files or record.map is None or record.cls not in case.references:
+            continue
+        with at_case(case.case):
+            shown = shown_case(case, settings["scoring_size"])
+            map01 = shown.map01(record.map, settings["sign"], lung=settings["lung"])
+            pixels = levels.levels_of(map01, thresholds)
+            found = levels.packed_levels(pixels)
+            found["masks"] = [
+                _mask(by_case.get(case.case, {}).get(record.cls), shown, pixels, thresholds)
+                for by_case in stored
+            ]
+        place = files[case.case]
+        with open(data / "cases" / f"{place}{own}.js", "a", encoding="ascii") as file:
+            file.write(call("map", place, number, record.cls, found))
+
+
+def _mask(
+    stored: RLE | None, case: ShownCase, pixels: np.ndarray, thresholds: np.ndarray
+) -> list[object] | None:
+    """Pack a stored mask; None where there is none."""
+    if stored is None:
+        return None
+    return levels.packed_mask(pixels, case.mask(decode(stored)), len(thresholds))

@@ -1,0 +1,96 @@
+"""A case as the explorer shows it: in the frame in which it is scored, reduced if that is large."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.maps.pixel_frames import (
+    Frame,
+    ScoringSize,
+    frame_of,
+    lung_in_frame,
+    map_in_frame,
+    reference_in_frame,
+)
+from fidelity.maps.saliency_map import SaliencyMap, Sign, render
+from fidelity.masks.boxes import Box
+from fidelity.masks.run_lengths import at_size
+
+# Longer side in pixels up to which a frame is shown as it is, so that scores are exact.
+LARGEST = 512
+
+
+@dataclass(frozen=True)
+class ShownCase:
+    """A case in the frame of the explorer.
+
+    Attributes:
+        case: the prepared case.
+        scoring_size: the frame in which it is scored.
+        scored: that frame.
+        shown: the same, at most `LARGEST` pixels long.
+    """
+
+    case: PreparedCase
+    scoring_size: ScoringSize
+    scored: Frame
+    shown: Frame
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it is shown smaller than it is scored."""
+        return self.shown.size != self.scored.size
+
+    def image(self) -> np.ndarray:
+        """Give the working image, uint8 (h, w); it fills the box of the frame."""
+        image = self.case.image
+        if max(image.shape) <= LARGEST:
+            return image
+        return cv2.resize(image, (LARGEST, LARGEST), interpolation=cv2.INTER_AREA)
+
+    def reference(self, cls: str) -> np.ndarray:
+        """Give the reference of a class, boolean (H, W)."""
+        return self.mask(reference_in_frame(self.case, cls, self.scoring_size))
+
+    def mask(self, scored: np.ndarray) -> np.ndarray:
+        """Bring a mask, boolean at the scored size, to the shown one by nearest neighbour."""
+        return at_size(scored, self.shown.size)
+
+    def map01(self, saliency: SaliencyMap, sign: Sign, *, lung: bool) -> np.ndarray:
+        """Render a map as the sweep does: float32 (H, W) in [0, 1].
+
+        Args:
+            saliency: the map.
+            sign: part of it that counts.
+            lung: whether it is restricted to the lung.
+        """
+        if not self.reduced:
+            map01 = map_in_frame(saliency, self.case, self.scoring_size, sign)
+        else:
+            map01 = render(saliency, self.shown.box, self.shown.size, sign)
+        inside = lung_in_frame(self.case, self.scoring_size) if lung else None
+        return map01 if inside is None else map01 * self.mask(inside)
+
+
+def shown_case(case: PreparedCase, scoring_size: ScoringSize) -> ShownCase:
+    """Choose the frame in which a case is shown."""
+    scored = frame_of(case, scoring_size)
+    scale = LARGEST / max(scored.size)
+    if scale >= 1:
+        return ShownCase(case, scoring_size, scored, scored)
+    height, width = (max(1, round(side * scale)) for side in scored.size)
+    return ShownCase(
+        case,
+        scoring_size,
+        scored,
+        Frame(
+            (height, width), _scaled(scored.box, height / scored.size[0], width / scored.size[1])
+        ),
+    )
+
+
+def _scaled(box: Box, down: float, across: float) -> Box:
+    y0, x0 = round(box[0] * down), round(box[1] * across)
+    return y0, x0, max(y0 + 1, round(box[2] * down)), max(x0 + 1, round(box[3] * across))

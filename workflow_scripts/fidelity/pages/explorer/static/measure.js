@@ -1,0 +1,61 @@
+"use strict";
+// Scores of a mask, from counts of pixels. No drawing, no page: numbers alone.
+
+explorer.measure = (() => {
+  // The mask of the pixels whose level exceeds k, that is, whose value exceeds threshold k.
+  function above(levels, k) {
+    return levels.map((level) => (level > k ? 1 : 0));
+  }
+
+  // For each k, how many pixels of level above k are inside and outside of the reference.
+  function counted(levels, reference, number) {
+    const inside = new Uint32Array(number + 2);
+    const outside = new Uint32Array(number + 2);
+    for (let i = 0; i < levels.length; i += 1) {
+      if (reference[i]) inside[levels[i]] += 1;
+      else outside[levels[i]] += 1;
+    }
+    for (let level = number; level >= 0; level -= 1) {
+      inside[level] += inside[level + 1];
+      outside[level] += outside[level + 1];
+    }
+    return { inside, outside };
+  }
+
+  function confusionAt(counts, k) {
+    const tp = counts.inside[k + 1];
+    return { tp, fp: counts.outside[k + 1], fn: counts.inside[0] - tp };
+  }
+
+  function confusion(mask, reference) {
+    let tp = 0;
+    let fp = 0;
+    let fn = 0;
+    for (let i = 0; i < mask.length; i += 1) {
+      if (mask[i]) {
+        if (reference[i]) tp += 1;
+        else fp += 1;
+      } else if (reference[i]) fn += 1;
+    }
+    return { tp, fp, fn };
+  }
+
+  // IoU, Dice, precision and recall; `empty` says what they are where a mask has no pixel.
+  function shares({ tp, fp, fn }, empty) {
+    const noReference = tp + fn === 0;
+    const noPrediction = tp + fp === 0;
+    if (noReference || noPrediction) {
+      const word = noReference && noPrediction ? "both" : noPrediction ? "prediction" : "reference";
+      const value = empty[word];
+      return { iou: value, dice: value, precision: value, recall: value };
+    }
+    return {
+      iou: tp / (tp + fp + fn),
+      dice: (2 * tp) / (2 * tp + fp + fn),
+      precision: tp / (tp + fp),
+      recall: tp / (tp + fn),
+    };
+  }
+
+  return { above, counted, confusionAt, confusion, shares };
+})();

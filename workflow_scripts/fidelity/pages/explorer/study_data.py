@@ -1,0 +1,193 @@
+"""What the explorer knows of a study before a case is opened: its names, cases and scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.columns.localization import SCORES
+from fidelity.analysis.strata import LEVELS, levels
+from fidelity.base.files import read_parquet
+from fidelity.binarizations.postprocess import is_pointwise
+from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.map_registry import RANKING
+from fidelity.metrics.registry import METRICS
+from fidelity.pages.explorer.levels import thresholds_of
+from fidelity.presentation import titles
+from fidelity.study.paths import NONE
+
+# Colours of heat maps, all but the last readable with a colour vision deficiency and in grey.
+COLOURS = ("inferno", "viridis", "cividis", "gray")
+KEY = ["case", "class"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A case and one of its classes: a thumbnail, a point in the plots, a row of the CSV file."""
+
+    case: str
+    patient: str
+    split: str
+    cls: str
+    file: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """An explainer and the classifier that it explains (`none` where it needs none)."""
+
+    classifier: str
+    explainer: str
+    family: str
+
+
+def study_of(
+    entries: Sequence[Entry],
+    sources: Sequence[Source],
+    answers: Mapping[str, pd.DataFrame],
+    cases: int,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe the study, by the titles in use (`presentation.titles.showing`).
+
+    Args:
+        entries: in the order of the thumbnails.
+        sources: in the order of their numbers.
+        answers: see `answers_of`.
+        cases: how many cases the study has, those that are left out included.
+        settings: see `build.build`.
+
+    Returns:
+        Plain values. Nothing is keyed by a name of the user's, which could be any text.
+    """
+    policy = policy_for("default", settings["empty"])
+    words = {"both": (True, True), "prediction": (False, True), "reference": (True, False)}
+    empty = {
+        word: policy.value("overlap", reference_empty=r, prediction_empty=p, shape=(1, 1))
+        for word, (r, p) in words.items()
+    }
+    explainers = list(dict.fromkeys(source.explainer for source in sources))
+    order = titles.ordered(explainers)
+    ranked = any(name in RANKING for name in settings["metrics"])
+    return {
+        "title": titles.dataset_title(settings["dataset"]),
+        "images": settings["images"],
+        "cases": cases,
+        "split": settings["split"],
+        "primary": {"binarization": settings["binarization"], "metric": settings["metric"]},
+        "thresholds": thresholds_of(settings["thresholds"]).tolist(),
+        "empty": empty,
+        "pointwise": is_pointwise(settings["postprocess"]),
+        "colours": _colours(),
+        "classifiers": [
+            {"key": key, "title": titles.classifier_title(key), **_columns(table, entries)}
+            for key, table in answers.items()
+        ],
+        "sources": [
+            {
+                "classifier": "" if source.classifier == NONE else source.classifier,
+                "explainer": source.explainer,
+                "title": titles.explainer_title(source.explainer),
+                "family": source.family,
+                "place": order.index(source.explainer),
+            }
+            for source in sources
+        ],
+        "binarizations": [
+            *(
+                {"key": key, "title": titles.binarization_title(key)}
+                for key in settings["binarizations"]
+            ),
+            *([{"key": NONE, "title": "Map itself, no threshold"}] if ranked else []),
+        ],
+        "metrics": [
+            {
+                "key": metric.name,
+                "title": metric.title,
+                "lower": metric.direction == "lower",
+                "ranking": metric.name in RANKING,
+            }
+            for metric in map(METRICS.get, settings["metrics"])
+        ],
+        "levels": LEVELS,
+        "entries": {
+            "case": [entry.case for entry in entries],
+            "patient": [entry.patient for entry in entries],
+            "split": [entry.split for entry in entries],
+            "class": [entry.cls for entry in entries],
+            "file": [entry.file for entry in entries],
+        },
+    }
+
+
+def aligned(path: str, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Read scores of an explainer: one row per entry, empty where it has none.
+
+    Args:
+        path: scores.parquet or ranking.parquet.
+        entries: whose rows are wanted.
+    """
+    table = read_parquet(path, SCORES.names).set_index(KEY)
+    return table.reindex(pd.MultiIndex.from_tuples([(e.case, e.cls) for e in entries], names=KEY))
+
+
+def answers_of(
+    sources: Sequence[Source], tables: Sequence[pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Say what each classifier answered, and which stratum each entry is in.
+
+    Args:
+        sources: of the tables.
+        tables: see `aligned`; any binarization.
+
+    Returns:
+        Classifier → split, probability, correct, area (the reference's share of the image) and the
+        strata, one row per entry; `none` alone where no explainer has a classifier.
+    """
+    whole = pd.concat(
+        table.assign(classifier=source.classifier)
+        for source, table in zip(sources, tables, strict=True)
+    )
+    rows = whole[whole["status"].notna()].reset_index()
+    rows = rows.astype({"empty_reference": bool, "correct": "boolean"})
+    found = {}
+    names = [name for name in dict.fromkeys(s.classifier for s in sources) if name != NONE]
+    for name in names or [NONE]:
+        own = rows[rows["classifier"].isin([name, NONE])]
+        by_split = [levels(part, name) for _, part in own.groupby("split", sort=False)]
+        own = own.sort_values("classifier", key=lambda c: c == NONE, kind="stable")
+        table = own.drop_duplicates(KEY).set_index(KEY)
+        table = table.assign(area=table["reference_area"] / table["image_area"])
+        strata = pd.concat(by_split).drop(columns="prediction", errors="ignore")
+        found[name] = table.join(strata).reindex(tables[0].index)
+    return found
+
+
+def _columns(table: pd.DataFrame, entries: Sequence[Entry]) -> dict[str, list[Any]]:
+    columns = [name for name in ("probability", "area", *LEVELS) if name in table]
+    found = {name: _plain(table[name]) for name in columns}
+    return {**found, "correct": _plain(table["correct"])}
+
+
+def scores_of(table: pd.DataFrame, metrics: Sequence[str]) -> list[list[float] | None]:
+    """Give the scores of a source by number of the metric; None for a metric that it lacks."""
+    return [_plain(table[name].astype(float)) if name in table else None for name in metrics]
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Give values that JSON knows: missing texts and flags are None, missing numbers NaN."""
+    if pd.api.types.is_float_dtype(column):
+        return column.tolist()
+    return [None if pd.isna(value) else value for value in column.astype(object)]
+
+
+def _colours() -> list[dict[str, Any]]:
+    """Give the colour maps as 256 RGB values each."""
+    from matplotlib import colormaps
+
+    return [
+        {"key": name, "rgb": colormaps[name](np.arange(256), bytes=True)[:, :3].ravel().tolist()}
+        for name in COLOURS
+    ]

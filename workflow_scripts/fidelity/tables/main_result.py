@@ -1,0 +1,228 @@
+"""The main result, as the first table of a paper: one table per classifier."""
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    pooled_classes,
+)
+from fidelity.explainers.registry import explains
+from fidelity.metrics.registry import METRICS, title_of
+from fidelity.presentation import titles
+from fidelity.presentation.wording import (
+    ABSENT,
+    confidence,
+    digits_of,
+    listed,
+    metric_title,
+    number,
+    p_cell,
+    unit_note,
+    with_interval,
+)
+from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.localization import spreads
+from fidelity.tables.quality import Qualities, quality_note
+
+# The metric beside the primary one: the first of these that is another.
+SECOND = ("dice", "iou")
+KINDS = {"": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
+REFERENCE = "reference"
+NOT_DRAWN = "not drawn"
+# What a row of comparisons.csv says of its first explainer, and of its second.
+CONCLUSIONS = {
+    "a_higher": ("higher", "lower"),
+    "b_higher": ("lower", "higher"),
+    "equivalent": ("equivalent", "equivalent"),
+    "none_shown": ("none shown", "none shown"),
+}
+
+
+def main_tables(
+    localization: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    *,
+    families: Mapping[str, str],
+    unit: str,
+    quality: Qualities,
+    seeds: pd.DataFrame,
+    bases: Mapping[str, str],
+    useless: Collection[str] = (),
+) -> list[Table]:
+    """Lay out the primary metric in the primary setting, all classes together.
+
+    Args:
+        localization: localization.csv of one data set.
+        comparisons: comparisons.csv of it.
+        statistics: primary, primary_binarization, replicates, alpha, margin, as used.
+        families: explainer → family.
+        unit: unit of analysis, `patient` or `image`.
+        quality: (dataset, classifier) → the classifier's, for a note.
+        seeds: seeds.csv.
+        bases: classifier → its key in seeds.csv.
+        useless: classifiers from which no conclusion is drawn.
+
+    Returns:
+        A table per classifier, of at most eight columns: n, the primary metric with its interval, a
+        second one, the difference to the strongest null baseline (or, without one, to the first
+        explainer) with its interval, its p, and what may be concluded.
+    """
+    shown = keep_test_split(localization)
+    shown = shown[
+        (shown["binarization"] == statistics["primary_binarization"])
+        & (shown["protocol"] == DEFAULT_PROTOCOL)
+    ]
+    spread = spreads(seeds, shown, statistics["primary"], bases) if len(shown) else {}
+    known = list(shown["classifier"].unique())
+    return [
+        _table(
+            pooled_classes(shown[shown["classifier"].isin([classifier, NO_CLASSIFIER])]),
+            keep_test_split(comparisons),
+            classifier,
+            statistics,
+            families,
+            unit,
+            quality,
+            spread,
+            classifier in useless,
+        )
+        for classifier in [name for name in known if name != NO_CLASSIFIER] or known
+    ]
+
+
+def _table(
+    block: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    classifier: str,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    unit: str,
+    quality: Qualities,
+    spread: Mapping[tuple[str, str, str], str],
+    useless: bool,
+) -> Table:
+    metric = statistics["primary"]
+    first = block.iloc[0]
+    means = block[block["metric"] == metric].set_index("explainer")
+    names = by_family(list(means.index), families)
+    reference, why = _reference(names, means["mean"], families, METRICS[metric].direction)
+    pairs = dict(_pairs(comparisons, classifier, first["class"]))
+    second = next((m for m in SECOND if m != metric and (block["metric"] == m).any()), None)
+    others = block[block["metric"] == second].set_index("explainer")["mean"]
+    between = {name: spread.get((classifier, name, first["class"])) for name in names}
+    digits = digits_of(metric)
+
+    def cells(name: str) -> list[str]:
+        row = means.loc[name]
+        found = [
+            titles.explainer_title(name),
+            str(int(row["n"] - row["n_undefined"])),
+            with_interval(row["mean"], row["ci_low"], row["ci_high"], digits),
+        ]
+        if second:
+            found.append(number(others.get(name, np.nan), digits_of(second)))
+        if any(between.values()):
+            found.append(between[name] or ABSENT)
+        if pairs:
+            found += _against(pairs, name, reference, digits, useless)
+        return found
+
+    rows: list[list[str]] = []
+    headings = {}
+    for kind, part in groupby(names, lambda name: _kind(name, families)):
+        headings[len(rows)] = KINDS[kind]
+        rows += map(cells, part)
+    header = ["Explainer", "n", metric_title(metric)]
+    header += [metric_title(second)] if second else []
+    header += ["SD over seeds"] if any(between.values()) else []
+    header += ["Difference", "p", "Conclusion"] if pairs else []
+    title, notes = described(
+        "main",
+        metric=title_of(metric),
+        classifier=titles.classifier_title(classifier),
+        has_classifier=classifier != NO_CLASSIFIER,
+        dataset=titles.dataset_title(first["dataset"]),
+        split=first["split"],
+        cls=first["class"],
+        binarization=titles.binarization_title(first["binarization"]),
+        interval=confidence(statistics),
+        statistics=statistics,
+        unit=unit_note(unit),
+        patients=int(means["n_patients"].max()) if unit == "patient" else 0,
+        pairs=bool(pairs),
+        reference=titles.explainer_title(reference),
+        why=why,
+        empty=listed(
+            [
+                f"{titles.explainer_title(row.Index)} {row.n_empty_prediction} of {row.n}"
+                for row in means.loc[names].itertuples()
+                if row.n_empty_prediction
+            ]
+        ),
+        quality=quality_note(quality, first["dataset"], [classifier]),
+    )
+    own = f"-{classifier}" if classifier != NO_CLASSIFIER else ""
+    return Table(
+        title, header, rows, len(header) - 1, headings, notes, "main", f"main{own}",
+        frozenset({classifier}),
+    )  # fmt: skip
+
+
+def _kind(explainer: str, families: Mapping[str, str]) -> str:
+    family = families.get(explainer, "")
+    return "" if explains(family) else family
+
+
+def _reference(
+    names: list[str], means: pd.Series, families: Mapping[str, str], direction: str
+) -> tuple[str, str]:
+    """Choose what the others are compared with, and say what it is: `null` or `explainer`."""
+    nulls = [name for name in names if families.get(name) == "baseline"]
+    if not nulls:
+        return names[0], "explainer"
+    best = min if direction == "lower" else max
+    return best(nulls, key=lambda name: means[name]), "null"
+
+
+def _pairs(
+    comparisons: pd.DataFrame, classifier: str, cls: str
+) -> Iterator[tuple[tuple[str, str], tuple[Mapping[str, Any], int]]]:
+    """Give the primary comparisons of a class, from both sides: the row, and 1 or -1."""
+    rows = comparisons[
+        (comparisons["family"] == "primary")
+        & (comparisons["classifier"] == classifier)
+        & (comparisons["class"] == cls)
+    ]
+    for row in rows.to_dict("records"):
+        yield (row["explainer_a"], row["explainer_b"]), (row, 1)
+        yield (row["explainer_b"], row["explainer_a"]), (row, -1)
+
+
+def _against(
+    pairs: Mapping[tuple[str, str], tuple[Mapping[str, Any], int]],
+    name: str,
+    reference: str,
+    digits: int,
+    useless: bool,
+) -> list[str]:
+    """Write the difference to the reference, its p, and the conclusion."""
+    if name == reference:
+        return [REFERENCE, ABSENT, ABSENT]
+    if (name, reference) not in pairs:
+        return [ABSENT, ABSENT, ABSENT]
+    row, sign = pairs[name, reference]
+    low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
+    outcome = CONCLUSIONS[row["conclusion"]][0 if sign > 0 else 1]
+    return [
+        with_interval(sign * row["mean_difference"], low, high, digits),
+        p_cell(row["p_adjusted"]),
+        NOT_DRAWN if useless else outcome,
+    ]
