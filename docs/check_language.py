@@ -27,7 +27,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("*.md", "config/*.md", "docs/**/*.md", "rules/captions/*.rst")
 CODE = ("workflow_scripts/**/*.py", "rules/*.smk", "config/*.yaml")
-TEMPLATES = ("workflow_scripts/**/*.html*", "workflow_scripts/**/*.md*")
+KINDS = (".html*", ".md*", ".txt.j2", "words.j2")
+TEMPLATES = tuple(f"workflow_scripts/**/*{kind}" for kind in KINDS)
 # Parts of a page that are checked, as regular expressions: the others are all checked.
 PARTS = {
     "CHANGELOG.md": r"^## Unreleased\n.*?(?=^## |\Z)",
@@ -181,9 +182,9 @@ class _Page(HTMLParser):
 
 
 def template(path: Path) -> Iterator[Text]:
-    """Give the blocks of a Jinja template of Markdown or HTML."""
+    """Give the blocks of a Jinja template of HTML, Markdown or plain text."""
     text = path.read_text(encoding="utf-8")
-    if ".md" in path.suffixes:
+    if ".html" not in path.suffixes:
         yield from markdown(_filled(text))
         return
     page = _Page()

@@ -22,6 +22,7 @@ from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.run_lengths import encode
 from fidelity.pages.explorer.build import build
 from fidelity.presentation.titles import Display, showing
+from tests.helpers import entries
 from tests.helpers.explained_cohort import CLASSES
 
 WORKING = 48
@@ -35,7 +36,7 @@ RULES = {
     "top": {"method": "percentile", "percentile": 80},
 }
 KINDS = ("superpixels", "grid", "dense", "binary")
-POSTPROCESS = {"sign": "positive", "lung": False, "median": 0, "min_component": 0}
+POSTPROCESS = entries.steps({}).model_dump()
 
 
 @dataclass
@@ -221,15 +222,16 @@ class SmallExplorer:
         frame = {"scoring_size": "original", "sign": "positive"}
         for rule, settings in RULES.items():
             masks, status = self.part(pair, f"{rule}.json"), self.part(pair, f"{rule}.csv")
-            binarize.main(*files, settings, self.postprocess, "original", masks, status)
+            steps = entries.steps(self.postprocess)
+            binarize.main(*files, entries.rule(settings), steps, "original", masks, status)
             output = self.part(pair, f"{rule}.parquet")
             how = {"metrics": METRICS, "empty": {}, "surface_tolerance": 2, "pixel_spacing": None}
-            how |= {"scoring_size": "original"}
-            score.main(masks, status, self.prepared, predictions, classes, how, {"default": output})
+            given = masks, status, self.prepared, predictions, classes
+            score.main(*given, **how, scoring_size="original", outputs={"default": output})
         asked = {"metrics": RANKING, "pointing_tolerance": 3, **frame}
-        rank.main(*files, predictions, classes, asked, self.part(pair, "ranking.parquet"))
-        swept = {"thresholds": THRESHOLDS, "lung": self.lungs, **frame}
-        sweep.main(*files, swept, self.part(pair, "curves.parquet"))
+        rank.main(*files, predictions, classes, **asked, output=self.part(pair, "ranking.parquet"))
+        swept = {"thresholds": THRESHOLDS, "lung": self.lungs, "empty": {}, **frame}
+        sweep.main(*files, **swept, output=self.part(pair, "curves.parquet"))
 
     def _predictions(self, classifier: str) -> str:
         path = self.folder / f"predictions-{list(self.classifiers).index(classifier)}.csv"

@@ -6,7 +6,7 @@ import jinja2
 import pytest
 
 from fidelity.presentation import page
-from fidelity.presentation.page import ESCAPES, paragraphs, render, templates_digest
+from fidelity.presentation.page import ESCAPES, folder_digest, paragraphs, render, templates_digest
 from fidelity.tables.layout import Table
 from fidelity.tables.writers import to_html, to_markdown
 
@@ -83,7 +83,7 @@ def test_every_template_decides_the_digest(monkeypatch, tmp_path):
     seen = {before}
     for name in ("a.html.j2", "notes/b.txt.j2"):
         (tmp_path / name).write_text("x")
-        templates_digest.cache_clear()
+        folder_digest.cache_clear()
         seen.add(templates_digest())
-    templates_digest.cache_clear()
+    folder_digest.cache_clear()
     assert len(seen) == 3

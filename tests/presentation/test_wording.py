@@ -61,3 +61,9 @@ def test_no_other_module_chooses_digits(package):
         for match in fixed.finditer(path.read_text())
     ]
     assert found == []
+
+
+def test_no_template_chooses_digits():
+    templates = sorted((LIBRARY / "presentation" / "templates").rglob("*.j2"))
+    fixed = re.compile(r"\|\s*(format|round)\b")
+    assert [path.name for path in templates if fixed.search(path.read_text())] == []

@@ -72,7 +72,7 @@ def test_titles_of_jobs_and_comments_of_configs():
     assert found(check_language.comments(config)) == ['"mended": write fix']
 
 
-@pytest.mark.parametrize("name", ["page.html.j2", "page.md.j2"])
+@pytest.mark.parametrize("name", ["page.html.j2", "page.md.j2", "note.txt.j2"])
 def test_templates(tmp_path, name):
     html = f"<p>Mended {{{{ {LONG} }}}} <code>mend</code></p><style>mended</style>"
     markdown = f"Mended {{% if {LONG} %}}`mend`{{% endif %}}"

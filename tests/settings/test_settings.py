@@ -129,7 +129,7 @@ MISTAKES = [
     (("protocols",), ["default", "wsol"], r"protocols.*'wsol'.*no data set has boxes.*boxes_from"),
     (("explainers", "gradcam", "title"), "", r"explainers\.gradcam\.title.*'' is not allowed"),
     (("explainers", "gradcam", "title"), "a {b}", r"explainers\.gradcam\.title"),
-    (("display",), {"order": ["lim"]}, r"display\.order.*'lim' is no explainer.*'lime'"),
+    (("display",), {"order": ["lim"]}, r"display\.order.*'lim' names no explainer.*'lime'"),
     (("display",), {"colours": {"lim": "#0072B2"}}, r"display\.colours.*'lim'.*'lime'"),
     (("display",), {"colours": {"lime": "blue"}}, r"display\.colours\.lime.*'blue'"),
     (("display",), {"colors": {}}, r"display\.colors.*'colours'"),

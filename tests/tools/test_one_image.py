@@ -226,7 +226,7 @@ def test_the_script_writes_and_prints(project, image, monkeypatch, capsys):
     assert np.load(written[1], allow_pickle=False).shape == (96, 96)
     printed = capsys.readouterr().out
     assert all(name in printed for name in CLASSES)
-    assert "small, net-s1" in printed
+    assert "Small, ResNet-18, seed 1" in printed
 
 
 @pytest.mark.parametrize(

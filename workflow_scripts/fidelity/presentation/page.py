@@ -65,11 +65,13 @@ def _templates(kind: str) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
+    from fidelity.presentation.wording import set_value
+
     def safe(value: Any) -> Any:
         # What macros return is marked as escaped.
         return value if hasattr(value, "__html__") else Markup(ESCAPES[kind](str(value)))
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         finalize=safe if kind in ESCAPES else None,
@@ -79,3 +81,5 @@ def _templates(kind: str) -> "Environment":
         keep_trailing_newline=True,
         **(_LATEX_SIGNS if kind == "tex" else {}),
     )
+    environment.filters["set_value"] = set_value
+    return environment

@@ -16,6 +16,7 @@ from fidelity.metrics.map_registry import RANKING
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.explorer.levels import thresholds_of
 from fidelity.presentation import titles
+from fidelity.settings.binarizations import Postprocess
 from fidelity.study.paths import NONE
 
 # Colours of heat maps, all but the last readable with a colour vision deficiency and in grey.
@@ -79,7 +80,7 @@ def study_of(
         "primary": {"binarization": settings["binarization"], "metric": settings["metric"]},
         "thresholds": thresholds_of(settings["thresholds"]).tolist(),
         "empty": empty,
-        "pointwise": is_pointwise(settings["postprocess"]),
+        "pointwise": is_pointwise(Postprocess.of_job(settings["postprocess"])),
         "colours": _colours(),
         "classifiers": [
             {"key": key, "title": titles.classifier_title(key), **_columns(table, entries)}
