@@ -7,16 +7,19 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
+from fidelity.analysis.box_metrics import select_sets  # noqa: E402
 from fidelity.explainers.registry import METHODS  # noqa: E402
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS  # noqa: E402
 from fidelity.metrics.conventions import PROTOCOLS, Protocol, base_name  # noqa: E402
 from fidelity.metrics.map_registry import RANKING, RankingMetric  # noqa: E402
 from fidelity.metrics.metric import Metric  # noqa: E402
 from fidelity.metrics.registry import METRICS  # noqa: E402
+from fidelity.settings.statistics import Boxes, BoxProtocol  # noqa: E402
 
 MEASURING = ROOT / "docs" / "measuring.md"
 MASK_METRICS = [metric for metric in METRICS.values() if metric.name not in RANKING]
@@ -30,6 +33,7 @@ def render(text: str) -> str:
         "metrics": metric_rows(MASK_METRICS),
         "ranking": metric_rows(RANKING.values()),
         "protocols": protocol_rows(PROTOCOLS.values()),
+        "boxes": box_rows(),
         "baselines": baseline_rows(),
         "faithfulness": faithfulness_rows(),
     }
@@ -64,6 +68,15 @@ def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
         counted = "yes" if protocol.counts_empty_references else "no"
         cells = [f"`{protocol.name}`", protocol.source, metrics, SURFACES[protocol.surface]]
         rows.append(f"| {' | '.join([*cells, protocol.percentile, counted])} |")
+    return rows
+
+
+def box_rows() -> list[str]:
+    """One row per value of a set of boxes."""
+    rows = ["| metric | protocol | source |", "|---|---|---|"]
+    for metric in select_sets(["default", *get_args(BoxProtocol)], Boxes().false_positives):
+        seen = " (**sees the reference**)" if metric.uses_reference else ""
+        rows.append(f"| `{metric.name}` | `{metric.protocol}` | {metric.source}{seen} |")
     return rows
 
 

@@ -45,6 +45,31 @@ rule rank:
         "../workflow_scripts/rank.py"
 
 
+rule box_scores:
+    input:
+        maps=job_files.shards(paths.MAPS),
+        prepared=paths.EXPLAINED,
+        predictions=job_files.predictions,
+        classes=classes_of,
+    output:
+        paths.BOX_SCORES,
+    log:
+        log_of("{dataset}/{classifier}/{explainer}/box_scores"),
+    benchmark:
+        benchmark_of("{dataset}/{classifier}/{explainer}/box_scores")
+    wildcard_constraints:
+        dataset=any_of(study.boxed),
+    resources:
+        **needs(1500, 60),
+    params:
+        settings=job_settings.box_scores,
+        digest=code_of("box_scores.py"),
+    message:
+        "Scoring the boxes of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
+    script:
+        "../workflow_scripts/box_scores.py"
+
+
 rule tune:
     input:
         maps=job_files.shards(paths.MAPS, ["val"]),

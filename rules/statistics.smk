@@ -27,6 +27,20 @@ STEPS = {
         diagnostic=study.diagnostic,
         partial=study.partial,
     ),
+    "boxes": step(
+        needs(2000, 60),
+        "Scoring boxes over sets of images",
+        {"scores": job_files.box_scores},
+        {
+            "boxes": paths.table("boxes"),
+            "comparisons": paths.table("box_comparisons"),
+        },
+        combos=study.combinations,
+        dataset=lambda w: w.dataset,
+        sets=job_settings.box_sets,
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
     "without_twins": step(
         needs(1500, 30),
         "Computing the primary result without near-duplicates",

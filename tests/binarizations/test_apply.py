@@ -34,6 +34,7 @@ RULE_SETTINGS = [
     {"method": "oracle", "metric": "dice"},
     {"method": "superpixels", "top": 3, "min_weight": 0.0, "superpixels": {"algorithm": "slic"}},
     {"method": "chexlocalize_otsu"},
+    {"method": "boxes", "keep": "largest"},
 ]
 ABOVE_THRESHOLD = {"fixed", "otsu", "tuned", "oracle"}
 MAPS = arrays(np.float32, (9, 11), elements=st.floats(0, 1, width=32))
@@ -293,3 +294,21 @@ def test_a_map_of_superpixels_keeps_its_own():
 def test_wrong_settings_are_refused(settings):
     with pytest.raises(InputError):
         binarize(np.zeros((4, 4), np.float32), "dense", entries.rule(settings))
+
+
+def test_boxes_are_filled():
+    map01 = np.zeros((8, 9), np.float32)
+    map01[1:4, 2] = map01[3, 2:6] = 0.6
+    map01[6, 7] = 1
+    largest = binarize(map01, "dense", entries.rule({"method": "boxes", "keep": "largest"}))[0]
+    assert np.argwhere(largest).min(axis=0).tolist() == [1, 2]
+    assert largest.sum() == 3 * 4
+    assert binarize(map01, "dense", entries.rule({"method": "boxes"}))[0].sum() == 3 * 4 + 1
+    found, threshold = binarize(
+        0.5 * map01, "dense", entries.rule({"method": "boxes", "threshold": 0.7})
+    )
+    assert found.sum() == 1
+    assert threshold == pytest.approx(0.35)
+    assert not binarize(
+        0.5 * map01, "dense", entries.rule({"method": "boxes", "threshold": 0.7, "of": "absolute"})
+    )[0].any()

@@ -48,6 +48,23 @@ def test_false_positives_are_reported_where_nothing_is():
     assert math.isnan(_score("false_positive_share", "disc", "border"))
 
 
+def test_lesion_recall_counts_lesions_not_pixels():
+    lesions = np.zeros(SHAPE, bool)
+    lesions[2:20, 2:20] = lesions[30:33, 40:43] = True
+    touched = np.zeros(SHAPE, bool)
+    touched[32, 42] = True
+    rules = protocol_for("default")
+    recall = MASK_METRICS["lesion_recall"].function
+
+    def score(reference, prediction):
+        return recall(MaskPair(reference, prediction), rules)
+
+    assert score(lesions, touched) == 0.5
+    assert score(lesions, ~touched) == 1
+    assert score(lesions, np.zeros(SHAPE, bool)) == 0
+    assert math.isnan(score(np.zeros(SHAPE, bool), touched))
+
+
 @pytest.mark.parametrize(
     "changes", [{"overlap_bot": "one"}, {"overlap_both": "diagonal"}, {"distance_both": "one"}]
 )

@@ -126,6 +126,7 @@ def test_defaults_do_not_share_state(demo):
 
 
 MISTAKES = [
+    (("protocols",), ["default", "wsol"], r"protocols.*'wsol'.*no data set has boxes.*boxes_from"),
     (("explainers", "gradcam", "title"), "", r"explainers\.gradcam\.title.*'' is not allowed"),
     (("explainers", "gradcam", "title"), "a {b}", r"explainers\.gradcam\.title"),
     (("display",), {"order": ["lim"]}, r"display\.order.*'lim' names no explainer.*'lime'"),
@@ -209,6 +210,12 @@ MISTAKES = [
     (("datasets", "demo", "labels"), {"Normal": "Predicted"}, r"demo\.labels.*is reserved"),
     (("sed",), 1, "'seed'"),
 ]
+
+
+def test_protocols_of_boxes_take_boxes_of_masks(demo):
+    demo["protocols"] = ["default", "wsol"]
+    demo["datasets"]["demo"]["boxes_from"] = "masks"
+    assert settings.load(demo).protocols == ["default", "wsol"]
 
 
 @pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=lambda v: str(v)[:40])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fidelity.base.digests import Description
+    from fidelity.digests.markers import Description
 
 Need = Literal["reference", "superpixels", "threshold"]
 
@@ -48,5 +48,6 @@ RULES: dict[str, Rule] = {
     "superpixels": Rule(
         "fidelity.binarizations.superpixels", "Top {top} superpixels", frozenset({"superpixels"})
     ),
+    "boxes": Rule("fidelity.binarizations.boxes", "Boxes above {threshold}"),
     "chexlocalize_otsu": Rule("fidelity.binarizations.chexlocalize_otsu", "CheXlocalize's Otsu"),
 }

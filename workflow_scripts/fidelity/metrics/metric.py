@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fidelity.metrics import overlap, surface
+from fidelity.metrics.boxes.lesions import components_found
 from fidelity.metrics.conventions import Protocol
 from fidelity.metrics.empty import Family, number
 from fidelity.metrics.pair import MaskPair, Unit
@@ -97,6 +98,12 @@ def where_predicted(score: Score) -> Score:
 def false_positive_share(pair: MaskPair, _protocol: Protocol) -> float:
     """Report what is predicted where nothing is; undefined where the reference has pixels."""
     return overlap.false_positive_share(pair.confusion) if pair.reference.empty else math.nan
+
+
+def lesion_recall(pair: MaskPair, _protocol: Protocol) -> float:
+    """Share of the lesions, 8-connected parts of the reference, that the prediction touches."""
+    found, lesions = components_found(pair.reference.mask, pair.prediction.mask)
+    return found / lesions if lesions else math.nan
 
 
 def hausdorff_full(pair: MaskPair, _protocol: Protocol, unit: Unit) -> float:

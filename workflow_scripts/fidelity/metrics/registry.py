@@ -120,6 +120,15 @@ MASK_METRICS: dict[str, Metric] = {
             where_predicted(of_counts("dice", overlap.dice)),
         ),
         Metric(
+            "lesion_recall",
+            "Lesion-wise recall",
+            "higher",
+            "1",
+            _SHARE,
+            "share of the reference's connected parts that the prediction touches",
+            of_pair.lesion_recall,
+        ),
+        Metric(
             "false_positive_share",
             "False-positive area",
             "lower",

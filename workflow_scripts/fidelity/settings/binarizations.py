@@ -143,6 +143,20 @@ class SuperpixelRule(Binarization):
     superpixels: Superpixels = Field(default_factory=Quickshift)
 
 
+class BoxesRule(Binarization):
+    """The bounding rectangles of the connected parts above a threshold, filled."""
+
+    method: Literal["boxes"] = "boxes"
+    threshold: Threshold = 0.5
+    """Boxes bound what lies above this (strictly)."""
+    of: Literal["maximum", "absolute"] = "maximum"
+    """What the threshold is a share of: the highest value of the map, or 1."""
+    connectivity: Literal[4, 8] = 8
+    """Whether pixels that touch at a corner alone are connected (8) or not (4)."""
+    keep: Literal["all", "largest"] = "all"
+    """The boxes of all connected parts, or of the largest alone."""
+
+
 class ChexlocalizeOtsu(Binarization):
     """Otsu's threshold with all contours filled, as CheXlocalize does."""
 

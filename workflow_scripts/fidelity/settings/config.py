@@ -21,7 +21,7 @@ from fidelity.settings.closed_model import (
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
 from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity
-from fidelity.settings.statistics import Protocol, Scores, Statistics
+from fidelity.settings.statistics import BoxProtocol, Protocol, Scores, Statistics
 
 # Sections whose entries may have a title.
 TITLED = ("datasets", "classifiers", "explainers", "binarizations")
@@ -128,10 +128,10 @@ class Config(Section):
         default_factory=lambda: {"fixed50": Fixed(threshold=0.5)}
     )
     """Rules that turn a normalised map into a predicted mask, by a name that you choose."""
-    protocols: Annotated[Unique[Protocol], Field(min_length=1)] = ["default"]
+    protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
     """Sets of metric conventions (surfaces, percentiles, empty masks). Each has the name of its
     library or study. The primary comparison and the figures use `default`, which must be in the
-    list."""
+    list. `wsol`, `chestxray8` and `rodeo` are of boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)

@@ -1,6 +1,7 @@
 """Keys of different sections that must fit one another."""
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 from pydantic import MISSING
 
@@ -15,6 +16,7 @@ from fidelity.settings.classifiers import training_names
 from fidelity.settings.config import TITLED, Config
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer, RandomWeights
+from fidelity.settings.statistics import BoxProtocol
 
 RESERVED_FOLDERS = {
     "prepared",
@@ -68,6 +70,7 @@ def check_meaning(config: Config) -> None:
             field="protocols",
             remedy="Add default; keep the others",
         )
+    _check_boxes(config)
     _check_titles(config)
     for field in ("order", "colours"):
         names = getattr(config.display, field)
@@ -76,6 +79,21 @@ def check_meaning(config: Config) -> None:
     _check_names(shown, config.explainers, "figures.gallery_by")
     shown = config.figures.gallery_explainers or []
     _check_names(shown, config.explainers, "figures.gallery_explainers", "explainer")
+
+
+def _check_boxes(config: Config) -> None:
+    """Refuse protocols of boxes where no data set has any."""
+    asked = [name for name in config.protocols if name in get_args(BoxProtocol)]
+    scored = any(
+        entry.annotated_classes and (entry.boxes_from or entry.has_boxes)
+        for entry in config.datasets.values()
+    )
+    if asked and not scored:
+        raise InputError(
+            f"{asked[0]!r} scores boxes, and no data set has boxes to score",
+            field="protocols",
+            remedy="Set boxes_from of a data set to references or masks, or leave the protocol out",
+        )
 
 
 def all_explainers(config: Config) -> Iterator[tuple[str, Explainer]]:

@@ -58,6 +58,8 @@ class Dataset(Entry):
 
     chosen_by: ClassVar[str] = "source"
     entry_name: ClassVar[str] = "dataset"
+    # Whether its references are boxes, or have them beside masks.
+    has_boxes: ClassVar[bool] = False
     source: str
     """Where the images come from."""
     title: Title = None
@@ -142,6 +144,10 @@ class Dataset(Entry):
     empty_references: bool = True
     """Whether images that were read for a class, and show nothing of it (references `none`), are
     explained and scored. Needed for measures of false alarms."""
+    boxes_from: Literal["references", "masks"] | None = None
+    """Where the boxes of box scores come from. `references` = the boxes that readers drew; `masks`
+    = the rectangles that bound the connected parts of each mask. null = `references` where the
+    source has boxes, else there are no box scores."""
     shards: Shards = Field(default_factory=Shards)
 
     @property
@@ -407,6 +413,7 @@ class Published(Dataset):
     # Classes that the source can have references of, and other names of theirs; none = any.
     classes: ClassVar[tuple[str, ...]] = ()
     synonyms: ClassVar[dict[str, str]] = {}
+    has_boxes: ClassVar[bool] = True
     root: str
     """Folder above the images and annotation files, as downloaded, relative to data_root."""
     lung_masks: Literal["none", "provided", "predicted"] = "none"
@@ -489,6 +496,7 @@ class Siim(Published):
     """SIIM-ACR Pneumothorax Segmentation."""
 
     classes: ClassVar = ("Pneumothorax",)
+    has_boxes: ClassVar = False
     source: Literal["siim"] = "siim"
     table: str | None = None
     """Run lengths, relative to root; null = stage_2_train.csv or train-rle.csv, looked for."""
@@ -540,6 +548,7 @@ class Qata(Published):
     """QaTa-COV19-v2, masks of COVID-19 infection."""
 
     classes: ClassVar = ("COVID-19",)
+    has_boxes: ClassVar = False
     source: Literal["qata"] = "qata"
 
 
@@ -547,6 +556,7 @@ class Jsrt(Published):
     """JSRT, lung nodules as discs."""
 
     classes: ClassVar = ("Nodule",)
+    has_boxes: ClassVar = False
     source: Literal["jsrt"] = "jsrt"
 
 

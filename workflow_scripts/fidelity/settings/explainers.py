@@ -509,6 +509,24 @@ class MeanMask(Explainer):
     case's lung."""
 
 
+class MeanBox(Explainer):
+    """Null baseline: the mean of the training split's reference boxes."""
+
+    method: Literal["mean_box"] = "mean_box"
+
+
+class CentreBox(Explainer):
+    """Null baseline: a box of the training boxes' mean size at the centre of the image."""
+
+    method: Literal["centre_box"] = "centre_box"
+
+
+class RandomBox(Explainer):
+    """Null baseline: a box of the size of a training box, anywhere in the image."""
+
+    method: Literal["random_box"] = "random_box"
+
+
 class EdgeMap(Explainer):
     """Null baseline: the edges of the image."""
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, get_args
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 from pydantic import Field, field_validator
 
 from fidelity.base.errors import InputError
@@ -11,6 +11,8 @@ from fidelity.settings.closed_model import (
     InnerShare,
     Integer,
     NonNegative,
+    Number,
+    Positive,
     PositiveShare,
     Section,
     Unique,
@@ -39,6 +41,7 @@ UsualMetric = Literal[
     "false_positive_share",
 ]
 FurtherMetric = Literal[
+    "lesion_recall",
     "hausdorff_boundary_mm",
     "hausdorff_boundary_diagonal",
     "dice_nan",
@@ -68,6 +71,8 @@ Protocol = Literal[
     "medpy",
     "scikit-image",
 ]
+# Of boxes: where a data set has them, beside `default`.
+BoxProtocol = Literal["wsol", "chestxray8", "rodeo"]
 
 
 class Empty(Section):
@@ -79,6 +84,26 @@ class Empty(Section):
     """Distances if prediction and reference are empty."""
     distance_prediction: Literal["diagonal", "inf", "nan"] = "diagonal"
     """Distances if only the prediction is empty."""
+
+
+class Boxes(Section):
+    """How maps become boxes, and when a box finds a lesion; for data sets with boxes."""
+
+    threshold: Annotated[Number, Ge(0), Lt(1)] = 0.5
+    """Boxes bound what lies above this (strictly)."""
+    of: Literal["maximum", "absolute"] = "maximum"
+    """What the threshold is a share of: the highest value of the map, or 1."""
+    connectivity: Literal[4, 8] = 8
+    """Whether pixels that touch at a corner alone are connected (8) or not (4)."""
+    keep: Literal["all", "largest"] = "all"
+    """The boxes of all connected parts, or of the largest alone."""
+    hit: Literal["centre"] | PositiveShare = "centre"
+    """When a predicted box finds a lesion (lesion-wise recall, FROC): its centre lies in the
+    lesion's box, or their IoU reaches this number."""
+    false_positives: Annotated[Unique[Positive], Field(min_length=1)] = [
+        *(0.125, 0.25, 0.5, 1, 2, 4, 8)
+    ]
+    """False positives per image at which FROC gives the sensitivity; `froc` is their mean."""
 
 
 class Scores(Section):
@@ -94,6 +119,7 @@ class Scores(Section):
     pointing_tolerance: NonNegative = 15
     """Tolerance of `pointing_game_tolerance`, in pixels of the scored image (TorchRay uses 15)."""
     empty: Empty = Field(default_factory=Empty)
+    boxes: Boxes = Field(default_factory=Boxes)
     thresholds: Annotated[Integer, Ge(2)] = 101
     """Number of thresholds from 0 to 1 in the threshold curves."""
 

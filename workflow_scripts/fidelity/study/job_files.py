@@ -113,6 +113,10 @@ class JobFiles:
         """List all scores of a data set, in the order of `Study.blocks`."""
         return [self.block_file(block) for block in self.study.blocks(w.dataset)]
 
+    def box_scores(self, w: Any) -> list[str]:
+        """List the scores of boxes, in the order of `Study.combinations`."""
+        return self.by_pair(paths.BOX_SCORES, self.study.combinations)(w)
+
     def primary_scores(self, w: Any) -> list[str]:
         """List those of the primary binarization and protocol."""
         return [self.block_file(block) for block in self.study.primary_blocks(w.dataset)]

@@ -264,6 +264,25 @@ class JobSettings:
             "sign": self._postprocess.sign,
         }
 
+    def box_scores(self, w: Any) -> dict[str, Any]:
+        """Give what decides the scores of boxes of one map."""
+        return {
+            "boxes": self._scores.boxes.model_dump(exclude={"false_positives"}),
+            "boxes_from": self.study.boxed[w.dataset],
+            "protocols": self.study.box_protocols,
+            "pointing_tolerance": self._scores.pointing_tolerance,
+            "scoring_size": self.study.datasets[w.dataset].scoring_size,
+            "sign": self._postprocess.sign,
+        }
+
+    @property
+    def box_sets(self) -> dict[str, Any]:
+        """What decides the scores of boxes of a set of images."""
+        return {
+            "protocols": self.study.box_protocols,
+            **part(self._scores.boxes, "hit", "false_positives"),
+        }
+
     def tune(self, w: Any) -> dict[str, Any]:
         """Give what decides a tuned threshold."""
         rule = self.study.rule_for(w.binarization, w.explainer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import get_args
 
 from pydantic import MISSING
 
@@ -14,6 +15,7 @@ from fidelity.settings.cross_checks import fair_binarizations
 from fidelity.settings.datasets import Chexlocalize
 from fidelity.settings.explainers import Explainer, RandomWeights
 from fidelity.settings.loading import parts_of
+from fidelity.settings.statistics import BoxProtocol
 from fidelity.study.paths import NONE
 
 
@@ -29,7 +31,8 @@ class Names:
         bases: training → its classifier's key in the config.
         explainers: explainer → its entry.
         binarizations: binarization → its entry.
-        protocols: protocol → its entry.
+        protocols: protocols of masks.
+        box_protocols: protocols of boxes, `default` first.
         restored: see `__init__`.
     """
 
@@ -44,7 +47,10 @@ class Names:
         self.config = config
         self.restored = restored
         self.datasets, self.explainers = config.datasets, config.explainers
-        self.binarizations, self.protocols = config.binarizations, config.protocols
+        self.binarizations = config.binarizations
+        of_boxes = get_args(BoxProtocol)
+        self.protocols = [name for name in config.protocols if name not in of_boxes]
+        self.box_protocols = ["default", *(p for p in config.protocols if p in of_boxes)]
         self.studies = {k: entry for k, entry in self.datasets.items() if entry.annotated_classes}
         self.classifiers: dict[str, Classifier] = {}
         self.bases: dict[str, str] = {}
@@ -93,6 +99,15 @@ class Names:
         """The split whose maps faithfulness and sanity look at: test, else val, else train."""
         splits = self.config.explain.splits
         return next(split for split in reversed(SPLITS) if split in splits)
+
+    @cached_property
+    def boxed(self) -> dict[str, str]:
+        """Data sets whose boxes are scored → where the boxes come from."""
+        found = {
+            name: entry.boxes_from or ("references" if entry.has_boxes else "")
+            for name, entry in self.studies.items()
+        }
+        return {name: origin for name, origin in found.items() if origin}
 
     # ---- classifiers ----
 

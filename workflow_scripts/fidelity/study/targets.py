@@ -25,6 +25,8 @@ def tables(study: Study) -> list[str]:
         (paths.table("classification"), study.datasets if study.classifiers else []),
         (paths.CHECKED, study.datasets),
         (paths.table("human_benchmark"), study.with_points),
+        (paths.table("boxes"), study.boxed),
+        (paths.table("box_comparisons"), study.boxed),
         (paths.table("layers"), study.studies if swept else []),
         *((paths.table(name), [d]) for d in study.studies for name in study.check_tables),
         (paths.table("known_truth"), marked),
@@ -71,11 +73,13 @@ def pages(study: Study) -> list[str]:
 
 def from_units(study: Study) -> list[str]:
     """List what can be computed from units alone, of restored data sets."""
-    checked = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
+    # Units hold no scores of boxes.
+    patterns = paths.CHECKED, paths.table("boxes"), paths.table("box_comparisons")
+    absent = {path.format(dataset=dataset) for dataset in study.datasets for path in patterns}
     return [
         path
         for path in [*tables(study), *figures(study), *pages(study)]
-        if path not in (*checked, paths.summary_table("near_duplicates"))
+        if path not in (*absent, paths.summary_table("near_duplicates"))
         and not any(f"/{name}-" in path for name in WITH_IMAGES)
         and (study.restored is None or paths.dataset_of(path, study.restored["datasets"]))
     ]

@@ -32,6 +32,8 @@ RULES = (
 )
 # Other rules whose results and costs are in no unit.
 BESIDE = (
+    "box_scores",
+    "boxes",
     "explore",
     "explorer",
     "export_chexlocalize",

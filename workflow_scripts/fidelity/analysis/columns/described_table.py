@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from fidelity.digests.markers import Description
 
-Kind = Literal["text", "count", "number", "flag", "flag or unknown"]
+Kind = Literal["text", "count", "number", "numbers", "flag", "flag or unknown"]
 TYPES: dict[Kind, str] = {
     "text": "str",
     "count": "int64",
     "number": "float64",
+    "numbers": "object",
     "flag": "bool",
     "flag or unknown": "boolean",
 }
@@ -29,7 +30,8 @@ class Column:
 
     Attributes:
         name: in the file.
-        kind: `text`, `count` (a whole number), `number` (empty where it is undefined), `flag`, or
+        kind: `text`, `count` (a whole number), `number` (empty where it is undefined),
+            `numbers` (a list of them, in Parquet files), `flag`, or
             `flag or unknown` (empty where it is not known).
         meaning: what a cell holds.
         measured_in: unit or range of a number; empty where the metric of the row decides.
@@ -54,6 +56,11 @@ def count(name: str, meaning: "Description") -> Column:
 def number(name: str, meaning: "Description", measured_in: "Description" = "") -> Column:
     """Describe a column of numbers."""
     return Column(name, "number", meaning, measured_in)
+
+
+def numbers(name: str, meaning: "Description", measured_in: "Description" = "") -> Column:
+    """Describe a column of lists of numbers."""
+    return Column(name, "numbers", meaning, measured_in)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ RESERVED = {
         "edge_map": 6,
         "random_cam": 7,
         "random_weights": 8,
+        "mean_box": 9,
+        "centre_box": 10,
+        "random_box": 11,
     },
     "ceiling": {"unet": 0, "second_reader": 1},
 }

@@ -270,10 +270,13 @@ RULES: dict[str, Rule] = {
     "known_truth_accuracy": Rule(_T.CASES, _S.NETWORK, _images, _network),
     "human_benchmark": Rule(_T.NONE, _S.OWN),
     **dict.fromkeys(
-        ("list_prepared", "sweep", "rank", "export_masks_png", "export_chexlocalize"), _PER_MAP
+        ("list_prepared", "sweep", "rank", "box_scores", "export_masks_png", "export_chexlocalize"),
+        _PER_MAP,
     ),
     **dict.fromkeys(("known_truth_scores", "stability_cases", "agreement_cases"), _PER_MAP),
-    **dict.fromkeys(("summarize", "compare", "without_twins", "ranks", "seeds", "layers"), _TABLE),
+    **dict.fromkeys(
+        ("summarize", "compare", "without_twins", "ranks", "seeds", "layers", "boxes"), _TABLE
+    ),
     **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
     **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),
     **dict.fromkeys(("summarize_sanity", "summarize_repeatability", "known_truth"), _TABLE),

@@ -1,0 +1,157 @@
+"""Box metrics of many maps beside the peers that compute the same values, in one run.
+
+Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. One process, one thread,
+maps of 224 x 224 pixels. wsolevaluation is in no registry: CHECKOUT is the folder of a clone of
+github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is compared with
+the package rodeometric. Every value is compared before its time is printed.
+"""
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import cv2
+import numpy as np
+from sklearn.metrics import matthews_corrcoef
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
+
+from fidelity.metrics.boxes import wsol
+from fidelity.metrics.boxes.froc import USUAL_RATES, Froc
+from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
+from fidelity.metrics.boxes.rodeo import Labelled, Rodeo
+from fidelity.statistics.set_level import set_result
+
+SIDE, CLASSES, REPLICATES = 224, 4, 2000
+
+
+def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a smooth map, float32 in [0, 1], and one to three boxes of whole corners."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.random((14, 14)).astype(np.float32) ** 3
+    map01 = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    map01 -= map01.min()
+    map01 /= map01.max()
+    start = rng.integers(0, 140, (rng.integers(1, 4), 2))
+    return map01, np.concatenate([start, start + rng.integers(20, 80, start.shape)], 1).astype(
+        float
+    )
+
+
+def timed(function: Callable[[], Any]) -> tuple[Any, float]:
+    """Call a function: its result and the seconds it took."""
+    start = time.perf_counter()
+    return function(), time.perf_counter() - start
+
+
+def report(name: str, ours: float, theirs: float | None = None) -> None:
+    """Print seconds, and how many times faster than the peer."""
+    beside = "" if theirs is None else f"   peer {theirs:8.2f} s   {theirs / ours:6.1f} x"
+    print(f"{name:44} {ours:8.2f} s{beside}", flush=True)
+
+
+def wsol_peer(checkout: str):
+    """Import wsolevaluation's evaluation.py, giving NumPy's old names back to it."""
+    np.float = float
+    sys.modules["munch"] = MagicMock()
+    sys.path.insert(0, checkout)
+    import evaluation
+
+    return evaluation
+
+
+def wsol_theirs(peer, maps, references, thresholds, largest: bool) -> np.ndarray:
+    """Compute their best IoU of each map at each threshold."""
+    found = []
+    for map01, boxes in zip(maps, references, strict=True):
+        at, number = peer.compute_bboxes_from_scoremaps(
+            map01.astype(float), thresholds, not largest
+        )
+        iou = peer.calculate_multiple_iou(
+            np.concatenate(at), boxes[:, [1, 0, 3, 2]].astype(int)
+        ).max(axis=1)
+        found.append(np.maximum.reduceat(iou, np.cumsum([0, *number[:-1]])))
+    return np.stack(found)
+
+
+def rodeo_theirs(predicted, reference) -> float:
+    """Compute the package's total; scikit-learn returned NumPy's numbers when it was written."""
+    import rodeo
+
+    rodeo.rodeo.matthews_corrcoef = lambda a, b: np.float64(matthews_corrcoef(a, b))
+    metric = rodeo.RoDeO([str(cls) for cls in range(CLASSES)])
+
+    def rows(image: Labelled) -> np.ndarray:
+        sides = image.boxes[:, 2:] - image.boxes[:, :2]
+        return np.column_stack([image.boxes[:, [1, 0]], sides[:, [1, 0]], image.classes])
+
+    metric.add([rows(image) for image in predicted], [rows(image) for image in reference])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return metric.compute()["RoDeO/total"]
+
+
+def main() -> None:
+    """Time everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--maps", type=int, default=10_000)
+    parser.add_argument("--wsol", help="folder of a clone of clovaai/wsolevaluation")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    maps, references = zip(*map(example, range(options.maps)), strict=True)
+    patients = np.arange(options.maps) // 2
+    once = np.ones((1, options.maps))
+    print(f"{options.maps} maps of {SIDE} x {SIDE}, one thread")
+
+    found, seconds = timed(lambda: [boxes_of_map(map01, BoxRule()) for map01 in maps])
+    report("boxes of the maps", seconds)
+
+    thresholds = wsol.thresholds_of()
+    peer = wsol_peer(options.wsol) if options.wsol else None
+    ious, seconds = timed(
+        lambda: [
+            wsol.ious_at_thresholds(map01, boxes, thresholds)
+            for map01, boxes in zip(maps, references, strict=True)
+        ]
+    )
+    theirs = 0.0 if peer else None
+    for found_ious, levels, largest in zip(
+        zip(*ious, strict=True), (wsol.IOU, wsol.IOUS), (True, False), strict=True
+    ):
+        if peer:
+            expected, more = timed(
+                lambda largest=largest: wsol_theirs(peer, maps, references, thresholds, largest)
+            )
+            np.testing.assert_allclose(found_ious, expected, rtol=1e-12)
+            theirs += more
+        value = wsol.max_box_accuracy(np.stack(found_ious), levels)
+        interval = timed(lambda value=value: set_result(value, patients, REPLICATES, 1))[1]
+        report(f"interval of MaxBoxAcc{'' if largest else 'V2'}", interval)
+    report(f"MaxBoxAcc and V2, {len(thresholds)} thresholds", seconds, theirs)
+
+    boxes, scores = zip(*found, strict=True)
+    froc, seconds = timed(lambda: Froc(boxes, scores, references))
+    report("FROC: matches", seconds)
+    value = froc.sensitivity(*USUAL_RATES)
+    report("  its interval", timed(lambda: set_result(value, patients, REPLICATES, 1))[1])
+
+    rng = np.random.default_rng(0)
+    predicted, reference = (
+        [Labelled(part, rng.integers(0, CLASSES, len(part))) for part in parts]
+        for parts in (boxes, references)
+    )
+    rodeo, seconds = timed(lambda: Rodeo(predicted, reference, CLASSES))
+    total, theirs = timed(lambda: rodeo_theirs(predicted, reference))
+    np.testing.assert_allclose(rodeo.part("total")(once), total, rtol=1e-9)
+    report("RoDeO", seconds, theirs)
+    value = rodeo.part("total")
+    report("  its interval", timed(lambda: set_result(value, patients, REPLICATES, 1))[1])
+
+
+if __name__ == "__main__":
+    main()

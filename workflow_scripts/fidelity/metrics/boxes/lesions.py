@@ -1,0 +1,49 @@
+"""Which lesions were found, one by one, and what was pointed out beside them."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from fidelity.metrics.boxes.geometry import box_iou, centres
+
+# A predicted box finds a lesion if its centre lies in the lesion's box, or from this IoU on.
+Hit = Literal["centre"] | float
+
+
+def hits(predicted: np.ndarray, reference: np.ndarray, hit: Hit) -> np.ndarray:
+    """Tell which predicted boxes find which lesions.
+
+    Args:
+        predicted: boxes (k, 4).
+        reference: boxes (m, 4), one per lesion.
+        hit: `centre` (the centre of the predicted box lies in the lesion's box, its sides
+            included: object-CXR's froc.py, also in wsrpn), or the smallest IoU.
+
+    Returns:
+        Boolean (k, m).
+    """
+    if hit == "centre":
+        middle = centres(predicted)[:, None]
+        return ((reference[:, :2] <= middle) & (middle <= reference[:, 2:])).all(axis=2)
+    return box_iou(predicted, reference) >= hit
+
+
+def lesions_found(predicted: np.ndarray, reference: np.ndarray, hit: Hit) -> int:
+    """Count the lesions, boxes (m, 4), that at least one predicted box (k, 4) finds."""
+    return int(hits(predicted, reference, hit).any(axis=0).sum())
+
+
+def components_found(reference: np.ndarray, prediction: np.ndarray) -> tuple[int, int]:
+    """Count the lesions of a mask that a predicted mask touches.
+
+    Args:
+        reference: boolean (H, W); its 8-connected parts are the lesions.
+        prediction: boolean (H, W).
+
+    Returns:
+        How many lesions share a pixel with the prediction, and how many there are.
+    """
+    number, labels = cv2.connectedComponents(reference.view(np.uint8), connectivity=8)
+    touched = np.unique(labels[prediction & reference])
+    return len(touched), number - 1

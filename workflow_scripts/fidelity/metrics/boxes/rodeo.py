@@ -1,0 +1,128 @@
+"""RoDeO, Robust Detection Outcome (Meissen, Müller et al. 2023; package rodeometric 0.0.1).
+
+Boxes of all classes of an image are matched one to one. Of matched pairs it measures how far the
+centres lie apart, how alike the shapes are, and whether the classes agree. Boxes and lesions
+without a partner count as 0. The total is the harmonic mean of the three.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy
+
+from fidelity.metrics.boxes.geometry import areas, centres, generalized_iou
+from fidelity.statistics.set_level import SetValue, of_sums
+
+Part = Literal["total", "localization", "shape_matching", "classification"]
+PARTS: tuple[Part, ...] = ("total", "localization", "shape_matching", "classification")
+# Of the harmonic mean, as in the package.
+EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Boxes of one image, of all classes.
+
+    Attributes:
+        boxes: (k, 4).
+        classes: (k,) positions of classes, from 0 on.
+    """
+
+    boxes: np.ndarray
+    classes: np.ndarray
+
+
+class Rodeo:
+    """The matches of a set of images.
+
+    The weight of the classes in the match is the agreement of the sets of classes over all images,
+    as in the package; resamples keep the matches of the whole set.
+    """
+
+    def __init__(
+        self, predicted: Sequence[Labelled], reference: Sequence[Labelled], classes: int
+    ) -> None:
+        """Match the boxes of each image.
+
+        Args:
+            predicted: of each image.
+            reference: of each image.
+            classes: number of classes; classification is undefined with one.
+
+        Raises:
+            ValueError: the numbers of images differ, or a box has no area.
+        """
+        self.classes = classes
+        for image in (*predicted, *reference):
+            if (areas(image.boxes) <= 0).any():
+                raise ValueError("a box has no area")
+        weight = _agreement(predicted, reference, classes)
+        # Of each image and class of the reference (of the prediction, where it has no partner):
+        # pairs, sums of localization and shape, pairs of one class, boxes without a partner.
+        self.sums = np.zeros((len(reference), classes, 5))
+        for index, (ours, theirs) in enumerate(zip(predicted, reference, strict=True)):
+            self._match(self.sums[index], ours, theirs, weight)
+
+    def _match(self, sums: np.ndarray, ours: Labelled, theirs: Labelled, weight: float) -> None:
+        same = ours.classes[:, None] == theirs.classes[None, :]
+        cost = -generalized_iou(ours.boxes, theirs.boxes) - weight * same
+        first, second = scipy.optimize.linear_sum_assignment(cost)
+        a, b = ours.boxes[first], theirs.boxes[second]
+        sides, other = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
+        away = (((centres(a) - centres(b)) / other) ** 2).sum(axis=1)
+        shared = np.minimum(sides, other).prod(axis=1)
+        shape = shared / (areas(a) + areas(b) - shared)
+        values = np.stack([np.ones(len(a)), np.exp2(-away), shape, same[first, second]], axis=1)
+        np.add.at(sums[:, :4], theirs.classes[second], values)
+        for image, taken in ((ours, first), (theirs, second)):
+            np.add.at(sums[:, 4], np.delete(image.classes, taken), 1)
+
+    def part(self, part: Part, cls: int | None = None) -> SetValue:
+        """Give a part of the score.
+
+        Args:
+            part: `total`, `localization`, `shape_matching` or `classification`.
+            cls: position of a class; None for all together.
+
+        Returns:
+            Function of how often each image counts; in [0, 1]. 0 where boxes are there and none is
+            matched, NaN where there is none, or where there is one class alone and it is asked
+            for the classification, or the total.
+        """
+        chosen = self.sums.sum(axis=1) if cls is None else self.sums[:, cls]
+
+        def formula(sums: np.ndarray) -> np.ndarray:
+            pairs, near, alike, same, alone = sums.T
+            with np.errstate(invalid="ignore", divide="ignore"):
+                boxes = pairs + alone
+                # Matthews' correlation of the one-hot classes, in closed form, clipped.
+                agreed = (self.classes * same / pairs - 1) / (self.classes - 1)
+                found = {
+                    "localization": near / boxes,
+                    "shape_matching": alike / boxes,
+                    "classification": np.where(
+                        (pairs == 0) & (self.classes > 1), 0, np.clip(agreed, 0, None) * pairs
+                    )
+                    / boxes,
+                }
+                inverse = sum(1 / (value + EPSILON) for value in found.values())
+                # The package gives 0, not its epsilon, where nothing is matched.
+                found["total"] = np.where(
+                    (pairs == 0) & (boxes > 0) & (self.classes > 1), 0, 3 / inverse
+                )
+            return found[part]
+
+        return of_sums(chosen, formula)
+
+
+def _agreement(predicted: Sequence[Labelled], reference: Sequence[Labelled], classes: int) -> float:
+    """Matthews' correlation of which classes are predicted and there, over images; at least 0."""
+    ours, theirs = (np.zeros((len(images), classes), bool) for images in (predicted, reference))
+    for shown, images in ((ours, predicted), (theirs, reference)):
+        for row, image in zip(shown, images, strict=True):
+            row[image.classes] = True
+    if min(ours.std(), theirs.std()) == 0:
+        return 0.0
+    return max(0.0, float(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]))
