@@ -94,7 +94,7 @@ lint: $(DEV_ENVIRONMENT) ## ruff, snakefmt, snakemake --lint, biome, and the lan
 	@$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
-	@if [ -x $(BIN)/biome ]; then $(BIN)/biome check workflow_scripts/fidelity/pages; else echo "JavaScript is not checked: there is no biome in $(BIN)"; fi
+	@$(BIN)/biome check workflow_scripts/fidelity/pages
 	@$(BIN)/python docs/check_language.py
 
 format: $(DEV_ENVIRONMENT) ## format all code

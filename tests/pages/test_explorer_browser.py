@@ -416,6 +416,8 @@ def click_point(tab, chart, dataset, place):
         [chart, dataset, place],
     )
     tab.page.mouse.click(at[0], at[1])
+    # Chart.js answers in the next frame.
+    tab.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     tab.settle()
     return at[2:]
 
