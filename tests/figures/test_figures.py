@@ -11,13 +11,12 @@ from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.base.errors import InputError
 from fidelity.datasets.prepared_list import write_list
 from fidelity.figures import (
-    confusion,
     distributions,
     gallery,
     overview,
     threshold_curves,
-    training,
 )
+from fidelity.figures.classifier import confusion, training
 from fidelity.figures.shared import style
 from tests.helpers import synthetic_results as made_up
 
@@ -167,10 +166,10 @@ def test_scripts_write_both_formats(tmp_path):
     for name, table in tables.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
     csvs = {name: str(tmp_path / f"{name}.csv") for name in tables}
-    draw("training", "training", {"training": csvs["training"]})
-    draw("untrained", "training", {"training": csvs["untrained"]})
+    draw("training", "classifier.training", {"training": csvs["training"]})
+    draw("untrained", "classifier.training", {"training": csvs["untrained"]})
     rated = {name: csvs[name] for name in ("confusion", "calibration")}
-    draw("confusion", "confusion", rated, classifier="resnet18")
+    draw("confusion", "classifier.confusion", rated, classifier="resnet18")
     written = {path.name for path in tmp_path.glob("*.p[nd][gf]")}
     figures = ("gallery", "distributions", "curves", "training", "untrained", "confusion")
     assert {f"{name}.{kind}" for name in figures for kind in ("png", "pdf")} <= written

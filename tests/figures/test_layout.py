@@ -11,7 +11,6 @@ from fidelity.analysis.columns.localization import LAYERS
 from fidelity.analysis.localization import summarize
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.figures import (
-    confusion,
     critical_difference,
     distributions,
     faithfulness,
@@ -24,8 +23,8 @@ from fidelity.figures import (
     rank_by_protocol,
     sanity,
     threshold_curves,
-    training,
 )
+from fidelity.figures.classifier import confusion, training
 from fidelity.figures.shared import style
 from fidelity.presentation.titles import Display, showing
 from tests.figures import test_faithfulness, test_new_figures

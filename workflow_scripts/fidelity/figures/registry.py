@@ -8,7 +8,7 @@ class Figure:
     """A figure of one data set and classifier.
 
     Attributes:
-        module: in this package; its function `draw` takes the files of `reads` by name, then
+        module: in this package (`package.module` below it); its function `draw` takes the files of `reads` by name, then
             `settings`, and returns a matplotlib Figure.
         subcategory: where the report lists it.
         label: what the report calls it; `{binarization}`: there is one figure per binarization.
@@ -64,9 +64,12 @@ FIGURES: dict[str, Figure] = {
         _SCORES,
         labelled="binarization",
     ),
-    "training": Figure("training", "Classifier", "Training curves", ("training",)),
+    "training": Figure("classifier.training", "Classifier", "Training curves", ("training",)),
     "confusion": Figure(
-        "confusion", "Classifier", "Confusion and calibration", ("confusion", "calibration")
+        "classifier.confusion",
+        "Classifier",
+        "Confusion and calibration",
+        ("confusion", "calibration"),
     ),
     "ranks": Figure(
         "critical_difference",
