@@ -81,13 +81,17 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     (chapter,) = json.loads(Path(made.files["verdict"]).read_text())["chapters"]
     with showing(made.display):
         told = answer(chapter, made.study.families)
-    assert told.startswith("On Demo, LIME has the highest mean IoU of 2 explainers, 0.")
-    assert "shown to be better than Grad-CAM (difference +0." in told
-    assert "shown to be better than all 3 null baselines" in told
-    assert "Whole lung (null), has 0." in told
     best = chapter["headline"][0]["numbers"]
-    assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in told
-    assert told in Page(text).text
+    assert told.sentence == (
+        f"On Demo, LIME has the highest mean IoU of 2 explainers ({best['mean']:.3f}), "
+        "and is shown to be better than all 3 null baselines."
+    )
+    mean, other, nulls = told.details
+    assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in mean
+    assert "shown to be better than Grad-CAM (difference +0." in other
+    assert "Whole lung (null), has 0." in nulls
+    for sentence in (told.sentence, *told.details):
+        assert sentence in Page(text).text
 
 
 def test_its_parts_are_in_order_and_nothing_is_loaded(small):

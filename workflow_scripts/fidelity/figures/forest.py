@@ -22,7 +22,7 @@ from fidelity.presentation.wording import axis_title, digits_of, with_interval
 GROUPS = {"real": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
 # Inches per line, and what a page has room for.
 LINE, TALLEST = 0.27, 9.5
-LABEL_LETTERS = 34
+LABEL_LETTERS = 42
 
 
 def draw(localization: str, settings: Mapping[str, Any]) -> Figure:

@@ -1,12 +1,13 @@
-"""The answer of a study in one sentence, put together from the verdict's short answer."""
+"""The answer of a study in one sentence, with details, from the verdict's short answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import dataset_title, explainer_title
-from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
+from fidelity.presentation.wording import amount, counted, p_value, value_of
 
 _TOLD = {
     "better": "shown to be better than",
@@ -17,67 +18,108 @@ _TOLD = {
 }
 
 
-def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> str:
-    """Say who localizes best, by how much, how sure that is, and against what.
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a study.
+
+    Attributes:
+        sentence: one sentence of at most about 25 words.
+        details: sentences with differences, intervals and p; may be empty.
+    """
+
+    sentence: str
+    details: Sequence[str] = ()
+
+
+def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
+    """Say who localizes best, and then by how much, how sure that is, and against what.
 
     Args:
         chapter: of verdict.json.
         families: explainer → family.
 
     Returns:
-        One sentence; what forbids an answer where the classifier allows no conclusion.
+        The answer; what forbids one where the classifier allows no conclusion.
     """
     headline = chapter["headline"]
     if chapter["quality"] and not chapter["quality"]["concludes"]:
         alarms = [part["text"] for part in headline if part["outcome"] == "warning"]
-        return next((text for text in alarms if text.startswith("No conclusion")), alarms[0])
+        return Answer(next((t for t in alarms if t.startswith("No conclusion")), alarms[0]))
     means = [part for part in headline if "best_null" in part["numbers"]]
     real = [part for part in means if explains(families[part["numbers"]["explainer"]])]
     if not real:
-        return " ".join(part["text"] for part in headline[:2])
+        first, *rest = (part["text"] for part in headline[:2])
+        return Answer(first, rest)
     best = real[0]["numbers"]
     if best["mean"] is None:
-        return real[0]["text"]
+        return Answer(real[0]["text"])
     name, metric = best["explainer"], best["metric"]
-    title = explainer_title(name)
     # The text of the mean, from its value on.
     told = real[0]["text"].removesuffix(".").split(f"mean {title_of(metric)} ", 1)[-1]
-    where = f"On {dataset_title(chapter['dataset'])}, {title}"
+    others = _outcomes(name, [part["numbers"]["explainer"] for part in real[1:]], headline)
+    nulls = _outcomes(name, [n for n, kind in families.items() if kind == "baseline"], headline)
+    strongest = next((part["numbers"] for part in means if part["numbers"]["best_null"]), None)
+    title = explainer_title(name)
+    details = [f"Mean {title_of(metric)} of {title}: {told}."]
+    details += [
+        f"{title} is {told}." for told in _standing(others, "other explainer", headline, name)
+    ]
+    of_nulls = _standing(nulls, "null baseline", headline, name)
+    if of_nulls and strongest and strongest["mean"] is not None:
+        of_nulls[-1] += (
+            f"; the strongest, {explainer_title(strongest['explainer'])}, has "
+            f"{value_of(metric, strongest['mean'])}"
+        )
+    details += [f"{title} is {told}." for told in of_nulls]
+    value = value_of(metric, best["mean"])
+    where = f"On {dataset_title(chapter['dataset'])}, {title} has"
     if len(real) > 1:
         which = "lowest (best)" if METRICS[metric].direction == "lower" else "highest"
-        text = f"{where} has the {which} mean {title_of(metric)} of {len(real)} explainers, {told}"
+        text = f"{where} the {which} mean {title_of(metric)} of {len(real)} explainers ({value})"
     else:
-        text = f"{where} has a mean {title_of(metric)} of {told}"
-    others = [part["numbers"]["explainer"] for part in real[1:]]
-    nulls = [other for other, family in families.items() if family == "baseline"]
-    parts = [
-        _standing(name, others, "other explainer", headline),
-        _standing(name, nulls, "null baseline", headline),
-    ]
-    strongest = next((part["numbers"] for part in means if part["numbers"]["best_null"]), None)
-    if parts[1] and strongest and strongest["mean"] is not None:
-        parts[1] += (
-            f" (the strongest, {explainer_title(strongest['explainer'])}, has "
-            f"{value_of(metric, strongest['mean'])})"
-        )
-    found = [part for part in parts if part]
-    return f"{text}; it is {', and it is '.join(found)}." if found else f"{text}."
+        text = f"{where} a mean {title_of(metric)} of {value}"
+    return Answer(f"{text}{_against_nulls(nulls)}.", details)
+
+
+def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
+    """Word how many null baselines an explainer was shown to beat; nothing without tests."""
+    total = sum(len(names) for outcome, names in outcomes.items() if outcome != "absent")
+    beaten = len(outcomes.get("better", []))
+    if not total:
+        return ""
+    if beaten == total:
+        which = "the null baseline" if total == 1 else f"all {total} null baselines"
+        return f", and is shown to be better than {which}"
+    which = "the null baseline" if total == 1 else f"{total - beaten} of {total} null baselines"
+    return f", but is not shown to be better than {which}"
+
+
+def _outcomes(
+    name: str, others: Sequence[str], headline: Sequence[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Give by outcome against which of the others the tests place an explainer so."""
+    against: dict[str, list[str]] = {}
+    for part in headline:
+        numbers = part["numbers"]
+        if numbers.get("explainer") == name and "against" in numbers:
+            for outcome, names in numbers["against"].items():
+                against.setdefault(outcome, []).extend(n for n in names if n in others)
+    return against
 
 
 def _standing(
-    name: str, others: Sequence[str], noun: str, headline: Sequence[Mapping[str, Any]]
-) -> str:
-    """Word how the tests place an explainer against others; nothing if they do not."""
-    against: dict[str, list[str]] = {}
-    rows = {}
-    for part in headline:
-        numbers = part["numbers"]
-        if numbers.get("explainer") != name or "against" not in numbers:
-            continue
-        for outcome, names in numbers["against"].items():
-            known = [other for other in names if other in others]
-            against.setdefault(outcome, []).extend(known)
-        rows |= {row["other"]: row for row in numbers["comparisons"]}
+    against: Mapping[str, Sequence[str]],
+    noun: str,
+    headline: Sequence[Mapping[str, Any]],
+    name: str,
+) -> list[str]:
+    """Word each outcome against others, without the subject; nothing if there was no test."""
+    rows = {
+        row["other"]: row
+        for part in headline
+        if part["numbers"].get("explainer") == name and "against" in part["numbers"]
+        for row in part["numbers"]["comparisons"]
+    }
     total = sum(map(len, against.values()))
     told = []
     for outcome, phrase in _TOLD.items():
@@ -93,7 +135,7 @@ def _standing(
         if noun != "null baseline":
             who += _differences([rows[other] for other in names if other in rows])
         told.append(f"{phrase} {who}")
-    return ", but ".join(told) if len(told) < 3 else listed(told)
+    return told
 
 
 def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
