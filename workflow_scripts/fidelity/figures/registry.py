@@ -8,8 +8,8 @@ class Figure:
     """A figure of one data set and classifier.
 
     Attributes:
-        module: in this package (`package.module` below it); its function `draw` takes the files of `reads` by name, then
-            `settings`, and returns a matplotlib Figure.
+        module: in this package, or `package.module` below it; its function `draw` takes the files
+            of `reads` by name, then `settings`, and returns a matplotlib Figure.
         subcategory: where the report lists it.
         label: what the report calls it; `{binarization}`: there is one figure per binarization.
         reads: tables of the data set (`tables/<name>.csv`), or names of FILES in figures.smk.
