@@ -230,7 +230,8 @@ def test_grids_go_to_a_window_and_back():
 
 def test_the_registry_names_families_and_needs():
     assert {m.family for m in METHODS.values()} >= {"baseline", "ceiling"}
-    assert {n for n, m in METHODS.items() if m.fitted} == {"mean_mask", "unet"}
+    boxes = {"mean_box", "centre_box", "random_box"}
+    assert {n for n, m in METHODS.items() if m.fitted} == {"mean_mask", "unet", *boxes}
     assert {n for n, m in METHODS.items() if m.needs_second_reader} == {"second_reader"}
     assert {n for n, m in METHODS.items() if m.own_network} == {"unet"}
     assert {n for n, m in METHODS.items() if m.needs_lung} == {*BINARY} - {"second_reader"}
