@@ -148,13 +148,14 @@ class BoxesRule(Binarization):
 
     method: Literal["boxes"] = "boxes"
     threshold: Threshold = 0.5
-    """Boxes bound what lies above this (strictly)."""
+    """Threshold of the map. Boxes bound the connected parts strictly above it."""
     of: Literal["maximum", "absolute"] = "maximum"
-    """What the threshold is a share of: the highest value of the map, or 1."""
+    """Unit of the threshold: `maximum` = a share of the map's highest value; `absolute` = a value
+    from 0 to 1."""
     connectivity: Literal[4, 8] = 8
-    """Whether pixels that touch at a corner alone are connected (8) or not (4)."""
+    """Whether pixels that touch only at a corner are connected (8) or not (4)."""
     keep: Literal["all", "largest"] = "all"
-    """The boxes of all connected parts, or of the largest alone."""
+    """Boxes of all connected parts, or only of the largest."""
 
 
 class ChexlocalizeOtsu(Binarization):

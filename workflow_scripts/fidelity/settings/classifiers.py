@@ -132,8 +132,8 @@ class Classifier(Section):
     does not state its classes. `null` = the checkpoint's order, or the data set's if it is trained
     here."""
     outputs: dict[str, str] | None = None
-    """Map from class of the data set to output, for `xrv:` checkpoints that are not trained here;
-    null = by name."""
+    """Map from class of the data set to output of the network, for `xrv:` checkpoints that are not
+    trained here; null = outputs with the same names."""
     mean: list[Number] | None = None
     """Mean per channel that a loaded checkpoint's inputs (0 to 1) were normalised with. `null` =
     the file's own, else the architecture's (torchxrayvision's, timm's, torchvision's or the
@@ -142,8 +142,8 @@ class Classifier(Section):
     """The same as `mean`, for the standard deviation."""
     transform_input: bool | None = None
     """For torchvision's `googlenet` and `inception_v3`: whether the network was built with
-    transform_input. From ImageNet's weights it always is. Required for a checkpoint that is not
-    trained here. `null` = true if `weights` are given, else false."""
+    transform_input. Networks that started from ImageNet's weights always were. Required for a
+    checkpoint that is not trained here. `null` = true if `weights` are given, else false."""
     output_values: Literal["logits", "probabilities", None] = None
     """What a loaded network returns. For `probabilities` (it ends in softmax or sigmoid) the
     log-odds are explained. `null` = logits; a probe checks that the outputs are not probabilities.

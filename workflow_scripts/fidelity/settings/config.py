@@ -47,7 +47,7 @@ class Display(Section):
     binarizations."""
 
     order: Unique[str] = []
-    """Explainers in the order in which they are shown; those not named follow, in the order of
+    """Order in which explainers are shown. Explainers that are not listed follow, in the order of
     `explainers`."""
     colours: dict[str, Colour] = {}
     """Explainer → its colour, such as "#0072B2"; the others have colours that colour-blind readers
@@ -55,15 +55,15 @@ class Display(Section):
 
 
 class Explorer(Section):
-    """The page on which single cases are browsed, and what else may show images."""
+    """Settings of the explorer (a page to browse single cases), and whether pages may show images."""
 
     cases: Literal["all"] | Count = "all"
-    """Cases in the explorer; a number takes those of the judged split first, evenly over the sorted
-    ids. A case of 256 px takes 10 KB per explainer."""
+    """Cases in the explorer. A number takes cases of the split that the verdict uses first, evenly
+    over the sorted ids. A case of 256 px takes 10 KB per explainer."""
     images: bool = True
-    """Whether pages may show pixels of images; false for data that may not leave: then only maps,
-    masks and scores are shown. Maps that follow the image (`edge_map`, guided backpropagation) show
-    its outlines: leave them out then."""
+    """Whether pages may show pixels of images. Set it to false for data that must stay in your
+    institution: then only maps, masks and scores are shown. Also leave out explainers whose maps
+    show the outlines of the image (`edge_map`, guided backpropagation)."""
 
 
 class Compute(Section):
@@ -131,7 +131,7 @@ class Config(Section):
     protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
     """Sets of metric conventions (surfaces, percentiles, empty masks). Each has the name of its
     library or study. The primary comparison and the figures use `default`, which must be in the
-    list. `wsol`, `chestxray8` and `rodeo` are of boxes."""
+    list. `wsol`, `chestxray8` and `rodeo` score boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)

@@ -41,9 +41,9 @@ CaseCount = Annotated[Integer, Ge(3)]
 
 
 class Shards(Section):
-    """Shards per split. A shard is one job of `prepare` and one of `explain` per explainer. 64
-    cases per shard spread a small study over cores. With tens of thousands of cases, 512 per shard
-    plan twice as fast as 256."""
+    """Shards per split. A shard is a group of cases that one job of `prepare`, or one job of an
+    explainer, processes. In a small study, 64 cases per shard use all cores. With tens of thousands
+    of cases, Snakemake plans twice as fast with 512 cases per shard as with 256."""
 
     train: ShardCount = 4
     """Shards of the training split."""
@@ -74,8 +74,9 @@ class Dataset(Entry):
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
-    """Classes (of the source) whose reference masks are scored. Only this list decides, not the
-    pixels. It may be empty only if a data set has no such masks (`part` lung)."""
+    """Classes (of the source) whose reference masks are scored. This list alone decides it; an
+    empty mask does not. The list may be empty only if the data set has no such masks (`part:
+    lung`)."""
     labels: dict[str, str | None] = {}
     """Map from source class to classifier class. null leaves a class out: its images or, if images
     have several labels, its label. Labels that differ only in case or spaces must be merged here.
@@ -125,17 +126,18 @@ class Dataset(Entry):
     """Smallest correlation of the 32 x 32 thumbnails of near-duplicates. Without it, hashes alone
     would match many different chest radiographs."""
     near_duplicates_of: Unique[Key] = []
-    """Other data sets of this config. Images of training or validation that look like an image of
-    validation or test there (exact copies too) are left out here. Without this key, such pairs are
-    only listed, in summary/tables/near_duplicates.csv."""
+    """Other data sets of this config. Training and validation images of this data set are left out
+    if they look like a validation or test image of those, or are exact copies of one. Without this
+    key, such pairs are only listed, in summary/tables/near_duplicates.csv."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False
     """Stop at an unusable image or mask instead of listing it in quarantine.csv. Also stop, instead
     of warning, if the numbers of images differ from the published ones (COVID-QU-Ex)."""
     max_unusable: Share = 0.05
-    """Largest share of a split that may be unusable for one cause, such as unreadable images. Above
-    it, and from two cases on, the study stops. 1 = it never stops."""
+    """Largest share of a split that may be unusable for one cause, such as unreadable images. If
+    the share is larger, and at least two cases are unusable, the study stops. 1 = it never stops.
+    """
     outside_links: bool = False
     """Whether images and masks may be links that lead out of the data root. false refuses them."""
     boxes_outside: Literal["refuse", "clip"] = "refuse"
@@ -146,8 +148,8 @@ class Dataset(Entry):
     explained and scored. Needed for measures of false alarms."""
     boxes_from: Literal["references", "masks"] | None = None
     """Where the boxes of box scores come from. `references` = the boxes that readers drew; `masks`
-    = the rectangles that bound the connected parts of each mask. null = `references` where the
-    source has boxes, else there are no box scores."""
+    = the rectangles that bound the connected parts of each mask. null = `references` if the source
+    has boxes; otherwise no box scores are computed."""
     shards: Shards = Field(default_factory=Shards)
 
     @property
@@ -419,8 +421,8 @@ class Published(Dataset):
     lung_masks: Literal["none", "provided", "predicted"] = "none"
     """Lung masks: none, those of `lungs`, or predicted."""
     split_seed: Natural = 1
-    """Seed of the splits that the source does not fix, drawn by patient (by image where patients
-    are unknown); cases.csv records them."""
+    """Seed of the random splits, for splits that the source does not fix. They are drawn by
+    patient, or by image if patients are unknown; cases.csv records them."""
 
     @field_validator("annotated_classes")
     @classmethod
@@ -451,7 +453,8 @@ class WithLungs(Published):
     lungs: str | None = None
     """CheXmask's CSV file of the data set, relative to root, for `lung_masks: provided`."""
     lung_quality: Share = 0.7
-    """Least estimated quality (Dice RCA, mean) of a lung mask of `lungs`; others are not used."""
+    """Lowest estimated quality (Dice RCA, mean) of a lung mask in `lungs`; masks below it are not
+    used."""
 
     @model_validator(mode="after")
     def _names_lungs(self) -> "WithLungs":
@@ -471,10 +474,10 @@ class Nih(WithLungs):
     synonyms: ClassVar = nih.SYNONYMS
     source: Literal["nih"] = "nih"
     boxes: str | None = None
-    """List of boxes, relative to root; null = BBox_List_2017.csv, looked for."""
+    """List of boxes, relative to root; null = BBox_List_2017.csv, found by its name."""
     entries: str | None = None
     """Table of labels, relative to root; null = Data_Entry_2017_v2020.csv or Data_Entry_2017.csv,
-    looked for."""
+    found by its name."""
     views: Literal["all", "PA", "AP"] = "all"
     """Views used."""
 
@@ -486,10 +489,11 @@ class Rsna(Published):
     synonyms: ClassVar = {"Lung Opacity": "Pneumonia"}
     source: Literal["rsna"] = "rsna"
     table: str | None = None
-    """Labels, relative to root; null = stage_2_train_labels.csv, looked for."""
+    """Table of labels, relative to root; null = stage_2_train_labels.csv, found by its name."""
     mapping: str | None = None
     """File that names the NIH patient of each image, relative to root; null =
-    pneumonia-challenge-dataset-mappings_2018.json, looked for. Without it the unit is the image."""
+    pneumonia-challenge-dataset-mappings_2018.json, found by its name. Without it, the unit of
+    analysis is the image."""
 
 
 class Siim(Published):
@@ -499,7 +503,8 @@ class Siim(Published):
     has_boxes: ClassVar = False
     source: Literal["siim"] = "siim"
     table: str | None = None
-    """Run lengths, relative to root; null = stage_2_train.csv or train-rle.csv, looked for."""
+    """Table of run lengths, relative to root; null = stage_2_train.csv or train-rle.csv, found by
+    its name."""
 
 
 class Vindr(WithLungs):
@@ -533,7 +538,8 @@ class MsCxr(WithLungs):
     classes: ClassVar = ms_cxr.CLASSES
     source: Literal["ms_cxr"] = "ms_cxr"
     table: str | None = None
-    """Boxes, relative to root; null = MS_CXR_Local_Alignment_v1.1.0.csv or v1.0.0, looked for."""
+    """Table of boxes, relative to root; null = MS_CXR_Local_Alignment_v1.1.0.csv or v1.0.0, found
+    by its name."""
 
 
 class PadchestGr(WithLungs):
@@ -564,8 +570,8 @@ class Container(Published):
     """Keys of the annotation formats that any data set may have."""
 
     patient: str | None = None
-    """Regular expression whose first group, in an image's file name, is its patient; null = each
-    image is a patient of its own."""
+    """Regular expression for an image's file name: its first group is the patient. null = each
+    image counts as one patient."""
 
     @field_validator("patient")
     @classmethod
@@ -586,11 +592,11 @@ class AnnotationFiles(Section):
     own."""
 
     train: str | None = None
-    """Of the training split."""
+    """File of the training split."""
     val: str | None = None
-    """Of the validation split."""
+    """File of the validation split."""
     test: str | None = None
-    """Of the test split."""
+    """File of the test split."""
 
 
 class Coco(Container):
@@ -619,7 +625,8 @@ class Yolo(Container):
 
     source: Literal["yolo"] = "yolo"
     names: Unique[str] | None = None
-    """Classes by their numbers; null = data.yaml, classes.txt or obj.names, looked for."""
+    """Names of the classes, in the order of their numbers; null = those of data.yaml, classes.txt
+    or obj.names, found by name."""
 
 
 class Voc(Container):

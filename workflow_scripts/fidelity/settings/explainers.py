@@ -50,8 +50,8 @@ class Explain(Section):
     """Number of failed cases tolerated per shard. If you raise it, the run resumes without
     recomputing maps."""
     partial_cohort: bool = False
-    """Whether tables may be computed although scores lack cases of the cohort. Otherwise
-    localization.csv is refused. Failed cases that max_failed_cases allows do not count as lacking.
+    """Whether tables may be computed if some cases of the cohort have no scores. If false,
+    localization.csv is refused. Failed cases that max_failed_cases allows do not count as missing.
     """
 
 
@@ -141,12 +141,12 @@ class Lime(Explainer):
     sampling: Literal["interpolated", "package", "random", "antithetic", "hadamard"] = (
         "interpolated"
     )
-    """`interpolated` = all subsets of the superpixels that change the image, if `samples` suffice;
-    else `hadamard` rows and a Gaussian process that predicts the rest. The others fit the samples
-    alone: `package` = the draw of the package lime (Bernoulli, first row all shown); `random` =
-    Bernoulli; `antithetic` = each row and its complement; `hadamard` = rows of Hadamard matrices,
-    with random columns and signs, and their complements. All but `package` scale `alpha` by samples
-    / 1000."""
+    """How perturbed images are chosen. `interpolated` = all subsets of the superpixels that change
+    the image, if there are at most `samples`. Otherwise it uses the `hadamard` design and a
+    Gaussian process that predicts the other subsets. The other values fit only the sampled images:
+    `package` = the draw of the package lime (Bernoulli, first row all shown); `random` = Bernoulli;
+    `antithetic` = each row and its complement; `hadamard` = rows of Hadamard matrices, with random
+    columns and signs, and their complements. All but `package` scale `alpha` by samples / 1000."""
     kernel_width: Positive = 0.25
     """Width of the exponential kernel on the cosine distance."""
     alpha: NonNegative = 1.0
@@ -551,8 +551,8 @@ class RandomWeights(Explainer):
     of: Annotated[
         Explainer, WithJsonSchema({"anyOf": [{"type": "string"}, {"entry": "Explainer"}]})
     ]
-    """The key of another explainer of this config, whose settings are then used; or its own
-    settings, such as {method: gradcam}."""
+    """Explainer to run on random weights: the name of an explainer of this config, or settings such
+    as {method: gradcam}."""
 
     @field_validator("of", mode="before")
     @classmethod

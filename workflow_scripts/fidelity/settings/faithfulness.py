@@ -34,7 +34,7 @@ class Infidelity(Section):
     samples: Annotated[Integer, Ge(2)] = 64
     """Squares per map, at random places. Each square is one forward pass."""
     side: InnerShare = 0.2
-    """Side of a square as a share of the image's."""
+    """Side of a square, as a share of the image's side."""
 
 
 class Sensitivity(Section):
@@ -55,7 +55,7 @@ class Faithfulness(Section):
     and null baseline, on every classifier."""
 
     metrics: Unique[FaithfulnessMetric] = []
-    """What is measured; nothing if empty. ROAD is by far the slowest (seconds per map at 128 px),
+    """Metrics to compute; [] = none. ROAD is by far the slowest (seconds per map at 128 px),
     because it solves one equation per removed pixel. Comprehensiveness and sufficiency use the
     masks of the primary binarization. Sensitivity computes new maps (see `sensitivity`)."""
     steps: Annotated[Integer, Ge(2)] = 20
@@ -82,8 +82,8 @@ class Sanity(Section):
     """`parameters` = the weights are made random step by step, from the last layer down (Adebayo et
     al. 2018); `logit` = another class is explained (Sixt et al. 2020)."""
     layers: Annotated[Integer, Ge(2)] = 5
-    """Number of depths, evenly spaced: from only the last layer with weights to the whole network.
-    """
+    """Number of steps. The first step randomises only the last layer with weights, the last step
+    the whole network; the others are evenly spaced."""
     explainers: Annotated[Unique[str], Field(min_length=1)] | None = None
     """Explainers that are checked; null = all that explain a classifier, except those on random
     weights."""
@@ -100,5 +100,5 @@ class KnownTruth(Section):
     """Smallest allowed test accuracy with the mark. Also the smallest allowed share of the other
     classes' images that follow a planted mark. Below it, tables/known_truth.csv is refused."""
     level: InnerShare = 0.05
-    """Level of the test of whether the accuracy is above chance after the mark is erased. If it is,
-    the table is refused."""
+    """Significance level of a test: is the accuracy still above chance after the mark is erased? If
+    so, the table is refused."""

@@ -90,20 +90,22 @@ class Boxes(Section):
     """How maps become boxes, and when a box finds a lesion; for data sets with boxes."""
 
     threshold: Annotated[Number, Ge(0), Lt(1)] = 0.5
-    """Boxes bound what lies above this (strictly)."""
+    """Threshold of the map. Boxes bound the connected parts strictly above it."""
     of: Literal["maximum", "absolute"] = "maximum"
-    """What the threshold is a share of: the highest value of the map, or 1."""
+    """Unit of the threshold: `maximum` = a share of the map's highest value; `absolute` = a value
+    from 0 to 1."""
     connectivity: Literal[4, 8] = 8
-    """Whether pixels that touch at a corner alone are connected (8) or not (4)."""
+    """Whether pixels that touch only at a corner are connected (8) or not (4)."""
     keep: Literal["all", "largest"] = "all"
-    """The boxes of all connected parts, or of the largest alone."""
+    """Boxes of all connected parts, or only of the largest."""
     hit: Literal["centre"] | PositiveShare = "centre"
     """When a predicted box finds a lesion (lesion-wise recall, FROC): its centre lies in the
     lesion's box, or their IoU reaches this number."""
     false_positives: Annotated[Unique[Positive], Field(min_length=1)] = [
         *(0.125, 0.25, 0.5, 1, 2, 4, 8)
     ]
-    """False positives per image at which FROC gives the sensitivity; `froc` is their mean."""
+    """Numbers of false positives per image at which FROC gives the sensitivity; `froc` is the mean
+    of these sensitivities."""
 
 
 class Scores(Section):
@@ -164,7 +166,7 @@ class Statistics(Section):
     cluster: Literal["patient", "case"] = "patient"
     """Unit of analysis: what is resampled and tested."""
     least_accuracy: PositiveShare | None = None
-    """Smallest test accuracy from which conclusions about explainers are drawn, for classes that
+    """Lowest test accuracy at which conclusions about explainers are drawn; only for classes that
     exclude each other. `null` = better than chance suffices. Set it before the run."""
     alpha: InnerShare = 0.05
     """One minus the confidence level."""
