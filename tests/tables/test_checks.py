@@ -91,7 +91,7 @@ def test_all_four_are_laid_out(tmp_path):
     assert [row[1:3] for row in faithful.rows] == [["lime", "perturbation"], ["reader", "ceiling"]]
     assert faithful.header[-1] == "Sensitivity-max ↓"
     assert faithful.rows[1][-1] == "–"
-    assert any("reader: Sensitivity-max is missing" in note for note in faithful.notes)
+    assert any("Sensitivity-max of reader is missing" in note for note in faithful.notes)
     assert tables[2].rows[0][3] == "1.00 (n = 6)"
     checks = by_title["Sanity checks"]
     shown = dict(zip(checks.header, checks.rows[0], strict=True))

@@ -99,13 +99,16 @@ def test_titles_and_order_are_those_of_the_study(scored):
         "datasets": {"demo": "Demonstration"},
         "classifiers": {"net-s1": "Net, seed 1"},
         "explainers": {"lime": "LIME", "lung_mask": "Whole lung (null)"},
+        "families": {"lime": "perturbation", "lung_mask": "baseline"},
         "order": ["gradcam", "lime"],
     }
     with showing(shown):
         (table, _), _ = tables(scored)
     assert [row[0] for row in table.rows][:2] == ["gradcam", "LIME"]
     assert table.title.startswith("IoU on Demonstration, test split: explainers of Net, seed 1")
-    assert any("minus Whole lung (null), the null baseline" in note for note in table.notes)
+    # The heading names the kind, and so does the note.
+    assert "Whole lung" in [row[0] for row in table.rows]
+    assert any("minus Whole lung (the null baseline" in note for note in table.notes)
 
 
 def test_empty_predictions_are_counted_in_a_note(scored):

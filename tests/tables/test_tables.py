@@ -29,7 +29,7 @@ from fidelity.tables.input_ablation import input_tables
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
 
 EVIL = "=1+1|<b>&_{%$#~^\\"
-EMPTY = {"overlap_both": "one", "distance_prediction": "diagonal"}
+EMPTY = {"overlap_both": "one", "distance_both": "zero", "distance_prediction": "diagonal"}
 BASES = {"net": "net", "net-s1": "net", "net-s2": "net"}
 KINDS = {**FAMILIES, EVIL: "perturbation"}
 CLASSIFICATION = pd.DataFrame(
@@ -113,7 +113,7 @@ def test_every_mean_stands_beside_its_counts_and_conventions(results):
     assert "| lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
         assert text.count("Unit of analysis: patient") >= 5
-        assert "overlap both: one" in text
+        assert "both empty, overlap is 1 and distances are 0. " in text
         assert "original image size" in text
         assert "empty pred." in text
     floats = len(re.findall(r"\\begin\{table\*?\}", latex))
@@ -138,7 +138,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     )
     for spread in seeds["std_between_seeds"]:
         assert f"{spread:.3f} (2 seeds)" in markdown
-    assert "area, protocol: default (it sees the reference)" in html
+    assert "area, protocol: default (this rule uses the reference mask)" in html
     assert "fixed50, protocol: default<" in html
     assert "Maps without a threshold" in html
     assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
@@ -228,7 +228,7 @@ def test_what_is_not_treated_alike_is_marked(results):
     how = {"lung_mask": "explains another class", "fixed50": "has rules by explainer"}
     markdown, _, html = formatted(results, how)
     assert "lung_mask (confounded)" in html
-    assert "protocol: default (confounded: a rule by explainer)" in html
+    assert "protocol: default (confounded: a different rule for each explainer)" in html
     assert "Confounded: lung_mask explains another class. Its difference" in html
     assert "onfounded" not in formatted(results)[0]
 

@@ -187,8 +187,7 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "The explainer nearest to the ceiling unet is lime, shown to be below it: IoU difference "
-        "−0.300"
+        "lime comes nearest to unet, and is shown to be below it: IoU difference −0.300"
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
@@ -535,29 +534,40 @@ def settings_of(signs, tested):
 @pytest.mark.parametrize(
     ("signs", "tested", "said"),
     [
-        ([1, 1], [1, 0], "lime is ahead of gradcam in all 2 settings (shown by tests in 1)."),
-        ([1, 1], [1, 1], "lime is ahead of gradcam in all 2 settings (shown by tests in each)."),
+        (
+            [1, 1],
+            [1, 0],
+            "lime has a better mean than gradcam in all 2 settings (significant in 1).",
+        ),
+        (
+            [1, 1],
+            [1, 1],
+            "lime has a better mean than gradcam in all 2 settings (significant in each).",
+        ),
         (
             [-1],
             [0],
-            "gradcam is ahead of lime in the one setting there is (shown by tests in none).",
+            "gradcam has a better mean than lime in the only setting (significant in none).",
         ),
         (
             [1, 1, -1],
             [0, 0, 0],
-            "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
-            "The flip is in the means only: no test shows either to be better.",
+            "lime has a better mean than gradcam in 2 of 3 settings. gradcam has a better mean in "
+            "1 (protocol default with b2). "
+            "Only the means flip: no test shows either to be better.",
         ),
         (
             [1, 1, -1],
             [1, 0, 0],
-            "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
-            "The flip is in the means only: tests show lime to be better in 1, gradcam in none.",
+            "lime has a better mean than gradcam in 2 of 3 settings. gradcam has a better mean in "
+            "1 (protocol default with b2). "
+            "Only the means flip: by the tests, lime is better in 1, gradcam in none.",
         ),
         (
             [1, 1, -1],
             [1, 1, 1],
-            "lime is ahead of gradcam in 2 of 3 settings, gradcam in 1 (protocol default with b2). "
+            "lime has a better mean than gradcam in 2 of 3 settings. gradcam has a better mean in "
+            "1 (protocol default with b2). "
             "Both directions are significant: lime was shown to be better in 2, gradcam in 1 "
             "(protocol default with b2).",
         ),
@@ -585,7 +595,7 @@ def test_flips_over_metrics_follow_their_direction():
     distance = compared("lime", "gradcam", "b_higher", **px)
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better: both metrics say the same.
-    assert said[1] == "lime is ahead of gradcam in all 2 settings (shown by tests in each)."
+    assert said[1] == "lime has a better mean than gradcam in all 2 settings (significant in each)."
     (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
     assert order_of("lime", "gradcam", [row]) is None
 
@@ -618,7 +628,7 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "margin" not in said
     low = [localized("lime", mean=0.031), localized("gradcam", mean=0.02)]
     said = " ".join(texts(chapter_of(rows, families, explainers=low), "What do"))
-    assert "The means of lime 0.031 and gradcam 0.020 lie below the margin of ±0.05" in said
+    assert "The means of lime 0.031 and gradcam 0.020 are below the margin of ±0.05" in said
     few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
     assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
 
@@ -698,8 +708,8 @@ def test_seeds_stand_beside_the_interval():
     said = " ".join(texts(chapters[1], "What do"))
     assert "one of 3 trainings (net-s1, net-s2 and net-s3)" in said
     assert (
-        "Over 3 seeds the mean IoU of lime is 0.310, standard deviation between seeds 0.040, "
-        "against ±0.020 over cases." in said
+        "Over 3 seeds, the mean IoU of lime is 0.310. The standard deviation between seeds is "
+        "0.040; the interval over cases is ±0.020." in said
     )
     assert "one seed" not in said
 
@@ -715,9 +725,9 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     )
     (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
-        "In class COVID-19 the mean ranks over 40 units are lung 1.50, lime 1.90 and gradcam 2.60 "
-        "(1 is best; Friedman χ² = 20.0, p < 0.001); ranks closer than 0.50 (Nemenyi) do not "
-        "differ significantly: from lung, this holds for lime."
+        "In class COVID-19, the mean ranks (1 is best; 40 units) are lung 1.50, lime 1.90 and "
+        "gradcam 2.60. Friedman's test: χ² = 20.0, p < 0.001. Ranks closer than 0.50 do not "
+        "differ significantly (Nemenyi). So the best, lung, does not differ from lime."
     )
 
 
@@ -811,5 +821,5 @@ def test_few_superpixels_are_a_warning(median, outcome):
     (section,) = [part for part in chapter.sections if "rest on" in part.title]
     (told,) = [s for s in section.groups[0].sentences if "superpixels" in s.text]
     assert told.outcome == outcome
-    assert f"unions of superpixels: {median:g} in an image (median; 4 to 41)" in told.text
+    assert f"unions of superpixels. An image has {median:g} of them (median; 4 to 41)" in told.text
     assert ("explainers.lime.superpixels" in told.text) == (outcome == "warning")

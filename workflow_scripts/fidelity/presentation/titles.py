@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ABSENT = "–"
 # What follows the title of an explainer that does not explain the classifier.
 KINDS = {"baseline": " (null)", "ceiling": " (ceiling)"}
+# Titles in place of a protocol's own, which is in the digests of computing rules.
+_PROTOCOLS = {"seed": "Original LIME study"}
 # More words than these do not distinguish entries at first sight; then their keys do.
 _MOST_WORDS = 2
 _ARCHITECTURES = {
@@ -117,6 +119,11 @@ def explainer_title(key: str) -> str:
     return shown().explainers.get(key, key)
 
 
+def plain_title(key: str) -> str:
+    """Give the title of an explainer without its kind, for places that name the kind already."""
+    return explainer_title(key).removesuffix(KINDS.get(shown().families.get(key, ""), ""))
+
+
 def binarization_title(key: str) -> str:
     """Give the title of a binarization; "–" for `none`, of scores of maps."""
     return ABSENT if key == NONE else shown().binarizations.get(key, key)
@@ -156,7 +163,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
         explainers=_titles(config.explainers, lambda k, e: _explainer(k, e, study.families[k])),
         families=study.families,
         binarizations=_titles(config.binarizations, _binarization),
-        protocols={name: PROTOCOLS[name].title for name in config.protocols},
+        protocols={name: _PROTOCOLS.get(name, PROTOCOLS[name].title) for name in config.protocols},
         order=[*given, *(name for name in study.explainers if name not in given)],
         colours=dict(config.display.colours),
     )

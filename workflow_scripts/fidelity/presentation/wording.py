@@ -25,6 +25,15 @@ _DIGITS = {
     "variance": 5,
 }
 _MOST_DIGITS = 6
+_EMPTY = {
+    "overlap_both": {"one": "1", "nan": "undefined"},
+    "distance_both": {"zero": "0", "nan": "undefined"},
+    "distance_prediction": {
+        "diagonal": "the image diagonal",
+        "inf": "infinite",
+        "nan": "undefined",
+    },
+}
 
 
 def listed(names: Iterable[str]) -> str:
@@ -167,13 +176,26 @@ def axis_title(metric: str) -> str:
     return f"{known.title} ({facts})" if facts else known.title
 
 
+def empty_masks(policy: Mapping[str, str]) -> str:
+    """State how the default protocol scores empty masks.
+
+    Args:
+        policy: `scores.empty` of the config.
+    """
+    both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
+    return (
+        f"If prediction and reference are both empty, overlap is {both} and distances are {far}. "
+        f"If only the prediction is empty, overlap is 0 and distances are {alone}."
+    )
+
+
 def unit_note(unit: str) -> str:
     """State what the unit of analysis is, and why it is not the patient."""
     if unit == "patient":
         return "Unit of analysis: patient."
     return (
         "Unit of analysis: image (no patient has two, the data set does not list patients, or "
-        "statistics.cluster is `case`)."
+        "statistics.cluster is “case”)."
     )
 
 

@@ -55,7 +55,7 @@ class Display(Section):
 
 
 class Explorer(Section):
-    """Settings of the explorer (a page to browse single cases), and whether pages may show images."""
+    """The explorer (a page to browse single cases), and whether pages may show images."""
 
     cases: Literal["all"] | Count = "all"
     """Cases in the explorer. A number takes cases of the split that the verdict uses first, evenly

@@ -127,7 +127,7 @@ class Dataset(Entry):
     would match many different chest radiographs."""
     near_duplicates_of: Unique[Key] = []
     """Other data sets of this config. Training and validation images of this data set are left out
-    if they look like a validation or test image there, or are exact copies of one. Without this
+    if they look like, or are copies of, a validation or test image there. Without this
     key, such pairs are only listed, in summary/tables/near_duplicates.csv."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""

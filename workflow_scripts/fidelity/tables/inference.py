@@ -36,7 +36,7 @@ CONCLUSIONS = {
     "a_higher": "A higher",
     "b_higher": "B higher",
     "equivalent": "equivalent",
-    "none_shown": "none shown",
+    "none_shown": "no difference shown",
 }
 
 

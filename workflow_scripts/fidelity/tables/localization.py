@@ -20,6 +20,7 @@ from fidelity.presentation.wording import (
     class_title,
     confidence,
     digits_of,
+    empty_masks,
     family_title,
     metric_title,
     unit_note,
@@ -101,7 +102,7 @@ def localization_tables(
             "statistics": statistics,
             "unit": unit_note(unit),
             "size": scoring_size,
-            "empty": _empty(empty),
+            "empty": empty_masks(empty),
             "quality": quality_note(quality, dataset, classifiers),
         }
         computed = [name for name in METRICS if (block["metric"] == name).any()]
@@ -229,11 +230,3 @@ def spreads(
             text = f"{spread} ({int(row.n_seeds)} seeds)"
             result[classifier, explainer, name] = text
     return result
-
-
-def _empty(policy: Mapping[str, Any]) -> str:
-    """State the policy of empty masks in the config's own words."""
-    values = [f"{key.replace('_', ' ')}: {value}" for key, value in policy.items()]
-    if not any(key.startswith("overlap_prediction") for key in policy):
-        values.append("overlap of an empty prediction: 0")
-    return "; ".join(values)

@@ -42,7 +42,7 @@ CONCLUSIONS = {
     "a_higher": ("higher", "lower"),
     "b_higher": ("lower", "higher"),
     "equivalent": ("equivalent", "equivalent"),
-    "none_shown": ("none shown", "none shown"),
+    "none_shown": ("no difference shown", "no difference shown"),
 }
 
 
@@ -167,7 +167,7 @@ def _table(
     def cells(name: str) -> list[str]:
         row = means.loc[name]
         found = [
-            titles.explainer_title(name),
+            titles.plain_title(name),  # headings name the kinds
             str(int(row["n"] - row["n_undefined"])),
             with_interval(row["mean"], row["ci_low"], row["ci_high"], digits),
         ]
@@ -202,7 +202,7 @@ def _table(
         unit=unit_note(unit),
         patients=int(means["n_patients"].max()) if unit == "patient" else 0,
         pairs=bool(pairs),
-        reference=titles.explainer_title(reference),
+        reference=titles.plain_title(reference),
         why=why,
         empty=listed(
             [

@@ -100,24 +100,20 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
         for row in rows.itertuples()
     ]
     where = "Over all classes" if cls == "all" else f"In class {cls}"
-    text = f"{where} the mean ranks over {counted(int(first['n_patients']), unit)} are "
-    text += f"{listed(names)} (1 is best"
+    text = f"{where}, the mean ranks (1 is best; {counted(int(first['n_patients']), unit)}) are "
+    text += f"{listed(names)}."
     if not np.isnan(first["friedman_p"]):
-        text += f"; Friedman χ² = {value_of('friedman_statistic', first['friedman_statistic'])}"
-        text += f", p {p_value(first['friedman_p'])}"
+        statistic = value_of("friedman_statistic", first["friedman_statistic"])
+        text += f" Friedman's test: χ² = {statistic}, p {p_value(first['friedman_p'])}."
     difference = float(first["critical_difference"])
-    if np.isnan(difference):
-        text += ")."
-    else:
+    if not np.isnan(difference):
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(map(explainer_title, rows.loc[near, "explainer"]))[1:]
         shown = value_of("critical_difference", difference)
-        text += f"); ranks closer than {shown} (Nemenyi) do not differ significantly"
-        text += (
-            f": from {explainer_title(first['explainer'])}, this holds for {listed(tied)}."
-            if tied
-            else "."
-        )
+        text += f" Ranks closer than {shown} do not differ significantly (Nemenyi)."
+        if tied:
+            best = explainer_title(first["explainer"])
+            text += f" So the best, {best}, does not differ from {listed(tied)}."
     facts_of = {
         "class": cls,
         "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
@@ -139,7 +135,7 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
         return
     units = min(row.n_units for row in rows)
     what = (
-        "The unit of analysis is the patient: a patient's images enter as their mean"
+        "The unit of analysis is the patient: the scores of a patient's images are averaged first"
         if rows[0].unit == "patient"
         else "The unit of analysis is the image: the data set does not list patients, or none has "
         "two images. If patients have several images, intervals are too narrow"
@@ -149,8 +145,8 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
         yield Sentence(
             f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
-            "hardly any test can reach significance: here “no "
-            "difference was shown” means nothing.",
+            "hardly any test can reach significance: “no "
+            "difference was shown” then means nothing.",
             "warning",
         )
 
@@ -161,20 +157,21 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
     if table is None:
         return
     text = (
-        f"The lung masks are predicted by a U-Net trained on those of {dataset_title(origin)}, "
-        "not drawn by readers"
+        "The lung masks are predicted by a U-Net, not outlined by readers. It was trained on the "
+        f"lung masks of {dataset_title(origin)}"
     )
     rows = table[table["metric"] == "dice"]
     if rows.empty:
-        yield Sentence(f"{text}; its quality was not measured.", "warning")
+        yield Sentence(f"{text}. Its quality was not measured.", "warning")
         return
     dice, n = float(rows["mean"].iloc[0]), int(rows["n"].iloc[0])
-    text += f": mean Dice {value_of('dice', dice)} on the test split there ({counted(n, 'image')})"
+    text += f", with a mean Dice of {value_of('dice', dice)} on its test split"
+    text += f" ({counted(n, 'image')})."
     weak = dice < WEAK_LUNGS
     text += (
-        f", below {set_value(WEAK_LUNGS)}: do not rely on what depends on the lung."
+        f" This is below {set_value(WEAK_LUNGS)}: do not rely on results that depend on the lung."
         if weak
-        else ("; here it was not measured.")
+        else " On this data set it was not measured."
     )
     yield Sentence(text, "warning" if weak else "note", "", {"lung_dice": dice, "n": n})
 
@@ -189,15 +186,16 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     # Where the test split was not explained, of several others the last.
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
-            f"The masks of {explainer_title(row.explainer)} are unions of superpixels: "
-            f"{set_value(row.median)} in an image "
+            f"The masks of {explainer_title(row.explainer)} are unions of superpixels. An image "
+            f"has {set_value(row.median)} of them "
             f"(median; {set_value(row.min)} to {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:
             text += (
-                ", too few to outline a lesion: its scores depend on the segmentation as much as "
-                f"on the explainer. explainers.{row.explainer}.superpixels makes them smaller"
+                ": too few to outline a lesion. The scores depend on the superpixels as much as "
+                "on the explainer. To make the superpixels smaller, set "
+                f"explainers.{row.explainer}.superpixels"
             )
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
         yield Sentence(f"{text}.", "warning" if few else "note", "", told)
@@ -211,8 +209,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     trained = [other for other, of in bases.items() if of == base]
     if len(trained) == 1:
         yield Sentence(
-            "The classifier is one trained network (one seed): the intervals are over cases and "
-            "do not cover other trainings of it.",
+            "The classifier is one trained network (one seed). The intervals cover the variation "
+            "between cases, not between trainings.",
             "warning",
             "",
             {"n_seeds": 1},
@@ -220,7 +218,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         return
     yield Sentence(
         f"The classifier is one of {len(trained)} trainings "
-        f"({listed(map(classifier_title, trained))}); this chapter is about it alone.",
+        f"({listed(map(classifier_title, trained))}); this chapter is only about this one.",
         "note",
         "",
         {"n_seeds": len(trained)},
@@ -231,7 +229,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     if bad := [other for other in trained if other in evidence.useless]:
         yield Sentence(
             f"No conclusion is drawn from {listed(map(classifier_title, bad))}: their chapters "
-            "show why. What follows leaves them out.",
+            "show why. The sentences below leave them out.",
             "warning",
             "",
             {"useless": bad},
@@ -246,9 +244,9 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         values = row.mean, row.std_between_seeds, row.mean_ci_half_width
         mean, std, half = (value_of(row.metric, value, row.mean) for value in values)
         yield Sentence(
-            f"Over {row.n_seeds} seeds the mean {title_of(row.metric)} of "
-            f"{explainer_title(row.explainer)} is {mean}, standard deviation "
-            f"between seeds {std}, against ±{half} over cases.",
+            f"Over {row.n_seeds} seeds, the mean {title_of(row.metric)} of "
+            f"{explainer_title(row.explainer)} is {mean}. The standard deviation between seeds is "
+            f"{std}; the interval over cases is ±{half}.",
             "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
             "",
             {
@@ -282,8 +280,8 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
         for name, mean in low.items()
     ]
     yield Sentence(
-        f"The means of {listed(parts)} lie below the margin of ±{set_value(margin)}: that such "
-        "explainers are equivalent means only that none finds the reference.",
+        f"The means of {listed(parts)} are below the margin of ±{set_value(margin)}. "
+        "“Equivalent” then means only that none of these explainers finds the reference.",
         "warning",
         "",
         {"margin": margin, "means": low},

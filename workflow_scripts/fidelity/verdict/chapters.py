@@ -32,10 +32,10 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
     setting = (
-        f"Primary: {title_of(statistics['primary'])}, binarization "
-        f"{binarization_title(statistics['primary_binarization'])}, protocol "
-        f"{protocol_title(DEFAULT_PROTOCOL)}, test split; Holm's correction "
-        "over all pairs of one class, null baselines and ceilings included."
+        f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
+        f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
+        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction covers all pairs of one class, "
+        "null baselines and ceilings included."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(

@@ -55,8 +55,8 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
     if quality.status == "unknown":
         yield Sentence(
             f"Whether {classifier_title(name)} is better than chance cannot be tested on the "
-            f"{quality.split} split ({size_text(quality)}): at least two patients with a class "
-            "and two without it are needed. The conclusions below assume that it is better.",
+            f"{quality.split} split ({size_text(quality)}). The test needs at least two patients "
+            "with a class and two without it. The conclusions below assume that it is better.",
             "warning",
             "",
             facts,
@@ -83,7 +83,7 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
     if quality.status == "above_chance" and (why := _weak(quality)):
         yield Sentence(
             f"The classifier is better than chance, but weak: {why}. A classifier that often "
-            "misses the disease cannot be expected to look at it, whatever the explainer.",
+            "misses the disease cannot be expected to use it, and no explainer can change this.",
             "warning",
             "",
             {"weak": True, **quality.facts()},
@@ -91,7 +91,7 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
     for name, auc in quality.worse_classes.items() if quality.concludes else ():
         yield Sentence(
             f"The classifier is below chance for the class {name} ({measure_text('auc', auc)}): "
-            "conclusions on this class alone are not to be relied on. Check its name and labels.",
+            "do not rely on conclusions about this class alone. Check its name and labels.",
             "warning",
             "",
             {"class": name, "auc": auc.value, "ci_low": auc.low, "ci_high": auc.high},

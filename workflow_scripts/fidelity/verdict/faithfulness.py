@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.faithfulness.registry import METRICS
-from fidelity.presentation.titles import explainer_title
+from fidelity.presentation.titles import explainer_title, plain_title
 from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
@@ -15,9 +15,9 @@ from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 
 QUESTION = "Does the classifier use what the maps show?"
 INTRO = (
-    "Faithfulness: how the classifier's output changes when the pixels that a map calls important "
-    "are removed, or are the only ones left (docs/measuring.md). Secondary: a map may point at the "
-    "disease and not show what the classifier uses, or the reverse."
+    "Faithfulness measures how the classifier's output changes when the pixels marked by a map are "
+    "removed, or when only these remain (docs/measuring.md). The results are secondary. A map may "
+    "point at the disease without showing what the classifier uses, or the reverse."
 )
 
 
@@ -54,9 +54,9 @@ def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:
     if len(some):
         parts = [f"{explainer_title(name)} {int(count)}" for name, count in some.items()]
         yield Sentence(
-            "An empty mask takes nothing away and keeps nothing (comprehensiveness 0), and enters "
-            f"as such: {listed(parts)} of {int(rows['n'].max())} cases. Masks also differ in size "
-            "(mask_share in faithfulness_cases.csv).",
+            "An empty mask removes no pixel and keeps none, so its comprehensiveness is 0. Empty "
+            f"masks are included: {listed(parts)} of {int(rows['n'].max())} cases. Masks also "
+            "differ in size (mask_share in faithfulness_cases.csv).",
             "warning",
             "",
             {"n_empty_prediction": {name: int(count) for name, count in some.items()}},
@@ -74,9 +74,9 @@ def _powerless(evidence: Evidence) -> Iterator[Sentence]:
         units = max(row.n_units for row in part)
         if cannot_show(units, len(part), evidence.study.statistics["alpha"]):
             yield Sentence(
-                f"By {METRICS[metric].title}, measured on {counted(units, part[0].unit)}, hardly "
-                f"any test can reach significance with {counted(len(part), 'pair')} to correct "
-                "for: that no difference was shown says nothing here.",
+                f"{METRICS[metric].title} was measured on {counted(units, part[0].unit)}. With "
+                f"{counted(len(part), 'pair')} to correct for, hardly any test can reach "
+                "significance: “no difference was shown” then means nothing.",
                 "warning",
                 "",
                 {"metric": metric, "n_units": units},
@@ -101,22 +101,18 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
     for metric, found in by_metric.items():
         total, title = sum(map(len, found.values())), METRICS[metric].title
         if better := found.get("better"):
-            ahead.append(
-                f"{listed(map(explainer_title, better))} ({len(better)} of {total}) by {title}"
-            )
+            ahead.append(f"{_share(better, total)} by {title}")
         if worse := found.get("worse"):
-            behind.append(
-                f"{listed(map(explainer_title, worse))} ({len(worse)} of {total}) by {title}"
-            )
+            behind.append(f"{_share(worse, total)} by {title}")
         if not better and not worse:
-            neither.append(f"by {title} (of {counted(total, 'null baseline')})")
+            neither.append(f"by {title}")
     parts = []
     if ahead:
         parts.append(f"was shown to be more faithful than {listed(ahead)}")
     if behind:
         parts.append(f"was shown to be less faithful than {listed(behind)}")
     if neither:
-        parts.append(f"was not shown to differ from any {listed(neither)}")
+        parts.append(f"was not shown to differ from any null baseline {listed(neither)}")
     outcome: Outcome = "note" if ahead and behind else "none_shown"
     if ahead and not behind:
         outcome = "better"
@@ -124,6 +120,12 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
         outcome = "worse"
     told = {"explainer": name, "against": by_metric}
     return Sentence(f"{explainer_title(name)} {'; it '.join(parts)}.", outcome, "secondary", told)
+
+
+def _share(names: list[str], total: int) -> str:
+    """Write how many of the null baselines these are, and which."""
+    of = f"{len(names)} of {counted(total, 'null baseline')}" if total > 1 else "the null baseline"
+    return f"{of} ({listed(map(plain_title, names))})"
 
 
 def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:

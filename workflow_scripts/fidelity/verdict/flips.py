@@ -74,9 +74,9 @@ def ranking_flips(evidence: Evidence) -> Section:
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
-        "Over every binarization and protocol of the config but the diagnostic ones. Tests are "
-        "corrected within one setting, not over settings. This shows where the conclusion "
-        "depends on a choice; it is not more evidence.",
+        "A setting is one metric, binarization and protocol of the config; diagnostic ones are "
+        "left out. Tests are corrected within each setting, not across settings. This section "
+        "shows where the conclusion depends on a choice; it is not additional evidence.",
     )
 
 
@@ -119,7 +119,7 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
     if by_tests:
         text += f"; for {len(by_tests)} of them, both directions are significant."
     else:
-        text += "; for no pair are both directions significant."
+        text += "; for none of them are both directions significant."
     numbers = {"pairs": len(orders), "flips": len(flips), "by_tests": len(by_tests)}
     return Sentence(text, "warning", "", numbers)
 
@@ -129,12 +129,13 @@ def _sentence(order: Order) -> Sentence:
     total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
     if not order.flips:
-        where = f"in all {total}" if order.settings > 1 else "in the one setting there is"
-        text = f"{a} is ahead of {b} {where} ({_shown(order.leader_shown, order.settings)})."
+        where = f"in all {total}" if order.settings > 1 else "in the only setting"
+        text = f"{a} has a better mean than {b} {where}"
+        text += f" ({_shown(order.leader_shown, order.settings)})."
         return Sentence(text, "note", "", numbers)
     text = (
-        f"{a} is ahead of {b} in {len(order.leader_ahead)} of {total}, {b} in "
-        f"{len(order.other_ahead)} ({_named(order.other_ahead)})."
+        f"{a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has a "
+        f"better mean in {len(order.other_ahead)} ({_named(order.other_ahead)})."
     )
     if order.flips_by_tests:
         text += (
@@ -147,18 +148,18 @@ def _sentence(order: Order) -> Sentence:
     if one_sided:
         who = a if order.leader_shown else b
         text += (
-            f" The flip is in the means only: tests show {who} to be better in {len(one_sided)}, "
+            f" Only the means flip: by the tests, {who} is better in {len(one_sided)}, "
             f"{b if who == a else a} in none."
         )
     else:
-        text += " The flip is in the means only: no test shows either to be better."
+        text += " Only the means flip: no test shows either to be better."
     return Sentence(text, "note", "", numbers)
 
 
 def _shown(settings: Sequence[Setting], total: int) -> str:
     if len(settings) == total:
-        return "shown by tests in each" if total > 1 else "shown by tests"
-    return f"shown by tests in {len(settings) or 'none'}"
+        return "significant in each" if total > 1 else "significant"
+    return f"significant in {len(settings) or 'none'}"
 
 
 def _named(settings: Sequence[Setting]) -> str:

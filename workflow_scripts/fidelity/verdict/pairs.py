@@ -28,7 +28,7 @@ def beats_others(evidence: Evidence) -> Section:
                 yield row.turned() if row.outcome == "worse" else row
 
     nothing = (
-        "There is one explainer only: there is no pair to compare."
+        "There is only one explainer, so there is no pair to compare."
         if len(evidence.real) == 1
         else f"This question cannot be answered: {without_primary(evidence)}."
         if evidence.real and not any(map(evidence.primary, evidence.classes))
@@ -59,8 +59,8 @@ def below_ceilings(evidence: Evidence) -> Section:
     return Section(
         "How far are explainers below the ceilings?",
         _against(evidence, "ceiling", "No ceiling (U-Net, second reader) was run."),
-        "A ceiling was trained on reference masks or is another reader's: it shows what can be "
-        "reached on these images.",
+        "A ceiling is a network trained on reference masks, or another reader. It shows what can "
+        "be reached on these images.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.titles import explainer_title, title_of_either
+from fidelity.presentation.titles import explainer_title, plain_title, title_of_either
 from fidelity.presentation.wording import (
     amount,
     confidence,
@@ -91,7 +91,7 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     who = explainer_title(row.explainer)
     if best:
         which = f"best of {best} null baselines" if best > 1 else "null baseline"
-        who += f" ({which})"
+        who = f"{plain_title(row.explainer)} ({which})"
     n = int(row.n - row.n_undefined)
     facts_of = {
         "explainer": row.explainer,
@@ -148,14 +148,21 @@ def _outcomes(
 
 
 def _with_differences(
-    name: str, others: Sequence[str], rows: Sequence[Comparison], form: str
+    name: str, others: Sequence[str], rows: Sequence[Comparison], *, grouped: bool
 ) -> list[str]:
-    """Put the mean difference of an explainer from each other one behind the other's name."""
+    """Put the mean difference of an explainer from each other one behind the other's name.
+
+    Where the others are grouped, their kind is named and the list is in brackets.
+    """
     told = []
     for other in others:
         row = next(row for row in rows if {row.first, row.second} == {name, other})
-        difference = row.seen_from(name).difference
-        told.append(form.format(explainer_title(other), amount(row.metric, difference)))
+        difference = amount(row.metric, row.seen_from(name).difference)
+        told.append(
+            f"{plain_title(other)} {difference}"
+            if grouped
+            else f"{explainer_title(other)} ({difference})"
+        )
     return told
 
 
@@ -173,16 +180,19 @@ def _standing(
     phrases = _TOLD if rows[0].higher_is_better else _TOLD_LOWER
     total = sum(map(len, outcomes.values()))
     parts = []
+    named = 0
     for outcome, phrase in phrases.items():
         if names := outcomes[outcome]:
-            form = "{} {}" if noun else "{} ({})"
-            told = listed(_with_differences(name, names, rows, form))
+            told = listed(_with_differences(name, names, rows, grouped=bool(noun)))
             if not noun:
                 parts.append(f"{phrase} {told}")
                 continue
+            named += len(names)
             of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
             if total > 1 and len(names) == total:
                 of = f"{'any of' if outcome == 'none_shown' else 'all'} {counted(total, noun)}"
+            elif parts and named == total:
+                of = f"the other {len(names)}" if len(names) > 1 else "the other one"
             parts.append(f"{phrase} {of} ({told})")
     yield Sentence(
         f"{explainer_title(name)} {'; it '.join(parts)}.",
@@ -236,15 +246,15 @@ def _below(
         sign = 1 if against[0].higher_is_better else -1
         nearest = max(against, key=lambda row: sign * row.difference)
         shown = numbers(nearest, evidence.study.statistics)
-        word = {"better": "shown to be above it", "worse": "shown to be below it"}.get(
-            nearest.outcome, "with no difference shown"
+        word = {"better": "is shown to be above it", "worse": "is shown to be below it"}.get(
+            nearest.outcome, "is not shown to differ from it"
         )
         if nearest.outcome == "equivalent":
-            word = f"equivalent within ±{set_value(evidence.study.statistics['margin'])}"
+            margin = set_value(evidence.study.statistics["margin"])
+            word = f"is equivalent to it within ±{margin}"
         yield Sentence(
-            f"The explainer nearest to the ceiling {explainer_title(ceiling)} is "
-            f"{explainer_title(nearest.first)}, {word}: {title_of(nearest.metric)} difference "
-            f"{shown}.",
+            f"{explainer_title(nearest.first)} comes nearest to {explainer_title(ceiling)}, and "
+            f"{word}: {title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,
             "primary",
             facts(nearest),

@@ -20,7 +20,7 @@ from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods.references import cite, without_marks
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
-from fidelity.presentation.wording import confidence, counted, listed, set_value
+from fidelity.presentation.wording import confidence, counted, empty_masks, listed, set_value
 
 DATA_SOURCES = {
     "covid_qu_ex": ("Tahir 2021",),
@@ -31,15 +31,6 @@ RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 # Keys of an entry that are no parameter of its method, or that name files.
 _NO_PARAMETERS = {"method", "title", "family", "of"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
-_EMPTY = {
-    "overlap_both": {"one": "overlap is 1", "nan": "overlap is undefined"},
-    "distance_both": {"zero": "distances are 0", "nan": "distances are undefined"},
-    "distance_prediction": {
-        "diagonal": "distances are the image diagonal",
-        "inf": "distances are infinite",
-        "nan": "distances are undefined",
-    },
-}
 
 
 def methods(
@@ -121,7 +112,7 @@ def methods(
         primary=_metric(primary),
         others=listed(_metric(name) for name in others if name != primary),
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
-        empty=_empty(config["scores"]["empty"]),
+        empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
             titles.protocol_title(name) + cite(PROTOCOLS[name].source) for name in protocols
         ),
@@ -253,15 +244,6 @@ def _rule(name: str, entry: Mapping[str, Any]) -> str:
 def _metric(name: str) -> str:
     known = METRICS[name]
     return f"{known.title}{cite(known.source)}"
-
-
-def _empty(empty: Mapping[str, str]) -> str:
-    words = {key: _EMPTY[key][empty[key]] for key in _EMPTY}
-    return (
-        f"If prediction and reference are both empty, {words['overlap_both']} and "
-        f"{words['distance_both']}; if only the prediction is empty, "
-        f"{words['distance_prediction']}. Cases with an empty reference are counted, not averaged."
-    )
 
 
 def _postprocess(entry: Mapping[str, Any]) -> str:
