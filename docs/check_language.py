@@ -4,7 +4,7 @@
     python docs/check_language.py --count   only the number of findings per file
 
 It reads README, pages and captions; templates; messages and other strings of the code (verdicts,
-notes, labels, remedies); titles of jobs; and comments of configs.
+notes, labels, remedies) and its public docstrings; titles of jobs; and comments of configs.
 docs/language.yaml lists the phrases, what to write instead, and what may stay, with a reason.
 """
 
@@ -13,7 +13,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from itertools import islice
 from pathlib import Path
@@ -40,6 +40,9 @@ ALLOWED = 20
 WORD = "CODE"
 BLOCKS = ("paragraph", "heading", "block_text", "table_cell")
 LOGGED = {"debug", "info", "warning", "error", "exception", "critical", "warn", "print"}
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef
+# Between them: paragraphs, titles of sections (`Args:`), entries, items.
+DOCSTRING_PARTS = re.compile(r"\n\s*\n|:\n(?=    )|\n(?=    [*\w]+: )|\n(?=\s*(?:-|\d+\.) )")
 ABBREVIATIONS = r"(?<!\bal\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\b[A-Z]\.)"
 # A capital letter, a number or the name of a file begins the next sentence.
 BEGIN = r"""(?=["'“(]*(?:[A-ZÀ-Ý0-9]|[\w/]+\.(?:md|yaml|py|csv)\b))"""
@@ -192,6 +195,12 @@ def template(path: Path) -> Iterator[Text]:
     yield from _placed(text, ((words, False) for words in page.found if words.strip()))
 
 
+def code(source: str) -> Iterator[Text]:
+    """Give what a file of Python code tells people: messages and docstrings."""
+    yield from messages(source)
+    yield from docstrings(source)
+
+
 def messages(source: str) -> Iterator[Text]:
     """Give what Python code tells people, in the order of its lines.
 
@@ -218,6 +227,23 @@ def messages(source: str) -> Iterator[Text]:
         words = " ".join(_literal(node).split())
         if len(words.split()) >= least:
             yield Text(node.lineno, words)
+
+
+def docstrings(source: str) -> Iterator[Text]:
+    """Give the paragraphs and entries of the public docstrings of Python code."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, DOCUMENTED) or getattr(node, "name", "").startswith("_"):
+            continue
+        if (text := ast.get_docstring(node)) is None:
+            continue
+        is_module = isinstance(node, ast.Module)
+        parts = [
+            (re.sub("`[^`]+`", WORD, part), part.startswith("    "))
+            for part in DOCSTRING_PARTS.split(text)
+            if not (is_module and part.startswith("    "))  # a command to type
+        ]
+        for part in _placed(text, parts):
+            yield replace(part, line=part.line + node.body[0].lineno - 1)
 
 
 def _speaks(function: ast.expr) -> bool:
@@ -269,7 +295,7 @@ def check_page(path: Path, rules: Language) -> list[Finding]:
     before = 0
     if part := re.search(PARTS[name], text, re.M | re.S) if name in PARTS else None:
         before, text = text.count("\n", 0, part.start()), part[0]
-    readers = {".rst": restructured, ".py": messages, ".smk": jobs, ".yaml": comments}
+    readers = {".rst": restructured, ".py": code, ".smk": jobs, ".yaml": comments}
     if path.is_relative_to(ROOT / "workflow_scripts") and path.suffix != ".py":
         blocks = template(path)
     else:
