@@ -40,9 +40,9 @@ def main(
     Args:
         maps: map files, one per shard.
         rule: the binarization's config entry: method and its parameters.
-        postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`, and
-            `sign` (part of the map that counts) and `min_probability` (the mask is empty where the
-            classifier gives the explained class a lower probability, as CheXlocalize's cutoff).
+        postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`;
+            `sign` is the part of the map that counts; below `min_probability` of the explained
+            class the mask is empty (CheXlocalize's cutoff).
         scoring_size: size the masks are made at.
         masks: output, masks.json; failed explanations are not in it.
         status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is

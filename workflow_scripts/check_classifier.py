@@ -34,8 +34,8 @@ def main(
         backward: explainer → its method, of those that change the backward pass: each must have a
             rule for all that the network computes.
         image_size: side of the working images in pixels.
-        data: of the data set: `uncertain`; where the config does not say which output of a loaded
-            classifier is which, also the keys that say where its cases are, and its `folder`.
+        data: of the data set: `uncertain`; if the config does not name the outputs of a loaded
+            classifier, also the keys that locate its cases, and its `folder`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
 
     Raises:

@@ -46,10 +46,10 @@ def main(
 
     Args:
         classification: classification.csv; empty without classifiers.
-        settings: `statistics` (primary binarization resolved), `scoring_size`, `empty` (the
-            config's `scores.empty`, defaults filled), `families` (explainer → family),
-            `diagnostic` (binarizations that see the reference), `bases` (classifier → config key),
-            `confounded` (explainer or binarization → how it differs from the rule for all).
+        settings: `statistics` (primary binarization resolved); `scoring_size`; `empty` (the
+            config's `scores.empty`, defaults filled); `families` (explainer → family); `diagnostic`
+            (binarizations that see the reference); `bases` (classifier → config key); `confounded`
+            (explainer or binarization → how it differs from the rule for all).
         latex: a document with all tables.
         latex_tables: folder of one LaTeX file per table.
         lung_quality: quality.csv of the model that segmented the lungs; empty where none did.

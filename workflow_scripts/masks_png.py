@@ -23,8 +23,8 @@ def main(masks: str, cases_csv: str, output_dir: str) -> None:
         output_dir: folder to write to; see `target` for the paths below it.
 
     Raises:
-        InputError: a mask of an unknown case, a table with paths that lead out of the data root, or
-            two cases that would share a file.
+        InputError: a mask has an unknown case, a table's path leads out of the data root, or two
+            cases would share a file.
     """
     cases = {case.case: case for case in read_cases(cases_csv)}
     folder = Path(output_dir)

@@ -49,8 +49,8 @@ def main(
 ) -> None:
     """Write IoU, Dice, precision and recall of every explained case and class at all thresholds.
 
-    The lung restriction enters as in the masks (a map of 0 outside the lung is the same); median
-    blur and component removal do not: curves are of the map.
+    The lung restriction is applied as in the masks (a map of 0 outside the lung is the same).
+    Median blur and component removal are not applied, because the curves describe the map.
 
     Args:
         maps: map files, one per shard.

@@ -123,8 +123,8 @@ def unit_of_analysis(scores: pd.DataFrame, cluster: str) -> str:
         cluster: the setting, `patient` or `case`.
 
     Returns:
-        `image` if cases are the clusters, or no patient has two of them (as where the data set
-        does not know its patients, and each image stands for one).
+        `image` if cases are the clusters, or if no patient has two of them. The latter holds if the
+        data set does not list patients: each image then counts as one.
     """
     if cluster != "patient":
         return "image"

@@ -100,7 +100,7 @@ def box_comparisons(
 ) -> pd.DataFrame:
     """Compare each classifier's explainers, and the null baselines, in pairs on the same cases.
 
-    On the test split (all, if there is none), by every metric that is no diagnostic. Both
+    On the test split (all, if there is none), by every metric that is not diagnostic. Both
     explainers of a pair are resampled together; there are no tests.
 
     Args:

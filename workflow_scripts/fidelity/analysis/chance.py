@@ -58,9 +58,9 @@ class Quality:
         n_patients: patients.
         worse_classes: class → its AUC, where the interval is below .5.
         fitting_order: class names of the outputs, in the order that fits the labels best. It is
-            empty unless this order fits better than the present one and one condition holds: the
-            status is `below_chance`, or all classes that change places are among `worse_classes`.
-            (If two of three classes are swapped, the macro AUC is near .5.)
+            given only if this order fits better than the present one, and one condition holds.
+            Either the status is `below_chance`, or all classes that change places are among
+            `worse_classes`. (If two of three classes are swapped, the macro AUC is near .5.)
         only_class: the class that every image gets; empty if the classifier tells classes apart.
         least_accuracy: the study's own limit, if it has set one.
     """

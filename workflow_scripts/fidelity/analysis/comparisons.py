@@ -54,7 +54,7 @@ def compare(
           primary metric and binarization on the test split under the default protocol, else
           "secondary".
         - `conclusion` is about the values, whether high is good or not. "a_higher" or "b_higher":
-          the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that side.
+          the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that side;
           "equivalent": the interval of a share lies inside ±margin and rests on EQUIVALENCE_UNITS
           or more. Else "none_shown".
 

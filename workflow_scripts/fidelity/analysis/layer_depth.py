@@ -24,9 +24,9 @@ def by_depth(
 
     Returns:
         The table layers.csv: the rows of the sweeps' explainers with the columns of
-        localization.csv, then sweep (the explainer's key in the config), depth (1: earliest),
-        layer (dotted name in the network), height and width (positions of its feature map).
-        Two depths may name one layer where an architecture has fewer layers than depths.
+        localization.csv; then sweep (the explainer's key in the config), depth (1: earliest), layer
+        (dotted name in the network), height and width (positions of its feature map). Two depths
+        may name one layer where an architecture has fewer layers than depths.
 
     Raises:
         InputError: architecture.json does not say an explainer's layer.

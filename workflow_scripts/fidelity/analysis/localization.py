@@ -245,7 +245,7 @@ def with_reference(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def references(kinds: Iterable[str]) -> str:
-    """Say what the references of several rows were drawn as: mask, box, or mask and box."""
+    """State how the references of several rows were drawn: mask, box, or mask and box."""
     return " and ".join(sorted(set(kinds), reverse=True))
 
 

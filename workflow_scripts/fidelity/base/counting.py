@@ -1,7 +1,7 @@
 """Counts of the images that went through networks in a job: what its energy went into.
 
-Every network counts (classifier, randomised copy, U-Net, a plugin's own), without naming any: torch
-calls a hook around every module, and the outermost one that has parameters is a network. Digests
+Every network counts (classifier, randomised copy, U-Net, a plugin's own), and none is named: torch
+calls a hook around every module. The outermost module that has parameters is a network. Digests
 pass this module over: how passes are counted changes no result.
 """
 

@@ -46,11 +46,11 @@ def _is_ours(record: logging.LogRecord) -> bool:
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path` and stderr; end the process with status 1 on an error.
 
-    An InputError and a full or read-only disk are shown as one sentence, anything else with its
-    traceback; both with the error's notes, such as the case in hand (`errors.at_case`). Ctrl-C,
+    An InputError and a full or read-only disk are shown as one sentence, other errors with their
+    traceback. Both have the error's notes, such as the case in hand (`errors.at_case`). Ctrl-C,
     SIGTERM (a cluster's time limit, `scancel`) and the death of the Snakemake that started the job
-    end it in good order: temporary files are removed, the status is 128 plus the signal's number.
-    The images that went through networks are counted, and written beside the log
+    end it in good order. Temporary files are removed, and the status is 128 plus the signal's
+    number. The images that went through networks are counted, and written beside the log
     (`fidelity.base.counting`).
 
     Args:
@@ -105,7 +105,7 @@ def run_job(
     """Run a script's `main` under `job_log`, each parameter from its rule by name.
 
     A parameter takes the param, input, output or wildcard of its name, or the key of the param
-    `settings`, in this order; `output` is the rule's first output where none has that name. An
+    `settings`, in this order. `output` is the rule's first output, unless one has that name. An
     input without files and a name that the rule does not have leave a parameter at its default. A
     parameter whose type is a model of settings takes a mapping as this model (`Section.of_job`). A
     script describes the parameters that neither its rule nor the functions that it calls describe.

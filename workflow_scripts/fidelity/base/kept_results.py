@@ -1,15 +1,15 @@
 """Finished results of a job's former settings, kept beside its output and taken back in a second.
 
-Snakemake removes the output of a job before it starts, and after it has failed. A setting that is
-tried and given up, a plugin that raises or a submission that a cluster refuses would so cost what
-had been computed before. A finished job therefore leaves hard links to its output (no disk space
+Snakemake removes the output of a job before it starts, and after it has failed. So a setting that
+is tried and given up would delete earlier results. So would a plugin that raises, or a submission
+that a cluster refuses. A finished job therefore leaves hard links to its output (no disk space
 while the output exists) under a fingerprint of all that decides it:
 
     results/…/maps/test-000.h5
     results/…/maps/.kept/test-000.h5/<fingerprint>/{0.h5, kept.json}
 
-`update()` of Snakemake 9.27 does not help: it restores nothing after a refused submission, and it
-records the settings of the job that failed for the output that it restored.
+`update()` of Snakemake 9.27 does not help. It restores nothing after a refused submission. For an
+output that it restores, it records the settings of the failed job.
 """
 
 import hashlib

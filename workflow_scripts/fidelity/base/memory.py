@@ -1,9 +1,9 @@
 """Memory that large tensors leave behind stays with the process.
 
-The C library of Linux (glibc) gives every block above some MB back to the kernel when it is freed,
-and the next one comes in empty pages that must be mapped and cleared one by one. A network's
-activations are such blocks: DenseNet121 on 32 images of 224 px spent as long on that as on its
-arithmetic (`benchmarks/cams.py`). No result depends on it.
+The C library of Linux (glibc) returns each freed block above a few MB to the kernel. The next block
+comes in empty pages that must be mapped and cleared one by one. A network's activations are such
+blocks: DenseNet121 on 32 images of 224 px spent as long on that as on its arithmetic
+(`benchmarks/cams.py`). No result depends on it.
 """
 
 import ctypes

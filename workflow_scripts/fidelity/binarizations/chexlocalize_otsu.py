@@ -10,9 +10,9 @@ def binarize(map01: np.ndarray) -> tuple[np.ndarray, float]:
     """Keep what Otsu's threshold keeps, drop single pixels and fill all contours.
 
     The steps of heatmap_to_segmentation.py in rajpurkarlab/cheXlocalize (Saporta et al. 2022): Otsu
-    on uint8(255 · map), contours of all levels, each with more than one point drawn as a filled
-    polygon. Contours of holes are filled like the others, so no hole is left. Their code draws with
-    Pillow; OpenCV fills the same pixels.
+    on uint8(255 · map), then contours of all levels. Each contour with more than one point is drawn
+    as a filled polygon. Contours of holes are filled like the others, so no hole is left. Their
+    code draws with Pillow; OpenCV fills the same pixels.
 
     Args:
         map01: float32 (H, W) in [0, 1].

@@ -8,7 +8,7 @@ def binarize(map01: np.ndarray) -> tuple[np.ndarray, float]:
     """Keep the pixels above the grey level that best separates two groups.
 
     The level is found on uint8(255 · map), rounded down, and the mask is strictly above it, as in
-    CheXlocalize's code (which then fills contours; that belongs to its protocol).
+    CheXlocalize's code. That code then fills contours, which belongs to its own rule.
 
     Args:
         map01: float32 (H, W) in [0, 1].

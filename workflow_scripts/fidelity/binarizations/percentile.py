@@ -15,7 +15,7 @@ def binarize(
     """Keep the highest (100 - percentile) % of all pixels of the image, and never more.
 
     With k the number of pixels requested (rounded down), the threshold is the (k + 1)-th highest
-    value. Without ties the mask is strictly above it and has exactly k pixels; `np.percentile`
+    value. Without ties the mask is strictly above it and has exactly k pixels. `np.percentile`
     interpolates between two values instead, which picks the same pixels up to one.
 
     Pixels may tie with the threshold (superpixels, saturated maps). `shuffled` takes them in a

@@ -16,9 +16,8 @@ class Rule:
     Attributes:
         module: where its `binarize` is.
         title: name in figures, tables and pages, with the rule's keys in braces.
-        needs: what it is given by keyword beside the map and its parameters: `reference` (the
-            reference mask), `superpixels` (of the image, with the map's weights), `threshold`
-            (tuned for the class).
+        needs: further keyword arguments: `reference` (the reference mask), `superpixels` (of the
+            image, with the map's weights), `threshold` (tuned for the class).
     """
 
     module: str

@@ -47,9 +47,9 @@ def tune(
     """Choose for each class the threshold of the highest mean score on the validation split.
 
     Scored are the masks as they will be: after the same post-processing. Only cases with a
-    reference that has pixels count; an empty prediction scores what the policy says, and if that is
-    NaN it is left out of the mean of its threshold, as in CheXlocalize. Failed maps are left out.
-    Of equally good thresholds the lowest is taken (CheXlocalize takes the first maximum too). The
+    reference that has pixels count. An empty prediction is scored by the policy. If that is NaN, it
+    is left out of the mean of its threshold, as in CheXlocalize. Failed maps are left out. Of
+    equally good thresholds the lowest is taken (CheXlocalize takes the first maximum too). The
     probability cutoff of masks plays no part: it depends on no threshold.
 
     Args:

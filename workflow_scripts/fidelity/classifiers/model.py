@@ -26,8 +26,8 @@ class Classifier(nn.Module):
         network: maps (n, channels, H, W) to (n, outputs).
         architecture: name it was built by.
         classes: model classes in the order of the logits; for `one_logit` (negative, positive).
-        activation: `softmax` (classes exclude each other), `sigmoid` (each class for itself) or
-            `one_logit` (two classes, one output z of the network) or `three_way` (each class for
+        activation: `softmax` (classes exclude each other); `sigmoid` (each class for itself);
+            `one_logit` (two classes, one output z of the network); or `three_way` (each class for
             itself, with an output each for negative, uncertain and positive).
         channels: channels the network expects; a grey image is repeated.
         mean: per channel, subtracted from values in [0, 1].

@@ -14,8 +14,8 @@ def predict_logits(
 ) -> np.ndarray:
     """Compute logits in batches of one fixed size.
 
-    The last batch is filled up with zeros: kernels choose their order of summation by the batch
-    size, so that the same image in a smaller batch could give other last digits.
+    The last batch is filled up with zeros, because kernels choose their order of summation by the
+    batch size. In a smaller batch, the same image could give other last digits.
 
     Args:
         classifier: in eval mode, on its device.

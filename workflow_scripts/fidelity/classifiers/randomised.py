@@ -32,9 +32,9 @@ def randomised(classifier: Classifier, seed: int) -> Classifier:
     TorchScript) are shuffled: their scale stays, the effect of training is lost.
 
     Running statistics of batch normalisation are estimated on smooth noise afterwards. Reset to
-    mean 0 and variance 1 they would make the layers do nothing, and activations fade with depth as
-    they do in no network that was ever trained; left as trained, they would not fit the new
-    weights. Noise rather than the cases, because the network must not depend on the shard.
+    mean 0 and variance 1, they would make the layers do nothing, and activations would fade with
+    depth, unlike in any trained network. Left as trained, they would not fit the new weights. Noise
+    rather than the cases, because the network must not depend on the shard.
 
     Args:
         classifier: stays as it is.

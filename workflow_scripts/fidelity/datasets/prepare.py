@@ -77,11 +77,10 @@ def prepare_case(
         predict_lung: see `prepare_cases`.
 
     Returns:
-        The prepared case. Reference and lung masks are at the case's native size, which is the
-        image's unless the index states that its masks were drawn on a larger original; a mask drawn
-        at another resolution is brought there by nearest neighbour. Boxes are filled where a class
-        has no mask. The case's own pixel spacing
-        goes before the data set's.
+        The prepared case. Reference and lung masks are at the case's native size. That is the
+        image's size, unless the index states that its masks were drawn on a larger original. A mask
+        drawn at another resolution is brought there by nearest neighbour. Boxes are filled where a
+        class has no mask. The case's own pixel spacing goes before the data set's.
 
     Raises:
         InputError: a file is unreadable, or the input setting needs a lung mask that is not there.

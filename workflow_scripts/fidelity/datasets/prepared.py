@@ -64,7 +64,7 @@ class PreparedCase:
     filled: tuple[str, ...] = ()
 
     def reference_kind(self, cls: str) -> Literal["mask", "box"]:
-        """Say what the reference of a class was drawn as."""
+        """State how the reference of a class was drawn."""
         return "box" if cls in self.filled else "mask"
 
 

@@ -6,12 +6,11 @@ something that counts uses it. So a module's unused half changes nothing. Left o
 - comments, docstrings, annotations and the places of modules,
 - messages: what an exception, a log line or a warning is given, what is prepared for that alone,
   and texts that are declared a `markers.Message`,
-- descriptions: an argument for a parameter or field that is declared a `markers.Description`
-  counts only where the code reads an attribute of that name (a figure reads `title`, a score does
-  not),
+- descriptions: an argument for a parameter or field declared as `markers.Description`. It counts
+  only if the code reads an attribute of that name (a figure reads `title`, a score does not),
 - modules about running (`modules.IGNORED`), and whatever is imported under `if TYPE_CHECKING`,
-- registries (modules named so): of their tables, only the entries that a rule names, or that are
-  named by a string in the code, count; and of an entry only the facts that the code reads.
+- registries (modules named so): entries count only if a rule or a string in the code names them. Of
+  an entry, only the facts that the code reads count.
 
 A module that a registry names by a string (an explainer's) is not followed: the rule passes it to
 `code_of`. So LIME's digest stays apart from Grad-CAM's. Module-level statements that do something

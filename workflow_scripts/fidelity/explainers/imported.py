@@ -55,9 +55,9 @@ def read_saliency(
 ) -> SaliencyMap:
     """Read one map and bring it to what the working image shows.
 
-    A file lies over the whole original image, whatever its resolution. Where the data set's
-    `input` is a crop, the map is rendered at the original size and cut, as every other explainer
-    is scored inside the crop alone.
+    A file lies over the whole original image, whatever its resolution. If the data set's `input` is
+    a crop, the map is rendered at the original size and cut. Every explainer is scored only inside
+    the crop.
 
     Args:
         case: case id.

@@ -17,8 +17,8 @@ def make(context: Context, settings: Plugin) -> Explain:
 
     Returns:
         A function from tasks to maps. The user's function is called per image as
-        `function(classifier, image, target, seed, **params)`, image float32 tensor (1, C, H, W)
-        normalised for the network, and returns an array (h, w) of any resolution.
+        `function(classifier, image, target, seed, **params)`. `image` is a float32 tensor (1, C, H,
+        W), normalised for the network. The function returns an array (h, w) of any resolution.
     """
     function = load_plugin_function(settings.method, context.plugins)
 

@@ -21,8 +21,8 @@ class Method:
     Attributes:
         module: module below `fidelity` with `make(context, settings)`.
         title: name in tables and figures.
-        family: perturbation-, CAM- or gradient-based, imported (made elsewhere), a null baseline
-            (ignores the trained classifier), or a ceiling (has seen reference masks, which no
+        family: perturbation-, CAM- or gradient-based; imported (made elsewhere); a null baseline
+            (ignores the trained classifier); or a ceiling (has seen reference masks, which no
             explanation of the classifier has).
         needs_classifier: False puts its files under the reserved classifier `none`.
         needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
@@ -30,7 +30,7 @@ class Method:
         fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
             from the training split's reference masks; `make` reads the result.
         needs_second_reader: refused where a data set has no second reader's masks.
-        partial: may leave cases without a map, as a reader does who read some of them: it is
+        partial: may leave cases without a map, such as a reader who read only some of them; it is
             compared on the cases it has, and ranked only if it has (nearly) all.
         own_network: runs a network that is not the classifier: gets threads and a device.
         unsupported: pattern of architectures it cannot explain, and why; told when the config is
@@ -41,11 +41,11 @@ class Method:
             before any training, whether it has a rule for each.
         given: its maps are read, not computed from the image: a changed image has none.
         per_grey_value: its maps are derivatives (logit per grey value), not contributions to the
-            logit: infidelity multiplies them by how much a pixel changed, not by whether it did.
+            logit; infidelity multiplies them by how much a pixel changed, not by whether it did.
         case_by_case: gives each case forward passes of its own, so that grouping saves it nothing:
             every case is stored when it is done, not every batch.
-        takes_minutes: runs no network, and yet a shard of it may take minutes: on a cluster it is
-            submitted, where other null baselines run on the machine that Snakemake runs on.
+        takes_minutes: runs no network, and yet a shard of it may take minutes; on a cluster it is
+            submitted, while other null baselines run where Snakemake runs.
     """
 
     module: str

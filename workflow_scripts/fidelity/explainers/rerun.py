@@ -27,8 +27,8 @@ def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task
         seed: the config's seed.
 
     Returns:
-        Those whose cases' hashes are lowest, in the order of their cases' names: the choice depends
-        on neither shards nor explainer, so that all explainers are asked about the same cases.
+        Those whose cases' hashes are lowest, in the order of their cases' names. The choice depends
+        on neither shards nor explainer, so all explainers get the same cases.
     """
 
     def place(task: Task) -> tuple[int, str]:

@@ -49,8 +49,8 @@ def explain_shard(
 ) -> None:
     """Make the maps of one shard.
 
-    A module may have `has_answer(task, settings)` beside `make`: tasks that it says no to
-    get no record at all, and count neither as explained nor as failed.
+    A module may have `has_answer(task, settings)` next to `make`. Tasks for which it returns False
+    get no record, and count neither as explained nor as failed.
 
     Args:
         prepared: the shard's prepared cases.

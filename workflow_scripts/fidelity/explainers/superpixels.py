@@ -28,12 +28,12 @@ def segment(
         image: float (H, W, 3) in [0, 1].
         settings: `algorithm` (quickshift, slic, felzenszwalb, slic_lung or grid) and its
             parameters, where there are some as scikit-image names them.
-        seed: for quickshift's tie-breaking noise. lime 0.2.0.1 hands its own seed on under a name
-            that scikit-image no longer has, so there it is dropped without a word.
+        seed: for quickshift's tie-breaking noise; in lime 0.2.0.1 the seed has no effect, because
+            it is passed under a name that scikit-image no longer has.
         lung: boolean (H, W), for `slic_lung`: SLIC inside it, all around it one superpixel.
 
     Returns:
-        Label image (H, W), int, labels 0 … k-1 without gaps: the lime package counts labels and
+        Label image (H, W), int, labels 0 … k-1 without gaps. The package lime counts labels and
         then compares with 0 … k-1, so SLIC's default start at 1 would shift every superpixel.
 
     Raises:

@@ -1,7 +1,7 @@
 """Finished batches (or cases) of an unfinished shard, so that a killed job resumes where it was.
 
-Snakemake deletes the declared outputs of a failed job, and an HDF5 file killed in a write is
-unreadable; so each batch is a file of its own, in a folder that is not a declared output.
+Snakemake deletes the declared outputs of a failed job, and an HDF5 file is unreadable if its writer
+was killed. So each batch is a separate file, in a folder that is not a declared output.
 """
 
 import json
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 class PartialStore:
     """The batches of one shard that are done.
 
-    Batches of another fingerprint (other settings, code, weights or cases) lie in a folder of their
-    own: a setting that is tried and given up costs none of them, until the shard is finished.
+    Batches of another fingerprint (other settings, code, weights or cases) have a separate folder.
+    So a setting that is tried and given up deletes none of them until the shard is finished.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:

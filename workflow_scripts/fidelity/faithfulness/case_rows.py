@@ -36,8 +36,8 @@ def measure_maps(
 
     Args:
         explained: cases and their maps.
-        targets: (case, source class) → index of the class whose probability is watched where the
-            map does not state which class it explains (it had no classifier); others are left out.
+        targets: (case, source class) → index of the class whose probability is watched, for maps
+            without a classifier, which do not state which class they explain; others are left out.
         classes: the classifier's.
         probabilities: of the classifier.
         masks: the binarized maps at native size; None where no metric needs them.

@@ -20,8 +20,8 @@ def answers_of(
         output: `probability`, or `logit`.
 
     Returns:
-        A function from grey images float32 (n, H, W) in [0, 1] and the index of a class to the
-        probabilities (or logits) (n,) of that class.
+        A function that takes grey images float32 (n, H, W) in [0, 1] and the index of a class. It
+        returns the probabilities (or logits) (n,) of that class.
     """
 
     def answers(images: np.ndarray, target: int) -> np.ndarray:

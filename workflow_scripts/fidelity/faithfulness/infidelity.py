@@ -1,8 +1,8 @@
 """Infidelity: how badly a map foretells what the logit does when squares of the image are removed.
 
 Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, with their perturbation
-"square removal" and their optimal scaling; as `captum.metrics.infidelity(normalize=True)`, but for
-a scaling below zero, see `infidelity`.
+"square removal" and their optimal scaling. It equals `captum.metrics.infidelity(normalize=True)`,
+except for a scaling below zero; see `infidelity`.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def measure_infidelity(
         target: index of the explained class.
         logits: of the classifier.
         squares: what is removed.
-        derivative: whether the map has derivatives: then it is multiplied by how much the pixels
+        derivative: whether the map has derivatives; then it is multiplied by how much the pixels
             changed, else by whether they did (the paper's local and global attributions).
         seed: of the squares' places.
 
@@ -74,9 +74,9 @@ def measure_infidelity(
 def infidelity(foretold: np.ndarray, drops: np.ndarray) -> float:
     """Give the mean squared error of the map's forecast, in the unit that suits the map best.
 
-    A map has no unit (a CAM's and a surrogate's differ by orders of magnitude), so it is scaled by
-    the factor that makes the error least, as in the paper's code. Here the factor is at least 0:
-    the paper's may be negative, and a map with all signs turned would be as good as the map.
+    A map has no unit (a CAM's and a surrogate's differ by orders of magnitude). So it is scaled by
+    the factor that minimises the error, as in the paper's code. Here the factor is at least 0. The
+    paper's may be negative, so that an inverted map would be as good as the map.
 
     Args:
         foretold: (n,) sums of the map over what was removed.
@@ -93,8 +93,8 @@ def infidelity(foretold: np.ndarray, drops: np.ndarray) -> float:
 def square_masks(shape: tuple[int, int], squares: Squares, seed: int) -> np.ndarray:
     """Draw squares: boolean (samples, H, W).
 
-    They may stick out of the image, so that each pixel is as likely to be removed as any other: of
-    squares that lie inside, the corners, where marks and labels are, would hardly be in one.
+    They may extend beyond the image, so that each pixel is equally likely to be removed. Squares
+    inside the image would hardly ever cover the corners, where marks and labels are.
     """
     height, width = shape
     side = max(1, round(squares.side * min(shape)))

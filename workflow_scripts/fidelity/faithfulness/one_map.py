@@ -48,12 +48,12 @@ def measure(
 ) -> dict[str, float]:
     """Measure one map.
 
-    Deletion and insertion: the area under the probability of the target class against the share of
-    pixels removed from the image (put into the filled one), most relevant first, by the trapezoidal
-    rule over `steps` + 1 equally spaced shares. ROAD: the probability after removing the least
-    relevant share minus that after removing the most relevant one, halved and averaged over the
-    shares. Comprehensiveness: p(image) - p(image without the mask); sufficiency: p(image) - p(mask
-    alone).
+    Deletion: the area under the probability of the target class against the share of pixels removed
+    from the image, most relevant first. Insertion: the same for pixels put into the filled image.
+    Both use the trapezoidal rule over `steps` + 1 equally spaced shares. ROAD: the probability
+    after removing the least relevant share minus that after removing the most relevant one, halved
+    and averaged over the shares. Comprehensiveness: p(image) - p(image without the mask);
+    sufficiency: p(image) - p(mask alone).
 
     Args:
         image: grey (H, W) in [0, 1], as the classifier sees it.

@@ -24,8 +24,8 @@ def ranked_pixels(values: np.ndarray) -> np.ndarray:
         values: signed attributions (H, W).
 
     Returns:
-        Flat indices; pixels of equal value in the shuffled order that all metrics share, so that
-        the superpixels of LIME are not taken away from the top to the bottom of the image.
+        Flat indices. Pixels of equal value are in the shuffled order that all metrics share.
+        Otherwise LIME's superpixels would be removed from the top to the bottom of the image.
     """
     return np.lexsort((places(values.shape).reshape(-1), -values.reshape(-1).astype(np.float64)))
 

@@ -90,8 +90,8 @@ def plot(
 
     Returns:
         The figure. Rows are settings, columns explainers, null baselines and ceilings apart. The
-        winner among the explainers of the classifier is framed, with a mark at the row's end where
-        it is not the one of the primary setting.
+        winner among the explainers of the classifier is framed. A mark at the row's end shows that
+        it is not the winner of the primary setting.
     """
     shown = keep_test_split(localization)
     shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]

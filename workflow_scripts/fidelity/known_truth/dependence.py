@@ -26,8 +26,8 @@ def dependence(
 
     Returns:
         n, n_marked, accuracy, accuracy_erased, chance (always saying the most frequent class),
-        p_value (exact binomial test, one-sided: is accuracy_erased above chance? It takes images
-        as independent, which claims more easily that something is left, and refuses more easily),
+        p_value (exact binomial test, one-sided: is accuracy_erased above chance? It treats images
+        as independent, so it claims more easily that something is left, and refuses more easily);
         n_planted (images of other classes), follows_mark (share of these that are taken for the
         mark's class once they have it; nan without any).
     """

@@ -6,10 +6,10 @@ import numpy as np
 def bilinear(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize as `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` does.
 
-    The operations are torch's on a CPU, in its order and rounded to float32 where it rounds (its
-    fused multiplications and additions round once; float64 stands in for them). OpenCV's resize
-    agrees to 1e-6 of the largest value: enough to move single pixels across a grey level, and with
-    them CheXlocalize's published IoU in the seventh digit.
+    The operations are torch's on a CPU, in its order and rounded to float32 where it rounds. Its
+    fused multiplications and additions round once; float64 replaces them. OpenCV's resize agrees to
+    1e-6 of the largest value. This is enough to move single pixels across a grey level, and
+    CheXlocalize's published IoU in the seventh digit.
 
     Args:
         values: (h, w).

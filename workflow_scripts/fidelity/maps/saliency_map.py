@@ -33,9 +33,9 @@ class SaliencyMap:
     """A saliency map in native form.
 
     Attributes:
-        kind: `grid` (values (h, w), the CAM's own resolution), `superpixels` (values (k,), one
-            weight per label of `segments`), `dense` (values (h, w)) or `binary` (values (h, w),
-            0 or 1: the map is its own mask under every binarization).
+        kind: `grid` (values (h, w), the CAM's own resolution); `superpixels` (values (k,), one
+            weight per label of `segments`); `dense` (values (h, w)); or `binary` (values (h, w), 0
+            or 1: the map is its own mask under every binarization).
         values: signed attributions in the explainer's own unit.
         segments: label image (h, w) with labels 0 … k-1, for `superpixels` alone.
     """
@@ -190,9 +190,9 @@ def read_record(group: h5py.Group) -> MapRecord:
 def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed") -> np.ndarray:
     """Render the attributions at a size, before any normalisation.
 
-    The sign is taken in the map's own cells, before they are interpolated: the ReLU of Grad-CAM
-    (Selvaraju et al. 2017; pytorch-grad-cam, CheXlocalize) is of the grid. Afterwards, a negative
-    cell would eat into its positive neighbours.
+    The sign is taken in the map's own cells, before they are interpolated. The ReLU of Grad-CAM
+    also acts on the grid (Selvaraju et al. 2017; pytorch-grad-cam, CheXlocalize). Afterwards, a
+    negative cell would eat into its positive neighbours.
 
     Grids and dense maps are interpolated bilinearly with half-pixel centres (torch's
     `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.

@@ -29,7 +29,7 @@ class Protocol:
         title: for tables and figures.
         source: library or paper whose conventions these are.
         empty: what empty masks are worth.
-        surface: what boundary metrics are taken over: `pixels` (mask XOR its erosion by the cross,
+        surface: what boundary metrics are taken over; `pixels` (mask XOR its erosion by the cross,
             unweighted) or `contour` (corners of 2 x 2 neighbourhoods, weighted by length).
         percentile: how the 95th percentile is taken; see `surface.PERCENTILES`.
         metrics: names without unit that the protocol defines; None for all.

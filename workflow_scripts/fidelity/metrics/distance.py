@@ -1,7 +1,7 @@
 """Distances between two masks of pixels: one transform per mask, shared by all metrics.
 
 One transform serves both point sets. From outside a mask, its nearest pixel always lies on its
-boundary: otherwise a step towards the viewer along a row or column would stay inside and be nearer.
+boundary. Otherwise a step towards the viewer along a row or column would stay inside and be nearer.
 Inside the mask, the distance to the full set is 0.
 """
 
@@ -22,8 +22,8 @@ _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 def boundary(mask: np.ndarray) -> np.ndarray:
     """Find the boundary pixels of a mask: mask XOR its erosion by the cross.
 
-    What lies beyond the image counts as outside, so mask pixels on the image border belong to the
-    boundary, as in `monai.metrics.utils.get_mask_edges` (1.6.1, without spacing), MedPy and
+    The area beyond the image counts as outside, so mask pixels on the image border belong to the
+    boundary. This is as in `monai.metrics.utils.get_mask_edges` (1.6.1, without spacing), MedPy and
     MetricsReloaded.
 
     Args:

@@ -20,11 +20,12 @@ WORDS: dict[str, tuple[Word, ...]] = {
 class EmptyPolicy:
     """Values given where the reference, the prediction or both have no pixel.
 
-    "nan" is left out of means and counted as undefined; "diagonal" is the diagonal of the scored
-    image in the metric's own unit; "formula" is what the metric's formula gives, 0/0 being NaN. The
-    defaults are the project's own protocol. An empty prediction is right if the reference is empty,
-    and gets the worst value if it is not. A prediction on an empty reference is not a question of
-    localization; `false_positive_share` reports it.
+    The word "nan" is left out of means and counted as undefined. The word "diagonal" is the
+    diagonal of the scored image in the metric's own unit. The word "formula" is what the metric's
+    formula gives, where 0/0 is NaN. The defaults are the project's own protocol. An empty
+    prediction is right if the reference is empty, and gets the worst value if it is not. A
+    prediction on an empty reference is not a question of localization; `false_positive_share`
+    reports it.
 
     Attributes:
         overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty.

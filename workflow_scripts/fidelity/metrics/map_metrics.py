@@ -1,11 +1,11 @@
 """Scores of a saliency map without any threshold: where it points, what share of it lies inside.
 
-All take a `MapPair` and are of the rendered map: upsampled, its part by sign, scaled to [0, 1];
-shares of a sum are of its positive relevance, unscaled, for scaling moves its zero.
-Where the reference is empty there is nothing to point at: NaN, except `outside_lung_share`, which
-needs no reference. A map that is all zero makes no claim and scores as an empty prediction does
-by default: 0 in the pointing game, relevance mass and rank. Metrics named after another system's
-rule keep what that system does.
+All take a `MapPair` and measure the rendered map: upsampled, its part by sign, scaled to [0, 1].
+Shares of a sum use its positive relevance, unscaled, because scaling moves its zero. Where the
+reference is empty there is nothing to point at: NaN, except `outside_lung_share`, which needs no
+reference. A map that is all zero makes no claim. It scores as an empty prediction does by default:
+0 in the pointing game, relevance mass and rank. Metrics named after another system's rule keep what
+that system does.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Metrics of two surfaces: small functions on the distances from each to the other.
 
-The style is that of DeepMind's surface-distance: what costs time is to measure the distances
-(`distance` for boundary pixels, `contour` for outlines between pixels); a metric is one line here.
+The style is that of DeepMind's surface-distance. Measuring the distances takes the time (`distance`
+for boundary pixels, `contour` for outlines between pixels). A metric is one line here.
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ def top_k(map01: np.ndarray, k: int) -> np.ndarray:
 
     Returns:
         Boolean (H, W) with exactly k pixels: all above the k-th highest value, and of those that
-        equal it the first ones in the shuffled order.
+        equal it, the first in the shuffled order.
 
     Raises:
         ValueError: k is outside its range.

@@ -32,7 +32,7 @@ def render(template: str, **content: Any) -> str:
     """Fill a template in.
 
     Args:
-        template: file below the folder `templates`; what stands before `.j2` is its language.
+        template: file below the folder `templates`; the ending before `.j2` is its language.
         **content: what the template uses.
     """
     return _templates(template.split(".")[-2]).get_template(template).render(**content)

@@ -3,8 +3,8 @@
 A title is what the config sets, else what the registries call the method, with what distinguishes
 entries of one method. Keys stay in tables for programs (CSV) and in names of files.
 
-The rules give `display(study)` to jobs whose results people read. Such a job says
-`with showing(display):`, and what it calls asks for titles by key.
+The rules give `display(study)` to jobs whose results people read. Such a job runs inside
+`with showing(display):`, and the functions that it calls look titles up by key.
 """
 
 import re

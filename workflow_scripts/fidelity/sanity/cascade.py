@@ -43,8 +43,8 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     """Divide a network into stages of randomisation.
 
     Args:
-        network: its modules are in the order in which they are registered, which is that of the
-            computation in the architectures of torchvision, timm and torchxrayvision.
+        network: its modules are in the order of registration; in the architectures of torchvision,
+            timm and torchxrayvision, that is the order of computation.
         count: stages, 2 or more; fewer where the network has fewer layers with parameters.
 
     Returns:
@@ -77,9 +77,9 @@ def cascade(
     """Randomise a classifier stage by stage.
 
     A layer has the same random weights at all depths, and each trained network (each training seed)
-    random weights of its own. Batch normalisations that are randomised get the statistics of smooth
-    noise through the layers below them, as those of the baseline `random_weights`: the trained
-    ones do not fit the new weights, and activations would explode or fade.
+    random weights of its own. Randomised batch normalisations get the statistics of smooth noise
+    through the layers below them, as in the baseline `random_weights`. The trained statistics do
+    not fit the new weights, and activations would explode or fade.
 
     Args:
         classifier: in eval mode; stays as it is.

@@ -1,7 +1,7 @@
 """Lung masks for data sets without any: a small U-Net trained on another data set's lung masks.
 
-It sees the full image, whatever the `input` of the data sets is, stretched to a square as
-classifiers do; its masks are brought back to the image's native size and cleaned up there.
+It sees the full image, whatever the `input` of the data sets is, stretched to a square as for
+classifiers. Its masks are resized to the image's native size and cleaned up there.
 """
 
 import hashlib

@@ -101,8 +101,8 @@ def train_network(
 ) -> None:
     """Train with Adam, cosine learning rate, and the sum of Dice loss and cross-entropy.
 
-    An example trains only the channel of its own class: where a class is not annotated, a missing
-    mask does not mean that the class is absent.
+    An example trains only the channel of its own class. If a class is not annotated, a missing mask
+    does not mean that the class is absent.
 
     Args:
         network: from images (n, S, S) in 0 … 1 to logits (n, classes, S, S), on its device;

@@ -1,6 +1,6 @@
 """The configuration: defaults filled in and everything checked, before any rule sees it.
 
-Imports nothing by itself: a script needs one section of the config, Snakemake needs all of them
+Imports nothing by itself. A script needs one section of the config. Snakemake needs all of them
 each time it parses, on a cluster once per job.
 """
 

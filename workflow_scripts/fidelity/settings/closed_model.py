@@ -135,8 +135,8 @@ class Section(BaseModel):
 class Entry(Section):
     """A section whose keys depend on one of them, such as `method`.
 
-    A subclass that names that key is validated as the one of its own subclasses that the key
-    chooses: by a Literal, or by a prefix of text (`plugin:`).
+    If a subclass names that key, the key chooses one of its subclasses for validation, by a Literal
+    or by a prefix of text (`plugin:`).
     """
 
     chosen_by: ClassVar[str]

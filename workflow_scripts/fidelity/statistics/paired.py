@@ -118,9 +118,9 @@ def sign_flip_p(differences: np.ndarray, permutations: int, seed: int) -> np.nda
     """Test the mean difference by flipping signs (Fisher's randomization test, two-sided).
 
     Under the null hypothesis each unit's difference is as likely positive as negative. All sign
-    patterns are enumerated where these are at most `permutations` (zeros flip to themselves and are
-    left out, which changes nothing); else they are drawn, the same ones for all columns, and
-    p = (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010).
+    patterns are enumerated if there are at most `permutations`. Zeros flip to themselves and are
+    left out, which changes nothing. Otherwise patterns are drawn, the same for all columns, and p =
+    (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010).
 
     Args:
         differences: (units, columns); nan is dropped.

@@ -136,8 +136,8 @@ def order_statistics_intervals(
 ) -> list[Interval]:
     """Give CheXlocalize's interval for each column (Saporta et al. 2022, their eval.py).
 
-    1000 resamples, the nan-skipping mean of each; the reported mean is the mean of these
-    replicates, the bounds are their 25th and 975th in ascending order (counted from 1).
+    There are 1000 resamples, and the nan-skipping mean of each. The reported mean is the mean of
+    these replicates. The bounds are their 25th and 975th in ascending order (counted from 1).
 
     Args:
         values: (n,) or (n, m), nan = undefined.

@@ -1,8 +1,8 @@
 """Values of a whole set of images, their intervals and paired differences.
 
-Such a value is no mean over images (an area under a curve over all boxes, the accuracy at the best
-common threshold), so it is computed anew for each resample of patients. There are no tests: they
-need a value per patient.
+Such a value is not a mean over images. Examples are an area under a curve over all boxes, and the
+accuracy at the best common threshold. So it is recomputed for each resample of patients. There are
+no tests: they need a value per patient.
 """
 
 from collections.abc import Callable

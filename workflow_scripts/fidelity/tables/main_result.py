@@ -72,9 +72,9 @@ def main_tables(
         useless: classifiers from which no conclusion is drawn.
 
     Returns:
-        A table per classifier, of at most eight columns: n, the primary metric with its interval, a
-        second one, the difference to the strongest null baseline (or, without one, to the first
-        explainer) with its interval, its p, and what may be concluded.
+        A table per classifier, of at most eight columns. They are n, the primary metric with its
+        interval, a second metric, a difference with interval and p, and the conclusion. The
+        difference is to the strongest null baseline or, without one, to the first explainer.
     """
     shown = keep_test_split(localization)
     shown = shown[

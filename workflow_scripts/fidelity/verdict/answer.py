@@ -32,7 +32,7 @@ class Answer:
 
 
 def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
-    """Say who localizes best, and then by how much, how sure that is, and against what.
+    """State who localizes best, and then by how much, how sure that is, and against what.
 
     Args:
         chapter: of verdict.json.

@@ -70,8 +70,8 @@ def summarize(
         - `auc_difference` is the mean difference within cases, mark minus lesion.
         - `points_at` is `mark` (or `lesion`) if the interval of its AUC lies above .5 and that of
           the difference lies on its side of 0; else `neither`.
-        - `nulls_beaten` is the number of the `nulls` null baselines with a lower AUC against the
-          mark on the same cases: the interval of the difference lies above 0.
+        - `nulls_beaten` counts, of the `nulls` null baselines, those with a lower AUC against the
+          mark on the same cases. The interval of the difference must lie above 0.
     """
 
     def intervals(values: np.ndarray, clusters: np.ndarray) -> list:

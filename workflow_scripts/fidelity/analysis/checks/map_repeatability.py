@@ -40,10 +40,10 @@ def compare_seeds(
         sign: the part of a map that is scored.
 
     Returns:
-        One row per case and class, sorted: `n_seeds` with a map, and the means over all pairs of
-        them of the similarities of the maps at the working image's size
-        (`similarity.similarities`) and of the IoU of the masks, two empty ones agreeing (1). nan
-        where fewer than two seeds have one.
+        One row per case and class, sorted: `n_seeds` with a map, and means over all pairs of them.
+        One mean is of each similarity of the maps at the working image's size
+        (`similarity.similarities`). The last is of the IoU of the masks (1 for two empty ones).
+        Values are nan where fewer than two seeds have a map.
     """
     rows = []
     for shards in zip(prepared, *maps, strict=True):

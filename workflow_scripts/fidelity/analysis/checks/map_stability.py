@@ -17,8 +17,8 @@ def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> p
         blocks: (explainer, split, records).
 
     Returns:
-        One row per map in the order of the blocks: explainer, case, split, class and one column per
-        quantity, NaN where the map does not report it. Failed cases have no row.
+        One row per map, in the order of the blocks: explainer, case, split, class and one column
+        per quantity. A quantity that a map does not report is NaN. Failed cases have no row.
     """
     rows = [
         [

@@ -30,9 +30,8 @@ class Column:
 
     Attributes:
         name: in the file.
-        kind: `text`, `count` (a whole number), `number` (empty where it is undefined),
-            `numbers` (a list of them, in Parquet files), `flag`, or
-            `flag or unknown` (empty where it is not known).
+        kind: `text`, `count` (a whole number), `number` (empty if undefined), `numbers` (a list, in
+            Parquet files), `flag`, or `flag or unknown` (empty if not known).
         meaning: what a cell holds.
         measured_in: unit or range of a number; empty where the metric of the row decides.
     """

@@ -24,7 +24,7 @@ def quality_intervals(
 ) -> dict[tuple[str, str], Bounds]:
     """Give the percentile interval of every measure but the calibration error.
 
-    Patients are resampled whole, as for the scores of explainers; a resample in which a measure is
+    Patients are resampled whole, as for the scores of explainers. A resample in which a measure is
     undefined (no case of the class) does not count for it.
 
     Args:

@@ -93,9 +93,9 @@ def train(
             and ends in the same weights. The caller clears it once these are written.
 
     Returns:
-        One row per epoch: epoch and stage (from 1), learning_rate (of its last step), train_loss,
-        train_accuracy (on augmented images, while training), val_loss, val_accuracy (NaN without
-        validation), best (1 for the kept epoch, else 0).
+        One row per epoch: epoch and stage (from 1); learning_rate (of its last step); train_loss,
+        train_accuracy (on augmented images, while training); val_loss, val_accuracy (NaN without
+        validation); best (1 for the kept epoch, else 0).
 
     Raises:
         InputError: no training case, or a loss that is no longer finite.
@@ -218,8 +218,8 @@ def freeze(network: nn.Module, trainable: str | float) -> int:
 
     Args:
         network: its parameters' `requires_grad` is set.
-        trainable: "all", "head" (the last layer with parameters) or a share in 0..1: the last
-            layers in the network's order that together hold at least this share of all parameters.
+        trainable: "all", "head" (the last layer with parameters) or a share in 0..1; a share means
+            the last layers that together hold at least this share of all parameters.
 
     Returns:
         Number of parameters that are trained.

@@ -1,8 +1,8 @@
 """Weights files made elsewhere, read without running any code in them: tensors, and what is noted.
 
 A training script saves more than weights: its arguments, scores as numpy scalars, the state of its
-optimiser. torch's reader (`weights_only`) refuses a file for any class it does not know. Here such
-classes become empty shells, so that the weights beside them can be read.
+optimiser. The reader of torch (`weights_only`) refuses a file for any class it does not know. Here
+such classes become empty shells, so that the weights beside them can be read.
 """
 
 import io

@@ -127,8 +127,8 @@ def input_normalisation(
         architecture's; with what `transform_input` does.
 
     Raises:
-        InputError: the file's values are not for images in [0, 1], or nobody states how a GoogLeNet
-            or Inception v3 that is not trained here was built.
+        InputError: the file's values are not for images in [0, 1], or it is not stated how a loaded
+            GoogLeNet or Inception v3 was built.
     """
     architecture, given = entry.architecture, foreign is not None or entry.weights is not None
     mean, std = normalisation(architecture, given, plugins)

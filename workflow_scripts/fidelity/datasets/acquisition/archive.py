@@ -33,7 +33,7 @@ def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES
     """Unpack a zip archive below a folder, unless that has been done.
 
     The folder's name holds a fingerprint of the archive's list of contents (names, sizes,
-    checksums), so a copy that was moved or touched is not unpacked again. It gets that name when
+    checksums). So a copy that was moved or touched is not unpacked again. It gets that name when
     everything is in it: a killed job leaves no half-filled folder behind that looks whole. Jobs
     that want the same archive wait for one another.
 
@@ -46,7 +46,7 @@ def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES
         The folder with the contents.
 
     Raises:
-        InputError: the file is missing, damaged, encrypted or too large, the disk is too small, or
+        InputError: the file is missing, damaged, encrypted or too large; the disk is too small; or
             a member has an unsafe name (absolute, "..", a link, the same name twice).
     """
     archive, store = Path(archive), Path(store)

@@ -1,8 +1,8 @@
 """Downloading a data set with Kaggle's own client.
 
 Credentials are the client's business: it looks for them in the environment and in its own files.
-They pass neither through the config nor through the params or logs of a rule, and no text of an
-error of the client is repeated, because it may quote an address that grants access.
+They pass neither through the config nor through the params or logs of a rule. No error text of the
+client is repeated, because it may quote an address that grants access.
 """
 
 import logging

@@ -58,7 +58,7 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
         Boxes and empty references by case.
 
     Raises:
-        InputError: the file cannot be read, lacks columns, or a row is no box.
+        InputError: the file cannot be read, lacks columns, or a row is not a box.
     """
     sheet = read_sheet(path, [name for names in COLUMNS.values() for name in names])
     named = {plain(name): name for name in sheet.columns}

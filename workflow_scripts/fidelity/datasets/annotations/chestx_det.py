@@ -41,7 +41,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
         Every image of the file. A class without a box was read, and nothing was found.
 
     Raises:
-        InputError: the file cannot be read or has another layout, or a box is no box.
+        InputError: the file cannot be read or has another layout, or a box is invalid.
     """
     found = {}
     for image, names, boxes, _ in _instances(path):
@@ -64,7 +64,7 @@ def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def has_polygons(path: str | Path) -> bool:
-    """Say whether the file has polygons beside boxes (that of ChestX-Det10 has none)."""
+    """Find out whether the file has polygons as well as boxes (that of ChestX-Det10 has none)."""
     return any(polygons for *_, polygons in _instances(path))
 
 

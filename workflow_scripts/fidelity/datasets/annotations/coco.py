@@ -22,8 +22,7 @@ class CocoFile(NamedTuple):
         images: boxes of every image, by `file_name`; a category without a box was read, and
             nothing was found.
         categories: names, in the order of the file.
-        shaped: for each image, the categories of which every instance has a polygon or run
-            lengths.
+        shaped: for each image, the categories whose instances all have a polygon or run lengths.
     """
 
     images: dict[str, ImageBoxes]
@@ -32,7 +31,7 @@ class CocoFile(NamedTuple):
 
 
 def is_coco(content: Any) -> bool:
-    """Say whether a JSON file is COCO's."""
+    """Find out whether a JSON file is COCO's."""
     return (
         isinstance(content, dict)
         and isinstance(content.get("images"), list)
@@ -50,8 +49,8 @@ def read_boxes(path: str | Path) -> CocoFile:
         Boxes by image and category.
 
     Raises:
-        InputError: the file cannot be read or has another layout, two images or categories have
-            one name, or a box is no box.
+        InputError: the file cannot be read or has another layout, two images or categories have one
+            name, or a box is invalid.
     """
     content = read_json(path)
     names, categories = _names(content, path), _categories(content, path)

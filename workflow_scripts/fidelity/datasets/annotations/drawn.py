@@ -54,7 +54,7 @@ def from_corners(corners: list[Any], path: str | Path, row: str) -> FloatBox:
     """Make a box of (x0, y0, x1, y1), numbers or their texts.
 
     Raises:
-        InputError: one is no finite number, or the box has no width or height.
+        InputError: one is not a finite number, or the box has no width or height.
     """
     x0, y0, x1, y1 = _numbers(corners, path, row)
     return _checked((y0, x0, y1, x1), path, row)

@@ -55,8 +55,8 @@ def read_phrases(path: str | Path) -> dict[str, Phrases]:
         Phrases by `dicom_id`. Boxes are in pixels of an image of the size that the file gives.
 
     Raises:
-        InputError: the file cannot be read, a class is unknown, an image has two sizes, or a box
-            is no box.
+        InputError: the file cannot be read, a class is unknown, an image has two sizes, or a box is
+            invalid.
     """
     sheet = read_columns(path, COLUMNS, ("label_text", "split"))
     found: dict[str, Phrases] = {}

@@ -84,7 +84,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
         annotated.
 
     Raises:
-        InputError: the file cannot be read, a class is unknown, or a box is no box.
+        InputError: the file cannot be read, a class is unknown, or a box is invalid.
     """
     found: dict[str, ImageBoxes] = {}
     for line, (image, name, *sides) in bare_rows(path, 6):

@@ -53,8 +53,8 @@ def read_reports(path: str | Path) -> dict[str, Report]:
         Reports by ImageID.
 
     Raises:
-        InputError: the file cannot be read or has another layout, or a box is no box within the
-            image.
+        InputError: the file cannot be read or has another layout, or a box is invalid or outside
+            the image.
     """
     found = {}
     try:

@@ -197,7 +197,7 @@ def find_table(
 
 
 def tables_by_split(root: Path, names: Mapping[str, Sequence[str]], remedy: str) -> dict[str, Path]:
-    """Locate the annotation files of the splits, of which one may be missing.
+    """Locate the annotation files of the splits; one may be missing.
 
     Args:
         root: the data root.

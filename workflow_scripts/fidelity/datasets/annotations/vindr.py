@@ -60,7 +60,7 @@ def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[s
         was read, and nothing was found; so was each class without a box.
 
     Raises:
-        InputError: the file cannot be read, a class is unknown, or a box is no box.
+        InputError: the file cannot be read, a class is unknown, or a box is invalid.
     """
     sheet = read_columns(path, COLUMNS, OPTIONAL)
     known = {name.casefold(): name for name in CLASSES}

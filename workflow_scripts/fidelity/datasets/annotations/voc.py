@@ -33,7 +33,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
         Boxes by image. A class without a box was read, and nothing was found.
 
     Raises:
-        InputError: the file cannot be read or is another XML, or a box is no box.
+        InputError: the file cannot be read or is another XML, or a box is invalid.
     """
     root = _parsed(path)
     if root.tag == "annotation":
@@ -63,7 +63,7 @@ def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def is_cvat(path: str | Path) -> bool:
-    """Say whether a file is CVAT's."""
+    """Find out whether a file is CVAT's."""
     return _parsed(path).tag == "annotations"
 
 

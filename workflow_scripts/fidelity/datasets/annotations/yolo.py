@@ -32,7 +32,7 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
         The boxes as shares of the image. Further numbers in a line (confidence) are passed over.
 
     Raises:
-        InputError: the file cannot be read, a class has no name, or a box is no box.
+        InputError: the file cannot be read, a class has no name, or a box is invalid.
     """
     found = ImageBoxes(size=RELATIVE)
     for number, line in enumerate(read_text(path).splitlines(), 1):

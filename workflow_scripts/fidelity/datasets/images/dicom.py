@@ -1,8 +1,8 @@
 """Reading one grey image from a DICOM file, and of its header only what the image needs.
 
 The steps are those of DICOM PS3.3: modality LUT or rescale (C.11.1), VOI LUT or window (C.11.2),
-MONOCHROME1 turned round. Only the elements named in ELEMENTS are read from the header at all, so
-that no patient data can reach a table, a log or an error.
+MONOCHROME1 turned round. Only the elements named in ELEMENTS are read from the header. So no
+patient data can reach a table, a log or an error.
 """
 
 import io
@@ -135,7 +135,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
     """Read the size of a pixel.
 
     PixelSpacing goes first: where a projection radiograph has it, it is calibrated or equal to
-    ImagerPixelSpacing. The latter is measured at the detector; no correction is made for the
+    ImagerPixelSpacing. The latter is measured at the detector. It is not corrected for the
     magnification of the patient before it (PS3.3 C.8.7.1.1.3), some 5 to 20 % in chest X-rays.
 
     Args:

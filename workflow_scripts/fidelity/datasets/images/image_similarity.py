@@ -2,7 +2,7 @@
 
 Chest radiographs resemble one another, so a perceptual hash alone takes strangers for twins.
 Measured on 900 images of COVID-QU-Ex: 721 of 404,550 pairs have hashes that differ by 10 bits of 64
-or fewer, and of these one pair correlates above 0.97. Recompressing (JPEG, quality 20), halving or
+or fewer. One of these pairs correlates above 0.97. Recompressing (JPEG, quality 20), halving or
 brightening 300 of them moved the hash by up to 10 bits and left the correlation above 0.98.
 """
 

@@ -222,8 +222,8 @@ def _white(
 def is_dicom(data: bytes) -> bool:
     """Check whether the bytes are a DICOM file; pydicom is not imported.
 
-    By the mark of PS3.10, or, in files that begin without preamble, by a first element of group
-    0002 or 0008 with a value representation, or a length that the file can hold.
+    By the mark of PS3.10 or, in files without preamble, by the first element. It must be of group
+    0002 or 0008, with a value representation or a length that the file can hold.
     """
     if data[128:132] == b"DICM":
         return True

@@ -51,8 +51,8 @@ class Examined:
             one image have one hash, whatever their format, compression and metadata.
         problem: what is wrong with the first bad file, else None.
         file: that file, relative to the data root.
-        fatal: the problem is one of the data set, not of a single damaged file: leaving such cases
-            out would bias the scores without a trace.
+        fatal: the problem is one of the data set, not of a single damaged file; leaving such cases
+            out would bias the scores unnoticed.
         look: what the image looks like, to compare it with others; None if not needed.
         other_size: masks, relative to the data root, that are not of their image's size although
             that is the size they are scored at.

@@ -1,7 +1,7 @@
 """What the images of a data set look like, kept to compare them with other data sets'.
 
-NIH's images are also those of RSNA, SIIM-ACR and ChestX-Det, and COVID-QU-Ex shares some with QaTa:
-a classifier trained on one and tested on the other may have seen its test images.
+NIH's images are also those of RSNA, SIIM-ACR and ChestX-Det, and COVID-QU-Ex shares some with QaTa.
+A classifier trained on one and tested on the other may have seen its test images.
 """
 
 import csv

@@ -1,7 +1,8 @@
 """Which pixels of a mask file are foreground: by what the file shows, or by `mask_values`.
 
-A file is read without settings only where it can mean one thing: black (0) is background, and the
-one other value is foreground; or what is transparent is background, and all else has one colour.
+A file is read without settings only where it can mean one thing. Either black (0) is background,
+and the one other value is foreground. Or what is transparent is background, and all else has one
+colour.
 """
 
 from dataclasses import dataclass
@@ -82,9 +83,9 @@ def foreground(
     Args:
         pixels: the decoded file.
         path: named in errors.
-        name: class of the reference mask, or LUNG. A mask of a class may not cover more than half
-            of the image, and a mask of the lungs not half of it with all corners, unless `values`
-            confirm it. None for masks that are no reference: any size is right.
+        name: class of the reference mask, or LUNG. Unless `values` confirm it, a mask of a class
+            may not cover more than half of the image. A mask of the lungs may not cover half of it
+            with all corners. None for masks that are no reference: any size is right.
         values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
 

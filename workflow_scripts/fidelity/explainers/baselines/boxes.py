@@ -1,7 +1,7 @@
 """Null baselines: boxes that know where lesions of a class lie, how large they are, or that alone.
 
-`mean_box` answers with the mean of the training boxes of a class, `centre_box` with a box of their
-mean size at the centre of the image, `random_box` with one of the size of a training box anywhere.
+`mean_box` is the mean of the training boxes of a class. `centre_box` is a box of their mean size at
+the centre of the image. `random_box` has the size of a training box and is anywhere.
 """
 
 import logging
@@ -85,7 +85,7 @@ def _shares(case: PreparedCase, cls: str) -> np.ndarray:
 
 
 def make(context: Context, settings: Settings) -> Explain:
-    """Answer every case with a box of its class.
+    """Give every case a box of its class.
 
     Args:
         context: fitted.

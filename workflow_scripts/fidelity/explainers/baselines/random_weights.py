@@ -13,8 +13,8 @@ from fidelity.settings.explainers import RandomWeights
 def make(context: Context, settings: RandomWeights) -> Explain:
     """Set another explainer up on a randomised copy of the classifier.
 
-    The model parameter randomisation test of Adebayo et al. 2018 (Sanity checks for saliency maps):
-    an explanation that scores no better than this owes its score to the architecture and the image,
+    The model parameter randomisation test of Adebayo et al. 2018 (Sanity checks for saliency maps).
+    An explanation that scores no better than this owes its score to the architecture and the image,
     not to the classifier's training.
 
     Args:

@@ -2,17 +2,17 @@
 
 As in pytorch-grad-cam, whose maps it gives where these are sound; four things differ.
 
-- A weight is the drop of the logit. The package divides it by the logit: under a negative one the
-  map has its sign turned, a class seems to be where it is not (its issue 555), near 0 it overflows.
+- A weight is the drop of the logit. The package divides it by the logit. A negative logit inverts
+  the map, so that a class seems to be where it is not (its issue 555). Near 0 it overflows.
 - A channel is set to 0, as in the paper. The package sets it to its batch's minimum - 1e7 unless
-  that is 0, each row of a batch further down than the one before: maps depend on the batch size,
-  and after a LayerNorm on nothing else.
+  that is 0, for each row of a batch lower than for the row before. So maps depend on the batch
+  size, and after a LayerNorm on nothing else.
 - Channels are set in a hook. The package replaces the layer in the network, and leaves it replaced
   when a pass raises: every later map is of another network.
 - What precedes the layer sees one image per pass. The package sends a batch of copies through.
 
-It needs no gradients: it perturbs a layer, and is of the CAM family because what it returns is a
-weighted sum of that layer's activations, with a CAM's resolution.
+It needs no gradients: it perturbs a layer. It is in the CAM family because its map is a weighted
+sum of that layer's activations, with a CAM's resolution.
 """
 
 import torch

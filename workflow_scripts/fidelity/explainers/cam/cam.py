@@ -41,7 +41,7 @@ def make(context: Context, settings: Cam) -> Explain:
 
     Args:
         context: classifier, batch size and seed.
-        settings: method (a key of `cam_methods.METHODS`) and layer (dotted name in the network, or
+        settings: method (a key of `cam_methods.METHODS`); layer (dotted name in the network, or
             `auto`: the last layer with a spatial extent, chosen by the architecture); of
             gradcam_plus_plus epsilon, of finercam alpha and comparisons.
 

@@ -30,10 +30,10 @@ class LayerReader:
 
     The graph starts at the layer's output: what comes before runs forward alone, and no parameter
     gets a gradient. The package goes back to the input and computes the gradient of every
-    parameter; with frozen ones and an input without gradient it raises. What follows the layer
-    gets a copy, so that an operation in place (the last ReLU of torchvision's DenseNet) cannot
-    overwrite the map, as it does in the package on CPUs. Hooks are there during the call alone,
-    whatever it raises. A layer that a pass uses several times is read at its last use.
+    parameter; with frozen ones and an input without gradient it raises. Later layers get a copy, so
+    that an operation in place (the last ReLU of torchvision's DenseNet) cannot overwrite the map.
+    In the package, it does so on CPUs. Hooks are there during the call alone, whatever it raises. A
+    layer that a pass uses several times is read at its last use.
     """
 
     def __init__(self, model: nn.Module, layer: CamLayer, gradients: bool) -> None:

@@ -24,7 +24,7 @@ class BoundedGradCAMPlusPlus(GradCAMPlusPlus):
 
     The coefficient is g² / (2g² + g³·ΣA): at most ½ where activations are not negative, as in the
     paper (Chattopadhyay et al. 2018). On a layer before its ReLU the denominator may vanish or turn
-    negative; it is kept at g² or more, so that coefficients are in [0, 1].
+    negative. It is kept at g² or more, so that coefficients are in [0, 1].
     """
 
     # Added to the denominator by the package. Gradients at a 7×7 layer are about 1e-3, so that it
@@ -75,17 +75,17 @@ class SignedEigenGradCAM(EigenGradCAM):
 def first_component(features: np.ndarray) -> np.ndarray:
     """Project each position's features on their first principal component.
 
-    The package's `get_2d_projection` leaves the sign to LAPACK, so that a map may be its own
-    negative on another machine; turns NaN into 0 without a word; makes a full map of the rounding
-    errors of constant activations; and computes all singular vectors where one is used.
+    The package's `get_2d_projection` leaves the sign to LAPACK, so a map may be its own negative on
+    another machine. It turns NaN into 0 silently, and makes a full map of the rounding errors of
+    constant activations. It also computes all singular vectors, but uses one.
 
     Args:
         features: (n, channels, h, w).
 
     Returns:
-        float32 (n, h, w), of the sign that correlates positively with the mean of the features
-        over channels (where that is flat: the value of largest size is positive). 0 where the
-        features do not vary.
+        float32 (n, h, w), of the sign that correlates positively with the mean of the features over
+        channels. If that mean is flat, the value of largest size is positive. 0 where the features
+        do not vary.
 
     Raises:
         ValueError: features that are not finite.
@@ -125,9 +125,9 @@ class FinerTarget:
 
     The logit minus alpha times the logit of the classes nearest to it, weighted by their
     probability. The package takes one class for all images of a batch, and with targets of one's
-    own falls back to Grad-CAM without a word. It divides probabilities by their sum + 1e-9, so that
-    a classifier more certain than about 18 logits gets its map with the sign turned; here they are
-    a softmax over the classes compared, which is the same without that term.
+    own falls back to Grad-CAM without a word. It divides probabilities by their sum + 1e-9, so a
+    classifier more certain than about 18 logits gets an inverted map. Here they are a softmax over
+    the classes compared, which is the same without that term.
     """
 
     def __init__(self, category: int, comparisons: int, alpha: float) -> None:

@@ -1,9 +1,9 @@
 """Score-CAM (Wang et al. 2020): channels weighted by the score of the image that they mask.
 
 The algorithm is pytorch-grad-cam's and gives its maps. The package holds all masked images of a
-batch in memory at once (10 GB for 32 images of 512 channels at 224 px); here they are made as they
-are needed. It needs no gradients: it perturbs the input, and is of the CAM family because what it
-returns is a weighted sum of a layer's activations, with a CAM's resolution.
+batch in memory at once (10 GB for 32 images of 512 channels at 224 px). Here they are made as they
+are needed. It needs no gradients: it perturbs the input. It is in the CAM family because its map is
+a weighted sum of a layer's activations, with a CAM's resolution.
 """
 
 import torch
@@ -21,9 +21,9 @@ def make(context: Context, settings: Scorecam) -> Explain:
 
     Args:
         context: classifier and batch size (masked images per forward pass).
-        settings: layer (see `explainers.cam`) and output: `logit` (the package's), or
-            `probability` (the paper's), whose differences between channels are small, so that the
-            softmax over channels gives nearly equal weights.
+        settings: layer (see `explainers.cam`); output: `logit` (the package's) or `probability`
+            (the paper's). Probabilities differ little between channels, so that the softmax over
+            channels gives nearly equal weights.
 
     Returns:
         A function from tasks to maps of kind `grid`, signed. Extras: layer, and passes (images

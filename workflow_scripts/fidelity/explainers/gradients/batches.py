@@ -132,7 +132,7 @@ def completeness(
 ) -> dict[str, torch.Tensor]:
     """Compare the sum of attributions with what they claim to explain.
 
-    Completeness (Sundararajan, Taly & Yan 2017), summation to delta (Shrikumar et al. 2017): the
+    Completeness (Sundararajan, Taly & Yan 2017) or summation to delta (Shrikumar et al. 2017). The
     attributions add up to the difference of the logit between image and baseline.
 
     Returns:

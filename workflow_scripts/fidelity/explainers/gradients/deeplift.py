@@ -56,12 +56,12 @@ def make(context: Context, settings: Deeplift) -> Explain:
 class RescaledMaxPool(nn.Module):
     """Max pooling whose backward pass is DeepLift's rescale rule.
 
-    captum 0.9 undoes the pooling by `max_unpool2d`, which keeps one of the windows that share a
-    maximum: where windows overlap (ResNet, DenseNet: 3 px wide, 2 px apart) attributions do not add
-    up. Right after a ReLU its rule does not act at all, as the ReLU's hook has read the gradient by
-    then, and attributions add up for constant baselines alone. And where image and baseline are
-    equal it takes the gradient of the batch's first image. Here all windows count, each for its own
-    image.
+    In captum 0.9, `max_unpool2d` undoes the pooling and keeps one of the windows that share a
+    maximum. Where windows overlap (ResNet, DenseNet: 3 px wide, 2 px apart), attributions do not
+    add up. Directly after a ReLU its rule has no effect, because the ReLU's hook has read the
+    gradient by then. Attributions then add up only for constant baselines. And where image and
+    baseline are equal it takes the gradient of the batch's first image. Here all windows count,
+    each for its own image.
     """
 
     def __init__(self, pool: nn.MaxPool2d) -> None:

@@ -5,11 +5,12 @@ As in pytorch-grad-cam, with these differences.
 - A gradient belongs to the layer it came from. The package pairs biases in the order of definition
   with gradients in the order of the pass, and exchanges them where the two differ.
 - The authors' code scales the gradients of a layer to [0, 1] together (`scale: layer`). The package
-  scales each channel, so that one whose gradients are nearly 0 counts as much as the strongest;
-  that is the default, as the package's settings are of all CAMs here.
-- Channels are summed before they are enlarged: the same map, and not all channels at image size.
+  scales each channel, so a channel whose gradients are nearly 0 counts as much as the strongest.
+  That is the default, because the defaults of all CAMs are the package's.
+- Channels are summed before they are enlarged. This gives the same map without all channels at
+  image size.
 - A network that does not decompose (not piecewise linear, or with biases in other layers) is
-  refused; the package gives a map of what it finds.
+  refused. The package gives a map of what it finds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -94,9 +95,9 @@ def decompose(
         targets: class of each image.
 
     Returns:
-        Logits (n, classes), and the parts: first that of the input (n, channels, H, W), then those
-        of layers in the order of the pass, (n, k, h, w) or (n, k). They sum to the class's logit
-        in networks of ReLUs.
+        Logits (n, classes), and the parts. The first is that of the input (n, channels, H, W).
+        Those of layers follow in the order of the pass, (n, k, h, w) or (n, k). They sum to the
+        class's logit in networks of ReLUs.
     """
     seen: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
 

@@ -1,8 +1,8 @@
 """A copy of a classifier in which every activation and every pooling is a module used once.
 
-captum and zennit change the backward pass through hooks on modules. A ReLU module that is called
-twice (ResNet), works in place or is a function call (DenseNet) escapes them or breaks them, without
-a word in the last case. So the network is traced (torch.fx) and written again.
+captum and zennit change the backward pass through hooks on modules. Hooks fail for a ReLU that is
+called twice (ResNet), works in place or is a function call (DenseNet), silently in the last case.
+So the network is traced (torch.fx) and written again.
 """
 
 import copy

@@ -12,7 +12,7 @@ def baseline(grey: torch.Tensor, kind: str) -> torch.Tensor:
 
     Args:
         grey: float (b, H, W) in [0, 1].
-        kind: `black` (0), `mean` (each image's mean grey value everywhere) or `blur` (each image
+        kind: `black` (0); `mean` (each image's mean grey value everywhere); or `blur` (each image
             blurred by a Gaussian whose standard deviation is a twentieth of its side).
 
     Returns:

@@ -1,7 +1,7 @@
 """A network brought into the form that relevance propagation has rules for.
 
-zennit's canonizers do this for torchvision's ResNet and VGG by their classes; this works on the
-traced network, whatever class it comes from (tests show both to give the same maps).
+zennit's canonizers do this for torchvision's ResNet and VGG by their classes. This module works on
+the traced network of any class. Tests show that both give the same maps.
 """
 
 from collections import Counter
@@ -32,9 +32,9 @@ class Addition(nn.Module):
 def canonised(classifier: Classifier) -> Classifier:
     """Write a classifier again for relevance propagation.
 
-    Batch normalisations right after a convolution or linear layer are merged into it. Others (at
-    the start of DenseNet's layers, whose input has other uses) stay and, having one input each,
-    pass relevance on as it is, zennit's rule for them.
+    Batch normalisations right after a convolution or linear layer are merged into it. Others stay
+    (at the start of DenseNet's layers, whose input has other uses). They have one input each and
+    pass relevance on as it is, which is zennit's rule for them.
 
     Args:
         classifier: stays as it is.

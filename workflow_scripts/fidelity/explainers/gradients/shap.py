@@ -18,14 +18,15 @@ def make(context: Context, settings: GradientShap) -> Explain:
     """Set GradientSHAP up (Lundberg & Lee 2017; Erion et al. 2021), as captum computes it.
 
     Each sample takes the gradient at a random point of the line from a baseline to the image with
-    noise added, times the difference of the two; the map is the mean over samples. captum draws
-    from the generators of the process; here each case has its own, so neighbours change nothing.
+    noise added. It is multiplied by the difference of the two. The map is the mean over samples.
+    The package captum draws from the generators of the process. Here each case has its own, so
+    neighbours change nothing.
 
     Args:
         context: classifier, batch size and seed.
-        settings: samples, baseline (`black`, or `noise`: a new image of evenly distributed grey
-            values for every sample), noise (standard deviation of what is added to the image, as a
-            share of its range of grey values), smoothing.
+        settings: samples; baseline (`black`, or `noise`: a new image of evenly distributed grey
+            values for every sample); noise (standard deviation of what is added to the image, as a
+            share of its range of grey values); smoothing.
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference, the mean over the

@@ -1,7 +1,7 @@
 """What the classifier would answer for pictures that were not classified: a Gaussian process.
 
-Over rows of bits, with the covariance ∏ⱼ exp(−hⱼ [zⱼ ≠ z′ⱼ]): superpixels with a small rate hⱼ
-matter little, and interactions count the less the more superpixels they have. Rates and noise are
+Over rows of bits, with the covariance ∏ⱼ exp(−hⱼ [zⱼ ≠ z′ⱼ]). Superpixels with a small rate hⱼ
+matter little. The more superpixels an interaction has, the less it counts. Rates and noise are
 those of the highest evidence (Rasmussen & Williams 2006, chapter 5), with a wide prior on the rates
 that keeps them finite.
 """

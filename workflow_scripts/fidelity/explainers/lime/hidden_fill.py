@@ -14,8 +14,8 @@ def hidden_image(
     Args:
         image: uint8 (H, W).
         segments: labels 0 … k-1 (H, W).
-        settings: `hide`: `mean` (of the superpixel), a grey value in [0, 1], `blur` (Gaussian,
-            `hide_sigma` pixels), `noise` (normal, with the image's mean and standard deviation) or
+        settings: `hide`: `mean` (of the superpixel); a grey value in [0, 1]; `blur` (Gaussian,
+            `hide_sigma` pixels); `noise` (normal, with the image's mean and standard deviation); or
             `inpaint` (each superpixel filled from what surrounds it, Telea 2004, within
             `hide_radius` pixels).
         seed: of the noise.

@@ -31,8 +31,8 @@ def interpolate(
     If every subset of the live superpixels was classified it is exact. Else a Gaussian process
     fitted to the outputs, to probabilities as logits, states what the others would have given
     (Bayesian quadrature, O'Hagan 1991). The standard errors are a jackknife's: how much changes
-    when each eighth of the pictures is left out (and, where the predicted subsets are a sample,
-    that sample's).
+    when each eighth of the pictures is left out. If the predicted subsets are a sample, that
+    sample's error is included.
 
     Args:
         rows: float64 (n, k) of 0 and 1.

@@ -1,7 +1,7 @@
 """LIME for images (Ribeiro, Singh & Guestrin 2016), in batches on the classifier's device.
 
 With `sampling: package` it gives the coefficients of the package `lime` for the same superpixels
-and seed; `interpolated` estimates what these come to for ever more samples, from fewer images.
+and seed. `interpolated` estimates their limit for ever more samples, from fewer images.
 Segmentation and seeds come from outside: the package's own seed does not reach scikit-image.
 """
 
@@ -51,10 +51,10 @@ def make(context: Context, settings: entries.Lime) -> Explain:
 
     Returns:
         A function from tasks to maps of kind `superpixels`: one signed ridge coefficient per
-        superpixel. Extras: surrogate_r2 (weighted, of the local fit), intercept, superpixels
-        (their number), samples (used), images (different ones, classified),
-        coefficient_half_width (of the 95 % interval, mean over superpixels),
-        coefficient_errors (standard errors), and with repeats stability_iou and stability_rank.
+        superpixel. Extras: surrogate_r2 (weighted, of the local fit), intercept, superpixels (their
+        number), samples (used), images (different ones, classified); coefficient_half_width (of the
+        95 % interval, mean over superpixels), coefficient_errors (standard errors); and with
+        repeats stability_iou and stability_rank.
     """
 
     @one_by_one

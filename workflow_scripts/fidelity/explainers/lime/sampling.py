@@ -11,9 +11,9 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
 
     Args:
         sampling: `package` (the rows that lime 0.2.0.1 draws from `RandomState(seed)`: Bernoulli ½,
-            the first all ones), `random` (Bernoulli ½), `antithetic` (Bernoulli ½ rows, each
-            followed by its complement), `hadamard` (see `hadamard_rows`, with their complements) or
-            `interpolated` (the same).
+            the first all ones); `random` (Bernoulli ½); `antithetic` (Bernoulli ½ rows, each
+            followed by its complement); `hadamard` (see `hadamard_rows`, with their complements);
+            or `interpolated` (the same).
         samples: number of rows, even for paired designs.
         superpixels: number of columns.
         seed: of the case.
@@ -66,10 +66,10 @@ def all_subsets(live: np.ndarray) -> np.ndarray:
 def hadamard_rows(count: int, superpixels: int, rng: np.random.Generator) -> np.ndarray:
     """Draw rows of Hadamard matrices; with their complements they are a balanced design.
 
-    The main effects of a two-level orthogonal array made of a Hadamard matrix and its fold-over do
-    not mix with one another nor with interactions of two (Plackett & Burman 1946; Box & Wilson
-    1951). Each block takes other columns of the matrix, in random order and with random signs, so
-    that what else mixes is random: the design is unbiased over seeds.
+    A Hadamard matrix and its fold-over form a two-level orthogonal array. Its main effects do not
+    mix with one another nor with interactions of two (Plackett & Burman 1946; Box & Wilson 1951).
+    Each block takes other columns of the matrix, in random order and with random signs. So higher
+    interactions mix at random, and the design is unbiased over seeds.
 
     Args:
         count: number of rows.

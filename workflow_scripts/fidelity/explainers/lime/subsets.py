@@ -12,10 +12,10 @@ def fit_all(
 ) -> Surrogate:
     """Fit what LIME's regression comes to for ever more samples.
 
-    That is (P + αI)⁻¹ v, with v = E[w z f] − E[w z] E[w f] / E[w] and P the same of the bits z in
-    place of the output f, over z uniform on {0, 1}ᵏ and with w the kernel's weights. They depend on
-    the number of ones alone, so that P has two different entries; and dead superpixels change w but
-    not f, so that the mean over their bits is taken in advance.
+    That is (P + αI)⁻¹ v, with v = E[w z f] − E[w z] E[w f] / E[w]. P is the same with the bits z in
+    place of the output f. Here z is uniform on {0, 1}ᵏ, and w are the kernel's weights. They depend
+    only on the number of ones, so P has two different entries. Dead superpixels change w but not f,
+    so the mean over their bits is taken in advance.
 
     Args:
         rows: float64 (2^l, l), every subset of the l live superpixels.

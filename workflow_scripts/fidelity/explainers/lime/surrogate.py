@@ -44,12 +44,12 @@ def fit(
     """Minimise Σ w (y − b₀ − x·b)² + α |b|², the intercept b₀ not penalised (as scikit-learn).
 
     With x and y centred at their weighted means and A = XᵀWX + αI, b = A⁻¹XᵀWy. The standard errors
-    are the square roots of the diagonal of A⁻¹ M A⁻¹ · g / (g − p): M = Σ over clusters of u uᵀ, u
-    the sum of w·e·x over the cluster's rows, e the residuals, g the number of clusters and p the
-    effective parameters 1 + tr(A⁻¹XᵀWX). For single rows it is the heteroscedasticity-consistent
-    sandwich HC1 (White 1980; MacKinnon & White 1985), for complements in pairs, which are not
-    independent, that of clusters (Liang & Zeger 1986). They measure the spread over draws of the
-    rows; the ridge's shrinkage is not in them.
+    are the square roots of the diagonal of A⁻¹ M A⁻¹ · g / (g − p). M = Σ over clusters of u uᵀ,
+    where u is the sum of w·e·x over the cluster's rows, and e are the residuals. The number of
+    clusters is g, and p are the effective parameters 1 + tr(A⁻¹XᵀWX). For single rows it is the
+    heteroscedasticity-consistent sandwich HC1 (White 1980; MacKinnon & White 1985). Complements
+    come in pairs that are not independent; for them it is the sandwich of clusters (Liang & Zeger
+    1986). They measure the spread over draws of the rows; the ridge's shrinkage is not in them.
 
     Args:
         rows: float64 (b, n, k) of 0 and 1.

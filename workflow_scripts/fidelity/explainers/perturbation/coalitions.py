@@ -22,9 +22,9 @@ def lime_parts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split a case's image as LIME does, and hide its superpixels as LIME does.
 
-    By LIME's own seed, since where an image is flat (masked to the lung) noise decides quickshift's
-    superpixels: a method is then compared with LIME on the same ones, and differs by what it does
-    with them.
+    The seed is LIME's, because noise decides quickshift's superpixels where an image is flat
+    (masked to the lung). So a method is compared with LIME on the same superpixels, and differs
+    only by what it does with them.
 
     Args:
         context: the config's seed.

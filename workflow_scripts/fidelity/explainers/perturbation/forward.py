@@ -21,8 +21,8 @@ ExplainCase = Callable[["PreparedCase", int, Sequence[int]], list[Explanation]]
 def per_case(context: Context, explain: ExplainCase) -> Explain:
     """Explain tasks that follow each other and share a case together.
 
-    One forward pass answers for all classes, and the seed is the case's: the maps are those that
-    the tasks would get one by one, and so do not depend on the grouping.
+    One forward pass serves all classes, and the seed is the case's. So the maps are those that the
+    tasks would get one by one, and do not depend on the grouping.
 
     Args:
         context: gives the seeds.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def make(context: Context, settings: KernelShap) -> Explain:
     """Set KernelSHAP up.
 
-    The players are the superpixels that hiding changes: the others are null players, whose Shapley
-    value is 0 and who do not change that of the rest.
+    The players are the superpixels that look different when hidden. The others are null players:
+    their Shapley value is 0, and they do not change that of the rest.
 
     Args:
         context: classifier, batch size and seed.
@@ -32,9 +32,9 @@ def make(context: Context, settings: KernelShap) -> Explain:
         A function from tasks to maps of kind `superpixels`, in the unit of the output; their sum is
         f(image) - f(all hidden). Extras: superpixels (their number), players (those that hiding
         changes), exact (all coalitions were classified), surrogate_r2 (weighted by the Shapley
-        kernel, of the additive game; below 0 where it does worse than the mean, as it
-        must pass through both ends), forward_passes (images classified for this case, all its
-        classes together, without those that fill a batch up).
+        kernel, of the additive game; below 0 where it does worse than the mean, because it must
+        pass through both ends); forward_passes (images classified for this case, all its classes
+        together, without those that fill a batch up).
     """
 
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:

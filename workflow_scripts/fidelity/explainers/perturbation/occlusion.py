@@ -23,15 +23,15 @@ def make(context: Context, settings: Occlusion) -> Explain:
 
     Args:
         context: classifier and batch size.
-        settings: window and stride (pixels of the working image), fill (`mean` of the image,
-            `blur`, or a grey value in [0, 1]), fill_sigma (of the blur, pixels), output and
+        settings: window and stride (pixels of the working image); fill (`mean` of the image,
+            `blur`, or a grey value in [0, 1]); fill_sigma (of the blur, pixels); output and
             precision (as LIME's).
 
     Returns:
-        A function from tasks to maps of kind `dense`: f(image) - f(image with the window hidden),
-        averaged over the windows that cover a pixel, in the unit of the output. Extras: windows,
-        forward_passes (images classified for this case, all its classes together, without those
-        that fill a batch up).
+        A function from tasks to maps of kind `dense`. A map is f(image) - f(image with the window
+        hidden), averaged over the windows that cover a pixel, in the unit of the output. Extras:
+        windows, forward_passes (images classified for this case, all its classes together, without
+        those that fill a batch up).
     """
 
     def explain(case: "PreparedCase", _seed: int, targets: Sequence[int]) -> list[Explanation]:
@@ -87,8 +87,8 @@ def windows(shape: tuple[int, int], window: int, stride: int) -> list[Box]:
 def live_box(live: np.ndarray, window: Box) -> Box | None:
     """Shrink a window to the box around the pixels that hiding changes.
 
-    Two windows give the same image if, and only if, their boxes are equal: a box lies in both
-    windows, so what lies in it is hidden by both, and what lies outside changes nothing.
+    Two windows give the same image if, and only if, their boxes are equal. A box lies in both
+    windows, so both hide what is in it. What is outside changes nothing.
 
     Args:
         live: bool (H, W), pixels that hiding changes.

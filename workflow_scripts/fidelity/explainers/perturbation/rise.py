@@ -21,8 +21,8 @@ def make(context: Context, settings: Rise) -> Explain:
     """Set RISE up.
 
     The map is the mean output over random masks, weighted by how much each mask shows of a pixel
-    (equation 6 of the paper). The paper hides by black; its authors' code multiplies the normalised
-    network input by the mask, which hides by the mean of the normalisation: `fill` sets which.
+    (equation 6 of the paper). The paper hides by black. Its authors' code multiplies the normalised
+    network input by the mask, which hides by the mean of the normalisation. `fill` sets which.
 
     Args:
         context: classifier, batch size and seed.

@@ -10,9 +10,9 @@ import torch
 class Masks:
     """Random masks, kept as the grids and shifts that they are made of.
 
-    A mask is a grid of cells, each shown with a probability, enlarged bilinearly to one cell more
-    than the image and cut out at a random place. Thousands of grids are small; thousands of masks
-    of image size are not, and are made when they are needed.
+    A mask is a grid of cells, each shown with a probability. The grid is enlarged bilinearly to one
+    cell more than the image, and cut out at a random place. Thousands of grids are small; thousands
+    of masks of image size are not, and are made when they are needed.
 
     Attributes:
         grids: float32 (n, cells, cells), 0 or 1.
@@ -81,8 +81,8 @@ def enlargement(cells: int, side: int) -> torch.Tensor:
     """Give the weights that enlarge a row of cells to one cell more than the image.
 
     Bilinear with half-pixel centres. Beyond the outermost centres the row is mirrored, as in the
-    authors' code (scikit-image's resize with mode "reflect"), not held as torch's `interpolate`
-    does: the border of a mask is the mean of two cells, not one.
+    authors' code (scikit-image's resize with mode "reflect"). So the border of a mask is the mean
+    of two cells, not of one as with torch's `interpolate`.
 
     Args:
         cells: number of cells.

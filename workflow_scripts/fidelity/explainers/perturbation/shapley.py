@@ -35,11 +35,11 @@ def kernel(players: int) -> np.ndarray:
 def design(players: int, budget: int, rng: np.random.Generator) -> Design:
     """Choose coalitions within a budget.
 
-    All of them where they fit. Else the sizes that carry most weight (one player, all but one, two,
-    …) are taken whole as long as their share of the budget covers them, as the package shap does;
-    the rest is sampled by the kernel in pairs of a coalition and its complement, which lowers the
-    variance (Covert & Lee 2021, Improving KernelSHAP). The sizes of the sample are spread evenly
-    over the kernel, not drawn one by one.
+    All of them where they fit. Otherwise the sizes that carry most weight (one player, all but one,
+    two, …) are taken whole, as in the package shap, if the budget allows. The rest is sampled by
+    the kernel in pairs of a coalition and its complement, which lowers the variance (Covert & Lee
+    2021, Improving KernelSHAP). The sizes of the sample are spread evenly over the kernel, not
+    drawn one by one.
 
     Args:
         players: n; fewer than 2 have no coalition between the empty and the full one.
@@ -83,8 +83,8 @@ def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float)
     """Fit the additive game that comes nearest, in closed form.
 
     Weighted least squares under the constraint that the attributions sum to f(all) - f(none). They
-    are written as an equal share each and a deviation that sums to zero; where the coalitions do
-    not determine the deviation, the smallest is taken.
+    are written as an equal share each and a deviation that sums to zero. If the coalitions do not
+    determine the deviation, the smallest is taken.
 
     Args:
         chosen: the coalitions.

@@ -41,9 +41,9 @@ def boxes_of_map(map01: np.ndarray, rule: BoxRule) -> tuple[np.ndarray, np.ndarr
         rule: threshold, connectivity, which parts.
 
     Returns:
-        Boxes, float64 (k, 4), the part of most pixels first, and their scores, float64 (k,): the
-        mean of the map over the part, in (0, 1] (as in wsrpn, Müller et al. 2024). No box of an
-        all-zero map.
+        Boxes, float64 (k, 4), the part with most pixels first, and their scores, float64 (k,). A
+        score is the mean of the map over the part, in (0, 1] (as in wsrpn, Müller et al. 2024). No
+        box of an all-zero map.
     """
     above = map01 > np.float32(rule.value(map01))
     labels, boxes, sizes = _parts(above, rule.connectivity)

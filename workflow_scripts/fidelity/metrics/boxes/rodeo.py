@@ -38,7 +38,7 @@ class Rodeo:
     """The matches of a set of images.
 
     The weight of the classes in the match is the agreement of the sets of classes over all images,
-    as in the package; resamples keep the matches of the whole set.
+    as in the package. Resamples keep the matches of the whole set.
     """
 
     def __init__(
@@ -87,9 +87,8 @@ class Rodeo:
             cls: position of a class; None for all together.
 
         Returns:
-            Function of how often each image counts; in [0, 1]. 0 where boxes are there and none is
-            matched, NaN where there is none, or where there is one class alone and it is asked
-            for the classification, or the total.
+            Function of how often each image counts; in [0, 1]. 0 if there are boxes but none is
+            matched, NaN if there is no box. With a single class, classification and total are NaN.
         """
         chosen = self.sums.sum(axis=1) if cls is None else self.sums[:, cls]
 

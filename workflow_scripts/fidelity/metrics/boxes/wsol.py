@@ -1,9 +1,9 @@
 """MaxBoxAcc, MaxBoxAccV2 and PxAP by the conventions of clovaai/wsolevaluation (Choe et al. 2020).
 
-They keep what that code does: a map is rounded down to 256 levels; a threshold is a share of its
-highest level, cut to a whole number; every contour counts, also one around a hole; boxes have
-whole corners, x1 = x + width but no further than the last column, and sides of x1 - x0 + 1; without
-a contour the box is the pixel (0, 0).
+They keep what that code does. A map is rounded down to 256 levels. A threshold is a share of its
+highest level, cut to a whole number. Every contour counts, also one around a hole. Boxes have whole
+corners, x1 = x + width but no further than the last column, and sides of x1 - x0 + 1. Without a
+contour the box is the pixel (0, 0).
 
 MaxBoxAcc takes the best threshold of the very set that it scores: a diagnostic, not a result to
 compare explainers by. `box_accuracy` takes one that was chosen elsewhere.

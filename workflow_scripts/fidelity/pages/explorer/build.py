@@ -55,11 +55,11 @@ def build(
         maps: of each source, a file per shard, in the order of `prepared`.
         masks: of each source, masks.json of each binarization.
         scores: of each source, scores.parquet of each binarization, of the default protocol.
-        ranking: of each source, ranking.parquet; none where the config asks for no such metric.
+        ranking: of each source, ranking.parquet; none if the config requests no such metric.
         settings: dataset (key), pairs (classifier and explainer of each source), classifiers (of
-            them, without `none`), families, binarizations, metrics (those of maps included), metric
-            and binarization (the primary ones), split (that is judged), cases (a number, or `all`),
-            images (whether they may be shown), thresholds (of the sweep), scoring_size, sign, lung,
+            them, without `none`), families; binarizations, metrics (those of maps included), metric
+            and binarization (the primary ones), split (that is judged); cases (a number, or `all`),
+            images (whether they may be shown), thresholds (of the sweep); scoring_size, sign, lung,
             postprocess, empty (`scores.empty`).
     """
     data = folder / "data"

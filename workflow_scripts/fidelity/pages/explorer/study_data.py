@@ -137,7 +137,7 @@ def aligned(path: str, entries: Sequence[Entry]) -> pd.DataFrame:
 def answers_of(
     sources: Sequence[Source], tables: Sequence[pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Say what each classifier answered, and which stratum each entry is in.
+    """Give each classifier's prediction, and the stratum of each entry.
 
     Args:
         sources: of the tables.

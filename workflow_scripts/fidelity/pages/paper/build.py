@@ -28,9 +28,9 @@ def write(
     """Write the folder.
 
     Args:
-        folder: to fill: `main.tex` (tables, needs booktabs), a figure per classifier
-            (`figure.pdf`, or `figure-<classifier>.pdf` where there are several), `methods.md`,
-            `methods.tex` and `references.bib`, which holds what the methods cite and no more.
+        folder: to fill: `main.tex` (tables, needs booktabs); a figure per classifier (`figure.pdf`,
+            or `figure-<classifier>.pdf` if there are several); `methods.md`, `methods.tex`; and
+            `references.bib`, which holds only what the methods cite.
         dataset: its key, for labels.
         main: main tables.
         localization: localization.csv.

@@ -43,8 +43,8 @@ class Study:
         methods: paragraphs, with marked citations.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
-            (classifier → settings), generated (whether the images are), links (title, path from
-            the page), folder (of the page).
+            (classifier → settings); generated (whether the images are), links (title, path from the
+            page), folder (of the page).
     """
 
     dataset: str

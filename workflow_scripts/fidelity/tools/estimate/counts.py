@@ -35,8 +35,8 @@ def count_cases(config: Config, dataset: str) -> Counts:
         dataset: its key.
 
     Returns:
-        The counts: of the case table if the study has made it, else of the files as far as they
-        can be listed without opening them.
+        The counts of the case table if it exists, otherwise of the files, as far as they can be
+        listed without opening them.
     """
     entry = config.datasets[dataset]
     annotated = set(entry.annotated_classes)

@@ -81,8 +81,8 @@ def explain_image(
 ) -> Explained:
     """Explain one image with a trained classifier.
 
-    An image that is a case of the study gets the map that the study has of it (where its file is
-    named as the case is, and the same class is explained).
+    An image that is a case of the study gets the study's own map. Its file must have the name of
+    the case, and the same class must be explained.
 
     Args:
         trained: data set and classifier.
@@ -96,8 +96,8 @@ def explain_image(
         Probabilities and answers.
 
     Raises:
-        InputError: a file or name cannot be used, nothing has been trained yet, or the one
-            explainer that was requested has no map for this image.
+        InputError: a file or name cannot be used; nothing has been trained yet; or the one
+            requested explainer has no map for this image.
     """
     names = _names(trained, explainer)
     classifier = _classifier(trained)

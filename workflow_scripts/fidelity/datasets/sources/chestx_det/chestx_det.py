@@ -1,7 +1,7 @@
 """ChestX-Det (Lian et al. 2021) and ChestX-Det10: polygons and boxes of 13 findings on NIH images.
 
-References: an instance is *drawn*, as a polygon (not in ChestX-Det10) and as a box; a
-class without an instance is *read and nothing found*, an empty reference.
+References: an instance is *drawn*, as a polygon (not in ChestX-Det10) and as a box. A class without
+an instance is *read and nothing found*, an empty reference.
 
 Splits: the official test split; a tenth of the training split becomes validation, by image, seeded.
 The files are renumbered, so that NIH's patients are unknown.

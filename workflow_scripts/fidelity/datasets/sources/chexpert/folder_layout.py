@@ -7,8 +7,8 @@ Known layouts, in any folder up to three levels below the root:
     CheXpert/{val,test}_labels.csv                 Path = {val,test}/… (comes with CheXlocalize)
     CheXlocalize/gt_{segmentations,annotations}_{val,test}.json
 
-As it is downloaded today, CheXpert comes in folders of its own for parts of the training split, and
-the paths in its label files do not name them:
+Today's download of CheXpert has separate folders for parts of the training split. The paths in its
+label files do not name these folders:
 
     CheXpert-v1.0 batch 1 (validate & csv)/{train,valid}.csv and valid/patient64541/…
     CheXpert-v1.0 batch 2 (train 1)/patient00001/…, batch 3 (train 2)/…, batch 4 (train 3)/…

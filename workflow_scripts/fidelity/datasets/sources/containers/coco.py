@@ -1,7 +1,7 @@
 """Images with boxes, polygons or run lengths in COCO's JSON.
 
-References: a box or segmentation is *drawn*; a category of the file that an image has no
-annotation of is *read and nothing found*, an empty reference.
+References: a box or segmentation is *drawn*. A category of the file that an image has no annotation
+of is *read and nothing found*, an empty reference.
 
 Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.
 """

@@ -1,7 +1,7 @@
 """Images with boxes in Pascal VOC's XML, or with boxes, polygons and ellipses in CVAT's.
 
-References: a box or shape is *drawn*; a class of the files that an image has no object
-of is *read and nothing found*, an empty reference.
+References: a box or shape is *drawn*. A class of the files that an image has no object of is *read
+and nothing found*, an empty reference.
 
 Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 70:10:20, seeded.
 """

@@ -1,8 +1,8 @@
 """Images with boxes in YOLO's text files, one for each image.
 
-References: a line is *drawn*; a class without a line in a file, also in an empty one, is
-*read and nothing found*, an empty reference; an image without a file was *not annotated*. It is not
-used, and the log counts such images.
+References: a line is *drawn*. A class without a line in a file, also in an empty one, is *read and
+nothing found*, an empty reference. An image without a file was *not annotated*. It is not used, and
+the log counts such images.
 
 Splits: folders train, val (or valid) and test above the text files, else drawn by patient,
 70:10:20, seeded.

@@ -7,8 +7,8 @@ The two parts hold one collection: the images of the first have infection masks,
 images, split differently, with lung masks alone.
 
 Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
-layout too, with an optional `patients.csv` (columns case,patient) at the root, and with a folder
-`second reader masks` next to `infection masks` where a second reader is requested.
+layout too, with an optional `patients.csv` (columns case,patient) at the root. If a second reader
+is requested, it has a folder `second reader masks` next to `infection masks`.
 
 Images and masks may have any image extension. A mask belongs to the image of the same name without
 extension. Folder names may be in other upper and lower case. Files that macOS and Windows add are

@@ -1,7 +1,7 @@
 """JSRT (Shiraishi et al. 2000): 154 images with one nodule, 93 without.
 
-References: a nodule's centre and diameter are *drawn*, as a disc; an image JPCNN is
-*read and nothing found*, an empty reference; a nodule of unknown size is *not annotated*.
+References: a nodule's centre and diameter are *drawn*, as a disc. An image JPCNN is *read and
+nothing found*, an empty reference. A nodule of unknown size is *not annotated*.
 
 Splits: drawn by image, 70:10:20, seeded; every image is of another patient.
 """

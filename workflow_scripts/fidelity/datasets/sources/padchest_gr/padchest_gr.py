@@ -1,8 +1,8 @@
 """PadChest-GR (de Castro et al. 2025): boxes of report sentences on 4,555 images.
 
-References: a label with boxes is *drawn*; a label without one (a finding of the whole
-image) is *not annotated*; a label that the report does not have is *read and nothing found*, an
-empty reference, because the reports name all findings.
+References: a label with boxes is *drawn*. A label without one (a finding of the whole image) is
+*not annotated*. A label that the report does not have is *read and nothing found*, an empty
+reference, because the reports name all findings.
 
 Splits: the official ones of the master table.
 """

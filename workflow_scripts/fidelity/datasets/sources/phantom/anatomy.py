@@ -1,7 +1,7 @@
 """The phantom's patient: shapes of one chest in body coordinates, and its pose on the detector.
 
-Body coordinates: origin in the middle of the chest, x to the right of the image (the patient's
-left), y downwards, both about -1..1 over the image. Nothing here knows of classes or lesions.
+Body coordinates have their origin in the middle of the chest. Over the image, both go from about -1
+to 1: x to the right (the patient's left), y downwards. Nothing here knows of classes or lesions.
 """
 
 from dataclasses import dataclass

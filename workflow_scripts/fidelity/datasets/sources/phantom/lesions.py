@@ -1,8 +1,8 @@
 """The phantom's lesions: what tells its classes apart, and nothing else does.
 
-A lesion is a field of opacity in body coordinates, so that it moves with the patient: 0 is healthy
-lung, 1 is lung with no air left. Its reference mask is where the opacity is meant to be, whatever
-the contrast it is shown at.
+A lesion is a field of opacity in body coordinates, so it moves with the patient. 0 is healthy lung,
+1 is lung with no air left. Its reference mask is where the opacity is meant to be, whatever the
+contrast it is shown at.
 """
 
 from dataclasses import dataclass

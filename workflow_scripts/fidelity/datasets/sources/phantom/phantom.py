@@ -1,8 +1,8 @@
 """The phantom: made-up chest X-rays with known lesions, written in COVID-QU-Ex' own layout.
 
-It lets the whole study run with no download, and gives explainers a known truth: only the lesions
-tell the classes apart, unless a shortcut is planted, and then its place is known too. Everything is
-drawn here from seeds; no pixel comes from a real image.
+It lets the whole study run with no download, and gives explainers a known truth. Only the lesions
+distinguish the classes, unless a shortcut is planted. Then the place of the shortcut is known too.
+Everything is drawn here from seeds; no pixel comes from a real image.
 """
 
 import json
@@ -143,16 +143,17 @@ def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
 def generate(root: Path, settings: Phantom, seed: int) -> None:
     """Write a phantom data set.
 
-    Written are `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
-    lung masks}/{case}.png` (8-bit grey; masks 0/255), with a shortcut `shortcut masks` and with a
-    second reader `second reader masks` beside them, `root/patients.csv` (case, patient), and
-    `root/phantom.json` (settings and seed). The image folder appears only when it is complete.
+    It writes `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
+    lung masks}/{case}.png` (8-bit grey; masks 0/255). With a shortcut, there are also
+    `shortcut masks`, and with a second reader, `second reader masks`. It also writes
+    `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed). The image
+    folder appears only when it is complete.
 
     Args:
         root: the data root; an earlier phantom in it is replaced.
-        settings: `cases` {train, val, test: images in all}, `size` (native pixels), `contrast` (of
-            the lesions), `shortcut` {class, probability (of that class having the mark),
-            distractor (of the others)}, `second_reader` (bool).
+        settings: `cases` {train, val, test: number of images}; `size` (native pixels); `contrast`
+            (of the lesions); `shortcut` {class, probability (of that class having the mark),
+            distractor (of the others)}; `second_reader` (bool).
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:

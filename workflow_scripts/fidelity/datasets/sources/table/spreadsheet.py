@@ -1,8 +1,8 @@
 """Reading CSV files as spreadsheets and statistics programs save them.
 
-Recognised: comma, semicolon or tab between the cells (also a first line `sep=;`); UTF-8 with or
-without a byte order mark, UTF-16 with one, Windows-1252; column names in any case, with spaces or
-hyphens for underscores; a first column of row numbers; blank lines and blank columns.
+Cells may be separated by comma, semicolon or tab (also with a first line `sep=;`). The text may be
+UTF-8, UTF-16 with a byte order mark, or Windows-1252. Column names may have any case, and spaces or
+hyphens for underscores. A first column of row numbers, blank lines and blank columns are ignored.
 """
 
 import codecs
@@ -52,8 +52,8 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
         The table. Columns that are not known keep their own name, without blanks around it.
 
     Raises:
-        InputError: the file cannot be opened or decoded, is a workbook or no table, a row is longer
-            or shorter than the header, or a column appears twice.
+        InputError: the file cannot be opened or decoded, or is a workbook or not a table; a row is
+            longer or shorter than the header; or a column appears twice.
     """
     notes: list[str] = []
     text = _decoded(_bytes(path), path, notes)

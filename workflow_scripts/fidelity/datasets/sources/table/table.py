@@ -1,14 +1,15 @@
 """Any data set described by a CSV table of its cases.
 
-Columns: case, split, label (several joined by "|"), image; optional: patient, lung_mask, one
-`mask:<class>` or `boxes:<class>` per annotated class, one `second_mask:<class>` per class that a
-second reader has marked, spacing_row and spacing_column (mm per pixel of the image). Other columns
-are ignored. Paths are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF
-(masks). An indexed table (cases.csv) can be given again. How the file may be written: see
-`fidelity.datasets.sources.table.spreadsheet`. Boxes may also be rows of a second table (`boxes`).
+Required columns: case, split, label (several joined by "|"), image. Optional columns: patient,
+lung_mask, spacing_row and spacing_column (mm per pixel of the image). Per annotated class, there
+may be `mask:<class>` or `boxes:<class>`. A second reader's masks are in `second_mask:<class>`.
+Other columns are ignored. Paths are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM
+(images) or GIF (masks). An indexed table (cases.csv) can be given again. How the file may be
+written: see `fidelity.datasets.sources.table.spreadsheet`. Boxes may also be rows of a second table
+(`boxes`).
 
-References: a mask or box is *drawn*; `none`, and a row without coordinates, is *read and
-nothing found*; a blank cell, or no row, is *not annotated*.
+References: a mask or box is *drawn*. `none`, or a row without coordinates, is *read and nothing
+found*. A blank cell, or no row, is *not annotated*.
 """
 
 import logging
@@ -65,8 +66,8 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         The cases in the order of the table. Sizes and digests are read from the files later.
 
     Raises:
-        InputError: the root or table is missing, a column is missing or misspelt, a cell is bad,
-            or a label is blank and `task` is not multilabel.
+        InputError: the root or table is missing; a column is missing or misspelt; a cell is bad; or
+            a label is blank and `task` is not multilabel.
     """
     path = table_path(Path(root), settings)
     sheet = read_table(path)

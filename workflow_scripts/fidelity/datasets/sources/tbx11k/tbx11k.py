@@ -1,10 +1,10 @@
 """TBX11K (Liu et al. 2020): boxes of active and obsolete tuberculosis.
 
-References: a box is *drawn*; an image of the annotation files without one is *read and
-nothing found*, an empty reference, be it healthy or sick with something else.
+References: a box is *drawn*. An image of the annotation files without one is *read and nothing
+found*, an empty reference, whether healthy or sick with something else.
 
-Splits: the official validation split is the test split here, because the official test split has
-no labels; a tenth of the training split becomes validation, by image, seeded. Patients are unknown.
+Splits: the official validation split is the test split here, because the official test split has no
+labels. A tenth of the training split becomes validation, by image, seeded. Patients are unknown.
 """
 
 from collections.abc import Iterator
