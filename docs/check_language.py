@@ -234,9 +234,9 @@ def docstrings(source: str) -> Iterator[Text]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, DOCUMENTED) or getattr(node, "name", "").startswith("_"):
             continue
-        if (text := ast.get_docstring(node)) is None:
-            continue
         is_module = isinstance(node, ast.Module)
+        if (text := ast.get_docstring(node, clean=not is_module)) is None:
+            continue
         parts = [
             (re.sub("`[^`]+`", WORD, part), part.startswith("    "))
             for part in DOCSTRING_PARTS.split(text)

@@ -45,7 +45,7 @@ def prepare_digest(w):
 def all_checked(w):
     """No file: before a first training, waits for the checks of all classifiers and imported maps.
 
-    Once there is a model, checks and trainings are asked separately whether they must run: else each
+    Once there is a model, Snakemake decides about checks and trainings separately. Otherwise each
     check that is due would be a reason to train, or hide the reasons there are.
     """
     # A job on a cluster was submitted because all is checked.

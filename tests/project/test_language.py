@@ -64,6 +64,32 @@ names = ["mended twice"]
     assert (other.line, other.words) == (6, "CODE mends a map of it")
 
 
+def test_public_docstrings_in_code():
+    code = f'''"""Mended.
+
+    python mend {LONG}
+"""
+class A:
+    """Is `mended`.
+
+    Attributes:
+        x: {LONG[:60]};
+            {LONG[60:]}; mended.
+    """
+    def _hidden(self):
+        """Mended."""
+def f():
+    """Do {LONG}.
+
+    Returns:
+        Mended `{LONG}`.
+    """
+'''
+    blocks = check_language.docstrings(code)
+    lines = [(block.line, len(found([block]))) for block in blocks]
+    assert [line for line in lines if line[1]] == [(1, 1), (9, 1), (15, 1), (18, 1)]
+
+
 def test_titles_of_jobs_and_comments_of_configs():
     rule = f'rule a:\n    message:\n        f"Mending {{{{w.a}}}}"\n    shell: "{LONG}"\n'
     (job,) = check_language.jobs(rule)

@@ -115,7 +115,7 @@ def test_a_planted_patch_ranks_first(method):
 def test_grad_cam_before_a_normalised_mean_sums_to_nothing(name):
     """A layer norm of the pooled channels undoes their scale: no cell speaks for all the class.
 
-    The logit is the same for any multiple of the channels' deviations from their mean, so its
+    The logit is the same for any multiple of the channels' deviations from their mean. So its
     gradient is at right angles to them, and the cells' shares cancel (docs/explainers.md).
     """
     torch.manual_seed(0)
