@@ -157,7 +157,7 @@ def test_what_has_no_answer_is_left_out_with_a_reason(project, image, lung):
 def test_a_tuned_threshold_is_used_once_there_is_one(project, image):
     trained = _trained(project, **_with(["cam"]))
     answer = explain_image(trained, image, target="COVID-19").answers[0]
-    assert answer.rule == "half, above 0.50"
+    assert answer.rule == "half, values above 0.50"
     assert np.array_equal(answer.mask, answer.heat > 0.5)
     path = project / "results/small/net-s1/cam/tuned/thresholds.csv"
     path.parent.mkdir(parents=True)
@@ -166,7 +166,7 @@ def test_a_tuned_threshold_is_used_once_there_is_one(project, image):
         answer = explain_image(trained, image, target="COVID-19").answers[0]
     finally:
         path.unlink()
-    assert answer.rule == "tuned, above 0.20"
+    assert answer.rule == "tuned, values above 0.20"
     assert np.array_equal(answer.mask, answer.heat > np.float32(0.2))
 
 
@@ -178,7 +178,7 @@ def test_a_fixed_threshold_may_be_that_of_the_class(project, image):
     trained = _trained(project, **changes)
     for cls, threshold in changes["binarizations"]["each"]["threshold"].items():
         answer = explain_image(trained, image, target=cls).answers[0]
-        assert answer.rule == f"each, above {threshold:.2f}"
+        assert answer.rule == f"each, values above {threshold:.2f}"
         assert np.array_equal(answer.mask, answer.heat > np.float32(threshold))
 
 

@@ -237,15 +237,17 @@ def _answer(
     mask, threshold = binarize(heat, saliency.kind, rule.binarization, **given)
     lung = lung_in_frame(case, "original")
     if steps.lung and lung is None:
-        log.warning("%s: the mask is not restricted to the lung, as there is no lung mask", name)
+        log.warning(
+            "%s: the mask is not restricted to the lung, because there is no lung mask", name
+        )
         steps = steps.model_copy(update={"lung": False})
     mask = postprocess(mask, lung, steps)
-    words = f"{binarization_title(binarization)}, above {value_of('threshold', threshold)}"
+    words = f"{binarization_title(binarization)}, values above {value_of('threshold', threshold)}"
     words = "the map itself" if saliency.kind == "binary" else words
     if method.needs_classifier and probability < steps.min_probability:
         mask, words = (
             np.zeros_like(mask),
-            f"{binarization_title(binarization)}, below min_probability",
+            "empty, because the probability is below min_probability",
         )
     return Answer(name, _raw(saliency, case), heat, mask, words)
 
