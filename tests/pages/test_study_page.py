@@ -89,7 +89,7 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     mean, other, nulls = told.details
     assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in mean
     assert "shown to be better than Grad-CAM (difference +0." in other
-    assert "Whole lung (null), has 0." in nulls
+    assert "Whole lung, has 0." in nulls
     for sentence in (told.sentence, *told.details):
         assert sentence in Page(text).text
 

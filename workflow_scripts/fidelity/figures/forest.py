@@ -16,7 +16,7 @@ from fidelity.analysis.localization import (
 )
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.titles import explainer_title, ordered
+from fidelity.presentation.titles import ordered, plain_title
 from fidelity.presentation.wording import axis_title, digits_of, with_interval
 
 GROUPS = {"real": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
@@ -82,7 +82,7 @@ def plot(localization: pd.DataFrame, metric: str) -> Figure:
         if is_heading:
             labels.append(name)
             continue
-        labels.append(style.short(explainer_title(name), LABEL_LETTERS))
+        labels.append(style.short(plain_title(name), LABEL_LETTERS))
         row, look = rows.loc[name], looks[name]
         axis.plot([row["ci_low"], row["ci_high"]], [place, place], color=look.colour, linewidth=1.8)
         axis.plot(

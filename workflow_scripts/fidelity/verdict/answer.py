@@ -6,7 +6,7 @@ from typing import Any
 
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.titles import dataset_title, explainer_title
+from fidelity.presentation.titles import dataset_title, explainer_title, plain_title
 from fidelity.presentation.wording import amount, counted, p_value, value_of
 
 _TOLD = {
@@ -67,7 +67,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     of_nulls = _standing(nulls, "null baseline", headline, name)
     if of_nulls and strongest and strongest["mean"] is not None:
         of_nulls[-1] += (
-            f"; the strongest, {explainer_title(strongest['explainer'])}, has "
+            f"; the strongest, {plain_title(strongest['explainer'])}, has "
             f"{value_of(metric, strongest['mean'])}"
         )
     details += [f"{title} is {told}." for told in of_nulls]
