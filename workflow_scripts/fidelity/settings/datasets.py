@@ -364,8 +364,8 @@ class Chexlocalize(Dataset):
 
     source: Literal["chexlocalize"] = "chexlocalize"
     root: str
-    """Folder that contains those of CheXpert and CheXlocalize (at most three levels down), relative
-    to data_root."""
+    """Folder that contains the folders of CheXpert and CheXlocalize (at most three levels down),
+    relative to data_root."""
     lung_masks: Literal["none", "predicted"] = "none"
     """CheXpert has no lung masks of its own."""
     views: Literal["frontal", "lateral", "all"] = "frontal"
@@ -513,9 +513,9 @@ class Vindr(WithLungs):
     classes: ClassVar = vindr.CLASSES
     source: Literal["vindr"] = "vindr"
     readers: Annotated[str, Field(pattern=r"^(all|majority|R[0-9]+)$")] = "all"
-    """Whose boxes count. `all` = those of every reader, as instances. `majority` = those that most
-    readers of an image drew, averaged over readers. A reader's name (R9) = this reader's, on the
-    images that this reader saw."""
+    """Whose boxes count. `all` = every box of every reader. `majority` = boxes that most readers of
+    an image drew, averaged over these readers. A reader's name (R9) = the boxes of this reader, on
+    the images that this reader saw."""
 
 
 class ChestxDet(Published):
@@ -547,7 +547,8 @@ class PadchestGr(WithLungs):
 
     source: Literal["padchest_gr"] = "padchest_gr"
     readers: Literal["first", "all"] = "first"
-    """Whose boxes count: those of `boxes`, or those of `extra_boxes` (a second reader) too."""
+    """Whose boxes count. `first` = those in `boxes` of the file; `all` = also those in
+    `extra_boxes`, of a second reader."""
 
 
 class Qata(Published):
