@@ -3,7 +3,7 @@
 Families by the names of their classes: a pattern lists the layers of a family from early to late.
 `auto` is the last; `depth-k` is the one k quarters of the way. In other networks `auto` is the last
 layer that everything the logits know of the image passes through. A layer is used only after a
-probe has shown that its cells answer to places (`cam_probe`). A forward and a backward pass check
+probe has shown that its cells respond to places (`cam_probe`). A forward and a backward pass check
 the rest: more than one position each way, a gradient that arrives, an output that nothing
 overwrites.
 """
@@ -324,8 +324,8 @@ def _last_of_all(classifier: Classifier) -> CamLayer:
             except InputError as error:
                 why = why or error.problem
     if not why and fit:
-        why = "information passes beside each layer whose cells answer to places of the image"
-    why = why or "the cells of no late layer answer to places of the image"
+        why = "information bypasses each layer whose cells respond to places of the image"
+    why = why or "no late layer has cells that respond to places of the image"
     raise InputError(
         f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
         field="layer",

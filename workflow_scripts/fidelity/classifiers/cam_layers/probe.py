@@ -129,7 +129,7 @@ class Probe:
         self.sides = list(dict.fromkeys((SIDE, classifier.image_size, LARGER)))
 
     def look(self, names: Collection[str] | None = None) -> dict[str, Seen]:
-        """Find out which layers answer to places.
+        """Find out which layers respond to places.
 
         Args:
             names: of layers; all if None.
