@@ -247,7 +247,7 @@ def _answer(
     if method.needs_classifier and probability < steps.min_probability:
         mask, words = (
             np.zeros_like(mask),
-            "empty, because the probability is below min_probability",
+            "empty (probability below min_probability)",
         )
     return Answer(name, _raw(saliency, case), heat, mask, words)
 
