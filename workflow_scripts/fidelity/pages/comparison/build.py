@@ -166,7 +166,7 @@ def _only(alone: Alone) -> str:
         "binarization": titles.binarization_title,
         "protocol": titles.protocol_title,
     }.get(alone.kind, str)
-    return f"Only {alone.side} has this {alone.kind}: {listed(map(title, alone.keys))}."
+    return f"Only in {alone.side}, so not compared: {alone.kind} {listed(map(title, alone.keys))}."
 
 
 def _classifiers(joined: Joined) -> str:
