@@ -6,14 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fidelity.analysis.columns.localization import COMBO
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_csv, read_json
+from fidelity.explainers.registry import METHODS
 from fidelity.presentation.titles import display
 from fidelity.presentation.wording import listed
 from fidelity.settings import load
+from fidelity.settings.closed_model import checked
+from fidelity.settings.config import Config
+from fidelity.settings.reading import read_yaml
 from fidelity.study import paths
 from fidelity.study.paths import NONE, below_results
 from fidelity.study.study import Study
@@ -52,14 +54,11 @@ class Finished:
     @cached_property
     def study(self) -> Study | None:
         """Its config; None if another version wrote keys that this one does not know."""
+        # Not by `load`: the record may name data sets of the run that are not in it.
         try:
-            config = load(self.record["config"], str(self.folder), check_files=False)
+            return Study(checked(Config, self.record["config"]))
         except InputError:
             return None
-        if self.dataset not in config.datasets:
-            return None
-        own = {"datasets": {self.dataset: config.datasets[self.dataset]}}
-        return Study(config.model_copy(update=own))
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -68,8 +67,11 @@ class Finished:
 
     @property
     def titles(self) -> dict[str, Any]:
-        """What `titles.showing` takes; nothing if the config is not known."""
-        return {} if self.study is None else display(self.study, self.dataset)
+        """What `titles.showing` takes; the families alone if the config is not known."""
+        if self.study is not None:
+            return display(self.study, self.dataset)
+        methods = {key: entry.get("method") for key, entry in self.config["explainers"].items()}
+        return {"families": {k: METHODS[m].family for k, m in methods.items() if m in METHODS}}
 
     @cached_property
     def combos(self) -> list[dict[str, str]]:
@@ -196,9 +198,13 @@ def _record(folder: Path) -> Mapping[str, Any] | None:
     if not (folder.parent / Path(paths.RESTORED).name).is_file():
         return None
     for path in sorted(folder.parent.parent.glob("config*.yaml")):
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if folder.name in config["datasets"]:
-            return {"dataset": folder.name, "config": config}
+        config = load(read_yaml(path), str(path), check_files=False)
+        if folder.name in config.datasets:
+            own = {"datasets": {folder.name: config.datasets[folder.name]}}
+            return {
+                "dataset": folder.name,
+                "config": config.model_copy(update=own).recorded(),
+            }
     return None
 
 
