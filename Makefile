@@ -3,7 +3,7 @@
 # make help    the rest
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit reanalyse accept report explain unlock progress test lint format estimate docs site lock clean
+.PHONY: help setup run unit reanalyse compare accept report explain unlock progress test lint format estimate docs site lock clean
 
 PYTHON ?= python3
 CORES ?= all
@@ -66,6 +66,10 @@ unit: $(ENVIRONMENT) ## run one training and pack its results: UNIT=resnet18-s2 
 reanalyse: $(ENVIRONMENT) ## tables, figures and verdict from units alone: STUDY=folder [OUT=reanalysis ACCEPT=1]
 	@[ -n "$(STUDY)" ] || { echo "Name the folder of the units: make reanalyse STUDY=results/demo/units"; exit 1; }
 	@$(BIN)/python workflow_scripts/reanalyse.py "$(STUDY)" --cores $(CORES) $(call option,OUT,output) $(if $(filter 1,$(ACCEPT)),--accept) $(if $(TARGETS),--targets $(TARGETS))
+
+compare: $(ENVIRONMENT) ## two finished studies case by case: A=results B=other/results [OUT=comparison NAME_A= NAME_B= ACCEPT=1]
+	@[ -n "$(A)" ] && [ -n "$(B)" ] || { echo "Name the results of two finished studies: make compare A=results B=../other/results"; exit 1; }
+	@$(BIN)/python workflow_scripts/compare_studies.py "$(A)" "$(B)" $(call option,OUT,output) $(call option,NAME_A,name-a) $(call option,NAME_B,name-b) $(if $(filter 1,$(ACCEPT)),--accept)
 
 accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
 	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))

@@ -63,6 +63,14 @@ def test_reanalysis_needs_no_config():
     assert not any("check_config" in line for line in typed("reanalyse", "STUDY=a"))
 
 
+def test_a_comparison_names_two_studies():
+    line = only(typed("compare", "A=my results", "B=b", "NAME_B=Site 2", "OUT=x"), "compare_s")
+    words = 'compare_studies.py "my results" "b" --output "x" --name-b "Site 2"'
+    assert " ".join(line.split()).endswith(words)
+    line = only(typed("compare", "A=a", "B=b", "ACCEPT=1"), "compare_s")
+    assert line.split()[-3:] == ['"a"', '"b"', "--accept"]
+
+
 def test_units_are_named_as_the_config_has_them():
     folders = name_units.folders(str(ROOT / "config/input_ablation.yaml"), [], ["none"])
     assert len(folders) > 1

@@ -1,0 +1,146 @@
+"""Compare two finished studies case by case: tables, a page and a figure. No image is read."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import read_json, write_csv, write_text
+from fidelity.figures.shared import style
+from fidelity.pages.comparison import figure
+from fidelity.pages.comparison.build import build, merged_titles, primary_rows
+from fidelity.pages.comparison.columns import COMPARED, DIFFERING, SHARED_CASES
+from fidelity.pages.comparison.differing import differences
+from fidelity.pages.comparison.finished import find, pair, pair_classifiers
+from fidelity.pages.comparison.joined import Joined, join
+from fidelity.pages.comparison.scores import Alone
+from fidelity.presentation.titles import showing
+from fidelity.study.paths import NONE
+
+PAGE = "comparison.html"
+# Names the files that a comparison wrote: the next one replaces these alone.
+MARK = ".comparison_of_studies"
+TABLES = {
+    COMPARED.file: "every comparison: means, difference with interval, tests",
+    SHARED_CASES.file: "the primary metric of each shared case in A and in B",
+    DIFFERING.file: "settings and versions that differ",
+}
+
+
+def compare(
+    a: Path, b: Path, output: Path, names: Mapping[str, str], *, accept: bool = False
+) -> list[Path]:
+    """Write the tables, the page and the figures of a comparison.
+
+    Args:
+        a: results of a finished study: its project, `results`, a data set or a classifier.
+        b: those of another one.
+        output: the folder to write to.
+        names: what "A" and "B" are called.
+        accept: also pair cases of one id whose image or mask files differ.
+
+    Returns:
+        The files, the page first.
+
+    Raises:
+        InputError: a study is not finished, nothing can be compared, or the folder holds files
+            that no comparison wrote. Nothing in the folder has changed then.
+    """
+    check_free(output)
+    joined: list[Joined] = []
+    differing: dict[str, pd.DataFrame] = {}
+    found = {"A": find("A", a), "B": find("B", b)}
+    pairs = pair(found["A"], found["B"])
+    for one, other in pairs:
+        classifiers = pair_classifiers(one, other)
+        for both in classifiers:
+            print(f"Comparing {one.dataset}: {' and '.join(dict.fromkeys(both))}", flush=True)
+            joined.append(join(one, other, both, accept=accept))
+        differing[one.dataset] = differences(one, other, classifiers)
+    figures = {_stem(one): one for one in joined}
+    files = {f"{stem}.{suffix}": "the figure" for stem in figures for suffix in ("png", "pdf")}
+    compared = {side.folder for sides in pairs for side in sides}
+    rest = {
+        name: [one.dataset for one in sides if one.folder not in compared]
+        for name, sides in found.items()
+    }
+    alone = [Alone(name, "data set", keys) for name, keys in rest.items() if keys]
+    page = build(joined, differing, alone, names, {**TABLES, **files})
+    clear(output)
+    written = [PAGE, *TABLES, *files]
+    write_text(output / MARK, json.dumps(written, ensure_ascii=False) + "\n")
+    write_text(output / PAGE, page)
+    for table, parts in (
+        (COMPARED, [one.rows for one in joined]),
+        (SHARED_CASES, [one.cases for one in joined]),
+        (DIFFERING, list(differing.values())),
+    ):
+        write_csv(pd.concat(parts, ignore_index=True), output / table.file)
+    for stem, one in figures.items():
+        with showing(merged_titles(one.a, one.b)):
+            drawn = figure.plot(primary_rows(one), names)
+        style.save(drawn, [str(output / f"{stem}.{suffix}") for suffix in ("png", "pdf")])
+    return [output / name for name in written]
+
+
+def check_free(output: Path) -> None:
+    """Refuse a folder in which something else would be replaced."""
+    if output.exists() and not output.is_dir():
+        raise InputError("is not a folder", file=output, remedy="Name a new folder with OUT=")
+    if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
+        raise InputError(
+            "holds files that a comparison could replace",
+            file=output,
+            remedy="Name a new folder with OUT=",
+        )
+
+
+def clear(output: Path) -> None:
+    """Remove the files of an earlier comparison; all others stay."""
+    if (output / MARK).is_file():
+        for name in read_json(output / MARK):
+            (output / Path(name).name).unlink(missing_ok=True)
+
+
+def name_of(folder: str) -> str:
+    """Give what a study is called unless the user names it: no place of this machine."""
+    path = Path(folder)
+    return "/".join(path.parts[-2:]) if path.is_absolute() else folder
+
+
+def _stem(joined: Joined) -> str:
+    """Name a figure: by data set and classifier of A."""
+    classifier = joined.classifiers[0]
+    return joined.a.dataset + (f"-{classifier}" if classifier != NONE else "")
+
+
+def main() -> int:
+    """Take the command line apart, compare, and print where the results are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("a", help="results of a finished study, of a data set or a classifier")
+    parser.add_argument("b", help="those of another one")
+    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder to write")
+    parser.add_argument("--name-a", help="what A is called")
+    parser.add_argument("--name-b", help="what B is called")
+    parser.add_argument(
+        "--accept", action="store_true", help="pair cases of one id whose files differ"
+    )
+    given = parser.parse_args()
+    names = {"A": given.name_a or name_of(given.a), "B": given.name_b or name_of(given.b)}
+    try:
+        found = compare(Path(given.a), Path(given.b), given.output, names, accept=given.accept)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("Done. Read first:", found[0].resolve())
+    for path in found[1:]:
+        print(f"  {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The scores of two finished studies, cut down to what both have."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    MEASURED,
+    NO_BINARIZATION,
+    load_scores,
+)
+from fidelity.base.errors import InputError
+from fidelity.base.files import read_csv
+from fidelity.metrics.registry import title_of
+from fidelity.pages.comparison.finished import Finished
+from fidelity.presentation.wording import listed
+from fidelity.study import paths
+from fidelity.study.paths import NONE
+
+COPY = "Copy the whole folder of the data set, or finish the study with `make run`"
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What one study has alone.
+
+    Attributes:
+        side: "A" or "B".
+        kind: explainer, binarization, protocol, split or class.
+        keys: of these.
+    """
+
+    side: str
+    kind: str
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores that both studies have, under the names of A.
+
+    Attributes:
+        a: rows of A, as `load_scores` returns them.
+        b: rows of B, with A's keys of data set and classifier.
+        statistics: settings of A, and the primary metric and binarization that both have.
+        seed: the config's seed of A.
+        left_out: what is not compared, as one study has it alone.
+    """
+
+    a: pd.DataFrame
+    b: pd.DataFrame
+    statistics: Mapping[str, Any]
+    seed: int
+    left_out: Sequence[Alone]
+
+
+def read(a: Finished, b: Finished, classifiers: tuple[str, str]) -> Scores:
+    """Read what two studies have in common.
+
+    Args:
+        a: A's data set.
+        b: B's data set.
+        classifiers: the classifier of A, and that of B which is compared with it.
+
+    Raises:
+        InputError: they share no explainer, binarization, protocol, metric, class or split, or
+            not the primary comparison of either; or a file is missing or damaged.
+    """
+    sides = [
+        [combo for combo in one.combos if combo["classifier"] in (name, NONE)]
+        for one, name in zip((a, b), classifiers, strict=True)
+    ]
+    left_out: list[Alone] = []
+    for key in ("explainer", "binarization", "protocol"):
+        # Scores of maps, which no rule turns into masks, are in every study.
+        values = [[c[key] for c in side if c[key] != NO_BINARIZATION] for side in sides]
+        common = _common(a, b, key, values, left_out) | {NO_BINARIZATION}
+        sides = [[c for c in side if c[key] in common] for side in sides]
+    tables = [_load(one, side) for one, side in zip((a, b), sides, strict=True)]
+    for key in ("split", "class"):
+        common = _common(a, b, key, [table[key] for table in tables], left_out)
+        tables = [table[table[key].isin(common)] for table in tables]
+    for table in tables:
+        table["dataset"] = a.dataset
+        table["classifier"] = table["classifier"].where(table["classifier"] == NONE, classifiers[0])
+    first, second = _same_metrics(*tables)
+    statistics = {**a.config["statistics"], **_primary(a, b, first)}
+    return Scores(first, second, statistics, a.config["seed"], left_out)
+
+
+def digests(one: Finished) -> dict[str, str]:
+    """Give case → digest of its image and masks.
+
+    Raises:
+        InputError: the list of cases is missing or damaged.
+    """
+    path = one.path(paths.CASES)
+    _check_there(one, [path], "its list of cases")
+    table = read_csv(path, ["case", "digest"], dtype=str, keep_default_na=False)
+    return dict(zip(table["case"], table["digest"], strict=True))
+
+
+def both(a: Finished, b: Finished) -> str:
+    """Name the folders of two data sets, for errors."""
+    return f"{a.folder} and {b.folder}"
+
+
+def _common(
+    a: Finished, b: Finished, kind: str, values: Sequence[Iterable[str]], left_out: list[Alone]
+) -> set[str]:
+    """Give what both have; note what one has alone."""
+    in_a, in_b = (list(dict.fromkeys(part)) for part in values)
+    common = {name for name in in_a if name in in_b}
+    if not common:
+        raise InputError(
+            f"the studies share no {kind} (A: {listed(in_a)}; B: {listed(in_b)})",
+            file=both(a, b),
+            remedy=f"Rerun one of them with a {kind} of the other, under the same key",
+        )
+    for side, here in (("A", in_a), ("B", in_b)):
+        if alone := [name for name in here if name not in common]:
+            left_out.append(Alone(side, kind, alone))
+    return common
+
+
+def _load(one: Finished, combos: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    files = [
+        one.path(
+            paths.RANKING if combo["binarization"] == NO_BINARIZATION else paths.SCORES,
+            **{name: value for name, value in combo.items() if name != "dataset"},
+        )
+        for combo in combos
+    ]
+    _check_there(one, files, "scores per case")
+    return load_scores(files, combos)
+
+
+def _check_there(one: Finished, files: Sequence[Path], what: str) -> None:
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        name = missing[0].relative_to(one.folder)
+        raise InputError(f"lacks {what}, such as {name}", file=one.folder, remedy=COPY)
+
+
+def _same_metrics(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep the metrics that both have of a binarization and protocol."""
+    of = ["binarization", "protocol"]
+    names = [
+        {key: set(rows[MEASURED].iloc[0].split(" ")) for key, rows in table.groupby(of, sort=False)}
+        for table in (a, b)
+    ]
+    kept = []
+    for table in (a, b):
+        parts = [
+            rows.assign(
+                **{
+                    MEASURED: " ".join(
+                        name
+                        for name in rows[MEASURED].iloc[0].split(" ")
+                        if all(name in known.get(key, ()) for known in names)
+                    )
+                }
+            )
+            for key, rows in table.groupby(of, sort=False)
+        ]
+        kept.append(pd.concat(parts, ignore_index=True))
+    columns = [name for name in kept[0].columns if name in kept[1].columns]
+    return kept[0][columns], kept[1][columns]
+
+
+def _primary(a: Finished, b: Finished, rows: pd.DataFrame) -> dict[str, str]:
+    """Choose the primary comparison: that of A, else that of B."""
+    own = [one.config["statistics"] for one in (a, b)]
+    for statistics in own:
+        metric, rule = statistics["primary"], statistics["primary_binarization"]
+        found = rows[(rows["binarization"] == rule) & (rows["protocol"] == DEFAULT_PROTOCOL)]
+        if len(found) and metric in found[MEASURED].iloc[0].split(" "):
+            return {"primary": metric, "primary_binarization": rule}
+    told = [f"{title_of(s['primary'])} by {s['primary_binarization']!r}" for s in own]
+    raise InputError(
+        f"the studies share the primary comparison of neither (A: {told[0]}; B: {told[1]})",
+        file=both(a, b),
+        field="statistics.primary",
+        remedy="Rerun one of them with the metric and the binarization of the other",
+    )
