@@ -18,6 +18,7 @@ from fidelity.base.plugins import PREFIX
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import TITLES as SOURCES
 from fidelity.explainers.registry import METHODS
+from fidelity.metrics.boxes.protocols import TITLES as OF_BOXES
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.study.paths import NONE
 
@@ -156,7 +157,10 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
         explainers=_titles(config.explainers, lambda k, e: _explainer(k, e, study.families[k])),
         families=study.families,
         binarizations=_titles(config.binarizations, _binarization),
-        protocols={name: PROTOCOLS[name].title for name in config.protocols},
+        protocols={
+            name: OF_BOXES[name] if name in OF_BOXES else PROTOCOLS[name].title
+            for name in config.protocols
+        },
         order=[*given, *(name for name in study.explainers if name not in given)],
         colours=dict(config.display.colours),
     )
