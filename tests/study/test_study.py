@@ -175,7 +175,7 @@ def test_boxes_are_scored_where_there_are_some():
     study = Study(settings.load(config, check_files=False))
     files = JobFiles(study)
     table = files.if_boxed(paths.table("boxes"))
-    assert (table(job()), table(job(dataset="b"))) == (["results/a/tables/boxes.csv"], [])
+    assert (table(job()), table(job(dataset="b"))) == ("results/a/tables/boxes.csv", [])
     units = UnitFiles(study, files, JobSettings(study))
     assert "a/other/lime/box_scores.parquet" in units.results(job(unit="other"))
     assert "a/none/lung/box_scores.parquet" in units.results(job(unit="none"))

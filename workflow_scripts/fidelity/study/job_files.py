@@ -78,7 +78,7 @@ class JobFiles:
 
     def if_boxed(self, pattern: str) -> Input:
         """Make an input function: a table of boxes; nothing where none are scored."""
-        return lambda w: [fill(pattern, w)] if w.dataset in self.study.boxed else []
+        return lambda w: fill(pattern, w) if w.dataset in self.study.boxed else []
 
     # ---- maps, masks and scores of one explainer ----
 
