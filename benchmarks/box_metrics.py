@@ -1,9 +1,9 @@
 """Box metrics of many maps beside the peers that compute the same values, in one run.
 
 Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. One process, one thread,
-maps of 224 x 224 pixels. wsolevaluation is in no registry: CHECKOUT is the folder of a clone of
-github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is compared with
-the package rodeometric. Every value is compared before its time is printed.
+maps of 224 x 224 pixels, CPU-seconds. wsolevaluation is in no registry: CHECKOUT is the folder of a
+clone of github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is
+compared with the package rodeometric. Every value is compared before its time is printed.
 """
 
 import argparse
@@ -44,13 +44,13 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Call a function: its result and the seconds it took."""
-    start = time.perf_counter()
-    return function(), time.perf_counter() - start
+    """Call a function: its result and its CPU-seconds, which a busy machine changes less."""
+    start = time.process_time()
+    return function(), time.process_time() - start
 
 
 def report(name: str, ours: float, theirs: float | None = None) -> None:
-    """Print seconds, and how many times faster than the peer."""
+    """Print CPU-seconds, and how many times faster than the peer."""
     beside = "" if theirs is None else f"   peer {theirs:8.2f} s   {theirs / ours:6.1f} x"
     print(f"{name:44} {ours:8.2f} s{beside}", flush=True)
 

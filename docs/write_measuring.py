@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 from fidelity.analysis.box_metrics import select_sets  # noqa: E402
 from fidelity.explainers.registry import METHODS  # noqa: E402
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS  # noqa: E402
+from fidelity.metrics.boxes.protocols import title_of  # noqa: E402
 from fidelity.metrics.conventions import PROTOCOLS, Protocol, base_name  # noqa: E402
 from fidelity.metrics.map_registry import RANKING, RankingMetric  # noqa: E402
 from fidelity.metrics.metric import Metric  # noqa: E402
@@ -73,10 +74,11 @@ def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
 
 def box_rows() -> list[str]:
     """One row per value of a set of boxes."""
-    rows = ["| metric | protocol | source |", "|---|---|---|"]
+    rows = ["| metric | name | protocol | source |", "|---|---|---|---|"]
     for metric in select_sets(["default", *get_args(BoxProtocol)], Boxes().false_positives):
         seen = " (**sees the reference**)" if metric.uses_reference else ""
-        rows.append(f"| `{metric.name}` | `{metric.protocol}` | {metric.source}{seen} |")
+        cells = [f"`{metric.name}`", title_of(metric.name), f"`{metric.protocol}`"]
+        rows.append(f"| {' | '.join([*cells, metric.source + seen])} |")
     return rows
 
 

@@ -200,6 +200,7 @@ rule verdict:
         class_order=job_files.if_classified(paths.table("class_order")),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
         counts=paths.CASE_COUNTS,
+        cases=paths.CASES,
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),
         comparisons_without_twins=paths.table("comparisons_without_near_duplicates"),

@@ -13,6 +13,8 @@ rule format_tables:
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
         counts=paths.CASE_COUNTS,
         checks=[paths.table(name) for name in study.check_tables],
+        boxes=job_files.if_boxed(paths.table("boxes")),
+        box_comparisons=job_files.if_boxed(paths.table("box_comparisons")),
     output:
         markdown=paths.table("tables", "md"),
         latex=paths.table("tables", "tex"),

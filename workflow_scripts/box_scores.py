@@ -42,7 +42,7 @@ def main(
     table = score_boxes(
         explained_cases(maps, prepared),
         explained_targets(classes_json, predictions),
-        rule=BoxRule(boxes.threshold, boxes.of, boxes.connectivity, boxes.keep),
+        rule=BoxRule.of_settings(boxes),
         hit=boxes.hit,
         boxes_from=boxes_from,
         protocols=protocols,

@@ -95,7 +95,15 @@ def _explained(
         title = overlay.title_of(
             found.name, answer.explainer, found.target, found.probabilities[found.target]
         )
-        drawn = overlay.draw(found.image, answer.heat, answer.mask, title, answer.rule)
+        drawn = overlay.draw(
+            found.image,
+            answer.heat,
+            answer.mask,
+            title,
+            answer.rule,
+            answer.boxes,
+            found.reference,
+        )
         png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
         style.save(drawn, [str(png)], trained.config.figures.dpi)
         with atomic_path(npy) as temporary:

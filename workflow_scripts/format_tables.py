@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.analysis.chance import qualities
+from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
@@ -13,6 +14,7 @@ from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.presentation.page import render
 from fidelity.presentation.titles import dataset_title, showing
+from fidelity.tables.boxes import box_tables
 from fidelity.tables.case_counts import cases_table
 from fidelity.tables.checks import check_tables
 from fidelity.tables.classification import classification_tables
@@ -41,6 +43,8 @@ def main(
     checks: Sequence[str] = (),
     class_order: str = "",
     counts: str = "",
+    boxes: str = "",
+    box_comparisons: str = "",
 ) -> None:
     """Write all tables in three formats.
 
@@ -56,6 +60,8 @@ def main(
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
             repeatability.csv, as far as they are computed.
         class_order: class_order.csv; empty without classifiers.
+        boxes: boxes.csv; empty where no boxes are scored.
+        box_comparisons: box_comparisons.csv, likewise.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = LOCALIZATION.read(localization)
@@ -90,6 +96,9 @@ def main(
         quality=quality,
         confounded=settings["confounded"],
     )
+    if boxes:
+        values, differences = BOXES.read(boxes), BOX_COMPARISONS.read(box_comparisons)
+        laid_out += box_tables(values, differences, statistics, families, unit)
     laid_out += comparison_tables(compared, statistics, families, useless)
     laid_out += strata_tables(STRATA.read(strata), statistics, families, unit)
     laid_out += model_tables(MIXED_MODEL.read(mixed_model), statistics, unit)

@@ -11,6 +11,7 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMP
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
+from fidelity.datasets.cases import read_cases
 from fidelity.presentation.titles import dataset_title, showing
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
@@ -49,8 +50,9 @@ def main(
         lung_from: the data set that it was trained on.
         faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
         class_order: class_order.csv; empty without classifiers.
-        cases: `counts` (case_counts.csv), `pairs` (near_duplicates.csv), `means` and `comparisons`
-            (without the near-duplicates), `searched` (whether these were searched for).
+        cases: `counts` (case_counts.csv), `cases` (cases.csv), `pairs` (near_duplicates.csv),
+            `means` and `comparisons` (without the near-duplicates), `searched` (whether these were
+            searched for).
     """
     tables = Tables(
         LOCALIZATION.read(localization),
@@ -83,6 +85,7 @@ def _case_tables(files: Mapping[str, Any]) -> CaseTables:
         searched=files["searched"],
         means=LOCALIZATION.read(files["means"]),
         comparisons=COMPARISONS.read(files["comparisons"]),
+        cases=read_cases(files["cases"]),
     )
 
 
@@ -93,6 +96,7 @@ if __name__ == "__main__":
             snakemake,
             cases=lambda job: {
                 "counts": job.input.counts,
+                "cases": job.input.cases,
                 "pairs": job.input.near_duplicates,
                 "means": job.input.means_without_twins,
                 "comparisons": job.input.comparisons_without_twins,

@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.contour import QuadContourSet
 
 import figure
 from fidelity.analysis.localization import summarize
@@ -126,6 +127,34 @@ def test_gallery_titles_are_inside_the_page(rows, shape):
     fig.canvas.draw()
     tops = [axis.title.get_window_extent().y1 for axis in fig.axes[: len(names) + 1]]
     assert max(tops) <= fig.bbox.y1 + 1  # pixel
+
+
+@pytest.mark.parametrize(
+    ("kind", "boxes", "labels", "lines"),
+    [
+        ("mask", [], ["reference mask"], 0),
+        ("box", [(10, 20, 30, 40), (5, 5, 9, 9)], ["reference box"], 2),
+        ("mask", [(10, 20, 30, 40)], ["reference mask", "box beside the mask"], 1),
+    ],
+)
+def test_gallery_draws_what_readers_drew(kind, boxes, labels, lines):
+    mask = np.zeros((60, 90), bool)
+    mask[10:30, 20:40] = True
+    panel = gallery.Panel(np.zeros(mask.shape), None, 0.5)
+    image = np.zeros(mask.shape, np.uint8)
+    row = gallery.Row("best", "c1", "A", image, mask, {"lime": panel}, kind, boxes)
+    fig = gallery.plot([row], ["lime"], "lime")
+    (legend,) = fig.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*labels, "predicted mask"]
+    for axis in fig.axes[:2]:
+        assert len(axis.patches) == lines
+        # A contour of the mask, unless boxes were drawn in its place.
+        assert any(isinstance(c, QuadContourSet) for c in axis.collections) == (kind == "mask")
+    if lines:
+        (style,) = {patch.get_linestyle() for patch in fig.axes[0].patches}
+        assert style == ("--" if kind == "mask" else "-")
+        # The centre of the first pixel is at 0.
+        assert fig.axes[0].patches[0].get_bbox().bounds == (19.5, 9.5, 20, 20)
 
 
 def test_scripts_write_both_formats(tmp_path):

@@ -19,6 +19,7 @@ import score
 import sweep
 from fidelity.datasets.prepared import PreparedCase, write_prepared
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
+from fidelity.masks.boxes import FloatBox, box_of, fill_boxes
 from fidelity.masks.run_lengths import encode
 from fidelity.pages.explorer.build import build
 from fidelity.presentation.titles import Display, showing
@@ -53,6 +54,7 @@ class SmallExplorer:
         settings: in the place of the usual ones of `build`.
         titles: explainer → title, as far as it is not its key.
         pixel: added to all values of the images.
+        boxed: whether readers drew a box around the lesion of the COVID-19 cases, and no mask.
     """
 
     folder: Path
@@ -71,6 +73,7 @@ class SmallExplorer:
     settings: Mapping[str, Any] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     pixel: int = 0
+    boxed: bool = False
 
     @property
     def page(self) -> str:
@@ -110,6 +113,10 @@ class SmallExplorer:
         references = {"COVID-19": lesion if number != 2 else np.zeros(self.size, bool)}
         if number == 1:
             references["Pneumonia"] = other
+        boxes: dict[str, tuple[FloatBox, ...]] = {}
+        if self.boxed:
+            boxes["COVID-19"] = (box_of(lesion),) if number != 2 else ()
+            references["COVID-19"] = fill_boxes(boxes["COVID-19"], self.size)
         image = (rng.integers(30, 200, (WORKING, WORKING)) + self.pixel).astype(np.uint8)
         return PreparedCase(
             case=name,
@@ -123,6 +130,8 @@ class SmallExplorer:
             references={cls: encode(mask) for cls, mask in references.items()},
             lung_native=encode(lung) if self.lungs else None,
             digest="0",
+            reference_boxes=boxes,
+            filled=tuple(boxes),
         )
 
     def saliency(self, kind: str, number: int, place: int) -> SaliencyMap:

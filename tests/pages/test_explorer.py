@@ -11,7 +11,7 @@ from fidelity.maps.saliency_map import read_maps
 from fidelity.masks.run_lengths import decode, encode, read_masks
 from fidelity.metrics.conventions import policy_for
 from fidelity.metrics.curves import SHARES, overlap_curves
-from fidelity.pages.explorer import levels
+from fidelity.pages.explorer import levels, thumbnails
 from fidelity.pages.explorer.script_files import call
 from fidelity.pages.explorer.shown_case import LARGEST, shown_case
 from tests.helpers.small_explorer import RULES, SmallExplorer
@@ -106,6 +106,37 @@ def test_stored_maps_give_the_curves_and_masks_of_the_study(small):
             seen += 1
     # Eight cases, one of them of two classes, four sources; one map failed.
     assert seen == 9 * 4 - 1
+
+
+def test_boxes_are_stored_beside_the_mask_that_they_fill(tmp_path):
+    small = SmallExplorer(
+        tmp_path, explainers={"lung": "binary"}, classifiers=(), boxed=True
+    ).write()
+    study = received(small.data / "study.js")[0][1]
+    found = {}
+    for file in (small.data / "cases").iterdir():
+        for name, number, *content in received(file):
+            if name == "case":
+                case = study["entries"]["case"][study["entries"]["file"].index(number)]
+                found |= {(case, one["class"]): one for one in content[0]["outlines"]}
+    for case in small.cases:
+        one = found[case.case, "COVID-19"]
+        assert one["kind"] == "box"
+        assert one["boxes"] == [list(box) for box in case.reference_boxes["COVID-19"]]
+    assert found["case-2", "COVID-19"]["boxes"] == []
+    # A class that has a mask alone.
+    other = found["case-1", "Pneumonia"]
+    assert (other["kind"], other["boxes"]) == ("mask", [])
+    # A thumbnail shows the box as four straight lines.
+    (case, *_) = small.cases
+    shown = shown_case(case, "original")
+    thumbnail = thumbnails.thumbnail(shown, "COVID-19", images=True)
+    (box,) = case.reference_boxes["COVID-19"]
+    scale = thumbnails.SIDE / max(shown.shown.size)
+    top, left, bottom, right = (round(edge * scale) for edge in box)
+    top += (thumbnails.SIDE - round(shown.shown.size[0] * scale)) // 2
+    assert (thumbnail[top, left:right] == thumbnails.REFERENCE).all()
+    assert (thumbnail[top + 2, left + 2 : right - 2] != thumbnails.REFERENCE).any(axis=1).all()
 
 
 def test_stored_scores_are_exact(small):

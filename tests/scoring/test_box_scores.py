@@ -9,6 +9,7 @@ import pytest
 import box_scores
 import boxes
 from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES, CHESTXRAY8, WSOL
+from fidelity.maps.pixel_frames import boxes_in_frame
 from fidelity.masks.boxes import fill_boxes
 from fidelity.metrics.boxes import wsol
 from fidelity.settings.statistics import Boxes
@@ -112,9 +113,7 @@ def test_boxes_of_a_crop_are_cut():
     case = dataclasses.replace(
         _boxed("crop", [BOX, OTHER, (0.0, 0.0, 3.0, 3.0)]), box=(8, 12, 24, 28)
     )
-    found = box_scores.score_boxes.__globals__["boxes_in_frame"](
-        case, "COVID-19", "working", "references"
-    )
+    found = boxes_in_frame(case, "COVID-19", "working")
     assert found.tolist() == [[0, 0, 4, 6], [6, 10, 14, 16]]
 
 

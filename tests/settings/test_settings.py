@@ -109,7 +109,7 @@ def test_yaml_may_merge_and_override():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.name)
 def test_every_config_of_the_project_is_valid(path):
     loaded = settings.load(yaml.safe_load(path.read_text()), str(path), check_files=False)
-    assert settings.load(loaded.model_dump(), str(path), check_files=False) == loaded
+    assert settings.load(loaded.recorded(), str(path), check_files=False) == loaded
 
 
 def test_the_input_is_left_alone(demo):
@@ -216,6 +216,19 @@ def test_protocols_of_boxes_take_boxes_of_masks(demo):
     demo["protocols"] = ["default", "wsol"]
     demo["datasets"]["demo"]["boxes_from"] = "masks"
     assert settings.load(demo).protocols == ["default", "wsol"]
+
+
+@pytest.mark.parametrize("source", ["nih", "ms_cxr"])
+def test_sources_without_training_boxes_train_no_baseline(demo, tmp_path, source):
+    demo["datasets"] = {
+        "boxes": {"source": source, "root": str(tmp_path), "annotated_classes": ["Pneumonia"]}
+    }
+    demo["explainers"] = {"mean": {"method": "mean_box"}}
+    with pytest.raises(InputError, match=r"explainers\.mean.*learns from the training split"):
+        settings.load(demo, check_files=False)
+    demo["datasets"]["boxes"]["source"] = "vindr"
+    demo["datasets"]["boxes"]["annotated_classes"] = ["ILD"]
+    settings.load(demo, check_files=False)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=lambda v: str(v)[:40])

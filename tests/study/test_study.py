@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from fidelity import settings
+from fidelity.presentation.titles import display
 from fidelity.settings.reading import load_file
 from fidelity.study import paths, targets
 from fidelity.study.job_files import JobFiles
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.study import Study
 from fidelity.study.unit_files import UnitFiles
+from fidelity.units import workflow_rules
 from tests.helpers import ROOT
 
 TWO = {"a": {"shards": {"train": 2, "val": 1, "test": 2}}, "b": {}}
@@ -161,6 +163,29 @@ def test_units_hold_results_of_their_classifier(study):
         f"a/repeatability/net/{name}.parquet" for name in ("lime", "cam", "noise")
     ]
     assert given.raw_names["a"] in units.steps(job(unit="none"))[0]
+
+
+def test_boxes_are_scored_where_there_are_some():
+    """In tables, units and a re-analysis, for one data set of two; with titles of the protocols."""
+    config = json.loads(json.dumps(CONFIG))
+    config["protocols"] = ["default", "wsol", "chestxray8", "rodeo"]
+    for entry in config["datasets"].values():
+        entry["second_reader"] = True
+    config["datasets"]["a"]["boxes_from"] = "masks"
+    study = Study(settings.load(config, check_files=False))
+    files = JobFiles(study)
+    table = files.if_boxed(paths.table("boxes"))
+    assert (table(job()), table(job(dataset="b"))) == ("results/a/tables/boxes.csv", [])
+    units = UnitFiles(study, files, JobSettings(study))
+    assert "a/other/lime/box_scores.parquet" in units.results(job(unit="other"))
+    assert "a/none/lung/box_scores.parquet" in units.results(job(unit="none"))
+    assert not [p for p in units.results(job(dataset="b", unit="other")) if "box_scores" in p]
+    for found in (targets.tables(study), targets.from_units(study)):
+        assert "results/a/tables/box_comparisons.csv" in found
+        assert "results/b/tables/boxes.csv" not in found
+    assert "box_scores" not in workflow_rules.RULES
+    assert "boxes" in workflow_rules.RULES
+    assert display(study)["protocols"]["chestxray8"] == "ChestX-ray8"
 
 
 def test_data_sets_that_agree_share_their_files(study):

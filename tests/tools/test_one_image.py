@@ -1,7 +1,9 @@
 """One image gets the map that the workflow would give it, an overlay, and clear refusals."""
 
+import dataclasses
 import importlib
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -17,12 +19,15 @@ from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
 from fidelity.classifiers.weights import own_format
+from fidelity.datasets.cases import write_cases
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import write_prepared
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import raw_map, read_maps
+from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
+from fidelity.tools.one_image import overlay
 from fidelity.tools.one_image.explain import explain_image
 from fidelity.tools.one_image.trained import choose
 from tests.helpers.entries import dataset
@@ -134,6 +139,36 @@ def test_the_most_probable_class_is_explained_unless_one_is_named(project, image
     assert not np.array_equal(found.answers[0].raw, again.answers[0].raw)
     with pytest.raises(InputError, match="COVID-19"):
         explain_image(trained, image, target="COVID")
+
+
+def test_boxes_of_the_map_and_of_the_readers_are_drawn(project, case, image, tmp_path):
+    """Readers' boxes are those of the case whose file the image is; none for another file."""
+    height, width = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE).shape
+    boxed = dataclasses.replace(
+        case, width=width, height=height, boxes={"COVID-19": ((10.0, 20.0, 30.0, 50.0),)}
+    )
+    write_cases(project / "results/small/cases.csv", [boxed])
+    data = {"small": {**CONFIG["datasets"]["small"], "boxes_from": "masks"}}
+    trained = _trained(project, datasets=data, **_with(["cam"]))
+    found = explain_image(trained, image, "cam", "COVID-19")
+    assert found.reference == ((10, 20, 30, 50),)
+    (answer,) = found.answers
+    assert len(answer.boxes)
+    assert (answer.boxes == boxes_of_map(answer.heat, BoxRule())[0]).all()
+    assert explain_image(trained, image, "cam", "Non-COVID").reference == ()
+    other = tmp_path / "other.png"
+    shutil.copyfile(image, other)
+    assert explain_image(trained, other, "cam", "COVID-19").reference == ()
+    rule = "half of the highest value"
+    drawn = overlay.draw(
+        found.image, answer.heat, answer.mask, "", rule, answer.boxes, found.reference
+    )
+    plain, _, masked, _ = drawn.axes
+    assert len(masked.patches) == len(answer.boxes) + 1
+    (box,) = plain.patches
+    # The centre of the first pixel is at 0.
+    assert (box.get_xy(), box.get_width(), box.get_height()) == ((19.5, 9.5), 30, 20)
+    (project / "results/small/cases.csv").unlink()
 
 
 def test_what_has_no_answer_is_left_out_with_a_reason(project, image, lung):

@@ -12,6 +12,7 @@ from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import MEASURED, summarize
+from fidelity.datasets.cases import Case, write_cases
 from fidelity.tables.case_counts import cases_table
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
@@ -55,7 +56,7 @@ def scores():
     return table.assign(**{MEASURED: "iou dice"})
 
 
-def facts(scores, near, how_many, searched=True):
+def facts(scores, near, how_many, searched=True, cases=()):
     """Numbers of the sentences under "Cases" of the verdict, and their outcomes."""
     twins = without_twins.cases_with_twins(near)
     means, compared = without_twins.primary_result(scores, twins, STATISTICS, 1)
@@ -63,13 +64,15 @@ def facts(scores, near, how_many, searched=True):
         summarize(scores, STATISTICS, 1),
         compare(scores, STATISTICS, 1),
         pd.DataFrame(columns=RANKS.names),
-        cases=CaseTables(how_many, near, searched, means, compared),
+        cases=CaseTables(how_many, near, searched, means, compared, cases),
     )
     (chapter,) = build(tables, Study(STATISTICS, FAMILIES, {"resnet18": "resnet18"}))
     (group,) = [g for s in chapter.sections for g in s.groups if g.title == "Cases"]
     numbers = {}
     for sentence in group.sentences:
         numbers |= sentence.numbers
+        if "references" in sentence.numbers:
+            numbers["told"] = sentence.text
     return numbers, [sentence.outcome for sentence in group.sentences]
 
 
@@ -88,6 +91,41 @@ def test_the_verdict_says_how_many_of_how_many_cases_are_used(scores):
     assert facts(scores, pairs(), counts(("test", "used", "", 40)))[1] == ["note", "note"]
     (row,) = cases_table(lost, "demo").rows
     assert row[:3] == ["test", "38 of 40", "the file has zero bytes (2)"]
+
+
+def drawn(number, split="test", **references):
+    """Make a case; references are `masks` and `boxes` by class."""
+    return Case(f"c{number}", f"p{number}", split, ("COVID-19",), "x.png", **references)
+
+
+def test_the_verdict_says_what_the_references_were_drawn_as(scores):
+    boxes = {"COVID-19": ((0.0, 0.0, 1.0, 1.0), (2.0, 2.0, 3.0, 3.0))}
+    nothing = {"COVID-19": (), "Non-COVID": ()}
+    masks = {"COVID-19": "mask.png"}
+    used = counts(("test", "used", "", 40))
+    cases = [
+        drawn(0, masks=masks),
+        drawn(1, boxes=boxes),
+        drawn(2, boxes=nothing),
+        # A mask is scored where there are both; other splits and classes do not count.
+        drawn(3, masks=masks, boxes=boxes),
+        drawn(4, "val", boxes=boxes),
+        drawn(5, boxes={"Mass": ()}),
+    ]
+
+    def told(cases):
+        numbers, _ = facts(scores, pairs(), used, cases=cases)
+        return numbers.get("references"), numbers.get("told")
+
+    numbers, text = told(cases)
+    assert numbers == {"split": "test", "masks": 2, "boxed": 3, "boxes": 2, "empty": 2}
+    assert text == (
+        "Reference: 2 masks, and boxes in 3 more references of the test split (2 boxes in total; "
+        "in 2 nothing was found). Metrics of masks compare with the filled boxes."
+    )
+    assert told(cases[:1])[1] == "Reference: masks, 1 reference of the test split."
+    assert told(cases[1:2])[1].startswith("Reference: boxes, 1 reference of the test split (2 box")
+    assert told([]) == (None, None)
 
 
 def test_the_primary_result_is_given_without_near_duplicates_too(scores):
@@ -166,6 +204,7 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
     kept = pd.read_csv(files["means"])
     assert set(kept["metric"]) == {"iou"}
     paths = {}
+    write_cases(tmp_path / "cases.csv", [drawn(0, masks={"COVID-19": "mask.png"})])
     for name, table in (
         ("localization", summarize(scores, STATISTICS, 1)),
         ("comparisons", compare(scores, STATISTICS, 1)),
@@ -187,6 +226,7 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         json=str(tmp_path / "v.json"),
         cases={
             "counts": files["counts"],
+            "cases": str(tmp_path / "cases.csv"),
             "pairs": files["pairs"],
             "means": files["means"],
             "comparisons": files["tests"],
@@ -201,5 +241,6 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         for sentence in group["sentences"]
     ]
     (found,) = [n for n in numbers if "without_near_duplicates" in n]
+    assert [n["references"]["masks"] for n in numbers if "references" in n] == [1]
     n = (scores["explainer"] == "lime") & ~scores["empty_reference"]
     assert found["without_near_duplicates"]["lime"]["n"] == int(np.sum(n)) - 1

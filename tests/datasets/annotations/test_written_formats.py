@@ -21,6 +21,8 @@ from fidelity.datasets.annotations import (
     yolo,
 )
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.sources.qata import qata
+from fidelity.settings.datasets import Dataset
 
 MS_CXR = """\
 category_name,label_text,path,x,y,w,h,image_width,image_height,dicom_id,split
@@ -114,6 +116,47 @@ def test_jsrt_rows_that_run_together(tmp_path):
     assert mask.sum() == pytest.approx(np.pi * (15 / 0.175 / 2) ** 2, rel=0.005)
     rows, columns = np.nonzero(mask)
     assert (rows.mean() + 0.5, columns.mean() + 0.5) == pytest.approx((692, 1634), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        # As at Kaggle: names occur in both splits, a tenth of training becomes validation.
+        (("QaTa-COV19-v2/{}/Images", "QaTa-COV19-v2/{}/Ground-truths"), ("Train Set", "Test Set")),
+        # LViT's division.
+        (("{}/img", "{}/labelcol"), ("Train_Folder", "Val_Folder", "Test_Folder")),
+    ],
+)
+def test_qata(tmp_path, folders, splits):
+    images, masks = folders
+    for place, split in enumerate(splits):
+        for number in range(3):
+            # The third mask is black: read, and nothing found.
+            mask = Image.new("L", (32, 32))
+            if number < 2:
+                mask.paste(255, (4 + number, 6, 10, 20))
+            for folder, name, picture in (
+                (images, f"covid_{number}.png", Image.new("L", (32, 32), 60 + place)),
+                (masks, f"mask_covid_{number}.png", mask),
+            ):
+                path = tmp_path / "QaTa-COV19" / folder.format(split) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                picture.save(path)
+    settings = Dataset.chosen(
+        {"source": "qata", "root": str(tmp_path), "annotated_classes": ["COVID-19"]}
+    )
+    cases = {case.case: case for case in qata.find_cases(tmp_path, settings)}
+    assert len(cases) == 3 * len(splits)
+    assert cases["test_covid_0"].split == "test"
+    assert {case.split for case in cases.values()} <= {"train", "val", "test"}
+    if len(splits) == 3:
+        assert cases["val_covid_1"].split == "val"
+    for name, case in cases.items():
+        number = int(name[-1])
+        assert case.labels == ("COVID-19",)
+        assert (case.image.rpartition("/")[2], case.patient) == (f"covid_{number}.png", name)
+        mask = np.array(Image.open(tmp_path / case.masks["COVID-19"]))
+        assert (mask > 0).sum() == (0 if number == 2 else 14 * (6 - number))
 
 
 COCO = {

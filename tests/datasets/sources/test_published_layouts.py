@@ -54,7 +54,8 @@ LAYOUT = {
     "ms_cxr": Layout("Pneumonia", "Pleural Effusion", negatives=False),
     "padchest_gr": Layout("pneumonia", "pleural effusion"),
     "qata": Layout("COVID-19", kind="mask", negatives=False),
-    "jsrt": Layout("Nodule", kind="mask", lowest=0.3),
+    # A disc, not the shape that was drawn.
+    "jsrt": Layout("Nodule", kind="mask", lowest=0.995),
     "coco": Layout("Mass", "Nodule", keys={"tables": {s: f"{s}.json" for s in CASES}}),
     "yolo": Layout("Mass", "Nodule", keys={"patient": "^(p[0-9]+)_"}),
     "voc": Layout("Mass", "Nodule", keys={"patient": "^(p[0-9]+)_"}),
@@ -115,6 +116,9 @@ def test_from_annotation_to_scores(tmp_path, source):
             assert mask.any() == (name == cls)
             if name == cls:
                 truth = chest.mask
+                if source == "jsrt":
+                    assert (mask & truth).sum() / (mask | truth).sum() >= 0.3
+                    truth = disc_of(chest)
                 if layout.kind == "box":
                     boxes = chest.boxes[:1] if source == "nih" else chest.boxes
                     assert len(case.reference_boxes[name]) == len(boxes)
@@ -135,6 +139,15 @@ def test_from_annotation_to_scores(tmp_path, source):
     drawn_rows = table[~table["empty_reference"]]
     assert (drawn_rows["pointing_game"] == 1).all()
     assert table["empty_reference"].any() == layout.negatives
+
+
+def disc_of(chest):
+    """Draw what CLNDAT_EN.txt says of a nodule: whole pixels of the centre, whole millimetres."""
+    y0, x0, y1, x1 = chest.boxes[0]
+    diameter = round((y1 - y0 + x1 - x0) / 2 * 0.175) / 0.175
+    side = len(chest.image)
+    y, x = np.mgrid[:side, :side] + 0.5
+    return np.hypot(y - (y0 + y1) // 2, x - (x0 + x1) // 2) < diameter / 2
 
 
 def match(prepared, chests):

@@ -1,8 +1,8 @@
 """Overlay gallery: what each explainer points at, beside what the radiologist outlined."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.localization import keep_test_split
@@ -20,7 +20,7 @@ from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
 from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
-from fidelity.masks.boxes import Box
+from fidelity.masks.boxes import Box, FloatBox, scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
 from fidelity.presentation.titles import explainer_title, ordered
 from fidelity.presentation.wording import value_of
@@ -61,6 +61,9 @@ class Row:
         image: (H, W) uint8.
         reference: (H, W) bool.
         panels: {explainer: Panel}.
+        kind: what the reference was drawn as.
+        boxes: of the reference, one per lesion, (y0, x0, y1, x1) in pixels of the image; a mask may
+            have some beside it.
     """
 
     group: str
@@ -69,6 +72,8 @@ class Row:
     image: np.ndarray
     reference: np.ndarray
     panels: Mapping[str, Panel]
+    kind: Literal["mask", "box"] = "mask"
+    boxes: Sequence[FloatBox] = ()
 
 
 def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
@@ -194,6 +199,8 @@ def draw(
                 place(case.image, box, size),
                 place(decode(case.references[cls]), (0, 0, *size), size),
                 panels[case_id, cls],
+                case.reference_kind(cls),
+                scale_boxes(case.reference_boxes.get(cls, ()), case.native_size, size),
             )
         )
     return plot(rows, ordered(names), by)
@@ -228,9 +235,9 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
             axis.imshow(row.image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
         words = [row.group.capitalize(), *(style.short(name, 16) for name in (row.cls, row.case))]
         line[0].set_ylabel("\n".join(words), fontsize=8)
-        outline(line[0], row.reference, REFERENCE)
+        show_reference(line[0], row)
         for axis, name in zip(line[1:], explainers, strict=True):
-            _panel(axis, row.panels.get(name), row.reference)
+            _panel(axis, row.panels.get(name), row)
     axes[0, 0].set_title("Image", fontsize=8.5)
     for axis, heading in zip(axes[0, 1:], headings, strict=True):
         axis.set_title(heading, fontsize=8)
@@ -238,23 +245,37 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.01)
     bar.set_label("Normalised saliency")
-    handles = [
-        Line2D([], [], color=REFERENCE, linewidth=2, label="reference mask"),
-        Line2D([], [], color="black", linewidth=3, label="predicted mask"),
-        Patch(facecolor=AREA, edgecolor="black", linewidth=0.5, label=SPECKLED),
-    ]
+    predicted = Line2D([], [], color="black", linewidth=3, label="predicted mask")
     # White on white paper: the predicted contour is shown as it looks, on a dark line.
-    handles[1].set_path_effects(
+    predicted.set_path_effects(
         [Stroke(linewidth=3.2, foreground="black"), Stroke(linewidth=1.6, foreground="white")]
     )
+    handles = [*_reference_handles(rows), predicted]
     masks = [panel.mask for row in rows for panel in row.panels.values() if panel.mask is not None]
-    handles = handles if any(map(is_speckled, masks)) else handles[:2]
+    if any(map(is_speckled, masks)):
+        handles.append(Patch(facecolor=AREA, edgecolor="black", linewidth=0.5, label=SPECKLED))
     title = f"Cases ordered by the IoU of {explainer_title(order)}; IoU of each mask in the corner"
     style.legend_below(fig, handles, 3, title=title, title_fontsize=8)
     return fig
 
 
-def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
+def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
+    """Explain the lines of the references: masks, boxes, and boxes beside masks."""
+    kinds = {row.kind for row in rows}
+    beside = any(row.kind == "mask" and row.boxes for row in rows)
+    told = [
+        ("reference mask", "-", "mask" in kinds),
+        ("reference box", "-", "box" in kinds),
+        ("box beside the mask", "--", beside),
+    ]
+    return [
+        Line2D([], [], color=REFERENCE, linewidth=2, linestyle=line, label=label)
+        for label, line, there in told
+        if there
+    ]
+
+
+def _panel(axis, panel: Panel | None, row: Row) -> None:
     if panel is None or panel.heat is None:
         axis.text(0.5, 0.5, "no map", color="white", ha="center", va="center", fontsize=8,
                   transform=axis.transAxes)  # fmt: skip
@@ -270,7 +291,7 @@ def _panel(axis, panel: Panel | None, reference: np.ndarray) -> None:
     )
     if panel.mask is not None:
         show_mask(axis, panel.mask)
-    outline(axis, reference, REFERENCE)
+    show_reference(axis, row)
     text = value_of("iou", panel.iou)
     axis.text(
         0.97,
@@ -301,6 +322,23 @@ def show_mask(axis, mask: np.ndarray) -> None:
         alpha=OPACITY,
         interpolation="nearest",
     )
+
+
+def show_reference(axis, row: Row) -> None:
+    """Draw the reference: the contour of a mask, or each box; boxes beside a mask are dashed."""
+    if row.kind == "mask":
+        outline(axis, row.reference, REFERENCE)
+    show_boxes(axis, row.boxes, REFERENCE, "--" if row.kind == "mask" else "-")
+
+
+def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: str = "-") -> None:
+    """Draw boxes in pixels of the image that the axis shows, dark-edged as contours are."""
+    for y0, x0, y1, x1 in boxes:
+        # The centre of the first pixel is at 0.
+        corner, sides = (x0 - 0.5, y0 - 0.5), (x1 - x0, y1 - y0)
+        box = Rectangle(corner, *sides, fill=False, edgecolor=colour, linewidth=1.1, linestyle=line)
+        box.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
+        axis.add_patch(box)
 
 
 def outline(axis, mask: np.ndarray, colour: str) -> None:

@@ -77,6 +77,23 @@ def lung_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray |
     return in_frame(decode(case.lung_native), case, scoring_size)
 
 
+def boxes_in_frame(case: PreparedCase, cls: str, scoring_size: ScoringSize) -> np.ndarray | None:
+    """Give the boxes that readers drew of a source class, in the frame.
+
+    Returns:
+        float64 (m, 4), one per lesion, cut to what the frame shows and left out beyond it; without
+        a box where nothing was found; None where the class was not annotated with boxes.
+    """
+    if cls not in case.reference_boxes:
+        return None
+    y0, x0, y1, x1 = case.box if scoring_size == "working" else (0, 0, *case.native_size)
+    height, width = frame_of(case, scoring_size).size
+    found = np.array(case.reference_boxes[cls], np.float64).reshape(-1, 4) - (y0, x0, y0, x0)
+    found *= np.tile((height / (y1 - y0), width / (x1 - x0)), 2)
+    found = np.clip(found, 0, (height, width, height, width))
+    return found[(found[:, 2:] > found[:, :2]).all(axis=1)]
+
+
 def in_frame(mask: np.ndarray, case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray:
     """Crop a native mask, boolean (H, W), to what the frame shows and bring it to its size."""
     frame = frame_of(case, scoring_size)

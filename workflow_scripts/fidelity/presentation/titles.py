@@ -18,6 +18,7 @@ from fidelity.base.plugins import PREFIX
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import TITLES as SOURCES
 from fidelity.explainers.registry import METHODS
+from fidelity.metrics.boxes.protocols import TITLES as OF_BOXES
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.study.paths import NONE
 
@@ -29,7 +30,11 @@ ABSENT = "–"
 # What follows the title of an explainer that does not explain the classifier.
 KINDS = {"baseline": " (null)", "ceiling": " (ceiling)"}
 # Titles in place of a protocol's own, which is in the digests of computing rules.
-_PROTOCOLS = {"seed": "Original LIME study"}
+_PROTOCOLS = {
+    **{name: protocol.title for name, protocol in PROTOCOLS.items()},
+    **OF_BOXES,
+    "seed": "Original LIME study",
+}
 # More words than these do not distinguish entries at first sight; then their keys do.
 _MOST_WORDS = 2
 _ARCHITECTURES = {
@@ -163,7 +168,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
         explainers=_titles(config.explainers, lambda k, e: _explainer(k, e, study.families[k])),
         families=study.families,
         binarizations=_titles(config.binarizations, _binarization),
-        protocols={name: _PROTOCOLS.get(name, PROTOCOLS[name].title) for name in config.protocols},
+        protocols={name: _PROTOCOLS[name] for name in config.protocols},
         order=[*given, *(name for name in study.explainers if name not in given)],
         colours=dict(config.display.colours),
     )

@@ -14,6 +14,7 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import order_of
 from fidelity.maps.pixel_frames import (
     ScoringSize,
+    boxes_in_frame,
     frame_of,
     map_in_frame,
     reference_in_frame,
@@ -52,7 +53,7 @@ def score_boxes(
         targets: what was explained.
         rule: how a map becomes boxes.
         hit: when a predicted box finds a lesion; see `lesions.hits`.
-        boxes_from: where the reference boxes come from; see `boxes_in_frame`.
+        boxes_from: where the reference boxes come from; see `reference_boxes`.
         protocols: those of `OF_PROTOCOL` add what their values of a set are computed from.
         scoring_size: frame of the comparison.
         sign: part of the map that counts.
@@ -72,7 +73,7 @@ def score_boxes(
     rows = []
     for case, record in explained:
         with at_case(case.case):
-            boxes = boxes_in_frame(case, record.cls, scoring_size, boxes_from)
+            boxes = reference_boxes(case, record.cls, scoring_size, boxes_from)
             if boxes is None:
                 continue
             scores: dict[str, Any] = {f"box_{name}": math.nan for name in OF_CASE}
@@ -108,7 +109,7 @@ def score_boxes(
     return table.typed(rows)
 
 
-def boxes_in_frame(
+def reference_boxes(
     case: PreparedCase, cls: str, scoring_size: ScoringSize, boxes_from: BoxesFrom
 ) -> np.ndarray | None:
     """Give the reference boxes of a source class in the frame: float64 (m, 4), one per lesion.
@@ -116,25 +117,18 @@ def boxes_in_frame(
     Args:
         case: the prepared case.
         cls: the class.
-        scoring_size: the frame; boxes are cut to what it shows, and left out beyond it.
+        scoring_size: the frame.
         boxes_from: `references`, the boxes that readers drew, or `masks`, the bounding rectangles
             of the 8-connected parts of the reference mask in the frame.
 
     Returns:
         None where the class was not annotated so; without a box where nothing was found.
     """
-    if boxes_from == "masks":
-        if cls not in case.references:
-            return None
-        return boxes_of_mask(reference_in_frame(case, cls, scoring_size))
-    if cls not in case.reference_boxes:
+    if boxes_from == "references":
+        return boxes_in_frame(case, cls, scoring_size)
+    if cls not in case.references:
         return None
-    y0, x0, y1, x1 = case.box if scoring_size == "working" else (0, 0, *case.native_size)
-    height, width = frame_of(case, scoring_size).size
-    found = np.array(case.reference_boxes[cls], np.float64).reshape(-1, 4) - (y0, x0, y0, x0)
-    found *= np.tile((height / (y1 - y0), width / (x1 - x0)), 2)
-    found = np.clip(found, 0, (height, width, height, width))
-    return found[(found[:, 2:] > found[:, :2]).all(axis=1)]
+    return boxes_of_mask(reference_in_frame(case, cls, scoring_size))
 
 
 def _of_wsol(map01: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:

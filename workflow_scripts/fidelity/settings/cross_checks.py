@@ -280,6 +280,8 @@ def _check_near_duplicates_of(key: str, config: Config) -> None:
 def _check_dataset(key: str, config: Config) -> None:
     dataset, path = config.datasets[key], f"datasets.{key}"
     _check_near_duplicates_of(key, config)
+    if not dataset.has_training_references:
+        _check_without_training_references(path, config)
     if dataset.source == "chexlocalize":
         _check_chexlocalize(path, config)
     if dataset.lung_masks == "none":
@@ -336,21 +338,25 @@ def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]
             yield f"{where}.superpixels"
 
 
-def _check_chexlocalize(path: str, config: Config) -> None:
-    """Check that nothing needs masks where CheXlocalize has none, or for exclusive classes."""
+def _check_without_training_references(path: str, config: Config) -> None:
+    """Check that nothing needs references of the training split where a source has none."""
     if "train" in config.explain.splits:
         raise InputError(
-            f"{path} has no reference masks in the training split",
+            f"{path} has no references in the training split",
             field="explain.splits",
             remedy="Use val and test",
         )
     for name, entry in config.explainers.items():
         if method_of(entry.method).fitted:
             raise InputError(
-                f"learns from the training split's masks, and {path} has none",
+                f"learns from the training split's masks or boxes, and {path} has none",
                 field=f"explainers.{name}",
                 remedy="Leave it out",
             )
+
+
+def _check_chexlocalize(path: str, config: Config) -> None:
+    """Check that nothing needs exclusive classes."""
     for name, classifier in config.classifiers.items():
         if classifier.head == "one_logit":
             raise InputError(

@@ -60,6 +60,8 @@ class Dataset(Entry):
     entry_name: ClassVar[str] = "dataset"
     # Whether its references are boxes, or have them beside masks.
     has_boxes: ClassVar[bool] = False
+    # Whether its training split has any.
+    has_training_references: ClassVar[bool] = True
     source: str
     """Where the images come from."""
     title: Title = None
@@ -362,6 +364,7 @@ class HumanBenchmark(Section):
 class Chexlocalize(Dataset):
     """CheXpert with CheXlocalize's reference masks."""
 
+    has_training_references: ClassVar[bool] = False
     source: Literal["chexlocalize"] = "chexlocalize"
     root: str
     """Folder that contains the folders of CheXpert and CheXlocalize (at most three levels down),
@@ -472,6 +475,7 @@ class Nih(WithLungs):
 
     classes: ClassVar = nih.BOXED
     synonyms: ClassVar = nih.SYNONYMS
+    has_training_references: ClassVar[bool] = False
     source: Literal["nih"] = "nih"
     boxes: str | None = None
     """List of boxes, relative to root; null = BBox_List_2017.csv, found by its name."""
@@ -536,6 +540,7 @@ class MsCxr(WithLungs):
     """MS-CXR, boxes of phrases on MIMIC-CXR-JPG."""
 
     classes: ClassVar = ms_cxr.CLASSES
+    has_training_references: ClassVar[bool] = False
     source: Literal["ms_cxr"] = "ms_cxr"
     table: str | None = None
     """Table of boxes, relative to root; null = MS_CXR_Local_Alignment_v1.1.0.csv or v1.0.0, found

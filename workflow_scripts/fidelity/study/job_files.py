@@ -76,6 +76,10 @@ class JobFiles:
         """Give a table of classifiers; nothing where the config has none."""
         return pattern if self.study.classifiers else []
 
+    def if_boxed(self, pattern: str) -> Input:
+        """Make an input function: a table of boxes; nothing where none are scored."""
+        return lambda w: fill(pattern, w) if w.dataset in self.study.boxed else []
+
     # ---- maps, masks and scores of one explainer ----
 
     def model(self, w: Any) -> str | list[str]:

@@ -415,6 +415,8 @@ class JobSettings:
             "bases": study.bases,
             "trained": list(study.trained),
             "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],
+            "boxes_from": study.boxed.get(w.dataset, ""),
+            "box_protocols": study.box_protocols[1:],
         }
 
     def _sources(self, entry: Section) -> list[str]:

@@ -73,9 +73,7 @@ def pages(study: Study) -> list[str]:
 
 def from_units(study: Study) -> list[str]:
     """List what can be computed from units alone, of restored data sets."""
-    # Units hold no scores of boxes.
-    patterns = paths.CHECKED, paths.table("boxes"), paths.table("box_comparisons")
-    absent = {path.format(dataset=dataset) for dataset in study.datasets for path in patterns}
+    absent = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
     return [
         path
         for path in [*tables(study), *figures(study), *pages(study)]

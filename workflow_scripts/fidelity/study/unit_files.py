@@ -55,6 +55,7 @@ class UnitFiles:
         found: list[tuple[str, dict[str, str]]] = []
         for e in own:
             found.append((paths.RANKING, {"explainer": e}))
+            found += [(paths.BOX_SCORES, {"explainer": e})] if w.dataset in study.boxed else []
             for b in study.binarizations:
                 names = {"explainer": e, "binarization": b}
                 found += [(paths.SCORES, {**names, "protocol": p}) for p in study.protocols]

@@ -13,8 +13,8 @@ from fidelity.presentation.page import paragraphs
 
 # The parts of the page; their titles and their order are in the templates.
 Section = Literal[
-    "main", "pairs", "quality", "metrics", "settings", "maps", "comparisons", "strata", "checks",
-    "cases",
+    "main", "pairs", "quality", "metrics", "settings", "maps", "boxes", "comparisons", "strata",
+    "checks", "cases",
 ]  # fmt: skip
 
 

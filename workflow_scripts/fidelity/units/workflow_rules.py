@@ -10,6 +10,7 @@ RULES = (
     "reanalysis",
     "summarize",
     "compare",
+    "boxes",
     "without_twins",
     "ranks",
     "seeds",
@@ -32,8 +33,6 @@ RULES = (
 )
 # Other rules whose results and costs are in no unit.
 BESIDE = (
-    "box_scores",
-    "boxes",
     "explore",
     "explorer",
     "export_chexlocalize",

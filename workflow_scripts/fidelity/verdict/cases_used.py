@@ -1,9 +1,10 @@
 """Which cases the numbers are of: left out, near-duplicates, and the result without these."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fidelity.analysis.localization import keep_test_split
+from fidelity.datasets.cases import Case
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, listed, value_of
@@ -26,8 +27,45 @@ def with_cases(section: Section, evidence: Evidence) -> Section:
     tables = evidence.tables.cases
     if tables is None:
         return section
-    told = [*_counts(evidence, tables), *_pairs(evidence, tables)]
+    told = [
+        *_references(evidence, tables.cases),
+        *_counts(evidence, tables),
+        *_pairs(evidence, tables),
+    ]
     return replace(section, groups=[*section.groups, Group("Cases", told)])
+
+
+def _references(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Sentence]:
+    """State what the references were drawn as; one is of one image and one class."""
+    for split in evidence.splits:
+        drawn = [case for case in cases if case.split == split]
+        masks = sum(cls in case.masks for case in drawn for cls in evidence.classes)
+        # A mask is scored where a class has both.
+        boxed = [
+            case.boxes[cls]
+            for case in drawn
+            for cls in evidence.classes
+            if cls in case.boxes and cls not in case.masks
+        ]
+        if not masks and not boxed:
+            continue
+        boxes, empty = sum(map(len, boxed)), boxed.count(())
+        of = f"{counted(boxes, 'box', 'boxes')} in total"
+        of += f"; in {empty} nothing was found" if empty else ""
+        total = counted(masks + len(boxed), "reference")
+        if not boxed:
+            text = f"Reference: masks, {total} of the {split} split."
+        elif not masks:
+            text = f"Reference: boxes, {total} of the {split} split ({of})."
+        else:
+            text = (
+                f"Reference: {counted(masks, 'mask')}, and boxes in {len(boxed)} more references "
+                f"of the {split} split ({of})."
+            )
+        if boxed:
+            text += " Metrics of masks compare with the filled boxes."
+        numbers = {"masks": masks, "boxed": len(boxed), "boxes": boxes, "empty": empty}
+        yield Sentence(text, "note", "", {"references": {"split": split, **numbers}})
 
 
 def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:

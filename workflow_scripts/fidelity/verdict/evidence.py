@@ -1,6 +1,6 @@
 """The tables behind one chapter, and who plays which part in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from fidelity.analysis.chance import Quality, qualities
 from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
+from fidelity.datasets.cases import Case
 from fidelity.explainers.registry import explains
 from fidelity.presentation.titles import ordered
 from fidelity.verdict.compared_pair import Comparison, read_rows
@@ -23,6 +24,7 @@ class CaseTables:
         searched: whether near-duplicates were searched for.
         means: means of the primary metric without the cases that have a near-duplicate.
         comparisons: primary comparisons without them.
+        cases: cases.csv; none where it is not known.
     """
 
     counts: pd.DataFrame
@@ -30,6 +32,7 @@ class CaseTables:
     searched: bool
     means: pd.DataFrame
     comparisons: pd.DataFrame
+    cases: Sequence[Case] = ()
 
 
 @dataclass(frozen=True)

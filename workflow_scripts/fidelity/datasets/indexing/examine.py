@@ -197,13 +197,15 @@ def check_inside(case: Case, root: Path) -> None:
 
 
 def missing_mask(case: Case, name: str, path: Path) -> InputError:
-    """Describe a case of an annotated class that has no reference mask."""
+    """Describe a case of an annotated class that has no reference."""
+    where = f"{case.place}: " if case.place else ""
     return InputError(
-        f"the case {case.case!r} of the annotated class {name!r} has no reference mask",
+        f"{where}the case {case.case!r} of the annotated class {name!r} has no reference mask and"
+        " no boxes",
         file=path,
         field="annotated_classes",
-        remedy="Add the mask (all zeros if nothing is to be seen) or drop the class from"
-        " annotated_classes",
+        remedy="Add one of them (a black mask, or none in place of boxes, if nothing is to be seen)"
+        " or drop the class from annotated_classes",
     )
 
 

@@ -1,10 +1,13 @@
 """Boxes from a map: threshold, connected parts, their bounding rectangles."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    from fidelity.settings.statistics import Boxes
 
 # Thresholds of Wang et al. 2017, on maps from 0 to 255.
 CHESTXRAY8 = (60 / 255, 180 / 255)
@@ -27,6 +30,11 @@ class BoxRule:
     of: Literal["maximum", "absolute"] = "maximum"
     connectivity: Literal[4, 8] = 8
     keep: Literal["all", "largest"] = "all"
+
+    @classmethod
+    def of_settings(cls, settings: "Boxes") -> "BoxRule":
+        """Take the rule from the config's `scores.boxes`."""
+        return cls(settings.threshold, settings.of, settings.connectivity, settings.keep)
 
     def value(self, map01: np.ndarray) -> float:
         """Give the threshold on the scale of the map."""

@@ -150,7 +150,13 @@ def _about(case: ShownCase, *, images: bool) -> dict[str, Any]:
         "scored": case.scored.size,
         "box": case.shown.box,
         "outlines": [
-            {"reader": READER, "class": cls, "bits": levels.packed_bits(case.reference(cls))}
+            {
+                "reader": READER,
+                "class": cls,
+                "bits": levels.packed_bits(case.reference(cls)),
+                "kind": case.case.reference_kind(cls),
+                "boxes": case.boxes(cls).round(2).tolist(),
+            }
             for cls in sorted(case.case.references)
         ],
     }

@@ -9,6 +9,7 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.pixel_frames import (
     Frame,
     ScoringSize,
+    boxes_in_frame,
     frame_of,
     lung_in_frame,
     map_in_frame,
@@ -53,6 +54,16 @@ class ShownCase:
     def reference(self, cls: str) -> np.ndarray:
         """Give the reference of a class, boolean (H, W)."""
         return self.mask(reference_in_frame(self.case, cls, self.scoring_size))
+
+    def boxes(self, cls: str) -> np.ndarray:
+        """Give the boxes that readers drew of a class, float64 (m, 4); none where they drew none.
+
+        (y0, x0, y1, x1), one per lesion, in pixels of the shown frame.
+        """
+        found = boxes_in_frame(self.case, cls, self.scoring_size)
+        if found is None:
+            return np.empty((0, 4))
+        return found * np.tile(np.divide(self.shown.size, self.scored.size), 2)
 
     def mask(self, scored: np.ndarray) -> np.ndarray:
         """Bring a mask, boolean at the scored size, to the shown one by nearest neighbour."""

@@ -16,7 +16,7 @@ REFERENCE = (86, 180, 233)
 
 
 def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
-    """Draw the image with the reference's contour, or the reference alone.
+    """Draw the image with the reference, its contour or its boxes; or the reference alone.
 
     Args:
         case: the case.
@@ -39,10 +39,13 @@ def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
         drawn[y0:y1, x0:x1] = inside[: size[0] - y0, : size[1] - x0, None]
     else:
         drawn[share >= 0.5] = np.array(REFERENCE) // 3
-    lines, _ = cv2.findContours(
-        (share >= 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-    )
-    cv2.drawContours(drawn, lines, -1, REFERENCE, 1)
+    if case.case.reference_kind(cls) == "mask":
+        lines, _ = cv2.findContours(
+            (share >= 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+        )
+        cv2.drawContours(drawn, lines, -1, REFERENCE, 1)
+    for y0, x0, y1, x1 in (case.boxes(cls) * scale).round().astype(int).tolist():
+        cv2.rectangle(drawn, (x0, y0), (max(x0, x1 - 1), max(y0, y1 - 1)), REFERENCE, 1)
     canvas = np.zeros((SIDE, SIDE, 3), np.uint8)
     top, left = (SIDE - size[0]) // 2, (SIDE - size[1]) // 2
     canvas[top : top + size[0], left : left + size[1]] = drawn

@@ -25,9 +25,16 @@ from fidelity.presentation.wording import confidence, counted, empty_masks, list
 DATA_SOURCES = {
     "covid_qu_ex": ("Tahir 2021",),
     "chexlocalize": ("Irvin 2019", "Saporta 2022"),
+    "nih": ("Wang 2017",),
+    "rsna": ("Shih 2019",),
+    "vindr": ("Nguyen 2022",),
+    "jsrt": ("Shiraishi 2000",),
 }
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
+# What references were drawn as, as localization.csv names it.
+PLURAL = {"mask": "masks", "box": "boxes"}
+BOX_PROTOCOLS = {"wsol": "Choe 2020", "chestxray8": "Wang 2017", "rodeo": "Meissen 2023"}
 # Keys of an entry that are no parameter of its method, or that name files.
 _NO_PARAMETERS = {"method", "title", "family", "of"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
@@ -50,7 +57,8 @@ def methods(
         settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `sources`
             (explainer → the papers of its method; none of a plugin), `bases`, `trained`
             (classifiers that were trained here), `faithfulness` (its metrics, as far as they were
-            measured).
+            measured), `boxes_from` and `box_protocols` (how boxes were scored; empty: they were
+            not).
         unit: unit of analysis.
         compared: whether explainers were compared.
         software: as cited: authors, title, version, year.
@@ -59,6 +67,7 @@ def methods(
         One paragraph per subject, with citations as marks (`references.cite`).
     """
     config, families = settings["config"], settings["families"]
+    kinds = [k for k in PLURAL if localization["reference"].str.contains(k).any()]
     data = config["datasets"][settings["dataset"]]
     shown = keep_test_split(localization)
     names = titles.ordered(list(shown["explainer"].unique()))
@@ -96,6 +105,10 @@ def methods(
         generated=data["source"] in GENERATORS,
         cases=_cases(counts),
         classes=listed(map(_title, data["annotated_classes"])),
+        references=" and ".join(PLURAL[kind] for kind in kinds),
+        reference=f"reference {' or '.join(kinds)}",
+        filled="box" in kinds,
+        boxes=_boxes(settings, config["scores"]["boxes"]),
         image_size=data["image_size"],
         input="" if data["input"] == "full" else f" (input: {data['input']})",
         scoring_size="working" if data["scoring_size"] == "working" else "original image",
@@ -131,6 +144,21 @@ def methods(
 
 def _title(name: str) -> str:
     return without_marks(name)
+
+
+def _boxes(settings: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how boxes were scored; nothing where none were."""
+    if not settings["boxes_from"]:
+        return {}
+    return {
+        "threshold": rule["threshold"],
+        "of": "its highest value" if rule["of"] == "maximum" else "1",
+        "drawn": settings["boxes_from"] == "references",
+        "protocols": listed(
+            titles.protocol_title(name) + cite(BOX_PROTOCOLS[name])
+            for name in settings["box_protocols"]
+        ),
+    }
 
 
 def _cases(counts: pd.DataFrame) -> str:

@@ -97,6 +97,11 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "title": titles.classifier_title(classifier) if classifier != NO_CLASSIFIER else "",
         "answer": answer(chapter, settings["families"]),
         "setting": chapter["setting"],
+        "reference": [
+            text["text"]
+            for text in _sentences(chapter, RESTS_ON)
+            if "references" in text["numbers"]
+        ],
         "short": chapter["headline"],
         "forest": pictures.as_svg(
             forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
@@ -141,7 +146,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
             (
                 text
                 for text in _sentences(chapter, RESTS_ON)
-                if not ("accuracy" in text["numbers"] or "auc" in text["numbers"])
+                if not {"accuracy", "auc", "references"} & set(text["numbers"])
             ),
             key=lambda text: text["outcome"] != "warning",
         ),

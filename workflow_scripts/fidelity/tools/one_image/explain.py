@@ -23,6 +23,8 @@ from fidelity.explainers.registry import inside_lung, method_of
 from fidelity.figures.gallery import place
 from fidelity.maps.pixel_frames import lung_in_frame
 from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
+from fidelity.masks.boxes import FloatBox
+from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
 from fidelity.presentation.titles import binarization_title
 from fidelity.presentation.wording import value_of
 from fidelity.segmentation.lungs import predictor
@@ -42,6 +44,8 @@ class Answer:
         heat: the same after sign and min-max, in [0, 1].
         mask: bool (H, W).
         rule: how the mask came about, in words.
+        boxes: float64 (k, 4), the boxes that box scores make of the map, (y0, x0, y1, x1) in
+            pixels; None where the study scores no boxes.
     """
 
     explainer: str
@@ -49,6 +53,7 @@ class Answer:
     heat: np.ndarray
     mask: np.ndarray
     rule: str
+    boxes: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Explained:
         target: the explained class.
         answers: in the order of the config.
         left_out: explainer → why it has no map.
+        reference: boxes that readers drew of the target, in pixels; none where the image is no case
+            of the study, or has none.
     """
 
     name: str
@@ -70,6 +77,7 @@ class Explained:
     target: str
     answers: list[Answer]
     left_out: dict[str, str]
+    reference: tuple[FloatBox, ...] = ()
 
 
 def explain_image(
@@ -125,7 +133,13 @@ def explain_image(
             raise InputError(f"{name} cannot explain this image: {reason}", file=image)
         left_out[name] = reason
     return Explained(
-        image.stem, _native(trained, image, case), probabilities, target, answers, left_out
+        image.stem,
+        _native(trained, image, case),
+        probabilities,
+        target,
+        answers,
+        left_out,
+        trained.boxes_of(image, cls, case.native_size),
     )
 
 
@@ -249,7 +263,10 @@ def _answer(
             np.zeros_like(mask),
             "empty (probability below min_probability)",
         )
-    return Answer(name, _raw(saliency, case), heat, mask, words)
+    boxes = None
+    if trained.dataset in trained.study.boxed:
+        boxes, _ = boxes_of_map(heat, BoxRule.of_settings(config.scores.boxes))
+    return Answer(name, _raw(saliency, case), heat, mask, words, boxes)
 
 
 def _raw(saliency: SaliencyMap, case: PreparedCase) -> np.ndarray:

@@ -1,13 +1,23 @@
 """One image, one explainer's map over it, and the mask that the map becomes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from fidelity.figures.gallery import HEAT, is_speckled, show_mask
+from fidelity.figures.gallery import (
+    HEAT,
+    PREDICTED,
+    REFERENCE,
+    is_speckled,
+    show_boxes,
+    show_mask,
+)
 from fidelity.figures.shared import style
+from fidelity.masks.boxes import FloatBox
 from fidelity.presentation.titles import explainer_title
-from fidelity.presentation.wording import value_of
+from fidelity.presentation.wording import counted, value_of
 
 SHOWN = 28
 
@@ -18,6 +28,8 @@ def draw(
     mask: np.ndarray,
     title: str,
     rule: str,
+    boxes: np.ndarray | None = None,
+    reference: Sequence[FloatBox] = (),
 ) -> Figure:
     """Draw image, map and mask side by side.
 
@@ -27,6 +39,8 @@ def draw(
         mask: bool (H, W).
         title: class and probability, explainer and image.
         rule: how the mask came about.
+        boxes: (k, 4), those that box scores make of the map; None where no boxes are scored.
+        reference: boxes that readers drew.
 
     Returns:
         The figure.
@@ -50,8 +64,17 @@ def draw(
     if not heat.any():
         mapped.set_xlabel("no positive saliency", fontsize=8)
     drawn = "area" if is_speckled(mask) else "contour"
-    told = f"{drawn}: predicted mask" if mask.any() else "the mask is empty"
-    masked.set_xlabel(told, fontsize=8)
+    told = [f"{drawn}: predicted mask" if mask.any() else "the mask is empty"]
+    if boxes is not None:
+        show_boxes(masked, boxes, PREDICTED, "--")
+        told.append(f"dashed: {counted(len(boxes), 'box', 'boxes')} of the map")
+    if reference:
+        for axis in (plain, masked):
+            show_boxes(axis, reference, REFERENCE)
+        plain.set_xlabel(
+            f"blue: {counted(len(reference), 'reference box', 'reference boxes')}", fontsize=8
+        )
+    masked.set_xlabel(style.wrapped("; ".join(told), 40), fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.02)

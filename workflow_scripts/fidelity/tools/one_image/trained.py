@@ -9,6 +9,8 @@ from fidelity.base.files import read_json
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
 from fidelity.binarizations.tuned import read_thresholds
+from fidelity.datasets.cases import read_cases
+from fidelity.masks.boxes import FloatBox
 from fidelity.settings.binarizations import RuleOfOne
 from fidelity.settings.config import Config
 from fidelity.settings.datasets import Dataset
@@ -73,6 +75,26 @@ class Trained:
         if source is None:
             return None
         return self._made(paths.LUNG_MODEL, "the lung model is not trained yet", dataset=source)
+
+    def boxes_of(self, image: Path, cls: str, size: tuple[int, int]) -> tuple[FloatBox, ...]:
+        """Find the boxes that readers drew on an image of the study.
+
+        Args:
+            image: its file.
+            cls: source class.
+            size: its (height, width).
+
+        Returns:
+            No box where the image is no case of the data set, or nothing was drawn of the class.
+        """
+        path = self.folder / paths.fill(paths.CASES, self)
+        if not path.is_file():
+            return ()
+        place = image.resolve().as_posix()
+        for case in read_cases(path):
+            if place.endswith(f"/{case.image}") and (case.height, case.width) == size:
+                return case.boxes.get(cls, ())
+        return ()
 
     def settings_of(self, explainer: str) -> Explainer:
         """Give an explainer's entry for this classifier."""

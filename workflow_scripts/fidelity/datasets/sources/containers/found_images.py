@@ -1,5 +1,6 @@
 """From images with boxes and shapes, in any format, to cases."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from fidelity.datasets.annotations.references import (
 )
 from fidelity.datasets.cases import Case
 from fidelity.settings.datasets import Container
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -48,9 +51,13 @@ def cases_of(
         One case per image, named after its file without ending; several images of one name are
         reported by the index.
     """
+    nameless = []
     for name, image in images.items():
         case = name.rpartition("/")[2].rpartition(".")[0] or name
-        patient = _patient(case, settings.patient)
+        match = re.search(settings.patient, case) if settings.patient else None
+        if settings.patient and match is None:
+            nameless.append(case)
+        patient = match[1] if match else case
         shown = list(dict.fromkeys([*image.boxes.boxes, *image.masks]))
         # A class that is drawn as a shape alone has no boxes; it was not looked for as boxes.
         shaped = set(image.masks) - set(image.boxes.boxes)
@@ -64,8 +71,11 @@ def cases_of(
             place=image.place,
             **drawn_boxes(image.boxes, [cls for cls in image.classes if cls not in shaped]),
         )
-
-
-def _patient(case: str, pattern: str | None) -> str:
-    match = re.search(pattern, case) if pattern else None
-    return match[1] if match else case
+    if nameless:
+        log.warning(
+            "'patient' %r does not match the names of %d images, the first: %s; each of them counts"
+            " as one patient",
+            settings.patient,
+            len(nameless),
+            nameless[0],
+        )

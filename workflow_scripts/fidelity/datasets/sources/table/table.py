@@ -15,7 +15,7 @@ found*. A blank cell, or no row, is *not annotated*.
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.suggestions import nearest, suggestion
 from fidelity.datasets.acquisition.folders import is_clutter
 from fidelity.datasets.annotations import box_table
+from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import drawn_boxes
 from fidelity.datasets.cases import (
     BOXES_PREFIX,
@@ -90,7 +91,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         if is_clutter(row["image"].strip()):
             clutter += 1
             continue
-        case = case_of(row, path, line)
+        case = replace(case_of(row, path, line), place=place_of(path, f"line {line}"))
         if not case.labels:
             blank.append(line)
         cases.append(case)
@@ -104,7 +105,32 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         notes.append(f"rows ignored (files of the operating system, ._*): {clutter}")
     for note in notes:
         log.info("%s: %s", path.name, note)
-    yield from cases if rows is None else _with_boxes(cases, rows, root / settings.boxes, path)
+    if rows is None:
+        yield from cases
+        return
+    boxes = root / settings.boxes
+    _check_classes(rows, boxes, cases, settings.annotated_classes)
+    yield from _with_boxes(cases, rows, boxes, path)
+
+
+def _check_classes(
+    rows: Mapping[str, box_table.ReadCase],
+    boxes: Path,
+    cases: Iterable[Case],
+    annotated: Sequence[str],
+) -> None:
+    """Refuse classes of boxes that nobody knows and that are nearly spelt like an annotated one."""
+    known = {*annotated, *(name for case in cases for name in (*case.labels, *case.annotated))}
+    for one in rows.values():
+        drawn = {cls: found[0].place.rpartition(", ")[2] for cls, found in one.boxes.boxes.items()}
+        for cls, row in (drawn | dict.fromkeys(one.read, f"line {one.line}")).items():
+            if cls and cls not in known and nearest(cls, annotated):
+                raise InputError(
+                    f"{row}: unknown class {cls!r}",
+                    file=boxes,
+                    field="class",
+                    remedy=suggestion(cls, annotated, "Annotated classes"),
+                )
 
 
 def _with_boxes(

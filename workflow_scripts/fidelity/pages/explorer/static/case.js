@@ -114,30 +114,40 @@ explorer.case = (() => {
     const image = await explorer.data.image(found);
     const grey = image && explorer.draw.grey(image, state.window, state.level);
     const { once } = explorer.data;
-    const outline = (mask) => explorer.draw.outline(mask, found.about.size);
-    const contour = once(found, `outline ${entry.class}`, () => outline(reference));
+    const { kind, boxes } = drawnOf(found, entry);
+    const contour = once(found, `outline ${entry.class}`, () =>
+      explorer.draw.outline(kind === "mask" ? reference : null, found.about.size, boxes),
+    );
     const layers = { image: grey, reference: state.reference ? contour : null };
     const made = await Promise.all(
       panels.slice(1).map((panel) => measured(panel, entry, found, reference)),
     );
     if (turn !== drawing) return;
     explorer.draw.panel(panels[0].canvas, found.about, layers);
-    panels[0].canvas.setAttribute("aria-label", `Reference contour of ${entry.class}`);
+    const word = kind === "mask" ? "contour" : "boxes";
+    panels[0].canvas.setAttribute("aria-label", `Reference ${word} of ${entry.class}`);
     panels.slice(1).forEach((panel, place) => {
       fill(panel, entry, found, made[place], layers);
     });
     document.body.dataset.drawn = `${entry.index}`;
   }
 
+  // What a reader drew: a mask, or boxes that are filled where masks are compared.
+  function drawnOf(found, entry) {
+    return found.about.outlines.find((one) => one.class === entry.class);
+  }
+
   function describe(entry, found, rows) {
     const row = explorer.filters.factsOf()(entry);
     const place = rows.findIndex((one) => one.entry === entry);
     const [height, width] = found.about.scored;
+    const { kind, boxes } = drawnOf(found, entry);
+    const word = kind === "mask" ? "reference mask" : `reference boxes (${boxes.length})`;
     const facts = [
       place < 0 ? "not in the selection" : `${place + 1} of ${rows.length}`,
       `${entry.class}, ${entry.split}`,
       row.correct && `classifier ${row.correct} (probability ${number(row.probability)})`,
-      Number.isNaN(row.size) ? "" : `reference: ${number(100 * row.size, 1)} % of the image`,
+      Number.isNaN(row.size) ? "" : `${word}: ${number(100 * row.size, 1)} % of the image`,
       `scored at ${width} × ${height} px`,
     ];
     document.getElementById("case-title").textContent = entry.case;

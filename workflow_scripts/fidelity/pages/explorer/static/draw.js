@@ -39,9 +39,12 @@ explorer.draw = (() => {
     });
   }
 
-  // The edges between pixels inside and outside of a mask, in pixels of the map.
-  function outline(mask, [height, width]) {
+  // The edges between pixels inside and outside of a mask, in pixels of the map, and boxes [y0, x0,
+  // y1, x1]. There may be no mask.
+  function outline(mask, [height, width], boxes = []) {
     const path = new Path2D();
+    for (const [y0, x0, y1, x1] of boxes) path.rect(x0, y0, x1 - x0, y1 - y0);
+    if (!mask) return path;
     // With a margin of nothing, the contour of a mask that touches the border is closed.
     const row = width + 2;
     const padded = new Uint8Array(row * (height + 2));

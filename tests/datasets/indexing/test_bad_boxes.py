@@ -1,0 +1,114 @@
+"""Bad input with boxes: each message is one sentence with file, row and remedy."""
+
+import logging
+import re
+
+import pytest
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.indexing.index import index_cases
+from fidelity.settings.datasets import Dataset
+from tests.datasets.indexing.test_boxes import entry, root, write  # noqa: F401
+
+CORNERS = "case,class,x0,y0,x1,y1\n"
+SIDES = "case,class,x,y,width,height\n"
+CASES = [{}, {"case": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        pytest.param(
+            SIDES + "a,Mass,30,30,20,5\nb,Mass,1,1,5,5\n",
+            "{root}/a.png, 'boxes_outside': boxes.csv, line 2: the box 30 30 50 35 (x0 y0 x1 y1) of"
+            " 'Mass' leaves the image, which has 40 x 40 pixels. Correct the row, or set"
+            " boxes_outside: clip for the data set (a box wholly outside is an error in any case)",
+            id="outside",
+        ),
+        pytest.param(
+            SIDES + "b,Mass,1,1,5,5\na,Mass,3,3,-2,5\n",
+            "{root}/boxes.csv: line 3: the box is -2 wide and 5 high. Correct the row, or remove"
+            " it: width and height are above 0",
+            id="negative",
+        ),
+        pytest.param(
+            CORNERS + "a,Mass,3,3,3,5\n",
+            "{root}/boxes.csv: line 2: the box is 0 wide and 2 high. Correct the row, or remove it:"
+            " width and height are above 0",
+            id="zero",
+        ),
+        pytest.param(
+            CORNERS + "a,Masss,1,1,5,5\n",
+            "{root}/boxes.csv, 'class': line 2: unknown class 'Masss'. Did you mean 'Mass'?"
+            " Annotated classes: Mass",
+            id="unknown class",
+        ),
+        pytest.param(
+            CORNERS + "a,Mass,1,1,5,5\n",
+            "{root}/b.png, 'annotated_classes': cases.csv, line 3: the case 'b' of the annotated"
+            " class 'Mass' has no reference mask and no boxes. Add one of them (a black mask, or"
+            " none in place of boxes, if nothing is to be seen) or drop the class from"
+            " annotated_classes",
+            id="image without a row",
+        ),
+        pytest.param(
+            CORNERS + "a,Mass,1,1,5,5\nb,Mass,1,1,5,5\nz,Mass,1,1,5,5\n",
+            "{root}/boxes.csv, 'case': line 4: there is no case 'z' in cases.csv. Add the case to"
+            " the table, or remove its boxes",
+            id="row without an image",
+        ),
+        pytest.param(
+            "case,class,x0,y0,x1,y1,width,height\na,Mass,1,2,5,6,80,60\nb,Mass,1,1,5,5,,\n",
+            "{root}/a.png, 'boxes of a': the boxes are of an image of 80 x 60 pixels, and the file"
+            " has 40 x 40: the aspect ratios differ. Use the images that the boxes were drawn on,"
+            " or copies resized without cropping or padding",
+            id="another shape",
+        ),
+    ],
+)
+def test_bad_boxes_of_a_table(root, boxes, message):  # noqa: F811
+    write(root, CASES, boxes=boxes)
+    with pytest.raises(InputError) as error:
+        index_cases(root, entry(root, boxes="boxes.csv"))
+    assert str(error.value) == message.format(root=root)
+
+
+def test_a_row_of_cases_without_its_image(root, caplog):  # noqa: F811
+    (root / "b.png").unlink()
+    write(root, CASES, boxes=CORNERS + "a,Mass,1,1,5,5\nb,Mass,1,1,5,5\n")
+    _, (left_out,), _ = index_cases(root, entry(root, boxes="boxes.csv"))
+    assert left_out.reason == (
+        "cases.csv, line 3: the image 'b.png' does not exist. Add the image, or remove the row"
+    )
+    # Numbers and names aside, all such rows have one cause.
+    assert left_out.cause == "cases.csv, line …: the image does not exist"
+
+
+def yolo(root, **keys):  # noqa: F811
+    given = {"source": "yolo", "root": str(root), "names": ["Mass"], "annotated_classes": ["Mass"]}
+    return Dataset.chosen({**given, "image_size": 16, "near_duplicates": "off", **keys})
+
+
+def test_several_patients_of_one_name(root):  # noqa: F811
+    """Two clinics number their patients alike: a name would mean two images."""
+    for clinic in ("east", "west"):
+        (root / clinic).mkdir()
+        (root / clinic / "p1.png").write_bytes((root / "a.png").read_bytes())
+        (root / clinic / "p1.txt").write_text("0 .5 .5 .2 .2\n")
+    with pytest.raises(InputError) as error:
+        index_cases(root, yolo(root))
+    assert str(error.value) == (
+        "east/p1.png, 'case': the case id 'p1' is used for 2 images (also west/p1.png). Give every"
+        " image an id of its own"
+    )
+
+
+def test_a_pattern_of_patients_that_fits_no_name_is_reported(root, caplog):  # noqa: F811
+    for name in "ab":
+        (root / f"{name}.txt").write_text("0 .5 .5 .2 .2\n")
+    with caplog.at_level(logging.WARNING):
+        cases, _, _ = index_cases(root, yolo(root, patient="^(p[0-9]+)_"))
+    assert {case.patient for case in cases} == {"a", "b"}
+    assert re.search(
+        r"'patient' .* does not match the names of 2 images, the first: a", caplog.text
+    )

@@ -1,0 +1,67 @@
+"""Tables of box scores: titles for keys, what is diagnostic, and why a value is missing."""
+
+from typing import get_args
+
+import pytest
+
+from fidelity.analysis.box_metrics import select_sets
+from fidelity.metrics.boxes.protocols import TITLES, title_of
+from fidelity.settings.statistics import Boxes, BoxProtocol
+from fidelity.tables.boxes import PARTS, box_tables
+from tests.scoring.test_box_scores import PROTOCOLS, STATISTICS, _tables
+
+FAMILIES = {"right": "cam", "wrong": "baseline"}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    values, comparisons = _tables(tmp_path_factory.mktemp("boxes"))
+    found = box_tables(values, comparisons, STATISTICS, FAMILIES, "image")
+    return {table.name.removeprefix("boxes-"): table for table in found}
+
+
+def test_every_protocol_and_value_of_a_set_has_a_title_and_a_table():
+    assert set(TITLES) == set(get_args(BoxProtocol)) == {*PARTS} - {"default"}
+    titles = {}
+    for metric in select_sets(PROTOCOLS, Boxes().false_positives):
+        titles[metric.name] = title_of(metric.name)
+        parts = PARTS[metric.protocol].values()
+        assert sum(metric.name.startswith(beginnings) for _, beginnings in parts) == 1
+    assert len(set(titles.values())) == len(titles)
+    assert titles["sensitivity_at_0.125"] == "Sensitivity at 0.125 FP per image"
+    assert not any("_" in title for title in titles.values())
+
+
+def test_values_are_shown_by_protocol(tables):
+    assert list(tables) == [
+        "boxes", "sensitivity", "wsol", "accuracy", "false-positives", "rodeo", "differences",
+    ]  # fmt: skip
+    assert tables["boxes"].header[:6] == [
+        "Explainer", "Family", "n", "boxes", "Box IoU ↑", "Box IoBB ↑",
+    ]  # fmt: skip
+    right, wrong = tables["boxes"].rows
+    # FROC counts the image without a box too.
+    assert right[:5] == ["right", "CAM", "3", "3", "1.000 [1.000, 1.000]"]
+    assert wrong[4].startswith("0.000 [")
+    assert "FP per image, IoU ≤ 0.1 ↓" in tables["false-positives"].header
+    assert "MaxBoxAcc, diagnostic ↑" in tables["wsol"].header
+    assert "BoxAcc ↑" in tables["wsol"].header
+    assert all(table.section == "boxes" for table in tables.values())
+
+
+def test_differences_are_of_pairs_with_an_explainer(tables):
+    (row,) = tables["differences"].rows
+    assert row[1:3] == ["right", "wrong"]
+    assert row[3].startswith("1.000 [")
+
+
+def test_a_missing_threshold_is_told(tmp_path):
+    values, comparisons = _tables(tmp_path, protocols=["default", "wsol"])
+    missing = values["metric"].isin(["box_acc", "box_acc_v2"])
+    values.loc[missing, ["value", "ci_low", "ci_high"]] = float("nan")
+    values.loc[missing, "note"] = "no threshold: no case of the validation split has a box"
+    found = box_tables(values, comparisons, STATISTICS, FAMILIES, "image")
+    (wsol,) = [table for table in found if table.name == "boxes-wsol"]
+    place = wsol.header.index("BoxAcc ↑")
+    assert wsol.rows[0][place] == "–"
+    assert any(note.startswith("“–”: no threshold") for note in wsol.notes)

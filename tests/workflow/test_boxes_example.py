@@ -1,0 +1,72 @@
+"""docs/boxes.md does what it says: its commands and its config, on fewer and smaller phantoms."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.helpers.small_study import ROOT, Study, copy_project
+
+pytestmark = pytest.mark.slow
+PAGE = (ROOT / "docs" / "boxes.md").read_text()
+CONFIG = yaml.safe_load((ROOT / "config" / "boxes.yaml").read_text())
+SETS = ("nih", "rsna", "vindr")
+SIZES = ["--train", "12", "--val", "6", "--test", "9"]
+
+
+def commands() -> list[list[str]]:
+    """List the commands of the page, as words."""
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S)
+    return [shlex.split(line) for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory) -> Study:
+    """The example, with as few images and epochs as its commands allow."""
+    study = Study(tmp_path_factory.mktemp("example") / "project")
+    copy_project(study.folder)
+    *writing, _ = commands()
+    assert [words[2] for words in writing] == [*SETS]
+    for words in writing:
+        first, script, *rest = words
+        assert (first, rest[2::2]) == ("python", ["--train", "--val", "--test"])
+        typed = [sys.executable, script, *rest[:2], *SIZES]
+        subprocess.run(typed, cwd=study.folder, check=True, capture_output=True)
+    config = yaml.safe_load((study.folder / "config/boxes.yaml").read_text())
+    for dataset in config["datasets"].values():
+        dataset["image_size"] = 64
+    config["classifiers"]["resnet18"]["training"] |= {"epochs": 1}
+    config["statistics"] = {"replicates": 100, "permutations": 100}
+    study.write(config)
+    study.snakemake("tables")
+    return study
+
+
+def test_the_commands_are_those_of_the_config():
+    *writing, run = commands()
+    assert run == ["make", "run", "CONFIG=config/boxes.yaml"]
+    told = (ROOT / "config" / "boxes.yaml").read_text()
+    assert all(" ".join(words) in told for words in writing)
+    assert [words[3] for words in writing] == [CONFIG["datasets"][name]["root"] for name in SETS]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_data_set_is_scored_by_its_boxes(example, name):
+    tables = example.folder / "results" / name / "tables"
+    values = pd.read_csv(tables / "boxes.csv")
+    assert set(values["protocol"]) == {*CONFIG["protocols"]}
+    assert set(values["reference"]) == {"box"}
+    test = values[(values["split"] == "test") & (values["metric"] == "box_iou")]
+    assert set(test["explainer"]) == set(CONFIG["explainers"])
+    assert (test["n"] > 0).all()
+    assert test["value"].between(0, 1).all()
+    assert (pd.read_csv(tables / "localization.csv")["reference"] == "box").all()
+    assert "Reference: boxes, " in (tables / "verdict.md").read_text()
+    text = (tables / "tables.md").read_text()
+    # The tables of the page, under its titles.
+    for title in ("Box IoU ↑", "CorLoc ↑", "MaxBoxAcc, diagnostic ↑", "RoDeO ↑"):
+        assert title in text

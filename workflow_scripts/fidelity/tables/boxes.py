@@ -1,0 +1,155 @@
+"""Scores of boxes as tables: values of sets of images by protocol, and their differences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.localization import NO_CLASSIFIER, keep_test_split, pooled_classes
+from fidelity.explainers.registry import explains
+from fidelity.metrics.boxes.protocols import title_of
+from fidelity.presentation import titles
+from fidelity.presentation.wording import (
+    ABSENT,
+    class_title,
+    confidence,
+    digits_of,
+    family_title,
+    unit_note,
+    with_direction,
+    with_interval,
+)
+from fidelity.tables.layout import Table, by_family, described
+
+# Tables of a protocol, by the beginnings of their metrics' names: part → (title, beginnings).
+PARTS = {
+    "default": {
+        "boxes": ("Boxes", ("box_", "corloc", "lesion_recall", "froc")),
+        "sensitivity": ("Sensitivity by false positives (FP)", ("sensitivity_",)),
+    },
+    "wsol": {"wsol": ("Boxes by wsolevaluation", ("",))},
+    "chestxray8": {
+        "accuracy": ("Accuracy at T", ("acc_",)),
+        "false-positives": ("False positives (FP) at T", ("afp_",)),
+    },
+    "rodeo": {"rodeo": ("RoDeO", ("",))},
+}
+
+
+def box_tables(
+    values: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    unit: str,
+) -> list[Table]:
+    """Lay out the test split's box scores.
+
+    Args:
+        values: boxes.csv of one data set.
+        comparisons: box_comparisons.csv of it.
+        statistics: replicates and alpha, as they were used.
+        families: explainer → family.
+        unit: unit of analysis, `patient` or `image`.
+
+    Returns:
+        One or two tables per protocol, explainers by class and classifier; then the differences of
+        pairs with an explainer of the classifier, all classes together, protocol `default`.
+    """
+    shown = keep_test_split(values)
+    tables = []
+    for protocol, block in shown.groupby("protocol", sort=False):
+        for part, (name, beginnings) in PARTS[protocol].items():
+            rows = block[block["metric"].str.startswith(beginnings)]
+            tables.append(_values(rows, part, name, statistics, families, unit))
+    pairs = pooled_classes(keep_test_split(comparisons))
+    pairs = pairs[pairs["metric"].str.startswith(PARTS["default"]["boxes"][1])]
+    pairs = pairs[(pairs["protocol"] == "default")]
+    others = [name for name, family in families.items() if not explains(family)]
+    pairs = pairs[~(pairs["explainer_a"].isin(others) & pairs["explainer_b"].isin(others))]
+    return [*tables, _differences(pairs, statistics)] if len(pairs) else tables
+
+
+def _values(
+    block: pd.DataFrame,
+    part: str,
+    name: str,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    unit: str,
+) -> Table:
+    metrics = block.drop_duplicates("metric").set_index("metric")
+    rows, headings = [], {}
+    for (cls, classifier), group in block.groupby(["class", "classifier"], sort=False):
+        headings[len(rows)] = class_title(cls) + (
+            ", no classifier"
+            if classifier == NO_CLASSIFIER
+            else f", {titles.classifier_title(classifier)}"
+        )
+        by_explainer = dict(list(group.groupby("explainer", sort=False)))
+        for explainer in by_family(list(by_explainer), families):
+            found = by_explainer[explainer].set_index("metric")
+            first = found.iloc[0]
+            rows.append(
+                [
+                    titles.explainer_title(explainer),
+                    family_title(explainer, families),
+                    str(int(found["n"].max())),
+                    str(int(first["n_boxes"])),
+                    *(_cell(found.loc[metric], "value") for metric in metrics.index),
+                ]
+            )
+    title, notes = described(
+        "boxes",
+        **_told(block, statistics),
+        part=part,
+        name=name,
+        unit=unit_note(unit),
+    )
+    header = ["Explainer", "Family", "n", "boxes"]
+    header += [
+        with_direction(
+            title_of(metric) + ", diagnostic" * (row.uses_reference == "True"), row.direction
+        )
+        for metric, row in metrics.iterrows()
+    ]
+    known = frozenset(block["classifier"])
+    return Table(
+        title, header, rows, len(header) - 2, headings, notes, "boxes", f"boxes-{part}", known
+    )
+
+
+def _differences(pairs: pd.DataFrame, statistics: Mapping[str, Any]) -> Table:
+    metrics = pairs.drop_duplicates("metric").set_index("metric")["direction"]
+    rows = []
+    keys = ["classifier", "explainer_a", "explainer_b"]
+    for (classifier, a, b), group in pairs.groupby(keys, sort=False):
+        found = group.set_index("metric")
+        cells = [
+            _cell(found.loc[metric], "difference") if metric in found.index else ABSENT
+            for metric in metrics.index
+        ]
+        names = titles.explainer_title(a), titles.explainer_title(b)
+        rows.append([titles.classifier_title(classifier), *names, *cells])
+    title, notes = described("boxes", **_told(pairs, statistics), part="differences")
+    header = ["Classifier", "A", "B"]
+    header += [with_direction(title_of(name), direction) for name, direction in metrics.items()]
+    known = frozenset(pairs["classifier"])
+    return Table(title, header, rows, len(metrics), {}, notes, "boxes", "boxes-differences", known)
+
+
+def _told(block: pd.DataFrame, statistics: Mapping[str, Any]) -> dict[str, Any]:
+    first = block.iloc[0]
+    return {
+        "dataset": titles.dataset_title(first["dataset"]),
+        "split": first["split"],
+        "from_masks": first["reference"] == "mask",
+        "interval": confidence(statistics),
+        "statistics": statistics,
+        "lacking": sorted({note for note in block.get("note", ()) if note}),
+    }
+
+
+def _cell(row: pd.Series, column: str) -> str:
+    values = row[column], row["ci_low"], row["ci_high"]
+    return with_interval(*values, digits_of(row.name, *values))
