@@ -31,8 +31,8 @@ def differences(a: Finished, b: Finished, classifiers: Sequence[tuple[str, str]]
         classifiers: the compared classifiers of A and of B; others are left out.
 
     Returns:
-        The table DIFFERING: the config first. What is compared under two names is one entry, under
-        the name that it has in A. Parts that a study did not record are left out.
+        The table DIFFERING: the config first. Entries that are compared under two names have the
+        name of A. Parts that a study did not record are left out.
     """
     sides = []
     for number, one in enumerate((a, b)):

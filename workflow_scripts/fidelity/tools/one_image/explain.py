@@ -67,8 +67,8 @@ class Explained:
         target: the explained class.
         answers: in the order of the config.
         left_out: explainer → why it has no map.
-        reference: boxes that readers drew of the target, in pixels; none where the image is no case
-            of the study, or has none.
+        reference: boxes that readers drew of the target, in pixels; none for other images than the
+            study's.
     """
 
     name: str

@@ -85,7 +85,7 @@ class Trained:
             size: its (height, width).
 
         Returns:
-            No box where the image is no case of the data set, or nothing was drawn of the class.
+            The boxes; none where nothing was drawn of the class, or the study lacks the image.
         """
         path = self.folder / paths.fill(paths.CASES, self)
         if not path.is_file():
