@@ -91,7 +91,7 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
         "kernel width 0.33",
         "321 bootstrap",
         "±0.07",
-        "prediction is empty, distances are undefined",
+        "only the prediction is empty, overlap is 0 and distances are undefined",
         "restricted to the lung mask",
         "at most 5 epochs",
         "learning rate 0.0123",
