@@ -12,11 +12,11 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import read_json, write_csv, write_text
 from fidelity.figures.shared import style
 from fidelity.pages.comparison import figure
-from fidelity.pages.comparison.build import build, merged_titles, primary_rows
+from fidelity.pages.comparison.build import build, merged_titles
 from fidelity.pages.comparison.columns import COMPARED, DIFFERING, SHARED_CASES
 from fidelity.pages.comparison.differing import differences
 from fidelity.pages.comparison.finished import find, pair, pair_classifiers
-from fidelity.pages.comparison.joined import Joined, join
+from fidelity.pages.comparison.joined import Joined, join, primary_rows
 from fidelity.pages.comparison.scores import Alone
 from fidelity.presentation.titles import showing
 from fidelity.study.paths import NONE
@@ -82,7 +82,7 @@ def compare(
         write_csv(pd.concat(parts, ignore_index=True), output / table.file)
     for stem, one in figures.items():
         with showing(merged_titles(one.a, one.b)):
-            drawn = figure.plot(primary_rows(one), names)
+            drawn = figure.plot(primary_rows(one.rows, one.statistics), names)
         style.save(drawn, [str(output / f"{stem}.{suffix}") for suffix in ("png", "pdf")])
     return [output / name for name in written]
 

@@ -217,6 +217,20 @@ def test_files_that_changed_are_other_cases_unless_accepted(tmp_path):
     assert "IoU of 2 explainers: 2 identical in each case." in words(page)
 
 
+def test_without_a_test_split_one_split_is_shown(tmp_path):
+    def parted(rows, _):
+        return rows.assign(split=["train" if i % 4 < 2 else "val" for i in range(len(rows))])
+
+    written(tmp_path / "a", change=parted)
+    written(tmp_path / "b", change=lambda rows, name: noisy(parted(rows, name), name))
+    page, table, *_ = run(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    assert set(table["split"]) == {"train", "val"}
+    text = words(page)
+    assert "IoU, val split" in text
+    assert "16 cases of the val split are in both studies." in text
+    assert "18 cases of the train split are in both studies." in text
+
+
 def test_what_differs_is_listed_and_nothing_else(tmp_path):
     explainers = {**CONFIG["explainers"], "lime": {"method": "lime", "samples": 77}}
     record = copy.deepcopy(RECORD)

@@ -9,14 +9,13 @@ import pandas as pd
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
-    keep_test_split,
     pooled_classes,
 )
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.pages.comparison import figure
 from fidelity.pages.comparison.finished import Finished
-from fidelity.pages.comparison.joined import Joined
+from fidelity.pages.comparison.joined import Joined, judged, primary_rows
 from fidelity.pages.comparison.scores import Alone
 from fidelity.pages.study_page.pictures import as_svg
 from fidelity.presentation import titles
@@ -68,17 +67,6 @@ def merged_titles(a: Finished, b: Finished) -> dict[str, Any]:
     for kind, own in a.titles.items():
         found[kind] = {**found.get(kind, {}), **own} if isinstance(own, dict) else own
     return found
-
-
-def primary_rows(joined: Joined) -> pd.DataFrame:
-    """Give the rows of the primary comparison, all classes together: one per explainer."""
-    rows = pooled_classes(keep_test_split(joined.rows))
-    rule = joined.statistics["primary_binarization"]
-    return rows[
-        (rows["metric"] == joined.statistics["primary"])
-        & (rows["binarization"] == rule)
-        & (rows["protocol"] == DEFAULT_PROTOCOL)
-    ]
 
 
 def build(
@@ -134,11 +122,11 @@ def _title(a: Finished, b: Finished) -> str:
 
 def _block(joined: Joined, names: Mapping[str, str]) -> dict[str, Any]:
     """Give what the template shows of a pair of classifiers."""
-    rows = primary_rows(joined)
+    rows = primary_rows(joined.rows, joined.statistics)
     metric, rule = joined.statistics["primary"], joined.statistics["primary_binarization"]
     real = [row for row in rows.to_dict("records") if _explains(row["explainer"])]
     outcomes = [_outcome(row) for row in real]
-    shown = keep_test_split(joined.rows).drop(index=rows.index)
+    shown = judged(joined.rows).drop(index=rows.index)
     shown = shown[shown["explainer"].map(_explains)] if real else shown
     near = shown["binarization"].isin([rule, NO_BINARIZATION])
     near &= shown["protocol"] == DEFAULT_PROTOCOL

@@ -10,8 +10,10 @@ import pandas as pd
 
 from fidelity.analysis.aligned_scores import Block, blocks
 from fidelity.analysis.comparisons import adjust, compare_pairs, conclusions, inside_margin
-from fidelity.analysis.localization import DEFAULT_PROTOCOL
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, pooled_classes
 from fidelity.base.errors import InputError
+from fidelity.datasets.splits import SPLITS
+from fidelity.metrics.registry import title_of
 from fidelity.pages.comparison import scores
 from fidelity.pages.comparison.columns import COMPARED, HOLM_WITHIN, SHARED_CASES
 from fidelity.pages.comparison.finished import Finished
@@ -102,17 +104,18 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
         moved = _moved(of_a, of_b, same)
         splits.append(Split(name, *counts, len(same), len(common) - len(same), moved, paired))
         if paired:
-            parts += [_paired(block, statistics, found.seed) for block in blocks(joint, statistics)]
+            for block in blocks(joint, statistics):
+                parts += _paired(block, statistics, found.seed)
             cases.append(_side_by_side(joint, statistics))
         else:
             parts += _unpaired(of_a, of_b, statistics, found.seed)
     table = pd.concat(parts, ignore_index=True) if parts else COMPARED.frame()
     table = table[(table["n_a"] > 0) & (table["n_b"] > 0)]
-    if table.empty:
+    if primary_rows(table, statistics).empty:
         raise InputError(
-            "no explainer has a score in both studies",
+            f"no explainer has a value of {title_of(statistics['primary'])} in both studies",
             file=scores.both(a, b),
-            remedy="Compare studies whose explainers have maps of the same classes",
+            remedy="Compare studies whose explainers have maps of the same splits and classes",
         )
     head = {
         "dataset_a": a.dataset,
@@ -144,6 +147,23 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
     )
 
 
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the test split; without one, those of validation, then of training."""
+    known = set(rows["split"])
+    return rows[rows["split"] == next((s for s in reversed(SPLITS) if s in known), "")]
+
+
+def primary_rows(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
+    """Keep the primary comparison in the judged split, all classes together: one per explainer.
+
+    Args:
+        rows: of the table COMPARED.
+        statistics: see `scores.Scores`.
+    """
+    shown = pooled_classes(judged(rows))
+    return shown[(shown["metric"] == statistics["primary"]) & _is_primary(shown, statistics)]
+
+
 def _joint(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     """Put rows of both studies into one table, "A:lime" being A's explainer `lime`.
 
@@ -168,11 +188,13 @@ def _moved(a: pd.DataFrame, b: pd.DataFrame, cases: Sequence[str]) -> int:
     return int((known[0].loc[list(cases)] != known[1].loc[list(cases)]).sum())
 
 
-def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
+def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> Iterator[pd.DataFrame]:
     """Compare A and B on each explainer of a joint block that both have."""
     of_a, of_b = ([n[len(s) :] for n in block.values if n.startswith(s)] for s in SIDES)
     names = [name for name in of_a if name in of_b]
     columns = list(product(names, block.metrics))
+    if not columns:
+        return
     a, b = (_beside(block, [side + name for name in names], block.metrics) for side in SIDES)
     defined = ~(np.isnan(a) | np.isnan(b))
     means = [
@@ -182,7 +204,7 @@ def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.DataFr
     # In one call, so that all explainers share their resamples.
     one = replace(block, metrics=columns, values={"A": a, "B": b})
     tests = compare_pairs(one, statistics, seed)
-    return tests.rename(columns={"n": "n_a", "n_patients": "n_patients_a"}).assign(
+    yield tests.rename(columns={"n": "n_a", "n_patients": "n_patients_a"}).assign(
         explainer=[name for name, _ in columns],
         metric=[metric for _, metric in columns],
         design="paired",
@@ -201,11 +223,11 @@ def _unpaired(
     others = {tuple(block.head.values()): block for block in blocks(b, statistics)}
     for block in blocks(a, statistics):
         other = others.get(tuple(block.head.values()))
-        if other is None:
-            continue
-        names = [name for name in block.values if name in other.values]
-        metrics = [name for name in block.metrics if name in other.metrics]
+        names = [name for name in block.values if other and name in other.values]
+        metrics = [name for name in block.metrics if other and name in other.metrics]
         columns = list(product(names, metrics))
+        if other is None or not columns:
+            continue
         values = [_beside(one, names, metrics) for one in (block, other)]
         counts = [(~np.isnan(part)).sum(axis=0) for part in values]
         tests = unpaired_tests(
@@ -245,7 +267,7 @@ def _beside(block: Block, names: Sequence[str], metrics: Sequence[str]) -> np.nd
     """Put the values of several explainers side by side: (cases, explainers × metrics)."""
     chosen = [block.metrics.index(name) for name in metrics]
     parts = [block.values[name][:, chosen] for name in names]
-    return np.concatenate(parts, axis=1) if parts else np.empty((0, 0))
+    return np.concatenate(parts, axis=1)
 
 
 def _side_by_side(joint: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
