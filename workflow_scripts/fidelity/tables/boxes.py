@@ -80,7 +80,10 @@ def _values(
 ) -> Table:
     metrics = block.drop_duplicates("metric").set_index("metric")
     rows, headings = [], {}
-    for (cls, classifier), group in block.groupby(["class", "classifier"], sort=False):
+    parts = dict(list(block.groupby(["class", "classifier"], sort=False)))
+    # Each class with its classifiers together.
+    order = list(block["class"].unique())
+    for (cls, classifier), group in sorted(parts.items(), key=lambda part: order.index(part[0][0])):
         headings[len(rows)] = class_title(cls) + (
             ", no classifier"
             if classifier == NO_CLASSIFIER

@@ -28,6 +28,7 @@ CLASSIFICATION_TITLES = {
     "macro_auc": "Macro-AUC",
     "macro_f1": "Macro-F1",
     "ece": "ECE",
+    "subset_accuracy": "All labels right",
     "support": "Support",
 }
 
