@@ -147,9 +147,33 @@ rule prepare:
         "../workflow_scripts/prepare.py"
 
 
+rule refer:
+    input:
+        prepared=paths.PREPARED,
+        # Of all readers' names; which files changed is in the shard.
+        cases=lambda w: ancient(paths.fill(paths.CASES, w)),
+    output:
+        paths.REFERENCED,
+    log:
+        log_of("{dataset}/refer/{shard}"),
+    benchmark:
+        benchmark_of("{dataset}/refer/{shard}")
+    wildcard_constraints:
+        dataset=any_of(study.with_readers),
+    resources:
+        **needs(1500, 60),
+    params:
+        reference=lambda w: study.with_readers[w.dataset],
+        digest=code_of("refer.py"),
+    message:
+        "Joining the readers of {wildcards.shard} of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/refer.py"
+
+
 rule list_prepared:
     input:
-        prepared=job_files.shards(paths.PREPARED),
+        prepared=job_files.referenced(),
         classes=classes_of,
     output:
         paths.EXPLAINED,

@@ -32,7 +32,7 @@ rule known_truth_accuracy:
 rule known_truth_scores:
     input:
         maps=job_files.shards(paths.MAPS, ["test"]),
-        prepared=job_files.shards(paths.PREPARED, ["test"]),
+        prepared=job_files.referenced(["test"]),
         raw=lambda w: ancient(raw_of(w)),
         classes=classes_of,
     output:

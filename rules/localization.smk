@@ -73,7 +73,7 @@ rule box_scores:
 rule tune:
     input:
         maps=job_files.shards(paths.MAPS, ["val"]),
-        prepared=job_files.shards(paths.PREPARED, ["val"]),
+        prepared=job_files.referenced(["val"]),
     output:
         paths.THRESHOLDS,
     log:

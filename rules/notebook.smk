@@ -20,7 +20,7 @@ rule explore:
         scores=job_files.of_explainers(paths.SCORES),
         maps=job_files.first_maps,
         masks=job_files.first_masks,
-        prepared=job_files.shards(paths.PREPARED),
+        prepared=job_files.referenced(),
     output:
         worst=paths.WORST_CASES,
     log:

@@ -3,8 +3,8 @@
 
 rule fit:
     input:
-        train=job_files.shards(paths.PREPARED, ["train"]),
-        val=job_files.shards(paths.PREPARED, ["val"]),
+        train=job_files.referenced(["train"]),
+        val=job_files.referenced(["val"]),
     output:
         paths.FITTED,
     log:

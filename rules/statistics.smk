@@ -41,6 +41,29 @@ STEPS = {
         statistics=job_settings.intervals,
         seed=cfg.seed,
     ),
+    "readers": step(
+        needs(1500, 30),
+        "Comparing the explainers with the readers",
+        {
+            "pairs": paths.READER_PAIRS,
+            "readers": paths.READERS_WITHOUT,
+            "scores": job_files.by_pair(paths.READER_SCORES, study.beside_readers),
+        },
+        {
+            "agreement": paths.table("reader_agreement"),
+            "beside": paths.table("readers"),
+        },
+        combos=job_settings.pairs(
+            study.beside_readers, binarization=study.primary_of_readers
+        ),
+        dataset=lambda w: w.dataset,
+        metric=cfg.statistics.primary,
+        statistics=lambda w: {
+            **job_settings.intervals,
+            "margin": cfg.statistics.margin,
+        },
+        seed=cfg.seed,
+    ),
     "without_twins": step(
         needs(1500, 30),
         "Computing the primary result without near-duplicates",
@@ -204,6 +227,11 @@ rule verdict:
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),
         comparisons_without_twins=paths.table("comparisons_without_near_duplicates"),
+        readers=lambda w: (
+            paths.fill(paths.table("readers"), w)
+            if w.dataset in study.with_readers
+            else []
+        ),
         faithfulness=branch(
             bool(study.faithfulness_pairs),
             then=paths.table("faithfulness_comparisons"),

@@ -12,7 +12,9 @@ rule format_tables:
         class_order=job_files.if_classified(paths.table("class_order")),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
         counts=paths.CASE_COUNTS,
-        checks=[paths.table(name) for name in study.check_tables],
+        checks=lambda w: [
+            paths.fill(paths.table(name), w) for name in study.check_tables(w.dataset)
+        ],
         boxes=job_files.if_boxed(paths.table("boxes")),
         box_comparisons=job_files.if_boxed(paths.table("box_comparisons")),
     output:

@@ -29,6 +29,7 @@ def main(
     sign: Sign,
     pointing_tolerance: float,
     output: str,
+    left_out: str = "",
 ) -> None:
     """Write the box scores of every map whose class was annotated with boxes.
 
@@ -40,7 +41,7 @@ def main(
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_boxes(
-        explained_cases(maps, prepared),
+        explained_cases(maps, prepared, left_out),
         explained_targets(classes_json, predictions),
         rule=BoxRule.of_settings(boxes),
         hit=boxes.hit,

@@ -26,6 +26,7 @@ def main(
     sign: Sign,
     pointing_tolerance: float,
     output: str,
+    left_out: str = "",
 ) -> None:
     """Write the threshold-free scores of every map that has a reference.
 
@@ -37,7 +38,7 @@ def main(
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_maps(
-        explained_cases(maps, prepared),
+        explained_cases(maps, prepared, left_out),
         explained_targets(classes_json, predictions),
         select_ranking(metrics),
         scoring_size=scoring_size,

@@ -33,6 +33,7 @@ def main(
     scoring_size: ScoringSize,
     outputs: Mapping[str, str],
     pixel_spacing: float | Sequence[float] | None = None,
+    left_out: str = "",
 ) -> None:
     """Write the scores of every predicted mask that has a reference.
 
@@ -46,6 +47,7 @@ def main(
         outputs: protocol → its scores.parquet.
         pixel_spacing: mm per native pixel of cases that do not say their own: a number, [row,
             column] or None.
+        left_out: see `explained_cases`.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     targets = explained_targets(classes_json, predictions)
@@ -55,7 +57,7 @@ def main(
         changes = empty if name == "default" else {}
         protocol = protocol_for(name, changes, surface_tolerance)
         table = score_cohort(
-            _cases(prepared, spacing),
+            _cases(prepared, spacing, left_out),
             made,
             how,
             targets,
@@ -74,10 +76,13 @@ def main(
         )
 
 
-def _cases(prepared: Sequence[str], spacing: tuple[float, float] | None) -> Iterator[PreparedCase]:
+def _cases(
+    prepared: Sequence[str], spacing: tuple[float, float] | None, left_out: str
+) -> Iterator[PreparedCase]:
     for path in prepared:
         with PreparedShard(path) as shard:
             for case in shard:
+                case = case.against(left_out) if left_out else case
                 yield replace(case, spacing=case.spacing or spacing)
 
 

@@ -46,6 +46,7 @@ def main(
     lung: bool,
     empty: Mapping[str, str],
     output: str,
+    left_out: str = "",
 ) -> None:
     """Write IoU, Dice, precision and recall of every explained case and class at all thresholds.
 
@@ -62,7 +63,7 @@ def main(
     steps = np.linspace(0, 1, thresholds)
     policy = policy_for("default", empty)
     found: dict[tuple, Curves] = {}
-    for case, record in explained_cases(maps, prepared):
+    for case, record in explained_cases(maps, prepared, left_out):
         if record.map is None or record.cls not in case.references:
             continue
         with at_case(case.case):

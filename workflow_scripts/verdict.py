@@ -9,6 +9,7 @@ from fidelity.analysis.columns.checks import STABILITY
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.analysis.columns.readers import READERS
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
@@ -38,6 +39,7 @@ def main(
     stability: str = "",
     class_order: str = "",
     cases: Mapping[str, Any] | None = None,
+    readers: str = "",
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
 
@@ -53,6 +55,7 @@ def main(
         cases: `counts` (case_counts.csv), `cases` (cases.csv), `pairs` (near_duplicates.csv),
             `means` and `comparisons` (without the near-duplicates), `searched` (whether these were
             searched for).
+        readers: readers.csv; empty without several readers.
     """
     tables = Tables(
         LOCALIZATION.read(localization),
@@ -66,6 +69,7 @@ def main(
         STABILITY.read(stability) if stability else None,
         CLASS_ORDER.read(class_order) if class_order else None,
         cases=_case_tables(cases) if cases else None,
+        readers=READERS.read(readers) if readers else None,
     )
     study = Study(statistics, families, bases, confounded)
     chapters = build(tables, study)

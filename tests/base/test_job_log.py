@@ -34,7 +34,6 @@ def _case(name: str) -> PreparedCase:
         native_size=(8, 8),
         box=(0, 0, 8, 8),
         references={"A": mask},
-        second_references={},
         lung_native=mask,
         digest="",
     )

@@ -89,4 +89,4 @@ def test_shards_of_before_are_read(tmp_path):
     with PreparedShard(tmp_path / "s.h5") as shard:
         (found,) = shard
     assert found.spacing is None
-    assert found.second_references == {}
+    assert found.readers == {}

@@ -79,7 +79,7 @@ def test_unknown_target(shard, tmp_path, classifier):
 
 def _second_readings(tmp_path, cases, read_twice):
     some = [
-        dataclasses.replace(c, second_references=c.references if c.case in read_twice else {})
+        dataclasses.replace(c, readers={"second": c.references} if c.case in read_twice else {})
         for c in cases
     ]
     path = tmp_path / "test-000.h5"

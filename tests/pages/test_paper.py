@@ -84,6 +84,7 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     config["statistics"] = {"replicates": 321, "margin": 0.07}
     config["scores"] = {"empty": {"distance_prediction": "nan"}}
     config["postprocess"] = {"lung": True}
+    next(iter(config["datasets"].values()))["reference"] = "staple"
     config["classifiers"]["net"]["training"] = {"epochs": 5, "learning_rate": 0.0123}
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     for words in (
@@ -93,6 +94,7 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
         "±0.07",
         "only the prediction is empty, overlap is 0 and distances are undefined",
         "restricted to the lung mask",
+        "joined by STAPLE",
         "at most 5 epochs",
         "learning rate 0.0123",
         "40 in the test split",

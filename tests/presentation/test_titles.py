@@ -41,6 +41,16 @@ def test_defaults_name_method_kind_and_data_set(demo):
     assert (found.datasets, found.classifiers) == ({"demo": "Demo"}, {"resnet18": "ResNet-18"})
 
 
+def test_readers_are_called_by_their_names(demo):
+    demo["datasets"]["demo"] |= {"simulated_readers": 2, "reference": "staple"}
+    for name, reader in {"second_reader": None, "mine": "r1", "ours": "any"}.items():
+        demo["explainers"][name] = {"method": "second_reader", "reader": reader}
+    found = shown(demo).explainers
+    assert found["second_reader"] == "Second reader (ceiling)"
+    assert found["mine"] == "Reader r1 (ceiling)"
+    assert found["ours"] == "One of the readers (ceiling)"
+
+
 def test_several_entries_of_one_method_are_told_apart(demo):
     demo["explainers"] = {
         "gradcam": {"method": "gradcam"},

@@ -10,6 +10,7 @@ import pytest
 import verdict as script
 from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.analysis.columns.readers import READERS
 from fidelity.presentation.wording import counted, listed, number, p_value
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
@@ -823,3 +824,55 @@ def test_few_superpixels_are_a_warning(median, outcome):
     assert told.outcome == outcome
     assert f"unions of superpixels. An image has {median:g} of them (median; 4 to 41)" in told.text
     assert ("explainers.lime.superpixels" in told.text) == (outcome == "warning")
+
+
+def beside(explainer, conclusion, difference, **changes):
+    """A row of readers.csv."""
+    low, high = difference - 0.02, difference + 0.02
+    row = {
+        **HEAD, "explainer": explainer, "binarization": "tuned", "class": "COVID-19",
+        "metric": "iou", "direction": "higher", "reader": "all", "n": 40, "n_patients": 30,
+        "mean": 0.6 + difference, "ci_low": 0.5, "ci_high": 0.7, "reader_mean": 0.6,
+        "reader_low": 0.5, "reader_high": 0.7, "difference": difference, "difference_low": low,
+        "difference_high": high, "conclusion": conclusion,
+    }  # fmt: skip
+    return {**row, **changes}
+
+
+def test_whether_explainers_are_within_human_disagreement():
+    rows = pd.DataFrame(
+        [
+            beside("lime", "below", -0.3),
+            beside("lime", "below", -0.5, reader="r1"),
+            beside("gradcam", "within", -0.01),
+            beside("lung", "below", -0.4, classifier="none"),
+        ],
+        columns=READERS.names,
+    )
+    title = "Is an explainer within human disagreement?"
+    assert texts(chapter_of([compared("lime", "gradcam", "none_shown")], readers=rows), title) == [
+        "lime is below human agreement: it agrees with the other readers less than a reader does"
+        " (0.300, a reader 0.600; difference −0.300, 95 % interval −0.320 to −0.280; 40 cases).",
+        "gradcam is within human disagreement: no worse than a reader by more than the margin of"
+        " 0.05 (0.590, a reader 0.600; difference −0.010, 95 % interval −0.030 to +0.010;"
+        " 40 cases).",
+    ]
+
+
+def test_two_readers_are_each_compared_with_the_other_and_few_cases_conclude_nothing():
+    rows = [beside("lime", "few_cases", 0.1, reader=reader, n=12) for reader in ("a", "b")]
+    found = chapter_of(
+        [compared("lime", "gradcam", "none_shown")],
+        readers=pd.DataFrame(rows, columns=READERS.names),
+    )
+    told = texts(found, "Is an explainer within")
+    assert [one.split(" (")[0] for one in told] == [
+        "There are fewer than 20 cases, so nothing is concluded about lime and readers"
+    ] * 2
+    assert "the reader a" in told[0]
+    assert "12 cases" in told[0]
+
+
+def test_without_several_readers_there_is_no_question_about_them():
+    chapter = chapter_of([compared("lime", "gradcam", "none_shown")])
+    assert not any("human" in section.title for section in chapter.sections)

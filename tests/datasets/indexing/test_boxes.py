@@ -13,12 +13,13 @@ from fidelity.datasets.cases import read_cases, write_cases
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
-from fidelity.datasets.sources.vindr.reader_agreement import majority
+from fidelity.datasets.readers.consensus import agreed_boxes
 from fidelity.masks.boxes import box_of
 from fidelity.masks.run_lengths import decode
 from fidelity.settings.datasets import Dataset
 
 SIDE = 40
+THREE = ["R1", "R2", "R3"]
 
 
 @pytest.fixture
@@ -226,11 +227,11 @@ def test_unknown_classes_are_refused_with_the_nearest_name():
 def test_majority_of_readers():
     first, second = Drawn((0, 0, 10, 10), "p", "R1"), Drawn((2, 0, 12, 10), "p", "R2")
     alone, third = Drawn((30, 30, 35, 35), "p", "R3"), Drawn((4, 0, 14, 10), "p", "R3")
-    assert majority([first, alone], 3) == []
-    (found,) = majority([first, alone, second, third], 3)
+    assert agreed_boxes([first, alone], THREE, "majority") == []
+    (found,) = agreed_boxes([first, alone, second, third], THREE, "majority")
     assert found.box == (2, 0, 12, 10)
     # Two boxes of one reader are not a majority.
-    assert majority([first, replace_reader(second, "R1")], 3) == []
+    assert agreed_boxes([first, replace_reader(second, "R1")], THREE, "majority") == []
 
 
 def replace_reader(drawn, reader):

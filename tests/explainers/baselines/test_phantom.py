@@ -203,16 +203,16 @@ def test_random_cam_is_standard_normal_per_case(phantom):
 def test_the_second_reader_is_the_second_mask(phantom):
     for task in tasks_of(phantom["full"]):
         (explanation,) = second_reader.make(None, SecondReader())([task])
-        expected = decode(task.case.second_references[task.cls])
+        expected = decode(task.case.readers["second"][task.cls])
         np.testing.assert_array_equal(rendered(explanation, task.case).astype(bool), expected)
 
 
 def test_the_second_reader_answers_the_classes_it_has_marked(phantom):
     case = phantom["full"][0]
-    (cls,) = case.second_references
+    (cls,) = case.readers["second"]
     assert second_reader.has_answer(Task(case, cls, None), SecondReader())
     assert not second_reader.has_answer(Task(case, "another", None), SecondReader())
-    once = dataclasses.replace(case, second_references={})
+    once = dataclasses.replace(case, readers={})
     assert not second_reader.has_answer(Task(once, cls, None), SecondReader())
 
 

@@ -4,21 +4,24 @@ import csv
 import math
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard, unguard
+from fidelity.datasets.readers.names import SECOND, check_reader
 from fidelity.datasets.splits import SPLITS
 from fidelity.masks.boxes import FloatBox
 
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
 MASK_PREFIX = "mask:"
-SECOND_PREFIX = "second_mask:"
 BOXES_PREFIX = "boxes:"
+# The mask of the reader `second`; those of others are `mask@<reader>:<class>`.
+SECOND_PREFIX = "second_mask:"
+OF_READER, BOXES_OF_READER = "mask@", "boxes@"
 # In a cell of a mask or of boxes: the image was read for the class, and nothing was found.
 NONE = "none"
 SPACING = ("spacing_row", "spacing_column")
@@ -29,6 +32,7 @@ MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class Case:
         width: native width of the image in pixels; None before indexing.
         height: native height in pixels; None before indexing.
         digest: hash of the bytes of the image and its masks; empty before indexing.
-        second_masks: path of a second reader's mask per source class, where there is one.
+        readers: path of each reader's mask per source class, by reader; a mask of `masks` has no
+            reader's name, and counts as that of the reader `first`.
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
         spacing_from: `table`, or the DICOM element that the spacing was read from; empty before
             indexing or without a spacing.
@@ -57,6 +62,7 @@ class Case:
         boxes: reference boxes per source class, one per instance: (y0, x0, y1, x1) in pixels of the
             image, or of one of `box_size`. Without a box: the image was read for the class, and
             nothing was found. A class that is not here was not annotated with boxes.
+        reader_boxes: the same by reader, where the source names them; `boxes` holds theirs too.
         box_size: (height, width) of the image that boxes and spacing are pixels of, (1, 1) for
             shares of the sides; None, as always after indexing, for the image itself.
         box_places: file and row of each box, for errors; not kept in the case table.
@@ -73,12 +79,13 @@ class Case:
     width: int | None = None
     height: int | None = None
     digest: str = ""
-    second_masks: dict[str, str] = field(default_factory=dict)
+    readers: dict[str, dict[str, str]] = field(default_factory=dict)
     spacing: tuple[float, float] | None = None
     spacing_from: str = ""
     lung_from: str = ""
     uncertain: tuple[str, ...] = ()
     boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
+    reader_boxes: dict[str, dict[str, tuple[FloatBox, ...]]] = field(default_factory=dict)
     box_size: tuple[int, int] | None = None
     box_places: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     place: str = field(default="", compare=False)
@@ -86,7 +93,17 @@ class Case:
     @property
     def annotated(self) -> set[str]:
         """Source classes with a reference, be it a mask or boxes, empty ones included."""
-        return {*self.masks, *self.boxes}
+        return {*self.masks, *self.boxes}.union(*self.named_readers.values())
+
+    @property
+    def named_readers(self) -> dict[str, dict[str, str]]:
+        """Those of `readers` whose masks may be the reference; of `second` alone there is none."""
+        return {reader: masks for reader, masks in self.readers.items() if reader != SECOND}
+
+    @property
+    def mask_paths(self) -> list[str]:
+        """Every mask of a class, those of all readers included."""
+        return [path for masks in (self.masks, *self.readers.values()) for path in masks.values()]
 
 
 def sort_key(case: Case) -> tuple[int, str]:
@@ -130,10 +147,10 @@ def read_cases(path: str | Path) -> list[Case]:
     """Read a case table that `write_cases` wrote, or one like it; see `datasets.sources.table`.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
-    second_mask:<class>…, boxes:<class>…, spacing_row, spacing_column (mm), spacing_from, lung_from,
-    uncertain, width, height, digest. Several labels are joined by "|". Boxes are written
-    `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent", `none` in a cell of a mask or of boxes
-    "read, and nothing found".
+    second_mask:<class>…, mask@<reader>:<class>…, boxes:<class>…, boxes@<reader>:<class>…,
+    spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain, width, height, digest.
+    Several labels are joined by "|". Boxes are written `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell
+    means "absent", `none` in a cell of a mask or of boxes "read, and nothing found".
 
     Args:
         path: a CSV file in UTF-8.
@@ -197,13 +214,22 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
     """
     cases = list(cases)
     classes = sorted({name for case in cases for name in case.masks})
-    second = sorted({name for case in cases for name in case.second_masks})
+    by_reader = {
+        reader_column(r, c) for case in cases for r in case.readers for c in case.readers[r]
+    }
     boxed = sorted({name for case in cases for name in case.boxes})
+    boxed_by = {
+        f"{BOXES_OF_READER}{r}:{c}"
+        for case in cases
+        for r, boxes in case.reader_boxes.items()
+        for c in boxes
+    }
     columns = [
         *HEAD,
         *(MASK_PREFIX + name for name in classes),
-        *(SECOND_PREFIX + name for name in second),
+        *sorted(by_reader, key=lambda name: (not name.startswith(SECOND_PREFIX), name)),
         *(BOXES_PREFIX + name for name in boxed),
+        *sorted(boxed_by),
         *(SPACING if any(case.spacing for case in cases) else ()),
         *([SPACING_FROM] if any(case.spacing_from for case in cases) else ()),
         *([LUNG_FROM] if any(case.lung_from for case in cases) else ()),
@@ -229,8 +255,13 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                 "image": case.image,
                 "lung_mask": case.lung_mask or "",
                 **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
-                **{SECOND_PREFIX + name: mask for name, mask in case.second_masks.items()},
+                **{reader_column(r, c): m for r, of in case.readers.items() for c, m in of.items()},
                 **{BOXES_PREFIX + name: boxes_cell(boxes) for name, boxes in case.boxes.items()},
+                **{
+                    f"{BOXES_OF_READER}{r}:{c}": boxes_cell(boxes)
+                    for r, of in case.reader_boxes.items()
+                    for c, boxes in of.items()
+                },
                 **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
                 **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
                 **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
@@ -244,6 +275,20 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                     **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
                 }
             )
+
+
+def reader_column(reader: str, cls: str) -> str:
+    """Name the column of a reader's masks of a class."""
+    return SECOND_PREFIX + cls if reader == SECOND else f"{OF_READER}{reader}:{cls}"
+
+
+def readers_in(columns: Iterable[str]) -> set[str]:
+    """Name the readers whose masks or boxes a case table has columns of."""
+    names = {SECOND for name in columns if name.startswith(SECOND_PREFIX)}
+    for name in columns:
+        if name.startswith((OF_READER, BOXES_OF_READER)):
+            names.add(name.partition("@")[2].partition(":")[0])
+    return names
 
 
 def boxes_cell(boxes: Iterable[FloatBox]) -> str:
@@ -303,6 +348,18 @@ def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
             if name.startswith(prefix) and (mask := cell(name)) is not None
         }
 
+    readers = _by_reader(row, OF_READER, cell, path)
+    if second := masks(SECOND_PREFIX):
+        readers[SECOND] = second | readers.get(SECOND, {})
+
+    def boxes(name: str) -> tuple[FloatBox, ...] | None:
+        text = row[name].strip()
+        return read_boxes_cell(text, path, f"{name}, {where}") if text else None
+
+    reader_boxes = _by_reader(row, BOXES_OF_READER, boxes, path)
+    together: dict[str, tuple[FloatBox, ...]] = {}
+    for of in reader_boxes.values():
+        together |= {cls: (*together.get(cls, ()), *found) for cls, found in of.items()}
     return Case(
         case=row["case"].strip(),
         patient=(row.get("patient") or row["case"]).strip(),
@@ -314,17 +371,32 @@ def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
         width=_pixels(row, "width", path, where),
         height=_pixels(row, "height", path, where),
         digest=row.get("digest") or "",
-        second_masks=masks(SECOND_PREFIX),
+        readers=readers,
         spacing=_spacing(row, path, where),
         spacing_from=(row.get(SPACING_FROM) or "").strip(),
         lung_from=(row.get(LUNG_FROM) or "").strip(),
         uncertain=_names(row.get(UNCERTAIN) or ""),
-        boxes={
-            name.removeprefix(BOXES_PREFIX): read_boxes_cell(row[name], path, f"{name}, {where}")
+        boxes=together
+        | {
+            name.removeprefix(BOXES_PREFIX): found
             for name in row
-            if name.startswith(BOXES_PREFIX) and row[name].strip()
+            if name.startswith(BOXES_PREFIX) and (found := boxes(name)) is not None
         },
+        reader_boxes=reader_boxes,
     )
+
+
+def _by_reader(
+    row: Mapping[str, str], prefix: str, cell: Callable[[str], Drawn | None], path: str | Path
+) -> dict[str, dict[str, Drawn]]:
+    """Read the cells of columns `<prefix><reader>:<class>` that are not blank."""
+    found: dict[str, dict[str, Drawn]] = {}
+    for name in row:
+        if name.startswith(prefix) and (drawn := cell(name)) is not None:
+            reader, _, cls = name.removeprefix(prefix).partition(":")
+            check_reader(reader, file=path, field=name)
+            found.setdefault(reader, {})[cls] = drawn
+    return found
 
 
 def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, ...]:

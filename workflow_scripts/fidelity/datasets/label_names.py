@@ -113,8 +113,9 @@ def respelled(cases: list[Case], settings: "Dataset") -> tuple[list[Case], "Data
             labels=new(case.labels),
             uncertain=new(case.uncertain),
             masks=moved(case.masks),
-            second_masks=moved(case.second_masks),
+            readers={reader: moved(masks) for reader, masks in case.readers.items()},
             boxes=moved(case.boxes),
+            reader_boxes={reader: moved(boxes) for reader, boxes in case.reader_boxes.items()},
             box_places=moved(case.box_places),
         )
         for case in cases

@@ -1,6 +1,6 @@
 """From the files of a case to what the classifier and the scores need."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -14,8 +14,10 @@ from fidelity.datasets.images.squares import resize_image
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.prepared import PreparedCase
+from fidelity.datasets.readers.consensus import agreed_mask
+from fidelity.datasets.readers.names import SECOND
 from fidelity.masks.boxes import Box, box_of, fill_boxes
-from fidelity.masks.run_lengths import RLE, at_size, encode
+from fidelity.masks.run_lengths import RLE, at_size, decode, encode
 from fidelity.settings.datasets import Dataset
 
 # Margin of the lung crop on each side, as a share of the lung's height and width.
@@ -80,7 +82,8 @@ def prepare_case(
         The prepared case. Reference and lung masks are at the case's native size. That is the
         image's size, unless the index states that its masks were drawn on a larger original. A mask
         drawn at another resolution is brought there by nearest neighbour. Boxes are filled where a
-        class has no mask. The case's own pixel spacing goes before the data set's.
+        class has no mask. Where only readers by name drew it, their majority is the reference. The
+        case's own pixel spacing goes before the data set's.
 
     Raises:
         InputError: a file is unreadable, or the input setting needs a lung mask that is not there.
@@ -119,8 +122,18 @@ def prepare_case(
 
     boxes = {c: case.boxes[c] for c in settings.annotated_classes if c in case.boxes}
     filled = {c: encode(fill_boxes(found, size)) for c, found in boxes.items()}
+    given = marked(case.masks)
+    readers = {r: masks for r, of in case.readers.items() if (masks := marked(of))}
+    reader_boxes = {
+        reader: {c: drawn[c] for c in settings.annotated_classes if c in drawn}
+        for reader, drawn in case.reader_boxes.items()
+    }
+    by_name = {c for r, masks in readers.items() if r != SECOND for c in masks}
+    by_name = by_name.union(*reader_boxes.values())
+    agreed = tuple(c for c in settings.annotated_classes if c in by_name and c not in given)
+    joined = {c: _majority(readers, c) for c in agreed if c not in filled}
     # A drawn mask goes before the class's boxes.
-    references = filled | marked(case.masks)
+    references = joined | filled | given
 
     return PreparedCase(
         case=case.case,
@@ -134,12 +147,20 @@ def prepare_case(
         references={c: references[c] for c in settings.annotated_classes if c in references},
         lung_native=None if lung is None else encode(lung),
         digest=case.digest,
-        second_references=marked(case.second_masks),
+        readers=readers,
         spacing=case.spacing,
         uncertain=case.uncertain,
         reference_boxes=boxes,
         filled=tuple(c for c in boxes if c not in case.masks),
+        reader_boxes=reader_boxes,
+        agreed=agreed,
     )
+
+
+def _majority(readers: Mapping[str, Mapping[str, RLE]], cls: str) -> RLE:
+    """Join the masks of a class; of readers alone, this is the reference until a rule is chosen."""
+    drawn = {reader: decode(masks[cls]) for reader, masks in readers.items() if cls in masks}
+    return encode(agreed_mask(drawn, "majority"))
 
 
 def _lung(

@@ -1,8 +1,10 @@
 """The prepared form of a shard: working images, lung masks, references as run lengths, in HDF5."""
 
+import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +14,26 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.base.hdf5 import atomic_hdf5, reading
-from fidelity.masks.boxes import Box, FloatBox
-from fidelity.masks.run_lengths import RLE
+from fidelity.datasets.readers.names import ANY, FIRST, SECOND
+from fidelity.masks.boxes import Box, FloatBox, fill_boxes
+from fidelity.masks.run_lengths import RLE, encode
 
 SCHEMA = "fidelity-prepared-1"
 # Cases read or written at once: bounds memory, spares HDF5 calls.
 BLOCK = 64
 AGAIN = "Delete it and explained.json beside it, and run again"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference per class, as the fields of a case: `references`, `reference_boxes`, `filled`."""
+
+    masks: dict[str, RLE] = field(default_factory=dict)
+    boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
+
+
+NOTHING = Reference()
 
 
 @dataclass(frozen=True)
@@ -38,12 +53,17 @@ class PreparedCase:
             a class has boxes and no mask, its boxes, filled.
         lung_native: lung mask at native size; None if the source has none.
         digest: hash of the bytes of the image and its masks.
-        second_references: a second reader's mask per class, at native size, where there is one.
+        readers: the mask of each reader per class, at native size, of those who read the image for
+            the class. A reference that no reader is named for is not among them.
         spacing: (row, column) size of a native pixel in mm; None if unknown.
         uncertain: source classes that the case may or may not show.
         reference_boxes: reference boxes per annotated source class, one per instance, (y0, x0, y1,
             x1) in native pixels; empty where the case was read for the class and nothing was found.
         filled: classes whose reference is their boxes, filled.
+        reader_boxes: boxes by reader, as `reference_boxes`.
+        agreed: classes whose reference was joined from those of readers.
+        unread: classes that are explained, and have no reference by the rule that was chosen.
+        without: by reader, the reference that all others agree on; see `readers.references`.
     """
 
     case: str
@@ -57,11 +77,59 @@ class PreparedCase:
     references: dict[str, RLE]
     lung_native: RLE | None
     digest: str
-    second_references: dict[str, RLE] = field(default_factory=dict)
+    readers: dict[str, dict[str, RLE]] = field(default_factory=dict)
     spacing: tuple[float, float] | None = None
     uncertain: tuple[str, ...] = ()
     reference_boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
     filled: tuple[str, ...] = ()
+    reader_boxes: dict[str, dict[str, tuple[FloatBox, ...]]] = field(default_factory=dict)
+    agreed: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    without: dict[str, "Reference"] = field(default_factory=dict)
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """The classes that have a map."""
+        return (*self.references, *self.unread)
+
+    def against(self, reader: str) -> "PreparedCase":
+        """Give the case with the reference that all readers but one agree on.
+
+        Args:
+            reader: the one that is left out, or `any`: one who read the class, by its hash.
+        """
+        chosen = {cls: self.one_reader(cls) if reader == ANY else reader for cls in self.explained}
+        found = {
+            c: self.without[r] for c, r in chosen.items() if c in self.without.get(r, NOTHING).masks
+        }
+        return replace(
+            self,
+            references={cls: of.masks[cls] for cls, of in found.items()},
+            reference_boxes={cls: of.boxes[cls] for cls, of in found.items() if cls in of.boxes},
+            filled=tuple(cls for cls, of in found.items() if cls in of.filled),
+            unread=tuple(cls for cls in self.explained if cls not in found),
+        )
+
+    def readers_of(self, cls: str) -> list[str]:
+        """Name those who read the case for a class; where nobody is named, that is `first`."""
+        drawn = (*self.readers.items(), *self.reader_boxes.items())
+        named = sorted({reader for reader, classes in drawn if cls in classes})
+        unnamed = cls in self.references and cls not in self.agreed
+        return [*([FIRST] if unnamed and FIRST not in named else []), *named]
+
+    def reading(self, cls: str, reader: str) -> RLE:
+        """Give the mask of one of `readers_of`; boxes are filled."""
+        if cls in self.readers.get(reader, {}):
+            return self.readers[reader][cls]
+        if cls in self.reader_boxes.get(reader, {}):
+            return encode(fill_boxes(self.reader_boxes[reader][cls], self.native_size))
+        return self.references[cls]
+
+    def one_reader(self, cls: str) -> str:
+        """Choose one of the readers by name who read the case for a class; empty without any."""
+        ranked = [reader for reader in self.readers_of(cls) if reader != FIRST]
+        draw = hashlib.blake2b(f"{self.case}\0{cls}".encode(), digest_size=8).digest()
+        return ranked[int.from_bytes(draw, "big") % len(ranked)] if ranked else ""
 
     def reference_kind(self, cls: str) -> Literal["mask", "box"]:
         """State how the reference of a class was drawn."""
@@ -102,6 +170,24 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
             lungs[start:end] = np.stack([blank if c.lung is None else c.lung for c in block])
             records[start:end] = np.array([_record(case) for case in block], dtype=object)
             file.check()
+
+
+def write_references(path: str | Path, prepared: str | Path, cases: Iterable[PreparedCase]) -> None:
+    """Write a shard whose cases have other references; its images stay in the prepared shard.
+
+    Args:
+        path: the HDF5 file; `PreparedShard` reads it as it reads the prepared one.
+        prepared: the shard that the cases are of; it is found from the place of `path`.
+        cases: all of the shard, in its order.
+    """
+    link = os.path.relpath(prepared, Path(path).parent)
+    with h5py.File(prepared, "r") as source, atomic_hdf5(path) as file:
+        file.attrs.update(source.attrs)
+        for name in ("images", "lungs"):
+            file[name] = h5py.ExternalLink(link, name)
+        records = np.array([_record(case) for case in cases], dtype=object)
+        file.create_dataset("cases", data=records, dtype=h5py.string_dtype())
+        file.check()
 
 
 class PreparedShard:
@@ -182,8 +268,18 @@ def _checked(case: PreparedCase, side: int) -> np.ndarray:
 
 def _record(case: PreparedCase) -> str:
     """Everything but the pixels, as JSON."""
+    # What only some data sets have is left out elsewhere: the files of others stay as they were.
+    second = case.readers.get(SECOND, {})
+    more = {
+        "readers": {r: masks for r, masks in case.readers.items() if r != SECOND},
+        "reader_boxes": case.reader_boxes,
+        "agreed": case.agreed,
+        "unread": case.unread,
+        "without": {reader: vars(of) for reader, of in case.without.items()},
+    }
     return json.dumps(
         {
+            **{name: value for name, value in more.items() if value},
             "case": case.case,
             "patient": case.patient,
             "split": case.split,
@@ -194,7 +290,7 @@ def _record(case: PreparedCase) -> str:
             "references": case.references,
             "lung_native": case.lung_native,
             "digest": case.digest,
-            "second_references": case.second_references,
+            "second_references": second,
             "spacing": case.spacing,
             "uncertain": case.uncertain,
             "reference_boxes": case.reference_boxes,
@@ -207,15 +303,25 @@ def _record(case: PreparedCase) -> str:
 
 def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> PreparedCase:
     has_lung = record.pop("has_lung")
-    for name in ("labels", "native_size", "box", "uncertain", "filled"):
+    for name in ("labels", "native_size", "box", "uncertain", "filled", "agreed", "unread"):
         record[name] = tuple(record.get(name, ()))
     # Files of earlier versions have no boxes.
-    record["reference_boxes"] = {
-        cls: tuple(map(tuple, boxes)) for cls, boxes in record.get("reference_boxes", {}).items()
+    record["reference_boxes"] = _boxes(record.get("reference_boxes", {}))
+    second = record.pop("second_references", {})
+    record["readers"] = {**({SECOND: second} if second else {}), **record.get("readers", {})}
+    by_reader = record.get("reader_boxes", {})
+    record["reader_boxes"] = {reader: _boxes(boxes) for reader, boxes in by_reader.items()}
+    record["without"] = {
+        reader: Reference(of["masks"], _boxes(of["boxes"]), tuple(of["filled"]))
+        for reader, of in record.get("without", {}).items()
     }
     if record.get("spacing") is not None:
         record["spacing"] = tuple(record["spacing"])
     return PreparedCase(**record, image=image, lung=lung.astype(bool) if has_lung else None)
+
+
+def _boxes(boxes: dict[str, Any]) -> dict[str, tuple[FloatBox, ...]]:
+    return {cls: tuple(map(tuple, found)) for cls, found in boxes.items()}
 
 
 def _decoded(value: Any) -> Any:

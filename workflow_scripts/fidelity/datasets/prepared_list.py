@@ -17,12 +17,16 @@ def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str 
     """Write the list: what classes.json says, and `shards`, {name: digest of the file's bytes}.
 
     Args:
-        prepared: the shards, all in the folder of `output`; their order is kept.
+        prepared: the shards, in the folder of `output` or one below it; their order is kept.
         classes: classes.json of the data set.
         output: the list, byte-identical for equal shards and classes.
     """
     said = read_json(classes)
-    said["shards"] = {Path(path).stem: content_hash(path) for path in prepared}
+    folder = Path(output).parent
+    said["shards"] = {
+        Path(path).relative_to(folder).with_suffix("").as_posix(): content_hash(path)
+        for path in prepared
+    }
     write_text(output, json.dumps(said, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -46,7 +50,7 @@ def listed(path: str | Path) -> list[str]:
             file=path,
             remedy="Delete it and run again",
         ) from error
-    shards = [Path(path).with_name(f"{name}.h5") for name in names]
+    shards = [Path(path).parent / f"{name}.h5" for name in names]
     for shard in shards:
         # The list is all that Snakemake sees of the shards: without it they are made again.
         if not shard.is_file():

@@ -10,13 +10,14 @@ from fidelity.maps.saliency_map import REMEDY, MapRecord, read_maps, unanswered
 
 
 def explained_cases(
-    maps: Sequence[str | Path], prepared: Sequence[str | Path]
+    maps: Sequence[str | Path], prepared: Sequence[str | Path], left_out: str = ""
 ) -> Iterator[tuple[PreparedCase, MapRecord]]:
     """Pair each map with its case, one shard in memory at a time.
 
     Args:
         maps: map files, one per shard.
         prepared: prepared shards in the same order.
+        left_out: reader whom the reference leaves out (`PreparedCase.against`); empty for none.
 
     Yields:
         Case and map record, in the order of the files.
@@ -28,8 +29,8 @@ def explained_cases(
     """
     for map_file, shard_file in zip(maps, prepared, strict=True):
         with PreparedShard(shard_file) as shard:
-            cases = {case.case: case for case in shard}
-        missing = {(name, cls) for name, case in cases.items() for cls in case.references}
+            cases = {c.case: c.against(left_out) if left_out else c for c in shard}
+        missing = {(name, cls) for name, case in cases.items() for cls in case.explained}
         seen: set[tuple[str, str]] = set()
         for record in read_maps(map_file):
             key = (record.case, record.cls)

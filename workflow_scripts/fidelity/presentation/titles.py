@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fidelity.base.plugins import PREFIX
 from fidelity.binarizations.registry import RULES
+from fidelity.datasets.readers.names import ANY
 from fidelity.datasets.registry import TITLES as SOURCES
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.boxes.protocols import TITLES as OF_BOXES
@@ -219,6 +220,8 @@ def _explainer(key: str, entry: "Section", family: str) -> tuple[str, str]:
         title = f"{title} with random weights"
     elif entry.method == "imported":
         title = in_words(key)
+    elif getattr(entry, "reader", None):
+        title = "One of the readers" if entry.reader == ANY else f"Reader {entry.reader}"
     elif entry.method.startswith(PREFIX):
         title = in_words(entry.method.removeprefix(PREFIX))
     else:

@@ -123,7 +123,9 @@ class Section(BaseModel):
         }
         made = cls.model_construct(set(given), **given)
         for name in cls.model_fields.keys() - given:
-            made.__dict__.pop(name, None)
+            # A key that is given only where it is set (`exclude_if`) has its default elsewhere.
+            if cls.model_fields[name].exclude_if is None:
+                made.__dict__.pop(name, None)
         return made
 
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import MISSING
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.registry import RULES
+from fidelity.datasets.readers.names import ANY, FIRST, SECOND
 from fidelity.datasets.registry import reader
 from fidelity.datasets.sources.chexpert.observation_names import canonical
 from fidelity.explainers.registry import depends_on_training, inside_lung, method_of, refusal
@@ -367,17 +368,35 @@ def _check_chexlocalize(path: str, config: Config) -> None:
 
 
 def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
-    asking = [name for name, e in config.explainers.items() if e.method == "second_reader"]
-    if not asking or dataset.source == "table" or getattr(dataset, "second_reader", False):
-        return
-    if dataset.source == "chexlocalize" and dataset.human_benchmark.segmentations:
-        return
-    raise InputError(
-        f"needs the masks of a second reader, and datasets.{key} has none",
-        field=f"explainers.{asking[0]}",
-        remedy="Leave it out, or use a table with columns second_mask:<class> "
-        "(the phantom: second_reader: true; chexlocalize: human_benchmark.segmentations)",
+    """Check that a data set has the readers whose masks explainers are."""
+    second = getattr(dataset, "second_reader", False) or (
+        dataset.source == "chexlocalize" and dataset.human_benchmark.segmentations
     )
+    known = [SECOND] if second else []
+    known += dataset.readers if isinstance(dataset.readers, dict) else []
+    known += [] if dataset.source in ("vindr", "phantom") else [FIRST]
+    known += [f"r{number + 1}" for number in range(getattr(dataset, "simulated_readers", 0))]
+    for name, entry in config.explainers.items():
+        if entry.method != "second_reader":
+            continue
+        if entry.reader is not None and dataset.reference is None:
+            raise InputError(
+                f"is one of several readers, and datasets.{key} has no rule that joins the others",
+                field=f"explainers.{name}.reader",
+                remedy=f"Set datasets.{key}.reference, for example to majority",
+            )
+        # A table's readers, and those of VinDr-CXR, are in its files.
+        if dataset.source == "table" or (dataset.source == "vindr" and entry.reader):
+            continue
+        whose = "a second reader" if entry.reader is None else f"the reader {entry.reader}"
+        if not ({*known} - {FIRST} if entry.reader == ANY else (entry.reader or SECOND) in known):
+            raise InputError(
+                f"needs the masks of {whose}, and datasets.{key} has none",
+                field=f"explainers.{name}",
+                remedy="Leave it out, or use a table with columns second_mask:<class> "
+                "(the phantom: second_reader: true; chexlocalize: human_benchmark.segmentations;"
+                " any data set: readers)",
+            )
 
 
 def _check_trainings(config: Config) -> None:

@@ -11,6 +11,7 @@ from fidelity.base.suggestions import suggestion
 from fidelity.datasets.annotations import chestx_det, ms_cxr, nih, vindr
 from fidelity.datasets.label_names import is_reserved, reserved_error
 from fidelity.datasets.mask_files.mask_values import BACKGROUND, FOREGROUND, LUNG
+from fidelity.datasets.readers.names import check_reader
 from fidelity.datasets.sources.chexpert.observation_names import (
     ALIASES,
     OBSERVATIONS,
@@ -38,6 +39,11 @@ Red = Annotated[Integer, Ge(0), Le(255)]
 MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
 ShardCount = Annotated[Integer, Ge(1), Le(999)]
 CaseCount = Annotated[Integer, Ge(3)]
+
+
+def _is_empty(value: object) -> bool:
+    """Keep a key that is not set out of the params of jobs: results of other studies stay valid."""
+    return not value
 
 
 class Shards(Section):
@@ -152,6 +158,16 @@ class Dataset(Entry):
     """Where the boxes of box scores come from. `references` = the boxes that readers drew; `masks`
     = the rectangles that bound the connected parts of each mask. null = `references` if the source
     has boxes; otherwise no box scores are computed."""
+    readers: Annotated[dict[str, str], Field(exclude_if=_is_empty)] = {}
+    """Masks of further readers: {name: folder}, the folders relative to root. A folder holds one
+    folder per annotated class (or, with one class, the masks alone). A mask is named after its case
+    or image."""
+    reference: Annotated[str | None, Field(exclude_if=_is_empty)] = None
+    """How several readers make one reference. `union`, `intersection` or `majority` (more than half
+    of them) of what they marked; `staple` = the mask that STAPLE estimates; or the name of one
+    reader (`first` = masks and boxes that name no reader). null = these, and the majority where all
+    are named. If it is set, readers are compared with one another and with the explainers. Changing
+    it scores again, and explains nothing again."""
     shards: Shards = Field(default_factory=Shards)
 
     @property
@@ -188,6 +204,8 @@ class Dataset(Entry):
             )
         self._check_mask_values()
         self._check_class_names()
+        for name in self.readers if isinstance(self.readers, dict) else ():
+            check_reader(name, field="readers")
         return self
 
     def _check_mask_values(self) -> None:
@@ -261,6 +279,9 @@ class Phantom(Dataset):
     """Contrast of the lesions; 0 = none."""
     second_reader: bool = False
     """Also write the masks of a simulated second reader, for the explainer `second_reader`."""
+    simulated_readers: Annotated[Integer, Ge(0), Le(9), Field(exclude_if=_is_empty)] = 0
+    """Number of simulated readers, r1, r2, …, each with borders, misses and additions of its own.
+    The true masks are then of no reader, and not used."""
     shortcut: Shortcut = Field(default_factory=Shortcut)
 
     @model_validator(mode="after")
@@ -332,11 +353,12 @@ class Table(Dataset):
     an error."""
     table: str
     """CSV file (also as Excel saves it), relative to root. Columns: case, image, split, label.
-    Optional columns: patient, lung_mask, mask:<class>, second_mask:<class>, boxes:<class>,
-    spacing_row, spacing_column."""
+    Optional columns: patient, lung_mask, mask:<class>, second_mask:<class>, mask@<reader>:<class>,
+    boxes:<class>, boxes@<reader>:<class>, spacing_row, spacing_column."""
     boxes: str | None = None
     """CSV file with a row for each box, relative to root. Columns: case, class, and x0, y0, x1, y1
-    or x, y, width, height in pixels. null = none (boxes may also be cells of the table)."""
+    or x, y, width, height in pixels; optional: reader. null = none (boxes may also be cells of the
+    table)."""
 
 
 class Tables(Section):

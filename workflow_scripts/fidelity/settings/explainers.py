@@ -580,9 +580,13 @@ class Unet(Explainer):
 
 
 class SecondReader(Explainer):
-    """Ceiling: the masks of a second reader, if the data set has them."""
+    """Ceiling: the masks of another reader, if the data set has them. Where the data set's
+    `reference` is set, they are scored against what all other readers agree on."""
 
     method: Literal["second_reader"] = "second_reader"
+    reader: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
+    """Whose masks. `any` = of each case one of its readers, drawn at random; null = the reader of
+    `second_mask`."""
 
 
 class Imported(Explainer):

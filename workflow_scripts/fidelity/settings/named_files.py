@@ -5,7 +5,8 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.datasets.cases import SECOND_PREFIX
+from fidelity.datasets.cases import BOXES_OF_READER, reader_column, readers_in
+from fidelity.datasets.readers.names import ANY, FIRST, SECOND
 from fidelity.datasets.sources.chexpert.folder_layout import find_layout
 from fidelity.datasets.sources.table.table import columns_of
 from fidelity.explainers.registry import method_of
@@ -142,16 +143,30 @@ def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config
 
 
 def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) -> None:
-    """See that a second reader has a column; cells may be empty where nobody read twice."""
-    asking = [k for k, e in config.explainers.items() if method_of(e.method).needs_second_reader]
-    wanted = [SECOND_PREFIX + cls for cls in dataset.annotated_classes]
-    if asking and not {*wanted} & {*columns_of(table)}:
-        raise InputError(
-            f"explainers.{asking[0]} needs masks of a second reader; {str(table)!r} has no column "
-            + " or ".join(map(repr, wanted)),
-            field=f"{path}.table",
-            remedy="Add the column, or leave the explainer out",
-        )
+    """See that a reader has a column; cells may be empty where nobody read twice."""
+    asking = [
+        (key, entry.reader or SECOND)
+        for key, entry in config.explainers.items()
+        if method_of(entry.method).needs_second_reader
+    ]
+    if not asking:
+        return
+    columns = columns_of(table)
+    classes = dataset.annotated_classes
+    for key, reader in asking:
+        # Boxes of a second table name their readers row by row.
+        if reader in (FIRST, *dataset.readers) or (dataset.boxes is not None and reader != SECOND):
+            continue
+        wanted = [reader_column(reader, cls) for cls in classes]
+        boxed = [f"{BOXES_OF_READER}{reader}:{cls}" for cls in classes]
+        if not (readers_in(columns) if reader == ANY else {*wanted, *boxed} & {*columns}):
+            whose = "a second reader" if reader == SECOND else f"the reader {reader}"
+            raise InputError(
+                f"explainers.{key} needs masks of {whose}; {str(table)!r} has no column "
+                + " or ".join(map(repr, wanted)),
+                field=f"{path}.table",
+                remedy="Add the column, or leave the explainer out",
+            )
 
 
 def _plugin_functions(paths: list[str]) -> list[str]:

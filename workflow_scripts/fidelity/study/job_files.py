@@ -35,6 +35,13 @@ class JobFiles:
         chosen = self.study.config.explain.splits if splits is None else splits
         return lambda w: self._by_shard(pattern, w, chosen)
 
+    def referenced(self, splits: Sequence[str] | None = None) -> Input:
+        """Make an input function: the shards of some splits, with their references."""
+        readers = self.study.with_readers
+        return lambda w: self.shards(
+            paths.REFERENCED if w.dataset in readers else paths.PREPARED, splits
+        )(w)
+
     def _by_shard(
         self, pattern: str, w: Any, splits: Sequence[str] | None = None, **names: str
     ) -> list[str]:
@@ -280,6 +287,19 @@ class JobFiles:
         ranked = config.statistics.primary in config.scores.ranking
         pattern = paths.RANKING if ranked else paths.SCORES
         return self._where_computed(pattern, self.study.faithfulness_pairs, w)
+
+    def scored_by_primary(self, w: Any, masks: str, maps: str) -> list[str]:
+        """List what the primary metric is computed of: masks of the primary rule, or maps.
+
+        Args:
+            w: names `dataset`, `classifier` and `explainer`.
+            masks: pattern that is filled in where the metric is of masks; empty for nothing.
+            maps: pattern that is filled in for each shard where the metric is of maps, likewise.
+        """
+        config = self.study.config
+        if config.statistics.primary in config.scores.ranking:
+            return self._by_shard(maps, w) if maps else []
+        return [fill(masks, w, **self._missing(w))] if masks else []
 
     def sensitivity(self, w: Any) -> list[str]:
         """List the sensitivity of each pair that can explain a changed image."""

@@ -49,6 +49,7 @@ INDEX_KEYS = (
     "outside_links",
     "boxes_outside",
     "empty_references",
+    "readers",
 )
 PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes")
 # What decides how the weights of a classifier are read.
@@ -116,7 +117,7 @@ class JobSettings:
     def acquisition(self, dataset: str) -> dict[str, Any]:
         """Give what a data set's files depend on; data sets that agree in it share one copy."""
         config, source = self.study.config, self.study.datasets[dataset].source
-        found = self.subset(dataset, {"source", *own_keys(source)})
+        found = self.subset(dataset, {"source", "readers", *own_keys(source)})
         where = config.origin_of(dataset)
         if where is not None:
             # However the path is written, and wherever the project is moved together with it.
@@ -248,6 +249,7 @@ class JobSettings:
     def sweep(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores at every threshold."""
         return {
+            **self._left_out(w),
             "thresholds": self._scores.thresholds,
             "scoring_size": self.study.datasets[w.dataset].scoring_size,
             "sign": self._postprocess.sign,
@@ -255,9 +257,15 @@ class JobSettings:
             "empty": self._scores.empty.model_dump(),
         }
 
+    def _left_out(self, w: Any) -> dict[str, str]:
+        """Name the reader that the reference leaves out, for a reader's own masks."""
+        reader = self.study.left_out(w.dataset, w.explainer) if hasattr(w, "explainer") else ""
+        return {"left_out": reader} if reader else {}
+
     def rank(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores of maps."""
         return {
+            **self._left_out(w),
             "metrics": self._scores.ranking,
             "pointing_tolerance": self._scores.pointing_tolerance,
             "scoring_size": self.study.datasets[w.dataset].scoring_size,
@@ -267,6 +275,7 @@ class JobSettings:
     def box_scores(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores of boxes of one map."""
         return {
+            **self._left_out(w),
             "boxes": self._scores.boxes.model_dump(exclude={"false_positives"}),
             "boxes_from": self.study.boxed[w.dataset],
             "protocols": self.study.box_protocols,
@@ -311,8 +320,19 @@ class JobSettings:
         """Give what decides the scores of masks."""
         dataset = self.study.datasets[w.dataset]
         return {
+            **self._left_out(w),
             **part(self._scores, "metrics", "empty", "surface_tolerance"),
             **part(dataset, "pixel_spacing", "scoring_size"),
+        }
+
+    def beside_readers(self, w: Any) -> dict[str, Any]:
+        """Give what decides the primary scores against what readers agree on."""
+        dataset = self.study.datasets[w.dataset]
+        return {
+            "metric": self.study.config.statistics.primary,
+            **part(self._scores, "empty", "surface_tolerance", "pointing_tolerance"),
+            **part(dataset, "pixel_spacing", "scoring_size"),
+            "sign": self._postprocess.sign,
         }
 
     # ---- tables and figures ----

@@ -6,6 +6,7 @@ from typing import get_args
 
 from pydantic import MISSING
 
+from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import family_of, method_of
 from fidelity.settings.binarizations import PerExplainer, RuleOfOne
@@ -79,6 +80,19 @@ class Names:
             for name, entry in self.datasets.items()
             if isinstance(entry, Chexlocalize) and entry.human_benchmark.points
         ]
+
+    @cached_property
+    def with_readers(self) -> dict[str, str]:
+        """Data sets with several readers → the rule that makes their reference."""
+        found = {name: entry.reference for name, entry in self.studies.items()}
+        return {name: rule for name, rule in found.items() if rule}
+
+    def left_out(self, dataset: str, explainer: str) -> str:
+        """Name the reader whose masks an explainer's are, if the others are its reference."""
+        entry = self.explainers[explainer]
+        if dataset not in self.with_readers or not method_of(entry.method).needs_second_reader:
+            return ""
+        return entry.reader or SECOND
 
     def shard_names(self, dataset: str, splits: Sequence[str] = SPLITS) -> list[str]:
         """Name the shards of some splits of a data set, empty ones included."""

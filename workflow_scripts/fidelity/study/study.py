@@ -41,6 +41,18 @@ class Study(Names):
         """List the explainers that run on the classifier; under `none` those without one."""
         return [(c, e) for c, e in self.combinations if c == classifier]
 
+    @cached_property
+    def beside_readers(self) -> list[Pair]:
+        """Combinations that are compared with readers: readers themselves are left out."""
+        own = self._where("needs_second_reader")
+        return [(c, e) for c, e in self.combinations if e not in own]
+
+    @property
+    def primary_of_readers(self) -> str:
+        """The binarization of scores beside readers; `none` where the primary metric is of maps."""
+        ranked = self.config.statistics.primary in self.config.scores.ranking
+        return NONE if ranked else self.primary_binarization
+
     def gallery_explainers(self, classifier: str) -> list[Pair]:
         """List what a gallery shows: what the config names, else explainers before baselines."""
         found = self.explainers_of(classifier)
@@ -140,10 +152,10 @@ class Study(Names):
         scores, faithfulness = self.config.scores, self.config.faithfulness
         return (*scores.metrics, *scores.ranking, *faithfulness.metrics)
 
-    @cached_property
-    def check_tables(self) -> list[str]:
-        """Tables of the maps themselves, as far as the config requests them."""
+    def check_tables(self, dataset: str) -> list[str]:
+        """List tables of maps and readers, as far as the config requests them."""
         return [
+            *(["reader_agreement", "readers"] if dataset in self.with_readers else []),
             "stability",
             *(["faithfulness", "faithfulness_comparisons"] if self.faithfulness_pairs else []),
             *(["sanity"] if self.sanity_pairs else []),

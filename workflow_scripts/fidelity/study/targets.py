@@ -28,7 +28,7 @@ def tables(study: Study) -> list[str]:
         (paths.table("boxes"), study.boxed),
         (paths.table("box_comparisons"), study.boxed),
         (paths.table("layers"), study.studies if swept else []),
-        *((paths.table(name), [d]) for d in study.studies for name in study.check_tables),
+        *((paths.table(name), [d]) for d in study.studies for name in study.check_tables(d)),
         (paths.table("known_truth"), marked),
     ]:
         found += [pattern.format(dataset=d) for d in datasets]

@@ -40,6 +40,8 @@ class UnitFiles:
             return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
         patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
         patterns.append(paths.CASE_COUNTS)
+        if dataset in study.with_readers:
+            patterns += [paths.READER_PAIRS, paths.READERS_WITHOUT]
         patterns += [paths.table("human_benchmark")] if dataset in study.with_points else []
         found += _filled([(pattern, {}) for pattern in patterns], w)
         if dataset in study.lungs_from:
@@ -71,6 +73,7 @@ class UnitFiles:
             paths.FAITHFULNESS: study.faithfulness_pairs,
             paths.SANITY: study.sanity_pairs,
             paths.KNOWN_TRUTH: study.combinations if marked else [],
+            paths.READER_SCORES: study.beside_readers if w.dataset in study.with_readers else [],
         }.items():
             found += [(pattern, {"explainer": e}) for c, e in pairs if c == unit]
         return _filled(found, w)
@@ -88,7 +91,8 @@ class UnitFiles:
         ]
         if w.dataset in study.lungs_from:
             found.append(self._files.of_lung_model(paths.LUNG_MODEL)(w))
-        found += [paths.PREPARED.format(dataset=w.dataset, shard=shard) for shard in first]
+        made = [paths.PREPARED, *([paths.REFERENCED] if w.dataset in study.with_readers else [])]
+        found += [p.format(dataset=w.dataset, shard=shard) for p in made for shard in first]
         found.append(paths.EXPLAINED.format(dataset=w.dataset))
         if w.unit in study.classifiers:
             found.append(paths.MODEL.format(dataset=w.dataset, classifier=w.unit))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns import readers
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
@@ -27,6 +28,7 @@ from fidelity.presentation.wording import (
 )
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.readers import agreement_tables, reader_tables
 
 STABILITY_TITLES = {
     "surrogate_r2": "R² of the surrogate",
@@ -51,11 +53,11 @@ def check_tables(
     """Lay out what was computed beside localization.
 
     Args:
-        paths: any of stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv.
+        paths: any of reader_agreement.csv, readers.csv, stability.csv, faithfulness.csv,
+            faithfulness_comparisons.csv, sanity.csv, repeatability.csv.
         families: explainer → family.
-        useless: classifiers from which no conclusion is drawn: who was shown to be more faithful is
-            not said of their explainers.
+        useless: classifiers from which no conclusion is drawn. Their explainers are in no table of
+            who is more faithful, and in none beside readers.
 
     Returns:
         The tables in the order of the paths; none of a file without rows.
@@ -64,7 +66,7 @@ def check_tables(
     for path in paths:
         table, lay_out = READERS[Path(path).stem]
         shown = keep_test_split(table.read(path))
-        if lay_out is faithfulness_comparison_tables:
+        if lay_out in (faithfulness_comparison_tables, reader_tables):
             shown = shown[~shown["classifier"].isin(useless)]
         laid_out += lay_out(shown, families) if len(shown) else []
     return laid_out
@@ -206,6 +208,8 @@ def _table(
 
 # File's stem → its columns, and what lays it out.
 READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]]]] = {
+    "reader_agreement": (readers.AGREEMENT, agreement_tables),
+    "readers": (readers.READERS, reader_tables),
     "stability": (STABILITY, stability_tables),
     "faithfulness": (FAITHFULNESS, faithfulness_tables),
     "faithfulness_comparisons": (FAITHFULNESS_COMPARISONS, faithfulness_comparison_tables),

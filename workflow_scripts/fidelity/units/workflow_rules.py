@@ -13,6 +13,7 @@ RULES = (
     "boxes",
     "without_twins",
     "ranks",
+    "readers",
     "seeds",
     "layers",
     "stability",

@@ -12,6 +12,7 @@ from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
 from fidelity.verdict.flips import ranking_flips
 from fidelity.verdict.pairs import beats_nulls, beats_others, below_ceilings
+from fidelity.verdict.readers import within_disagreement
 from fidelity.verdict.short import headline
 from fidelity.verdict.structure import Chapter, Section
 
@@ -54,6 +55,8 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
     if evidence.real:
         yield beats_nulls(evidence)
         yield below_ceilings(evidence)
+        if evidence.tables.readers is not None:
+            yield within_disagreement(evidence)
     if evidence.concludes:
         yield mean_ranks(evidence)
     yield ranking_flips(evidence)

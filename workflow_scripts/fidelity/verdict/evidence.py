@@ -51,6 +51,7 @@ class Tables:
         stability: stability.csv.
         orders: class_order.csv; None without classifiers.
         cases: what is known of the cases; None where it is not.
+        readers: readers.csv; None without several readers.
     """
 
     localization: pd.DataFrame
@@ -64,6 +65,7 @@ class Tables:
     stability: pd.DataFrame | None = None
     orders: pd.DataFrame | None = None
     cases: CaseTables | None = None
+    readers: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fidelity.datasets.cases import read_cases, write_cases
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import SECOND_FOLDER
 from fidelity.datasets.sources.phantom.phantom import Plan, generate, make_image, plan
 from fidelity.datasets.sources.phantom.second_reader import second_reading
 from fidelity.masks.run_lengths import decode
@@ -65,12 +66,12 @@ def prepared(root, tmp_path, **changes):
 
 def test_the_second_mask_reaches_the_prepared_case(root, tmp_path):
     cases = prepared(root, tmp_path)
-    assert {name: list(case.second_references) for name, case in cases.items()} == {
+    assert {name: list(case.readers.get("second", {})) for name, case in cases.items()} == {
         "a": ["Nodule"],
         "b": [],
         "c": [],
     }
-    np.testing.assert_array_equal(decode(cases["a"].second_references["Nodule"]), mask(5) > 0)
+    np.testing.assert_array_equal(decode(cases["a"].readers["second"]["Nodule"]), mask(5) > 0)
     np.testing.assert_array_equal(decode(cases["a"].references["Nodule"]), mask(2) > 0)
 
 
@@ -89,7 +90,9 @@ def test_a_missing_file_is_fatal(root):
 
 def test_a_mask_that_does_not_fit_is_fatal(root):
     write_image(root / "s.png", np.zeros((20, 30), np.uint8))
-    with pytest.raises(InputError, match=r"s.png: the mask is 30 x 20.*ratios differ"):
+    with pytest.raises(
+        InputError, match=r"s.png: the mask of the reader second is 30 x 20.*ratios differ"
+    ):
         index_cases(root, dataset("table", SETTINGS))
 
 
@@ -115,9 +118,10 @@ def test_the_phantom_s_second_reader_is_written_beside_and_changes_nothing_else(
     settings = {"annotated_classes": ["COVID-19"], "image_size": 32}
     cases = index_cases(tmp_path / "two", dataset("phantom", settings))[0]
     for case in cases:
-        assert list(case.second_masks) == (["COVID-19"] if "COVID-19" in case.labels else [])
+        expected = ["COVID-19"] if "COVID-19" in case.labels else []
+        assert list(case.readers.get("second", {})) == expected
     for case in prepare_cases(cases, tmp_path / "two", dataset("table", settings)):
-        for cls, reading in case.second_references.items():
+        for cls, reading in case.readers.get("second", {}).items():
             file = f"Infection Segmentation Data/{case.split.capitalize()}/{cls}"
             path = tmp_path / "two" / file / "second reader masks" / f"{case.case}.png"
             np.testing.assert_array_equal(decode(reading), cv2.imread(str(path), -1) > 0)
@@ -127,13 +131,13 @@ def test_two_readers_agree_as_people_do():
     scores = []
     for item in plan({"test": 60}, 4):
         made = make_image(item, dataset("phantom", {"size": 128, "second_reader": True}), 4)
-        assert not (made.second & ~made.lung).any()
+        assert not (made.readers[SECOND_FOLDER] & ~made.lung).any()
         if item.label == "Normal":
-            assert not made.second.any()
+            assert not made.readers[SECOND_FOLDER].any()
             continue
-        assert made.second.any()
-        both = (made.infection & made.second).sum()
-        scores.append(2 * both / (made.infection.sum() + made.second.sum()))
+        assert made.readers[SECOND_FOLDER].any()
+        both = (made.infection & made.readers[SECOND_FOLDER]).sum()
+        scores.append(2 * both / (made.infection.sum() + made.readers[SECOND_FOLDER].sum()))
     assert 0.75 < np.mean(scores) < 0.95
     assert max(scores) < 1
 
@@ -144,8 +148,8 @@ def test_the_second_reading_repeats_and_is_not_asked_for_by_default():
         make_image(item, dataset("phantom", {"size": 64, "second_reader": True}), 1)
         for _ in range(2)
     )
-    np.testing.assert_array_equal(one.second, two.second)
-    assert make_image(item, dataset("phantom", {"size": 64}), 1).second is None
+    np.testing.assert_array_equal(one.readers[SECOND_FOLDER], two.readers[SECOND_FOLDER])
+    assert make_image(item, dataset("phantom", {"size": 64}), 1).readers == {}
 
 
 def test_the_largest_lesion_is_never_overlooked():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets import registry
+from fidelity.datasets.readers.folders import with_folders
 
 if TYPE_CHECKING:
     from fidelity.datasets.cases import Case
@@ -66,7 +67,8 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
     reader = registry.reader(settings.source)
     listed = getattr(reader, "tables", None)
     tables = (os.path.relpath(path, root) for path in (listed(root, settings) if listed else ()))
-    return image_files(reader.find_cases(root, settings)).union(tables)
+    cases = with_folders(reader.find_cases(root, settings), root, settings)
+    return image_files(cases).union(tables)
 
 
 def image_files(cases: Iterable["Case"]) -> set[str]:
@@ -76,7 +78,7 @@ def image_files(cases: Iterable["Case"]) -> set[str]:
     return {
         file
         for case in cases
-        for path in (case.image, case.lung_mask, *case.masks.values(), *case.second_masks.values())
+        for path in (case.image, case.lung_mask, *case.mask_paths)
         if path and (file := file_of(path))
     }
 

@@ -15,6 +15,7 @@ from fidelity.datasets.annotations.drawn import (
     from_sides,
     place_of,
 )
+from fidelity.datasets.readers.names import check_reader
 from fidelity.datasets.sources.table.spreadsheet import plain, read_sheet
 
 # What is read → the names it goes under.
@@ -39,13 +40,13 @@ class ReadCase:
 
     Attributes:
         boxes: of the case.
-        read: classes without a box, and "" for all: read, and nothing found.
+        read: (class, reader) without a box, the class "" for all: read, and nothing found.
         line: first of the case.
     """
 
     boxes: ImageBoxes
     line: int
-    read: list[str] = field(default_factory=list)
+    read: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_boxes(path: str | Path) -> dict[str, ReadCase]:
@@ -86,14 +87,16 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
             own.boxes.size = _size([cells[named[name]] for name in size], path, row)
         given = corners if all(corners) else [named[name] for name in sides[0]]
         values = [cells[name].strip() for name in given]
-        name = cells[cls].strip()
+        name, drawn_by = cells[cls].strip(), cells[reader].strip() if reader else ""
+        if drawn_by:
+            check_reader(drawn_by, file=path, field=f"{reader}, {row}")
         if not any(values):
-            own.read.append(name)
+            own.read.append((name, drawn_by))
             continue
         box = (from_corners if all(corners) else from_sides)(values, path, row)
         if not name:
             raise InputError(f"{row}: the box has no class", file=path, field=cls, remedy=REMEDY)
-        own.boxes.add(name, Drawn(box, place_of(path, row), cells[reader] if reader else ""))
+        own.boxes.add(name, Drawn(box, place_of(path, row), drawn_by))
     return found
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import CLUTTER, IMAGE_SUFFIXES
 from fidelity.datasets.annotations.drawn import RESTORE, Drawn, ImageBoxes
+from fidelity.datasets.readers.names import FIRST
+from fidelity.masks.boxes import FloatBox
 
 SUFFIXES = {*IMAGE_SUFFIXES, ".dcm", ".dicom", ".img"}
 # Folders of this workflow and of tools: a data root may be the working folder itself.
@@ -48,6 +50,27 @@ def drawn_boxes(
         "box_size": None if image is None else image.size,
         "box_places": {cls: tuple(one.place for one in drawn) for cls, drawn in kept.items()},
     }
+
+
+def boxes_by_reader(
+    image: ImageBoxes, read: Mapping[str, Iterable[str]]
+) -> dict[str, dict[str, tuple[FloatBox, ...]]]:
+    """Give the boxes of an image by reader, for the field `reader_boxes` of a case.
+
+    Args:
+        image: its boxes.
+        read: reader → classes that this reader looked for, with or without a box.
+
+    Returns:
+        Reader → class → boxes; nothing if nobody has a name. What has none beside others that have
+        one is the reader's `first`.
+    """
+    found = {reader or FIRST: {cls: () for cls in classes} for reader, classes in read.items()}
+    for cls, drawn in image.boxes.items():
+        for one in drawn:
+            of = found.setdefault(one.reader or FIRST, {})
+            of[cls] = (*of.get(cls, ()), one.box)
+    return {} if set(found) <= {FIRST} else found
 
 
 def seeded_split(unit: str, seed: int, shares: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.cases import NONE, Case
+from fidelity.datasets.cases import MASK_PREFIX, NONE, Case, reader_column
 from fidelity.datasets.images.image_similarity import Look, look_at
 from fidelity.datasets.images.images import (
     FULL,
@@ -24,6 +24,7 @@ from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, Outside
 from fidelity.datasets.mask_files.mask_entries import decode_reference, file_of, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
+from fidelity.datasets.readers.names import SECOND
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
 ASPECT_TOLERANCE = 0.01
@@ -55,8 +56,9 @@ class Examined:
             out would bias the scores unnoticed.
         look: what the image looks like, to compare it with others; None if not needed.
         other_size: masks, relative to the data root, that are not of their image's size although
-            that is the size they are scored at.
+            that is the size they are scored at. Each with its reader, empty for none by name.
         findings: what reading the files showed that is worth reporting once per data set.
+        marked: (reader, class) of masks and boxes by reader that are not empty.
     """
 
     case: Case
@@ -65,8 +67,9 @@ class Examined:
     file: str = ""
     fatal: bool = False
     look: Look | None = None
-    other_size: tuple[str, ...] = ()
+    other_size: tuple[tuple[str, str], ...] = ()
     findings: Findings = field(default_factory=Findings)
+    marked: frozenset[tuple[str, str]] = frozenset()
 
 
 def examine(
@@ -104,7 +107,8 @@ def examine(
     """
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
-    other_size: list[str] = []
+    other_size: list[tuple[str, str]] = []
+    marked = {(r, cls) for r, of in case.reader_boxes.items() for cls, found in of.items() if found}
     findings = Findings()
     try:
         if not outside_links:
@@ -125,33 +129,45 @@ def examine(
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
         digest.update(f"image {len(data)}\n".encode() + data)
 
-        def mask(prefix: str, name: str, path: str) -> np.ndarray:
+        def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
             data = read_reference(root, path)
             values = decode_reference(
                 data, root, path, name, mask_values, findings.notes, size=shape
             )
-            _check_size(values.shape, shape, root / path, same_size)
+            _check_size(values.shape, shape, root / path, same_size, reader)
             if values.shape != shape and not native_is_mask:
-                other_size.append(path)
+                other_size.append((path, reader))
             digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
             return values
 
         file = case.lung_mask or case.image
         _check_lung(case, root, mask, lung_expected, lung_needed)
-        for kind, masks in (("mask", case.masks), ("second_mask", case.second_masks)):
+        for reader, masks in (("", case.masks), *sorted(case.readers.items())):
             for name, path in sorted(masks.items()):
                 file = path
+                column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
                 # False too where a name is too long.
                 if path != NONE and not os.path.isfile(root / file_of(path)):
-                    problem = _absent_mask(case, kind, name, root / path)
+                    problem = _absent_mask(case, reader, name, column, root / path)
                     return Examined(case, image_digest, problem, path, fatal=True)
-                drawn = mask(f"{kind}:", name, path)
-                if native_is_mask and kind == "mask":
+                drawn = mask(column.removesuffix(name), name, path, reader)
+                if reader and drawn.any():
+                    marked.add((reader, name))
+                if native_is_mask and not reader:
                     native = drawn.shape
         file = case.image
         boxes = fitted_boxes(case, shape, native, outside_boxes, root, findings.notes)
         if boxes:
             digest.update(f"boxes {boxes}\n".encode())
+        reader_boxes = {
+            reader: fitted_boxes(
+                replace(case, boxes=drawn, box_places={}),
+                shape, native, outside_boxes, root, [],
+            )
+            for reader, drawn in case.reader_boxes.items()
+        }  # fmt: skip
+        if reader_boxes:
+            digest.update(f"boxes by reader {reader_boxes}\n".encode())
     except InputError as error:
         return Examined(case, image_digest, error, file, isinstance(error, FATAL))
     height, width = native
@@ -163,9 +179,17 @@ def examine(
         spacing=spacing,
         spacing_from=spacing_from,
         boxes=boxes,
+        reader_boxes=reader_boxes,
         box_size=None,
     )
-    return Examined(done, image_digest, look=seen, other_size=tuple(other_size), findings=findings)
+    return Examined(
+        done,
+        image_digest,
+        look=seen,
+        other_size=tuple(other_size),
+        findings=findings,
+        marked=frozenset(marked),
+    )
 
 
 def pixel_digest(image: np.ndarray) -> str:
@@ -181,8 +205,7 @@ def check_inside(case: Case, root: Path) -> None:
         InputError: names the link and where it leads.
     """
     home = os.path.realpath(root)
-    masks = (*case.masks.values(), *case.second_masks.values())
-    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
+    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *case.mask_paths):
         if path == NONE:
             continue
         real = os.path.realpath(root / file_of(path))
@@ -209,22 +232,15 @@ def missing_mask(case: Case, name: str, path: Path) -> InputError:
     )
 
 
-def _absent_mask(case: Case, kind: str, name: str, path: Path) -> InputError:
-    whose, remedy = {
-        "mask": (
-            "reference",
-            "Add the file (all zeros if nothing is to be seen), or correct its path",
-        ),
-        "second_mask": (
-            "second reader's",
-            "Add the file, or leave the cell empty where nobody read twice",
-        ),
-    }[kind]
+def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) -> InputError:
+    whose = {"": "reference", SECOND: "second reader's"}.get(reader, f"reader {reader}'s")
     return InputError(
         f"the {whose} mask of the case {case.case!r}, class {name!r}, does not exist",
         file=path,
-        field=f"{kind}:{name}",
-        remedy=remedy,
+        field=column,
+        remedy="Add the file, or leave the cell empty where nobody read twice"
+        if reader
+        else "Add the file (all zeros if nothing is to be seen), or correct its path",
     )
 
 
@@ -271,10 +287,13 @@ def _check_lung(
         )
 
 
-def _check_size(mask: tuple[int, ...], image: tuple[int, ...], path: Path, same_size: bool) -> None:
+def _check_size(
+    mask: tuple[int, ...], image: tuple[int, ...], path: Path, same_size: bool, reader: str = ""
+) -> None:
     if mask == image:
         return
-    sizes = f"the mask is {mask[1]} x {mask[0]} pixels, its image {image[1]} x {image[0]}"
+    of = f" of the reader {reader}" if reader else ""
+    sizes = f"the mask{of} is {mask[1]} x {mask[0]} pixels, its image {image[1]} x {image[0]}"
     if same_size:
         raise MisfitError(
             f"{sizes}: this source has masks of the image's size",

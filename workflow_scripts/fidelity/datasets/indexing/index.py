@@ -49,6 +49,8 @@ from fidelity.datasets.indexing.problem_list import raise_first
 from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.mask_files.mask_values import mask_values_of
+from fidelity.datasets.readers.folders import with_folders
+from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Dataset
 
@@ -107,7 +109,7 @@ def index_cases(
     """
     root = Path(root)
     adapter = registry.reader(settings.source)
-    found = list(adapter.find_cases(root, settings))
+    found = list(with_folders(adapter.find_cases(root, settings), root, settings))
     if not found:
         raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
     _check_counts(adapter, found, root, settings)
@@ -167,6 +169,7 @@ def index_cases(
     cases.sort(key=sort_key)
     quarantine.sort(key=lambda entry: (entry.split, entry.case))
     classes = _classes(cases, settings, multilabel)
+    _tell_without_marks(good)
     _report(cases, quarantine, dropped, multilabel)
     _report_absent(cases, classes)
     if counts_report is not None:
@@ -312,17 +315,32 @@ def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
     """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
     lung_masks, empty = settings.lung_masks, settings.empty_references
     # Where masks follow labels, those of another class are not annotated, unless they are `none`.
-    said = {c for c in case.annotated if case.masks.get(c, NONE) == NONE and not case.boxes.get(c)}
+    said = {
+        c
+        for c in case.annotated
+        if not case.boxes.get(c)
+        and all(masks.get(c, NONE) == NONE for masks in (case.masks, *case.named_readers.values()))
+    }
     annotated = [
         c for c in settings.annotated_classes if not follow or c in case.labels or c in said
     ]
-    masks = {c: case.masks[c] for c in annotated if c in case.masks}
-    boxes = {c: case.boxes[c] for c in annotated if c in case.boxes}
+
+    def used(drawn: Mapping[str, Any], classes: Sequence[str] = annotated) -> dict[str, Any]:
+        return {c: drawn[c] for c in classes if c in drawn}
+
+    shown = annotated if empty else [c for c in annotated if c not in said]
     return replace(
         case,
-        masks={c: mask for c, mask in masks.items() if empty or mask != NONE},
-        boxes={c: drawn for c, drawn in boxes.items() if empty or drawn},
-        second_masks={c: case.second_masks[c] for c in annotated if c in case.second_masks},
+        masks={c: mask for c, mask in used(case.masks).items() if empty or mask != NONE},
+        boxes={c: drawn for c, drawn in used(case.boxes).items() if empty or drawn},
+        readers={
+            r: kept
+            for r, masks in case.readers.items()
+            if (kept := used(masks, annotated if r == SECOND else shown))
+        },
+        reader_boxes={
+            r: kept for r, boxes in case.reader_boxes.items() if (kept := used(boxes, shown))
+        },
         lung_mask=case.lung_mask if lung_masks == "provided" else None,
         lung_from=settings.lung_from if lung_masks == "predicted" else "",
     )
@@ -480,21 +498,41 @@ def _report_findings(examined: list[Examined]) -> None:
 
 def _tell_other_sizes(examined: list[Examined], root: Path, strict: bool) -> None:
     """Warn of masks that are brought to their image's size; under `strict`, refuse them."""
-    masks = [path for one in examined for path in one.other_size]
-    if not masks:
-        return
-    problem = (
-        f"{len(masks)} masks have their image's aspect ratio, but not its size. They would be"
-        " resampled (nearest neighbour) and scored at the image's size"
-    )
-    if strict:
-        raise InputError(
-            problem,
-            file=root / masks[0],
-            field="strict",
-            remedy="Give the masks at their images' sizes, or set strict: false",
+    by_reader: dict[str, list[str]] = defaultdict(list)
+    for one in examined:
+        for path, reader in one.other_size:
+            by_reader[reader].append(path)
+    for reader, masks in sorted(by_reader.items()):
+        problem = (
+            f"{len(masks)} masks{f' of the reader {reader}' if reader else ''} have their image's"
+            " aspect ratio, but not its size. They would be resampled (nearest neighbour) and"
+            " scored at the image's size"
         )
-    log.warning("%s. The first: %s", problem, root / masks[0])
+        if strict:
+            raise InputError(
+                problem,
+                file=root / masks[0],
+                field="strict",
+                remedy="Give the masks at their images' sizes, or set strict: false",
+            )
+        log.warning("%s. The first: %s", problem, root / masks[0])
+
+
+def _tell_without_marks(examined: list[Examined]) -> None:
+    """Warn of readers who read images for a class, and marked it in none."""
+    read: Counter[tuple[str, str]] = Counter()
+    marked: set[tuple[str, str]] = set()
+    for one in examined:
+        marked |= one.marked
+        for reader, drawn in (*one.case.readers.items(), *one.case.reader_boxes.items()):
+            read.update((reader, cls) for cls in drawn)
+    for reader, cls in sorted(set(read) - marked):
+        log.warning(
+            "the reader %s read %d images for the class %s, and marked it in none",
+            reader,
+            read[reader, cls],
+            cls,
+        )
 
 
 def _quarantined(one: Examined) -> Quarantined:

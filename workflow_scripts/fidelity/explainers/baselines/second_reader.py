@@ -1,5 +1,6 @@
-"""Ceiling: what a second reader has drawn. People agree with each other no better than this."""
+"""Ceiling: what another reader has drawn. People agree with each other no better than this."""
 
+from fidelity.datasets.readers.names import ANY, SECOND
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
 from fidelity.explainers.baselines.geometry import shown
 from fidelity.masks.run_lengths import decode
@@ -7,22 +8,26 @@ from fidelity.settings.explainers import SecondReader
 
 
 def has_answer(task: Task, settings: SecondReader) -> bool:
-    """Check whether a second reader has marked the class: a case read once is not a failure."""
-    del settings
-    return task.cls in task.case.second_references
+    """Check whether the reader has read the class: a case read once is not a failure."""
+    return _reader(task, settings) in task.case.readers_of(task.cls)
 
 
 def make(context: Context, settings: SecondReader) -> Explain:
-    """Give every case that was read twice the second reader's mask at native size.
+    """Give every case that the reader has read this reader's mask at native size.
 
     Returns:
         A function from tasks to maps of kind `binary`.
     """
-    del context, settings
+    del context
 
     @one_by_one
     def explain(task: Task) -> Explanation:
-        mask = decode(task.case.second_references[task.cls])
+        mask = decode(task.case.reading(task.cls, _reader(task, settings)))
         return Explanation(shown(task.case, mask))
 
     return explain
+
+
+def _reader(task: Task, settings: SecondReader) -> str:
+    chosen = settings.reader or SECOND
+    return task.case.one_reader(task.cls) if chosen == ANY else chosen

@@ -107,6 +107,7 @@ def methods(
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",
         filled="box" in kinds,
+        readers=_readers(data.get("reference")),
         boxes=_boxes(settings, config["scores"]["boxes"]),
         image_size=data["image_size"],
         input="" if data["input"] == "full" else f" (input: {data['input']})",
@@ -139,6 +140,19 @@ def methods(
         seed=config["seed"],
         software=software.split(": ", 1)[-1],
     )
+
+
+def _readers(rule: str | None) -> str:
+    """Say how several readers were joined to one reference; nothing where none were."""
+    if not rule:
+        return ""
+    words = {
+        "union": "their union",
+        "intersection": "their intersection",
+        "majority": "the majority of them",
+        "staple": f"STAPLE{cite('Warfield et al. 2004')}",
+    }
+    return words.get(rule, f"taking the reference of “{_title(rule)}”")
 
 
 def _title(name: str) -> str:

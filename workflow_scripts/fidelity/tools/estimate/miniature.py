@@ -86,7 +86,7 @@ class Pool:
         self.classes = classes
         self.data = folder / "data"
         self.entry = entry
-        replaced = {"source", "annotated_classes", "labels", "mask_values", "limit"}
+        replaced = {"source", "annotated_classes", "labels", "mask_values", "limit", "readers"}
         kept = set(Dataset.model_fields) - replaced - {"near_duplicates"}
         own = Phantom.model_construct(
             **{key: getattr(entry, key) for key in kept},
@@ -96,6 +96,7 @@ class Pool:
             ),
             size=max(side, SMALLEST),
             second_reader=getattr(entry, "second_reader", False),
+            simulated_readers=getattr(entry, "simulated_readers", 0),
             shortcut=getattr(entry, "shortcut", Shortcut()),
         )
         clock = _Clock()
@@ -122,8 +123,11 @@ class Pool:
             return {name: path for name, path in found.items() if name in kept}
 
         labels = tuple(self.called[name] for name in case.labels)
-        masks = {"masks": named(case.masks), "second_masks": named(case.second_masks)}
-        return replace(case, labels=labels, **masks)
+        # Readers in folders of their own draw what was drawn: it costs the same.
+        others = self.entry.readers if isinstance(self.entry.readers, dict) else {}
+        readers = {**dict.fromkeys(others, case.masks), **case.readers}
+        readers = {reader: named(masks) for reader, masks in readers.items()}
+        return replace(case, labels=labels, masks=named(case.masks), readers=readers)
 
     def build(
         self, root: Path, dataset: str, raw: str, size: Size, shards: Mapping[str, int]

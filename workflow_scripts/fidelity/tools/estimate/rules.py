@@ -247,7 +247,7 @@ RULES: dict[str, Rule] = {
     "acquire": Rule(_T.CASES, _S.OWN, _images),
     "index_cases": Rule(_T.CASES, _S.OWN, _images),
     **dict.fromkeys(("shard_cases", "near_duplicates_across"), Rule(_T.NONE, _S.OWN)),
-    "prepare": Rule(_T.CASES, _S.OWN, _images_of_shard),
+    **dict.fromkeys(("prepare", "refer"), Rule(_T.CASES, _S.OWN, _images_of_shard)),
     "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
     "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),
     "check_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
@@ -274,8 +274,10 @@ RULES: dict[str, Rule] = {
         _PER_MAP,
     ),
     **dict.fromkeys(("known_truth_scores", "stability_cases", "agreement_cases"), _PER_MAP),
+    **dict.fromkeys(("reader_pairs", "reader_scores"), _PER_MAP),
     **dict.fromkeys(
-        ("summarize", "compare", "without_twins", "ranks", "seeds", "layers", "boxes"), _TABLE
+        ("summarize", "compare", "without_twins", "ranks", "readers", "seeds", "layers", "boxes"),
+        _TABLE,
     ),
     **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
     **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),

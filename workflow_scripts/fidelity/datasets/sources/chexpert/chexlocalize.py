@@ -17,6 +17,7 @@ from fidelity.datasets.mask_files.mask_entries import (
     read_entries,
     reference_to,
 )
+from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.sources.chexpert.folder_layout import find_layout, image_finder
 from fidelity.datasets.sources.chexpert.label_files import Row, read_rows
 from fidelity.datasets.sources.chexpert.observation_names import OBSERVATIONS, PATHOLOGIES
@@ -73,7 +74,7 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
                 labels=row.positive,
                 image=image_of(row.path),
                 masks=_masks(root, masks, row) if masks else {},
-                second_masks=_drawn(root, second, row) if second and split == "test" else {},
+                readers=({SECOND: _drawn(root, second, row)} if second and split == "test" else {}),
             )
             if masks:
                 missing.update(set(row.positive) & set(PATHOLOGIES) - set(case.masks))

@@ -7,14 +7,15 @@ The two parts hold one collection: the images of the first have infection masks,
 images, split differently, with lung masks alone.
 
 Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
-layout too, with an optional `patients.csv` (columns case,patient) at the root. If a second reader
-is requested, it has a folder `second reader masks` next to `infection masks`.
+layout too, with an optional `patients.csv` (columns case,patient) at the root. If readers are
+requested, it has folders `second reader masks` or `reader <name> masks` next to `infection masks`.
 
 Images and masks may have any image extension. A mask belongs to the image of the same name without
 extension. Folder names may be in other upper and lower case. Files that macOS and Windows add are
 ignored.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import CovidQuEx, Phantom
@@ -31,7 +33,9 @@ same_size = True
 
 TOP = "Infection Segmentation Data"
 TOPS = {"infection": TOP, "lung": "Lung Segmentation Data"}
-SECOND_FOLDER = "second reader masks"
+# Folders of masks by reader, next to `infection masks`.
+SECOND_FOLDER, READER_FOLDER = "second reader masks", "reader {} masks"
+_OF_READER = re.compile(READER_FOLDER.format(r"(\S+)"))
 
 # Published numbers of images. Infection part: per split and class, from the original LIME study.
 # The data set's page gives the same sums. Lung part: the page gives classes, not splits.
@@ -63,15 +67,23 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
     base = find_base(root, part_of(settings))
     patients = _patients(root, base)
     splits = _split_folders(base)
+    simulated = isinstance(settings, Phantom) and settings.simulated_readers
     for split in SPLITS:
         for group in _groups(splits[split]) if split in splits else []:
-            infection, lung, second = (
+            infection, lung = (
                 by_stem(images_in(folder_named(group, name)))
-                for name in ("infection masks", "lung masks", SECOND_FOLDER)
+                for name in ("infection masks", "lung masks")
             )
+            named = {SECOND: folder_named(group, SECOND_FOLDER)} | {
+                found[1]: folder
+                for folder in folders_in(group)
+                if (found := _OF_READER.fullmatch(folder.name))
+            }
+            readers = {reader: by_stem(images_in(folder)) for reader, folder in named.items()}
             for image in images_in(folder_named(group, "images")):
                 name = image.stem
-                mask, second_mask = _mask(infection, image, root), _mask(second, image, root)
+                # The truth of simulated readers is no reader's.
+                mask = None if simulated else _mask(infection, image, root)
                 yield Case(
                     case=name,
                     patient=_patient(patients, name),
@@ -80,7 +92,11 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
                     image=_relative(image, root),
                     lung_mask=_mask(lung, image, root),
                     masks={group.name: mask} if mask else {},
-                    second_masks={group.name: second_mask} if second_mask else {},
+                    readers={
+                        reader: {group.name: path}
+                        for reader, masks in readers.items()
+                        if (path := _mask(masks, image, root))
+                    },
                 )
 
 

@@ -8,7 +8,7 @@ Everything is drawn here from seeds; no pixel comes from a real image.
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -19,7 +19,11 @@ import pandas as pd
 from fidelity.base.errors import InputError
 from fidelity.base.files import write_csv, write_text
 from fidelity.base.seeding import seed_for
-from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import SECOND_FOLDER, find_cases
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import (
+    READER_FOLDER,
+    SECOND_FOLDER,
+    find_cases,
+)
 from fidelity.datasets.sources.phantom.anatomy import Anatomy, Frame, make_anatomy
 from fidelity.datasets.sources.phantom.lesions import (
     CLASSES,
@@ -39,7 +43,7 @@ same_size = True  # image and masks of a case have the same size
 LAYOUT = "Infection Segmentation Data"
 SPLIT_FOLDERS = {"train": "Train", "val": "Val", "test": "Test"}
 _STEM = {"COVID-19": "covid", "Non-COVID": "non_covid", "Normal": "normal"}
-PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader")
+PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader", "simulated_readers")
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class PhantomImage:
-    """One image, its masks, and the infection as a second reader draws it (None: not requested).
+    """One image, its masks, and the infection as readers draw it: folder of the reader → mask.
 
-    `image` is (size, size) uint8; `lung`, `infection`, `shortcut`, `second` (size, size) bool.
+    `image` is (size, size) uint8; `lung`, `infection`, `shortcut` and masks (size, size) bool.
     """
 
     image: np.ndarray
     lung: np.ndarray
     infection: np.ndarray
     shortcut: np.ndarray
-    second: np.ndarray | None = None
+    readers: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
@@ -98,12 +102,13 @@ def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
 
     Args:
         item: which one.
-        settings: the data set's `size`, `contrast`, `shortcut` and `second_reader`.
+        settings: the data set's `size`, `contrast`, `shortcut`, `second_reader` and
+            `simulated_readers`.
         seed: the config's seed.
 
     Returns:
         Image and masks. `infection` lies inside `lung`, and shows where the lesion is at contrast
-        1, whatever the contrast, and so does `second`. `shortcut` lies outside `lung`.
+        1, whatever the contrast, and so do readers' masks. `shortcut` lies outside `lung`.
     """
     stream = partial(_stream, seed)
     size, contrast = settings.size, float(settings.contrast)
@@ -134,10 +139,14 @@ def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
     shortcut = np.zeros_like(lung)
     if _has_shortcut(item, settings.shortcut, stream(item.case, "shortcut")):
         shortcut = draw_tag(image, lung | letter, stream(item.case, "tag"))
-    second = None
-    if settings.second_reader:
-        second = second_reading(infection, lung, stream(item.case, "second reader"))
-    return PhantomImage(image, lung, infection, shortcut, second)
+    streams = {SECOND_FOLDER: "second reader"} if settings.second_reader else {}
+    for number in range(1, 1 + settings.simulated_readers):
+        streams[READER_FOLDER.format(f"r{number}")] = f"reader {number}"
+    readers = {
+        folder: second_reading(infection, lung, stream(item.case, name))
+        for folder, name in streams.items()
+    }
+    return PhantomImage(image, lung, infection, shortcut, readers)
 
 
 def generate(root: Path, settings: Phantom, seed: int) -> None:
@@ -145,15 +154,16 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
 
     It writes `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
     lung masks}/{case}.png` (8-bit grey; masks 0/255). With a shortcut, there are also
-    `shortcut masks`, and with a second reader, `second reader masks`. It also writes
-    `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed). The image
-    folder appears only when it is complete.
+    `shortcut masks`, and with readers, `second reader masks` or `reader r1 masks` and so on. It
+    also writes `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed). The
+    image folder appears only when it is complete.
 
     Args:
         root: the data root; an earlier phantom in it is replaced.
         settings: `cases` {train, val, test: number of images}; `size` (native pixels); `contrast`
             (of the lesions); `shortcut` {class, probability (of that class having the mark),
-            distractor (of the others)}; `second_reader` (bool).
+            distractor (of the others)}; `second_reader` (bool); `simulated_readers`
+            (number).
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:
@@ -179,8 +189,8 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
         _write(folder / "lung masks" / f"{item.case}.png", made.lung)
         if marked:
             _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
-        if made.second is not None:
-            _write(folder / SECOND_FOLDER / f"{item.case}.png", made.second)
+        for reader, mask in made.readers.items():
+            _write(folder / reader / f"{item.case}.png", mask)
     unfinished.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")

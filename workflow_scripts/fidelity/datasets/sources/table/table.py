@@ -2,11 +2,11 @@
 
 Required columns: case, split, label (several joined by "|"), image. Optional columns: patient,
 lung_mask, spacing_row and spacing_column (mm per pixel of the image). Per annotated class, there
-may be `mask:<class>` or `boxes:<class>`. A second reader's masks are in `second_mask:<class>`.
-Other columns are ignored. Paths are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM
-(images) or GIF (masks). An indexed table (cases.csv) can be given again. How the file may be
-written: see `fidelity.datasets.sources.table.spreadsheet`. Boxes may also be rows of a second table
-(`boxes`).
+may be `mask:<class>` or `boxes:<class>`. Several readers have `mask@<reader>:<class>` or
+`boxes@<reader>:<class>`; `second_mask:<class>` is the reader `second`. Other columns are ignored.
+Paths are relative to the data root; PNG, JPEG, TIFF, BMP, WebP, DICOM (images) or GIF (masks). An
+indexed table (cases.csv) can be given again. How the file may be written: see
+`fidelity.datasets.sources.table.spreadsheet`. Boxes may also be rows of a second table (`boxes`).
 
 References: a mask or box is *drawn*. `none`, or a row without coordinates, is *read and nothing
 found*. A blank cell, or no row, is *not annotated*.
@@ -24,12 +24,14 @@ from fidelity.base.suggestions import nearest, suggestion
 from fidelity.datasets.acquisition.folders import is_clutter
 from fidelity.datasets.annotations import box_table
 from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import drawn_boxes
+from fidelity.datasets.annotations.references import boxes_by_reader, drawn_boxes
 from fidelity.datasets.cases import (
+    BOXES_OF_READER,
     BOXES_PREFIX,
     HEAD,
     LUNG_FROM,
     MASK_PREFIX,
+    OF_READER,
     SECOND_PREFIX,
     SPACING,
     SPACING_FROM,
@@ -47,8 +49,9 @@ same_size = False
 
 OWN = (*HEAD, *SPACING)
 KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
-PATHS = (MASK_PREFIX, SECOND_PREFIX)
-PREFIXES = (*PATHS, BOXES_PREFIX)
+PATHS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)
+BY_READER = (OF_READER, BOXES_OF_READER)
+PREFIXES = (*PATHS, BOXES_PREFIX, BOXES_OF_READER)
 # A column whose name is this close to a known one that is absent is taken for a misspelling.
 CLOSE = 0.85
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
@@ -123,7 +126,7 @@ def _check_classes(
     known = {*annotated, *(name for case in cases for name in (*case.labels, *case.annotated))}
     for one in rows.values():
         drawn = {cls: found[0].place.rpartition(", ")[2] for cls, found in one.boxes.boxes.items()}
-        for cls, row in (drawn | dict.fromkeys(one.read, f"line {one.line}")).items():
+        for cls, row in (drawn | dict.fromkeys(dict(one.read), f"line {one.line}")).items():
             if cls and cls not in known and nearest(cls, annotated):
                 raise InputError(
                     f"{row}: unknown class {cls!r}",
@@ -137,7 +140,8 @@ def _with_boxes(
     cases: list[Case], rows: dict[str, box_table.ReadCase], boxes: Path, table: Path
 ) -> Iterator[Case]:
     """Add the boxes of a second table, whose rows name the case or its image."""
-    classes = {cls for one in rows.values() for cls in (*one.boxes.boxes, *one.read) if cls}
+    named = {cls for one in rows.values() for cls in (*one.boxes.boxes, *dict(one.read)) if cls}
+    classes = sorted(named)
     known: dict[str, str] = {}
     for case in cases:
         name = case.image.rpartition("/")[2]
@@ -156,8 +160,12 @@ def _with_boxes(
     for case in cases:
         own = by_case.get(case.case)
         if own is not None:
-            read = classes if "" in own.read else own.read
-            case = replace(case, **drawn_boxes(own.boxes, sorted(read)))
+            read: dict[str, list[str]] = {}
+            for cls, reader in own.read:
+                read.setdefault(reader, []).extend([cls] if cls else classes)
+            found = sorted({cls for looked_for in read.values() for cls in looked_for})
+            by_reader = boxes_by_reader(own.boxes, read)
+            case = replace(case, **drawn_boxes(own.boxes, found), reader_boxes=by_reader)
         yield case
 
 
@@ -203,8 +211,9 @@ def _used_columns(path: Path, columns: list[str], notes: list[str]) -> set[str]:
     check_required(columns, path, f"; rename {strange[0]!r} if that is it" if strange else "")
     absent = [name for name in OWN if name not in columns]
     misspelt = [name for name in strange if _is_misspelt(name, absent)]
-    for name in [*misspelt, *(prefix for prefix in PREFIXES if prefix in columns)]:
-        known = [*OWN, *(prefix + "<class>" for prefix in PREFIXES)]
+    classless = [name for name in columns if name.startswith(BY_READER) and ":" not in name]
+    for name in [*misspelt, *(prefix for prefix in PREFIXES if prefix in columns), *classless]:
+        known = [*OWN, *(f"{p}{'<reader>:' * (p in BY_READER)}<class>" for p in PREFIXES)]
         raise InputError(
             "unknown column",
             file=path,
@@ -244,19 +253,23 @@ def _mask_columns(
         columns as the config writes the class.
     """
     renamed = {}
+    by_reader = [one.partition(":") for one in columns if one.startswith(BY_READER)]
     for name in annotated:
-        for prefix in PREFIXES:
+        of_readers = {f"{r}:{c}": f"{r}:{name}" for r, _, c in by_reader if plain(c) == plain(name)}
+        renamed |= {old: new for old, new in of_readers.items() if new not in columns}
+        for prefix in (MASK_PREFIX, SECOND_PREFIX, BOXES_PREFIX):
             wanted = prefix + name
-            same = [
+            alike = [
                 one for one in columns if one.startswith(prefix) and plain(one) == plain(wanted)
             ]
-            if wanted not in columns and len(same) == 1:
-                renamed[same[0]] = wanted
-                notes.append(f"the column {same[0]!r} is read as {wanted!r}")
+            if wanted not in columns and len(alike) == 1:
+                renamed[alike[0]] = wanted
+                notes.append(f"the column {alike[0]!r} is read as {wanted!r}")
             elif (
                 wanted not in columns
                 and prefix == MASK_PREFIX
                 and not boxed
+                and not of_readers
                 and not any(plain(one) == plain(BOXES_PREFIX + name) for one in columns)
             ):
                 masks = [column for column in columns if column.startswith(MASK_PREFIX)]

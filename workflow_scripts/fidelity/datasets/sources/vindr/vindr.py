@@ -17,14 +17,15 @@ from fidelity.datasets.annotations.references import (
     SHARES,
     VALIDATION,
     ImageFiles,
+    boxes_by_reader,
     drawn_boxes,
     find_table,
     optional_table,
     seeded_split,
 )
 from fidelity.datasets.cases import Case
+from fidelity.datasets.readers.consensus import agreed_boxes
 from fidelity.datasets.sources.lung_files import lung_files, lungs_of
-from fidelity.datasets.sources.vindr.reader_agreement import majority
 from fidelity.settings.datasets import Vindr
 
 same_size = False
@@ -78,6 +79,7 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
                 lung_mask=lung(image),
                 place=place_of(table, f"row of {image}"),
                 **drawn_boxes(boxes, classes),
+                reader_boxes=boxes_by_reader(drawn, dict.fromkeys(readers[image], classes)),
             )
     if not found:
         raise InputError(
@@ -106,7 +108,7 @@ def _chosen(drawn: ImageBoxes, which: str, readers: set[str]) -> ImageBoxes:
     if which == "all" or readers == {""}:
         return drawn
     if which == "majority":
-        kept = {cls: majority(boxes, len(readers)) for cls, boxes in drawn.boxes.items()}
+        kept = {c: agreed_boxes(boxes, readers, which) for c, boxes in drawn.boxes.items()}
     else:
         kept = {cls: [b for b in boxes if b.reader == which] for cls, boxes in drawn.boxes.items()}
     return ImageBoxes({cls: boxes for cls, boxes in kept.items() if boxes}, drawn.size)

@@ -1,0 +1,170 @@
+"""Readers beside each other, and explainers beside the reader who is left out."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.checks.case_means import case_means
+from fidelity.analysis.columns.readers import AGREEMENT, READERS
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    class_groups,
+    localization_values,
+    unit_of,
+)
+from fidelity.datasets.readers.names import ALL
+from fidelity.metrics.registry import METRICS
+from fidelity.statistics.resampling import mean_intervals
+
+# Below it nothing is concluded: intervals of so few cases are too narrow.
+FEWEST_CASES = 20
+OVERLAPS = ("iou", "dice")
+_KEY = ["case", "class", "reader"]
+
+
+def agreement(
+    pairs: pd.DataFrame, dataset: str, statistics: Mapping[str, Any], seed: int
+) -> pd.DataFrame:
+    """Average how far every two readers agree.
+
+    Args:
+        pairs: rows of reader_pairs.parquet.
+        dataset: key of the config.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table reader_agreement.csv: per split, class and pair, and over all pairs (a case's mean
+        over its pairs). `n` counts cases that both have read; where neither marked anything the
+        overlap is undefined, and such cases do not enter the mean.
+    """
+    rows = []
+    for split, cls, of_class in _groups(pairs):
+        named = list(of_class.groupby(["reader_a", "reader_b"], sort=True))
+        if len(named) > 1:
+            keys = ["case", "patient", "class"]
+            marks = ["marked_a", "marked_b"]
+            mean = of_class.groupby(keys, as_index=False)[list(OVERLAPS)].mean()
+            any_mark = of_class.groupby(keys, as_index=False)[marks].any()
+            named.append(((ALL, ALL), mean.merge(any_mark, on=keys)))
+        for (a, b), of_pair in named:
+            means = case_means(of_pair, OVERLAPS, statistics, seed)
+            rows += [
+                {
+                    "dataset": dataset,
+                    "split": split,
+                    "class": cls,
+                    "reader_a": a,
+                    "reader_b": b,
+                    "metric": metric,
+                    "n_marked_a": int(of_pair["marked_a"].sum()),
+                    "n_marked_b": int(of_pair["marked_b"].sum()),
+                    **means[metric],
+                }
+                for metric in OVERLAPS
+            ]
+    return AGREEMENT.frame(rows)
+
+
+def beside_readers(
+    explainers: Iterable[tuple[Mapping[str, str], pd.DataFrame]],
+    readers: pd.DataFrame,
+    metric: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Compare each explainer with the reader who is left out, on what the others agree on.
+
+    Args:
+        explainers: names of a combination, and its rows of reader_scores.parquet.
+        readers: the same of the readers themselves.
+        metric: the primary metric.
+        statistics: replicates, alpha, cluster, margin.
+        seed: the config's seed.
+
+    Returns:
+        The table readers.csv, over the cases where both have a value. Under the reader `all`, a
+        case's values are means over the readers who are left out. `conclusion`: "few_cases" below
+        FEWEST_CASES. "within": the interval of the difference lies above −margin, so the explainer
+        is no worse than a reader. The margin of metrics that are no shares is 0. "below": the
+        interval lies below 0. Else "none_shown". A metric where lower is better is turned round.
+    """
+    rows = []
+    theirs = _values(readers, metric)
+    for names, scores in explainers:
+        both = _values(scores, metric).merge(
+            theirs[[*_KEY, "value"]], on=_KEY, suffixes=("", "_reader")
+        )
+        both = both.dropna(subset=["value", "value_reader"])
+        for split, cls, of_class in _groups(both):
+            parts = list(of_class.groupby("reader", sort=True))
+            if len(parts) > 1:
+                keys = ["case", "patient", "class"]
+                parts.append((ALL, of_class.drop(columns="reader").groupby(keys, as_index=False)[
+                    ["value", "value_reader"]].mean()))  # fmt: skip
+            rows += [
+                {
+                    **names,
+                    "split": split,
+                    "class": cls,
+                    "metric": metric,
+                    "direction": METRICS[metric].direction,
+                    "reader": reader,
+                    **_beside(part, metric, statistics, seed),
+                }
+                for reader, part in parts
+            ]
+    return READERS.frame(rows)
+
+
+def _values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Give the values that enter means, by case, class and reader."""
+    (column,) = localization_values(scores.assign(protocol=DEFAULT_PROTOCOL), [metric]).T
+    return scores[["case", "patient", "split", "class", "reader"]].assign(value=column)
+
+
+def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for split, of_split in rows.groupby("split", sort=True):
+        for cls, names in class_groups(rows).items():
+            part = of_split[of_split["class"].isin(names)]
+            if len(part):
+                yield split, cls, part
+
+
+def _beside(
+    part: pd.DataFrame, metric: str, statistics: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    columns = [part["value"], part["value_reader"], part["value"] - part["value_reader"]]
+    own, theirs, difference = mean_intervals(
+        pd.concat(columns, axis=1).to_numpy(dtype=float),
+        part[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
+    # How much better than the reader the explainer is.
+    low, high = difference.low, difference.high
+    if METRICS[metric].direction == "lower":
+        low, high = -high, -low
+    margin = statistics["margin"] if unit_of(metric) == "1" else 0.0
+    return {
+        "n": len(part),
+        "n_patients": part["patient"].nunique(),
+        "mean": own.mean,
+        "ci_low": own.low,
+        "ci_high": own.high,
+        "reader_mean": theirs.mean,
+        "reader_low": theirs.low,
+        "reader_high": theirs.high,
+        "difference": difference.mean,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+        "conclusion": "few_cases"
+        if len(part) < FEWEST_CASES
+        else "within"
+        if low > -margin
+        else "below"
+        if high < 0
+        else "none_shown",
+    }

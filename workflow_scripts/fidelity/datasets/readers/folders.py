@@ -1,0 +1,92 @@
+"""Readers' masks in folders of their own: the setting `readers` of a data set."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
+from fidelity.datasets.cases import Case, relative_path
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Dataset
+
+log = logging.getLogger(__name__)
+
+
+def with_folders(cases: Iterable[Case], root: Path, settings: "Dataset") -> Iterator[Case]:
+    """Add the masks of the folders of `readers` to the cases that they are of.
+
+    A folder holds a folder per class with masks `<case>.png`, or masks alone where one class is
+    annotated. A mask is named after its case or its image's file; its ending may be another one.
+
+    Args:
+        cases: as their source gives them.
+        root: the data root, which the folders are relative to.
+        settings: `readers`, `annotated_classes`.
+
+    Yields:
+        The cases, in their order.
+
+    Raises:
+        InputError: a folder is missing, or holds no mask of any class or case.
+    """
+    folders = settings.readers
+    # VinDr-CXR and PadChest-GR have readers of their own.
+    if isinstance(folders, str) or not folders:
+        yield from cases
+        return
+    root = Path(root)
+    found = {r: _masks(root, r, folder, settings) for r, folder in folders.items()}
+    used = dict.fromkeys(folders, 0)
+    for case in cases:
+        stems = dict.fromkeys((case.case, Path(case.image).stem))
+        drawn = {reader: dict(masks) for reader, masks in case.readers.items()}
+        for reader, by_class in found.items():
+            for cls, masks in by_class.items():
+                if path := next((masks[stem] for stem in stems if stem in masks), None):
+                    drawn.setdefault(reader, {})[cls] = path
+                    used[reader] += 1
+        yield replace(case, readers=drawn)
+    for reader, count in used.items():
+        listed = sum(map(len, found[reader].values()))
+        if not count:
+            raise InputError(
+                f"none of the {listed} masks has the name of a case",
+                file=root / folders[reader],
+                field=f"readers.{reader}",
+                remedy="Name each mask after its case, or after the file of its image",
+            )
+        if count < listed:
+            log.warning(
+                "%d of %d masks of the reader %s are of no case", listed - count, listed, reader
+            )
+
+
+def _masks(root: Path, reader: str, name: str, settings: "Dataset") -> dict[str, dict[str, str]]:
+    """List the masks of a reader: class → stem of the file → path below the root."""
+    where = {"file": root / name, "field": f"readers.{reader}"}
+    relative_path(name, **where)
+    if not (root / name).is_dir():
+        raise InputError("the folder does not exist", remedy="Give it relative to root", **where)
+    annotated = settings.annotated_classes
+    folders = {cls: folder_named(root / name, cls) for cls in annotated}
+    if not any(folder.is_dir() for folder in folders.values()):
+        if len(annotated) > 1:
+            inside = [folder.name for folder in folders_in(root / name)]
+            raise InputError(
+                f"has no folder of the class {annotated[0]!r}",
+                remedy=suggestion(annotated[0], inside, "Folders there"),
+                **where,
+            )
+        folders = {annotated[0]: root / name}
+    return {
+        cls: {
+            stem: paths[0].relative_to(root).as_posix()
+            for stem, paths in by_stem(images_in(folder)).items()
+        }
+        for cls, folder in folders.items()
+    }

@@ -1,0 +1,66 @@
+"""Compare the readers of a data set with one another, case by case."""
+
+from collections.abc import Mapping, Sequence
+
+from fidelity.analysis.columns.readers import PAIR_CASES
+from fidelity.base.files import write_parquet
+from fidelity.base.job_log import run_job
+from fidelity.datasets.prepared_list import listed
+from fidelity.maps.pixel_frames import ScoringSize
+from fidelity.maps.saliency_map import Sign
+from fidelity.scoring.reader_scores import pairs_of, scorer_of, shards_of, without_each
+from fidelity.scoring.score_rows import explained_targets
+
+
+def main(
+    prepared: Sequence[str],
+    classes_json: str,
+    metric: str,
+    empty: Mapping[str, str],
+    surface_tolerance: float,
+    pointing_tolerance: float,
+    scoring_size: ScoringSize,
+    sign: Sign,
+    pairs: str,
+    readers: str,
+    pixel_spacing: float | Sequence[float] | None = None,
+) -> None:
+    """Write the overlap of every two readers, and each one's scores against the others.
+
+    Args:
+        prepared: shards with the references of all readers.
+        metric: the primary one.
+        empty: changes to the protocol default.
+        surface_tolerance: px of the scored image.
+        pointing_tolerance: likewise.
+        pairs: reader_pairs.parquet to write.
+        readers: readers_left_out.parquet to write.
+        pixel_spacing: mm per native pixel of cases that do not say their own.
+    """
+    scorer = scorer_of(
+        metric,
+        explained_targets(classes_json, None),
+        empty,
+        surface_tolerance,
+        scoring_size,
+        sign,
+        pointing_tolerance,
+    )
+    rows = [row for shard in shards_of(prepared) for row in pairs_of(shard, scoring_size)]
+    write_parquet(PAIR_CASES.typed(rows), pairs)
+    own = without_each(
+        shards_of(prepared, pixel_spacing),
+        lambda _, cases, reader: scorer.reader(cases, reader),
+        metric,
+    )
+    write_parquet(own, readers)
+
+
+if __name__ == "__main__":
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        prepared=lambda job: listed(job.input.prepared),
+        classes_json="classes",
+    )

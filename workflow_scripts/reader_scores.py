@@ -1,0 +1,84 @@
+"""Score one explainer against what readers agree on, each of them left out in turn."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import pandas as pd
+
+from fidelity.base.files import write_parquet
+from fidelity.base.job_log import run_job
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.datasets.prepared_list import listed
+from fidelity.maps.pixel_frames import ScoringSize
+from fidelity.maps.saliency_map import Sign, read_maps
+from fidelity.masks.run_lengths import read_masks
+from fidelity.scoring.mask_scores import read_status
+from fidelity.scoring.reader_scores import scorer_of, shards_of, without_each
+from fidelity.scoring.score_rows import explained_targets
+
+
+def main(
+    prepared: Sequence[str],
+    predictions: str | None,
+    classes_json: str,
+    metric: str,
+    empty: Mapping[str, str],
+    surface_tolerance: float,
+    pointing_tolerance: float,
+    scoring_size: ScoringSize,
+    sign: Sign,
+    output: str,
+    masks: str = "",
+    status: str = "",
+    maps: Sequence[str] = (),
+    pixel_spacing: float | Sequence[float] | None = None,
+) -> None:
+    """Write the primary score of every map or mask, once for each reader who is left out.
+
+    Args:
+        prepared: shards with the references of all readers.
+        predictions: predictions.csv; None for explainers without a classifier.
+        metric: the primary one.
+        empty: changes to the protocol default.
+        surface_tolerance: px of the scored image.
+        pointing_tolerance: likewise.
+        masks: masks.json of the primary binarization; empty where the metric is of maps.
+        status: their masks_status.csv, likewise.
+        maps: map files, where the metric is of maps, one per shard.
+        pixel_spacing: mm per native pixel of cases that do not say their own.
+    """
+    cv2.setNumThreads(1)  # Snakemake grants one core.
+    scorer = scorer_of(
+        metric,
+        explained_targets(classes_json, predictions),
+        empty,
+        surface_tolerance,
+        scoring_size,
+        sign,
+        pointing_tolerance,
+    )
+    if scorer.of_maps:
+
+        def score(shard: int, cases: Sequence[PreparedCase], reader: str) -> pd.DataFrame:
+            return scorer.maps(cases, read_maps(maps[shard]))
+
+    else:
+        made, how = read_masks(masks), read_status(status)
+
+        def score(shard: int, cases: Sequence[PreparedCase], reader: str) -> pd.DataFrame:
+            return scorer.masks(cases, made, how)
+
+    write_parquet(without_each(shards_of(prepared, pixel_spacing), score, metric), output)
+
+
+if __name__ == "__main__":
+    run_job(
+        main,
+        snakemake,
+        keep=True,
+        prepared=lambda job: listed(job.input.prepared),
+        predictions=lambda job: job.input.get("predictions") or None,
+        classes_json="classes",
+        masks=lambda job: next(iter(job.input.masks), ""),
+        status=lambda job: next(iter(job.input.status), ""),
+    )
