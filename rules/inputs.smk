@@ -57,7 +57,8 @@ def all_checked(w):
 def train_digest(w):
     """Code that trains; that of checkpoints only where a training starts from one."""
     absent = () if job_files.start_weights(w) else ("weights", "foreign")
-    return code_of("train.py", absent=absent)
+    guided = w.classifier in study.guided
+    return code_of("train.py", absent=absent if guided else (*absent, "guidance"))
 
 
 # ---- saliency.smk ----
@@ -146,6 +147,8 @@ BESIDE_TABLES = (
     "figure_",
     "export_",
     "agreement",
+    "controls",
+    "hiding",
     "explore",
     "paper",
     "study_page",

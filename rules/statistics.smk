@@ -129,6 +129,26 @@ STEPS = {
         families=study.families,
         bases=study.bases,
     ),
+    "controls": step(
+        needs(2000, 60),
+        "Judging the metrics by classifiers whose reasons are known",
+        {
+            "scores": job_files.scores,
+            "hidden": job_files.by_classifier(paths.HIDING, study.control_names),
+            "classification": job_files.if_classified(paths.table("classification")),
+        },
+        {
+            "hiding": paths.table("hiding"),
+            "controls": paths.table("controls"),
+        },
+        combos=blocks,
+        dataset=lambda w: w.dataset,
+        kinds=study.controls,
+        least_accuracy=cfg.controls.least_accuracy,
+        families=study.families,
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
     "strata": step(
         needs(1500, 30),
         "Summarizing the scores by lesion size, prediction and confidence",

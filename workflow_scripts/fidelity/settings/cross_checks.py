@@ -29,6 +29,7 @@ RESERVED_FOLDERS = {
     "faithfulness",
     "repeatability",
     "known_truth",
+    "hiding",
 }
 RESERVED = {
     "datasets": RESERVED_FOLDERS | {"raw", "summary", "logs", "benchmarks"},
@@ -63,6 +64,7 @@ def check_meaning(config: Config) -> None:
     for name in config.known_truth.datasets:
         _check_known_truth(name, config)
     _check_trainings(config)
+    _check_controls(config)
     _check_statistics(config)
     if "default" not in config.protocols:
         raise InputError(
@@ -476,6 +478,37 @@ def _check_known_truth(name: str, config: Config) -> None:
                 f"{target!r} is not the class of the mark, which known_truth needs",
                 field="explain.target",
                 remedy="Use reference",
+            )
+
+
+def _check_controls(config: Config) -> None:
+    """Check that the controls are there, and differ in their guidance alone."""
+    kinds = config.controls.kinds
+    if not kinds:
+        return
+    guided = {"aligned": "reference", "plain": None, "misaligned": "other_cases"}
+    first: dict | None = None
+    for kind, masks in guided.items():
+        field = f"controls.{kind}"
+        if kind not in kinds:
+            raise InputError("is missing", field=field, remedy="Name a classifier of each kind")
+        _check_names([kinds[kind]], config.classifiers, field, "classifier")
+        entry = config.classifiers[kinds[kind]].model_dump()
+        found = (entry["training"] or {}).pop("guidance", {}).get("masks")
+        if found != masks:
+            raise InputError(
+                f"{kinds[kind]} has the guidance {found or 'none'}, not {masks or 'none'}",
+                field=field,
+                remedy=f"Set classifiers.{kinds[kind]}.training.guidance.masks: {masks}"
+                if masks
+                else f"Remove classifiers.{kinds[kind]}.training.guidance",
+            )
+        first = first or entry
+        if different := [key for key, value in entry.items() if value != first[key]]:
+            raise InputError(
+                f"{kinds[kind]} differs from {kinds['aligned']} in {different[0]}",
+                field=field,
+                remedy="Train the three alike: they may differ in training.guidance alone",
             )
 
 

@@ -117,6 +117,12 @@ class Names:
         return [name for name, entry in self.classifiers.items() if entry.training is not None]
 
     @cached_property
+    def guided(self) -> list[str]:
+        """Classifiers whose training is guided by masks."""
+        trainings = {name: self.classifiers[name].training for name in self.trained}
+        return [name for name, entry in trainings.items() if entry.guidance is not MISSING]
+
+    @cached_property
     def loaded(self) -> list[str]:
         """Classifiers whose weights come from elsewhere."""
         return [name for name in self.classifiers if name not in self.trained]

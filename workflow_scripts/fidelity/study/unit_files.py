@@ -37,6 +37,8 @@ class UnitFiles:
             patterns += [paths.OUTPUTS] if w.unit in study.ordered else []
             if dataset in study.config.known_truth.datasets:
                 patterns.append(paths.KNOWN_TRUTH_ACCURACY)
+            if w.unit in study.control_names and dataset in study.studies:
+                patterns.append(paths.HIDING)
             return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
         patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
         patterns.append(paths.CASE_COUNTS)

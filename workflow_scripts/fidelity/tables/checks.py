@@ -1,4 +1,4 @@
-"""Tables of the maps themselves: stability, faithfulness, sanity checks, repeatability."""
+"""Tables of checks: stability, faithfulness, sanity checks, repeatability, controls."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
+from fidelity.analysis.columns.checks import (
+    CONTROLS,
+    FAITHFULNESS,
+    HIDING,
+    REPEATABILITY,
+    SANITY,
+    STABILITY,
+)
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
@@ -25,6 +32,7 @@ from fidelity.presentation.wording import (
     with_direction,
     with_interval,
 )
+from fidelity.tables.controls import control_tables, hiding_tables
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_family, described
 
@@ -52,7 +60,7 @@ def check_tables(
 
     Args:
         paths: any of stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv.
+            repeatability.csv, hiding.csv, controls.csv.
         families: explainer → family.
         useless: classifiers from which no conclusion is drawn: who was shown to be more faithful is
             not said of their explainers.
@@ -211,4 +219,6 @@ READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]
     "faithfulness_comparisons": (FAITHFULNESS_COMPARISONS, faithfulness_comparison_tables),
     "sanity": (SANITY, sanity_tables),
     "repeatability": (REPEATABILITY, repeatability_tables),
+    "hiding": (HIDING, hiding_tables),
+    "controls": (CONTROLS, control_tables),
 }

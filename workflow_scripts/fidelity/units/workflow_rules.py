@@ -29,6 +29,7 @@ RULES = (
     "summarize_sanity",
     "summarize_repeatability",
     "known_truth",
+    "controls",
     *(f"figure_{name}" for name in FIGURES if name not in WITH_IMAGES),
 )
 # Other rules whose results and costs are in no unit.
