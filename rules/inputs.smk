@@ -34,9 +34,14 @@ def modules_of_source(source):
     return [name.removeprefix("fidelity.") for name in found]
 
 
+def unplanted(w):
+    """What a script lacks where no mark is planted."""
+    return () if w.dataset in study.planted else ("planted",)
+
+
 def prepare_digest(w):
     absent = () if w.dataset in study.lungs_from else ("lung_model",)
-    return code_of("prepare.py", absent=absent)
+    return code_of("prepare.py", absent=(*absent, *unplanted(w)))
 
 
 # ---- classifiers.smk ----
@@ -85,6 +90,13 @@ def binarize_digest(w):
     method = job_settings.binarization(w)["method"]
     chosen = RULES[method].module.removeprefix("fidelity.")
     return code_of("binarize.py", chosen, names=(method,))
+
+
+# ---- known_truth.smk ----
+
+
+def known_truth_digest(script):
+    return lambda w: code_of(script, absent=unplanted(w))
 
 
 # ---- units.smk ----

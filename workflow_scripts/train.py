@@ -39,6 +39,7 @@ def main(
     from dataclasses import replace
 
     import torch
+    from pydantic import MISSING
 
     from fidelity.base.files import read_json, write_csv
     from fidelity.base.seeding import seed_for
@@ -61,8 +62,8 @@ def main(
     log.info("%d training and %d validation images", len(training), len(validation))
 
     own_seed = seed_for(seed, "train", training_seed)
-    guidance = getattr(settings.training, "guidance", None)
-    if guidance:
+    guidance = settings.training.guidance
+    if guidance is not MISSING:
         from fidelity.classifiers.training.guidance import irrelevant_pixels
 
         pixels = irrelevant_pixels(train, guidance.masks, own_seed)

@@ -14,7 +14,7 @@ from fidelity.explainers.registry import depends_on_training, inside_lung, metho
 from fidelity.settings.binarizations import Binarization, PerExplainer, Postprocess
 from fidelity.settings.classifiers import training_names
 from fidelity.settings.config import TITLED, Config
-from fidelity.settings.datasets import Dataset
+from fidelity.settings.datasets import MARKED, Dataset
 from fidelity.settings.explainers import Explainer, RandomWeights
 from fidelity.settings.statistics import BoxProtocol
 
@@ -433,7 +433,7 @@ def _check_sanity(config: Config) -> None:
 
 
 def _check_known_truth(name: str, config: Config) -> None:
-    """Check that a data set is a phantom whose mark classifiers can learn and explainers find."""
+    """Check that a data set has a mark that classifiers can learn and explainers find."""
     _check_names([name], config.datasets, "known_truth.datasets", "data set")
     if not config.classifiers:
         raise InputError(
@@ -450,27 +450,30 @@ def _check_known_truth(name: str, config: Config) -> None:
             remedy=remedy,
         )
 
-    if dataset.source != "phantom":
-        refuse("source", f"{dataset.source} has no planted mark", "Name a phantom")
-    marked = dataset.shortcut.class_
-    if marked is None or dataset.shortcut.probability == 0:
-        refuse("shortcut", "plants no mark", "Give it a class and probability 1")
-    if marked not in dataset.annotated_classes:
-        refuse(
-            "annotated_classes",
-            f"lacks {marked}, the mark's class, so it is not explained",
-            f"Add {marked}",
-        )
-    if dataset.input != "full":
-        problem = f"{dataset.input} hides the mark, which is outside the lungs"
-        refuse("input", problem, "Use full")
+    if dataset.planted is MISSING:
+        if dataset.source != "phantom":
+            refuse("source", f"{dataset.source} has no planted mark", "Set planted: {kind: mark}")
+        marked = dataset.shortcut.class_
+        if marked is None or dataset.shortcut.probability == 0:
+            refuse("shortcut", "plants no mark", "Give it a class and probability 1")
+        if marked not in dataset.annotated_classes:
+            refuse(
+                "annotated_classes",
+                f"lacks {marked}, the mark's class, so it is not explained",
+                f"Add {marked}",
+            )
+        if dataset.input != "full":
+            problem = f"{dataset.input} hides the mark, which is outside the lungs"
+            refuse("input", problem, "Use full")
+        right = {"reference", "predicted", dataset.labels.get(marked, marked)}
+    else:
+        right = {"reference", "predicted", MARKED}
     if "test" not in config.explain.splits:
         raise InputError(
             "lacks test, on which known_truth is measured",
             field="explain.splits",
             remedy="Add test",
         )
-    right = {"reference", "predicted", dataset.labels.get(marked, marked)}
     for explainer in config.explainers:
         target = config.explain.targets.get(explainer, config.explain.target)
         if target not in right:

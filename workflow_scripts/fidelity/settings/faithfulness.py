@@ -113,12 +113,13 @@ class Controls(Section):
 
 
 class KnownTruth(Section):
-    """Tests which explainers find the planted mark of a phantom, if the mark is all that a
-    classifier can use (config/known_truth.yaml)."""
+    """Tests which explainers find a planted mark, if the mark is all that a classifier can use
+    (config/known_truth.yaml, config/known_truth_covid_qu_ex.yaml)."""
 
     datasets: Unique[str] = []
-    """Phantoms with a `shortcut`. Their explainers are scored against the mark and the lesion. Set
-    their `contrast` to 0 and `shortcut.probability` to 1. No phantom if empty."""
+    """Data sets with `planted`, or phantoms with a `shortcut`. Their explainers are scored against
+    the mark and the lesion. Of a phantom with a shortcut, set `contrast` to 0 and
+    `shortcut.probability` to 1. None if empty."""
     accuracy: PositiveShare = 0.9
     """Smallest allowed test accuracy with the mark. Also the smallest allowed share of the other
     classes' images that follow a planted mark. Below it, tables/known_truth.csv is refused."""

@@ -72,6 +72,11 @@ class Names:
         }
 
     @cached_property
+    def planted(self) -> list[str]:
+        """Data sets with a planted mark that decides the labels."""
+        return [n for n, entry in self.datasets.items() if entry.planted is not MISSING]
+
+    @cached_property
     def with_points(self) -> list[str]:
         """Data sets with points of other radiologists."""
         return [
