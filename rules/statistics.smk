@@ -129,6 +129,21 @@ STEPS = {
         families=study.families,
         bases=study.bases,
     ),
+    "failure_model": step(
+        needs(1500, 60),
+        "Modelling why localization fails",
+        {
+            "scores": job_files.primary_scores,
+            "lesions": paths.LESIONS,
+            "cases": paths.CASES,
+            "classification": job_files.if_classified(paths.table("classification")),
+        },
+        {"failure_model": paths.table("failure_model")},
+        combos=primary_blocks,
+        statistics=cfg.statistics.model_dump(),
+        families=study.families,
+        bases=study.bases,
+    ),
     "controls": step(
         needs(2000, 60),
         "Judging the metrics by classifiers whose reasons are known",

@@ -138,6 +138,9 @@ class Config(Section):
     controls: Controls = Field(default_factory=Controls)
     scores: Scores = Field(default_factory=Scores)
     statistics: Statistics = Field(default_factory=Statistics)
+    failure_model: bool = False
+    """Whether tables/failure_model.csv relates the primary metric to the number, size, elongation,
+    contrast and place of the lesions, and to the classifier's confidence."""
     figures: Figures = Field(default_factory=Figures)
     display: Display = Field(default_factory=Display)
     explorer: Explorer = Field(default_factory=Explorer)

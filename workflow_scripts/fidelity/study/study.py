@@ -167,6 +167,7 @@ class Study(Names):
             *(["faithfulness", "faithfulness_comparisons"] if self.faithfulness_pairs else []),
             *(["sanity"] if self.sanity_pairs else []),
             *(["repeatability"] if self.repeated_pairs else []),
+            *(["failure_model"] if self.config.failure_model and self.classifiers else []),
             *(["hiding", "controls"] if self.judges_metrics else []),
         ]
 

@@ -42,6 +42,8 @@ class UnitFiles:
             return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
         patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
         patterns.append(paths.CASE_COUNTS)
+        if study.config.failure_model and dataset in study.studies:
+            patterns.append(paths.LESIONS)
         patterns += [paths.table("human_benchmark")] if dataset in study.with_points else []
         found += _filled([(pattern, {}) for pattern in patterns], w)
         if dataset in study.lungs_from:

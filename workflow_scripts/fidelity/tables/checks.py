@@ -15,7 +15,7 @@ from fidelity.analysis.columns.checks import (
     SANITY,
     STABILITY,
 )
-from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
+from fidelity.analysis.columns.comparisons import FAILURE_MODEL, FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
@@ -33,6 +33,7 @@ from fidelity.presentation.wording import (
     with_interval,
 )
 from fidelity.tables.controls import control_tables, hiding_tables
+from fidelity.tables.failure_model import failure_tables
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_family, described
 
@@ -60,7 +61,7 @@ def check_tables(
 
     Args:
         paths: any of stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv, hiding.csv, controls.csv.
+            repeatability.csv, failure_model.csv, hiding.csv, controls.csv.
         families: explainer → family.
         useless: classifiers from which no conclusion is drawn: who was shown to be more faithful is
             not said of their explainers.
@@ -221,4 +222,5 @@ READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]
     "repeatability": (REPEATABILITY, repeatability_tables),
     "hiding": (HIDING, hiding_tables),
     "controls": (CONTROLS, control_tables),
+    "failure_model": (FAILURE_MODEL, failure_tables),
 }

@@ -30,6 +30,7 @@ RULES = (
     "summarize_repeatability",
     "known_truth",
     "controls",
+    "failure_model",
     *(f"figure_{name}" for name in FIGURES if name not in WITH_IMAGES),
 )
 # Other rules whose results and costs are in no unit.

@@ -274,6 +274,7 @@ RULES: dict[str, Rule] = {
         ("list_prepared", "sweep", "rank", "box_scores", "export_masks_png", "export_chexlocalize"),
         _PER_MAP,
     ),
+    "lesions": _PER_MAP,
     **dict.fromkeys(("known_truth_scores", "stability_cases", "agreement_cases"), _PER_MAP),
     **dict.fromkeys(
         ("summarize", "compare", "without_twins", "ranks", "seeds", "layers", "boxes"), _TABLE
@@ -281,7 +282,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
     **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),
     **dict.fromkeys(("summarize_sanity", "summarize_repeatability", "known_truth"), _TABLE),
-    "controls": _TABLE,
+    **dict.fromkeys(("controls", "failure_model"), _TABLE),
     **dict.fromkeys(("evaluate", "verdict", "format_tables", "unit"), _TABLE),
     **{f"figure_{name}": Rule(_T.TABLE, _S.FIGURE, _maps) for name in FIGURES},
     **{f"figure_{name}": Rule(_T.SOME, _S.FIGURE) for name in WITH_IMAGES},
