@@ -32,7 +32,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):
-    """Images as a stranger's data set: its folder, the relabelled cases, and the unmarked images."""
+    """A stranger's data set: its folder, the relabelled cases, and the unmarked images."""
     folder = tmp_path_factory.mktemp("planted")
     root = folder / "raw/data"
     own = {"cases": {"train": 3, "val": 3, "test": 30}, "size": SIDE, "contrast": 1.0}

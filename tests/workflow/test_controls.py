@@ -70,8 +70,8 @@ def test_controls_through_the_workflow(tmp_path):
     }
     assert len(set(weights.values())) == 3
     # The unit of a training holds what the tables are made of.
-    unit = study.folder / "results/phantom/units/aligned-s1"
-    assert any("hiding" in path.name for path in unit.iterdir())
+    unit = study.read("phantom/units/aligned-s1/unit.json").decode()
+    assert "phantom/hiding/aligned-s1.parquet" in unit
     # A part of the trainings is run without the tables; the rest stays as it is.
     study.write(config() | {"only_classifiers": ["aligned-s1"]})
     assert "controls" not in study.plan("tables")

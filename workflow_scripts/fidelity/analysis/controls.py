@@ -8,7 +8,6 @@ import pandas as pd
 
 from fidelity.analysis.columns.checks import CONTROLS, ENDS, HIDING
 from fidelity.analysis.localization import (
-    ALL_CLASSES,
     NO_BINARIZATION,
     NO_CLASSIFIER,
     ON_EMPTY_REFERENCES,

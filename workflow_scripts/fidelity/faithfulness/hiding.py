@@ -63,9 +63,7 @@ def hide_lesions(
     return HIDING_CASES.typed(rows)
 
 
-def elsewhere(
-    lesion: np.ndarray, lung: np.ndarray | None, rng: np.random.Generator
-) -> np.ndarray:
+def elsewhere(lesion: np.ndarray, lung: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """Choose as many pixels as the lesion has, around a random place outside of it.
 
     Args:

@@ -11,8 +11,7 @@ from fidelity.analysis.columns.comparisons import FAILURE_MODEL
 from fidelity.analysis.localization import pooled_classes
 from fidelity.figures.shared import style
 from fidelity.presentation.titles import explainer_title
-from fidelity.presentation.wording import axis_title
-from fidelity.tables.failure_model import TERMS as TITLES
+from fidelity.presentation.wording import FACTS, axis_title
 
 LINE, SPREAD = 0.42, 0.6
 
@@ -32,10 +31,10 @@ def plot(model: pd.DataFrame) -> Figure:
         The figure; facts that no fit has are left out.
     """
     shown = pooled_classes(model)
-    shown = shown[shown["term"].isin(TITLES)]
+    shown = shown[shown["term"].isin(FACTS)]
     if shown.empty:
         return style.message("No model of why localization fails could be fitted.")
-    terms = [term for term in TITLES if (shown["term"] == term).any()]
+    terms = [term for term in FACTS if (shown["term"] == term).any()]
     looks = style.looks(shown["explainer"])
     fig, ((axis,),) = style.figure(1, 1, height=1.3 + LINE * len(terms) * max(1, len(looks) / 3))
     shifts = np.linspace(-SPREAD / 2, SPREAD / 2, len(looks)) if len(looks) > 1 else [0]
@@ -49,7 +48,7 @@ def plot(model: pd.DataFrame) -> Figure:
             markersize=5, label=explainer_title(explainer),
         )  # fmt: skip
     axis.axvline(0, color=style.GREY, linewidth=0.8, zorder=0)
-    axis.set_yticks(range(len(terms)), [TITLES[term] for term in terms])
+    axis.set_yticks(range(len(terms)), [FACTS[term] for term in terms])
     axis.set_ylim(len(terms) - 0.5, -0.5)
     axis.set_xlabel(f"Change per standard deviation: {axis_title(shown['metric'].iloc[0])}")
     style.legend_below(fig, axis.get_legend_handles_labels()[0], 4)

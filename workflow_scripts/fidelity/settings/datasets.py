@@ -27,8 +27,8 @@ from fidelity.settings.closed_model import (
     NonNegative,
     Number,
     Positive,
-    Section,
     PositiveShare,
+    Section,
     Share,
     Title,
     Unique,
@@ -64,7 +64,7 @@ class Planted(Section):
     kind: Literal["mark", "texture"] = "mark"
     """`mark` = a small bright label at the side, outside of the lungs if there is room. `texture` =
     faint stripes in a disc inside the lungs, which needs lung masks."""
-    strength: PositiveShare = 0.1
+    strength: PositiveShare = 0.08
     """Height of the stripes of a texture, as a share of the range from black to white."""
 
 

@@ -57,9 +57,7 @@ class JobFiles:
         """Make an input function: a file that images are prepared from again, with another mark."""
         lungs = self.of_lung_model(pattern) if pattern == paths.LUNG_MODEL else None
         return lambda w: (
-            []
-            if w.dataset not in self.study.planted
-            else lungs(w) if lungs else fill(pattern, w)
+            [] if w.dataset not in self.study.planted else lungs(w) if lungs else fill(pattern, w)
         )
 
     def checks(self, w: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tables of metrics that are judged by controls, and of how the controls themselves were checked."""
+"""Tables of metrics that are judged by controls, and of how the controls were checked."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,19 +7,8 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
-from fidelity.presentation.wording import ABSENT, classes_title, digits_of, with_interval
+from fidelity.presentation.wording import ABSENT, FACTS, classes_title, digits_of, with_interval
 from fidelity.tables.layout import Table, described
-
-TERMS = {
-    "lesions": "Number of lesions (log)",
-    "size": "Size (log)",
-    "elongation": "Elongation (log)",
-    "contrast": "Contrast",
-    "height": "Towards the bottom",
-    "from_midline": "Towards the side",
-    "confidence": "Confidence",
-    "C(view)[T.lateral]": "Lateral view",
-}
 
 
 def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
@@ -38,7 +27,7 @@ def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Tab
 
     rows = [
         [title, *(cell(term, name) for name in explainers)]
-        for term, title in TERMS.items()
+        for term, title in FACTS.items()
         if (shown["term"] == term).any()
     ]
     notes_of = shown.drop_duplicates("explainer")

@@ -107,6 +107,4 @@ _OF_MODEL = (
     common.METRIC,
 )
 MIXED_MODEL = Table(paths.table("mixed_model"), (*_OF_MODEL, *_TERM))
-FAILURE_MODEL = Table(
-    paths.table("failure_model"), (*_OF_MODEL, common.EXPLAINER, *_TERM)
-)
+FAILURE_MODEL = Table(paths.table("failure_model"), (*_OF_MODEL, common.EXPLAINER, *_TERM))
