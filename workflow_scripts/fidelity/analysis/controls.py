@@ -97,11 +97,10 @@ def judge_metrics(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Ask of each metric and protocol whether it prefers the classifiers with better reasons.
+    """Judge each metric and protocol: does it prefer the classifiers with better reasons?
 
-    A difference is taken within case and seed and turned by the metric's direction, so that above 0
-    is better; it is averaged over the seeds of a case, and its interval is a bootstrap over
-    patients of the mean over cases.
+    A difference is taken within case and seed, and turned so that above 0 is better. It is averaged
+    over the seeds of a case. Its interval is a bootstrap over patients of the mean over cases.
 
     Args:
         scores: as `load_scores` returns it, of one data set.

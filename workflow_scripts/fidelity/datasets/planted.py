@@ -1,7 +1,7 @@
 """A known truth in any data set: half of its images get a mark, and the mark alone is the label.
 
-Which images are marked depends on their ids alone, so the disease says nothing about the label. A
-classifier that tells the two classes apart uses the mark.
+Which images are marked depends on their ids alone, so the disease does not predict the label. A
+classifier that distinguishes the two classes uses the mark.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def relabelled(
 
 
 def plant(case: PreparedCase, planted: Mapping[str, Any]) -> PreparedCase:
-    """Draw the mark into the working image of a case, if its label says so.
+    """Draw the mark into the working image of a case, if this is its label.
 
     Args:
         case: prepared, of a data set that `relabelled` has labelled.
@@ -62,7 +62,7 @@ def plant(case: PreparedCase, planted: Mapping[str, Any]) -> PreparedCase:
 
 
 def draw(case: PreparedCase, planted: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the mark of a case, whether its label says so or not.
+    """Draw the mark of a case, whatever its label.
 
     Args:
         case: prepared, without the mark or with it: the place does not depend on the pixels.

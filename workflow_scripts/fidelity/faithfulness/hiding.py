@@ -30,10 +30,10 @@ def hide_lesions(
 
     Returns:
         One row per case and class whose reference is not empty: the probability of the class, and
-        the drops of it (negative where it rises) once the lesion is replaced by the blurred image,
-        and once as many pixels elsewhere are. Elsewhere is the compact region around a random
-        place, in the lung as far as that has free pixels; the drop is the mean of 8 places. NaN
-        where the lesion covers more than half of the image.
+        two drops of it (negative where it rises). For the first, the lesion is replaced by the
+        blurred image; for the second, as many pixels elsewhere are. Elsewhere is the compact region
+        around a random place, in the lung as far as that has free pixels. This drop is the mean of
+        8 places, and NaN where the lesion covers more than half of the image.
     """
     rows = []
     for task in tasks:

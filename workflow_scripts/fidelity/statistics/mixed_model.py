@@ -117,8 +117,8 @@ def fit_regression(
         alpha: 1 − coverage of the intervals.
 
     Returns:
-        The fit; see `Fit`. Where no patient has two rows there is nothing to be random, and the fit
-        is by least squares with robust errors (HC3), which the note states.
+        The fit; see `Fit`. Where no patient has two rows, it is by least squares with robust errors
+        (HC3), and the note states this.
     """
     spread = rows[list(covariates)].std(ddof=1)
     used = [name for name in covariates if spread[name] > 0]

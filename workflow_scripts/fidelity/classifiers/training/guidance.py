@@ -19,12 +19,12 @@ from fidelity.maps.pixel_frames import reference_in_frame
 def irrelevant_pixels(
     paths: Sequence[str | Path], masks: Literal["reference", "other_cases"], seed: int
 ) -> np.ndarray:
-    """Say which pixels of the training images should not matter: those outside of a mask.
+    """Find the pixels of the training images that should not matter: those outside of a mask.
 
     Args:
         paths: prepared shards of the training split.
         masks: the image's own reference masks (all its classes together), or those of another
-            image with the same labels: a random one, and no mask is used twice.
+            image with the same labels. Which one is random; no mask is used twice.
         seed: decides which one.
 
     Returns:

@@ -97,8 +97,8 @@ def detectable(study: CountedStudy) -> list[str]:
         study: whose cases are counted.
 
     Returns:
-        Lines to print; none where no explainers are compared, or the metric is no share and there
-        are no results to read its spread from.
+        Lines to print. A data set has none if no explainers are compared, or if the spread of a
+        distance cannot be read from results.
     """
     statistics, lines = study.config.statistics, []
     metric = METRICS[statistics.primary]
