@@ -12,12 +12,12 @@ from tests.helpers.explained_cohort import case_of
 SIDE = 40
 
 
-def facts(mask, image=None):
+def facts(mask, image=None, lung=None):
     case = case_of("one", {"A": mask})
     image = np.full((SIDE, SIDE), 100, np.uint8) if image is None else image
     case = dataclasses.replace(
         case, image=image, native_size=mask.shape, box=(0, 0, *mask.shape),
-        references={"A": encode(mask), "B": encode(np.zeros_like(mask))},
+        lung=lung, references={"A": encode(mask), "B": encode(np.zeros_like(mask))},
     )  # fmt: skip
     table = lesion_facts([case])
     assert table["class"].tolist() == ["A"]  # an empty reference has no facts
@@ -55,3 +55,8 @@ def test_contrast_is_against_the_surroundings():
     image[mask] = 111
     image[:5] = 255  # far away
     assert facts(mask, image)["contrast"] == pytest.approx(51 / 255)
+    # Where the lungs are known, what is beside them does not count.
+    image[:, 21:] = 255
+    lung = box(5, 5, 40, 21)
+    assert facts(mask, image, lung)["contrast"] == pytest.approx(51 / 255)
+    assert facts(mask, image)["contrast"] < 30 / 255

@@ -31,14 +31,14 @@ def lesion_facts(cases: Iterable[PreparedCase]) -> pd.DataFrame:
             mask = reference_in_frame(case, cls, "working")
             if mask.any():
                 head = {"case": case.case, "patient": case.patient, "split": case.split}
-                rows.append({**head, "class": cls, **_facts(mask, case.image)})
+                rows.append({**head, "class": cls, **_facts(mask, case)})
     rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
     return LESIONS.typed(rows)
 
 
-def _facts(mask: np.ndarray, image: np.ndarray) -> dict[str, float]:
-    """Measure a mask (S, S) that is not empty, on its image uint8 (S, S)."""
-    side = len(mask)
+def _facts(mask: np.ndarray, case: PreparedCase) -> dict[str, float]:
+    """Measure a mask (S, S) that is not empty, on the image of its case."""
+    side, image = len(mask), case.image
     pixels = mask.astype(np.uint8)
     parts, labels, facts, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
     largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
@@ -47,6 +47,8 @@ def _facts(mask: np.ndarray, image: np.ndarray) -> dict[str, float]:
     _, sides, _ = cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32))
     wide = 2 * max(1, round(RING * side)) + 1
     around = cv2.dilate(pixels, np.ones((wide, wide), np.uint8)).astype(bool) & ~mask
+    if case.lung is not None and (around & case.lung).any():
+        around &= case.lung  # ribs and heart are brighter than any lesion
     inside = float(image[mask].mean())
     outside = float(image[around].mean()) if around.any() else np.nan
     rows, columns = np.nonzero(mask)
