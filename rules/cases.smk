@@ -58,6 +58,7 @@ rule index_cases:
         digest=lambda w: code_of(
             "index_cases.py",
             READERS[study.datasets[w.dataset].source].removeprefix("fidelity."),
+            absent=unplanted(w),
         ),
     message:
         "Listing and checking the cases of {wildcards.dataset}"

@@ -32,6 +32,33 @@ rule faithfulness:
         "../workflow_scripts/faithfulness.py"
 
 
+rule hiding:
+    input:
+        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
+        model=job_files.model,
+        classes=classes_of,
+    output:
+        paths.HIDING,
+    log:
+        log_of("{dataset}/hiding/{classifier}"),
+    benchmark:
+        benchmark_of("{dataset}/hiding/{classifier}")
+    wildcard_constraints:
+        classifier=any_of(study.control_names),
+    threads: THREADS
+    resources:
+        **needs(3000, 120, per_attempt=2000, gpu=GPUS),
+    params:
+        seed=cfg.seed,
+        compute=job_settings.compute("threads", "batch", "device", "dtype"),
+        plugins=job_settings.classifier_plugins,
+        digest=code_of("hiding.py"),
+    message:
+        "Hiding the lesions from {wildcards.classifier} on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/hiding.py"
+
+
 rule sensitivity:
     input:
         prepared=job_files.shards(paths.PREPARED, [study.judged_split]),

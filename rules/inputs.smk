@@ -34,9 +34,14 @@ def modules_of_source(source):
     return [name.removeprefix("fidelity.") for name in found]
 
 
+def unplanted(w):
+    """What a script lacks where no mark is planted."""
+    return () if w.dataset in study.planted else ("planted",)
+
+
 def prepare_digest(w):
     absent = () if w.dataset in study.lungs_from else ("lung_model",)
-    return code_of("prepare.py", absent=absent)
+    return code_of("prepare.py", absent=(*absent, *unplanted(w)))
 
 
 # ---- classifiers.smk ----
@@ -57,7 +62,8 @@ def all_checked(w):
 def train_digest(w):
     """Code that trains; that of checkpoints only where a training starts from one."""
     absent = () if job_files.start_weights(w) else ("weights", "foreign")
-    return code_of("train.py", absent=absent)
+    guided = w.classifier in study.guided
+    return code_of("train.py", absent=absent if guided else (*absent, "guidance"))
 
 
 # ---- saliency.smk ----
@@ -84,6 +90,13 @@ def binarize_digest(w):
     method = job_settings.binarization(w)["method"]
     chosen = RULES[method].module.removeprefix("fidelity.")
     return code_of("binarize.py", chosen, names=(method,))
+
+
+# ---- known_truth.smk ----
+
+
+def known_truth_digest(script):
+    return lambda w: code_of(script, absent=unplanted(w))
 
 
 # ---- units.smk ----
@@ -146,6 +159,10 @@ BESIDE_TABLES = (
     "figure_",
     "export_",
     "agreement",
+    "controls",
+    "failure_model",
+    "hiding",
+    "lesions",
     "explore",
     "paper",
     "study_page",

@@ -7,6 +7,8 @@ rule known_truth_accuracy:
         raw=lambda w: ancient(raw_of(w)),
         model=job_files.model,
         classes=classes_of,
+        cases=job_files.if_planted(paths.CASES),
+        lung_model=job_files.if_planted(paths.LUNG_MODEL),
     output:
         paths.KNOWN_TRUTH_ACCURACY,
     log:
@@ -22,7 +24,9 @@ rule known_truth_accuracy:
         mark_class=job_settings.mark_class,
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=code_of("known_truth_accuracy.py"),
+        settings=job_settings.retouched,
+        lung=job_settings.lung,
+        digest=known_truth_digest("known_truth_accuracy.py"),
     message:
         "Measuring the accuracy of {wildcards.classifier} on {wildcards.dataset} with and without the planted mark"
     script:
@@ -46,7 +50,7 @@ rule known_truth_scores:
     params:
         mark_class=job_settings.mark_class,
         settings=job_settings.known_truth,
-        digest=code_of("known_truth_scores.py"),
+        digest=known_truth_digest("known_truth_scores.py"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}) against the planted mark of {wildcards.dataset}"
     script:

@@ -12,6 +12,7 @@ from pathlib import Path
 from fidelity.presentation.wording import estimated_time, value_of
 from fidelity.settings.reading import load_file, run
 from fidelity.tools.estimate.counts import count_cases
+from fidelity.tools.estimate.detectable import detectable
 from fidelity.tools.estimate.plan import Job, planned
 from fidelity.tools.estimate.rules import CountedStudy, step_of
 from fidelity.tools.estimate.timing import Trials
@@ -109,7 +110,7 @@ def show(
     print("Wall hours of a step are those of its jobs one after the other.")
     if any(job.rule == "train" for job in jobs):
         print("A training may stop early (`patience`): its time is the most that it takes.")
-    for line in missing:
+    for line in [*missing, *detectable(study)]:
         print(line)
 
 

@@ -58,7 +58,8 @@ def main(
         latex_tables: folder of one LaTeX file per table.
         lung_quality: quality.csv of the model that segmented the lungs; empty where none did.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv, as far as they are computed.
+            repeatability.csv, failure_model.csv, hiding.csv, controls.csv, as far as they are
+            computed.
         class_order: class_order.csv; empty without classifiers.
         boxes: boxes.csv; empty where no boxes are scored.
         box_comparisons: box_comparisons.csv, likewise.

@@ -1,8 +1,9 @@
 """Rule index_cases: find and check the cases of a data set."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fidelity.base.errors import InputError, under
 from fidelity.base.files import write_text
@@ -29,6 +30,7 @@ def main(
     others: Sequence[str] = (),
     explained: Sequence[str] = (),
     trained: bool = False,
+    planted: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the case table, what was left out, the classes, the near-duplicates and the counts.
 
@@ -46,6 +48,7 @@ def main(
         others: the same files of the data sets of `near_duplicates_of`, in this order.
         explained: see `index.index_cases`.
         trained: see `index.index_cases`.
+        planted: the mark that decides the labels; None keeps them.
 
     Raises:
         InputError: something is wrong with the data set.
@@ -63,6 +66,10 @@ def main(
             looks,
             dict(zip(settings.near_duplicates_of, others, strict=True)),
         )
+    if planted:
+        from fidelity.datasets.planted import relabelled
+
+        found, names = relabelled(found, names)
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:

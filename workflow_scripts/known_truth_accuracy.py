@@ -1,6 +1,6 @@
-"""Ask a classifier about the phantom with its planted mark, with it erased, and with it planted."""
+"""Ask a classifier about images with their planted mark, with it erased, and with it planted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,11 @@ def main(
     compute: dict[str, Any],
     plugins: Sequence[str],
     output: str,
+    planted: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    cases: str = "",
+    lung_model: str = "",
+    lung: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what the classifier lives on.
 
@@ -24,6 +29,11 @@ def main(
         model: the classifier's file.
         mark_class: source class that the mark goes with.
         output: accuracy.csv, one row.
+        planted: the mark of a data set with one; None for a phantom with a shortcut.
+        settings: of such a data set.
+        cases: its cases.csv.
+        lung_model: what `fit_lung_model` wrote, where its lung masks are predicted; else empty.
+        lung: then see `prepare`.
     """
     import cv2
     import numpy as np
@@ -42,19 +52,31 @@ def main(
     cv2.setNumThreads(1)
     labels = read_json(classes_json)["labels"]
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
-    cases = {}
+    shown = {}
     for path in prepared:
         with PreparedShard(path) as shard:
-            cases |= {case.case: case for case in shard}
+            shown |= {case.case: case for case in shard}
     root = Path(raw_dir) / "data"
+    retouched = retouch(root, shown)
+    if planted:
+        from fidelity.datasets import planted as planting
+        from fidelity.datasets.cases import read_cases
+        from fidelity.segmentation.lungs import predictor
+        from fidelity.settings.datasets import Dataset
+
+        predict = None
+        if lung_model:
+            predict = predictor(Path(lung_model), lung["components"], lung["compute"])
+        entry = Dataset.of_job(settings)
+        retouched = planting.retouch(read_cases(cases), shown, root, entry, predict)
     truth, marked, images = [], [], []
-    for made in retouch(root, cases):
-        case = cases[made.case]
+    for made in retouched:
+        case = shown[made.case]
         kinds = (made.as_is, made.erased, made.planted)
         working = [resize_image(image, len(case.image)) for image in kinds]
         if not np.array_equal(working[0], case.image):
             raise InputError(
-                "the phantom generates another image than the one that was prepared",
+                "another image is generated than the one that was prepared",
                 file=root,
                 field=case.case,
                 remedy="Delete the folder and run again",

@@ -1,7 +1,8 @@
 """Score the maps of one explainer against the planted mark and against the lesion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -26,6 +27,7 @@ def main(
     scoring_size: ScoringSize,
     sign: Sign,
     output: str,
+    planted: Mapping[str, Any] | None = None,
 ) -> None:
     """Write two rows per map of an image with the mark.
 
@@ -33,6 +35,7 @@ def main(
         maps: map files of the test split, one per shard.
         mark_class: source class that the mark goes with.
         output: the scores, a Parquet file.
+        planted: the mark of a data set with one; None for a phantom with a shortcut.
     """
     cv2.setNumThreads(1)
     labels = read_json(classes_json)["labels"]
@@ -42,6 +45,13 @@ def main(
     def mark_of(case: PreparedCase) -> RLE | None:
         mark = read_mark(root, case.split, case.labels[0], case.case)
         return encode(mark) if mark.any() else None
+
+    if planted:
+        from fidelity.datasets.planted import mark_of as drawn_mark
+
+        def mark_of(case: PreparedCase) -> RLE | None:
+            mark = drawn_mark(case, planted)
+            return None if mark is None or not mark.any() else encode(mark)
 
     targets = Targets(None, labels)
     table = score_truths(

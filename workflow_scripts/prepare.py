@@ -21,6 +21,7 @@ def main(
     output: str | Path,
     lung_model: str = "",
     lung: Mapping[str, Any] | None = None,
+    planted: Mapping[str, Any] | None = None,
 ) -> None:
     """Prepare the cases of a shard.
 
@@ -29,6 +30,7 @@ def main(
         settings: of the data set.
         output: HDF5 file to write.
         lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.
+        planted: the mark that images of its class get; None for data sets without one.
         lung: then `lung_from` (data set that the model was trained on), `components` and `compute`.
 
     Raises:
@@ -50,6 +52,10 @@ def main(
         predict = predictor(Path(lung_model), lung["components"], lung["compute"])
         attrs["lung_from"] = lung["lung_from"]
     prepared = prepare_cases(cases, Path(raw_dir) / "data", settings, predict)
+    if planted:
+        from fidelity.datasets.planted import plant
+
+        prepared = (plant(case, planted) for case in prepared)
     write_prepared(output, prepared, attrs)
     logging.info("%d cases prepared", len(cases))
 

@@ -36,7 +36,10 @@ def main(
         image_size: side of the working images in pixels.
         out_training: CSV, one row per epoch.
     """
+    from dataclasses import replace
+
     import torch
+    from pydantic import MISSING
 
     from fidelity.base.files import read_json, write_csv
     from fidelity.base.seeding import seed_for
@@ -59,6 +62,13 @@ def main(
     log.info("%d training and %d validation images", len(training), len(validation))
 
     own_seed = seed_for(seed, "train", training_seed)
+    guidance = settings.training.guidance
+    if guidance is not MISSING:
+        from fidelity.classifiers.training.guidance import irrelevant_pixels
+
+        pixels = irrelevant_pixels(train, guidance.masks, own_seed)
+        training = replace(training, irrelevant=pixels)
+        log.info("%d training images are guided by a mask", pixels.any(axis=(1, 2)).sum())
     architecture, weights = settings.architecture, settings.weights
     pretrained = weights == "imagenet"
     foreign = None

@@ -163,7 +163,7 @@ def test_images_of_another_phantom_are_noticed(marked, monkeypatch, tmp_path):
     write_prepared(other / "test.h5", changed, {"image_size": 96, "classes": [A, B]})
     (other / "raw").symlink_to(folder / "raw")
     (other / "classes.json").write_text((folder / "classes.json").read_text())
-    with pytest.raises(InputError, match="generates another image"):
+    with pytest.raises(InputError, match="another image is generated"):
         accuracy((other, changed), FindsTheMark(), monkeypatch, tmp_path)
 
 
@@ -410,3 +410,12 @@ def test_another_source_has_no_mark():
     )
     with pytest.raises(InputError, match=r"datasets\.marked\.source.*no planted mark"):
         settings.load(config, check_files=False)
+
+
+def test_any_source_may_have_a_planted_mark():
+    table = {"source": "table", "root": ".", "table": "t.csv", "annotated_classes": ["COVID-19"]}
+    table |= {"planted": {"kind": "mark"}, "lung_masks": "none"}
+    settings.load(changed("datasets.marked", table), check_files=False)
+    table["planted"] = {"kind": "texture"}
+    with pytest.raises(InputError, match=r"datasets\.marked\.planted\.kind.*lies in the lungs"):
+        settings.load(changed("datasets.marked", table), check_files=False)

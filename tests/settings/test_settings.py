@@ -738,3 +738,49 @@ def test_the_home_folder_is_meant_by_a_tilde_in_every_path(demo, tmp_path, monke
     assert loaded["plugins"] == [str(tmp_path / "own.py")]
     assert loaded["classifiers"]["net"]["weights"] == str(tmp_path / "w.pt")
     assert loaded["explainers"]["theirs"]["folder"] == str(tmp_path / "maps")
+
+
+def with_controls(demo):
+    kinds = {"aligned": "reference", "plain": None, "misaligned": "other_cases"}
+    guided = {kind: {"guidance": {"masks": m}} if m else {} for kind, m in kinds.items()}
+    demo["classifiers"] = {
+        kind: {"architecture": "resnet18", "seeds": [1, 2], "training": {"epochs": 1, **own}}
+        for kind, own in guided.items()
+    }
+    demo["controls"] = {kind: kind for kind in kinds}
+    return demo
+
+
+def test_controls_differ_in_their_guidance_alone(demo):
+    study = Study(settings.load(with_controls(demo)))
+    assert study.controls["plain"] == ["plain-s1", "plain-s2"]
+    assert study.guided == ["aligned-s1", "aligned-s2", "misaligned-s1", "misaligned-s2"]
+    assert {"hiding", "controls"} <= set(study.check_tables)
+    # Where nothing is guided, no param of a training has the key.
+    assert "guidance" not in study.classifiers["plain-s1"].training.model_dump()
+    demo["only_classifiers"] = ["aligned-s1", "plain-s1", "misaligned-s2"]
+    study = Study(settings.load(demo))
+    assert "controls" not in study.check_tables
+    assert study.control_names == ["aligned-s1", "plain-s1", "misaligned-s2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("controls", "plain"), "plane", "controls.plain.*plane.*plain"),
+        (("controls", "plain"), None, "controls.plain.*is missing"),
+        (("controls", "plain"), "aligned", "controls.plain.*has the guidance reference, not none"),
+        (
+            ("classifiers", "misaligned", "training", "guidance", "masks"),
+            "reference",
+            "controls.misaligned.*not other_cases",
+        ),
+        (("classifiers", "plain", "training", "epochs"), 2, "controls.plain.*differs.*training"),
+        (("classifiers", "plain", "seeds"), [1, 3], "controls.plain.*differs.*seeds"),
+        (("classifiers", "plain", "training", "guidance"), {"wait": 1}, "guidance.*weight"),
+    ],
+)
+def test_controls_that_do_not_fit_together(demo, path, value, message):
+    _set(with_controls(demo), path, value)
+    with pytest.raises(InputError, match=message):
+        settings.load(demo)

@@ -4,12 +4,14 @@ import pickle
 import re
 import runpy
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+import scipy
 import yaml
 
 from fidelity import settings
@@ -22,9 +24,11 @@ from fidelity.datasets.sources.phantom import phantom
 from fidelity.figures.registry import FIGURES
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.settings.reading import load_file
+from fidelity.study.job_files import JobFiles
 from fidelity.tools.dry_run import COLLECTING
 from fidelity.tools.estimate import timing, trial
 from fidelity.tools.estimate.counts import Counts, count_cases
+from fidelity.tools.estimate.detectable import POWER, detectable, smallest_difference
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size, _names
 from fidelity.tools.estimate.plan import Job, planned
@@ -36,6 +40,7 @@ from tests.helpers import ROOT
 from tests.helpers.entries import dataset
 from tests.helpers.small_study import CONFIG as SMALL
 from tests.helpers.small_study import TWO_LAYERS, copy_project, phantom_settings
+from tests.helpers.synthetic_results import scores
 
 COUNTS = Counts({"train": 99, "val": 50, "test": 30}, {"train": 66, "val": 30, "test": 20}, side=96)
 CONFIG = {
@@ -381,3 +386,38 @@ def test_the_benchmark_names_each_resource_that_is_off():
     assert off(Cost(1, 100, 100, 44e6), Cost(1, 100, 50, 289e6)) == "CPU, disk"
     assert off(Cost(1, 100, 100, 0), Cost(1, 300, 100, 0)) == "wall"
     assert off(Cost(1, 1, 1, 1e6), Cost(1, 9, 9, 9e6)) == ""  # too little to matter
+
+
+def test_the_smallest_difference_is_found_as_often_as_its_power_says():
+    rng = np.random.default_rng(0)
+    units, pairs, sd, alpha = 40, 6, 0.2, 0.05
+    size = smallest_difference(units, pairs, sd, alpha)
+    drawn = rng.normal(size, sd, (units, 4000))
+    p_values = scipy.stats.ttest_1samp(drawn, 0).pvalue
+    assert (p_values < alpha / pairs).mean() == pytest.approx(POWER, abs=0.03)
+    assert smallest_difference(units, 1, sd, alpha) < size
+    assert smallest_difference(4 * units, pairs, sd, alpha) == pytest.approx(size / 2, rel=0.05)
+    assert smallest_difference(units, pairs, 2 * sd, alpha) == pytest.approx(2 * size)
+    assert np.isnan(smallest_difference(2, pairs, sd, alpha))
+
+
+def test_it_is_stated_with_an_assumed_or_a_measured_deviation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_file(ROOT / "config" / "config.yaml")
+    study = CountedStudy(config, {"demo": Counts({"test": 60}, {"val": 10, "test": 40})})
+    line, how = detectable(study)
+    assert "40 images" in line
+    assert "0.150, assumed" in line
+    assert "TTestPower" in how
+    files = JobFiles(study)
+    means = []
+    for number, block in enumerate(study.primary_blocks("demo")):
+        path = Path(files.block_file(block))
+        path.parent.mkdir(parents=True)
+        table = scores(0.3, seed=number)
+        table.to_parquet(path)
+        means.append(table.groupby("patient")["iou"].mean())
+    line, _ = detectable(study)
+    by_hand = np.median([(a - b).std() for a, b in combinations(means, 2)])
+    assert "30 patients" in line
+    assert f"differences {by_hand:.3f}, median over pairs of the finished results" in line

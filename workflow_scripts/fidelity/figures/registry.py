@@ -112,6 +112,12 @@ FIGURES: dict[str, Figure] = {
         ("scores",),
         (*_SCORES, "intervals"),
     ),
+    "failure_model": Figure(
+        "failure_model",
+        "Distributions",
+        "Score against what the lesions are like",
+        ("failure_model",),
+    ),
     "agreement": Figure(
         "mask_agreement", "Ranks", "Agreement between explainers", ("agreement",), ("explainers",)
     ),

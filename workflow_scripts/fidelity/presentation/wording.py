@@ -34,6 +34,17 @@ _EMPTY = {
         "nan": "undefined",
     },
 }
+# Terms of the model of why localization fails.
+FACTS = {
+    "lesions": "Number of lesions (log)",
+    "size": "Size (log)",
+    "elongation": "Elongation (log)",
+    "contrast": "Contrast",
+    "height": "Towards the bottom",
+    "from_midline": "Towards the side",
+    "confidence": "Confidence",
+    "C(view)[T.lateral]": "Lateral view",
+}
 
 
 def listed(names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from fidelity.settings.closed_model import (
 )
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
-from fidelity.settings.faithfulness import Faithfulness, KnownTruth, Sanity
+from fidelity.settings.faithfulness import Controls, Faithfulness, KnownTruth, Sanity
 from fidelity.settings.statistics import BoxProtocol, Protocol, Scores, Statistics
 
 # Sections whose entries may have a title.
@@ -135,8 +135,12 @@ class Config(Section):
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)
+    controls: Controls = Field(default_factory=Controls)
     scores: Scores = Field(default_factory=Scores)
     statistics: Statistics = Field(default_factory=Statistics)
+    failure_model: bool = False
+    """Whether tables/failure_model.csv relates the primary metric to the number, size, elongation,
+    contrast and place of the lesions, and to the classifier's confidence."""
     figures: Figures = Field(default_factory=Figures)
     display: Display = Field(default_factory=Display)
     explorer: Explorer = Field(default_factory=Explorer)

@@ -15,7 +15,7 @@ from fidelity.explainers.registry import depends_on_training, inside_lung, metho
 from fidelity.settings.binarizations import Binarization, PerExplainer, Postprocess
 from fidelity.settings.classifiers import training_names
 from fidelity.settings.config import TITLED, Config
-from fidelity.settings.datasets import Dataset
+from fidelity.settings.datasets import MARKED, Dataset
 from fidelity.settings.explainers import Explainer, RandomWeights
 from fidelity.settings.statistics import BoxProtocol
 
@@ -30,6 +30,7 @@ RESERVED_FOLDERS = {
     "faithfulness",
     "repeatability",
     "known_truth",
+    "hiding",
 }
 RESERVED = {
     "datasets": RESERVED_FOLDERS | {"raw", "summary", "logs", "benchmarks"},
@@ -64,6 +65,7 @@ def check_meaning(config: Config) -> None:
     for name in config.known_truth.datasets:
         _check_known_truth(name, config)
     _check_trainings(config)
+    _check_controls(config)
     _check_statistics(config)
     if "default" not in config.protocols:
         raise InputError(
@@ -450,7 +452,7 @@ def _check_sanity(config: Config) -> None:
 
 
 def _check_known_truth(name: str, config: Config) -> None:
-    """Check that a data set is a phantom whose mark classifiers can learn and explainers find."""
+    """Check that a data set has a mark that classifiers can learn and explainers find."""
     _check_names([name], config.datasets, "known_truth.datasets", "data set")
     if not config.classifiers:
         raise InputError(
@@ -467,27 +469,30 @@ def _check_known_truth(name: str, config: Config) -> None:
             remedy=remedy,
         )
 
-    if dataset.source != "phantom":
-        refuse("source", f"{dataset.source} has no planted mark", "Name a phantom")
-    marked = dataset.shortcut.class_
-    if marked is None or dataset.shortcut.probability == 0:
-        refuse("shortcut", "plants no mark", "Give it a class and probability 1")
-    if marked not in dataset.annotated_classes:
-        refuse(
-            "annotated_classes",
-            f"lacks {marked}, the mark's class, so it is not explained",
-            f"Add {marked}",
-        )
-    if dataset.input != "full":
-        problem = f"{dataset.input} hides the mark, which is outside the lungs"
-        refuse("input", problem, "Use full")
+    if dataset.planted is MISSING:
+        if dataset.source != "phantom":
+            refuse("source", f"{dataset.source} has no planted mark", "Set planted: {kind: mark}")
+        marked = dataset.shortcut.class_
+        if marked is None or dataset.shortcut.probability == 0:
+            refuse("shortcut", "plants no mark", "Give it a class and probability 1")
+        if marked not in dataset.annotated_classes:
+            refuse(
+                "annotated_classes",
+                f"lacks {marked}, the mark's class, so it is not explained",
+                f"Add {marked}",
+            )
+        if dataset.input != "full":
+            problem = f"{dataset.input} hides the mark, which is outside the lungs"
+            refuse("input", problem, "Use full")
+        right = {"reference", "predicted", dataset.labels.get(marked, marked)}
+    else:
+        right = {"reference", "predicted", MARKED}
     if "test" not in config.explain.splits:
         raise InputError(
             "lacks test, on which known_truth is measured",
             field="explain.splits",
             remedy="Add test",
         )
-    right = {"reference", "predicted", dataset.labels.get(marked, marked)}
     for explainer in config.explainers:
         target = config.explain.targets.get(explainer, config.explain.target)
         if target not in right:
@@ -495,6 +500,37 @@ def _check_known_truth(name: str, config: Config) -> None:
                 f"{target!r} is not the class of the mark, which known_truth needs",
                 field="explain.target",
                 remedy="Use reference",
+            )
+
+
+def _check_controls(config: Config) -> None:
+    """Check that the controls are there, and differ in their guidance alone."""
+    kinds = config.controls.kinds
+    if not kinds:
+        return
+    guided = {"aligned": "reference", "plain": None, "misaligned": "other_cases"}
+    first: dict | None = None
+    for kind, masks in guided.items():
+        field = f"controls.{kind}"
+        if kind not in kinds:
+            raise InputError("is missing", field=field, remedy="Name a classifier of each kind")
+        _check_names([kinds[kind]], config.classifiers, field, "classifier")
+        entry = config.classifiers[kinds[kind]].model_dump()
+        found = (entry["training"] or {}).pop("guidance", {}).get("masks")
+        if found != masks:
+            raise InputError(
+                f"{kinds[kind]} has the guidance {found or 'none'}, not {masks or 'none'}",
+                field=field,
+                remedy=f"Set classifiers.{kinds[kind]}.training.guidance.masks: {masks}"
+                if masks
+                else f"Remove classifiers.{kinds[kind]}.training.guidance",
+            )
+        first = first or entry
+        if different := [key for key, value in entry.items() if value != first[key]]:
+            raise InputError(
+                f"{kinds[kind]} differs from {kinds['aligned']} in {different[0]}",
+                field=field,
+                remedy="Train the three alike: they may differ in training.guidance alone",
             )
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
-from pydantic import Field, field_validator, model_validator
+from pydantic import MISSING, Field, field_validator, model_validator
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
@@ -28,12 +28,15 @@ from fidelity.settings.closed_model import (
     NonNegative,
     Number,
     Positive,
+    PositiveShare,
     Section,
     Share,
     Title,
     Unique,
 )
 
+# Classes of a data set with a planted mark.
+MARKED, UNMARKED = "marked", "unmarked"
 PHANTOM_CLASSES = ["COVID-19", "Non-COVID", "Normal"]
 Red = Annotated[Integer, Ge(0), Le(255)]
 MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
@@ -57,6 +60,18 @@ class Shards(Section):
     """Shards of the validation split."""
     test: ShardCount = 2
     """Shards of the test split."""
+
+
+class Planted(Section):
+    """A mark that half of the images get, by the hash of their ids. The classes are then `marked`
+    and `unmarked`, whatever the images show: a known truth on real images, for `known_truth`.
+    The lesions stay, and are a known wrong reason."""
+
+    kind: Literal["mark", "texture"] = "mark"
+    """`mark` = a small bright label at the side, outside of the lungs if there is room. `texture` =
+    faint stripes in a disc inside the lungs, which needs lung masks."""
+    strength: PositiveShare = 0.08
+    """Height of the stripes of a texture, as a share of the range from black to white."""
 
 
 class Dataset(Entry):
@@ -168,6 +183,8 @@ class Dataset(Entry):
     reader (`first` = masks and boxes that name no reader). null = these, and the majority where all
     are named. If it is set, readers are compared with one another and with the explainers. Changing
     it scores again, and explains nothing again."""
+    planted: Planted | MISSING = MISSING
+    """Absent = the images are shown as they are."""
     shards: Shards = Field(default_factory=Shards)
 
     @property
@@ -201,6 +218,13 @@ class Dataset(Entry):
                 "is empty, so nothing would be scored",
                 field="annotated_classes",
                 remedy="Name the classes that have reference masks",
+            )
+        no_lungs = self.lung_masks == "none"
+        if self.planted is not MISSING and self.planted.kind == "texture" and no_lungs:
+            raise InputError(
+                "a texture lies in the lungs, and lung_masks is none",
+                field="planted.kind",
+                remedy="Use mark, or a data set with lung masks",
             )
         self._check_mask_values()
         self._check_class_names()
@@ -240,6 +264,8 @@ class Dataset(Entry):
 
     def model_classes(self) -> set[str]:
         """Name the classifier's classes that the config names."""
+        if self.planted is not MISSING:
+            return {MARKED, UNMARKED}
         return {self.labels.get(cls) or cls for cls in self.annotated_classes}
 
 
@@ -300,6 +326,8 @@ class Phantom(Dataset):
 
     def model_classes(self) -> set[str]:
         """Name the classifier's classes."""
+        if self.planted is not MISSING:
+            return super().model_classes()
         return {name for cls in PHANTOM_CLASSES if (name := self.labels.get(cls, cls)) is not None}
 
 

@@ -89,13 +89,37 @@ class Sanity(Section):
     weights."""
 
 
+class Controls(Section):
+    """Classifiers whose reasons are known to be better and worse: metrics are judged by them
+    (config/metric_controls.yaml). A metric passes if it prefers `aligned` to `plain` and `plain` to
+    `misaligned`. The three are trained alike, with the same seeds, except for
+    `training.guidance`."""
+
+    aligned: str | None = None
+    """Classifier that is guided by the reference masks (`guidance.masks: reference`); null = no
+    metric is judged."""
+    plain: str | None = None
+    """Classifier without guidance."""
+    misaligned: str | None = None
+    """Classifier that is guided by the masks of other images (`guidance.masks: other_cases`)."""
+    least_accuracy: PositiveShare = 0.8
+    """Validation accuracy that each training should reach. The table names those that do not."""
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Kind → classifier; nothing where no metric is judged."""
+        kinds = {"aligned": self.aligned, "plain": self.plain, "misaligned": self.misaligned}
+        return {kind: name for kind, name in kinds.items() if name is not None}
+
+
 class KnownTruth(Section):
-    """Tests which explainers find the planted mark of a phantom, if the mark is all that a
-    classifier can use (config/known_truth.yaml)."""
+    """Tests which explainers find a planted mark, if the mark is all that a classifier can use
+    (config/known_truth.yaml, config/known_truth_covid_qu_ex.yaml)."""
 
     datasets: Unique[str] = []
-    """Phantoms with a `shortcut`. Their explainers are scored against the mark and the lesion. Set
-    their `contrast` to 0 and `shortcut.probability` to 1. No phantom if empty."""
+    """Data sets with `planted`, or phantoms with a `shortcut`. Their explainers are scored against
+    the mark and the lesion. Of a phantom with a shortcut, set `contrast` to 0 and
+    `shortcut.probability` to 1. None if empty."""
     accuracy: PositiveShare = 0.9
     """Smallest allowed test accuracy with the mark. Also the smallest allowed share of the other
     classes' images that follow a planted mark. Below it, tables/known_truth.csv is refused."""

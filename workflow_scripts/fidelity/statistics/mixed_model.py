@@ -1,6 +1,7 @@
-"""Linear mixed model of scores: explainer × classifier, random intercepts of patients and cases."""
+"""Linear mixed models of scores, with random intercepts of patients and cases."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ import pandas as pd
 # optimizer works on standard deviations and only creeps towards zero.
 SINGULAR = 1e-4
 FEWEST_UNITS = 5
+# Cases per coefficient that a fit needs at least.
+CASES_PER_TERM = 5
 
 
 @dataclass(frozen=True)
@@ -99,3 +102,58 @@ def _fitted(rows: pd.DataFrame, formula: str, nested: bool, alpha: float) -> Fit
     ]
     terms += [{"term": name, "estimate": value} for name, value in variances.items()]
     return Fit("ok", "", terms)
+
+
+def fit_regression(
+    rows: pd.DataFrame, covariates: Sequence[str], factors: Sequence[str], *, alpha: float
+) -> Fit:
+    """Fit score ~ covariates + factors with a random intercept per case within patient.
+
+    Args:
+        rows: `score`, `patient`, `case`, the covariates (numbers) and the factors (text); finite.
+        covariates: each is divided by its standard deviation, so that a coefficient is the change
+            of the score per standard deviation; one without spread is left out.
+        factors: treatment coded; one with a single level is left out.
+        alpha: 1 − coverage of the intervals.
+
+    Returns:
+        The fit; see `Fit`. Where no patient has two rows, it is by least squares with robust errors
+        (HC3), and the note states this.
+    """
+    spread = rows[list(covariates)].std(ddof=1)
+    used = [name for name in covariates if spread[name] > 0]
+    kept = [name for name in factors if rows[name].nunique() > 1]
+    units = rows["patient"].nunique()
+    if not used or units < max(FEWEST_UNITS, CASES_PER_TERM * (1 + len(used) + len(kept))):
+        return Fit("too_few", f"{units} units for {len(used)} covariates")
+    data = rows.copy()
+    data[used] = (rows[used] - rows[used].mean()) / spread[used]
+    terms = [*used, *(f"C({name})" for name in kept)]
+    if len(data) > units:
+        nested = bool((data.groupby("patient")["case"].nunique() > 1).any())
+        repeated = data["case"].duplicated().any()
+        return _fitted(data, " + ".join(terms), nested and repeated, alpha)
+    return _least_squares(data, " + ".join(terms), alpha)
+
+
+def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
+    from statsmodels.regression.linear_model import OLS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = OLS.from_formula(f"score ~ {formula}", data).fit(cov_type="HC3")
+    if not np.isfinite(result.bse).all():
+        return Fit("singular", "the design is singular")
+    intervals = result.conf_int(alpha=alpha)
+    terms = [
+        {
+            "term": name,
+            "estimate": float(result.params[name]),
+            "std_error": float(result.bse[name]),
+            "ci_low": float(intervals.loc[name, 0]),
+            "ci_high": float(intervals.loc[name, 1]),
+            "p_value": float(result.pvalues[name]),
+        }
+        for name in result.params.index
+    ]
+    return Fit("ok", "one row per patient: least squares with robust errors (HC3)", terms)

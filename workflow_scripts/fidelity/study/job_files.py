@@ -60,6 +60,13 @@ class JobFiles:
         known = self.study.lungs_from
         return lambda w: pattern.format(dataset=known[w.dataset]) if w.dataset in known else []
 
+    def if_planted(self, pattern: str) -> Callable[[Any], str | list[str]]:
+        """Make an input function: a file that images are prepared from again, with another mark."""
+        lungs = self.of_lung_model(pattern) if pattern == paths.LUNG_MODEL else None
+        return lambda w: (
+            [] if w.dataset not in self.study.planted else lungs(w) if lungs else fill(pattern, w)
+        )
+
     def checks(self, w: Any) -> list[str]:
         """List what shows mistakes before any classifier is trained or loaded."""
         study = self.study

@@ -50,8 +50,9 @@ INDEX_KEYS = (
     "boxes_outside",
     "empty_references",
     "readers",
+    "planted",
 )
-PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes")
+PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes", "planted")
 # What decides how the weights of a classifier are read.
 WEIGHT_KEYS = (
     "architecture",
@@ -505,12 +506,21 @@ class JobSettings:
 
     def known_truth(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores against a planted mark."""
-        size = self.study.datasets[w.dataset].scoring_size
-        return {"scoring_size": size, "sign": self._postprocess.sign}
+        own = self.subset(w.dataset, {"scoring_size", "planted"})
+        return {**own, "sign": self._postprocess.sign}
+
+    def retouched(self, w: Any) -> dict[str, Any]:
+        """Give what draws the images of a data set without its planted mark, and with it.
+
+        Nothing for a phantom with a shortcut, which draws its own.
+        """
+        return self.prepare(w) if w.dataset in self.study.planted else {}
 
     def mark_class(self, w: Any) -> str:
-        """Name the source class that the phantom's planted mark goes with."""
-        return self.study.datasets[w.dataset].shortcut.class_
+        """Name the source class whose maps are compared with the planted mark."""
+        entry = self.study.datasets[w.dataset]
+        planted = w.dataset in self.study.planted
+        return entry.annotated_classes[0] if planted else entry.shortcut.class_
 
     def own_wildcards(self, w: Any) -> dict[str, list[str]]:
         """Give the values of wildcards that belong to a data set, of all its jobs."""

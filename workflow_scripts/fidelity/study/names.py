@@ -73,6 +73,11 @@ class Names:
         }
 
     @cached_property
+    def planted(self) -> list[str]:
+        """Data sets with a planted mark that decides the labels."""
+        return [n for n, entry in self.datasets.items() if entry.planted is not MISSING]
+
+    @cached_property
     def with_points(self) -> list[str]:
         """Data sets with points of other radiologists."""
         return [
@@ -129,6 +134,12 @@ class Names:
     def trained(self) -> list[str]:
         """Classifiers that are trained here."""
         return [name for name, entry in self.classifiers.items() if entry.training is not None]
+
+    @cached_property
+    def guided(self) -> list[str]:
+        """Classifiers whose training is guided by masks."""
+        trainings = {name: self.classifiers[name].training for name in self.trained}
+        return [name for name, entry in trainings.items() if entry.guidance is not MISSING]
 
     @cached_property
     def loaded(self) -> list[str]:

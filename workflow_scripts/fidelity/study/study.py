@@ -108,6 +108,25 @@ class Study(Names):
         return [(c, e) for c in self.classifiers for e in self.checked_explainers]
 
     @cached_property
+    def controls(self) -> dict[str, list[str]]:
+        """Kind of control → its trainings, by seed; nothing where no metric is judged."""
+        return {
+            kind: [name for name, base in self.bases.items() if base == key]
+            for kind, key in self.config.controls.kinds.items()
+        }
+
+    @property
+    def judges_metrics(self) -> bool:
+        """Whether metrics are judged: all kinds must be here, with the same seeds."""
+        seeds = {tuple(self.classifiers[n].seed for n in names) for names in self.controls.values()}
+        return len(seeds) == 1 and seeds != {()}
+
+    @cached_property
+    def control_names(self) -> list[str]:
+        """All trainings that metrics are judged by."""
+        return [name for names in self.controls.values() for name in names]
+
+    @cached_property
     def repeated_pairs(self) -> list[Pair]:
         """(key of a classifier that is trained with several seeds, explainer of classifiers)."""
         needing = self._where("needs_classifier")
@@ -160,6 +179,8 @@ class Study(Names):
             *(["faithfulness", "faithfulness_comparisons"] if self.faithfulness_pairs else []),
             *(["sanity"] if self.sanity_pairs else []),
             *(["repeatability"] if self.repeated_pairs else []),
+            *(["failure_model"] if self.config.failure_model and self.classifiers else []),
+            *(["hiding", "controls"] if self.judges_metrics else []),
         ]
 
 

@@ -45,6 +45,8 @@ def figures(study: Study) -> list[str]:
         "sanity": (study.studies if study.sanity_pairs else [], names),
         "faithfulness": (study.studies if study.faithfulness_pairs else [], names),
         "known_truth": (study.config.known_truth.datasets, names),
+        # It is of all classifiers together.
+        "failure_model": (study.studies if study.config.failure_model else [], [*names][:1]),
     }
     found = []
     for name, figure in FIGURES.items():

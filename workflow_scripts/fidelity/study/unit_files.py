@@ -37,11 +37,15 @@ class UnitFiles:
             patterns += [paths.OUTPUTS] if w.unit in study.ordered else []
             if dataset in study.config.known_truth.datasets:
                 patterns.append(paths.KNOWN_TRUTH_ACCURACY)
+            if w.unit in study.control_names and dataset in study.studies:
+                patterns.append(paths.HIDING)
             return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
         patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
         patterns.append(paths.CASE_COUNTS)
         if dataset in study.with_readers:
             patterns += [paths.READER_PAIRS, paths.READERS_WITHOUT]
+        if study.config.failure_model and dataset in study.studies:
+            patterns.append(paths.LESIONS)
         patterns += [paths.table("human_benchmark")] if dataset in study.with_points else []
         found += _filled([(pattern, {}) for pattern in patterns], w)
         if dataset in study.lungs_from:

@@ -1,4 +1,4 @@
-"""Tables of the maps themselves: stability, faithfulness, sanity checks, repeatability."""
+"""Tables of checks: stability, faithfulness, sanity checks, repeatability, controls."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -8,8 +8,15 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.columns import readers
-from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
-from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
+from fidelity.analysis.columns.checks import (
+    CONTROLS,
+    FAITHFULNESS,
+    HIDING,
+    REPEATABILITY,
+    SANITY,
+    STABILITY,
+)
+from fidelity.analysis.columns.comparisons import FAILURE_MODEL, FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
@@ -26,6 +33,8 @@ from fidelity.presentation.wording import (
     with_direction,
     with_interval,
 )
+from fidelity.tables.controls import control_tables, hiding_tables
+from fidelity.tables.failure_model import failure_tables
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_family, described
 from fidelity.tables.readers import agreement_tables, reader_tables
@@ -54,7 +63,8 @@ def check_tables(
 
     Args:
         paths: any of reader_agreement.csv, readers.csv, stability.csv, faithfulness.csv,
-            faithfulness_comparisons.csv, sanity.csv, repeatability.csv.
+            faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
+            hiding.csv, controls.csv.
         families: explainer → family.
         useless: classifiers from which no conclusion is drawn. Their explainers are in no table of
             who is more faithful, and in none beside readers.
@@ -215,4 +225,7 @@ READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]
     "faithfulness_comparisons": (FAITHFULNESS_COMPARISONS, faithfulness_comparison_tables),
     "sanity": (SANITY, sanity_tables),
     "repeatability": (REPEATABILITY, repeatability_tables),
+    "hiding": (HIDING, hiding_tables),
+    "controls": (CONTROLS, control_tables),
+    "failure_model": (FAILURE_MODEL, failure_tables),
 }

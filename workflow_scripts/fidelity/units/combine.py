@@ -11,6 +11,7 @@ from fidelity.explainers.registry import method_of
 from fidelity.settings.classifiers import training_names
 from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
+from fidelity.settings.faithfulness import Controls
 from fidelity.study import paths
 from fidelity.study.paths import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
@@ -235,6 +236,9 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     if config.get("known_truth"):
         asked = [name for name in config["known_truth"]["datasets"] if name in datasets]
         config["known_truth"] = {**config["known_truth"], "datasets": asked}
+    judging = Controls.model_validate(config.get("controls", {})).kinds
+    if any(name not in config["classifiers"] for name in judging.values()):
+        config["controls"] = {}
     needy = [
         name
         for name, entry in config.get("explainers", {}).items()

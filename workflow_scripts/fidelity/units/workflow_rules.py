@@ -30,6 +30,8 @@ RULES = (
     "summarize_sanity",
     "summarize_repeatability",
     "known_truth",
+    "controls",
+    "failure_model",
     *(f"figure_{name}" for name in FIGURES if name not in WITH_IMAGES),
 )
 # Other rules whose results and costs are in no unit.

@@ -170,6 +170,62 @@ KNOWN_TRUTH = Table(
         *_LEARNT,
     ),
 )
+HIDING_CASES = Table(
+    paths.HIDING,
+    (
+        *common.MAP,
+        common.TARGET_CLASS,
+        number("lesion_share", "share of the image that the lesion covers", "0 to 1"),
+        common.PROBABILITY,
+        number("drop_lesion", "drop of it once the lesion is hidden", "-1 to 1"),
+        number("drop_elsewhere", "drop of it once as many pixels elsewhere are", "-1 to 1"),
+    ),
+)
+_KIND = text("kind", "`aligned`, `plain` or `misaligned`")
+HIDING = Table(
+    paths.table("hiding"),
+    (
+        common.DATASET,
+        common.SPLIT,
+        common.CLASSIFIER,
+        _KIND,
+        common.CLASS,
+        number("val_accuracy", "its accuracy on the validation split", "0 to 1"),
+        common.N,
+        common.N_PATIENTS,
+        common.N_UNDEFINED,
+        *_with_bounds("drop_lesion", "drop of the probability, the lesion hidden", "-1 to 1"),
+        *_with_bounds("drop_elsewhere", "the same, an equal area elsewhere hidden", "-1 to 1"),
+        *_with_bounds("difference", "drop_lesion − drop_elsewhere", "-1 to 1"),
+        text("uses_lesion", "`yes` where the interval of the difference is above 0, else `no`"),
+    ),
+)
+CONTROLS = Table(
+    paths.table("controls"),
+    (
+        common.DATASET,
+        common.SPLIT,
+        text("explainer", "its key; `all`: the mean over explainers; `none`: hiding, without any"),
+        common.BINARIZATION,
+        common.PROTOCOL,
+        common.CLASS,
+        common.METRIC,
+        common.DIRECTION,
+        common.N,
+        common.N_PATIENTS,
+        common.N_UNDEFINED,
+        common.N_SEEDS,
+        number("aligned", "mean with masks of the image's own as guidance"),
+        number("plain", "mean without guidance"),
+        number("misaligned", "mean with masks of other images as guidance"),
+        *_with_bounds("aligned_over_plain", "how much better aligned is than plain", ""),
+        text("signs_aligned_over_plain", "sign of this difference in each seed: +, - or 0"),
+        *_with_bounds("plain_over_misaligned", "how much better plain is than misaligned", ""),
+        text("signs_plain_over_misaligned", "sign of this difference in each seed"),
+        text("passes", "`yes` where both intervals are above 0, else `no`"),
+        common.NOTE,
+    ),
+)
 HUMAN_BENCHMARK = Table(
     paths.table("human_benchmark"),
     (

@@ -85,25 +85,26 @@ RANKS = Table(
         common.REFERENCES,
     ),
 )
-MIXED_MODEL = Table(
-    paths.table("mixed_model"),
-    (
-        common.DATASET,
-        common.SPLIT,
-        common.BINARIZATION,
-        common.PROTOCOL,
-        common.CLASS,
-        common.METRIC,
-        text("term", "coefficient of the model; empty where there is no fit"),
-        number("estimate", "its estimate"),
-        number("std_error", "its standard error"),
-        common.CI_LOW,
-        common.CI_HIGH,
-        common.P_VALUE,
-        common.N,
-        common.N_PATIENTS,
-        text("status", "whether the fit holds"),
-        common.NOTE,
-        common.REFERENCES,
-    ),
+_TERM = (
+    text("term", "coefficient of the model; empty where there is no fit"),
+    number("estimate", "its estimate"),
+    number("std_error", "its standard error"),
+    common.CI_LOW,
+    common.CI_HIGH,
+    common.P_VALUE,
+    common.N,
+    common.N_PATIENTS,
+    text("status", "whether the fit holds"),
+    common.NOTE,
+    common.REFERENCES,
 )
+_OF_MODEL = (
+    common.DATASET,
+    common.SPLIT,
+    common.BINARIZATION,
+    common.PROTOCOL,
+    common.CLASS,
+    common.METRIC,
+)
+MIXED_MODEL = Table(paths.table("mixed_model"), (*_OF_MODEL, *_TERM))
+FAILURE_MODEL = Table(paths.table("failure_model"), (*_OF_MODEL, common.EXPLAINER, *_TERM))

@@ -27,6 +27,19 @@ SCORES = Table(
         count("image_area", "pixels of the image"),
     ),
 )
+# Of each reference that is not empty, as the classifier sees it.
+LESIONS = Table(
+    paths.LESIONS,
+    (
+        *common.MAP,
+        count("lesions", "parts of the mask, pixels that touch at a corner connected"),
+        number("size", "share of the image that the mask covers", "0 to 1"),
+        number("elongation", "long over short side of the largest part's rectangle", "1 or more"),
+        number("contrast", "mean grey inside minus that of the lung next to it", "-1 to 1"),
+        number("height", "place of the mask's centre, 0 at the top", "0 to 1"),
+        number("from_midline", "distance of its centre from the middle column", "0 to 1"),
+    ),
+)
 MASK_STATUS = Table(
     paths.MASKS_STATUS,
     (

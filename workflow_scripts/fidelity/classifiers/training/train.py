@@ -22,6 +22,7 @@ from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.single_images import in_words
 from fidelity.classifiers.training.augment import augment
+from fidelity.classifiers.training.guidance import penalty
 from fidelity.settings.classifiers import Stage, Training
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 MOMENTUM = 0.9  # of SGD
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 2, 0.2
+# Masks move with their images, and are not shaded.
+UNSHADED = {"brightness": 0, "contrast": 0}
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Examples:
         images: uint8 (n, H, W).
         labels: uint8 (n, classes), 1 where the image has the class; columns as in the classifier.
         known: bool (n, classes), False where a label is uncertain; None = all are known.
+        irrelevant: bool (n, H, W), the pixels that should not matter; None without guidance.
     """
 
     images: np.ndarray
     labels: np.ndarray
     known: np.ndarray | None = None
+    irrelevant: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -80,7 +85,9 @@ def train(
 
     Args:
         classifier: changed in place; ends on the CPU, in eval mode, in its best epoch's state.
-        training: at least one example.
+        training: at least one example. Where it states which pixels are irrelevant, the penalty of
+            `guidance.penalty`, times `guidance.weight`, is added to the loss that is learned from;
+            the table has the loss without it.
         validation: decides the best epoch (lowest loss) and early stopping; None or empty: the
             last epoch is kept, with a warning.
         settings: the `training` section of a classifier's config; a stage overrides any of them
@@ -116,6 +123,7 @@ def train(
     saved = store.load(
         settings.model_dump(), seed, dict(compute), classifier.state_dict(),
         training.images, training.labels, training.known,
+        *([] if training.irrelevant is None else [training.irrelevant]),
         *([] if validation is None else [validation.images, validation.labels, validation.known]),
     )  # fmt: skip
     rows: list[dict[str, Any]] = saved["rows"] if saved else []
@@ -308,6 +316,7 @@ class _Trainer:
         self.weights = self.shared_weights
         self.dtype = dtype
         self.batch = settings.batch
+        self.guidance = None if training.irrelevant is None else settings.guidance
         self.rate = math.nan
         self.augmentation = settings.augmentation
 
@@ -397,9 +406,7 @@ class _Trainer:
                 scheduler.step()
 
         with in_words(len(examples), stage.batch, "training.batch"):
-            return self._pass(
-                examples, parts, lambda x: augment(x, self.augmentation, generator), learn
-            )
+            return self._pass(examples, parts, generator, learn)
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> _Result:
@@ -408,33 +415,53 @@ class _Trainer:
         self.classifier.eval()
         order = np.arange(len(examples))
         parts = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
-        return self._pass(examples, parts, lambda x: x, None)
+        return self._pass(examples, parts, None, None)
 
     def _pass(
         self,
         examples: Examples,
         parts: list[np.ndarray],
-        vary: Callable[[torch.Tensor], torch.Tensor],
+        generator: torch.Generator | None,
         learn: Callable[[torch.Tensor], None] | None,
     ) -> _Result:
+        """Go through examples; with a generator they are varied, with `learn` learned from."""
         device = self.classifier.device
         total = weight = hits = asked = 0.0
         for part in parts:
             images = torch.from_numpy(examples.images[part]).to(device).float() / 255
+            guided = learn is not None and examples.irrelevant is not None
+            irrelevant = self._irrelevant(examples, part, generator) if guided else None
+            if generator is not None:
+                images = augment(images, self.augmentation, generator)
+            images.requires_grad_(guided)
             labels = torch.from_numpy(examples.labels[part]).to(device)
             known = torch.from_numpy(examples.known[part]).to(device)
-            x = self.classifier.normalise(vary(images))
+            x = self.classifier.normalise(images)
             with autocast(device, self.dtype):
                 logits = self.classifier.states(x) if self.three_way else self.classifier(x)
             each, weights = self.losses(logits, labels, known)
             weighed = (each * weights).sum()
             if learn is not None:
-                learn(weighed / weights.sum().clamp_min(1e-12))
+                loss = weighed / weights.sum().clamp_min(1e-12)
+                if irrelevant is not None:
+                    how, activation = self.guidance, self.classifier.activation
+                    loss += how.weight * penalty(logits, activation, images, irrelevant, how.loss)
+                learn(loss)
             total += float(weighed.detach())
             weight += float(weights.sum())
             right, count = self.hits(logits.detach(), labels, known)
             hits, asked = hits + right, asked + count
         return _Result(total / max(weight, 1e-12), hits / max(asked, 1))
+
+    def _irrelevant(
+        self, examples: Examples, part: np.ndarray, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Move the masks as `augment` will move their images; what comes in counts as relevant."""
+        again = torch.Generator()
+        again.set_state(generator.get_state())
+        masks = torch.from_numpy(examples.irrelevant[part]).to(self.classifier.device).float()
+        moved = augment(masks, self.augmentation.model_copy(update=UNSHADED), again)
+        return (moved > 0.5).float()
 
 
 def _stages(settings: Training) -> list[tuple[str | float, Training]]:

@@ -268,11 +268,13 @@ RULES: dict[str, Rule] = {
     "sanity": Rule(_T.MODEL, _S.NETWORK, _sanity, _explainer),
     "repeatability": Rule(_T.CASES, _S.OWN, _judged),
     "known_truth_accuracy": Rule(_T.CASES, _S.NETWORK, _images, _network),
+    "hiding": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
     "human_benchmark": Rule(_T.NONE, _S.OWN),
     **dict.fromkeys(
         ("list_prepared", "sweep", "rank", "box_scores", "export_masks_png", "export_chexlocalize"),
         _PER_MAP,
     ),
+    "lesions": _PER_MAP,
     **dict.fromkeys(("known_truth_scores", "stability_cases", "agreement_cases"), _PER_MAP),
     **dict.fromkeys(("reader_pairs", "reader_scores"), _PER_MAP),
     **dict.fromkeys(
@@ -282,6 +284,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
     **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),
     **dict.fromkeys(("summarize_sanity", "summarize_repeatability", "known_truth"), _TABLE),
+    **dict.fromkeys(("controls", "failure_model"), _TABLE),
     **dict.fromkeys(("evaluate", "verdict", "format_tables", "unit"), _TABLE),
     **{f"figure_{name}": Rule(_T.TABLE, _S.FIGURE, _maps) for name in FIGURES},
     **{f"figure_{name}": Rule(_T.SOME, _S.FIGURE) for name in WITH_IMAGES},

@@ -1,0 +1,248 @@
+"""Metrics judged by classifiers whose reasons are known: the tables hiding.csv and controls.csv."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.columns.checks import CONTROLS, ENDS, HIDING
+from fidelity.analysis.localization import (
+    NO_BINARIZATION,
+    NO_CLASSIFIER,
+    ON_EMPTY_REFERENCES,
+    class_groups,
+    keep_test_split,
+    localization_values,
+    measured,
+    metric_names,
+    sees_reference,
+)
+from fidelity.explainers.registry import explains
+from fidelity.metrics.registry import METRICS
+from fidelity.statistics.resampling import Interval, mean_intervals, nan_mean
+
+DROPS = ("drop_lesion", "drop_elsewhere", "difference")
+# Of the check without an explainer, in controls.csv.
+HIDING_METRIC = "hiding_difference"
+ALL_EXPLAINERS = "all"
+YES, NO = "yes", "no"
+
+Kinds = Mapping[str, Sequence[str]]
+
+
+def summarize_hiding(
+    parts: Mapping[str, pd.DataFrame],
+    kinds: Kinds,
+    accuracies: Mapping[str, float],
+    dataset: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Average the drops of each training: does hiding the lesion matter more than elsewhere?
+
+    Args:
+        parts: training → what `hiding.hide_lesions` gives.
+        kinds: kind → its trainings.
+        accuracies: training → its validation accuracy; nan where it has none.
+        dataset: key of the data set.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table hiding.csv; see `columns.checks`.
+    """
+    rows = []
+    for kind, names in kinds.items():
+        for name in names:
+            table = _with_difference(parts[name])
+            for cls, members in class_groups(table).items():
+                part = table[table["class"].isin(members)]
+                row: dict[str, Any] = {
+                    **{"dataset": dataset, "split": part["split"].iloc[0], "classifier": name},
+                    **{"kind": kind, "class": cls, "val_accuracy": accuracies[name]},
+                    **{"n": len(part), "n_patients": part["patient"].nunique()},
+                    "n_undefined": int(part["difference"].isna().sum()),
+                }
+                found = _intervals(part[list(DROPS)].to_numpy(float), part, statistics, seed)
+                for drop, interval in zip(DROPS, found, strict=True):
+                    row |= _ends(drop, interval)
+                rows.append({**row, "uses_lesion": YES if row["difference_low"] > 0 else NO})
+    return HIDING.frame(rows)
+
+
+def doubts(hiding: pd.DataFrame, least_accuracy: float) -> str:
+    """State what speaks against the controls themselves; empty if nothing does.
+
+    Args:
+        hiding: hiding.csv.
+        least_accuracy: that each training should reach on the validation split.
+    """
+    # Data sets whose images have several labels have no accuracy.
+    low = hiding[hiding["val_accuracy"] < least_accuracy]["classifier"].unique()
+    blind = hiding[(hiding["kind"] == "aligned") & (hiding["uses_lesion"] == NO)]
+    found = [
+        (low, f"validation accuracy below {least_accuracy:g}"),
+        (blind["classifier"].unique(), "not shown to use the lesion more than other places"),
+    ]
+    return "; ".join(f"{why}: {', '.join(names)}" for names, why in found if len(names))
+
+
+def judge_metrics(
+    scores: pd.DataFrame,
+    hiding: Mapping[str, pd.DataFrame],
+    kinds: Kinds,
+    families: Mapping[str, str],
+    note: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Judge each metric and protocol: does it prefer the classifiers with better reasons?
+
+    A difference is taken within case and seed, and turned so that above 0 is better. It is averaged
+    over the seeds of a case. Its interval is a bootstrap over patients of the mean over cases.
+
+    Args:
+        scores: as `load_scores` returns it, of one data set.
+        hiding: training → what `hiding.hide_lesions` gives.
+        kinds: kind → its trainings, in the same order of seeds.
+        families: explainer → family.
+        note: what `doubts` finds, repeated in each row.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table controls.csv: the check without an explainer first; then, for each binarization,
+        protocol and class, the mean over all explainers (baselines left out), and each explainer.
+        Metrics that see the reference, and those of empty references, are not judged.
+    """
+    rows = []
+    dataset = scores["dataset"].iloc[0] if len(scores) else ""
+    of_hiding = {
+        name: _with_difference(part).rename(columns={"difference": HIDING_METRIC})
+        for name, part in hiding.items()
+    }
+    for cls, members in class_groups(pd.concat(of_hiding.values())).items():
+        parts = {n: part[part["class"].isin(members)] for n, part in of_hiding.items()}
+        cube, cases = _cube(parts, [HIDING_METRIC], kinds)
+        head = {
+            "dataset": dataset, "split": cases["split"].iloc[0], "explainer": NO_CLASSIFIER,
+            "binarization": NO_BINARIZATION, "protocol": "default", "class": cls,
+        }  # fmt: skip
+        rows += _judged(head, [HIDING_METRIC], cube, cases, kinds, note, statistics, seed)
+    names = [n for n in metric_names(scores) if not sees_reference(n)]
+    names = [n for n in names if n not in ON_EMPTY_REFERENCES]
+    trained = {name for group in kinds.values() for name in group}
+    chosen = keep_test_split(scores[scores["classifier"].isin(trained)])
+    for (binarization, protocol), group in chosen.groupby(["binarization", "protocol"], sort=False):
+        metrics = measured(group, names)
+        values = pd.DataFrame(localization_values(group, metrics), group.index, metrics)
+        group = group.assign(**values)
+        for cls, members in class_groups(scores).items():
+            of_class = group[group["class"].isin(members) & ~group["empty_reference"].astype(bool)]
+            cubes, cases = {}, of_class
+            for explainer, own in of_class.groupby("explainer", sort=False):
+                parts = {name: own[own["classifier"] == name] for name in trained}
+                cubes[explainer], cases = _cube(parts, metrics, kinds, of_class)
+            explaining = [cube for name, cube in cubes.items() if explains(families[name])]
+            if len(explaining) > 1:
+                cubes = {ALL_EXPLAINERS: np.mean(explaining, axis=0), **cubes}
+            for explainer, cube in cubes.items():
+                head = {
+                    "dataset": dataset, "split": cases["split"].iloc[0], "explainer": explainer,
+                    "binarization": binarization, "protocol": protocol, "class": cls,
+                }  # fmt: skip
+                rows += _judged(head, metrics, cube, cases, kinds, note, statistics, seed)
+    return CONTROLS.frame(rows)
+
+
+def _with_difference(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(difference=table["drop_lesion"] - table["drop_elsewhere"])
+
+
+def _cube(
+    parts: Mapping[str, pd.DataFrame],
+    metrics: Sequence[str],
+    kinds: Kinds,
+    known: pd.DataFrame | None = None,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Align the values of all trainings: (kinds, seeds, cases, metrics), and the cases' rows."""
+    key = ["case", "class"]
+    rows = pd.concat(parts.values()) if known is None else known
+    cases = rows[[*key, "patient", "split"]].drop_duplicates(key).sort_values(key)
+    index = pd.MultiIndex.from_frame(cases[key])
+    cube = [
+        [parts[n].set_index(key)[list(metrics)].reindex(index).to_numpy(float) for n in names]
+        for names in kinds.values()
+    ]
+    return np.array(cube), cases
+
+
+def _judged(
+    head: Mapping[str, Any],
+    metrics: Sequence[str],
+    cube: np.ndarray,
+    cases: pd.DataFrame,
+    kinds: Kinds,
+    note: str,
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    """Give one row per metric."""
+    directions = [METRICS[name].direction if name in METRICS else "higher" for name in metrics]
+    signs = np.array([1 if direction == "higher" else -1 for direction in directions])
+    kind = dict(zip(kinds, cube, strict=True))
+    with np.errstate(invalid="ignore"):  # between infinite distances there is no difference
+        steps = {
+            "aligned_over_plain": signs * (kind["aligned"] - kind["plain"]),
+            "plain_over_misaligned": signs * (kind["plain"] - kind["misaligned"]),
+        }
+    means = {name: _mean_over_seeds(step) for name, step in steps.items()}
+    found = {name: _intervals(mean, cases, statistics, seed) for name, mean in means.items()}
+    undefined = np.isnan(sum(means.values())).sum(axis=0)
+    for place, metric in enumerate(metrics):
+        row = {
+            **head,
+            "metric": metric,
+            "direction": directions[place],
+            "n": len(cases),
+            "n_patients": cases["patient"].nunique(),
+            "n_undefined": int(undefined[place]),
+            "n_seeds": cube.shape[1],
+            **{name: nan_mean(values[:, :, place]) for name, values in kind.items()},
+        }
+        passes = True
+        for name, step in steps.items():
+            interval = found[name][place]
+            row |= _ends(name, interval)
+            row[f"signs_{name}"] = " ".join(_sign(nan_mean(own[:, place])) for own in step)
+            passes &= bool(interval.low > 0)
+        yield {**row, "passes": YES if passes else NO, "note": note}
+
+
+def _mean_over_seeds(step: np.ndarray) -> np.ndarray:
+    """Average (seeds, cases, metrics) over the seeds that have a value; nan where none has."""
+    defined = ~np.isnan(step)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, step, 0).sum(axis=0) / defined.sum(axis=0)
+
+
+def _sign(value: float) -> str:
+    return "+" if value > 0 else "-" if value < 0 else "0"
+
+
+def _ends(name: str, interval: Interval) -> dict[str, float]:
+    values = interval.mean, interval.low, interval.high
+    return {f"{name}{end}": value for end, value in zip(ENDS, values, strict=True)}
+
+
+def _intervals(
+    values: np.ndarray, cases: pd.DataFrame, statistics: Mapping[str, Any], seed: int
+) -> list[Interval]:
+    return mean_intervals(
+        values,
+        cases[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )

@@ -1,0 +1,149 @@
+"""A known truth in any data set: half of its images get a mark, and the mark alone is the label.
+
+Which images are marked depends on their ids alone, so the disease does not predict the label. A
+classifier that distinguishes the two classes uses the mark.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fidelity.base.seeding import seed_for
+from fidelity.datasets.cases import Case
+from fidelity.datasets.prepare import LungPredictor, prepare_cases
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.datasets.sources.phantom.marks import draw_tag
+from fidelity.datasets.sources.phantom.retouch import Retouched
+from fidelity.masks.run_lengths import at_size
+from fidelity.settings.datasets import MARKED, UNMARKED, Dataset
+
+# Radius of the textured disc and period of the texture, as shares of the image's side.
+RADIUS, PERIOD = 0.12, 1 / 24
+SHORTEST_PERIOD = 4  # pixels: finer ones would be lost when networks shrink the image
+
+
+def relabelled(
+    cases: Iterable[Case], classes: Mapping[str, Any]
+) -> tuple[list[Case], dict[str, Any]]:
+    """Give the cases the labels `marked` and `unmarked`.
+
+    Args:
+        cases: as they are indexed.
+        classes: the facts of classes.json; see `index_cases`.
+
+    Returns:
+        The cases, by the hash of their ids one half each, and the facts: the maps of an annotated
+        source class explain `marked`.
+    """
+    found = [
+        replace(case, labels=(MARKED if _is_marked(case.case) else UNMARKED,), uncertain=())
+        for case in cases
+    ]
+    labels = {name: MARKED for name in (*classes["annotated"], MARKED)} | {UNMARKED: UNMARKED}
+    known = {"classes": [MARKED, UNMARKED], "task": "multiclass", "annotated": classes["annotated"]}
+    return found, {**known, "labels": labels}
+
+
+def plant(case: PreparedCase, planted: Mapping[str, Any]) -> PreparedCase:
+    """Draw the mark into the working image of a case, if this is its label.
+
+    Args:
+        case: prepared, of a data set that `relabelled` has labelled.
+        planted: `kind` and `strength`, of the config.
+    """
+    if MARKED not in case.labels:
+        return case
+    return replace(case, image=draw(case, planted)[0])
+
+
+def draw(case: PreparedCase, planted: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the mark of a case, whatever its label.
+
+    Args:
+        case: prepared, without the mark or with it: the place does not depend on the pixels.
+        planted: `kind`, and `strength` of a texture.
+
+    Returns:
+        (S, S) uint8, the marked image, and (S, S) bool, where the mark is. A `mark` is a bright
+        label at the sides of the image, outside of the lungs if there is room. A `texture` is a
+        faint pattern of stripes in a disc inside the lungs.
+    """
+    rng = np.random.default_rng(seed_for(0, case.case, "planted", planted["kind"]))
+    image = case.image.copy()
+    lung = np.zeros(image.shape, bool) if case.lung is None else case.lung
+    if planted["kind"] == "texture":
+        return _texture(image, lung, planted["strength"], rng)
+    try:
+        return image, draw_tag(image, lung, rng)
+    except RuntimeError:  # these lungs fill the image
+        return image, draw_tag(image, np.zeros_like(lung), rng)
+
+
+def mark_of(case: PreparedCase, planted: Mapping[str, Any]) -> np.ndarray | None:
+    """Give the mark of a case as a mask of the original image; None if it has none.
+
+    Returns:
+        (H, W) bool, of the case's native size.
+    """
+    if MARKED not in case.labels:
+        return None
+    y0, x0, y1, x1 = case.box
+    mask = np.zeros(case.native_size, bool)
+    mask[y0:y1, x0:x1] = at_size(draw(case, planted)[1], (y1 - y0, x1 - x0))
+    return mask
+
+
+def retouch(
+    cases: Iterable[Case],
+    wanted: Collection[str],
+    root: Path,
+    settings: Dataset,
+    predict_lung: LungPredictor | None = None,
+) -> Iterator[Retouched]:
+    """Prepare images again without the mark, and with it.
+
+    Args:
+        cases: of the case table.
+        wanted: ids of those to prepare.
+        root: the data root.
+        settings: see `prepare_cases`; with `planted`.
+        predict_lung: see `prepare_cases`.
+
+    Yields:
+        The wanted images at working size, in the order of the cases.
+    """
+    planted = settings.planted.model_dump()
+    chosen = [case for case in cases if case.case in wanted]
+    for case in prepare_cases(chosen, root, settings, predict_lung):
+        with_mark, marked = draw(case, planted)[0], MARKED in case.labels
+        as_is = with_mark if marked else case.image
+        yield Retouched(case.case, as_is, case.image, with_mark, marked)
+
+
+def _is_marked(case: str) -> bool:
+    return hashlib.blake2b(f"planted {case}".encode(), digest_size=1).digest()[0] % 2 == 0
+
+
+def _texture(
+    image: np.ndarray, lung: np.ndarray, strength: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add stripes to a disc; without lungs there is no disc, and the image stays as it is."""
+    side = image.shape[0]
+    depth = cv2.distanceTransform(lung.astype(np.uint8), cv2.DIST_L2, 5)
+    # Where the lung is wide: a disc at its rim would be cut to a sliver.
+    rows, columns = np.nonzero((depth >= np.median(depth[lung])) & lung) if lung.any() else ((), ())
+    if not len(rows):
+        return image, np.zeros_like(lung)
+    place = rng.integers(len(rows))
+    y, x = np.mgrid[:side, :side]
+    disc = (y - rows[place]) ** 2 + (x - columns[place]) ** 2 <= (RADIUS * side) ** 2
+    mask = disc & lung
+    angle, period = rng.uniform(0, np.pi), max(SHORTEST_PERIOD, PERIOD * side)
+    stripes = np.sin(2 * np.pi / period * (x * np.cos(angle) + y * np.sin(angle)))
+    changed = np.rint(np.clip(image + 255 * strength * stripes, 0, 255)).astype(np.uint8)
+    return np.where(mask, changed, image), mask

@@ -1,0 +1,62 @@
+"""What the lesions of a case are like: facts that may explain how well they are localized."""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from fidelity.analysis.columns.localization import LESIONS
+from fidelity.datasets.prepared import PreparedCase
+from fidelity.maps.case_maps import order_of
+from fidelity.maps.pixel_frames import reference_in_frame
+
+# Width of the surroundings that a lesion's contrast is against, as a share of the image's side.
+RING = 0.05
+
+
+def lesion_facts(cases: Iterable[PreparedCase]) -> pd.DataFrame:
+    """Measure the lesions of all references that are not empty, as the classifier sees them.
+
+    Args:
+        cases: prepared cases.
+
+    Returns:
+        The table lesions.parquet, one row per case and class, sorted by split, case and class;
+        what is measured is described in `columns.localization`.
+    """
+    rows = []
+    for case in cases:
+        for cls in case.references:
+            mask = reference_in_frame(case, cls, "working")
+            if mask.any():
+                head = {"case": case.case, "patient": case.patient, "split": case.split}
+                rows.append({**head, "class": cls, **_facts(mask, case)})
+    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    return LESIONS.typed(rows)
+
+
+def _facts(mask: np.ndarray, case: PreparedCase) -> dict[str, float]:
+    """Measure a mask (S, S) that is not empty, on the image of its case."""
+    side, image = len(mask), case.image
+    pixels = mask.astype(np.uint8)
+    parts, labels, facts, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
+    largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
+    rows, columns = np.nonzero(labels == largest)
+    # The rectangle is drawn through the centres of pixels: a line of them has a width of one.
+    _, sides, _ = cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32))
+    wide = 2 * max(1, round(RING * side)) + 1
+    around = cv2.dilate(pixels, np.ones((wide, wide), np.uint8)).astype(bool) & ~mask
+    if case.lung is not None and (around & case.lung).any():
+        around &= case.lung  # ribs and heart are brighter than any lesion
+    inside = float(image[mask].mean())
+    outside = float(image[around].mean()) if around.any() else np.nan
+    rows, columns = np.nonzero(mask)
+    return {
+        "lesions": parts - 1,
+        "size": float(mask.mean()),
+        "elongation": (max(sides) + 1) / (min(sides) + 1),
+        "contrast": (inside - outside) / 255,
+        "height": float((rows.mean() + 0.5) / side),
+        "from_midline": float(abs((columns.mean() + 0.5) / side - 0.5) * 2),
+    }

@@ -1,0 +1,48 @@
+"""Table of why localization fails: a row per fact, a column per explainer."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from fidelity.analysis.localization import pooled_classes
+from fidelity.metrics.registry import title_of
+from fidelity.presentation import titles
+from fidelity.presentation.wording import ABSENT, FACTS, classes_title, digits_of, with_interval
+from fidelity.tables.layout import Table, described
+
+
+def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
+    """Lay out failure_model.csv: the change of the metric per standard deviation of each fact."""
+    shown = pooled_classes(model)
+    metric = shown["metric"].iloc[0]
+    explainers = titles.ordered(list(shown["explainer"].unique()))
+    found = shown.set_index(["term", "explainer"])
+
+    def cell(term: str, explainer: str) -> str:
+        if (term, explainer) not in found.index:
+            return ABSENT
+        row = found.loc[(term, explainer)]
+        values = row["estimate"], row["ci_low"], row["ci_high"]
+        return with_interval(*values, digits_of(metric, values[0]))
+
+    rows = [
+        [title, *(cell(term, name) for name in explainers)]
+        for term, title in FACTS.items()
+        if (shown["term"] == term).any()
+    ]
+    notes_of = shown.drop_duplicates("explainer")
+    withheld = notes_of[notes_of["status"] != "ok"]
+    title, notes = described(
+        "failure_model",
+        metric=title_of(metric),
+        dataset=titles.dataset_title(shown["dataset"].iloc[0]),
+        split=shown["split"].iloc[0],
+        classes=classes_title(shown["class"].unique()),
+        withheld=[
+            f"{titles.explainer_title(row['explainer'])} ({row['note']})"
+            for row in withheld.to_dict("records")
+        ],
+        counts=sorted({int(n) for n in shown["n"]}),
+    )
+    header = ["Fact", *map(titles.explainer_title, explainers)]
+    return [Table(title, header, rows, len(explainers), {}, notes, "strata", "failure-model")]
