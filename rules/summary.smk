@@ -12,9 +12,14 @@ rule format_tables:
         class_order=job_files.if_classified(paths.table("class_order")),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
         counts=paths.CASE_COUNTS,
-        checks=[paths.table(name) for name in study.check_tables],
         boxes=job_files.if_boxed(paths.table("boxes")),
         box_comparisons=job_files.if_boxed(paths.table("box_comparisons")),
+        checks=job_files.checks_of_maps,
+        organ_masks=lambda w: (
+            paths.fill(paths.table("organ_masks"), w)
+            if w.dataset in study.with_organs and RESTORED is None
+            else []
+        ),
     output:
         markdown=paths.table("tables", "md"),
         latex=paths.table("tables", "tex"),

@@ -29,6 +29,7 @@ def main(
     others: Sequence[str] = (),
     explained: Sequence[str] = (),
     trained: bool = False,
+    hearts: bool = False,
 ) -> None:
     """Write the case table, what was left out, the classes, the near-duplicates and the counts.
 
@@ -46,6 +47,7 @@ def main(
         others: the same files of the data sets of `near_duplicates_of`, in this order.
         explained: see `index.index_cases`.
         trained: see `index.index_cases`.
+        hearts: see `index.index_cases`.
 
     Raises:
         InputError: something is wrong with the data set.
@@ -62,6 +64,7 @@ def main(
             counts,
             looks,
             dict(zip(settings.near_duplicates_of, others, strict=True)),
+            hearts,
         )
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():

@@ -139,6 +139,10 @@ def prepare_case(
         uncertain=case.uncertain,
         reference_boxes=boxes,
         filled=tuple(c for c in boxes if c not in case.masks),
+        organs={
+            name: encode(at_size(read_mask_at(root, mask), size))
+            for name, mask in sorted(case.organs.items())
+        },
     )
 
 

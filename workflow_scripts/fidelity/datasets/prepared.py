@@ -44,6 +44,7 @@ class PreparedCase:
         reference_boxes: reference boxes per annotated source class, one per instance, (y0, x0, y1,
             x1) in native pixels; empty where the case was read for the class and nothing was found.
         filled: classes whose reference is their boxes, filled.
+        organs: mask per organ, at native size; empty where the source has none.
     """
 
     case: str
@@ -62,6 +63,7 @@ class PreparedCase:
     uncertain: tuple[str, ...] = ()
     reference_boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
     filled: tuple[str, ...] = ()
+    organs: dict[str, RLE] = field(default_factory=dict)
 
     def reference_kind(self, cls: str) -> Literal["mask", "box"]:
         """State how the reference of a class was drawn."""
@@ -199,6 +201,7 @@ def _record(case: PreparedCase) -> str:
             "uncertain": case.uncertain,
             "reference_boxes": case.reference_boxes,
             "filled": case.filled,
+            **({"organs": case.organs} if case.organs else {}),
         },
         sort_keys=True,
         ensure_ascii=False,

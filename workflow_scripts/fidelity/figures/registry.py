@@ -112,6 +112,7 @@ FIGURES: dict[str, Figure] = {
         ("scores",),
         (*_SCORES, "intervals"),
     ),
+    "organs": Figure("organs", "Distributions", "Share of attribution per organ", ("organs",)),
     "agreement": Figure(
         "mask_agreement", "Ranks", "Agreement between explainers", ("agreement",), ("explainers",)
     ),

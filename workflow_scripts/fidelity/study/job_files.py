@@ -121,6 +121,16 @@ class JobFiles:
         """List the scores of boxes, in the order of `Study.combinations`."""
         return self.by_pair(paths.BOX_SCORES, self.study.combinations)(w)
 
+    def told_strata(self, w: Any) -> str | list[str]:
+        """Name the list of what files tell of the cases, where strata are requested."""
+        return fill(paths.STRATA_CASES, w) if w.dataset in self.study.stratified else []
+
+    def checks_of_maps(self, w: Any) -> list[str]:
+        """List the tables of the maps themselves, as far as the data set has them."""
+        organs = ["organs"] if w.dataset in self.study.with_organs else []
+        names = [*self.study.check_tables, *organs]
+        return [fill(paths.table(name), w) for name in names]
+
     def primary_scores(self, w: Any) -> list[str]:
         """List those of the primary binarization and protocol."""
         return [self.block_file(block) for block in self.study.primary_blocks(w.dataset)]

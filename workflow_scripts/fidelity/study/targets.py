@@ -27,6 +27,8 @@ def tables(study: Study) -> list[str]:
         (paths.table("human_benchmark"), study.with_points),
         (paths.table("boxes"), study.boxed),
         (paths.table("box_comparisons"), study.boxed),
+        (paths.table("organs"), study.with_organs),
+        (paths.table("organ_masks"), study.with_organs),
         (paths.table("layers"), study.studies if swept else []),
         *((paths.table(name), [d]) for d in study.studies for name in study.check_tables),
         (paths.table("known_truth"), marked),
@@ -45,6 +47,7 @@ def figures(study: Study) -> list[str]:
         "sanity": (study.studies if study.sanity_pairs else [], names),
         "faithfulness": (study.studies if study.faithfulness_pairs else [], names),
         "known_truth": (study.config.known_truth.datasets, names),
+        "organs": (study.with_organs, study.shown),
     }
     found = []
     for name, figure in FIGURES.items():
@@ -73,7 +76,9 @@ def pages(study: Study) -> list[str]:
 
 def from_units(study: Study) -> list[str]:
     """List what can be computed from units alone, of restored data sets."""
-    absent = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
+    # Units hold no organ masks.
+    patterns = paths.CHECKED, paths.table("organ_masks")
+    absent = {path.format(dataset=dataset) for dataset in study.datasets for path in patterns}
     return [
         path
         for path in [*tables(study), *figures(study), *pages(study)]

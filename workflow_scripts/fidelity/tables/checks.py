@@ -1,4 +1,4 @@
-"""Tables of the maps themselves: stability, faithfulness, sanity checks, repeatability."""
+"""Tables of the maps themselves: stability, faithfulness, sanity checks, organs and more."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ import pandas as pd
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
+from fidelity.analysis.columns.organs import ORGANS
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
 from fidelity.metrics.registry import title_of
@@ -27,6 +28,7 @@ from fidelity.presentation.wording import (
 )
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.organs import organ_tables
 
 STABILITY_TITLES = {
     "surrogate_r2": "R² of the surrogate",
@@ -52,7 +54,7 @@ def check_tables(
 
     Args:
         paths: any of stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv.
+            repeatability.csv, organs.csv.
         families: explainer → family.
         useless: classifiers from which no conclusion is drawn: who was shown to be more faithful is
             not said of their explainers.
@@ -211,4 +213,5 @@ READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]
     "faithfulness_comparisons": (FAITHFULNESS_COMPARISONS, faithfulness_comparison_tables),
     "sanity": (SANITY, sanity_tables),
     "repeatability": (REPEATABILITY, repeatability_tables),
+    "organs": (ORGANS, organ_tables),
 }

@@ -65,8 +65,9 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
     """
     reader = registry.reader(settings.source)
     listed = getattr(reader, "tables", None)
-    tables = (os.path.relpath(path, root) for path in (listed(root, settings) if listed else ()))
-    return image_files(reader.find_cases(root, settings)).union(tables)
+    tables = [os.path.relpath(path, root) for path in (listed(root, settings) if listed else ())]
+    beside = [name for key in ("lungs", "records") if (name := getattr(settings, key, None))]
+    return image_files(reader.find_cases(root, settings)).union(tables, beside)
 
 
 def image_files(cases: Iterable["Case"]) -> set[str]:

@@ -278,6 +278,8 @@ RULES: dict[str, Rule] = {
         ("summarize", "compare", "without_twins", "ranks", "seeds", "layers", "boxes"), _TABLE
     ),
     **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
+    **dict.fromkeys(("organ_masks", "organ_shares", "strata_cases"), _PER_MAP),
+    "organs": _TABLE,
     **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),
     **dict.fromkeys(("summarize_sanity", "summarize_repeatability", "known_truth"), _TABLE),
     **dict.fromkeys(("evaluate", "verdict", "format_tables", "unit"), _TABLE),

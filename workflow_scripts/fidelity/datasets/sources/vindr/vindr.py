@@ -23,7 +23,6 @@ from fidelity.datasets.annotations.references import (
     seeded_split,
 )
 from fidelity.datasets.cases import Case
-from fidelity.datasets.sources.lung_files import lung_files, lungs_of
 from fidelity.datasets.sources.vindr.reader_agreement import majority
 from fidelity.settings.datasets import Vindr
 
@@ -46,7 +45,7 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
 
     Args:
         root: a folder above images and tables.
-        settings: `readers`, `lungs` and `split_seed`.
+        settings: `readers` and `split_seed`.
 
     Yields:
         One case per image; with one reader chosen, those that the reader saw.
@@ -55,7 +54,7 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
         InputError: a file is missing, or cannot be understood.
     """
     root = Path(root)
-    files, lung, found = ImageFiles(root), lungs_of(root, settings), False
+    files, found = ImageFiles(root), False
     resized = optional_table(root, None, SIZES, "root")
     sizes = {} if resized is None else vindr.read_sizes(resized)
     for table in _tables(root):
@@ -75,7 +74,6 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
                 split=_split(table.name, image, settings),
                 labels=tuple(boxes.boxes),
                 image=files.find(image),
-                lung_mask=lung(image),
                 place=place_of(table, f"row of {image}"),
                 **drawn_boxes(boxes, classes),
             )
@@ -93,7 +91,7 @@ def tables(root: Path, settings: Vindr) -> list[Path]:
     """List the tables that are read."""
     root = Path(root)
     sizes = optional_table(root, None, SIZES, "root")
-    return [*_tables(root), *([sizes] if sizes else []), *lung_files(root, settings)]
+    return [*_tables(root), *([sizes] if sizes else [])]
 
 
 def _tables(root: Path) -> list[Path]:
