@@ -1,4 +1,4 @@
-"""List the strata of each case and class: what files tell, and what its reference looks like."""
+"""List the strata of each case and class, from files and from its reference."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The strata of single cases that files and references tell: the table strata_cases.csv."""
+"""The strata of single cases, from files and references: the table strata_cases.csv."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -74,9 +74,9 @@ def lesion_count(case: PreparedCase, cls: str) -> str:
 def side(case: PreparedCase, cls: str) -> str:
     """Tell on which side of the patient a reference lies.
 
-    The midline is halfway between the centres of the two lungs, else the middle of the box around
-    the lung mask, else that of the image. Without a mask of each lung, the left of the patient is
-    taken to be on the right of the image, as radiographs are shown.
+    The midline is halfway between the centres of the two lungs. Without their masks, it is the
+    middle of the box around the lung mask, or of the image. The left of the patient is then taken
+    to be on the right of the image, as radiographs are shown.
 
     Returns:
         `left`, `right`, or `both` if each side has LEAST_SIDE of the reference; empty for an empty

@@ -1,4 +1,4 @@
-"""Scores by lesion size, prediction, confidence and what files tell: the table strata.csv."""
+"""Scores by lesion size, prediction, confidence and requested strata: the table strata.csv."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

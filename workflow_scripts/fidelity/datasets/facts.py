@@ -1,4 +1,4 @@
-"""What files tell of an image and its patient, for strata: view, sex, age group, label source.
+"""Facts of an image and its patient, for strata: view, sex, age group, label source.
 
 An age leaves no reader: it becomes a group of AGE_GROUPS where it is read.
 """
@@ -49,7 +49,7 @@ def facts_of(
 
 
 def age_group(age: object) -> str:
-    """Give the group of an age, see `facts_of`; empty where it is no age of a person."""
+    """Give the group of an age, see `facts_of`; empty if it is not a person's age."""
     match = re.fullmatch(r"(\d{1,3}(?:[.,]\d+)?)\s*([dwmy]?)", str(age or "").strip().lower())
     if match is None:
         return ""

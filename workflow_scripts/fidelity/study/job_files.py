@@ -122,7 +122,7 @@ class JobFiles:
         return self.by_pair(paths.BOX_SCORES, self.study.combinations)(w)
 
     def told_strata(self, w: Any) -> str | list[str]:
-        """Name the list of what files tell of the cases, where strata are requested."""
+        """Name the list of the cases' strata, where strata are requested."""
         return fill(paths.STRATA_CASES, w) if w.dataset in self.study.stratified else []
 
     def checks_of_maps(self, w: Any) -> list[str]:

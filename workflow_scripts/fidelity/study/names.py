@@ -78,7 +78,7 @@ class Names:
 
     @cached_property
     def stratified(self) -> list[str]:
-        """Studies that request strata of what files tell."""
+        """Studies that request strata."""
         return [name for name, entry in self.studies.items() if entry.strata]
 
     @cached_property

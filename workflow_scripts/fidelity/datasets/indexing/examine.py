@@ -102,8 +102,8 @@ def examine(
         strata: facts that are requested; of a DICOM header, no others are read.
 
     Returns:
-        The case with size, digest, boxes in native pixels, pixel spacing and the requested facts
-        (of the table, else of a DICOM header), or the first problem.
+        The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
+        or the first problem. Spacing and facts are the table's, else those of a DICOM header.
     """
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""

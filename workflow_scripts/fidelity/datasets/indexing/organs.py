@@ -1,4 +1,4 @@
-"""Organ masks of CheXmask: which row is of which case, and which rows and cases have none."""
+"""Organ masks of CheXmask: rows are matched to cases, and what is missing is counted."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What other files tell of a phantom: organ masks as CheXmask has them, and view, sex and age."""
+"""Further files of a phantom: organ masks as CheXmask has them, and view, sex and age."""
 
 import numpy as np
 
