@@ -192,6 +192,52 @@ rule list_prepared:
         "../workflow_scripts/list_prepared.py"
 
 
+rule organ_masks:
+    input:
+        cases=paths.CASES,
+        raw=lambda w: ancient(raw_of(w)),
+    output:
+        paths.table("organ_masks"),
+    log:
+        log_of("{dataset}/organ_masks"),
+    benchmark:
+        benchmark_of("{dataset}/organ_masks")
+    wildcard_constraints:
+        dataset=any_of(study.with_organs),
+    resources:
+        **needs(1500, 30),
+    params:
+        settings=job_settings.organ_masks,
+        digest=code_of("organ_masks.py"),
+    message:
+        "Listing the organ masks of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/organ_masks.py"
+
+
+rule strata_cases:
+    input:
+        cases=paths.CASES,
+        prepared=paths.EXPLAINED,
+    output:
+        paths.STRATA_CASES,
+    log:
+        log_of("{dataset}/strata_cases"),
+    benchmark:
+        benchmark_of("{dataset}/strata_cases")
+    wildcard_constraints:
+        dataset=any_of(study.stratified),
+    resources:
+        **needs(1500, 30),
+    params:
+        strata=job_settings.of_dataset("strata"),
+        digest=code_of("strata_cases.py"),
+    message:
+        "Listing the strata of the cases of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/strata_cases.py"
+
+
 rule fit_lung_model:
     input:
         cases=paths.CASES,

@@ -90,6 +90,29 @@ rule box_scores:
         "../workflow_scripts/box_scores.py"
 
 
+rule organ_shares:
+    input:
+        maps=job_files.shards(paths.MAPS),
+        prepared=paths.EXPLAINED,
+    output:
+        paths.ORGAN_SHARES,
+    log:
+        log_of("{dataset}/{classifier}/{explainer}/organ_shares"),
+    benchmark:
+        benchmark_of("{dataset}/{classifier}/{explainer}/organ_shares")
+    wildcard_constraints:
+        dataset=any_of(study.with_organs),
+    resources:
+        **needs(1500, 60),
+    params:
+        settings=job_settings.organ_shares,
+        digest=code_of("organ_shares.py"),
+    message:
+        "Measuring in which organs the maps of {wildcards.explainer} lie ({wildcards.classifier}, {wildcards.dataset})"
+    script:
+        "../workflow_scripts/organ_shares.py"
+
+
 rule tune:
     input:
         maps=job_files.shards(paths.MAPS, ["val"]),

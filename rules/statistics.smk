@@ -64,6 +64,15 @@ STEPS = {
         },
         seed=cfg.seed,
     ),
+    "organs": step(
+        needs(1000, 20),
+        "Summarizing the attribution per organ",
+        {"shares": job_files.by_pair(paths.ORGAN_SHARES, study.combinations)},
+        {"organs": paths.table("organs")},
+        combos=job_settings.pairs(study.combinations),
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
     "without_twins": step(
         needs(1500, 30),
         "Computing the primary result without near-duplicates",
@@ -189,8 +198,8 @@ STEPS = {
     ),
     "strata": step(
         needs(1500, 30),
-        "Summarizing the scores by lesion size, prediction and confidence",
-        {"scores": job_files.primary_scores},
+        "Summarizing the scores by strata of cases",
+        {"scores": job_files.primary_scores, "told": job_files.told_strata},
         {"strata": paths.table("strata")},
         combos=primary_blocks,
         statistics=cfg.statistics.model_dump(),

@@ -17,6 +17,11 @@ rule format_tables:
         ],
         boxes=job_files.if_boxed(paths.table("boxes")),
         box_comparisons=job_files.if_boxed(paths.table("box_comparisons")),
+        organ_masks=lambda w: (
+            paths.fill(paths.table("organ_masks"), w)
+            if w.dataset in study.with_organs and RESTORED is None
+            else []
+        ),
     output:
         markdown=paths.table("tables", "md"),
         latex=paths.table("tables", "tex"),

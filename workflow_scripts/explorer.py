@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.analysis.columns.localization import STRATA_CASES
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.pages.explorer.build import build
@@ -18,11 +19,13 @@ def main(
     settings: Mapping[str, Any],
     output: str,
     ranking: Sequence[str] = (),
+    told: str = "",
 ) -> None:
     """Write the folder.
 
     Args:
         output: the folder, which Snakemake has emptied.
+        told: strata_cases.csv; empty where no strata are requested.
     """
     build(
         Path(output),
@@ -32,6 +35,7 @@ def main(
         scores=scores,
         ranking=ranking,
         settings=settings,
+        told=STRATA_CASES.read(told) if told else None,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES
-from fidelity.analysis.columns.cases import CASE_COUNTS
+from fidelity.analysis.columns.cases import CASE_COUNTS, ORGAN_MASKS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
@@ -22,6 +22,7 @@ from fidelity.tables.inference import comparison_tables, model_tables, strata_ta
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
 from fidelity.tables.main_result import main_tables, unit_of
+from fidelity.tables.organs import organ_masks_table
 from fidelity.tables.quality import with_chance_notes
 from fidelity.tables.writers import to_html, to_latex, to_markdown
 
@@ -45,6 +46,7 @@ def main(
     counts: str = "",
     boxes: str = "",
     box_comparisons: str = "",
+    organ_masks: str = "",
 ) -> None:
     """Write all tables in three formats.
 
@@ -53,16 +55,18 @@ def main(
         settings: `statistics` (primary binarization resolved); `scoring_size`; `empty` (the
             config's `scores.empty`, defaults filled); `families` (explainer → family); `diagnostic`
             (binarizations that see the reference); `bases` (classifier → config key); `confounded`
-            (explainer or binarization → how it differs from the rule for all).
+            (explainer or binarization → how it differs from the rule for all); `strata`, where
+            they are requested.
         latex: a document with all tables.
         latex_tables: folder of one LaTeX file per table.
         lung_quality: quality.csv of the model that segmented the lungs; empty where none did.
         checks: stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv, failure_model.csv, hiding.csv, controls.csv, as far as they are
-            computed.
+            repeatability.csv, failure_model.csv, hiding.csv, controls.csv, organs.csv, as far as
+            they are computed.
         class_order: class_order.csv; empty without classifiers.
         boxes: boxes.csv; empty where no boxes are scored.
         box_comparisons: box_comparisons.csv, likewise.
+        organ_masks: organ_masks.csv; empty where the data set has none.
     """
     statistics, families = settings["statistics"], settings["families"]
     scored = LOCALIZATION.read(localization)
@@ -101,7 +105,9 @@ def main(
         values, differences = BOXES.read(boxes), BOX_COMPARISONS.read(box_comparisons)
         laid_out += box_tables(values, differences, statistics, families, unit)
     laid_out += comparison_tables(compared, statistics, families, useless)
-    laid_out += strata_tables(STRATA.read(strata), statistics, families, unit)
+    laid_out += strata_tables(
+        STRATA.read(strata), statistics, families, unit, settings.get("strata", ())
+    )
     laid_out += model_tables(MIXED_MODEL.read(mixed_model), statistics, unit)
     if classified is not None:
         laid_out += classification_tables(classified)
@@ -111,6 +117,8 @@ def main(
     laid_out = with_chance_notes(laid_out, quality, settings["bases"])
     if counts:
         laid_out.append(cases_table(CASE_COUNTS.read(counts), dataset))
+    if organ_masks:
+        laid_out.append(organ_masks_table(ORGAN_MASKS.read(organ_masks), dataset))
     title = dataset_title(dataset)
     write_text(markdown, to_markdown("tables", laid_out, dataset=title))
     write_text(html, to_html("tables", laid_out, dataset=title))

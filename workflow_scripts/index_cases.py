@@ -31,6 +31,7 @@ def main(
     explained: Sequence[str] = (),
     trained: bool = False,
     planted: Mapping[str, Any] | None = None,
+    hearts: bool = False,
 ) -> None:
     """Write the case table, what was left out, the classes, the near-duplicates and the counts.
 
@@ -49,6 +50,7 @@ def main(
         explained: see `index.index_cases`.
         trained: see `index.index_cases`.
         planted: the mark that decides the labels; None keeps them.
+        hearts: see `index.index_cases`.
 
     Raises:
         InputError: something is wrong with the data set.
@@ -65,6 +67,7 @@ def main(
             counts,
             looks,
             dict(zip(settings.near_duplicates_of, others, strict=True)),
+            hearts,
         )
     if planted:
         from fidelity.datasets.planted import relabelled

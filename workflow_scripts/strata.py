@@ -1,8 +1,9 @@
-"""Average scores by lesion size, prediction and confidence into tables/strata.csv."""
+"""Average scores by strata of cases into tables/strata.csv."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.analysis.columns.localization import STRATA_CASES
 from fidelity.analysis.localization import load_scores
 from fidelity.analysis.strata import stratify
 from fidelity.base.files import write_csv
@@ -15,13 +16,16 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
     strata: str,
+    told: str = "",
 ) -> None:
     """Write the stratified means.
 
     Args:
         scores: scores.parquet files; those of the primary binarization are enough.
+        told: strata_cases.csv; empty where no strata are requested.
     """
-    table = stratify(load_scores(scores, combos), statistics, seed)
+    known = STRATA_CASES.read(told) if told else None
+    table = stratify(load_scores(scores, combos), statistics, seed, known)
     write_csv(table, strata)
 
 

@@ -8,12 +8,14 @@ from typing import Any
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
-from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
+from fidelity.analysis.columns.organs import ORGANS
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.pages.methods.text import methods
 from fidelity.pages.study_page.build import Study, build
 from fidelity.presentation.titles import showing
+from fidelity.tables.inference import strata_tables
 from fidelity.tables.main_result import main_tables_of, unit_of
 
 
@@ -32,6 +34,8 @@ def main(
     class_order: str = "",
     prepared: str = "",
     cases: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    strata: str = "",
+    organs: str = "",
 ) -> None:
     """Write the page.
 
@@ -42,6 +46,8 @@ def main(
         settings: `JobSettings.study_page`.
         prepared: list of the prepared shards that hold the cases.
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
+        strata: strata.csv; empty where the config requests none.
+        organs: organs.csv; empty where the data set has no organ masks.
     """
     scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
     classified = CLASSIFICATION.read(classification) if classification else None
@@ -61,6 +67,13 @@ def main(
             verdict=json.loads(Path(verdict).read_text(encoding="utf-8")),
             main=main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
             classification=classified,
+            strata={
+                name: strata_tables(
+                    rows, tables["statistics"], tables["families"], unit, tables["strata"]
+                )
+                for name, rows in (STRATA.read(strata).groupby("classifier") if strata else ())
+            },
+            organs=ORGANS.read(organs) if organs else None,
             cases={name: {"prepared": prepared, **files} for name, files in (cases or {}).items()},
             no_cases=why,
             methods=methods(

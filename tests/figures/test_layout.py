@@ -8,6 +8,7 @@ import pytest
 
 from fidelity.analysis.columns.checks import KNOWN_TRUTH, SANITY
 from fidelity.analysis.columns.localization import LAYERS
+from fidelity.analysis.columns.organs import ORGANS, REGIONS
 from fidelity.analysis.localization import summarize
 from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.figures import (
@@ -19,6 +20,7 @@ from fidelity.figures import (
     layer_depth,
     lesion_size,
     mask_agreement,
+    organs,
     overview,
     rank_by_protocol,
     sanity,
@@ -53,6 +55,14 @@ def drawn(name, families, cases):
         return distributions.plot(scores, title="IoU (higher is better)")
     if name == "lesion_size":
         return lesion_size.plot(scores, replicates=100)
+    if name == "organs":
+        shares = [
+            {"explainer": key, "region": region, "mean": 0.25, "reference_mean": 0.25}
+            | {"split": "test", "class": "all", "n": cases, "area_mean": 0.25}
+            for key in families
+            for region in REGIONS
+        ]
+        return organs.plot(filled(shares, ORGANS))
     if name == "curves":
         tables = {key: made_up.curves(level, cases) for key, level in levels.items()}
         tuned = {key: test_new_figures.thresholds() for key in levels}
@@ -128,6 +138,7 @@ NAMES = [
         "known_truth",
         "layers",
         "lesion_size",
+        "organs",
         "overview",
         "ranks",
         "sanity",

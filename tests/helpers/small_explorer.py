@@ -55,6 +55,7 @@ class SmallExplorer:
         titles: explainer → title, as far as it is not its key.
         pixel: added to all values of the images.
         boxed: whether readers drew a box around the lesion of the COVID-19 cases, and no mask.
+        told: strata_cases.csv, where strata are requested.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class SmallExplorer:
     titles: Mapping[str, str] = field(default_factory=dict)
     pixel: int = 0
     boxed: bool = False
+    told: pd.DataFrame | None = None
 
     @property
     def page(self) -> str:
@@ -205,6 +207,7 @@ class SmallExplorer:
                 ],
                 ranking=[self.part(pair, "ranking.parquet") for pair in self.pairs],
                 settings={**usual, **self.settings},
+                told=self.told,
             )
         return self
 

@@ -145,6 +145,23 @@ def test_filters_by_a_word(tab, small, name, column, value):
     same(tab.shown(), expected)
 
 
+def test_filters_by_requested_strata(opened, tmp_path):
+    names = [f"case-{number}" for number in range(8)]
+    views = ["PA", "AP", "unknown", "PA"] * 2
+    told = pd.DataFrame({"case": names, "class": CLS, "view": views, "sex": EVIL[0]})
+    tab = opened(SmallExplorer(tmp_path, names=names, told=told).write().page)
+    tab.set("split", "")
+    assert tab.page.locator("#stratum-view option").all_inner_texts() == [
+        *("Any", "PA", "AP", "Unknown"),
+    ]
+    tab.set("stratum-view", "AP")
+    same(tab.shown(), told[told["view"] == "AP"].set_index(["case", "class"]))
+    tab.set("stratum-sex", EVIL[0])
+    assert len(tab.shown()) == 2
+    tab.click("#reset")
+    assert len(tab.shown()) == 9
+
+
 def test_filters_by_class_and_text(tab, small):
     tab.set("class", "Pneumonia")
     assert tab.shown() == [("case-01", "Pneumonia")]

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 import study_page as script
+from fidelity.analysis.columns.localization import STRATA
+from fidelity.analysis.columns.organs import ORGANS, REGIONS
 from fidelity.datasets.prepared_list import write_list
 from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
@@ -109,6 +111,50 @@ def test_its_parts_are_in_order_and_nothing_is_loaded(small):
         assert attributes.get("src", "data:image/").startswith("data:image/")
         assert not re.match(r"\w+:", attributes.get("href", ""))
     assert len(text) < 10_000_000
+
+
+def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):
+    _, plain = small
+    assert "In which organs" not in plain
+    assert "For whom" not in plain
+    demo = {
+        **CONFIG["datasets"]["demo"],
+        "strata": ["sex"],
+        "lung_masks": "chexmask",
+        "lungs": "CheXmask.csv",
+    }
+    made = written(tmp_path, {**CONFIG, "datasets": {"demo": demo}}, LEVELS)
+    head = {"dataset": "demo", "split": "test", "classifier": "net", "class": "all"}
+    numbers = {"n": 12, "n_undefined": 0, "ci_low": 0.1, "ci_high": 0.3, "mean": 0.2}
+    of_sex = {**head, "binarization": "fixed50", "protocol": "default", "metric": "iou"}
+    strata = STRATA.frame(
+        {**of_sex, **numbers, "explainer": e, "stratum": "sex", "level": EVIL} for e in LEVELS
+    )
+    shares = {f"reference_{name}": 0.25 for name in ("mean", "ci_low", "ci_high")}
+    organs = ORGANS.frame(
+        {**head, **numbers, **shares, "explainer": e, "region": region, "area_mean": 0.25}
+        for e in LEVELS
+        for region in REGIONS
+    )
+    for name, table in (("strata", strata), ("organs", organs)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    with showing(made.display):
+        script.main(
+            **made.arguments,
+            verdict=made.files["verdict"],
+            settings=JobSettings(made.study).study_page(W),
+            output=str(tmp_path / "study.html"),
+            strata=str(tmp_path / "strata.csv"),
+            organs=str(tmp_path / "organs.csv"),
+        )
+    text = (tmp_path / "study.html").read_text(encoding="utf-8")
+    words = Page(text).text
+    assert "In which organs does the attribution lie?" in words
+    assert "Reference masks" in words
+    assert "<summary>IoU by sex of the patient" in text
+    assert "0.200 [0.100, 0.300] (12†)" in words
+    assert "Warning: fewer than 20 cases" in words
+    assert "<script>alert" not in text
 
 
 def test_titles_are_shown_and_no_keys(small):

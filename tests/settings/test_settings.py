@@ -152,6 +152,10 @@ MISTAKES = [
     (("datasets", "demo", "shortcut"), {"class": "Norml"}, r"demo\.shortcut\.class.*'Normal'"),
     (("datasets", "demo", "labels"), {"COVID-19": None}, r"annotated but left out"),
     (("datasets", "demo", "lung_masks"), "none", r"explainers\.lung_mask.*needs lung masks"),
+    (("datasets", "demo", "lung_masks"), "chexmask", r"demo\.lung_masks.*Set lungs: <its CSV"),
+    (("datasets", "demo", "records"), "a.csv", r"demo\.records.*only read for strata"),
+    (("datasets", "demo", "strata"), ["gender"], r"demo\.strata.*'gender'"),
+    (("explainers", "heart"), {"method": "heart_mask"}, r"explainers\.heart.*needs heart masks"),
     (("datasets", "summary"), {"source": "phantom", "annotated_classes": ["COVID-19"]}, "reserved"),
     (("classifiers", "none"), {"architecture": "resnet18"}, "reserved"),
     (("classifiers", "a/b"), {"architecture": "resnet18"}, r"classifiers\.a/b.*folder"),
@@ -755,12 +759,12 @@ def test_controls_differ_in_their_guidance_alone(demo):
     study = Study(settings.load(with_controls(demo)))
     assert study.controls["plain"] == ["plain-s1", "plain-s2"]
     assert study.guided == ["aligned-s1", "aligned-s2", "misaligned-s1", "misaligned-s2"]
-    assert {"hiding", "controls"} <= set(study.check_tables)
+    assert {"hiding", "controls"} <= set(study.check_tables("demo"))
     # Where nothing is guided, no param of a training has the key.
     assert "guidance" not in study.classifiers["plain-s1"].training.model_dump()
     demo["only_classifiers"] = ["aligned-s1", "plain-s1", "misaligned-s2"]
     study = Study(settings.load(demo))
-    assert "controls" not in study.check_tables
+    assert "controls" not in study.check_tables("demo")
     assert study.control_names == ["aligned-s1", "plain-s1", "misaligned-s2"]
 
 

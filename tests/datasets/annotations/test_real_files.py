@@ -18,6 +18,7 @@ from fidelity.datasets.annotations import (
     voc,
     yolo,
 )
+from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_entries import read_mask_at, reference_to
 from fidelity.masks.boxes import fill_boxes, scale_boxes
 
@@ -67,6 +68,11 @@ def test_nih_entries(xrv):
     views = Counter(by_name[image].view for image in images)
     assert views == {"PA": 478, "AP": 402}
     assert all(set(found.boxes) <= set(by_name[name].labels) for name, found in images.items())
+    told = [facts_of(entry.view, entry.sex, entry.age) for entry in entries]
+    assert Counter(one["sex"] for one in told) == {"male": 63_340, "female": 48_780}
+    assert Counter(one["view"] for one in told) == {"PA": 67_310, "AP": 44_810}
+    first = by_name["00000001_000.png"]
+    assert (first.view, first.sex, first.age) == ("PA", "M", "57")
 
 
 def test_rsna(xrv):

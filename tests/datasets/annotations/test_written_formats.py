@@ -107,7 +107,7 @@ def test_jsrt_rows_that_run_together(tmp_path):
     path.write_text("".join(rows))
     nodules = jsrt.read_nodules(path)
     assert [one.image for one in nodules] == ["JPCLN001", "JPCLN002", "JPCLN003"]
-    assert nodules[0] == ("JPCLN001", 5, 15.0, (1634, 692), True)
+    assert nodules[0] == ("JPCLN001", 5, 15.0, (1634, 692), True, "53", "Male")
     assert nodules[1].diameter is None
     assert nodules[2].centre == (700.5, 800)
     mask = read_mask_at(tmp_path, "CLNDAT_EN.txt#JPCLN001/Nodule")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fidelity.explainers.base import Context, Task
-from fidelity.explainers.baselines import centre_prior, lung_mask, random_superpixels
+from fidelity.explainers.baselines import centre_prior, heart_mask, lung_mask, random_superpixels
 from fidelity.explainers.superpixels import rgb_image, segment
 from fidelity.maps.saliency_map import render
-from fidelity.masks.run_lengths import decode
-from fidelity.settings.explainers import CentrePrior, LungMask, RandomSuperpixels
+from fidelity.masks.run_lengths import decode, encode
+from fidelity.settings.explainers import CentrePrior, HeartMask, LungMask, RandomSuperpixels
 from fidelity.settings.superpixels import Quickshift
 
 CONTEXT = Context(None, 8, 1, "x")
@@ -36,6 +36,21 @@ def test_lung_mask_without_a_lung(cases):
     bare = dataclasses.replace(cases[0], lung_native=None)
     with pytest.raises(ValueError, match="no lung mask"):
         lung_mask.make(CONTEXT, LungMask())([Task(bare, "a", None)])
+
+
+def test_masks_answer_the_cases_that_have_them(cases):
+    heart = np.zeros(cases[0].native_size, bool)
+    heart[20:30, 12:22] = True
+    with_heart = dataclasses.replace(cases[0], organs={"heart": encode(heart)})
+    task = Task(with_heart, "a", None)
+    assert heart_mask.has_answer(task, HeartMask())
+    (explanation,) = heart_mask.make(CONTEXT, HeartMask())([task])
+    rendered = render(explanation.map, with_heart.box, with_heart.native_size)
+    np.testing.assert_array_equal(rendered, heart)
+    assert not heart_mask.has_answer(Task(cases[0], "a", None), HeartMask())
+    assert lung_mask.has_answer(task, LungMask())
+    bare = dataclasses.replace(cases[0], lung_native=None)
+    assert not lung_mask.has_answer(Task(bare, "a", None), LungMask())
 
 
 def test_centre_prior_is_one_symmetric_map_for_all(cases):

@@ -1,11 +1,12 @@
-"""Scores by lesion size, by right or wrong prediction, by confidence: the table strata.csv."""
+"""Scores by lesion size, prediction, confidence and requested strata: the table strata.csv."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.case_strata import levels_in
 from fidelity.analysis.columns.localization import STRATA
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
@@ -21,17 +22,25 @@ LEVELS = {
     "prediction": ["correct", "wrong"],
     "confidence": ["low", "medium", "high"],
 }
+# Fewer cases of a level give no conclusion.
+FEW = 20
 BESIDE_PRIMARY = ["dice", "hausdorff_full"]
 _KEY = ["case", "class"]
 
 
-def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
+def stratify(
+    scores: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    seed: int,
+    told: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Average the scores within strata of cases.
 
     Args:
         scores: as `load_scores` returns it.
         statistics: as for `summarize`, with `primary` and `primary_binarization`.
         seed: the config's seed.
+        told: strata_cases.csv of the data set, where strata are requested.
 
     Returns:
         The table strata.csv: localization.csv's columns with `stratum` and `level`. It has the
@@ -41,6 +50,7 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
         - `lesion_size`: tertiles, within the class, of the reference's share of the image.
         - `prediction`: whether the classifier was right.
         - `confidence`: tertiles, within the class, of its probability of the target.
+        - those of `told`.
 
         Explainers without a classifier are in the strata of each classifier, on the same cases.
     """
@@ -49,6 +59,7 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
         & (scores["protocol"] == DEFAULT_PROTOCOL)
     ]
     asked = {statistics["primary"], *BESIDE_PRIMARY}
+    order = [*LEVELS, *(() if told is None else told.columns.difference(_KEY, sort=False))]
     rows: list[dict[str, Any]] = []
     for (dataset, split), of_split in chosen.groupby(["dataset", "split"], sort=False):
         groups = class_groups(scores[scores["dataset"] == dataset])
@@ -59,12 +70,14 @@ def stratify(scores: pd.DataFrame, statistics: Mapping[str, Any], seed: int) -> 
         for classifier in names:
             joined = of_split[of_split["classifier"].isin([classifier, NO_CLASSIFIER])]
             by_case = levels(joined, classifier)
+            if told is not None:
+                by_case = by_case.join(told.set_index(_KEY))
             for explainer, part in joined.groupby("explainer", sort=False):
                 head = {"dataset": dataset, "split": split, "classifier": classifier}
                 head |= {"explainer": explainer, "binarization": part["binarization"].iloc[0]}
                 head |= {"protocol": DEFAULT_PROTOCOL}
                 part = part.join(by_case, on=_KEY)
-                for stratum, level, members in _strata(part):
+                for stratum, level, members in _strata(part, order):
                     for name, classes in groups.items():
                         inside = members[members["class"].isin(classes)]
                         if inside.empty:
@@ -108,8 +121,13 @@ def _tertiles(values: pd.Series, names: list[str]) -> pd.Series:
     return levels
 
 
-def _strata(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for stratum, names in LEVELS.items():
+def level_names(stratum: str, values: Iterable[str]) -> list[str]:
+    """Name the levels of a stratum in their order: all of LEVELS, else those that occur."""
+    return LEVELS.get(stratum) or levels_in(stratum, values)
+
+
+def _strata(rows: pd.DataFrame, names: Iterable[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for stratum in names:
         if stratum in rows.columns:
-            for level in names:
+            for level in level_names(stratum, rows[stratum].dropna()):
                 yield stratum, level, rows[rows[stratum] == level]

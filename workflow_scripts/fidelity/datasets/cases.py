@@ -28,6 +28,8 @@ SPACING = ("spacing_row", "spacing_column")
 SPACING_FROM = "spacing_from"
 LUNG_FROM = "lung_from"
 UNCERTAIN = "uncertain"
+ORGAN_PREFIX = "organ:"
+FACT_PREFIX = "fact:"
 MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
@@ -65,6 +67,9 @@ class Case:
         reader_boxes: the same by reader, where the source names them; `boxes` holds theirs too.
         box_size: (height, width) of the image that boxes and spacing are pixels of, (1, 1) for
             shares of the sides; None, as always after indexing, for the image itself.
+        organs: path of the mask per organ (`annotations.chexmask.ORGANS`), where there are any.
+        facts: what is known of the image or its patient, by stratum (`datasets.facts`): never more
+            than the setting `strata` requests once it is indexed.
         box_places: file and row of each box, for errors; not kept in the case table.
         place: file and row that name the image, likewise.
     """
@@ -87,6 +92,8 @@ class Case:
     boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
     reader_boxes: dict[str, dict[str, tuple[FloatBox, ...]]] = field(default_factory=dict)
     box_size: tuple[int, int] | None = None
+    organs: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     box_places: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     place: str = field(default="", compare=False)
 
@@ -148,9 +155,10 @@ def read_cases(path: str | Path) -> list[Case]:
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
     second_mask:<class>…, mask@<reader>:<class>…, boxes:<class>…, boxes@<reader>:<class>…,
-    spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain, width, height, digest.
-    Several labels are joined by "|". Boxes are written `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell
-    means "absent", `none` in a cell of a mask or of boxes "read, and nothing found".
+    spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain, organ:<organ>…,
+    fact:<stratum>…, width, height, digest. Several labels are joined by "|". Boxes are written
+    `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent", `none` in a cell of a mask or of boxes
+    "read, and nothing found".
 
     Args:
         path: a CSV file in UTF-8.
@@ -234,6 +242,8 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
         *([SPACING_FROM] if any(case.spacing_from for case in cases) else ()),
         *([LUNG_FROM] if any(case.lung_from for case in cases) else ()),
         *([UNCERTAIN] if any(case.uncertain for case in cases) else ()),
+        *sorted({ORGAN_PREFIX + name for case in cases for name in case.organs}),
+        *sorted({FACT_PREFIX + name for case in cases for name in case.facts}),
         *TAIL,
     ]
     # The csv module rather than pandas: jobs that only need the table start half a second sooner.
@@ -265,6 +275,8 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
                 **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
                 **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
                 **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
+                **{ORGAN_PREFIX + name: mask for name, mask in case.organs.items()},
+                **{FACT_PREFIX + name: fact for name, fact in case.facts.items()},
             }
             writer.writerow(
                 {
@@ -383,6 +395,12 @@ def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
             if name.startswith(BOXES_PREFIX) and (found := boxes(name)) is not None
         },
         reader_boxes=reader_boxes,
+        organs=masks(ORGAN_PREFIX),
+        facts={
+            name.removeprefix(FACT_PREFIX): row[name].strip()
+            for name in row
+            if name.startswith(FACT_PREFIX) and row[name].strip()
+        },
     )
 
 

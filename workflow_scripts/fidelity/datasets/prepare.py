@@ -154,6 +154,10 @@ def prepare_case(
         filled=tuple(c for c in boxes if c not in case.masks),
         reader_boxes=reader_boxes,
         agreed=agreed,
+        organs={
+            name: encode(at_size(read_mask_at(root, mask), size))
+            for name, mask in sorted(case.organs.items())
+        },
     )
 
 

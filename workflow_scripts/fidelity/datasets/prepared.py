@@ -64,6 +64,7 @@ class PreparedCase:
         agreed: classes whose reference was joined from those of readers.
         unread: classes that are explained, and have no reference by the rule that was chosen.
         without: by reader, the reference that all others agree on; see `readers.references`.
+        organs: mask per organ, at native size; empty where the source has none.
     """
 
     case: str
@@ -82,6 +83,7 @@ class PreparedCase:
     uncertain: tuple[str, ...] = ()
     reference_boxes: dict[str, tuple[FloatBox, ...]] = field(default_factory=dict)
     filled: tuple[str, ...] = ()
+    organs: dict[str, RLE] = field(default_factory=dict)
     reader_boxes: dict[str, dict[str, tuple[FloatBox, ...]]] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -295,6 +297,7 @@ def _record(case: PreparedCase) -> str:
             "uncertain": case.uncertain,
             "reference_boxes": case.reference_boxes,
             "filled": case.filled,
+            **({"organs": case.organs} if case.organs else {}),
         },
         sort_keys=True,
         ensure_ascii=False,

@@ -26,6 +26,7 @@ class Method:
             explanation of the classifier has).
         needs_classifier: False puts its files under the reserved classifier `none`.
         needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
+        needs_heart: refused where a data set has no heart masks.
         source: the paper it comes from.
         fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
             from the training split's reference masks; `make` reads the result.
@@ -54,6 +55,7 @@ class Method:
     source: str
     needs_classifier: bool = True
     needs_lung: bool = False
+    needs_heart: bool = False
     fitted: bool = False
     needs_second_reader: bool = False
     partial: bool = False
@@ -254,6 +256,15 @@ METHODS: dict[str, Method] = {
         "null baseline: the lung mask itself",
         needs_classifier=False,
         needs_lung=True,
+    ),
+    "heart_mask": Method(
+        "explainers.baselines.heart_mask",
+        "Whole heart",
+        "baseline",
+        "null baseline: the heart mask itself",
+        needs_classifier=False,
+        needs_heart=True,
+        partial=True,
     ),
     "centre_prior": Method(
         "explainers.baselines.centre_prior",

@@ -118,6 +118,7 @@ FIGURES: dict[str, Figure] = {
         "Score against what the lesions are like",
         ("failure_model",),
     ),
+    "organs": Figure("organs", "Distributions", "Share of attribution per organ", ("organs",)),
     "agreement": Figure(
         "mask_agreement", "Ranks", "Agreement between explainers", ("agreement",), ("explainers",)
     ),

@@ -146,6 +146,12 @@ def family_title(explainer: str, families: Mapping[str, str]) -> str:
     return FAMILIES.get(family, family)
 
 
+def stratum_title(name: str) -> str:
+    """Write what cases are divided by: `lesion_count` is "Number of lesions"."""
+    known = {"lesion_count": "Number of lesions", "side": "Side of the patient"}
+    return known.get(name) or name.replace("_", " ").capitalize()
+
+
 def class_title(name: str) -> str:
     """Name a class as tables show it: "All classes" for all together."""
     return "All classes" if name == ALL_CLASSES else name

@@ -294,9 +294,16 @@ def _check_dataset(key: str, config: Config) -> None:
                 field=field,
                 remedy="Leave it out, or use a data set with lung masks",
             )
+    hearts = [n for n, entry in config.explainers.items() if method_of(entry.method).needs_heart]
+    if hearts and dataset.lung_masks != "chexmask":
+        raise InputError(
+            f"needs heart masks, and {path}.lung_masks is {dataset.lung_masks}",
+            field=f"explainers.{hearts[0]}",
+            remedy="Leave it out, or set lung_masks: chexmask",
+        )
     if dataset.lung_masks == "predicted":
         # From provided ones alone: no cycles.
-        able = [k for k, other in config.datasets.items() if other.lung_masks == "provided"]
+        able = [k for k, other in config.datasets.items() if other.reads_lungs]
         origin = dataset.lung_from
         if origin not in able:
             what = (

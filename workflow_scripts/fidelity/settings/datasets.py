@@ -37,6 +37,9 @@ from fidelity.settings.closed_model import (
 
 # Classes of a data set with a planted mark.
 MARKED, UNMARKED = "marked", "unmarked"
+# Facts of an image, then of its references.
+Stratum = Literal["view", "sex", "age_group", "label_source", "lesion_count", "side"]
+LungMasks = Literal["provided", "chexmask", "predicted", "none"]
 PHANTOM_CLASSES = ["COVID-19", "Non-COVID", "Normal"]
 Red = Annotated[Integer, Ge(0), Le(255)]
 MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
@@ -109,9 +112,16 @@ class Dataset(Entry):
     ) = None
     """Millimetres per pixel of the original images: a number or [row, column]; null = unknown. A
     table's columns spacing_row and spacing_column, and DICOM headers, take precedence."""
-    lung_masks: Literal["provided", "predicted", "none"] = "provided"
+    lung_masks: LungMasks = "provided"
     """Where lung masks come from. `predicted` = a small U-Net, trained on the lung masks of another
-    data set (`lung_from`, `lung_model`)."""
+    data set (`lung_from`, `lung_model`). `chexmask` = those of CheXmask's file `lungs`, and its
+    heart masks."""
+    lungs: str | None = None
+    """CheXmask's CSV file of the data set, relative to root, for `lung_masks: chexmask`
+    (`provided` takes its lungs alone)."""
+    lung_quality: Share = 0.7
+    """Lowest estimated quality (Dice RCA, mean) of the masks in `lungs`. Masks below it are not
+    used; tables/organ_masks.csv lists them. 0 = all are used, also those without an estimate."""
     lung_from: str | None = None
     """Data set of this config whose lung masks the model of `lung_masks: predicted` is trained on.
     """
@@ -185,12 +195,25 @@ class Dataset(Entry):
     it scores again, and explains nothing again."""
     planted: Planted | MISSING = MISSING
     """Absent = the images are shown as they are."""
+    strata: Unique[Stratum] = []
+    """What cases are divided by in tables/strata.csv, the study page and the explorer. Lesion size,
+    prediction and confidence are always there. `lesion_count` and `side` come from the references.
+    The others come from the source's tables, from `records` or from a DICOM header. The header is
+    read for them only on request."""
+    records: str | None = None
+    """CSV file with what is known of each image, relative to root, for `strata`. Columns: case or
+    image, and any of view, sex, age (years), label_source. It goes before the source's tables."""
     shards: Shards = Field(default_factory=Shards)
 
     @property
     def has_reference_masks(self) -> bool:
         """Whether a class of the source can be annotated at all."""
         return True
+
+    @property
+    def reads_lungs(self) -> bool:
+        """Whether lung masks are read from files."""
+        return self.lung_masks in ("provided", "chexmask")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Dataset":
@@ -206,6 +229,22 @@ class Dataset(Entry):
                 f"is only read where lung_masks is predicted, not {self.lung_masks}",
                 field="lung_from",
                 remedy="Leave it out, or set lung_masks: predicted",
+            )
+        if self.lung_masks == "chexmask" and self.lungs is None:
+            raise InputError(
+                "chexmask needs CheXmask's file of the data set",
+                field="lung_masks",
+                remedy="Set lungs: <its CSV file>, or lung_masks: none",
+            )
+        if self.lungs is not None and not self.reads_lungs:
+            raise InputError(
+                f"is not read where lung_masks is {self.lung_masks}",
+                field="lungs",
+                remedy="Leave it out, or set lung_masks: chexmask",
+            )
+        if self.records is not None and not self.strata:
+            raise InputError(
+                "is only read for strata", field="records", remedy="Leave it out, or set strata"
             )
         if not self.has_reference_masks and self.annotated_classes:
             raise InputError(
@@ -308,6 +347,9 @@ class Phantom(Dataset):
     simulated_readers: Annotated[Integer, Ge(0), Le(9), Field(exclude_if=_is_empty)] = 0
     """Number of simulated readers, r1, r2, …, each with borders, misses and additions of its own.
     The true masks are then of no reader, and not used."""
+    clinical: bool = False
+    """Also write CheXmask.csv, with masks of lungs and heart, some of low quality, and records.csv,
+    with view, sex and age. They are for the keys `lungs` and `records`."""
     shortcut: Shortcut = Field(default_factory=Shortcut)
 
     @model_validator(mode="after")
@@ -419,7 +461,7 @@ class Chexlocalize(Dataset):
     root: str
     """Folder that contains the folders of CheXpert and CheXlocalize (at most three levels down),
     relative to data_root."""
-    lung_masks: Literal["none", "predicted"] = "none"
+    lung_masks: Literal["none", "chexmask", "predicted"] = "none"
     """CheXpert has no lung masks of its own."""
     views: Literal["frontal", "lateral", "all"] = "frontal"
     """Views that are used, by the column Frontal/Lateral or, without it, by the file's name."""
@@ -471,8 +513,8 @@ class Published(Dataset):
     has_boxes: ClassVar[bool] = True
     root: str
     """Folder above the images and annotation files, as downloaded, relative to data_root."""
-    lung_masks: Literal["none", "provided", "predicted"] = "none"
-    """Lung masks: none, those of `lungs`, or predicted."""
+    lung_masks: LungMasks = "none"
+    """Lung masks: none, those of `lungs` (`chexmask`), or predicted."""
     split_seed: Natural = 1
     """Seed of the random splits, for splits that the source does not fix. They are drawn by
     patient, or by image if patients are unknown; cases.csv records them."""
@@ -501,13 +543,7 @@ class Published(Dataset):
 
 
 class WithLungs(Published):
-    """Keys of data sets that CheXmask has lung masks of."""
-
-    lungs: str | None = None
-    """CheXmask's CSV file of the data set, relative to root, for `lung_masks: provided`."""
-    lung_quality: Share = 0.7
-    """Lowest estimated quality (Dice RCA, mean) of a lung mask in `lungs`; masks below it are not
-    used."""
+    """Data sets that CheXmask has lung masks of."""
 
     @model_validator(mode="after")
     def _names_lungs(self) -> "WithLungs":

@@ -471,6 +471,13 @@ class LungMask(Explainer):
     method: Literal["lung_mask"] = "lung_mask"
 
 
+class HeartMask(Explainer):
+    """Null baseline: the whole heart, by CheXmask (`lung_masks: chexmask`). It answers the cases
+    that have a heart mask."""
+
+    method: Literal["heart_mask"] = "heart_mask"
+
+
 class CentrePrior(Explainer):
     """Null baseline: a Gaussian at the centre of the image."""
 

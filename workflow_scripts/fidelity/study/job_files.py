@@ -135,6 +135,10 @@ class JobFiles:
         """List the scores of boxes, in the order of `Study.combinations`."""
         return self.by_pair(paths.BOX_SCORES, self.study.combinations)(w)
 
+    def told_strata(self, w: Any) -> str | list[str]:
+        """Name the list of the cases' strata, where strata are requested."""
+        return fill(paths.STRATA_CASES, w) if w.dataset in self.study.stratified else []
+
     def primary_scores(self, w: Any) -> list[str]:
         """List those of the primary binarization and protocol."""
         return [self.block_file(block) for block in self.study.primary_blocks(w.dataset)]

@@ -16,7 +16,7 @@ from fidelity.datasets.acquisition import listing
 from fidelity.datasets.registry import GENERATORS
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
-from fidelity.explainers.registry import METHODS, is_derivative, without_family
+from fidelity.explainers.registry import METHODS, is_derivative, method_of, without_family
 from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.settings.closed_model import Section
@@ -27,6 +27,8 @@ from fidelity.study.study import Pair, Study
 
 # Keys that state where the files of a data set come from, not which cases they hold.
 ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
+# Keys that change a data set's files only where they are set.
+UNSEEN_KEYS = {"clinical"}
 # Keys of every data set that state what the values in its files mean.
 READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
 # Keys of every data set that decide which cases there are; a source's own keys come on top.
@@ -119,6 +121,7 @@ class JobSettings:
         """Give what a data set's files depend on; data sets that agree in it share one copy."""
         config, source = self.study.config, self.study.datasets[dataset].source
         found = self.subset(dataset, {"source", "readers", *own_keys(source)})
+        found = {k: v for k, v in found.items() if k not in UNSEEN_KEYS or v}
         where = config.origin_of(dataset)
         if where is not None:
             # However the path is written, and wherever the project is moved together with it.
@@ -146,11 +149,17 @@ class JobSettings:
 
     def index(self, dataset: str) -> dict[str, Any]:
         """Give what the list of cases depends on besides the files."""
-        own = own_keys(self.study.datasets[dataset].source) - ORIGIN_KEYS
+        entry = self.study.datasets[dataset]
+        own = own_keys(entry.source) - ORIGIN_KEYS - UNSEEN_KEYS
+        # Not where they are not used: results without them stay finished.
+        own |= {"lungs", "lung_quality"} if entry.lungs else set()
+        own |= {"strata", "records"} if entry.strata else set()
+        hearts = any(method_of(e.method).needs_heart for e in self.study.explainers.values())
         return {
             **self.subset(dataset, {*INDEX_KEYS, *own}),
             "explained": self.study.config.explain.splits,
             "trained": bool(self.study.trained),
+            **({"hearts": True} if hearts else {}),
         }
 
     def source_listing(self, dataset: str) -> str:
@@ -272,6 +281,17 @@ class JobSettings:
             "scoring_size": self.study.datasets[w.dataset].scoring_size,
             "sign": self._postprocess.sign,
         }
+
+    def organ_shares(self, w: Any) -> dict[str, Any]:
+        """Give what decides the shares of attribution per organ."""
+        return {
+            "scoring_size": self.study.datasets[w.dataset].scoring_size,
+            "sign": self._postprocess.sign,
+        }
+
+    def organ_masks(self, w: Any) -> dict[str, Any]:
+        """Give what decides which organ masks are used."""
+        return part(self.study.datasets[w.dataset], "lungs", "lung_quality")
 
     def box_scores(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores of boxes of one map."""
@@ -407,6 +427,7 @@ class JobSettings:
             ),
             "split": study.judged_split,
             "postprocess": self._postprocess.model_dump(),
+            **self._strata(w),
         }
 
     def formatted_tables(self, w: Any) -> dict[str, Any]:
@@ -420,7 +441,13 @@ class JobSettings:
             "diagnostic": study.diagnostic,
             "bases": study.bases,
             "confounded": study.confounded,
+            **self._strata(w),
         }
+
+    def _strata(self, w: Any) -> dict[str, list[str]]:
+        """Name the strata that are requested; nothing where none is."""
+        names = self.study.datasets[w.dataset].strata
+        return {"strata": names} if names else {}
 
     def methods(self, w: Any) -> dict[str, Any]:
         """Give what a methods paragraph is written from besides the tables."""

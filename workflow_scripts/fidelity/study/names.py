@@ -78,6 +78,16 @@ class Names:
         return [n for n, entry in self.datasets.items() if entry.planted is not MISSING]
 
     @cached_property
+    def with_organs(self) -> list[str]:
+        """Studies whose cases have organ masks."""
+        return [name for name, entry in self.studies.items() if entry.lung_masks == "chexmask"]
+
+    @cached_property
+    def stratified(self) -> list[str]:
+        """Studies that request strata."""
+        return [name for name, entry in self.studies.items() if entry.strata]
+
+    @cached_property
     def with_points(self) -> list[str]:
         """Data sets with points of other radiologists."""
         return [
@@ -202,10 +212,14 @@ class Names:
     @cached_property
     def partial(self) -> list[str]:
         """Explainers that may lack cases by their nature, or by the config."""
+        # Files of CheXmask lack images.
+        some_lungs = any(entry.lungs for entry in self.studies.values())
         return [
             name
             for name, entry in self.explainers.items()
-            if method_of(entry.method).partial or getattr(entry, "missing", None) == "skip"
+            if method_of(entry.method).partial
+            or getattr(entry, "missing", None) == "skip"
+            or (some_lungs and method_of(entry.method).needs_lung)
         ]
 
     @cached_property

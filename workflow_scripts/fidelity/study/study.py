@@ -181,6 +181,7 @@ class Study(Names):
             *(["repeatability"] if self.repeated_pairs else []),
             *(["failure_model"] if self.config.failure_model and self.classifiers else []),
             *(["hiding", "controls"] if self.judges_metrics else []),
+            *(["organs"] if dataset in self.with_organs else []),
         ]
 
 

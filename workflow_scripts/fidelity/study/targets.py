@@ -27,6 +27,7 @@ def tables(study: Study) -> list[str]:
         (paths.table("human_benchmark"), study.with_points),
         (paths.table("boxes"), study.boxed),
         (paths.table("box_comparisons"), study.boxed),
+        (paths.table("organ_masks"), study.with_organs),
         (paths.table("layers"), study.studies if swept else []),
         *((paths.table(name), [d]) for d in study.studies for name in study.check_tables(d)),
         (paths.table("known_truth"), marked),
@@ -47,6 +48,7 @@ def figures(study: Study) -> list[str]:
         "known_truth": (study.config.known_truth.datasets, names),
         # It is of all classifiers together.
         "failure_model": (study.studies if study.config.failure_model else [], [*names][:1]),
+        "organs": (study.with_organs, study.shown),
     }
     found = []
     for name, figure in FIGURES.items():
@@ -75,7 +77,9 @@ def pages(study: Study) -> list[str]:
 
 def from_units(study: Study) -> list[str]:
     """List what can be computed from units alone, of restored data sets."""
-    absent = {paths.CHECKED.format(dataset=dataset) for dataset in study.datasets}
+    # Units hold no organ masks.
+    patterns = paths.CHECKED, paths.table("organ_masks")
+    absent = {path.format(dataset=dataset) for dataset in study.datasets for path in patterns}
     return [
         path
         for path in [*tables(study), *figures(study), *pages(study)]

@@ -47,6 +47,7 @@ class UnitFiles:
         if study.config.failure_model and dataset in study.studies:
             patterns.append(paths.LESIONS)
         patterns += [paths.table("human_benchmark")] if dataset in study.with_points else []
+        patterns += [paths.STRATA_CASES] if dataset in study.stratified else []
         found += _filled([(pattern, {}) for pattern in patterns], w)
         if dataset in study.lungs_from:
             found.append(below_results(self._files.of_lung_model(paths.LUNG_QUALITY)(w)))
@@ -62,6 +63,8 @@ class UnitFiles:
         for e in own:
             found.append((paths.RANKING, {"explainer": e}))
             found += [(paths.BOX_SCORES, {"explainer": e})] if w.dataset in study.boxed else []
+            if w.dataset in study.with_organs:
+                found.append((paths.ORGAN_SHARES, {"explainer": e}))
             for b in study.binarizations:
                 names = {"explainer": e, "binarization": b}
                 found += [(paths.SCORES, {**names, "protocol": p}) for p in study.protocols]

@@ -1,4 +1,4 @@
-"""Tables of checks: stability, faithfulness, sanity checks, repeatability, controls."""
+"""Tables of the maps themselves and of readers: stability, faithfulness, organs and more."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +18,7 @@ from fidelity.analysis.columns.checks import (
 )
 from fidelity.analysis.columns.comparisons import FAILURE_MODEL, FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
+from fidelity.analysis.columns.organs import ORGANS
 from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
 from fidelity.metrics.registry import title_of
@@ -37,6 +38,7 @@ from fidelity.tables.controls import control_tables, hiding_tables
 from fidelity.tables.failure_model import failure_tables
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.organs import organ_tables
 from fidelity.tables.readers import agreement_tables, reader_tables
 
 STABILITY_TITLES = {
@@ -64,7 +66,7 @@ def check_tables(
     Args:
         paths: any of reader_agreement.csv, readers.csv, stability.csv, faithfulness.csv,
             faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
-            hiding.csv, controls.csv.
+            hiding.csv, controls.csv, organs.csv.
         families: explainer → family.
         useless: classifiers from which no conclusion is drawn. Their explainers are in no table of
             who is more faithful, and in none beside readers.
@@ -228,4 +230,5 @@ READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]
     "hiding": (HIDING, hiding_tables),
     "controls": (CONTROLS, control_tables),
     "failure_model": (FAILURE_MODEL, failure_tables),
+    "organs": (ORGANS, organ_tables),
 }

@@ -1,7 +1,7 @@
 """Paired tests, strata and the mixed model as tables."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from fidelity.analysis.localization import (
     keep_test_split,
     pooled_classes,
 )
-from fidelity.analysis.strata import LEVELS
+from fidelity.analysis.strata import FEW, LEVELS, level_names
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
@@ -32,6 +32,8 @@ from fidelity.presentation.wording import (
 )
 from fidelity.tables.layout import Section, Table, by_family, described
 
+# Behind a number of cases that is too small.
+FEW_MARK = "†"
 CONCLUSIONS = {
     "a_higher": "A higher",
     "b_higher": "B higher",
@@ -143,25 +145,33 @@ def _size(row: Mapping[str, Any]) -> str:
 
 
 def strata_tables(
-    strata: pd.DataFrame, statistics: Mapping[str, Any], families: Mapping[str, str], unit: str
+    strata: pd.DataFrame,
+    statistics: Mapping[str, Any],
+    families: Mapping[str, str],
+    unit: str,
+    requested: Sequence[str] = (),
 ) -> list[Table]:
-    """Lay out the primary metric by lesion size, prediction and confidence.
+    """Lay out the primary metric by lesion size, prediction, confidence and requested strata.
 
     Args:
         strata: strata.csv of one data set.
         statistics: `primary`, alpha, replicates, as used.
         families: explainer → family.
         unit: unit of analysis.
+        requested: the setting `strata`. Where there are any, means over fewer than FEW cases are
+            marked in all tables.
 
     Returns:
         One table per stratum there is.
     """
     shown = keep_test_split(strata[strata["metric"] == statistics["primary"]])
+    few = FEW if requested else 0
     tables = []
-    for stratum, levels in LEVELS.items():
+    for stratum in (*LEVELS, *requested):
         part = shown[shown["stratum"] == stratum]
         if part.empty:
             continue
+        levels = level_names(stratum, part["level"])
         rows: list[list[str]] = []
         headings: dict[int, str] = {}
         for (classifier, name), block in part.groupby(["classifier", "class"], sort=False):
@@ -171,7 +181,7 @@ def strata_tables(
                 [
                     titles.explainer_title(explainer),
                     family_title(explainer, families),
-                    *(_level(groups[explainer], level) for level in levels),
+                    *(_level(groups[explainer], level, few) for level in levels),
                 ]
                 for explainer in by_family(list(groups), families)
             ]
@@ -185,6 +195,8 @@ def strata_tables(
             binarization=titles.binarization_title(first["binarization"]),
             interval=confidence(statistics),
             unit=unit_note(unit),
+            few=few if any(FEW_MARK in cell for row in rows for cell in row) else 0,
+            mark=FEW_MARK,
         )
         header = ["Explainer", "Family", *levels]
         tables.append(
@@ -203,14 +215,15 @@ def strata_tables(
     return tables
 
 
-def _level(rows: pd.DataFrame, level: str) -> str:
+def _level(rows: pd.DataFrame, level: str, few: int) -> str:
     chosen = rows[rows["level"] == level]
     if chosen.empty:
         return ABSENT
     row = chosen.iloc[0]
     values = row["mean"], row["ci_low"], row["ci_high"]
     text = with_interval(*values, digits_of(row["metric"], *values))
-    return f"{text} ({int(row['n'] - row['n_undefined'])})"
+    n = int(row["n"] - row["n_undefined"])
+    return f"{text} ({n}{FEW_MARK if n < few else ''})"
 
 
 def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) -> list[Table]:

@@ -313,3 +313,22 @@ def test_the_real_image_is_indexed_and_prepared(references):
     assert prepared.references == {name: published[name] for name in case.masks}
     (row,) = read_rows(SAMPLE / "valid.csv")
     assert row.view == "frontal"
+
+
+def test_facts_and_organs_on_request(root):
+    plain, _, _ = index(root)
+    assert not any(case.facts or case.organs for case in plain)
+    images = [case.image for case in plain]
+    head = "Path,Dice RCA (Mean),Left Lung,Right Lung,Heart,Height,Width"
+    # As CheXmask names them: below the folder of CheXpert.
+    short = [image.partition("CheXpert-v1.0")[2].partition("/")[2] or image for image in images]
+    rows = [f"{name},0.9,1 3,9 3,20 3,{HEIGHT},{WIDTH}" for name in short]
+    (root / "masks.csv").write_text("\n".join([head, *rows]) + "\n")
+    wanted = ["view", "sex", "age_group", "label_source"]
+    given = {"strata": wanted, "lung_masks": "chexmask", "lungs": "masks.csv"}
+    cases, _, _ = index(root, **given)
+    told = {"view": "frontal", "sex": "male", "age_group": "40 to 59"}
+    for case in cases:
+        by = "report" if case.split == "train" else "radiologists"
+        assert case.facts == {**told, "label_source": by}
+        assert set(case.organs) == {"left_lung", "right_lung", "heart"}

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.indexing.organs import with_organs
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.lesions import CLASSES, make_lesions
 from fidelity.settings.datasets import Dataset
@@ -97,6 +99,37 @@ def test_layout_counts_and_files(root):
     with open(root / "patients.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert sorted(row["case"] for row in rows) == sorted(stems)
+
+
+def test_clinical_files_change_no_image(root, tmp_path):
+    phantom.generate(tmp_path, dataset("phantom", SETTINGS | {"clinical": True}), seed=1)
+    here, there = contents(root), contents(tmp_path)
+    assert there.keys() - here.keys() == {"CheXmask.csv", "records.csv"}
+    assert all(there[name] == text for name, text in here.items())
+    with open(tmp_path / "records.csv", newline="") as handle:
+        records = list(csv.DictReader(handle))
+    assert len(records) == 22
+    assert {row["sex"] for row in records} == {"F", "M"}
+    assert all(1 <= int(row["age"]) <= 95 for row in records)
+    settings = dataset(
+        "phantom",
+        SETTINGS
+        | {"annotated_classes": ["COVID-19"], "lung_masks": "chexmask", "lungs": "CheXmask.csv"},
+    )
+    plain, given = (
+        phantom.find_cases(root, settings),
+        with_organs(list(phantom.find_cases(tmp_path, settings)), tmp_path, settings),
+    )
+    assert any(case.organs for case in given)
+    for one, case in zip(plain, given, strict=True):
+        if case.organs:
+            organs = {name: read_mask_at(tmp_path, at) for name, at in case.organs.items()}
+            lungs = organs["left_lung"] | organs["right_lung"]
+            assert (lungs == (read(root / one.lung_mask) > 0)).mean() > 0.99
+            assert not (organs["heart"] & lungs).any()
+            assert 0.02 < organs["heart"].mean() < 0.2
+            left, right = (np.nonzero(organs[f"{s}_lung"])[1].mean() for s in ("left", "right"))
+            assert left > right
 
 
 def test_the_adapter_of_the_real_data_reads_it(root):

@@ -13,6 +13,18 @@ CASE_COUNTS = Table(
         count("n", "cases"),
     ),
 )
+# Of CheXmask.
+ORGAN_MASKS = Table(
+    paths.table("organ_masks"),
+    (
+        text("row", "image as CheXmask's file names it; empty for a case without a row"),
+        text("case", "id of the image; empty if the study does not have it"),
+        common.SPLIT,
+        text("status", "`used`, `low quality`, `no row` or `no image`"),
+        number("quality", "estimated quality, Dice RCA (mean)", "0 to 1"),
+        text("organs", "organs that the row has masks of"),
+    ),
+)
 # Between two data sets.
 ACROSS = Table(
     paths.summary_table("near_duplicates"),

@@ -109,9 +109,27 @@ STRATA = Table(
     paths.table("strata"),
     (
         *common.RESULT,
-        text("stratum", "what cases are divided by: lesion_size, prediction or confidence"),
-        text("level", "small, medium or large; correct or wrong; low, medium or high"),
+        text(
+            "stratum",
+            "what cases are divided by: lesion_size, prediction, confidence, or one of the setting"
+            " `strata`",
+        ),
+        text("level", "small, medium or large; correct or wrong; low, medium or high; …"),
         *_MEANS,
+    ),
+)
+# Of each case and class; it has the columns that the setting `strata` requests.
+STRATA_CASES = Table(
+    paths.STRATA_CASES,
+    (
+        common.CASE,
+        common.CLASS,
+        text("view", "view of the image, such as PA"),
+        text("sex", "sex of the patient"),
+        text("age_group", "age group of the patient"),
+        text("label_source", "where the labels come from"),
+        text("lesion_count", "one, two, or three or more parts of the reference"),
+        text("side", "side of the patient that the reference is on: left, right or both"),
     ),
 )
 LAYERS = Table(

@@ -66,9 +66,10 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
     """
     reader = registry.reader(settings.source)
     listed = getattr(reader, "tables", None)
-    tables = (os.path.relpath(path, root) for path in (listed(root, settings) if listed else ()))
+    tables = [os.path.relpath(path, root) for path in (listed(root, settings) if listed else ())]
+    beside = [name for key in ("lungs", "records") if (name := getattr(settings, key, None))]
     cases = with_folders(reader.find_cases(root, settings), root, settings)
-    return image_files(cases).union(tables)
+    return image_files(cases).union(tables, beside)
 
 
 def image_files(cases: Iterable["Case"]) -> set[str]:

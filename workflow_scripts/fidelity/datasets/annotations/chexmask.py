@@ -1,66 +1,166 @@
 """CheXmask: lung and heart masks for six data sets, one CSV file for each.
 
 Columns are read by name: their order differs between files, and the id has the name that the data
-set gives it.
+set gives it. Left and right are the patient's: the left lung is on the right of a frontal image.
 """
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import RESTORE, check_present
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.datasets.sources.table.spreadsheet import Sheet, plain
 
 IDS = ("Image Index", "image_id", "dicom_id", "ImageID", "Path")
 ORGANS = ("Left Lung", "Right Lung", "Heart")
+HEART = "heart"
+# Organ as cases, tables and figures name it → its column.
+COLUMN_OF = dict(zip(("left_lung", "right_lung", HEART), ORGANS, strict=True))
 QUALITY = "Dice RCA (Mean)"
 # Both lungs as one mask.
 LUNGS = "Lungs"
+COLUMNS = (*IDS, *ORGANS, QUALITY, "Dice RCA (Max)", "Height", "Width")
 
 
-def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read the masks as entries of `mask_entries`: {image: {organ: entry}}.
+class Row(NamedTuple):
+    """Which organs an image has masks of, and their estimated quality.
+
+    Attributes:
+        quality: mean Dice from 0 to 1; None where the file has no such column.
+        organs: of ORGANS, those whose cell is not blank.
+    """
+
+    quality: float | None
+    organs: tuple[str, ...]
+
+
+class Entries(Mapping[str, dict[str, Any]]):
+    """The masks as entries of `mask_entries`, {image: {organ: entry}}, read when they are needed.
+
+    A whole file has gigabytes; in memory is where each image's row begins.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Find the rows.
+
+        Raises:
+            InputError: the file cannot be read, or lacks a column.
+        """
+        self.path = path
+        self._rows = {image: place for place, image, _ in _scanned(path)}
+
+    def __getitem__(self, image: str) -> dict[str, Any]:
+        """Give of an image the organs that the file has columns of, and LUNGS, both lungs.
+
+        Raises:
+            KeyError: it has no row.
+            InputError: the row has no size.
+        """
+        _, _, cells = next(_scanned(self.path, self._rows[image]))
+        try:
+            size = [int(float(cells.get(side) or 1024)) for side in ("Height", "Width")]
+        except ValueError as error:
+            raise InputError(
+                f"{image!r} has no size in pixels", file=self.path, remedy=RESTORE
+            ) from error
+        parts = {organ: [cells[organ]] for organ in ORGANS if organ in cells}
+        parts[LUNGS] = [cells[organ] for organ in ORGANS[:2]]
+        return {organ: {"size": size, "absolute_runs": runs} for organ, runs in parts.items()}
+
+    def __iter__(self) -> Iterator[str]:
+        """Name the images in the order of the file."""
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self._rows)
+
+
+def read_entries(path: str | Path) -> Entries:
+    """Read the masks as entries of `mask_entries`.
 
     Args:
         path: the CSV file, of original resolution or preprocessed; corrections of physicians too,
             which give no size and are 1024 x 1024.
 
-    Returns:
-        Of every image the three organs and LUNGS, both lungs.
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    return Entries(path)
+
+
+def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
+    """Read which masks there are, and how good they are estimated to be.
+
+    Args:
+        path: as for `read_entries`.
+        quality: whether the file must state the quality.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
     """
     found = {}
-    for image, cells in _rows(path):
+    for _, image, cells in _scanned(path):
+        if quality and QUALITY not in cells:
+            raise InputError(
+                "the column is missing",
+                file=path,
+                field=QUALITY,
+                remedy=f"{RESTORE}, or set lung_quality: 0 to use masks without an estimate",
+            )
         try:
-            size = [int(float(cells.get(side) or 1024)) for side in ("Height", "Width")]
+            given = float(cells[QUALITY]) if QUALITY in cells else None
         except ValueError as error:
             raise InputError(
-                f"{image!r} has no size in pixels", file=path, remedy=RESTORE
+                f"{image!r} has no number in the column", file=path, field=QUALITY, remedy=RESTORE
             ) from error
-        parts = {organ: [cells[organ]] for organ in ORGANS}
-        parts[LUNGS] = [cells[organ] for organ in ORGANS[:2]]
-        found[image] = {
-            organ: {"size": size, "absolute_runs": runs} for organ, runs in parts.items()
-        }
+        found[image] = Row(given, tuple(o for o in ORGANS if cells.get(o, "").strip()))
     return found
 
 
-def read_quality(path: str | Path) -> dict[str, float]:
-    """Read the estimated quality of each image's masks, a mean Dice from 0 to 1."""
+def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """Read row by row: where it begins in the file, its image, its cells by column.
+
+    Args:
+        path: the file.
+        start: where to begin; 0 is the first row.
+    """
     try:
-        return {image: float(cells[QUALITY]) for image, cells in _rows(path)}
-    except (KeyError, ValueError) as error:
+        with open(path, "rb") as handle:
+            header = _cells(handle.readline(), path)
+            known = {plain(name): name for name in COLUMNS}
+            names = [known.get(plain(name), name) for name in header]
+            key = next((name for name in IDS if name in names), IDS[0])
+            check_present(Sheet(names, iter(())), (key, *ORGANS[:2]), path)
+            if start:
+                handle.seek(start)
+            place = handle.tell()
+            while line := handle.readline():
+                # A cell between double quotes may hold line breaks.
+                while line.count(b'"') % 2 and (more := handle.readline()):
+                    line += more
+                if line.strip():
+                    cells = dict(zip(names, _cells(line, path, len(names)), strict=True))
+                    yield place, cells[key], cells
+                place = handle.tell()
+    except OSError as error:
         raise InputError(
-            "has no numbers in the column", file=path, field=QUALITY, remedy=RESTORE
+            f"the file cannot be read ({error.strerror})", file=path, remedy=RESTORE
         ) from error
 
 
-def _rows(path: str | Path) -> Iterator[tuple[str, dict[str, str]]]:
-    sheet = read_sheet(path, (*IDS, *ORGANS, QUALITY, "Dice RCA (Max)", "Height", "Width"))
-    key = next((name for name in IDS if name in sheet.columns), None)
-    check_present(sheet, ORGANS if key else (IDS[0], *ORGANS), path)
-    for _, cells in sheet.rows:
-        yield cells[key], cells
+def _cells(line: bytes, path: str | Path, width: int = 0) -> list[str]:
+    """Part a row; `width` is the number of cells that it must have."""
+    try:
+        cells = next(csv.reader([line.decode("utf-8-sig").strip("\r\n")], strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot be read as CSV ({error})", file=path, remedy=RESTORE) from error
+    if width and len(cells) != width:
+        raise InputError(
+            f"the row of {cells[0]!r} has {len(cells)} cells, and the header {width}",
+            file=path,
+            remedy=RESTORE,
+        )
+    return cells

@@ -26,6 +26,8 @@ class Nodule(NamedTuple):
         diameter: in mm; None where it is not given.
         centre: (x, y) in pixels of the image of 2048 x 2048.
         malignant: the diagnosis.
+        age: in years, as written.
+        sex: as written.
     """
 
     image: str
@@ -33,6 +35,8 @@ class Nodule(NamedTuple):
     diameter: float | None
     centre: tuple[float, float]
     malignant: bool
+    age: str = ""
+    sex: str = ""
 
 
 def read_nodules(path: str | Path) -> list[Nodule]:
@@ -90,4 +94,4 @@ def _nodule(image: str, rest: str, path: str | Path) -> Nodule:
             field=image,
             remedy=RESTORE,
         ) from error
-    return Nodule(image, subtlety, diameter, (x, y), verdict.startswith("malig"))
+    return Nodule(image, subtlety, diameter, (x, y), verdict.startswith("malig"), *cells[2:4])

@@ -58,6 +58,8 @@ class Entry(NamedTuple):
         patient: id.
         labels: findings; empty for "No Finding".
         view: PA or AP.
+        sex: F or M.
+        age: in years; with a unit in the table of 2017 (058Y).
         spacing: (row, column) size in mm of a pixel of the released image.
     """
 
@@ -65,6 +67,8 @@ class Entry(NamedTuple):
     patient: str
     labels: tuple[str, ...]
     view: str
+    sex: str
+    age: str
     spacing: tuple[float, float] | None
 
 
@@ -118,7 +122,10 @@ def read_entries(path: str | Path) -> list[Entry]:
             if name not in CLASSES:
                 raise InputError(f"line {line}: unknown class {name!r}", file=path, remedy=RESTORE)
         image = cells[0].strip()
-        entries.append(Entry(image, patient_of(image), labels, cells[6], _spacing(cells[7:11])))
+        age, sex, view = cells[4:7]
+        entries.append(
+            Entry(image, patient_of(image), labels, view, sex, age, _spacing(cells[7:11]))
+        )
     return entries
 
 

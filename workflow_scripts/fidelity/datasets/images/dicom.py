@@ -2,13 +2,15 @@
 
 The steps are those of DICOM PS3.3: modality LUT or rescale (C.11.1), VOI LUT or window (C.11.2),
 MONOCHROME1 turned round. Only the elements named in ELEMENTS are read from the header. So no
-patient data can reach a table, a log or an error.
+patient data can reach a table, a log or an error. View, sex and age are read
+only where the setting `strata` requests them (FACTS).
 """
 
 import io
 import logging
 import math
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +70,12 @@ ELEMENTS = (
     "PixelData",
     *SPACINGS,
 )
+# Stratum → its element, and the argument of `datasets.facts.facts_of`.
+FACTS = {
+    "view": ("ViewPosition", "view"),
+    "sex": ("PatientSex", "sex"),
+    "age_group": ("PatientAge", "age"),
+}
 
 
 @dataclass(frozen=True)
@@ -160,8 +168,27 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
     return None
 
 
-def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
-    """Read the needed elements, and state what the file left to be assumed.
+def dicom_facts(data: bytes, path: str, wanted: Iterable[str]) -> dict[str, str]:
+    """Read facts for strata as the header writes them.
+
+    Args:
+        data: the bytes of a DICOM file.
+        path: named in errors.
+        wanted: of FACTS; no other element is read.
+
+    Returns:
+        Arguments of `facts_of`; blank where the header lacks the element.
+
+    Raises:
+        InputError: the header cannot be read.
+    """
+    elements = dict(FACTS[name] for name in wanted)
+    header, _ = _read_header(data, path, tuple(elements))
+    return {key: str(header.get(name) or "") for name, key in elements.items()}
+
+
+def _read_header(data: bytes, path: str, more: tuple[str, ...] = ()) -> tuple[Dataset, str]:
+    """Read the needed elements (and `more`), and state what the file left to be assumed.
 
     A file without preamble begins with its first element. One without a Transfer Syntax UID is
     read by the standard's default, implicit VR little endian (PS3.5 10.1), unless its first element
@@ -180,7 +207,7 @@ def _read_header(data: bytes, path: str) -> tuple[Dataset, str]:
         syntax = meta.get("TransferSyntaxUID")
         if syntax != DeflatedExplicitVRLittleEndian:
             header = pydicom.dcmread(
-                io.BytesIO(data), specific_tags=list(ELEMENTS), force=not marked
+                io.BytesIO(data), specific_tags=[*ELEMENTS, *more], force=not marked
             )
             list(header)  # pydicom decodes a value when it is first read; damage shows here
             if not syntax:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import MASK_PREFIX, NONE, Case, reader_column
+from fidelity.datasets.facts import facts_of, missing
 from fidelity.datasets.images.image_similarity import Look, look_at
 from fidelity.datasets.images.images import (
     FULL,
@@ -85,6 +86,7 @@ def examine(
     outside_links: bool = False,
     outside_boxes: OutsideBoxes = "refuse",
     mask_values: MaskValues | None = None,
+    strata: Collection[str] = (),
 ) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
@@ -100,10 +102,11 @@ def examine(
         outside_links: files may be links that lead out of the data root.
         outside_boxes: what to do about boxes that leave their image.
         mask_values: the data set's.
+        strata: facts that are requested; of a DICOM header, no others are read.
 
     Returns:
-        The case with size, digest, boxes in native pixels and pixel spacing (of the table, else of
-        a DICOM header), or the first problem.
+        The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
+        or the first problem. Spacing and facts are the table's, else those of a DICOM header.
     """
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
@@ -127,6 +130,7 @@ def examine(
         spacing, spacing_from = _spacing(case, data, root / case.image)
         if case.spacing and case.box_size not in (None, RELATIVE, shape):
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
+        facts = {**_header_facts(missing(case, strata), data, root / case.image), **case.facts}
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
@@ -142,6 +146,9 @@ def examine(
 
         file = case.lung_mask or case.image
         _check_lung(case, root, mask, lung_expected, lung_needed)
+        for name, path in sorted(case.organs.items()):
+            file = path
+            mask("organ:", name, path)
         for reader, masks in (("", case.masks), *sorted(case.readers.items())):
             for name, path in sorted(masks.items()):
                 file = path
@@ -181,6 +188,7 @@ def examine(
         boxes=boxes,
         reader_boxes=reader_boxes,
         box_size=None,
+        facts=facts,
     )
     return Examined(
         done,
@@ -205,7 +213,8 @@ def check_inside(case: Case, root: Path) -> None:
         InputError: names the link and where it leads.
     """
     home = os.path.realpath(root)
-    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *case.mask_paths):
+    masks = (*case.mask_paths, *case.organs.values())
+    for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
         if path == NONE:
             continue
         real = os.path.realpath(root / file_of(path))
@@ -253,6 +262,16 @@ def _spacing(case: Case, data: bytes, path: Path) -> tuple[tuple[float, float] |
     from fidelity.datasets.images.dicom import dicom_spacing
 
     return dicom_spacing(data, str(path)) or (None, "")
+
+
+def _header_facts(wanted: list[str], data: bytes, path: Path) -> dict[str, str]:
+    """Read facts from a DICOM header; nothing of other files, or where none is wanted."""
+    if not wanted or not is_dicom(data):
+        return {}
+    from fidelity.datasets.images.dicom import FACTS, dicom_facts
+
+    found = facts_of(**dicom_facts(data, str(path), [name for name in wanted if name in FACTS]))
+    return {name: text for name, text in found.items() if name in wanted}
 
 
 def _check_lung(
@@ -305,5 +324,6 @@ def _check_size(
         raise MisfitError(
             f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}",
             file=path,
-            remedy="Check that the mask belongs to this image and was not cropped",
+            remedy="Check that the mask belongs to this image and was not cropped (CheXmask: use"
+            " the file in OriginalResolution)",
         )

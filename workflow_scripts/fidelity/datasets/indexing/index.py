@@ -15,6 +15,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
 from fidelity.datasets.cases import NONE, Case, sort_key
+from fidelity.datasets.facts import with_facts
 from fidelity.datasets.images.image_similarity import Look
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
@@ -45,6 +46,7 @@ from fidelity.datasets.indexing.near_duplicates import (
     find_near_duplicates,
     write_near_duplicates,
 )
+from fidelity.datasets.indexing.organs import check_hearts, with_organs
 from fidelity.datasets.indexing.problem_list import raise_first
 from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
@@ -69,15 +71,16 @@ def index_cases(
     counts_report: str | Path | None = None,
     looks_file: str | Path | None = None,
     others: Mapping[str, str | Path] = MappingProxyType({}),
+    hearts: bool = False,
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
     Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
     intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
     duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
-    source's own. A damaged file puts its case into quarantine; under `strict`, or if there are more
-    than `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always
-    fatal:
+    source's own. Where they are set, also lungs, lung_quality, strata and records. A damaged file
+    puts its case into quarantine. Under `strict`, or if there are more than `max_unusable`, damaged
+    files are fatal. Problems of the data set as a whole are always fatal:
 
     - ambiguous ids, and labels that differ only in case or spaces;
     - masks that are unclear or missing, and grey values that do not fit `intensity`;
@@ -93,6 +96,7 @@ def index_cases(
         counts_report: CSV file for the number of cases that are used and left out, likewise.
         looks_file: file for what the used images look like, to compare data sets, likewise.
         others: {data set: its `looks_file`} of the setting near_duplicates_of.
+        hearts: whether an explainer needs heart masks.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was
@@ -114,6 +118,7 @@ def index_cases(
         raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
     _check_counts(adapter, found, root, settings)
     raise_first(_repeated_ids(found))
+    found = with_facts(with_organs(found, root, settings), root, settings)
     found, settings = respelled(found, settings)
     raise_first(name_errors(found, settings))
     settings = _without_absent_classes(found, settings, adapter)
@@ -131,7 +136,7 @@ def index_cases(
     few = limited(cases, settings.limit)
     _count_lost(dropped, "limit", cases, few)
     cases = [_only_used_masks(case, settings, follow) for case in few]
-    lung = settings.lung_masks == "provided"
+    lung = settings.reads_lungs
     if lung and not any(case.lung_mask for case in cases):
         raise InputError(
             "no case has a lung mask",
@@ -139,6 +144,8 @@ def index_cases(
             field="lung_masks",
             remedy="Set lung_masks: none, or add the masks",
         )
+    if hearts:
+        check_hearts(cases, root, settings)
     examined = _examine_all(cases, root, settings, adapter, lung)
     _raise_fatal(examined, settings.strict)
     _check_depth(examined, root)
@@ -313,7 +320,7 @@ def _without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bo
 
 def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
     """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
-    lung_masks, empty = settings.lung_masks, settings.empty_references
+    empty = settings.empty_references
     # Where masks follow labels, those of another class are not annotated, unless they are `none`.
     said = {
         c
@@ -341,8 +348,8 @@ def _only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
         reader_boxes={
             r: kept for r, boxes in case.reader_boxes.items() if (kept := used(boxes, shown))
         },
-        lung_mask=case.lung_mask if lung_masks == "provided" else None,
-        lung_from=settings.lung_from if lung_masks == "predicted" else "",
+        lung_mask=case.lung_mask if settings.reads_lungs else None,
+        lung_from=settings.lung_from if settings.lung_masks == "predicted" else "",
     )
 
 
@@ -440,13 +447,15 @@ def _examine_all(
         root=root,
         same_size=adapter.same_size,
         native_is_mask=getattr(adapter, "native_is_mask", False),
-        lung_expected=lung and not getattr(adapter, "lungs_may_lack", False),
+        lung_expected=lung
+        and not (getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)),
         lung_needed=settings.input != "full",
         intensity=intensity_of(settings),
         look=_compares_looks(settings),
         outside_links=settings.outside_links,
         outside_boxes=settings.boxes_outside,
         mask_values=mask_values_of(settings),
+        strata=getattr(settings, "strata", ()),
     )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings.annotated_classes) if follow else set()

@@ -19,7 +19,7 @@ The reference "none" is an empty mask: the image was read, and nothing was found
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -159,7 +159,7 @@ def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
     return bool(entry)
 
 
-def read_entries(path: Path) -> dict[str, dict[str, Any]]:
+def read_entries(path: Path) -> Mapping[str, dict[str, Any]]:
     """Read a JSON file of masks, once as long as it does not change.
 
     Args:
@@ -183,7 +183,7 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
 
 
 @lru_cache(maxsize=4)
-def _entries(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
+def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]]:
     del changed, size  # part of the cache's key alone
     suffix = path.suffix.lower()
     if suffix == ".xml":
@@ -191,8 +191,9 @@ def _entries(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
     if suffix == ".txt":
         return jsrt.read_entries(path)
     if suffix == ".csv":
-        # The first line says which of the two it is.
-        first = read_bytes(path).partition(b"\n")[0]
+        # The first line says which of the two it is; the rest may have gigabytes.
+        with open(path, "rb") as file:
+            first = file.readline()
         return (siim_rle if b"EncodedPixels" in first else chexmask).read_entries(path)
     try:
         content = json.loads(read_bytes(path))

@@ -8,6 +8,12 @@ from fidelity.explainers.baselines.geometry import native_lung, shown
 from fidelity.settings.explainers import PeripheralLung
 
 
+def has_answer(task: Task, settings: PeripheralLung) -> bool:
+    """Check whether the case has a lung mask: one of low quality is not used."""
+    del settings
+    return task.case.lung_native is not None
+
+
 def make(context: Context, settings: PeripheralLung) -> Explain:
     """Give every case the outer band of its lung mask at native size.
 

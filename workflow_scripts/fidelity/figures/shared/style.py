@@ -47,6 +47,7 @@ RESERVED = {
         "mean_box": 9,
         "centre_box": 10,
         "random_box": 11,
+        "heart_mask": 12,
     },
     "ceiling": {"unet": 0, "second_reader": 1},
 }

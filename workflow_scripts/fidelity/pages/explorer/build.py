@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from fidelity.base.errors import at_case
 from fidelity.base.files import write_text
@@ -26,6 +27,7 @@ from fidelity.pages.explorer.study_data import (
     study_of,
 )
 from fidelity.presentation.page import render
+from fidelity.presentation.wording import stratum_title
 from fidelity.study import paths
 from fidelity.study.paths import NONE
 
@@ -46,6 +48,7 @@ def build(
     scores: Sequence[str],
     ranking: Sequence[str],
     settings: Mapping[str, Any],
+    told: pd.DataFrame | None = None,
 ) -> None:
     """Write the explorer, by the titles in use (`presentation.titles.showing`).
 
@@ -61,6 +64,7 @@ def build(
             and binarization (the primary ones), split (that is judged); cases (a number, or `all`),
             images (whether they may be shown), thresholds (of the sweep); scoring_size, sign, lung,
             postprocess, empty (`scores.empty`).
+        told: strata_cases.csv, where strata are requested.
     """
     data = folder / "data"
     (data / "cases").mkdir(parents=True)
@@ -79,10 +83,14 @@ def build(
     for index, of_rule in enumerate(tables):
         found = [scores_of(table, settings["metrics"]) for table in of_rule]
         write_text(data / f"scores-{index}.js", call("scores", index, found))
-    study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings)
+    study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings, told)
     write_text(data / "study.js", call("study", study))
     page = render(
-        "explorer.html.j2", title=f"Explorer: {study['title']}", modules=MODULES, ranges=RANGES
+        "explorer.html.j2",
+        title=f"Explorer: {study['title']}",
+        modules=MODULES,
+        ranges=RANGES,
+        strata=[(one["key"], stratum_title(one["key"])) for one in study["strata"]],
     )
     write_text(folder / Path(paths.EXPLORER_PAGE).name, page)
 

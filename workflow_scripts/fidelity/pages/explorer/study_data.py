@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.case_strata import levels_in
 from fidelity.analysis.columns.localization import SCORES
 from fidelity.analysis.strata import LEVELS, levels
 from fidelity.base.files import read_parquet
@@ -50,6 +51,7 @@ def study_of(
     answers: Mapping[str, pd.DataFrame],
     cases: int,
     settings: Mapping[str, Any],
+    told: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Describe the study, by the titles in use (`presentation.titles.showing`).
 
@@ -59,6 +61,7 @@ def study_of(
         answers: see `answers_of`.
         cases: how many cases the study has, those that are left out included.
         settings: see `build.build`.
+        told: strata_cases.csv, where strata are requested.
 
     Returns:
         Plain values. Nothing is keyed by a name of the user's, which could be any text.
@@ -113,6 +116,7 @@ def study_of(
             for metric in map(METRICS.get, settings["metrics"])
         ],
         "levels": LEVELS,
+        "strata": [] if told is None else _strata(told, entries),
         "entries": {
             "case": [entry.case for entry in entries],
             "patient": [entry.patient for entry in entries],
@@ -164,6 +168,20 @@ def answers_of(
         strata = pd.concat(by_split).drop(columns="prediction", errors="ignore")
         found[name] = table.join(strata).reindex(tables[0].index)
     return found
+
+
+def _strata(told: pd.DataFrame, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """List the requested strata: their levels in order, and that of each entry."""
+    index = pd.MultiIndex.from_tuples([(e.case, e.cls) for e in entries], names=KEY)
+    of_entries = told.set_index(KEY).reindex(index).fillna("")
+    return [
+        {
+            "key": name,
+            "levels": levels_in(name, of_entries[name]),
+            "values": of_entries[name].tolist(),
+        }
+        for name in of_entries.columns
+    ]
 
 
 def _columns(table: pd.DataFrame, entries: Sequence[Entry]) -> dict[str, list[Any]]:

@@ -185,6 +185,7 @@ def _cases(counts: pd.DataFrame) -> str:
 def _lungs(data: Mapping[str, Any]) -> str:
     kinds = {
         "provided": "Lung masks are those of the data set.",
+        "chexmask": "Lung and heart masks are those of CheXmask" + cite("Gaggion 2024") + ".",
         "predicted": "Lung masks were predicted by a U-Net" + cite("Ronneberger 2015") + ".",
     }
     return kinds.get(data["lung_masks"], "")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import NO_CLASSIFIER
-from fidelity.figures import forest, rank_by_protocol
+from fidelity.analysis.localization import NO_CLASSIFIER, keep_test_split
+from fidelity.figures import forest, organs, rank_by_protocol
 from fidelity.metrics.registry import title_of
 from fidelity.pages.methods import references
 from fidelity.pages.study_page import pictures
@@ -16,6 +16,7 @@ from fidelity.presentation.page import render
 from fidelity.presentation.wording import listed
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.layout import Table
+from fidelity.tables.organs import organ_tables
 from fidelity.verdict.answer import answer
 
 # Rows of the main table that are not folded.
@@ -38,6 +39,8 @@ class Study:
         verdict: verdict.json.
         main: main tables, one per classifier.
         classification: classification.csv; None without classifiers.
+        strata: classifier → tables of strata; none where the config requests none.
+        organs: organs.csv; None where the data set has no organ masks.
         cases: classifier → files of its cases, see `pictures.cases`; none: no picture is shown.
         no_cases: why no picture of a case is shown.
         methods: paragraphs, with marked citations.
@@ -52,6 +55,8 @@ class Study:
     verdict: Mapping[str, Any]
     main: Sequence[Table]
     classification: pd.DataFrame | None
+    strata: Mapping[str, Sequence[Table]]
+    organs: pd.DataFrame | None
     cases: Mapping[str, Mapping[str, Any]]
     no_cases: str
     methods: Sequence[str]
@@ -132,6 +137,8 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         if classifier in study.cases
         else "",
         "no_cases": study.no_cases,
+        "strata": study.strata.get(classifier, ()),
+        **_organs(study, classifier),
         "quality": [
             text
             for text in _sentences(chapter, RESTS_ON)
@@ -150,6 +157,18 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
             ),
             key=lambda text: text["outcome"] != "warning",
         ),
+    }
+
+
+def _organs(study: Study, classifier: str) -> dict[str, Any]:
+    """Give figure and tables of the attribution per organ; blank without organ masks."""
+    if study.organs is None:
+        return {"organs": "", "organ_tables": []}
+    rows = study.organs[study.organs["classifier"].isin([classifier, NO_CLASSIFIER])]
+    shown = keep_test_split(rows)
+    return {
+        "organs": pictures.as_svg(organs.plot(rows)),
+        "organ_tables": organ_tables(shown, study.settings["families"]) if len(shown) else [],
     }
 
 

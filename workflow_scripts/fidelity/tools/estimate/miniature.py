@@ -21,6 +21,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.indexing.left_out import write_quarantine
 from fidelity.datasets.shards import shard_name
 from fidelity.datasets.sources.phantom import phantom
+from fidelity.datasets.sources.phantom.clinical import ORGAN_FILE, RECORD_FILE
 from fidelity.datasets.sources.phantom.lesions import CLASSES
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Cases, Dataset, Phantom, Shortcut
@@ -87,7 +88,7 @@ class Pool:
         self.data = folder / "data"
         self.entry = entry
         replaced = {"source", "annotated_classes", "labels", "mask_values", "limit", "readers"}
-        kept = set(Dataset.model_fields) - replaced - {"near_duplicates"}
+        kept = set(Dataset.model_fields) - replaced - {"near_duplicates", "lung_quality"}
         own = Phantom.model_construct(
             **{key: getattr(entry, key) for key in kept},
             annotated_classes=list(CLASSES[:2]),
@@ -98,9 +99,15 @@ class Pool:
             second_reader=getattr(entry, "second_reader", False),
             simulated_readers=getattr(entry, "simulated_readers", 0),
             shortcut=getattr(entry, "shortcut", Shortcut()),
+            clinical=bool(entry.lungs or entry.strata),
+            lung_quality=0,
         )
         clock = _Clock()
         phantom.generate(self.data, own, 1)
+        for made, named in ((ORGAN_FILE, entry.lungs), (RECORD_FILE, entry.records)):
+            if named and named != made:
+                (self.data / named).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.data / made, self.data / named)
         size = sum(file.stat().st_size for file in self.data.rglob("*.png"))
         self.taken = {"acquire": clock.lap(size)}
         patterns = paths.NEAR_DUPLICATES, paths.CASE_COUNTS, paths.QUARANTINE

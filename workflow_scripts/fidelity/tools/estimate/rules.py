@@ -282,6 +282,8 @@ RULES: dict[str, Rule] = {
         _TABLE,
     ),
     **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
+    **dict.fromkeys(("organ_masks", "organ_shares", "strata_cases"), _PER_MAP),
+    "organs": _TABLE,
     **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),
     **dict.fromkeys(("summarize_sanity", "summarize_repeatability", "known_truth"), _TABLE),
     **dict.fromkeys(("controls", "failure_model"), _TABLE),

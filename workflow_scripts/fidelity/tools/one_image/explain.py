@@ -220,6 +220,8 @@ def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
         return "it has maps only of the study's own cases"
     if method.needs_second_reader:
         return "this image has no mask of a second reader"
+    if method.needs_heart:
+        return "this image has no heart mask"
     needs_lung = (
         method.needs_lung or getattr(entry, "align", None) == "lung_box" or inside_lung(entry)
     )

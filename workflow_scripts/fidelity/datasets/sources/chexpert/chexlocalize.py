@@ -1,7 +1,8 @@
 """CheXpert (Irvin et al. 2019) with CheXlocalize's reference masks (Saporta et al. 2022).
 
 Labels come from CheXpert's own CSV files, masks from CheXlocalize's JSON files, which exist for the
-validation and test splits alone. CheXpert has no lung masks.
+validation and test splits alone. CheXpert has no lung masks of its own; CheXmask has. Training
+labels are from reports, the others from radiologists.
 """
 
 import logging
@@ -34,6 +35,7 @@ masks_follow_labels = False
 # has is not misspelt.
 known_classes = OBSERVATIONS
 
+LABELS_BY = {"train": "report"}
 # Rows by which the base of the paths is found: a copy may lack single images.
 TRIED = 50
 
@@ -75,6 +77,7 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
                 image=image_of(row.path),
                 masks=_masks(root, masks, row) if masks else {},
                 readers=({SECOND: _drawn(root, second, row)} if second and split == "test" else {}),
+                facts={**row.facts, "label_source": LABELS_BY.get(split, "radiologists")},
             )
             if masks:
                 missing.update(set(row.positive) & set(PATHOLOGIES) - set(case.masks))

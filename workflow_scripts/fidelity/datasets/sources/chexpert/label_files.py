@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.facts import facts_of
 from fidelity.datasets.sources.chexpert.observation_names import (
     ALIASES,
     OBSERVATIONS,
@@ -15,6 +16,8 @@ from fidelity.datasets.sources.chexpert.observation_names import (
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 
 VIEW_COLUMN = "Frontal/Lateral"
+# Of the training and validation split alone.
+PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
 POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
 # Anything/patient00001/study1/view1_frontal.jpg
 _PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
@@ -33,6 +36,7 @@ class Row:
         view: `frontal` or `lateral`.
         positive: observations marked 1.
         uncertain: observations marked -1.
+        facts: view, sex and age group, as far as the file has them.
     """
 
     path: str
@@ -41,6 +45,7 @@ class Row:
     view: str
     positive: tuple[str, ...]
     uncertain: tuple[str, ...]
+    facts: dict[str, str]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -58,7 +63,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         InputError: a column is missing or a cell cannot be understood.
     """
-    sheet = read_sheet(path, ("Path", VIEW_COLUMN, *OBSERVATIONS, *ALIASES))
+    sheet = read_sheet(path, ("Path", VIEW_COLUMN, PROJECTION, SEX, AGE, *OBSERVATIONS, *ALIASES))
     for note in sheet.notes:
         log.info("%s: %s", path.name, note)
     columns = {canonical(name): name for name in sheet.columns}
@@ -101,6 +106,7 @@ def _row(row: dict[str, str], cells: dict[str, str], path: Path, where: str) -> 
         view=said or view,
         positive=tuple(key for key, value in cells.items() if value == POSITIVE),
         uncertain=tuple(key for key, value in cells.items() if value == UNCERTAIN),
+        facts=facts_of(row.get(PROJECTION) or said or view, row.get(SEX), row.get(AGE)),
     )
 
 

@@ -13,6 +13,7 @@ from fidelity.datasets.annotations import jsrt
 from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import SHARES, ImageFiles, find_table, seeded_split
 from fidelity.datasets.cases import NONE, Case
+from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_entries import reference_to
 from fidelity.settings.datasets import Jsrt
 
@@ -53,6 +54,7 @@ def find_cases(root: Path, settings: Jsrt) -> Iterator[Case]:
             masks=drawn if nodule.diameter is not None else {},
             spacing=spacing,
             box_size=tuple(jsrt.SIZE),
+            facts=facts_of("PA", nodule.sex, nodule.age),
             place=place_of(table, f"row of {nodule.image}"),
         )
     for name in sorted(files.by_name):

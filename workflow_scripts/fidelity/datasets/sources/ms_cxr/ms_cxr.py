@@ -21,7 +21,6 @@ from fidelity.datasets.annotations.references import (
     seeded_split,
 )
 from fidelity.datasets.cases import Case, split_named
-from fidelity.datasets.sources.lung_files import lung_files, lungs_of
 from fidelity.settings.datasets import MsCxr
 
 same_size = False
@@ -43,7 +42,7 @@ def find_cases(root: Path, settings: MsCxr) -> Iterator[Case]:
 
     Args:
         root: a folder above the table and MIMIC-CXR-JPG's folder `files`.
-        settings: `table`, `lungs` and `split_seed`.
+        settings: `table` and `split_seed`.
 
     Yields:
         One case per image, by its `dicom_id`.
@@ -53,7 +52,7 @@ def find_cases(root: Path, settings: MsCxr) -> Iterator[Case]:
     """
     root = Path(root)
     table = find_table(root, settings.table, TABLES, "table", WHERE)
-    lung, files = lungs_of(root, settings), None
+    files = None
     for image, phrases in ms_cxr.read_phrases(table).items():
         path = phrases.path
         if not os.path.isfile(root / path):
@@ -66,7 +65,6 @@ def find_cases(root: Path, settings: MsCxr) -> Iterator[Case]:
             split=_split(phrases, settings, table),
             labels=tuple(phrases.boxes.boxes),
             image=path,
-            lung_mask=lung(image),
             place=place_of(table, f"row of {image}"),
             **drawn_boxes(phrases.boxes),
         )
@@ -74,9 +72,7 @@ def find_cases(root: Path, settings: MsCxr) -> Iterator[Case]:
 
 def tables(root: Path, settings: MsCxr) -> list[Path]:
     """List the tables that are read."""
-    root = Path(root)
-    table = find_table(root, settings.table, TABLES, "table", WHERE)
-    return [table, *lung_files(root, settings)]
+    return [find_table(Path(root), settings.table, TABLES, "table", WHERE)]
 
 
 def _split(phrases: ms_cxr.Phrases, settings: MsCxr, table: Path) -> str:

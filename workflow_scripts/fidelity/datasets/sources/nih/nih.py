@@ -23,7 +23,7 @@ from fidelity.datasets.annotations.references import (
     seeded_split,
 )
 from fidelity.datasets.cases import Case
-from fidelity.datasets.sources.lung_files import lung_files, lungs_of
+from fidelity.datasets.facts import facts_of
 from fidelity.settings.datasets import Nih
 
 same_size = False
@@ -46,7 +46,7 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
 
     Args:
         root: a folder above the images and tables, as downloaded.
-        settings: `boxes`, `entries`, `lungs`, `views` and `split_seed`.
+        settings: `boxes`, `entries`, `views` and `split_seed`.
 
     Yields:
         One case per image of the chosen views, in the order of the table.
@@ -57,7 +57,6 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
     root = Path(root)
     files, labels, boxes, training, test = ImageFiles(root), *_tables(root, settings)
     drawn = nih.read_boxes(boxes)
-    lung = lungs_of(root, settings)
     boxed = {nih.patient_of(image) for image in drawn}
     trained, tested = _patients(training), _patients(test)
     if trained is None and tested is None:
@@ -81,8 +80,8 @@ def find_cases(root: Path, settings: Nih) -> Iterator[Case]:
             split=split_of(entry.patient),
             labels=entry.labels,
             image=files.find(entry.image),
-            lung_mask=lung(entry.image),
             spacing=entry.spacing,
+            facts=facts_of(entry.view, entry.sex, entry.age, "report"),
             place=place_of(labels, f"row of {entry.image}"),
             # Also of images without a box: the spacing is of this size.
             **drawn_boxes(drawn.get(entry.image)) | {"box_size": nih.SIZE},
@@ -98,7 +97,7 @@ def _patients(listed: Path | None) -> set[str] | None:
 def tables(root: Path, settings: Nih) -> list[Path]:
     """List the tables that are read."""
     root = Path(root)
-    return [path for path in (*_tables(root, settings), *lung_files(root, settings)) if path]
+    return [path for path in _tables(root, settings) if path]
 
 
 def _tables(root: Path, settings: Nih) -> tuple[Path, Path, Path | None, Path | None]:

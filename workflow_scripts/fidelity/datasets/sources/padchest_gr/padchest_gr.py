@@ -15,7 +15,6 @@ from fidelity.datasets.annotations import padchest_gr
 from fidelity.datasets.annotations.drawn import place_of
 from fidelity.datasets.annotations.references import ImageFiles, drawn_boxes, find_table
 from fidelity.datasets.cases import Case, split_named
-from fidelity.datasets.sources.lung_files import lung_files, lungs_of
 from fidelity.settings.datasets import PadchestGr
 
 same_size = False
@@ -33,7 +32,7 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
 
     Args:
         root: a folder above images and annotation files.
-        settings: `readers` and `lungs`.
+        settings: `readers`.
 
     Yields:
         One case per image.
@@ -42,10 +41,10 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
         InputError: a file is missing or cannot be understood, or a study has no row.
     """
     root = Path(root)
-    reports, studies, *_ = tables(root, settings)
+    reports, studies = tables(root, settings)
     found, rows = padchest_gr.read_reports(reports), padchest_gr.read_studies(studies)
     names = {label for report in found.values() for label in report.labels}
-    files, lung, first = ImageFiles(root), lungs_of(root, settings), settings.readers == "first"
+    files, first = ImageFiles(root), settings.readers == "first"
     for image, report in found.items():
         if report.study not in rows:
             raise InputError(
@@ -61,7 +60,6 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
             split=split_named(split, studies),
             labels=report.labels,
             image=files.find(image),
-            lung_mask=lung(image),
             place=place_of(reports, f"entry of {image}"),
             **drawn_boxes(
                 report.boxes,
@@ -78,5 +76,4 @@ def tables(root: Path, settings: PadchestGr) -> list[Path]:
     return [
         find_table(root, None, REPORTS, "root", WHERE),
         find_table(root, None, STUDIES, "root", WHERE),
-        *lung_files(root, settings),
     ]

@@ -24,6 +24,7 @@ from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import (
     SECOND_FOLDER,
     find_cases,
 )
+from fidelity.datasets.sources.phantom import clinical
 from fidelity.datasets.sources.phantom.anatomy import Anatomy, Frame, make_anatomy
 from fidelity.datasets.sources.phantom.lesions import (
     CLASSES,
@@ -61,7 +62,8 @@ class Plan:
 class PhantomImage:
     """One image, its masks, and the infection as readers draw it: folder of the reader → mask.
 
-    `image` is (size, size) uint8; `lung`, `infection`, `shortcut` and masks (size, size) bool.
+    `image` is (size, size) uint8; `lung`, `infection`, `shortcut` and all other masks (size, size)
+    bool. `organs` has CheXmask's names; none: not requested.
     """
 
     image: np.ndarray
@@ -69,6 +71,7 @@ class PhantomImage:
     infection: np.ndarray
     shortcut: np.ndarray
     readers: dict[str, np.ndarray] = field(default_factory=dict)
+    organs: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
@@ -102,8 +105,8 @@ def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
 
     Args:
         item: which one.
-        settings: the data set's `size`, `contrast`, `shortcut`, `second_reader` and
-            `simulated_readers`.
+        settings: the data set's `size`, `contrast`, `shortcut`, `second_reader`,
+            `simulated_readers` and `clinical`.
         seed: the config's seed.
 
     Returns:
@@ -146,7 +149,8 @@ def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
         folder: second_reading(infection, lung, stream(item.case, name))
         for folder, name in streams.items()
     }
-    return PhantomImage(image, lung, infection, shortcut, readers)
+    organs = clinical.organ_masks(anatomy, frame) if getattr(settings, "clinical", False) else {}
+    return PhantomImage(image, lung, infection, shortcut, readers, organs)
 
 
 def generate(root: Path, settings: Phantom, seed: int) -> None:
@@ -155,15 +159,15 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     It writes `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
     lung masks}/{case}.png` (8-bit grey; masks 0/255). With a shortcut, there are also
     `shortcut masks`, and with readers, `second reader masks` or `reader r1 masks` and so on. It
-    also writes `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed). The
-    image folder appears only when it is complete.
+    also writes `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed).
+    `clinical` adds CheXmask.csv and records.csv. The image folder appears only when it is complete.
 
     Args:
         root: the data root; an earlier phantom in it is replaced.
         settings: `cases` {train, val, test: number of images}; `size` (native pixels); `contrast`
             (of the lesions); `shortcut` {class, probability (of that class having the mark),
-            distractor (of the others)}; `second_reader` (bool); `simulated_readers`
-            (number).
+            distractor (of the others)}; `second_reader` and `clinical` (bool);
+            `simulated_readers` (number).
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:
@@ -181,6 +185,7 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     items = list(plan(dict(settings.cases), seed))
     marked = settings.shortcut.class_ is not None
+    organs, records = [], []
     for item in items:
         made = make_image(item, settings, seed)
         folder = unfinished / SPLIT_FOLDERS[item.split] / item.label
@@ -191,10 +196,27 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
             _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
         for reader, mask in made.readers.items():
             _write(folder / reader / f"{item.case}.png", mask)
+        if getattr(settings, "clinical", False):
+            stream = partial(_stream, seed)
+            organs.append(
+                clinical.organ_row(item.case, made.organs, stream(item.case, "organ quality"))
+            )
+            records.append(
+                clinical.record_row(
+                    item.case, stream(item.patient, "record"), stream(item.case, "view")
+                )
+            )
     unfinished.mkdir(parents=True, exist_ok=True)
+    if getattr(settings, "clinical", False):
+        # A published file covers images that a copy of the data set may lack.
+        organs.append({**organs[-1], "image_id": "not_in_this_copy"})
+        write_csv(pd.DataFrame(organs), root / clinical.ORGAN_FILE)
+        write_csv(pd.DataFrame(records), root / clinical.RECORD_FILE)
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
-    facts = settings.model_dump(include=set(PARAMETERS))
+    # An optional key is noted where it is set.
+    noted = {*PARAMETERS, *(["clinical"] if getattr(settings, "clinical", False) else [])}
+    facts = settings.model_dump(include=noted)
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
     if final.exists():
         shutil.rmtree(final)

@@ -25,7 +25,6 @@ from fidelity.datasets.annotations.references import (
 )
 from fidelity.datasets.cases import Case
 from fidelity.datasets.readers.consensus import agreed_boxes
-from fidelity.datasets.sources.lung_files import lung_files, lungs_of
 from fidelity.settings.datasets import Vindr
 
 same_size = False
@@ -47,7 +46,7 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
 
     Args:
         root: a folder above images and tables.
-        settings: `readers`, `lungs` and `split_seed`.
+        settings: `readers` and `split_seed`.
 
     Yields:
         One case per image; with one reader chosen, those that the reader saw.
@@ -56,7 +55,7 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
         InputError: a file is missing, or cannot be understood.
     """
     root = Path(root)
-    files, lung, found = ImageFiles(root), lungs_of(root, settings), False
+    files, found = ImageFiles(root), False
     resized = optional_table(root, None, SIZES, "root")
     sizes = {} if resized is None else vindr.read_sizes(resized)
     for table in _tables(root):
@@ -76,7 +75,6 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
                 split=_split(table.name, image, settings),
                 labels=tuple(boxes.boxes),
                 image=files.find(image),
-                lung_mask=lung(image),
                 place=place_of(table, f"row of {image}"),
                 **drawn_boxes(boxes, classes),
                 reader_boxes=boxes_by_reader(drawn, dict.fromkeys(readers[image], classes)),
@@ -95,7 +93,7 @@ def tables(root: Path, settings: Vindr) -> list[Path]:
     """List the tables that are read."""
     root = Path(root)
     sizes = optional_table(root, None, SIZES, "root")
-    return [*_tables(root), *([sizes] if sizes else []), *lung_files(root, settings)]
+    return [*_tables(root), *([sizes] if sizes else [])]
 
 
 def _tables(root: Path) -> list[Path]:

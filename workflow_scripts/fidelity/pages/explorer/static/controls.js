@@ -36,6 +36,9 @@ explorer.controls = (() => {
     options("split", [["", CHOICES.split], ...distinct("split")]);
     options("lesion_size", [["", CHOICES.lesion_size], ...listed(study.levels.lesion_size)]);
     options("confidence", [["", "Any"], ...listed(study.levels.confidence)]);
+    for (const { key, levels } of study.strata) {
+      options(`stratum-${key}`, [["", "Any"], ...listed(levels)]);
+    }
     options("correct", [
       ["", "Any"],
       ["right", "Right"],
@@ -117,6 +120,7 @@ explorer.controls = (() => {
   function reset() {
     const defaults = explorer.state.defaults();
     const names = ["text", "class", "split", "correct", "confidence", "lesion_size"];
+    names.push(...explorer.filters.strataKeys());
     const ends = ["score", "gap", "share"].flatMap((name) => [`${name}-from`, `${name}-to`]);
     const cleared = Object.fromEntries([...names, ...ends].map((name) => [name, defaults[name]]));
     explorer.state.set({ ...cleared, split: "" });

@@ -40,6 +40,11 @@ explorer.filters = (() => {
     return (source && explorer.data.scores.get(rule)?.[source.number]?.[place]) ?? [];
   }
 
+  // The keys of the state that filter by the strata of the study's config.
+  function strataKeys() {
+    return explorer.study.strata.map(({ key }) => `stratum-${key}`);
+  }
+
   // A function from an entry to all that is filtered and sorted by.
   function factsOf() {
     const answers = classifier();
@@ -81,6 +86,9 @@ explorer.filters = (() => {
       wanted("correct", row.correct) &&
       wanted("confidence", row.confidence) &&
       wanted("lesion_size", row.lesion_size) &&
+      explorer.study.strata.every(({ key, values }) =>
+        wanted(`stratum-${key}`, values[row.entry.index]),
+      ) &&
       within(row.a, "score") &&
       within(row.difference, "gap") &&
       within(row.size, "share", 100)
@@ -124,6 +132,7 @@ explorer.filters = (() => {
       ["probability", (row) => row.probability],
       ["correct", (row) => row.correct],
       ["lesion_share", (row) => row.size],
+      ...explorer.study.strata.map(({ key, values }) => [key, (row) => values[row.entry.index]]),
       ["binarization", () => binarization],
       [`${name}:${a}`, (row) => row.a],
       [`${name}:${b}`, (row) => row.b],
@@ -133,5 +142,8 @@ explorer.filters = (() => {
     return [columns.map(([title]) => cell(title)), ...lines].map((line) => `${line}\n`).join("");
   }
 
-  return { sources, sourceOf, classifier, ruleNumber, metric, column, factsOf, selected, csv };
+  return {
+    ...{ sources, sourceOf, classifier, ruleNumber, metric, column },
+    ...{ strataKeys, factsOf, selected, csv },
+  };
 })();

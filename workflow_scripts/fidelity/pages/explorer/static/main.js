@@ -31,6 +31,7 @@
       correct: "",
       confidence: "",
       lesion_size: "",
+      ...Object.fromEntries(filters.strataKeys().map((name) => [name, ""])),
       "score-from": "",
       "score-to": "",
       "gap-from": "",
@@ -106,7 +107,7 @@
     due.clear();
     if (["classifier", "binarization"].some((name) => names.has(name))) controls.refill();
     controls.update();
-    const selection = OF_CASES.some((name) => names.has(name));
+    const selection = [...OF_CASES, ...filters.strataKeys()].some((name) => names.has(name));
     if (selection) {
       rows = filters.selected();
       const all = explorer.entries.length;

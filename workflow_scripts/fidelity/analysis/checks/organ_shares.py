@@ -1,0 +1,51 @@
+"""Means of the shares of attribution per organ: the table organs.csv."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.checks.case_means import case_means
+from fidelity.analysis.columns.organs import AREA, ORGANS, REFERENCE, REGIONS
+from fidelity.analysis.localization import class_groups_of
+
+
+def summarize(
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> pd.DataFrame:
+    """Average the shares over cases, per class and over all classes.
+
+    Args:
+        parts: {dataset, classifier, explainer} and the table of each, as `scoring.organ_shares`
+            gives it.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+
+    Returns:
+        The table organs.csv: maps of cases with a reference that is not empty and, where any case
+        has one, a heart mask. The reference's shares are of the same cases. Where no case has a
+        heart mask, there are rows of the lungs alone.
+    """
+    classes = class_groups_of(parts)
+    rows = []
+    for head, table in parts:
+        heart = table[AREA + "heart"].notna()
+        used = table[table[REFERENCE + REGIONS[0]].notna() & (heart | ~heart.any())]
+        regions = [name for name in REGIONS if used[AREA + name].notna().any()]
+        names = [prefix + name for name in regions for prefix in ("", REFERENCE, AREA)]
+        for split, of_split in used.groupby("split", sort=True):
+            for cls, members in classes[head["dataset"]].items():
+                part = of_split[of_split["class"].isin(members)]
+                if part.empty:
+                    continue
+                found = case_means(part, names, statistics, seed)
+                for name in regions:
+                    drawn = found[REFERENCE + name]
+                    rows.append(
+                        {**head, "split": split, "class": cls, "region": name, **found[name]}
+                        | {f"reference_{key}": drawn[key] for key in ("mean", "ci_low", "ci_high")}
+                        | {"area_mean": found[AREA + name]["mean"]}
+                    )
+    return ORGANS.frame(rows)

@@ -1,0 +1,103 @@
+"""Facts of an image and its patient, for strata: view, sex, age group, label source.
+
+An age leaves no reader: it becomes a group of AGE_GROUPS where it is read.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.cases import Case
+from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.settings.datasets import Dataset
+
+FACTS = ("view", "sex", "age_group", "label_source")
+# Youngest age in years of each group.
+AGE_GROUPS = {0: "under 18", 18: "18 to 39", 40: "40 to 59", 60: "60 to 79", 80: "80 and over"}
+# Data sets hold typing errors, such as an age of 412 years.
+OLDEST = 120
+SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other"}
+# Days in a unit of a DICOM age (VR AS).
+_DAYS = {"d": 1, "w": 7, "m": 30.4, "y": 365.25}
+COLUMNS = ("case", "image", "view", "sex", "age", "label_source")
+
+
+def facts_of(
+    view: object = "", sex: object = "", age: object = "", label_source: object = ""
+) -> dict[str, str]:
+    """Bring facts as files write them to one form; what is blank or unknown is left out.
+
+    Args:
+        view: such as PA, AP or Lateral.
+        sex: F, Female, M, Male or O.
+        age: in years, or as DICOM writes it (058Y, 009M).
+        label_source: any text.
+
+    Returns:
+        A text per stratum of FACTS. Views in capitals (`PA`), words in small letters (`lateral`).
+    """
+    shown = str(view or "").strip()
+    found = {
+        "view": shown.upper() if len(shown) <= 3 else shown.lower(),
+        "sex": SEXES.get(str(sex or "").strip().lower(), ""),
+        "age_group": age_group(age),
+        "label_source": str(label_source or "").strip(),
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def age_group(age: object) -> str:
+    """Give the group of an age, see `facts_of`; empty if it is not a person's age."""
+    match = re.fullmatch(r"(\d{1,3}(?:[.,]\d+)?)\s*([dwmy]?)", str(age or "").strip().lower())
+    if match is None:
+        return ""
+    years = float(match[1].replace(",", ".")) * _DAYS[match[2] or "y"] / _DAYS["y"]
+    if years > OLDEST:
+        return ""
+    return next(name for least, name in reversed(AGE_GROUPS.items()) if years >= least)
+
+
+def with_facts(cases: Iterable[Case], root: Path, settings: Dataset) -> list[Case]:
+    """Keep the facts that the settings request; those of `records` go before the source's own.
+
+    Args:
+        cases: as the source gives them.
+        root: the data root.
+        settings: `strata` and `records`.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    # Jobs are given these keys only where strata are requested.
+    wanted = [name for name in FACTS if name in getattr(settings, "strata", ())]
+    given = _records(root / settings.records) if wanted and settings.records else {}
+    found = []
+    for case in cases:
+        name = case.image.rpartition("/")[2]
+        keys = (case.case, case.image, name, name.rpartition(".")[0])
+        own = next((given[key] for key in keys if key in given), {})
+        facts = {**case.facts, **own}
+        found.append(replace(case, facts={name: facts[name] for name in wanted if name in facts}))
+    return found
+
+
+def missing(case: Case, wanted: Collection[str]) -> list[str]:
+    """Name the facts that are requested and not known, in the order of FACTS."""
+    return [name for name in FACTS if name in wanted and name not in case.facts]
+
+
+def _records(path: Path) -> dict[str, Mapping[str, str]]:
+    """Read the file of the setting `records`: facts by case or image."""
+    sheet = read_sheet(path, COLUMNS)
+    key = next((name for name in COLUMNS[:2] if name in sheet.columns), None)
+    told = [name for name in COLUMNS[2:] if name in sheet.columns]
+    if key is None or not told:
+        raise InputError(
+            "the column is missing",
+            file=path,
+            field=COLUMNS[0] if key is None else COLUMNS[2],
+            remedy="records has the column case or image, and any of view, sex, age, label_source",
+        )
+    return {row[key].strip(): facts_of(**{n: row[n] for n in told}) for _, row in sheet.rows}

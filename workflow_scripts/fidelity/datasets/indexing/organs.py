@@ -1,0 +1,199 @@
+"""Organ masks of CheXmask: rows are matched to cases, and what is missing is counted."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from fidelity.analysis.columns.cases import ORGAN_MASKS
+from fidelity.base.errors import InputError
+from fidelity.datasets.annotations import chexmask
+from fidelity.datasets.annotations.chexmask import COLUMN_OF, HEART
+from fidelity.datasets.annotations.drawn import RESTORE
+from fidelity.datasets.cases import Case
+from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.settings.datasets import Dataset
+
+USED, LOW, NO_ROW, NO_IMAGE = "used", "low quality", "no row", "no image"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A row of the file, a case, or both.
+
+    Attributes:
+        row: the row's image as the file names it; empty for a case without a row.
+        case: the case; None for a row of an image that is not there.
+        status: USED, LOW (under `lung_quality`), NO_ROW or NO_IMAGE.
+        quality: the row's estimated quality; None where it has none.
+        organs: that the row has masks of.
+    """
+
+    row: str
+    case: Case | None
+    status: str
+    quality: float | None = None
+    organs: tuple[str, ...] = ()
+
+
+def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
+    """Match the rows of a file to cases.
+
+    A row names its image by path, by name or by name without ending, as its data set does. The
+    image with the longest path in common counts; a case has one row.
+
+    Args:
+        cases: any.
+        path: CheXmask's CSV file.
+        least: quality that a row must have to be used.
+
+    Returns:
+        The cases in their order, then the rows without a case in that of the file.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    rows = chexmask.read_rows(path, quality=least > 0)
+    known = {_plain(name): name for name in rows}
+    found = []
+    for case in cases:
+        names = (known.pop(key, None) for key in (*_endings(case.image), _plain(case.case)))
+        name = next((name for name in names if name is not None), None)
+        if name is None:
+            found.append(Match("", case, NO_ROW))
+            continue
+        row = rows[name]
+        enough = row.quality is None or row.quality >= least
+        found.append(Match(name, case, USED if enough else LOW, row.quality, row.organs))
+    rest = [Match(n, None, NO_IMAGE, rows[n].quality, rows[n].organs) for n in known.values()]
+    return [*found, *rest]
+
+
+def with_organs(cases: Sequence[Case], root: Path, settings: Dataset) -> list[Case]:
+    """Give cases the lung masks of CheXmask's file, and under `chexmask` those of each organ.
+
+    What is missing is counted in the log, in one sentence each.
+
+    Args:
+        cases: all of the source.
+        root: the data root.
+        settings: `lungs`, `lung_masks` and `lung_quality`.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or is of other images.
+    """
+    # Jobs are given the keys of a file of lungs only where there is one.
+    if not getattr(settings, "lungs", None):
+        return list(cases)
+    path = root / settings.lungs
+    matches = matches_of(cases, path, settings.lung_quality)
+    _report(matches, path, settings.lung_quality)
+    each = settings.lung_masks == "chexmask"
+    found = []
+    for match in matches[: len(cases)]:
+        of = {
+            organ: reference_to(settings.lungs, match.row, column)
+            for organ, column in COLUMN_OF.items()
+            if match.status == USED and column in match.organs
+        }
+        lungs = all(COLUMN_OF[organ] in match.organs for organ in ("left_lung", "right_lung"))
+        lung = reference_to(settings.lungs, match.row, chexmask.LUNGS)
+        found.append(
+            replace(
+                match.case,
+                lung_mask=lung if match.status == USED and lungs else None,
+                organs=of if each else {},
+            )
+        )
+    return found
+
+
+def check_hearts(cases: Iterable[Case], root: Path, settings: Dataset) -> None:
+    """See that the baseline `heart_mask` has a mask to answer with.
+
+    Raises:
+        InputError: no case has a heart mask.
+    """
+    if not any(HEART in case.organs for case in cases):
+        raise InputError(
+            "no case has a heart mask, which the explainer heart_mask needs",
+            file=root / settings.lungs,
+            field="lungs",
+            remedy="Name a file with the column Heart, or leave heart_mask out",
+        )
+
+
+def table_of(matches: Iterable[Match]) -> pd.DataFrame:
+    """List matches as the table organ_masks.csv."""
+    names = {column: organ for organ, column in COLUMN_OF.items()}
+    return ORGAN_MASKS.frame(
+        (
+            match.row,
+            match.case.case if match.case else "",
+            match.case.split if match.case else "",
+            match.status,
+            match.quality,
+            " ".join(names[organ] for organ in match.organs),
+        )
+        for match in matches
+    )
+
+
+def _report(matches: Sequence[Match], path: Path, least: float) -> None:
+    counts = Counter(match.status for match in matches)
+    if not counts[USED] + counts[LOW]:
+        raise InputError(
+            f"no row is of an image of the data set (first row: {matches[-1].row!r})"
+            if counts[NO_IMAGE]
+            else "has no row",
+            file=path,
+            field="lungs",
+            remedy="Name CheXmask's file of this data set",
+        )
+    low = sorted(m.quality for m in matches if m.status == LOW)
+    sentences = {
+        NO_IMAGE: "rows are of images that are not here. Add the images, or ignore this if the data"
+        " set is a part of the published one",
+        NO_ROW: "cases have no row, so no organ mask. Name the file that covers them, or set"
+        " lung_masks: predicted",
+        LOW: f"cases have masks of an estimated quality below {least:g}"
+        f" ({low[0]:.2f} to {low[-1]:.2f}), which are not used. Lower lung_quality to use them"
+        if low
+        else "",
+    }
+    for status, sentence in sentences.items():
+        if counts[status]:
+            first = next(m for m in matches if m.status == status)
+            name = first.case.case if first.case else first.row
+            log.warning("%s: %d %s (first: %s)", path, counts[status], sentence, name)
+    used = [match for match in matches if match.status == USED]
+    hearts = sum(COLUMN_OF[HEART] in match.organs for match in used)
+    if used and not hearts:
+        log.warning(
+            "%s: no row has a mask in the column %s, so there are no heart masks. %s",
+            path,
+            COLUMN_OF[HEART],
+            RESTORE,
+        )
+    elif hearts < len(used):
+        log.warning("%s: %d of %d cases have no heart mask", path, len(used) - hearts, len(used))
+
+
+def _plain(name: str) -> str:
+    """Bring a path to one form: "/" between folders, without the image's ending."""
+    name = name.strip().replace("\\", "/")
+    folder, cut, file = name.rpartition("/")
+    stem, dot, ending = file.rpartition(".")
+    # Ids hold dots too ("1.2.826.0.1"): an ending is of letters.
+    return folder + cut + (stem if dot and ending.isalpha() else file)
+
+
+def _endings(image: str) -> Iterable[str]:
+    """Give a path without ending, then the same without its first folder, and so on."""
+    parts = _plain(image).split("/")
+    return ("/".join(parts[start:]) for start in range(len(parts)))

@@ -1,0 +1,25 @@
+"""List which rows of CheXmask's file are used, and for which cases, in tables/organ_masks.csv."""
+
+from pathlib import Path
+
+from fidelity.base.files import write_csv
+from fidelity.base.job_log import run_job
+from fidelity.datasets.cases import read_cases
+from fidelity.datasets.indexing.organs import matches_of, table_of
+
+
+def main(raw_dir: str, cases: str, lungs: str, lung_quality: float, output: str) -> None:
+    """Write the list.
+
+    Args:
+        raw_dir: what `acquire` made; the data root is its `data`.
+        cases: cases.csv.
+        lungs: CheXmask's file, relative to the data root.
+        lung_quality: least estimated quality of a mask that is used.
+    """
+    path = (Path(raw_dir) / "data").resolve() / lungs
+    write_csv(table_of(matches_of(read_cases(cases), path, lung_quality)), output)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake, raw_dir="raw")
