@@ -18,7 +18,8 @@ from fidelity.study import paths  # noqa: E402
 
 # The pages, and the files that they show or link to: no pattern takes a user's own configs along.
 FILES = ["*.md", "config/README.md", "docs/**/*.md", "docs/images/*", "docs/site.css"]
-FILES += ["LICENSE", "CITATION.cff", "config/covid_qu_ex.yaml", "profiles/slurm/config.yaml"]
+FILES += ["LICENSE", "CITATION.cff", "config/covid_qu_ex.yaml", "config/boxes.yaml"]
+FILES += ["profiles/slurm/config.yaml"]
 # The demo alone: its images are generated, and those of other studies may have to stay.
 DEMO = paths.DATASET.format(dataset="demo")
 EXPLORER = paths.EXPLORER.format(dataset="demo")
