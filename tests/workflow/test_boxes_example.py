@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,8 +15,9 @@ from tests.helpers.small_study import ROOT, Study, copy_project
 pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "boxes.md").read_text()
 CONFIG = yaml.safe_load((ROOT / "config" / "boxes.yaml").read_text())
-SETS = ("nih", "rsna", "vindr")
-SIZES = ["--train", "12", "--val", "6", "--test", "9"]
+# Few images, and yet each class has a box in validation and test.
+SIZES = {"nih": (18, 9, 18), "rsna": (18, 9, 18), "vindr": (36, 12, 18)}
+EXPLAINERS = ("gradcam", "centre_prior")
 
 
 def commands() -> list[list[str]]:
@@ -29,17 +31,19 @@ def example(tmp_path_factory) -> Study:
     """The example, with as few images and epochs as its commands allow."""
     study = Study(tmp_path_factory.mktemp("example") / "project")
     copy_project(study.folder)
-    *writing, _ = commands()
-    assert [words[2] for words in writing] == [*SETS]
+    *writing, _, _ = commands()
+    assert [words[2] for words in writing] == [*SIZES]
     for words in writing:
         first, script, *rest = words
         assert (first, rest[2::2]) == ("python", ["--train", "--val", "--test"])
-        typed = [sys.executable, script, *rest[:2], *SIZES]
+        given = zip(rest[2::2], map(str, SIZES[rest[0]]), strict=True)
+        typed = [sys.executable, script, *rest[:2], *(word for pair in given for word in pair)]
         subprocess.run(typed, cwd=study.folder, check=True, capture_output=True)
     config = yaml.safe_load((study.folder / "config/boxes.yaml").read_text())
     for dataset in config["datasets"].values():
         dataset["image_size"] = 64
     config["classifiers"]["resnet18"]["training"] |= {"epochs": 1}
+    config["explainers"] = {name: config["explainers"][name] for name in EXPLAINERS}
     config["statistics"] = {"replicates": 100, "permutations": 100}
     study.write(config)
     study.snakemake("tables")
@@ -47,21 +51,21 @@ def example(tmp_path_factory) -> Study:
 
 
 def test_the_commands_are_those_of_the_config():
-    *writing, run = commands()
+    *writing, run, _ = commands()
     assert run == ["make", "run", "CONFIG=config/boxes.yaml"]
     told = (ROOT / "config" / "boxes.yaml").read_text()
     assert all(" ".join(words) in told for words in writing)
-    assert [words[3] for words in writing] == [CONFIG["datasets"][name]["root"] for name in SETS]
+    assert [words[3] for words in writing] == [CONFIG["datasets"][name]["root"] for name in SIZES]
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", SIZES)
 def test_every_data_set_is_scored_by_its_boxes(example, name):
     tables = example.folder / "results" / name / "tables"
     values = pd.read_csv(tables / "boxes.csv")
     assert set(values["protocol"]) == {*CONFIG["protocols"]}
     assert set(values["reference"]) == {"box"}
     test = values[(values["split"] == "test") & (values["metric"] == "box_iou")]
-    assert set(test["explainer"]) == set(CONFIG["explainers"])
+    assert set(test["explainer"]) == set(EXPLAINERS)
     assert (test["n"] > 0).all()
     assert test["value"].between(0, 1).all()
     assert (pd.read_csv(tables / "localization.csv")["reference"] == "box").all()
@@ -70,3 +74,14 @@ def test_every_data_set_is_scored_by_its_boxes(example, name):
     # The tables of the page, under its titles.
     for title in ("Box IoU ↑", "CorLoc ↑", "MaxBoxAcc, diagnostic ↑", "RoDeO ↑"):
         assert title in text
+
+
+def test_one_image_of_it_is_explained(example):
+    *_, words = commands()
+    assert words[:2] == ["make", "explain"]
+    given = dict(word.split("=") for word in words[2:])
+    options = ["--configfile", "study.yaml", "--dataset", given["DATASET"]]
+    typed = [sys.executable, "workflow_scripts/explain_one.py", given["IMAGE"], *options]
+    subprocess.run(typed, cwd=example.folder, check=True, capture_output=True)
+    stem = Path(given["IMAGE"]).stem
+    assert (example.folder / "explained" / stem / f"{stem}-gradcam.png").is_file()

@@ -74,7 +74,7 @@ def draw(
         plain.set_xlabel(
             f"blue: {counted(len(reference), 'reference box', 'reference boxes')}", fontsize=8
         )
-    masked.set_xlabel(style.wrapped("; ".join(told), 40), fontsize=8)
+    masked.set_xlabel(style.wrapped("; ".join(told), 34), fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.02)
