@@ -91,7 +91,7 @@ class Stage(Section):
 
 class Guidance(Section):
     """Right for the right reasons: the training also keeps the input gradients inside masks. Images
-    without a mask are not guided. A step takes about three times as long."""
+    without a mask are not guided. A step takes about four times as long."""
 
     loss: Literal["squared", "share"] = "squared"
     """What is minimised, of the gradients of the sum of all log probabilities. `squared` = their
