@@ -27,7 +27,7 @@ def as_svg(figure: Figure) -> str:
     with mpl.rc_context({"svg.hashsalt": "study", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    return _address("image/svg+xml", buffer.getvalue())
+    return _address("svg+xml", buffer.getvalue())
 
 
 def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> str:
@@ -51,7 +51,7 @@ def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> s
         if len(found) <= most:
             break
     plt.close(figure)
-    return _address("image/png", found)
+    return _address("png", found)
 
 
 def _png(figure: Figure, dpi: int) -> bytes:
@@ -64,4 +64,4 @@ def _png(figure: Figure, dpi: int) -> bytes:
 
 
 def _address(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
+    return f"data:image/{kind};base64,{b64encode(content).decode('ascii')}"
