@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from fidelity.base import memory
 from fidelity.datasets.sources.phantom import phantom
@@ -19,7 +19,7 @@ from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_setti
 memory.keep_freed = lambda: False
 
 # No test fails because a machine is busy.
-settings.register_profile("project", deadline=None)
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
 
