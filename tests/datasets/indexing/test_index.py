@@ -102,7 +102,7 @@ def test_a_missing_reference_mask_is_fatal_for_annotated_classes_alone(covid, se
     shutil.rmtree(covid / TOP / "Val" / "Normal" / "infection masks")
     assert len(index(covid, settings)[0]) == 18
     shutil.rmtree(covid / TOP / "Val" / "COVID-19" / "infection masks")
-    with pytest.raises(InputError, match="2 problems.*val COVID-19.*'annotated_classes'.*Add the"):
+    with pytest.raises(InputError, match="2 problems.*val COVID-19.*'annotated_classes'.*Add one"):
         index(covid, settings)
 
 
