@@ -40,7 +40,7 @@ checkpoint checks:
 
 rule train:
     input:
-        train=job_files.shards(paths.PREPARED, ["train"]),
+        train=job_files.learned_from(["train"]),
         val=job_files.shards(paths.PREPARED, ["val"]),
         classes=classes_of,
         weights=job_files.start_weights,

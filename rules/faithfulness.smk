@@ -34,7 +34,7 @@ rule faithfulness:
 
 rule hiding:
     input:
-        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
+        prepared=job_files.referenced([study.judged_split]),
         model=job_files.model,
         classes=classes_of,
     output:

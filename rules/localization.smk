@@ -4,7 +4,7 @@
 # What the lesions are like, for the model of why localization fails.
 rule lesions:
     input:
-        prepared=job_files.shards(paths.PREPARED, [study.judged_split]),
+        prepared=job_files.referenced([study.judged_split]),
     output:
         paths.LESIONS,
     log:

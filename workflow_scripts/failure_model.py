@@ -10,7 +10,7 @@ from fidelity.analysis.failure_model import failure_model as model
 from fidelity.analysis.localization import load_scores
 from fidelity.base.files import read_parquet, write_csv
 from fidelity.base.job_log import run_job
-from fidelity.datasets.cases import read_cases
+from fidelity.datasets.cases import Case, read_cases
 
 # CheXpert and data sets in its layout name the view in the file's name.
 VIEW = re.compile(r"frontal|lateral", re.IGNORECASE)
@@ -37,11 +37,16 @@ def main(
     """
     rated = CLASSIFICATION.read(classification) if classification else None
     left_out = useless(rated, statistics.get("least_accuracy"))
-    found = ((case.case, VIEW.search(case.image)) for case in read_cases(cases))
-    views = {case: view[0].lower() for case, view in found if view}
+    views = {case.case: view for case in read_cases(cases) if (view := view_of(case))}
     loaded = load_scores(scores, combos)
     facts = read_parquet(lesions)
     write_csv(model(loaded, facts, views, statistics, families, bases, left_out), output)
+
+
+def view_of(case: Case) -> str:
+    """Give the view of an image by its facts, or else by its file's name; empty if unknown."""
+    named = VIEW.search(case.image)
+    return case.facts.get("view", "") or (named[0].lower() if named else "")
 
 
 if __name__ == "__main__":

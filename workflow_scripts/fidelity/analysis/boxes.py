@@ -218,7 +218,10 @@ def _result(
 
 
 def _on_common_cases(a: BoxSet, b: BoxSet) -> tuple[frozenset, BoxSet, BoxSet]:
-    """Keep the cases and classes that both have."""
+    """Keep the cases and classes that both have, with the same kind of reference.
+
+    The reference of a reader's own boxes is what the others drew: it may be empty for him alone.
+    """
     keys = [frozenset(_key_of(one.of_all_classes)) for one in (a, b)]
     common = keys[0] & keys[1]
     if keys[0] == keys[1]:
@@ -235,4 +238,4 @@ def _on_common_cases(a: BoxSet, b: BoxSet) -> tuple[frozenset, BoxSet, BoxSet]:
 
 
 def _key_of(table: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(table[["case", "class"]])
+    return pd.MultiIndex.from_frame(table[["case", "class", "empty_reference"]])

@@ -71,7 +71,7 @@ def with_facts(cases: Iterable[Case], root: Path, settings: Dataset) -> list[Cas
         InputError: the file cannot be read, or lacks a column.
     """
     # Jobs are given these keys only where strata are requested.
-    wanted = [name for name in FACTS if name in getattr(settings, "strata", ())]
+    wanted = _needed(getattr(settings, "strata", ()))
     given = _records(root / settings.records) if wanted and settings.records else {}
     found = []
     for case in cases:
@@ -85,7 +85,12 @@ def with_facts(cases: Iterable[Case], root: Path, settings: Dataset) -> list[Cas
 
 def missing(case: Case, wanted: Collection[str]) -> list[str]:
     """Name the facts that are requested and not known, in the order of FACTS."""
-    return [name for name in FACTS if name in wanted and name not in case.facts]
+    return [name for name in _needed(wanted) if name not in case.facts]
+
+
+def _needed(strata: Collection[str]) -> list[str]:
+    """Name the facts that strata need, in the order of FACTS: a lateral view has no side."""
+    return [name for name in FACTS if name in strata or (name == "view" and "side" in strata)]
 
 
 def _records(path: Path) -> dict[str, Mapping[str, str]]:

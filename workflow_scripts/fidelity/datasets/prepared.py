@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from fidelity.base.errors import InputError
+from fidelity.base.files import content_hash
 from fidelity.base.hdf5 import atomic_hdf5, reading
 from fidelity.datasets.readers.names import ANY, FIRST, SECOND
 from fidelity.masks.boxes import Box, FloatBox, fill_boxes
@@ -185,6 +186,8 @@ def write_references(path: str | Path, prepared: str | Path, cases: Iterable[Pre
     link = os.path.relpath(prepared, Path(path).parent)
     with h5py.File(prepared, "r") as source, atomic_hdf5(path) as file:
         file.attrs.update(source.attrs)
+        # Other images make another file.
+        file.attrs["prepared"] = content_hash(prepared)
         for name in ("images", "lungs"):
             file[name] = h5py.ExternalLink(link, name)
         records = np.array([_record(case) for case in cases], dtype=object)

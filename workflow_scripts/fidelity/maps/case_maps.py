@@ -48,11 +48,11 @@ def explained_cases(
             seen.add(key)
             missing.discard(key)
             yield cases[record.case], record
-        left_out = unanswered(map_file)
-        if left_out is not None and len(missing) != left_out:
+        absent = unanswered(map_file)
+        if absent is not None and len(missing) != absent:
             raise InputError(
                 f"has maps of {len(seen)} cases and lacks {len(missing)} of those in {shard_file}"
-                f" ({left_out} were left out by intent)",
+                f" ({absent} were left out by intent)",
                 file=map_file,
                 field="/".join(min(missing)) if missing else None,
                 remedy=REMEDY,

@@ -63,7 +63,12 @@ class SetResult:
         return Interval(self.value, float(low), float(high))
 
     def minus(self, other: "SetResult") -> "SetResult":
-        """Give the paired difference to another result of the same patients and seed."""
+        """Give the paired difference to another result of the same patients and seed.
+
+        Without replicates of one of them, it has no interval.
+        """
+        if len(self.replicates) != len(other.replicates):
+            return SetResult(self.value - other.value, np.empty(0))
         return SetResult(self.value - other.value, self.replicates - other.replicates)
 
 

@@ -42,6 +42,14 @@ class JobFiles:
             paths.REFERENCED if w.dataset in readers else paths.PREPARED, splits
         )(w)
 
+    def learned_from(self, splits: Sequence[str]) -> Input:
+        """Make an input function: the shards of a training; guided ones learn from references."""
+        return lambda w: (
+            self.referenced(splits)
+            if w.classifier in self.study.guided
+            else self.shards(paths.PREPARED, splits)
+        )(w)
+
     def _by_shard(
         self, pattern: str, w: Any, splits: Sequence[str] | None = None, **names: str
     ) -> list[str]:

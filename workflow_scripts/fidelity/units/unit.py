@@ -25,6 +25,7 @@ from fidelity.base.files import (
 )
 from fidelity.study.paths import (
     FAITHFULNESS,
+    HIDING,
     KNOWN_TRUTH,
     KNOWN_TRUTH_ACCURACY,
     REPEATABILITY,
@@ -40,7 +41,7 @@ COST = "cost.csv"
 ADDED: dict[int, dict[str, dict[str, Any]]] = {}
 # Result folders whose tables are named after explainers, not after what they hold.
 FOLDERS = [
-    PurePosixPath(pattern).parts[2] for pattern in (FAITHFULNESS, KNOWN_TRUTH, REPEATABILITY)
+    PurePosixPath(pattern).parts[2] for pattern in (FAITHFULNESS, HIDING, KNOWN_TRUTH, REPEATABILITY)
 ]
 
 
@@ -230,7 +231,7 @@ def _group(path: str) -> str:
     _, *folders, name = PurePosixPath(path).parts
     if name == PurePosixPath(SCORES).name:
         return f"scores-{folders[-3]}"
-    return folders[0] if folders[0] in FOLDERS else name.removesuffix(".parquet")
+    return folders[0] if folders and folders[0] in FOLDERS else name.removesuffix(".parquet")
 
 
 def _kind(path: str) -> str:
