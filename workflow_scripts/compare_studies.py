@@ -131,6 +131,8 @@ def main() -> int:
     )
     given = parser.parse_args()
     names = {"A": given.name_a or name_of(given.a), "B": given.name_b or name_of(given.b)}
+    if names["A"] == names["B"]:
+        names = {side: f"{name} ({side})" for side, name in names.items()}
     try:
         found = compare(Path(given.a), Path(given.b), given.output, names, accept=given.accept)
     except InputError as error:

@@ -201,10 +201,10 @@ def show(output: Path, units: Sequence[Unit]) -> None:
     lines = []
     for dataset in by_dataset(units):
         for label, pattern in {
-            "Read first": _VERDICT,
+            "Verdict": _VERDICT,
             "Tables": paths.TABLES,
             "Figures": paths.FIGURES,
-            "Study page": paths.STUDY_PAGE,
+            "Open first": paths.STUDY_PAGE,
         }.items():
             lines.append((f"{label}, {dataset}", output / pattern.format(dataset=dataset)))
     lines.append(("All data sets", output / paths.DATASET.format(dataset=paths.SUMMARY)))

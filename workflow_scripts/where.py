@@ -24,10 +24,10 @@ def main(config: str, overrides: str = "") -> None:
     lines = [("Report", paths.REPORT)] if own else []
     for dataset in datasets:
         if dataset in found:
-            lines.append((f"Read first, {dataset}", found[dataset]))
+            lines.append((f"Verdict, {dataset}", found[dataset]))
         lines.append((f"Tables, {dataset}", paths.TABLES.format(dataset=dataset)))
         lines.append((f"Figures, {dataset}", paths.FIGURES.format(dataset=dataset)))
-    pages = ((f"Study page, {name}", paths.STUDY_PAGE.format(dataset=name)) for name in datasets)
+    pages = ((f"Open first, {name}", paths.STUDY_PAGE.format(dataset=name)) for name in datasets)
     lines.append(("All data sets", paths.DATASET.format(dataset=paths.SUMMARY)))
     # Last, where a reader of the terminal looks first.
     lines += pages

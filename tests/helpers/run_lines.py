@@ -23,7 +23,7 @@ ALLOWED = (
     r"Complete log\(s\): .+|Elapsed time: [\d:.]+",
     # Jobs of the project (`fidelity.base.job_log`), and what ends a run.
     r"\d\d:\d\d:\d\d (INFO|WARNING) .+",
-    r"Study page: .+|Read first: .+|One page with everything: .+",
+    r"Open first: .+|Verdict: .+|One page with everything: .+",
 )
 
 

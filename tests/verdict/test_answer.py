@@ -23,9 +23,11 @@ def test_each_outcome_has_its_words(against, null):
     chapter = chapter_of([compared("lime", "gradcam", against), compared("lime", "lung", null)])
     found = told(chapter)
     beaten = "and is shown" if null == "a_higher" else "but is not shown"
+    beaten += " to be better than"
+    beaten = "but is shown to be worse than" if null == "b_higher" else beaten
     assert found.sentence == (
         "On demo, lime has the highest mean IoU of 2 explainers (0.300), "
-        f"{beaten} to be better than the null baseline."
+        f"{beaten} the null baseline."
     )
     mean, other, nulls = found.details
     assert mean == (

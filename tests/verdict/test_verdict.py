@@ -619,8 +619,8 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "macro AUC 0.600 [0.550, 0.700] with chance at 0.5" in said
     assert "its macro AUC is below 0.65" in said
     assert "one trained network (one seed)" in said
-    assert "Empty predicted masks: lime 3 of 60." in said
-    assert "Cases without a defined score: lime 1 of 60." in said
+    assert "Empty predicted masks: lime (3 of 60)." in said
+    assert "Cases without a defined score: lime (1 of 60)." in said
     assert "2 cases with an empty reference mask are counted, not averaged." in said
     good = pd.DataFrame(rated(0.9, 0.8, 0.95))
     said = " ".join(texts(chapter_of(rows, families, classification=good), "What do"))

@@ -15,7 +15,7 @@ from fidelity.presentation.titles import explainer_title
 # Filled for what is right, hollow for what is not: told apart without colour as well.
 LOOKS = {
     "mark": ("#D55E00", "o", "#D55E00", "planted mark (what the classifier uses)"),
-    "lesion": ("#0072B2", "s", "white", "lesion (which it cannot see)"),
+    "lesion": ("#0072B2", "s", "white", "lesion (which it does not use)"),
 }
 OFFSET = {"mark": -0.14, "lesion": 0.14}
 TITLES = {

@@ -602,7 +602,7 @@ class Vindr(WithLungs):
 
     classes: ClassVar = vindr.CLASSES
     source: Literal["vindr"] = "vindr"
-    readers: Annotated[str, Field(pattern=r"^(all|majority|R[0-9]+)$")] = "all"
+    readers: Literal["all", "majority"] | Annotated[str, Field(pattern=r"^R[0-9]+$")] = "all"
     """Whose boxes count. `all` = every box of every reader. `majority` = boxes that most readers of
     an image drew, averaged over these readers. A reader's name (R9) = the boxes of this reader, on
     the images that this reader saw."""

@@ -493,6 +493,7 @@ class JobSettings:
         return {
             **self.paper(w),
             "generated": study.datasets[w.dataset].source in GENERATORS,
+            "planted": w.dataset in study.planted,
             "diagnostic": study.diagnostic,
             "images": study.config.explorer.images,
             "galleries": {

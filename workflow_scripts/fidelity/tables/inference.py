@@ -246,12 +246,13 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         headings[len(rows)] = class_title(name)
         for row in part.to_dict("records"):
             status = row["status"].replace("_", " ")
-            note = f"{status}: {row['note']}" if row["note"] else status
+            if row["note"] and row["status"] != "ok":
+                status += f": {row['note']}"
             digits = digits_of("variance" if row["term"].startswith("variance") else row["term"])
             rows.append(
                 [
                     _term(row["term"]) or ABSENT,
-                    note,
+                    status,
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
                     with_interval(row["estimate"], row["ci_low"], row["ci_high"], digits),
@@ -269,7 +270,19 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         interval=confidence(statistics),
         unit=unit_note(unit),
     )
+    notes = [*notes, *map(_note, dict.fromkeys(shown.loc[shown["status"] == "ok", "note"]))]
+    notes = [note for note in notes if note]
     return [Table(title, header, rows, 4, headings, notes, "strata", "mixed-model")]
+
+
+def _note(note: str) -> str:
+    """Write what is noted of a fit as a sentence, with titles of the classifiers left out."""
+
+    def title(found: re.Match[str]) -> str:
+        return found[1] + ", ".join(map(titles.classifier_title, found[2].split(", ")))
+
+    note = re.sub(r"(drawn from them: )(.*)$", title, note)
+    return f"{note[:1].upper()}{note[1:]}." if note else ""
 
 
 def _term(term: str) -> str:

@@ -179,6 +179,7 @@ def _table(
             found += _against(pairs, name, reference, digits, useless)
         return found
 
+    kinds = {_kind(name, families) for name in names}
     rows: list[list[str]] = []
     headings = {}
     for kind, part in groupby(names, lambda name: _kind(name, families)):
@@ -206,12 +207,14 @@ def _table(
         why=why,
         empty=listed(
             [
-                f"{titles.explainer_title(row.Index)} {row.n_empty_prediction} of {row.n}"
+                f"{titles.explainer_title(row.Index)} ({row.n_empty_prediction} of {row.n})"
                 for row in means.loc[names].itertuples()
                 if row.n_empty_prediction
             ]
         ),
         quality=quality_note(quality, first["dataset"], [classifier]),
+        nulls="baseline" in kinds,
+        ceilings="ceiling" in kinds,
     )
     own = f"-{classifier}" if classifier != NO_CLASSIFIER else ""
     return Table(

@@ -83,8 +83,8 @@ def reader_tables(readers: pd.DataFrame, families: Mapping[str, str]) -> list[Ta
                     ]
                 )
     title, notes = described("readers", where=_where(readers), metric=metric_title(metric))
-    header = ["Classifier", "Explainer", "Family", "Reader left out", "n", "Explainer", "Reader"]
-    header += ["Difference", "Human disagreement"]
+    header = ["Classifier", "Explainer", "Family", "Reader left out", "n", "Score of the explainer"]
+    header += ["Score of the reader", "Difference", "Human disagreement"]
     return [
         Table(
             title, header, rows, 5, headings, notes, "checks", "readers",

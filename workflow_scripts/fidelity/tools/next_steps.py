@@ -31,9 +31,9 @@ def told(
         Lines for the terminal; nothing where no verdict is there (another target was made).
     """
     studies = list(studies)
-    lines = [f"Read first: {path}" for path in verdicts(studies).values()]
+    lines = [f"Verdict: {path}" for path in verdicts(studies).values()]
     pages = [paths.STUDY_PAGE.format(dataset=name) for name in studies]
-    lines += [f"Study page: {path}" for path in pages if Path(path).is_file()]
+    lines += [f"Open first: {path}" for path in pages if Path(path).is_file()]
     if not lines:
         return ""
     command = ["snakemake", "--report", paths.REPORT, *_study(config_files, overrides)]

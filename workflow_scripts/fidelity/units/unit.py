@@ -41,7 +41,8 @@ COST = "cost.csv"
 ADDED: dict[int, dict[str, dict[str, Any]]] = {}
 # Result folders whose tables are named after explainers, not after what they hold.
 FOLDERS = [
-    PurePosixPath(pattern).parts[2] for pattern in (FAITHFULNESS, HIDING, KNOWN_TRUTH, REPEATABILITY)
+    PurePosixPath(pattern).parts[2]
+    for pattern in (FAITHFULNESS, HIDING, KNOWN_TRUTH, REPEATABILITY)
 ]
 
 

@@ -90,7 +90,11 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
     if beaten == total:
         which = "the null baseline" if total == 1 else f"all {total} null baselines"
         return f", and is shown to be better than {which}"
-    which = "the null baseline" if total == 1 else f"{total - beaten} of {total} null baselines"
+    if worse := len(outcomes.get("worse", [])):
+        which = "the null baseline" if total == 1 else f"{worse} of {total} null baselines"
+        return f", but is shown to be worse than {which}"
+    which = f"{total - beaten} of {total} null baselines" if beaten else "any null baseline"
+    which = "the null baseline" if total == 1 else which
     return f", but is not shown to be better than {which}"
 
 
@@ -128,7 +132,8 @@ def _standing(
             continue
         if noun == "null baseline" or len(names) > 1:
             who = f"{len(names)} of {counted(total, noun)}"
-            who = f"all {counted(total, noun)}" if len(names) == total else who
+            every = "any of the" if outcome == "none_shown" else "all"
+            who = f"{every} {counted(total, noun)}" if len(names) == total else who
             who = f"the {noun}" if total == 1 else who
         else:
             who = explainer_title(names[0])

@@ -311,7 +311,7 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     ):
         some = rows[rows[column] > 0]
         parts = [
-            f"{explainer_title(name)} {int(row[column])} of {int(row['n'])}"
+            f"{explainer_title(name)} ({int(row[column])} of {int(row['n'])})"
             for name, row in some.iterrows()
         ]
         counts = {name: int(row[column]) for name, row in some.iterrows()}

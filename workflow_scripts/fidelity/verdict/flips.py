@@ -128,6 +128,7 @@ def _sentence(order: Order) -> Sentence:
     a, b = explainer_title(order.leader), explainer_title(order.other)
     total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
+    several = len({metric for metric, *_ in (*order.leader_ahead, *order.other_ahead)}) > 1
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
         text = f"{a} has a better mean than {b} {where}"
@@ -135,13 +136,13 @@ def _sentence(order: Order) -> Sentence:
         return Sentence(text, "note", "", numbers)
     text = (
         f"{a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has a "
-        f"better mean in {len(order.other_ahead)} ({_named(order.other_ahead)})."
+        f"better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
     )
     if order.flips_by_tests:
         text += (
             f" Both directions are significant: {a} was shown to be better in "
             f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
-            f"({_named(order.other_shown)})."
+            f"({_named(order.other_shown, several)})."
         )
         return Sentence(text, "warning", "", numbers)
     one_sided = order.leader_shown or order.other_shown
@@ -162,15 +163,14 @@ def _shown(settings: Sequence[Setting], total: int) -> str:
     return f"significant in {len(settings) or 'none'}"
 
 
-def _named(settings: Sequence[Setting]) -> str:
-    """Name settings, those of one metric and protocol together."""
+def _named(settings: Sequence[Setting], several: bool) -> str:
+    """Name settings, those of one metric and protocol together; the metric if there are several."""
     shown = settings[:SHOWN_SETTINGS]
     heads = Counter((metric, protocol) for metric, protocol, _ in shown)
-    metrics = {metric for metric, _ in heads}
     parts = []
     for metric, protocol in heads:
         rules = [name for m, p, name in shown if (m, p) == (metric, protocol) and name != "none"]
-        title = f"{title_of(metric)}, " if len(metrics) > 1 else ""
+        title = f"{title_of(metric)}, " if several else ""
         rule = f" with {listed(map(binarization_title, rules))}" if rules else ""
         parts.append(f"{title}protocol {protocol_title(protocol)}{rule}")
     if len(settings) > len(shown):

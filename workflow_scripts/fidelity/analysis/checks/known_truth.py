@@ -40,8 +40,9 @@ def check_known(
             "a classifier was not shown to rely on the mark alone, so nothing is scored. "
             f"{'. '.join(wrong)}",
             field=f"known_truth.datasets: {dataset}",
-            remedy="Set contrast: 0, shortcut.probability: 1 and shortcut.distractor: 0, and train"
-            " for enough epochs; or remove the data set from known_truth.datasets",
+            remedy="Train for more epochs. Of a phantom with a shortcut, set contrast: 0, "
+            "shortcut.probability: 1 and shortcut.distractor: 0. Or remove the data set from "
+            "known_truth.datasets",
         )
 
 

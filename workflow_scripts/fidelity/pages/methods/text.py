@@ -107,7 +107,10 @@ def methods(
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",
         filled="box" in kinds,
-        readers=_readers(data.get("reference")),
+        readers=_readers(_rule_of_readers(data)),
+        planted={"mark": "bright mark", "texture": "faint texture"}.get(
+            (data.get("planted") or {}).get("kind")
+        ),
         boxes=_boxes(settings, config["scores"]["boxes"]),
         image_size=data["image_size"],
         input="" if data["input"] == "full" else f" (input: {data['input']})",
@@ -140,6 +143,13 @@ def methods(
         seed=config["seed"],
         software=software.split(": ", 1)[-1],
     )
+
+
+def _rule_of_readers(data: Mapping[str, Any]) -> str | None:
+    """Give the rule that joins readers: that of `reference`, else that of VinDr-CXR's `readers`."""
+    if data.get("reference") or data["source"] != "vindr":
+        return data.get("reference")
+    return "union" if data["readers"] == "all" else data["readers"]
 
 
 def _readers(rule: str | None) -> str:
@@ -236,6 +246,12 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
         f"schedule {training['scheduler']}",
         f"class weights {training['class_weights']}",
     ]
+    if guidance := training.get("guidance"):
+        whose = {"reference": "reference masks", "other_cases": "the masks of other images"}
+        parts.append(
+            f"input gradients guided by {whose[guidance['masks']]}, loss {guidance['loss']}, "
+            f"weight {set_value(guidance['weight'])}"
+        )
     if len(names) > 1:
         parts.append(f"{len(names)} seeds")
     return f"{text} was trained on the training split from {start} weights ({', '.join(parts)})."

@@ -47,7 +47,7 @@ class Study:
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
             (classifier → settings); generated (whether the images are), links (title, path from the
-            page), folder (of the page).
+            page), folder (of the page); planted (whether a mark decides the classes).
     """
 
     dataset: str
@@ -78,6 +78,8 @@ def build(study: Study) -> str:
             titles.classifier_title(name) for name in shown if name != NO_CLASSIFIER
         ),
         generated=study.settings["generated"],
+        planted=study.settings["planted"],
+        kinds={study.settings["families"].get(name) for name in study.localization["explainer"]},
         blocks=blocks,
         unfolded=MOST_SENTENCES,
         methods=bibliography,
