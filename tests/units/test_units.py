@@ -3,7 +3,7 @@
 import copy
 import json
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from fidelity.settings import load
 from fidelity.settings.config import Config
 from fidelity.settings.explainers import Imported
 from fidelity.settings.reading import load_file
+from fidelity.study import paths
 from fidelity.study.study import Study
 from fidelity.units import combine, unit
 from fidelity.units.combine import check_agreement, combined_config, differences, find_units, groups
@@ -459,3 +460,11 @@ def test_cost_holds_the_jobs_of_one_unit_that_were_timed(tmp_path):
     assert (second["cpu_seconds"], second["peak_memory_mb"]) == (None, None)
     write_cost(tmp_path, "other", patterns, {"dataset": ["d"]}, tmp_path)
     assert read_cost(tmp_path, "d", "other") == []
+
+
+@pytest.mark.parametrize("pattern", [paths.LESIONS, paths.READER_PAIRS, paths.READERS_WITHOUT])
+def test_tables_beside_the_folders_of_explainers_are_packed(pattern):
+    path = pattern.format(dataset="demo").removeprefix("results/")
+    assert unit._group(path) == PurePosixPath(path).stem
+    hidden = paths.HIDING.format(dataset="demo", classifier="net").removeprefix("results/")
+    assert unit._group(hidden) == unit._kind(hidden) == "hiding"

@@ -159,7 +159,8 @@ def test_changing_a_metric_setting(study, config):
 def test_changing_a_figure_setting(study, config):
     config["figures"]["gallery_cases"] = 2
     study.write(config)
-    assert study.plan() == {"figure_gallery": 1, "provenance": 1}  # which holds the config
+    # The study page shows the gallery's cases; the provenance holds the config.
+    assert study.plan() == {"figure_gallery": 1, "paper": 1, "provenance": 1, "study_page": 1}
 
 
 def test_editing_one_explainer_reruns_it_alone(study):

@@ -155,10 +155,10 @@ def test_the_verdict_tells_what_was_shown(compared):
     nulls, between = section.groups
     assert nulls.title == "Against the null baselines, class x"
     assert [sentence.text for sentence in nulls.sentences] == [
-        "lime was shown to be more faithful than chance and lung (2 of 2) by Deletion AUC; it was "
-        "not shown to differ from any by Insertion AUC (of 2 null baselines).",
-        "gradcam was shown to be more faithful than lung (1 of 2) by Deletion AUC; it was not "
-        "shown to differ from any by Insertion AUC (of 2 null baselines).",
+        "lime was shown to be more faithful than 2 of 2 null baselines (chance and lung) by "
+        "Deletion AUC; it was not shown to differ from any null baseline by Insertion AUC.",
+        "gradcam was shown to be more faithful than 1 of 2 null baselines (lung) by Deletion AUC; "
+        "it was not shown to differ from any null baseline by Insertion AUC.",
     ]
     assert [sentence.outcome for sentence in nulls.sentences] == ["better", "better"]
     (pair,) = between.sentences
@@ -175,7 +175,7 @@ def test_the_verdict_says_where_a_null_is_more_faithful():
     table = compare(cases(lime=(0.9, 0.6)), METRICS, STATISTICS, 1)
     nulls, between = uses_what_they_show(_evidence(table)).groups
     assert nulls.sentences[0].text.startswith(
-        "lime was shown to be less faithful than chance and lung (2 of 2) by Deletion AUC; it"
+        "lime was shown to be less faithful than 2 of 2 null baselines (chance and lung) by"
     )
     assert nulls.sentences[0].outcome == "worse"
     assert "gradcam is more faithful by Deletion AUC" in between.sentences[0].text
@@ -194,7 +194,7 @@ def test_a_metric_of_few_units_is_a_warning():
     basis, _, _ = uses_what_they_show(_evidence(found)).groups
     (told,) = basis.sentences
     assert told.outcome == "warning"
-    assert told.text.startswith("By Insertion AUC, measured on 3 patients, hardly any test")
+    assert told.text.startswith("Insertion AUC was measured on 3 patients.")
     assert told.numbers == {"metric": "insertion_auc", "n_units": 3}
 
 
@@ -247,4 +247,4 @@ def test_empty_masks_are_told_where_a_metric_is_taken_at_them(metric, told):
     first = uses_what_they_show(replace(evidence, localization=rows)).groups[0]
     assert (first.title == "What they rest on") == told
     if told:
-        assert "enters as such: lime 4 of 25 cases" in first.sentences[0].text
+        assert "Empty masks are included: lime 4 of 25 cases" in first.sentences[0].text

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fidelity.base.errors import InputError
+from fidelity.base.files import content_hash
 from fidelity.datasets.cases import read_cases, write_cases
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
@@ -17,6 +18,8 @@ from fidelity.datasets.prepared_list import listed, write_list
 from fidelity.datasets.readers.references import check_rule, refer
 from fidelity.datasets.sources.phantom.phantom import generate
 from fidelity.datasets.sources.phantom.published_layouts import write_as
+from fidelity.maps.case_maps import explained_cases
+from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.boxes import fill_boxes
 from fidelity.masks.run_lengths import decode
 from tests.helpers.entries import dataset
@@ -166,7 +169,7 @@ def test_the_list_names_the_shards_with_references(root):
     assert output.read_text() != before
     with PreparedShard(file) as shard, PreparedShard(path) as own:
         np.testing.assert_array_equal(shard.images, own.images)
-        assert shard.attrs == own.attrs
+        assert shard.attrs == {**own.attrs, "prepared": content_hash(path)}
 
 
 def test_an_unknown_reader_is_no_rule(root):
@@ -319,3 +322,28 @@ def test_vindr_keeps_its_readers(tmp_path):
         for case in refer(prepare_cases(found, tmp_path, settings), rule):
             assert case.reference_boxes == chosen[case.case]
             assert len(case.without) == (3 if case.split != "test" else 0)
+
+
+def test_a_reader_is_left_out_of_every_shard(root, tmp_path):
+    path = prepared(root)
+    output = tmp_path / "references" / path.name
+    output.parent.mkdir()
+    with PreparedShard(path) as shard:
+        write_references(output, path, refer(shard, "union"))
+    # No reader is named in z, so that it has no reference without one.
+    drawn = [MapRecord("x", "Nodule", "", "ok", "", 0.1, {}, SaliencyMap("dense", np.eye(16)))]
+    for number in range(2):
+        write_maps(tmp_path / f"{number}.h5", drawn, {"unanswered": 2})
+    maps = [tmp_path / f"{number}.h5" for number in range(2)]
+    found = [case for case, _ in explained_cases(maps, [output] * 2, left_out="c")]
+    assert [columns(case.references["Nodule"]) for case in found] == [list(range(2, 10))] * 2
+
+
+def test_other_images_make_other_references(root):
+    path = prepared(root)
+    output = path.parent / "references" / path.name
+    referred(path, "union")
+    first = output.read_bytes()
+    write_image(root / "x.png", np.full((SIDE, SIDE), 99, np.uint8))
+    referred(prepared(root), "union")
+    assert output.read_bytes() != first

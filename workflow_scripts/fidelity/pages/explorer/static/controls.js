@@ -118,12 +118,8 @@ explorer.controls = (() => {
   }
 
   function reset() {
-    const defaults = explorer.state.defaults();
-    const names = ["text", "class", "split", "correct", "confidence", "lesion_size"];
-    names.push(...explorer.filters.strataKeys());
-    const ends = ["score", "gap", "share"].flatMap((name) => [`${name}-from`, `${name}-to`]);
-    const cleared = Object.fromEntries([...names, ...ends].map((name) => [name, defaults[name]]));
-    explorer.state.set({ ...cleared, split: "" });
+    const names = [...explorer.filters.names(), "split"];
+    explorer.state.set(Object.fromEntries(names.map((name) => [name, ""])));
   }
 
   function say(text) {

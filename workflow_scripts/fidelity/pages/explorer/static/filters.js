@@ -40,9 +40,11 @@ explorer.filters = (() => {
     return (source && explorer.data.scores.get(rule)?.[source.number]?.[place]) ?? [];
   }
 
-  // The keys of the state that filter by the strata of the study's config.
-  function strataKeys() {
-    return explorer.study.strata.map(({ key }) => `stratum-${key}`);
+  // The keys of the state that filter and are empty at first; the study's strata are the last.
+  function names() {
+    const ends = ["score", "gap", "share"].flatMap((name) => [`${name}-from`, `${name}-to`]);
+    const strata = explorer.study.strata.map(({ key }) => `stratum-${key}`);
+    return ["text", "class", "correct", "confidence", "lesion_size", ...ends, ...strata];
   }
 
   // A function from an entry to all that is filtered and sorted by.
@@ -144,6 +146,6 @@ explorer.filters = (() => {
 
   return {
     ...{ sources, sourceOf, classifier, ruleNumber, metric, column },
-    ...{ strataKeys, factsOf, selected, csv },
+    ...{ names, factsOf, selected, csv },
   };
 })();

@@ -25,19 +25,8 @@
       b: known[1] ?? known[0] ?? "",
       sort: "case",
       descending: false,
-      text: "",
-      class: "",
+      ...Object.fromEntries(filters.names().map((name) => [name, ""])),
       split: splits.has(study.split) ? study.split : "",
-      correct: "",
-      confidence: "",
-      lesion_size: "",
-      ...Object.fromEntries(filters.strataKeys().map((name) => [name, ""])),
-      "score-from": "",
-      "score-to": "",
-      "gap-from": "",
-      "gap-to": "",
-      "share-from": "",
-      "share-to": "",
       case: "",
       of: "",
       shown: [0, 1, 2, 3].map((place) => known[place] ?? ""),
@@ -83,11 +72,7 @@
     return Object.keys(changes).length ? changes : null;
   }
 
-  const OF_CASES = [
-    ...["classifier", "binarization", "metric", "a", "b", "sort", "descending", "text", "class"],
-    ...["split", "correct", "confidence", "lesion_size", "score-from", "score-to"],
-    ...["gap-from", "gap-to", "share-from", "share-to"],
-  ];
+  const ORDER = "classifier binarization metric a b sort descending split".split(" ");
 
   async function changed(changes) {
     for (const name of changes) due.add(name);
@@ -107,7 +92,7 @@
     due.clear();
     if (["classifier", "binarization"].some((name) => names.has(name))) controls.refill();
     controls.update();
-    const selection = [...OF_CASES, ...filters.strataKeys()].some((name) => names.has(name));
+    const selection = [...ORDER, ...filters.names()].some((name) => names.has(name));
     if (selection) {
       rows = filters.selected();
       const all = explorer.entries.length;
