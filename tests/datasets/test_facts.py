@@ -78,7 +78,9 @@ def test_a_dicom_header_tells_only_what_is_requested(tmp_path):
         return index_cases(root, settings)[0][0].facts
 
     assert facts() == {}
-    assert facts("lesion_count", "side") == {}
+    assert facts("lesion_count") == {}
+    # A lateral view has no side.
+    assert facts("side") == {"view": "PA"}
     assert facts("sex") == {"sex": "female"}
     assert facts("view", "sex", "age_group", "label_source") == {
         "view": "PA",

@@ -118,4 +118,4 @@ def test_empty_predictions_are_counted_in_a_note(scored):
     )
     count = int((block["empty_prediction"] & ~block["empty_reference"]).sum())
     assert count
-    assert any(f"lime {count} of " in note for note in table.notes)
+    assert any(f"lime ({count} of " in note for note in table.notes)
