@@ -4,15 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fidelity.analysis.columns.cases import CASE_COUNTS
-from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
-from fidelity.analysis.columns.comparisons import COMPARISONS
-from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.base.job_log import run_job
-from fidelity.pages.methods.text import methods
 from fidelity.pages.paper.build import write
+from fidelity.pages.result_tables import read_result_tables
 from fidelity.presentation.titles import showing
-from fidelity.tables.main_result import main_tables_of, unit_of
 
 
 def main(
@@ -37,25 +32,26 @@ def main(
         citation: of the software.
         output: the folder.
     """
-    scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
-    classified = CLASSIFICATION.read(classification) if classification else None
-    orders = CLASS_ORDER.read(class_order) if class_order else None
+    found = read_result_tables(
+        localization,
+        comparisons,
+        seeds,
+        counts,
+        classification,
+        class_order,
+        tables=tables,
+        described=described,
+        citation=citation,
+    )
     write(
         Path(output),
         described["dataset"],
-        main=main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
-        localization=scored,
+        main=found.main,
+        localization=found.localization,
         classifiers=settings["classifiers"],
         metric=settings["metric"],
         binarization=settings["binarization"],
-        methods=methods(
-            scored,
-            CASE_COUNTS.read(counts),
-            described,
-            unit=unit_of(scored, compared, tables["statistics"]),
-            compared=bool(len(compared)),
-            software=citation,
-        ),
+        methods=found.methods,
     )
 
 

@@ -5,18 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fidelity.analysis.columns.cases import CASE_COUNTS
-from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
-from fidelity.analysis.columns.comparisons import COMPARISONS
-from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
+from fidelity.analysis.columns.localization import STRATA
 from fidelity.analysis.columns.organs import ORGANS
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
-from fidelity.pages.methods.text import methods
+from fidelity.pages.result_tables import read_result_tables
 from fidelity.pages.study_page.build import Study, build
 from fidelity.presentation.titles import showing
 from fidelity.tables.inference import strata_tables
-from fidelity.tables.main_result import main_tables_of, unit_of
 
 
 def main(
@@ -49,10 +45,17 @@ def main(
         strata: strata.csv; empty where the config requests none.
         organs: organs.csv; empty where the data set has no organ masks.
     """
-    scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
-    classified = CLASSIFICATION.read(classification) if classification else None
-    orders = CLASS_ORDER.read(class_order) if class_order else None
-    unit = unit_of(scored, compared, tables["statistics"])
+    found = read_result_tables(
+        localization,
+        comparisons,
+        seeds,
+        counts,
+        classification,
+        class_order,
+        tables=tables,
+        described=described,
+        citation=citation,
+    )
     why = (
         "The pictures of cases are left out: the study's config does not let pages show images "
         "(explorer.images: false)."
@@ -63,27 +66,20 @@ def main(
     page = build(
         Study(
             dataset=described["dataset"],
-            localization=scored,
+            localization=found.localization,
             verdict=json.loads(Path(verdict).read_text(encoding="utf-8")),
-            main=main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
-            classification=classified,
+            main=found.main,
+            classification=found.classification,
             strata={
                 name: strata_tables(
-                    rows, tables["statistics"], tables["families"], unit, tables["strata"]
+                    rows, tables["statistics"], tables["families"], found.unit, tables["strata"]
                 )
                 for name, rows in (STRATA.read(strata).groupby("classifier") if strata else ())
             },
             organs=ORGANS.read(organs) if organs else None,
             cases={name: {"prepared": prepared, **files} for name, files in (cases or {}).items()},
             no_cases=why,
-            methods=methods(
-                scored,
-                CASE_COUNTS.read(counts),
-                described,
-                unit=unit,
-                compared=bool(len(compared)),
-                software=citation,
-            ),
+            methods=found.methods,
             citation=citation,
             settings={**settings, "families": tables["families"]},
         )

@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from fidelity.base.errors import InputError
 from fidelity.pages.comparison.columns import COMPARED, DIFFERING, SHARED_CASES
 from fidelity.study import paths
 from tests.helpers.finished_study import CONFIG, LEVELS, RECORD, written
+from tests.helpers.html_page import Page
 
 EVIL = "</script><script>alert(1)</script>\"'`&amp; $x$"
 NAMES = {"A": "one", "B": "two"}
@@ -150,23 +150,8 @@ def test_the_cases_are_listed_with_both_values(paired):
     assert cases["case"].nunique() == 34
 
 
-class Page(HTMLParser):
-    """The elements of a page, each with its attributes, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.data = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.data.append(data)
-
-
 def words(text):
-    return " ".join(" ".join(Page(text).data).split())
+    return Page(text).text
 
 
 def test_the_page_says_what_was_found(paired):

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from base64 import b64decode
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from fidelity.pages.study_page.build import UNFOLDED
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from fidelity.verdict.answer import answer
+from tests.helpers.html_page import Page
 from tests.helpers.small_tables import W, written
 from tests.helpers.synthetic_results import gallery_files
 
@@ -40,25 +40,6 @@ CONFIG = {
 LEVELS = {
     "lime": 0.5, "gradcam": 0.3, "lung_mask": 0.4, "centre_prior": 0.2, "random_superpixels": 0.1,
 }  # fmt: skip
-
-
-class Page(HTMLParser):
-    """The elements of a page, each with its attributes, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.data = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.data.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.data).split())
 
 
 def page_of(folder, config=CONFIG, levels=LEVELS, cases=40):

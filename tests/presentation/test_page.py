@@ -1,7 +1,5 @@
 """Templates: a value is text in every language, whatever it holds."""
 
-from html.parser import HTMLParser
-
 import jinja2
 import pytest
 
@@ -9,6 +7,7 @@ from fidelity.presentation import page
 from fidelity.presentation.page import ESCAPES, folder_digest, paragraphs, render, templates_digest
 from fidelity.tables.layout import Table
 from fidelity.tables.writers import to_html, to_markdown
+from tests.helpers.html_page import Page
 
 EVIL = "</script><script>alert(1)</script> \" onload='x' {{ 7*7 }} <img src=x onerror=y> | `a` _b_"
 TABLES = [
@@ -17,27 +16,14 @@ TABLES = [
 ]
 
 
-class Elements(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.found, self.attributes, self.texts = [], set(), []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append(tag)
-        self.attributes.update(name for name, _ in attrs)
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-
 @pytest.mark.parametrize("template", ["tables", "provenance"])
 def test_no_name_becomes_markup_of_a_page(template):
-    read = Elements(to_html(template, TABLES, dataset=EVIL))
-    assert not {"script", "img"} & set(read.found)
-    assert not {name for name in read.attributes if name.startswith("on")}
-    assert read.found.count("table") == len(TABLES)
-    assert sum(text == EVIL for text in read.texts) >= 4 * len(TABLES)
+    read = Page(to_html(template, TABLES, dataset=EVIL))
+    tags = [tag for tag, _ in read.tags]
+    assert not {"script", "img"} & set(tags)
+    assert not {name for _, attributes in read.tags for name in attributes if name.startswith("on")}
+    assert tags.count("table") == len(TABLES)
+    assert sum(text == EVIL for text in read.data) >= 4 * len(TABLES)
 
 
 def test_no_name_becomes_markup_of_markdown():

@@ -1,0 +1,79 @@
+"""What the study page and the paper folder both take from the tables of a data set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from fidelity.analysis.columns.cases import CASE_COUNTS
+from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
+from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.pages.methods.text import methods
+from fidelity.tables.layout import Table
+from fidelity.tables.main_result import main_tables_of, unit_of
+
+
+@dataclass(frozen=True)
+class ResultTables:
+    """The results of one data set.
+
+    Attributes:
+        localization: localization.csv.
+        classification: classification.csv; None without classifiers.
+        unit: unit of analysis.
+        main: main tables, one per classifier.
+        methods: paragraphs, with marked citations.
+    """
+
+    localization: pd.DataFrame
+    classification: pd.DataFrame | None
+    unit: str
+    main: Sequence[Table]
+    methods: Sequence[str]
+
+
+def read_result_tables(
+    localization: str,
+    comparisons: str,
+    seeds: str,
+    counts: str,
+    classification: str,
+    class_order: str,
+    *,
+    tables: Mapping[str, Any],
+    described: Mapping[str, Any],
+    citation: str,
+) -> ResultTables:
+    """Read the tables, and write what is derived from them.
+
+    Args:
+        localization: localization.csv.
+        comparisons: comparisons.csv.
+        seeds: seeds.csv.
+        counts: case_counts.csv.
+        classification: classification.csv; empty without classifiers.
+        class_order: class_order.csv, likewise.
+        tables: `JobSettings.formatted_tables`.
+        described: `JobSettings.methods`.
+        citation: of the software.
+    """
+    scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
+    classified = CLASSIFICATION.read(classification) if classification else None
+    orders = CLASS_ORDER.read(class_order) if class_order else None
+    unit = unit_of(scored, compared, tables["statistics"])
+    return ResultTables(
+        scored,
+        classified,
+        unit,
+        main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
+        methods(
+            scored,
+            CASE_COUNTS.read(counts),
+            described,
+            unit=unit,
+            compared=bool(len(compared)),
+            software=citation,
+        ),
+    )
