@@ -17,7 +17,7 @@ from fidelity.base.files import check_writable
 from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
-from fidelity.figures.registry import FIGURES
+from fidelity.figures.registry import FIGURES, WITH_IMAGES
 from fidelity.pages.explorer import STATIC as EXPLORER_FILES
 from fidelity.pages.methods.citation import citation
 from fidelity.presentation import titles
@@ -60,6 +60,15 @@ TITLES = titles.display(study, *study.datasets)
 config["titles"] = TITLES | {
     "classifiers": {name: TITLES["classifiers"][name] for name in study.shown}
 }
+# The report begins with the answers; no other run of Snakemake reads them.
+config["answers"] = []
+if "--report" in sys.argv:
+    from fidelity.verdict.answer import answers
+
+    with titles.showing(TITLES):
+        for name in study.studies:
+            verdict = Path(paths.table("verdict", "json").format(dataset=name))
+            config["answers"] += answers(verdict, study.families)
 THREADS = cfg.compute.threads
 # What a job that runs a network requests from a cluster; `auto` uses a GPU, but requests none.
 GPUS = int(cfg.compute.device.startswith("cuda"))
@@ -139,6 +148,20 @@ def labelled(figure):
             getattr(w, "binarization", ""), figure.label
         ),
     }
+
+
+def in_report(name, figure):
+    """The PNG of a figure, in the report unless it shows images that may not leave."""
+    path = paths.figure(f"{name}{figure.suffix}")
+    if name in WITH_IMAGES and not cfg.explorer.images:
+        return path
+    return report(
+        path,
+        caption=caption_of(name),
+        category=title_of_dataset,
+        subcategory=figure.subcategory,
+        labels=labelled(figure),
+    )
 
 
 def drawing(names):

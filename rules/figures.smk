@@ -36,13 +36,7 @@ for name, figure in FIGURES.items():
         input:
             **{file: FILES.get(file, paths.table(file)) for file in figure.reads},
         output:
-            png=report(
-                paths.figure(f"{name}{figure.suffix}"),
-                caption=caption_of(name),
-                category=title_of_dataset,
-                subcategory=figure.subcategory,
-                labels=labelled(figure),
-            ),
+            png=in_report(name, figure),
             pdf=paths.figure(f"{name}{figure.suffix}", "pdf"),
         log:
             log_of(job),

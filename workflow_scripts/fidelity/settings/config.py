@@ -61,9 +61,9 @@ class Explorer(Section):
     """Cases in the explorer. A number takes cases of the split that the verdict uses first, evenly
     over the sorted ids. A case of 256 px takes 10 KB per explainer."""
     images: bool = True
-    """Whether pages may show pixels of images. Set it to false for data that must stay in your
-    institution: then only maps, masks and scores are shown. Also leave out explainers whose maps
-    show the outlines of the image (`edge_map`, guided backpropagation)."""
+    """Whether pages and the report may show pixels of images. Set it to false for data that must
+    stay in your institution: then only maps, masks and scores are shown. Also leave out explainers
+    whose maps show the outlines of the image (`edge_map`, guided backpropagation)."""
 
 
 class Compute(Section):

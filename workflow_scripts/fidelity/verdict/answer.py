@@ -1,7 +1,9 @@
 """The answer of a study in one sentence, with details, from the verdict's short answer."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fidelity.explainers.registry import explains
@@ -29,6 +31,18 @@ class Answer:
 
     sentence: str
     details: Sequence[str] = ()
+
+
+def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
+    """List the answers that a verdict.json gives, one sentence for each classifier.
+
+    Returns:
+        Sentences; none where the file is not there yet.
+    """
+    if not verdict.exists():
+        return []
+    chapters = json.loads(verdict.read_text(encoding="utf-8"))["chapters"]
+    return [answer(chapter, families).sentence for chapter in chapters]
 
 
 def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
