@@ -1,4 +1,4 @@
-"""Maps from processes of their own: the same bytes, or what docs/results.md states."""
+"""Maps from processes of their own: the same bytes, or what docs/speed.md states."""
 
 import os
 import re
@@ -58,7 +58,7 @@ def maps(tmp_path_factory):
 
 def stated(row):
     """Read the tolerance between machines in float32 off the page, so that the two agree."""
-    page = (ROOT / "docs" / "results.md").read_text()
+    page = (ROOT / "docs" / "speed.md").read_text()
     section = page.split("## Tolerance\n")[1].split("\n## ")[0]
     return float(re.search(rf"^\| {re.escape(row)} \| 0 \| ([\d.e-]+) \|", section, re.M)[1])
 

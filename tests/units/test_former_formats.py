@@ -94,6 +94,7 @@ def test_kept_units_give_the_same_numbers(kept, tmp_path):
     for name in ("net-s2", "none"):
         renamed(kept / name, study / "other" / name, "other", 300)
     targets = [f"results/{name}/tables/localization.csv" for name in ("mine", "other")]
+    targets.append("results/mine/figures/net-s1/curves.png")
     command = [sys.executable, str(ROOT / "workflow_scripts/reanalyse.py"), str(study)]
     command += ["--output", str(tmp_path / "out"), "--cores", "1", "--targets", *targets]
     result = subprocess.run(

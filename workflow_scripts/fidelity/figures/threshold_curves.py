@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fidelity.analysis.columns.localization import THRESHOLD_CURVES, THRESHOLDS
+from fidelity.analysis.columns.shared import REFERENCES
 from fidelity.base.files import read_parquet
 from fidelity.figures.shared import style
 from fidelity.presentation.titles import explainer_title
@@ -30,7 +31,9 @@ def draw(curves: Sequence[str], thresholds: Sequence[str], settings: Mapping[str
     Returns:
         The figure.
     """
-    table = pd.concat([read_parquet(path, THRESHOLD_CURVES.names) for path in curves])
+    # `reference` is not drawn, and units of earlier versions lack it.
+    needed = [name for name in THRESHOLD_CURVES.names if name != REFERENCES.name]
+    table = pd.concat([read_parquet(path, needed) for path in curves])
     tuned = dict(zip(settings["tuned"], map(THRESHOLDS.read, thresholds), strict=True))
     return plot(table, settings["explainers"], tuned=tuned)
 

@@ -1,0 +1,134 @@
+"""docs/results.md: every number is computed again from the scores of the cases."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from statsmodels.stats.multitest import multipletests
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = ROOT / "docs" / "studies" / "covid_qu_ex" / "units"
+sys.path.insert(0, str(ROOT / "docs"))
+
+import write_results  # noqa: E402
+from write_results import OF_CLASSIFIER, Results, Value, network_of  # noqa: E402
+
+# Intervals come from other random draws; they are compared within this share of their width.
+DRAWS = 0.15
+NUMBER = re.compile(r"[+−-]?(?:\d+\.\d+|\.\d+|\d+)")
+
+
+@cache
+def unit(dataset, name):
+    """Find the folder of a unit and its description."""
+    for file in UNITS.glob(f"*/{name}/unit.json"):
+        found = json.loads(file.read_text())
+        if found["dataset"] == dataset:
+            return file.parent, found
+    raise LookupError(f"no unit {name} of {dataset}")
+
+
+@cache
+def scores(dataset, name, explainer, rule):
+    """Read the scores of the test images by the protocol `default`, one row per image."""
+    folder, told = unit(dataset, name)
+    packed = told["tables"][f"scores-{explainer}"]
+    wanted = f"{dataset}/{name}/{explainer}/{rule}/default/scores.parquet"
+    index = [path for path, _ in packed["tables"]].index(wanted)
+    rows = pd.concat([pd.read_parquet(folder / file) for file in packed["files"]])
+    rows = rows[(rows["table"] == index) & (rows["split"] == "test")]
+    return rows.set_index("case").sort_index()
+
+
+def interval(values):
+    """Give the percentile bootstrap of a mean over images."""
+    draws = np.random.default_rng(7).integers(0, len(values), (2000, len(values)))
+    return np.percentile(np.asarray(values)[draws].mean(axis=1), [2.5, 97.5])
+
+
+def values(dataset, training, explainer, rule, metric="iou"):
+    """Give a metric of the test images."""
+    name = training if explainer in OF_CLASSIFIER else "none"
+    return scores(dataset, name, explainer, rule)[metric]
+
+
+@cache
+def adjusted(dataset, training, rule):
+    """Wilcoxon's tests of all pairs of the study's explainers, adjusted together (Holm)."""
+    names = list(unit(dataset, training)[1]["shared"]["explainers"])
+    table = pd.DataFrame({e: values(dataset, training, e, rule) for e in names})
+    pairs = list(combinations(names, 2))
+    raw = [scipy.stats.wilcoxon(table[a] - table[b]).pvalue for a, b in pairs]
+    found = multipletests(raw, method="holm")[1]
+    return {frozenset(pair): p for pair, p in zip(pairs, found, strict=True)}
+
+
+class FromCases(Results):
+    """The numbers of the page, from the scores of the images alone."""
+
+    def trainings(self, dataset: str) -> Sequence[str]:
+        found = [json.loads(file.read_text()) for file in UNITS.glob("*/*/unit.json")]
+        names = [
+            u["name"]
+            for u in found
+            if u["dataset"] == dataset and "predictions" in str(u["copies"])
+        ]
+        order = list(write_results.NETWORKS)
+        return sorted(names, key=lambda name: (order.index(network_of(name)), name))
+
+    def accuracy(self, dataset: str, training: str, split: str = "test") -> Value:
+        folder, _ = unit(dataset, training)
+        rows = pd.read_csv(folder / f"{dataset}--{training}--predictions.csv.gz")
+        rows = rows[rows["split"] == split].sort_values(["case", "class"])
+        by_case = rows.groupby("case")
+        right = by_case.apply(
+            lambda r: r["label"].to_numpy()[r["probability"].argmax()] == 1, include_groups=False
+        )
+        return Value(right.mean(), *interval(right.to_numpy(float)), len(right))
+
+    def mean(
+        self, dataset: str, training: str, explainer: str, rule: str = "tuned", metric: str = "iou"
+    ) -> Value:
+        found = values(dataset, training, explainer, rule, metric)
+        return Value(found.mean(), *interval(found), len(found))
+
+    def difference(self, dataset: str, training: str, a: str, b: str, rule: str = "tuned") -> Value:
+        found = values(dataset, training, a, rule) - values(dataset, training, b, rule)
+        p = adjusted(dataset, training, rule)[frozenset((a, b))]
+        return Value(found.mean(), *interval(found), len(found), p)
+
+
+def test_every_number_of_the_page_follows_from_the_cases():
+    printed = write_results.PAGE.read_text(encoding="utf-8")
+    again = write_results.render(FromCases())
+    # The words, with what is chosen by the numbers, are the same.
+    assert NUMBER.sub("#", printed) == NUMBER.sub("#", again)
+    parts = zip(re.split(r"(\[[^\]]*\])", printed), re.split(r"(\[[^\]]*\])", again), strict=True)
+    compared = 0
+    for mine, theirs in parts:
+        a, b = (
+            [float(x.replace("−", "-")) for x in NUMBER.findall(text)] for text in (mine, theirs)
+        )
+        if mine.startswith("[") and len(a) == 2:
+            assert a == pytest.approx(b, abs=max(0.001, DRAWS * (b[1] - b[0]))), (mine, theirs)
+        else:
+            assert a == b, (mine, theirs)
+        compared += len(a)
+    assert compared > 200
+
+
+def test_the_readme_repeats_the_page():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = readme.split("## What came out")[1].split("\n## ")[0]
+    page = write_results.PAGE.read_text(encoding="utf-8")
+    numbers = re.findall(r"\.\d{3}\b", told)
+    assert len(numbers) > 10
+    assert not [number for number in numbers if number not in page]
