@@ -204,6 +204,7 @@ STEPS = {
         combos=primary_blocks,
         statistics=cfg.statistics.model_dump(),
         seed=cfg.seed,
+        other_references=job_settings.other_references,
     ),
     # Case by case: what a classifier adds to the agreement among explainers without one.
     "agreement_cases": step(

@@ -17,15 +17,17 @@ def main(
     seed: int,
     strata: str,
     told: str = "",
+    other_references: Sequence[str] = (),
 ) -> None:
     """Write the stratified means.
 
     Args:
         scores: scores.parquet files; those of the primary binarization are enough.
         told: strata_cases.csv; empty where no strata are requested.
+        other_references: see `stratify`.
     """
     known = STRATA_CASES.read(told) if told else None
-    table = stratify(load_scores(scores, combos), statistics, seed, known)
+    table = stratify(load_scores(scores, combos), statistics, seed, known, other_references)
     write_csv(table, strata)
 
 

@@ -273,6 +273,17 @@ def test_strata_part_the_cases_and_join_the_null_baselines(tmp_path):
     assert found["mean"] == pytest.approx(case["iou"].mean())
 
 
+def test_a_reader_scored_against_the_others_gives_no_lesion_its_size(tmp_path):
+    scores = load_scores(*study(tmp_path, {"mine": 0.5, "lime": 0.4}, cases=60))
+    mine = scores["explainer"] == "mine"
+    expected = stratify(scores, STATISTICS, 1)
+    # The other readers' reference: large lesions are small, and the reverse.
+    scores.loc[mine, "reference_area"] = 100 - scores.loc[mine, "reference_area"]
+    found = stratify(scores, STATISTICS, 1, other_references=["mine"])
+    pd.testing.assert_frame_equal(found, expected)
+    assert not stratify(scores, STATISTICS, 1).equals(expected)
+
+
 def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
     levels = {"lime": 0.4, "gradcam": 0.2, "lung_mask": 0.5}
     paths, combos = study(tmp_path, levels, ("a-s1", "a-s2", "b"), ("fixed50",))

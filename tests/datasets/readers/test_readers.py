@@ -6,8 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from fidelity.analysis.columns.localization import COMBO
+from fidelity.analysis.coverage import check_coverage, cohort_of, unread_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import content_hash
 from fidelity.datasets.cases import read_cases, write_cases
@@ -117,6 +120,31 @@ def test_the_rule_makes_the_reference(root, rule, x, y):
         assert columns(cases["y"].references["Nodule"]) == list(y)
     # Of no reader by name: as it was drawn, under every rule.
     assert columns(cases["z"].references["Nodule"]) == list(range(6))
+
+
+@pytest.mark.parametrize("rule", ["union", "a", "b", "c", "first"])
+def test_what_the_chosen_reader_did_not_read_leaves_the_cohort(root, rule, caplog):
+    made = referred(prepared(root), rule).values()
+    cases = read_cases(root / "cases.csv")
+    cohort = cohort_of(cases, ["Nodule"], ["train", "val", "test"])
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        unread = unread_of(cases, cohort, rule)
+    assert unread == {(case.split, case.case, cls) for case in made for cls in case.unread}
+    assert unread == {
+        "b": {("val", "y", "Nodule")},
+        "first": {("train", "x", "Nodule"), ("val", "y", "Nodule")},
+    }.get(rule, set())
+    assert (f"{len(unread)} of the 3 cases" in caplog.text) == bool(unread)
+    assert all("/".join(key) in caplog.text for key in unread)
+
+    def everything(keys):
+        scores = pd.DataFrame(sorted(keys), columns=["split", "case", "class"])
+        return scores.assign(**dict.fromkeys(COMBO, "x"))
+
+    check_coverage(everything(cohort - unread), cohort, [], False, unread)
+    # A reader is compared with the others on what the chosen one did not read.
+    check_coverage(everything(cohort), cohort, [], False, unread)
 
 
 def test_each_reader_is_left_out_in_turn(root):

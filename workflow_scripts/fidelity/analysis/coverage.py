@@ -8,6 +8,7 @@ import pandas as pd
 from fidelity.analysis.columns.localization import COMBO
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
+from fidelity.datasets.readers.names import FIRST, RULES, SECOND
 
 Key = tuple[str, str, str]
 
@@ -34,8 +35,46 @@ def cohort_of(cases: Iterable[Case], annotated: Sequence[str], splits: Collectio
     }
 
 
+def unread_of(cases: Iterable[Case], cohort: Collection[Key], reference: str) -> set[Key]:
+    """List what has no reference, as the reader whose reference was chosen did not read it.
+
+    Each is named in the log. `PreparedCase.readers_of` decides the same from prepared cases.
+
+    Args:
+        cases: of the case table.
+        cohort: from `cohort_of`.
+        reference: the data set's setting; empty where it has none.
+    """
+    if not reference or reference in RULES:
+        return set()
+    found = {
+        (case.split, case.case, cls)
+        for case in cases
+        for cls in case.annotated
+        if (case.split, case.case, cls) in cohort
+        and reference not in (read := _readers_of(case, cls))
+        # Where nobody is named, the reference stays.
+        and not read <= {FIRST}
+    }
+    if found:
+        log.warning(
+            "%d of the %d cases and classes of the cohort are left out: the reader %r did not read"
+            " them",
+            len(found),
+            len(cohort),
+            reference,
+        )
+    for key in sorted(found):
+        log.info("not read by %r: %s", reference, "/".join(key))
+    return found
+
+
 def check_coverage(
-    scores: pd.DataFrame, cohort: Collection[Key], incomplete: Collection[str], partial: bool
+    scores: pd.DataFrame,
+    cohort: Collection[Key],
+    incomplete: Collection[str],
+    partial: bool,
+    unread: Collection[Key] = (),
 ) -> None:
     """Compare the scores of each combination with the cohort.
 
@@ -46,11 +85,13 @@ def check_coverage(
         cohort: from `cohort_of`.
         incomplete: explainers that may lack cases by their nature, such as a second reader.
         partial: whether others may too (the config's `explain.partial_cohort`); it is logged.
+        unread: what no map need be scored for; a reader's own masks may have scores of it, as they
+            are compared with other readers.
 
     Raises:
         InputError: scores of cases outside the cohort, or of a part of it.
     """
-    cohort = set(cohort)
+    cohort, unread = set(cohort), set(unread)
     columns = ["split", "case", "class"]
     for key, rows in scores.groupby(COMBO, sort=False):
         found = set(rows[columns].itertuples(index=False, name=None))
@@ -61,12 +102,12 @@ def check_coverage(
                 field="/".join(min(found - cohort)),
                 remedy="Delete these scores and run again",
             )
-        missing = cohort - found
+        missing = cohort - unread - found
         if not missing or key[COMBO.index("explainer")] in incomplete:
             continue
         problem = (
-            f"the scores of {name} lack {len(missing)} of the {len(cohort)} cases and classes of"
-            f" the cohort, first {'/'.join(min(missing))!r}"
+            f"the scores of {name} lack {len(missing)} of the {len(cohort - unread)} cases and"
+            f" classes of the cohort, first {'/'.join(min(missing))!r}"
         )
         if not partial:
             raise InputError(
@@ -76,3 +117,10 @@ def check_coverage(
                 " cohort, set it to true",
             )
         log.warning("%s: means are computed over the rest", problem)
+
+
+def _readers_of(case: Case, cls: str) -> set[str]:
+    drawn = (*case.readers.items(), *case.reader_boxes.items())
+    named = {reader for reader, classes in drawn if cls in classes}
+    unnamed = cls in case.masks or named <= {SECOND}
+    return named | {FIRST} if unnamed else named

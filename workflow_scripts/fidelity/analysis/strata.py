@@ -1,6 +1,6 @@
 """Scores by lesion size, prediction, confidence and requested strata: the table strata.csv."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ def stratify(
     statistics: Mapping[str, Any],
     seed: int,
     told: pd.DataFrame | None = None,
+    other_references: Collection[str] = (),
 ) -> pd.DataFrame:
     """Average the scores within strata of cases.
 
@@ -41,6 +42,8 @@ def stratify(
         statistics: as for `summarize`, with `primary` and `primary_binarization`.
         seed: the config's seed.
         told: strata_cases.csv of the data set, where strata are requested.
+        other_references: explainers scored against another reference, as a reader's own masks are
+            against the other readers'; they give a lesion's size only where nobody else does.
 
     Returns:
         The table strata.csv: localization.csv's columns with `stratum` and `level`. It has the
@@ -69,7 +72,8 @@ def stratify(
         ]
         for classifier in names:
             joined = of_split[of_split["classifier"].isin([classifier, NO_CLASSIFIER])]
-            by_case = levels(joined, classifier)
+            last = joined["explainer"].isin(other_references)
+            by_case = levels(pd.concat([joined[~last], joined[last]]), classifier)
             if told is not None:
                 by_case = by_case.join(told.set_index(_KEY))
             for explainer, part in joined.groupby("explainer", sort=False):
@@ -94,7 +98,8 @@ def levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:
     """Give each (case, class) its level in every stratum; missing where it has none.
 
     Args:
-        scores: rows of scores.parquet of one split with a column `classifier`.
+        scores: rows of scores.parquet of one split with a column `classifier`. The first of a case
+            and class gives the size of its lesion.
         classifier: whose strata; `none` for those of the references alone.
 
     Returns:

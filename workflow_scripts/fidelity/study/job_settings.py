@@ -272,6 +272,10 @@ class JobSettings:
         reader = self.study.left_out(w.dataset, w.explainer) if hasattr(w, "explainer") else ""
         return {"left_out": reader} if reader else {}
 
+    def other_references(self, w: Any) -> list[str]:
+        """Name the explainers that are scored against another reference than the rest."""
+        return [e for e in self.study.explainers if self.study.left_out(w.dataset, e)]
+
     def rank(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores of maps."""
         return {
@@ -395,6 +399,7 @@ class JobSettings:
             "splits": explain.splits,
             "incomplete": self.study.partial,
             "partial": explain.partial_cohort,
+            **({"reference": rule} if (rule := self.study.with_readers.get(w.dataset)) else {}),
         }
 
     def gallery(self, w: Any) -> dict[str, Any]:
@@ -427,6 +432,8 @@ class JobSettings:
             ),
             "split": study.judged_split,
             "postprocess": self._postprocess.model_dump(),
+            "other_references": self.other_references(w),
+            **({"other_references": others} if (others := self.other_references(w)) else {}),
             **self._strata(w),
         }
 

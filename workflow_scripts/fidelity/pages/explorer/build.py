@@ -60,10 +60,11 @@ def build(
         scores: of each source, scores.parquet of each binarization, of the default protocol.
         ranking: of each source, ranking.parquet; none if the config requests no such metric.
         settings: dataset (key), pairs (classifier and explainer of each source), classifiers (of
-            them, without `none`), families; binarizations, metrics (those of maps included), metric
-            and binarization (the primary ones), split (that is judged); cases (a number, or `all`),
-            images (whether they may be shown), thresholds (of the sweep); scoring_size, sign, lung,
-            postprocess, empty (`scores.empty`).
+            them, without `none`), families, other_references (see `stratify`; absent if none);
+            binarizations, metrics (those of maps included), metric and binarization (the primary
+            ones), split (that is judged); cases (a number, or `all`), images (whether they may be
+            shown), thresholds (of the sweep); scoring_size, sign, lung, postprocess, empty
+            (`scores.empty`).
         told: strata_cases.csv, where strata are requested.
     """
     data = folder / "data"
@@ -83,7 +84,8 @@ def build(
     for index, of_rule in enumerate(tables):
         found = [scores_of(table, settings["metrics"]) for table in of_rule]
         write_text(data / f"scores-{index}.js", call("scores", index, found))
-    study = study_of(entries, sources, answers_of(sources, tables[0]), total, settings, told)
+    answers = answers_of(sources, tables[0], settings.get("other_references", ()))
+    study = study_of(entries, sources, answers, total, settings, told)
     write_text(data / "study.js", call("study", study))
     page = render(
         "explorer.html.j2",

@@ -1,6 +1,6 @@
 """What the explorer knows of a study before a case is opened: its names, cases and scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,22 +139,25 @@ def aligned(path: str, entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def answers_of(
-    sources: Sequence[Source], tables: Sequence[pd.DataFrame]
+    sources: Sequence[Source],
+    tables: Sequence[pd.DataFrame],
+    other_references: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
     """Give each classifier's prediction, and the stratum of each entry.
 
     Args:
         sources: of the tables.
         tables: see `aligned`; any binarization.
+        other_references: see `stratify`.
 
     Returns:
         Classifier → split, probability, correct, area (the reference's share of the image) and the
         strata, one row per entry; `none` alone where no explainer has a classifier.
     """
-    whole = pd.concat(
-        table.assign(classifier=source.classifier)
-        for source, table in zip(sources, tables, strict=True)
+    pairs = sorted(
+        zip(sources, tables, strict=True), key=lambda pair: pair[0].explainer in other_references
     )
+    whole = pd.concat(table.assign(classifier=source.classifier) for source, table in pairs)
     rows = whole[whole["status"].notna()].reset_index()
     rows = rows.astype({"empty_reference": bool, "correct": "boolean"})
     found = {}
