@@ -18,9 +18,7 @@ rule acquire:
         seed=lambda w: acquisition_of(w).get("seed", 0),
         # Names, sizes and times of the files that the source reads: no other file re-runs anything.
         # In a mapping: a bare digest is one of code, which `make accept` may accept.
-        listing=lambda w: {
-            "files": job_settings.source_listing(job_settings.acquired_for[w.source])
-        },
+        listing=lambda w: {"files": job_settings.source_listing(w.source)},
         digest=lambda w: code_of(
             "acquire.py", *modules_of_source(acquisition_of(w)["source"])
         ),

@@ -17,6 +17,7 @@ from fidelity.base.files import write_text
 from fidelity.presentation.titles import display, showing
 from fidelity.provenance.cost import cost_csv, cost_rows
 from fidelity.settings import load
+from fidelity.settings.reading import load_file
 from fidelity.study import paths
 from fidelity.study.study import Study
 from fidelity.units.combine import (
@@ -25,6 +26,7 @@ from fidelity.units.combine import (
     combined_config,
     find_units,
     groups,
+    with_box_scores,
 )
 from fidelity.units.unit import Unit, restore
 from fidelity.units.unit_provenance import read_cost
@@ -120,6 +122,7 @@ def mark(output: Path, units: Sequence[Unit]) -> None:
     names = {
         "datasets": list(by_dataset(units)),
         "units": sorted({unit.name for unit in units}),
+        "boxed": with_box_scores(units),
     }
     write_text(output / paths.RESTORED, json.dumps(names, ensure_ascii=False) + "\n")
 
@@ -232,6 +235,13 @@ def main() -> int:
     try:
         analysed = prepare(arguments.study, output, arguments.accept, arguments.targets)
         for config, group in analysed:
+            for dataset in Study(load_file(config, check_files=False)).boxed:
+                if dataset not in with_box_scores(group):
+                    print(
+                        f"{dataset} has no box tables: its units were packed without box scores."
+                        " To add them, pack the units again from the finished study.",
+                        file=sys.stderr,
+                    )
             own = [t for t in arguments.targets if Path(t).parts[1] in by_dataset(group)]
             if arguments.targets and not own:
                 continue

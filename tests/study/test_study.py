@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from fidelity import settings
+from fidelity.datasets.acquisition import listing
 from fidelity.presentation.titles import display
 from fidelity.settings.reading import load_file
 from fidelity.study import paths, targets
@@ -183,6 +184,13 @@ def test_boxes_are_scored_where_there_are_some():
     for found in (targets.tables(study), targets.from_units(study)):
         assert "results/a/tables/box_comparisons.csv" in found
         assert "results/b/tables/boxes.csv" not in found
+    # Of units that were packed before box scores were: no table of boxes is asked for.
+    older = {"datasets": ["a", "b"], "units": study.units, "boxed": []}
+    old = Study(study.config, older)
+    assert not [path for path in targets.from_units(old) if "box" in path]
+    assert JobFiles(old).if_boxed(paths.table("boxes"))(job()) == []
+    new = Study(study.config, {**older, "boxed": ["a"]})
+    assert "results/a/tables/box_comparisons.csv" in targets.from_units(new)
     assert "box_scores" not in workflow_rules.RULES
     assert "boxes" in workflow_rules.RULES
     assert display(study)["protocols"]["chestxray8"] == "ChestX-ray8"
@@ -192,6 +200,15 @@ def test_data_sets_that_agree_share_their_files(study):
     given = JobSettings(study)
     assert given.raw_names["a"] == given.raw_names["b"]
     assert given.acquired_for == {given.raw_names["b"]: "b"}
+
+
+def test_files_that_only_one_of_them_reads_count_whichever_is_listed_last(study, monkeypatch):
+    given = JobSettings(study)
+    (raw,) = given.acquired_for
+    monkeypatch.setattr(listing, "source_digest", lambda root, entry: entry.lungs or "alone")
+    assert given.source_listing(raw) == "alone"
+    study.datasets["a"].lungs = "lungs.csv"
+    assert given.source_listing(raw) == "lungs.csv-alone"
 
 
 def test_targets_hold_what_the_config_asks_for(study):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,14 @@ from fidelity.settings.reading import load_file
 from fidelity.study import paths
 from fidelity.study.study import Study
 from fidelity.units import combine, unit
-from fidelity.units.combine import check_agreement, combined_config, differences, find_units, groups
+from fidelity.units.combine import (
+    check_agreement,
+    combined_config,
+    differences,
+    find_units,
+    groups,
+    with_box_scores,
+)
 from fidelity.units.config_entries import own_entries, place_of, shared_entries
 from fidelity.units.packing import pack, unpack
 from fidelity.units.unit import Unit, read_unit, restore, write_unit
@@ -146,6 +154,17 @@ def test_a_unit_restores_every_result(tmp_path, results):
             )
         else:
             assert (tmp_path / "back" / path).read_bytes() == (results / path).read_bytes()
+
+
+def test_units_without_box_scores_are_known(tmp_path, results):
+    before = made(tmp_path / "units", results)
+    for path in results.rglob("ranking.parquet"):
+        shutil.copy(path, path.with_name("box_scores.parquet"))
+    after = made(tmp_path / "units", results, "net-s2")
+    assert with_box_scores([after]) == ["d"]
+    assert with_box_scores([before]) == with_box_scores([before, after]) == []
+    # A unit without explainers has none in any case.
+    assert with_box_scores([after, replace(after, name="none", tables={})]) == ["d"]
 
 
 def test_packing_again_gives_the_same_bytes(tmp_path, results):

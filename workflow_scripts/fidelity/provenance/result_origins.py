@@ -44,7 +44,7 @@ def listing_of(dataset: str) -> Path:
 
 
 def restored() -> dict[str, list[str]] | None:
-    """Name the `datasets` and `units` that results were restored from; None where no file does."""
+    """Read what `reanalyse.mark` states of restored results; None where no file does."""
     path = Path(paths.RESTORED)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return json.loads(text) if text else None

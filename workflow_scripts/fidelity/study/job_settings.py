@@ -162,10 +162,16 @@ class JobSettings:
             **({"hearts": True} if hearts else {}),
         }
 
-    def source_listing(self, dataset: str) -> str:
-        """Hash names, sizes and times of the files that the source reads."""
-        origin = self.study.config.origin_of(dataset)
-        return listing.source_digest(origin, self.study.datasets[dataset])
+    def source_listing(self, raw: str) -> str:
+        """Hash names, sizes and times of the files that the data sets of a raw folder read."""
+        config = self.study.config
+        found = (
+            listing.source_digest(config.origin_of(dataset), self.study.datasets[dataset])
+            for dataset, name in self.raw_names.items()
+            if name == raw
+        )
+        # Data sets over one root may differ in `lungs` and `records`.
+        return "-".join(dict.fromkeys(found))
 
     @cached_property
     def targets(self) -> dict[str, str]:

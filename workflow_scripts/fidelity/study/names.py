@@ -42,8 +42,8 @@ class Names:
 
         Args:
             config: see `settings.load`.
-            restored: `datasets` and `units` that results were restored from; None in a study of
-                its own.
+            restored: `datasets` and `units` that results were restored from, and which
+                data sets have box scores (`boxed`); None in a study of its own.
         """
         self.config = config
         self.restored = restored
@@ -136,7 +136,9 @@ class Names:
             name: entry.boxes_from or ("references" if entry.has_boxes else "")
             for name, entry in self.studies.items()
         }
-        return {name: origin for name, origin in found.items() if origin}
+        # Earlier versions packed no box scores.
+        held = (self.restored or {}).get("boxed", found)
+        return {name: origin for name, origin in found.items() if origin and name in held}
 
     # ---- classifiers ----
 

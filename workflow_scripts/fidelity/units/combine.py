@@ -70,6 +70,20 @@ def by_dataset(units: Iterable[Unit]) -> dict[str, list[Unit]]:
     return found
 
 
+def with_box_scores(units: Iterable[Unit]) -> list[str]:
+    """Name the data sets whose units hold box scores for all their scored explainers."""
+    found = []
+    for dataset, part in by_dataset(units).items():
+        held = [
+            {Path(path).name for packed in unit.tables.values() for path, _ in packed["tables"]}
+            for unit in part
+        ]
+        scored = [names for names in held if Path(paths.RANKING).name in names]
+        if scored and all(Path(paths.BOX_SCORES).name in names for names in scored):
+            found.append(dataset)
+    return found
+
+
 def differences(units: Sequence[Unit]) -> list[str]:
     """List where units of one data set do not agree with each other.
 
