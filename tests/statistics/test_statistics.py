@@ -284,6 +284,36 @@ def test_a_singular_or_too_small_mixed_model_is_said_not_shown():
     assert mixed_model.fit_mixed_model(one, alpha=0.05).status == "too_few"
 
 
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_columns_that_follow_from_others_are_named(repeats):
+    rng = np.random.default_rng(3)
+    names = [f"p{number}" for number in range(60)] * repeats
+    rows = pd.DataFrame({"patient": names, "case": names, "size": rng.normal(size=len(names))})
+    rows["score"] = 0.1 * rows["size"] + rng.normal(size=len(names))
+    rows["view"] = np.where(rows["size"] > 0, "lateral", "frontal")
+    rows["finding"] = np.where(rows["size"] > 0, "nodule", "mass")
+    fit = mixed_model.fit_regression(rows, ["size"], ["view", "finding"], alpha=0.05)
+    assert (fit.status, fit.terms) == ("singular", [])
+    assert fit.note == "these columns follow from the others: C(finding)[T.nodule]"
+    twice = rows.assign(again=2 * rows["size"] + 1)
+    fit = mixed_model.fit_regression(twice, ["size", "again"], [], alpha=0.05)
+    assert fit.note.endswith(": again")
+
+
+def test_a_coefficient_of_one_row_has_no_robust_error():
+    rng = np.random.default_rng(3)
+    names = [f"p{number}" for number in range(60)]
+    rows = pd.DataFrame({"patient": names, "case": names, "size": rng.normal(size=60)})
+    rows["score"] = 0.1 * rows["size"] + rng.normal(size=60)
+    views = ["lateral", *["frontal"] * 59]
+    fit = mixed_model.fit_regression(rows.assign(view=views), ["size"], ["view"], alpha=0.05)
+    assert (fit.status, fit.terms) == ("singular", [])
+    assert fit.note.endswith("(leverage 1): C(view)[T.lateral]")
+    views[1] = "lateral"
+    fit = mixed_model.fit_regression(rows.assign(view=views), ["size"], ["view"], alpha=0.05)
+    assert fit.status == "ok"
+
+
 def test_holm_by_hand_skips_missing_tests():
     adjusted = multiplicity.holm([0.01, 0.04, np.nan, 0.03])
     np.testing.assert_allclose(adjusted, [0.03, 0.06, np.nan, 0.06])

@@ -14,6 +14,8 @@ SINGULAR = 1e-4
 FEWEST_UNITS = 5
 # Cases per coefficient that a fit needs at least.
 CASES_PER_TERM = 5
+# Share of a column's length that no earlier column explains: less, and it follows from them.
+ALIASED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def _fitted(rows: pd.DataFrame, formula: str, nested: bool, alpha: float) -> Fit
                 re_formula="1",
                 vc_formula=components,
             )
+            if repeated := aliased(model.exog, model.exog_names):
+                return _rank_deficient(repeated)
             result = model.fit(reml=True)
         except np.linalg.LinAlgError:
             return Fit("singular", "the design or a variance matrix is singular")
@@ -139,11 +143,16 @@ def fit_regression(
 def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
     from statsmodels.regression.linear_model import OLS
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = OLS.from_formula(f"score ~ {formula}", data).fit(cov_type="HC3")
-    if not np.isfinite(result.bse).all():
-        return Fit("singular", "the design is singular")
+    model = OLS.from_formula(f"score ~ {formula}", data)
+    if repeated := aliased(model.exog, model.exog_names):
+        return _rank_deficient(repeated)
+    # HC3 divides by 1 - leverage: it needs every coefficient to rest on more than one row.
+    leverage = np.sum(np.linalg.qr(model.exog)[0] ** 2, axis=1)
+    alone = leverage > 1 - ALIASED
+    if alone.any():
+        terms = ", ".join(aliased(model.exog[~alone], model.exog_names))
+        return Fit("singular", f"one row alone decides a coefficient (leverage 1): {terms}")
+    result = model.fit(cov_type="HC3")
     intervals = result.conf_int(alpha=alpha)
     terms = [
         {
@@ -157,3 +166,31 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
         for name in result.params.index
     ]
     return Fit("ok", "one row per patient: least squares with robust errors (HC3)", terms)
+
+
+def aliased(design: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Name the columns of a design that are linear combinations of those before them.
+
+    Args:
+        design: (n, columns).
+        names: of the columns.
+
+    Returns:
+        Empty for a design of full rank.
+    """
+    kept = np.empty((len(design), 0))
+    found = []
+    for name, column in zip(names, design.T, strict=True):
+        # Twice: once leaves rounding errors along the earlier columns.
+        rest = column - kept @ (kept.T @ column)
+        rest -= kept @ (kept.T @ rest)
+        length = np.linalg.norm(rest)
+        if length <= ALIASED * np.linalg.norm(column):
+            found.append(name)
+        else:
+            kept = np.column_stack([kept, rest / length])
+    return found
+
+
+def _rank_deficient(names: Sequence[str]) -> Fit:
+    return Fit("singular", f"these columns follow from the others: {', '.join(names)}")
