@@ -28,6 +28,7 @@ def main(
     sign: Sign,
     output: str,
     planted: Mapping[str, Any] | None = None,
+    left_out: str = "",
 ) -> None:
     """Write two rows per map of an image with the mark.
 
@@ -36,6 +37,7 @@ def main(
         mark_class: source class that the mark goes with.
         output: the scores, a Parquet file.
         planted: the mark of a data set with one; None for a phantom with a shortcut.
+        left_out: see `explained_cases`.
     """
     cv2.setNumThreads(1)
     labels = read_json(classes_json)["labels"]
@@ -55,7 +57,7 @@ def main(
 
     targets = Targets(None, labels)
     table = score_truths(
-        explained_cases(maps, prepared),
+        explained_cases(maps, prepared, left_out),
         mark_of,
         mark_class,
         targets,

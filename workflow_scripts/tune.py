@@ -21,6 +21,7 @@ def main(
     empty: Mapping[str, str],
     output: str,
     partial: bool = False,
+    left_out: str = "",
 ) -> None:
     """Write the best threshold of every class.
 
@@ -30,10 +31,11 @@ def main(
         postprocess: the explainer's.
         empty: the config's `scores.empty`.
         partial: the explainer may lack cases.
+        left_out: see `explained_cases`.
         output: thresholds.csv: class, metric, threshold, mean, n.
     """
     table = tune(
-        explained_cases(maps, prepared),
+        explained_cases(maps, prepared, left_out),
         rule,
         postprocess,
         scoring_size,

@@ -1,10 +1,16 @@
 """Several readers in a config: what their rule decides, and what it does not."""
 
 import copy
+import inspect
 from types import SimpleNamespace
 
 import pytest
 
+import known_truth_scores
+import rank
+import score
+import sweep
+import tune
 from fidelity import settings
 from fidelity.base.errors import InputError
 from fidelity.study import paths, targets
@@ -93,8 +99,15 @@ def test_readers_are_scored_against_the_others():
     of = JobSettings(study)
     for explainer, reader in {"one": "r1", "any": "any"}.items():
         job = SimpleNamespace(**{**vars(JOB), "explainer": explainer})
-        for params in (of.score(job), of.rank(job), of.sweep(job)):
+        for params, script in (
+            (of.score(job), score),
+            (of.rank(job), rank),
+            (of.sweep(job), sweep),
+            (of.tune(job), tune),
+            (of.known_truth(job), known_truth_scores),
+        ):
             assert params["left_out"] == reader
+            assert "left_out" in inspect.signature(script.main).parameters
     assert "left_out" not in of.score(JOB)
     assert study.beside_readers == [("net", "cam"), ("none", "unet")]
     assert "results/three/tables/readers.csv" in targets.tables(study)

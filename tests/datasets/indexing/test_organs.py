@@ -97,7 +97,7 @@ def test_what_is_missing_is_counted_and_listed(root, caplog):
         "used": 16,
         "low quality": 1,
         "no row": 1,
-        "no image": 1,
+        "no case": 1,
     }
     low = table[table["status"] == "low quality"].iloc[0]
     assert low[["case", "quality"]].tolist() == [first, 0.69]
@@ -155,7 +155,7 @@ def test_ids_of_each_data_set(tmp_path, named, image):
     path = write_rows(tmp_path / "masks.csv", [row("train/patient2/view1.jpg"), row(named)])
     found, other = matches_of([Case("a", "a", "test", (), image)], path, 0.7)
     assert (found.row, found.status) == (named, "used")
-    assert (other.case, other.status) == (None, "no image")
+    assert (other.case, other.status) == (None, "no case")
 
 
 @pytest.mark.parametrize("file", ["CheXpert.csv", "ChestX-Ray8.csv"])

@@ -327,6 +327,7 @@ class JobSettings:
         """Give what decides a tuned threshold."""
         rule = self.study.rule_for(w.binarization, w.explainer)
         return {
+            **self._left_out(w),
             "rule": rule.binarization.model_dump(),
             "postprocess": rule.postprocess.model_dump(),
             "scoring_size": self.study.datasets[w.dataset].scoring_size,
@@ -548,7 +549,7 @@ class JobSettings:
     def known_truth(self, w: Any) -> dict[str, Any]:
         """Give what decides the scores against a planted mark."""
         own = self.subset(w.dataset, {"scoring_size", "planted"})
-        return {**own, "sign": self._postprocess.sign}
+        return {**self._left_out(w), **own, "sign": self._postprocess.sign}
 
     def retouched(self, w: Any) -> dict[str, Any]:
         """Give what draws the images of a data set without its planted mark, and with it.

@@ -28,7 +28,7 @@ STATUSES = {
     "used": "used",
     "low quality": "quality below the limit, not used",
     "no row": "cases without a row",
-    "no image": "rows of images that the study does not use",
+    "no case": "rows of images that the study does not use",
 }
 # Metrics whose digits these shares, and an estimated Dice, have.
 _SHARE, _QUALITY = "relevance_mass", "dice"

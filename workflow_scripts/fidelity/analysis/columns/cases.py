@@ -18,9 +18,11 @@ ORGAN_MASKS = Table(
     paths.table("organ_masks"),
     (
         text("row", "image as CheXmask's file names it; empty for a case without a row"),
-        text("case", "id of the image; empty if the study does not have it"),
+        text("case", "id of the image; empty if the study does not use it"),
         common.SPLIT,
-        text("status", "`used`, `low quality`, `no row` or `no image`"),
+        text(
+            "status", "`used`, `low quality`, `no row` or `no case` (an image that is not used)"
+        ),
         number("quality", "estimated quality, Dice RCA (mean)", "0 to 1"),
         text("organs", "organs that the row has masks of"),
     ),
