@@ -17,7 +17,7 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_entries import reference_to
 from fidelity.settings.datasets import Dataset
 
-USED, LOW, NO_ROW, NO_CASE = "used", "low quality", "no row", "no case"
+USED, LOW, NO_ROW, NO_IMAGE = "used", "low quality", "no row", "no image"
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ class Match:
 
     Attributes:
         row: the row's image as the file names it; empty for a case without a row.
-        case: the case; None for a row of an image that is not among the cases.
-        status: USED, LOW (under `lung_quality`), NO_ROW or NO_CASE.
+        case: the case; None for a row of an image that is not there.
+        status: USED, LOW (under `lung_quality`), NO_ROW or NO_IMAGE.
         quality: the row's estimated quality; None where it has none.
         organs: that the row has masks of.
     """
@@ -70,7 +70,7 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
         row = rows[name]
         enough = row.quality is None or row.quality >= least
         found.append(Match(name, case, USED if enough else LOW, row.quality, row.organs))
-    rest = [Match(n, None, NO_CASE, rows[n].quality, rows[n].organs) for n in known.values()]
+    rest = [Match(n, None, NO_IMAGE, rows[n].quality, rows[n].organs) for n in known.values()]
     return [*found, *rest]
 
 
@@ -136,7 +136,8 @@ def table_of(matches: Iterable[Match]) -> pd.DataFrame:
             match.row,
             match.case.case if match.case else "",
             match.case.split if match.case else "",
-            match.status,
+            # The file may name images that are there, and that the study does not use.
+            "no case" if match.status == NO_IMAGE else match.status,
             match.quality,
             " ".join(names[organ] for organ in match.organs),
         )
@@ -149,7 +150,7 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
     if not counts[USED] + counts[LOW]:
         raise InputError(
             f"no row is of an image of the data set (first row: {matches[-1].row!r})"
-            if counts[NO_CASE]
+            if counts[NO_IMAGE]
             else "has no row",
             file=path,
             field="lungs",
@@ -157,7 +158,7 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
         )
     low = sorted(m.quality for m in matches if m.status == LOW)
     sentences = {
-        NO_CASE: "rows are of images that are not here. Add the images, or ignore this if the data"
+        NO_IMAGE: "rows are of images that are not here. Add the images, or ignore this if the data"
         " set is a part of the published one",
         NO_ROW: "cases have no row, so no organ mask. Name the file that covers them, or set"
         " lung_masks: predicted",
