@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fidelity.analysis.controls import doubts, judge_metrics, summarize_hiding
+from fidelity.presentation.titles import showing
 from fidelity.tables.controls import control_tables, hiding_tables
 from tests.helpers.synthetic_results import scores as scores_of
 
@@ -70,6 +71,17 @@ def test_metrics_that_follow_the_reasons_pass():
     (laid_out,) = control_tables(table, FAMILIES)
     assert [row[2] for row in laid_out.rows][:2] == ["Drop of hiding", "IoU ↑"]
     assert any("These fail: blind" in note for note in laid_out.notes)
+
+
+def test_doubts_are_shown_with_titles():
+    scores, hiding = of_study({"aligned": 0.5, "plain": 0.35, "misaligned": 0.2})
+    note = "accuracy below 0.8: plain-s1, plain-s2; no use of the lesion: aligned-s1"
+    table = judge_metrics(scores, hiding, KINDS, FAMILIES, note, STATISTICS, 1)
+    named = {"plain-s1": "Plain (seed 1)", "plain-s2": "B", "aligned-s1": "C"}
+    with showing({"classifiers": named}):
+        (laid_out,) = control_tables(table, FAMILIES)
+    shown = "accuracy below 0.8: Plain (seed 1), B; no use of the lesion: C."
+    assert any(shown in note for note in laid_out.notes)
 
 
 def test_both_steps_must_be_shown_and_seeds_have_their_sign():

@@ -114,6 +114,22 @@ def test_gallery_chooses_best_median_and_worst_without_repeats():
     assert gallery.choose(table.head(0), 3) == []
 
 
+def test_gallery_shortens_ids_to_different_texts():
+    image = np.zeros((8, 8), np.uint8)
+    ids = [f"0000001{number}-phantom-0010" for number in range(3)]
+    rows = [gallery.Row("best", case, "A", image, image > 0, {}) for case in [*ids, ids[0]]]
+    axes = gallery.plot(rows, ["lime"], "lime").axes
+    labels = [axis.get_ylabel().split("\n")[-1] for axis in axes if axis.get_ylabel()][:4]
+    assert len(set(labels)) == 3
+    # Where nothing short tells them apart, they stay short.
+    assert gallery._letters({"a" * 50 + b + "a" * 50 for b in "xyz"}) == gallery.LETTERS
+
+
+def test_a_number_is_not_broken_at_its_point():
+    assert style.wrapped("fixed, values above 0.15", 20) == "fixed, values above\n0.15"
+    assert style.wrapped("denseblock4.denselayer16", 16) == "denseblock4.\ndenselayer16"
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(90, 60), (60, 90)])
 def test_gallery_titles_are_inside_the_page(rows, shape):

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import chain
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ import paper as script
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods import references
+from fidelity.pages.methods.text import DATA_SOURCES, GUIDANCE
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from tests.helpers.small_tables import W, written
@@ -85,7 +87,11 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     config["scores"] = {"empty": {"distance_prediction": "nan"}}
     config["postprocess"] = {"lung": True}
     next(iter(config["datasets"].values()))["reference"] = "staple"
-    config["classifiers"]["net"]["training"] = {"epochs": 5, "learning_rate": 0.0123}
+    config["classifiers"]["net"]["training"] = {
+        "epochs": 5,
+        "learning_rate": 0.0123,
+        "guidance": {"loss": "share"},
+    }
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     for words in (
         "samples 77",
@@ -97,6 +103,7 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
         "joined by STAPLE",
         "at most 5 epochs",
         "learning rate 0.0123",
+        "loss share [@rao2023], weight 1",
         "40 in the test split",
         # One of the 40 has an empty reference.
         "39 cases of 20 patients with a reference mask",
@@ -111,6 +118,9 @@ def test_each_source_that_a_registry_names_by_year_is_in_the_library():
         assert bool(references.cite(source)) == bool(years), source
     cited = [references.cite(entry.source) for entry in known]
     assert all(key in references.entries() for key in references.cited(cited))
+    for source in (*chain(*DATA_SOURCES.values()), *GUIDANCE.values()):
+        (key,) = references.cited([references.cite(source)])
+        assert source == f"{references._authors(references.entries()[key])[0]} {key[-4:]}"
     both = references.cite("Lundberg & Lee 2017, in pairs as Covert & Lee 2021")
     assert references.cited([both]) == ["lundberg2017", "covert2021"]
 

@@ -44,6 +44,10 @@ LEVELS = {
 
 def page_of(folder, config=CONFIG, levels=LEVELS, cases=40):
     made = written(folder, config, levels, cases)
+    return made, page_from(made, folder)
+
+
+def page_from(made, folder):
     with showing(made.display):
         script.main(
             **made.arguments,
@@ -51,7 +55,7 @@ def page_of(folder, config=CONFIG, levels=LEVELS, cases=40):
             settings=JobSettings(made.study).study_page(W),
             output=str(folder / "study.html"),
         )
-    return made, (folder / "study.html").read_text(encoding="utf-8")
+    return (folder / "study.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,17 @@ def test_its_parts_are_in_order_and_nothing_is_loaded(small):
         assert attributes.get("src", "data:image/").startswith("data:image/")
         assert not re.match(r"\w+:", attributes.get("href", ""))
     assert len(text) < 10_000_000
+
+
+def test_that_no_conclusion_is_drawn_is_said_once(tmp_path):
+    made = written(tmp_path, CONFIG, LEVELS)
+    alarm = "No conclusion about explainers is drawn from net."
+    said = json.loads(Path(made.files["verdict"]).read_text())
+    chapter = said["chapters"][0]
+    chapter["quality"] = {"concludes": False}
+    chapter["headline"].insert(0, {"text": alarm, "outcome": "warning", "numbers": {}})
+    Path(made.files["verdict"]).write_text(json.dumps(said))
+    assert Page(page_from(made, tmp_path)).text.count(alarm) == 1
 
 
 def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):

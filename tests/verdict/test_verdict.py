@@ -272,6 +272,7 @@ def test_without_a_classifier_null_baselines_and_ceilings_are_compared():
     ]
     chapter = chapter_of(rows, families, bases={}, explainers=explainers)
     assert chapter.classifier == "none"
+    assert not any("Does the classifier" in section.title for section in chapter.sections)
     told = [found.numbers for found in chapter.headline if "mean" in found.numbers]
     assert [(found["explainer"], found["mean"], found["n"]) for found in told] == [
         ("reader", 0.6, 58),

@@ -1,6 +1,6 @@
 """Overlay gallery: what each explainer points at, beside what the radiologist outlined."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,6 +33,8 @@ SPECKLED = "predicted mask of many parts, as an area"
 MOST_PARTS = 8
 # Longer side of a panel in pixels: what a panel of one or two inches shows in print.
 PANEL = 320
+# Letters of a name beside an image; of ids that so many do not tell apart, at most.
+LETTERS, MOST_LETTERS = 16, 26
 
 
 @dataclass(frozen=True)
@@ -228,12 +230,17 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     height = len(rows) * (side * aspect + 0.06) + 1.35 + 0.13 * lines
     fig, axes = style.figure(len(rows), columns, height=height, width=width)
     fig.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
+    limit = _letters({row.case for row in rows})
     for line, row in zip(axes, rows, strict=True):
         for axis in line:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
             axis.imshow(row.image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
-        words = [row.group.capitalize(), *(style.short(name, 16) for name in (row.cls, row.case))]
+        words = [
+            row.group.capitalize(),
+            style.short(row.cls, LETTERS),
+            style.short(row.case, limit),
+        ]
         line[0].set_ylabel("\n".join(words), fontsize=8)
         show_reference(line[0], row)
         for axis, name in zip(line[1:], explainers, strict=True):
@@ -257,6 +264,18 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     title = f"Cases ordered by the IoU of {explainer_title(order)}; IoU of each mask in the corner"
     style.legend_below(fig, handles, 3, title=title, title_fontsize=8)
     return fig
+
+
+def _letters(cases: Collection[str]) -> int:
+    """Give the letters by which the shortened ids differ, if so many have room beside an image."""
+    return next(
+        (
+            limit
+            for limit in range(LETTERS, MOST_LETTERS)
+            if len({style.short(case, limit) for case in cases}) == len(cases)
+        ),
+        LETTERS,
+    )
 
 
 def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:

@@ -89,7 +89,7 @@ def plot(organs: pd.DataFrame) -> Figure:
     axis.set_ylim(places[-1] + 0.6, -0.6)
     axis.set_xlim(0, 1)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("Mean share of the map’s positive sum")
+    axis.set_xlabel("Mean share of the map's positive sum")
     handles = [Patch(color=COLOURS[region], label=TITLES[region]) for region in regions]
     style.legend_below(fig, handles, 4)
     return fig

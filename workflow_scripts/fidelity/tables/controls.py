@@ -66,9 +66,18 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
     header = ["Binarization", "Protocol", "Metric", "Aligned over plain", "Plain over misaligned"]
     failed = [f"{row[2]} ({row[0]}, {row[1]})" for row in rows if row[-1] == "no"]
     title, notes = described(
-        "controls", failed=failed, doubt=shown["note"].iloc[0], **_where(pooled)
+        "controls", failed=failed, doubt=_with_titles(shown["note"].iloc[0]), **_where(pooled)
     )
     return [Table(title, [*header, "Passes"], rows, 3, {}, notes, "checks", "controls")]
+
+
+def _with_titles(doubts: str) -> str:
+    """Replace the keys of trainings in what `analysis.controls.doubts` gives."""
+    parts = (part.rpartition(": ") for part in doubts.split("; ") if part)
+    return "; ".join(
+        f"{why}: {', '.join(map(titles.classifier_title, names.split(', ')))}"
+        for why, _, names in parts
+    )
 
 
 def _where(table: pd.DataFrame) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, protocol_title
 from fidelity.verdict.cases_used import with_cases
@@ -61,5 +61,5 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
         yield mean_ranks(evidence)
     yield ranking_flips(evidence)
     yield secondary(evidence)
-    if evidence.concludes:
+    if evidence.concludes and evidence.classifier != NO_CLASSIFIER:
         yield uses_what_they_show(evidence)

@@ -20,9 +20,7 @@ ORGAN_MASKS = Table(
         text("row", "image as CheXmask's file names it; empty for a case without a row"),
         text("case", "id of the image; empty if the study does not use it"),
         common.SPLIT,
-        text(
-            "status", "`used`, `low quality`, `no row` or `no case` (an image that is not used)"
-        ),
+        text("status", "`used`, `low quality`, `no row` or `no case` (an image that is not used)"),
         number("quality", "estimated quality, Dice RCA (mean)", "0 to 1"),
         text("organs", "organs that the row has masks of"),
     ),

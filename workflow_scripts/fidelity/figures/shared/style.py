@@ -226,8 +226,9 @@ def wrapped(text: str, width: int = 16, lines: int = 2) -> str:
         width: letters of a line.
         lines: at most; what is left of the text is shortened in its middle.
     """
-    # A point or underscore is where a name may be broken, as a blank is.
-    parts = textwrap.wrap(re.sub(r"(?<=[._])(?=\w)", " ", text), width, break_long_words=False)
+    # A point or underscore is where a name may be broken, as a blank is; not that of 0.15.
+    broken = re.sub(r"(?<=[._])(?!(?<=\b\d\.)\d)(?=\w)", " ", text)
+    parts = textwrap.wrap(broken, width, break_long_words=False)
     rest = " ".join(parts[lines - 1 :])
     parts = [re.sub(r"(?<=[._]) ", "", part) for part in [*parts[: lines - 1], rest]]
     return "\n".join(short(part, width + 2) for part in parts if part)

@@ -28,9 +28,15 @@ DATA_SOURCES = {
     "nih": ("Wang 2017",),
     "rsna": ("Shih 2019",),
     "vindr": ("Nguyen 2022",),
+    "chestx_det": ("Lian 2021",),
+    "tbx11k": ("Liu 2020",),
+    "ms_cxr": ("Boecking 2022",),
+    "padchest_gr": ("Castro 2024",),
+    "qata": ("Degerli 2021",),
     "jsrt": ("Shiraishi 2000",),
 }
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
+GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 # What references were drawn as, as localization.csv names it.
 PLURAL = {"mask": "masks", "box": "boxes"}
@@ -249,8 +255,8 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     if guidance := training.get("guidance"):
         whose = {"reference": "reference masks", "other_cases": "the masks of other images"}
         parts.append(
-            f"input gradients guided by {whose[guidance['masks']]}, loss {guidance['loss']}, "
-            f"weight {set_value(guidance['weight'])}"
+            f"input gradients guided by {whose[guidance['masks']]}, loss {guidance['loss']}"
+            f"{cite(GUIDANCE[guidance['loss']])}, weight {set_value(guidance['weight'])}"
         )
     if len(names) > 1:
         parts.append(f"{len(names)} seeds")

@@ -100,16 +100,18 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     }
     table = study.localization
     rows = table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+    answered = answer(chapter, settings["families"])
     return {
         "title": titles.classifier_title(classifier) if classifier != NO_CLASSIFIER else "",
-        "answer": answer(chapter, settings["families"]),
+        "answer": answered,
         "setting": chapter["setting"],
         "reference": [
             text["text"]
             for text in _sentences(chapter, RESTS_ON)
             if "references" in text["numbers"]
         ],
-        "short": chapter["headline"],
+        # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
+        "short": [part for part in chapter["headline"] if part["text"] != answered.sentence],
         "forest": pictures.as_svg(
             forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
         ),
@@ -120,7 +122,11 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
             for part in _folded(found)
         ],
         "notes": [
-            note for found in study.main if classifier in found.classifiers for note in found.notes
+            note
+            for found in study.main
+            if classifier in found.classifiers
+            for note in found.notes
+            if note != answered.sentence
         ],
         "flips": pictures.as_svg(
             rank_by_protocol.plot(
