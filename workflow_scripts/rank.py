@@ -7,13 +7,12 @@ import cv2
 
 from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
-from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.maps.saliency_map import Sign
 from fidelity.metrics.map_registry import select_ranking
 from fidelity.scoring.map_scores import score_maps
-from fidelity.scoring.score_rows import explained_targets
+from fidelity.scoring.score_rows import SCORED, explained_targets
 
 
 def main(
@@ -56,11 +55,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run_job(
-        main,
-        snakemake,
-        keep=True,
-        prepared=lambda job: listed(job.input.prepared),
-        predictions=lambda job: job.input.get("predictions") or None,
-        classes_json="classes",
-    )
+    run_job(main, snakemake, keep=True, **SCORED)

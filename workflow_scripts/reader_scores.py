@@ -8,13 +8,12 @@ import pandas as pd
 from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.datasets.prepared_list import listed
 from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.maps.saliency_map import Sign, read_maps
 from fidelity.masks.run_lengths import read_masks
 from fidelity.scoring.mask_scores import read_status
 from fidelity.scoring.reader_scores import scorer_of, shards_of, without_each
-from fidelity.scoring.score_rows import explained_targets
+from fidelity.scoring.score_rows import SCORED, explained_targets
 
 
 def main(
@@ -76,9 +75,7 @@ if __name__ == "__main__":
         main,
         snakemake,
         keep=True,
-        prepared=lambda job: listed(job.input.prepared),
-        predictions=lambda job: job.input.get("predictions") or None,
-        classes_json="classes",
+        **SCORED,
         masks=lambda job: next(iter(job.input.masks), ""),
         status=lambda job: next(iter(job.input.status), ""),
     )

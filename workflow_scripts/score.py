@@ -12,13 +12,12 @@ import cv2
 from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
-from fidelity.datasets.prepared_list import listed
 from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.registry import select
 from fidelity.scoring.mask_scores import read_status, score_cohort, spacing_pair
-from fidelity.scoring.score_rows import explained_targets
+from fidelity.scoring.score_rows import SCORED, explained_targets
 
 
 def main(
@@ -91,8 +90,6 @@ if __name__ == "__main__":
         main,
         snakemake,
         keep=True,
-        prepared=lambda job: listed(job.input.prepared),
-        predictions=lambda job: job.input.get("predictions") or None,
-        classes_json="classes",
+        **SCORED,
         outputs=lambda job: dict(zip(job.params.protocols, job.output, strict=True)),
     )

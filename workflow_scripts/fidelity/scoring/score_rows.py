@@ -13,7 +13,15 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import read_json
 from fidelity.classifiers.predictions import UNKNOWN, Answer, answers_of, read_predictions
 from fidelity.datasets.prepared import PreparedCase
+from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import order_of
+
+# What the scripts that score take from their rules under another name (see `run_job`).
+SCORED: Mapping[str, Any] = {
+    "prepared": lambda job: listed(job.input.prepared),
+    "predictions": lambda job: job.input.get("predictions") or None,
+    "classes_json": "classes",
+}
 
 
 @dataclass(frozen=True)
