@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.columns.described_table import names_of
+from fidelity.analysis.columns.localization import INPUT_ABLATION, OF_INPUT
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
 
 INPUTS = ["full", "lung_masked", "lung_crop"]
-KEY = ["source", "classifier", "explainer", "binarization", "class", "metric"]
-SHOWN = ["n", "mean", "ci_low", "ci_high"]
+KEY, SHOWN = INPUT_ABLATION.names, names_of(OF_INPUT)
 
 
 def input_table(

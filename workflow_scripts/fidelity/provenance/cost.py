@@ -8,6 +8,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from fidelity.analysis.columns.costs import COST
 from fidelity.presentation.titles import classifier_title, explainer_title
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.steps import totals
@@ -19,18 +20,6 @@ MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
 CHECKING = ("faithfulness", "sensitivity", "sanity")
 # Making maps, learning what some methods must learn first, judging the maps, and checking them.
 STEPS = ("fit", *MAPPING, "sweep", "rank", "tune", "binarize", "score", *CHECKING)
-COLUMNS = (
-    "dataset",
-    "classifier",
-    "explainer",
-    "step",
-    "jobs",
-    "wall_hours",
-    "cpu_hours",
-    "peak_memory_mb",
-    "forward",
-    "backward",
-)
 ALL = "all"
 
 
@@ -67,9 +56,7 @@ def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str
                     "jobs": found["jobs"],
                     "wall_hours": round(found["seconds"] / 3600, 6),
                     "cpu_hours": round(found["cpu_seconds"] / 3600, 6),
-                    "peak_memory_mb": found["peak_memory_mb"],
-                    "forward": found["forward"],
-                    "backward": found["backward"],
+                    **{key: found[key] for key in ("peak_memory_mb", "forward", "backward")},
                 }
             )
     return rows
@@ -78,7 +65,7 @@ def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str
 def cost_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write the rows as CSV; an empty cell stands for what was not measured."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(out, COST.names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()

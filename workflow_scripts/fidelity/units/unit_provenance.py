@@ -8,13 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.columns.costs import MEASURED
+from fidelity.analysis.columns.described_table import names_of
 from fidelity.base.files import read_csv, write_csv
 from fidelity.provenance.machine import code_version, environment, hardware
 from fidelity.provenance.steps import read_steps
 from fidelity.study.paths import CLASSIFIER, MAPS, NONE, PREPARED, below_results
 from fidelity.units.unit import COST
 
-MEASURED = ["seconds", "cpu_seconds", "peak_memory_mb", "forward", "backward", "device"]
+_MEASURED = names_of(MEASURED)
 # Wildcards of a step that name the unit, and the data set it is of.
 OWNER = ("classifier", "base")
 
@@ -74,9 +76,9 @@ def write_cost(
         owners = [names.pop(key) for key in OWNER if key in names]
         names.pop("dataset", None)
         if (owners or [NONE]) == [name]:
-            rows.append({"rule": step["rule"], **names, **{key: step[key] for key in MEASURED}})
-    columns = dict.fromkeys(key for row in rows for key in row if key not in MEASURED)
-    write_csv(pd.DataFrame(rows, columns=[*(columns or ["rule"]), *MEASURED]), folder / COST)
+            rows.append({"rule": step["rule"], **names, **{key: step[key] for key in _MEASURED}})
+    columns = dict.fromkeys(key for row in rows for key in row if key not in _MEASURED)
+    write_csv(pd.DataFrame(rows, columns=[*(columns or ["rule"]), *_MEASURED]), folder / COST)
 
 
 def read_cost(folder: Path, dataset: str, name: str) -> list[dict[str, Any]]:
@@ -92,11 +94,11 @@ def read_cost(folder: Path, dataset: str, name: str) -> list[dict[str, Any]]:
     """
     if not (folder / COST).is_file():
         return []
-    table = read_csv(folder / COST, ["rule", *MEASURED], dtype={"shard": str})
+    table = read_csv(folder / COST, ["rule", *_MEASURED], dtype={"shard": str})
     steps = []
     for row in table.astype(object).where(table.notna(), None).to_dict("records"):
         rule = row.pop("rule")
-        measured = {key: row.pop(key) for key in MEASURED}
+        measured = {key: row.pop(key) for key in _MEASURED}
         names = {key: value for key, value in row.items() if value is not None}
         names |= {"dataset": dataset, "classifier": name}
         steps.append({"rule": rule, "wildcards": names, **measured})

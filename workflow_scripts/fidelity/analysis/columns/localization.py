@@ -105,6 +105,19 @@ _MEANS = (
     common.REFERENCES,
 )
 LOCALIZATION = Table(paths.table("localization"), (*common.RESULT, *_MEANS))
+# Of each explainer over the data sets of a source; on the right, OF_INPUT of each data set.
+INPUT_ABLATION = Table(
+    paths.summary_table("inputs"),
+    (
+        text("source", "source of the data sets"),
+        common.CLASSIFIER,
+        common.EXPLAINER,
+        common.BINARIZATION,
+        common.CLASS,
+        common.METRIC,
+    ),
+)
+OF_INPUT = (common.N, *common.INTERVAL)
 STRATA = Table(
     paths.table("strata"),
     (
