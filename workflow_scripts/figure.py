@@ -1,6 +1,7 @@
 """Draw one figure of a study, by the module that the table of figures names for it."""
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +17,14 @@ def main(
     Args:
         module: in `fidelity.figures`.
         files: what its `draw` reads, by name.
-        settings: dpi, and what its `draw` requests.
+        settings: dpi, and what its `draw` takes by name.
         output: .png and .pdf to write.
     """
     from fidelity.figures.shared import style
 
-    drawn = importlib.import_module(f"fidelity.figures.{module}").draw(**files, settings=settings)
+    draw = importlib.import_module(f"fidelity.figures.{module}").draw
+    asked = [name for name in inspect.signature(draw).parameters if name not in files]
+    drawn = draw(**files, **{name: settings[name] for name in asked})
     style.save(drawn, output, settings["dpi"])
 
 

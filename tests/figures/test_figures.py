@@ -1,5 +1,8 @@
 """Figures are made, labelled, saved in both formats, and with equal bytes each time."""
 
+import importlib
+import inspect
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from fidelity.figures import (
     threshold_curves,
 )
 from fidelity.figures.classifier import confusion, training
+from fidelity.figures.registry import FIGURES
 from fidelity.figures.shared import style
 from tests.helpers import synthetic_results as made_up
 
@@ -171,6 +175,14 @@ def test_gallery_draws_what_readers_drew(kind, boxes, labels, lines):
         assert style == ("--" if kind == "mask" else "-")
         # The centre of the first pixel is at 0.
         assert fig.axes[0].patches[0].get_bbox().bounds == (19.5, 9.5, 20, 20)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_takes_what_its_line_names(name):
+    line = FIGURES[name]
+    module = importlib.import_module(f"fidelity.figures.{line.module}")
+    taken = {*inspect.signature(module.draw).parameters}
+    assert taken - {"classifier"} == {*line.reads, *line.settings}
 
 
 def test_scripts_write_both_formats(tmp_path):

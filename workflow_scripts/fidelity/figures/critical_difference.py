@@ -1,7 +1,6 @@
 """Critical-difference diagram: mean ranks, joined where Nemenyi's test does not part them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,20 +19,26 @@ ROW, BAR, HEAD, SIDE = 0.19, 0.085, 0.62, 2.35
 NUMBERED = 12
 
 
-def draw(ranks: str, settings: Mapping[str, Any]) -> Figure:
+def draw(ranks: str, classifier: str, binarization: str, metric: str) -> Figure:
     """Draw the diagram of one classifier under the default protocol.
 
     Args:
         ranks: ranks.csv of the data set.
-        settings: classifier, binarization and metric of the rows.
+        classifier: of the rows.
+        binarization: of the rows.
+        metric: of the rows.
 
     Returns:
         The figure.
     """
     table = RANKS.read(ranks)
     chosen = table["protocol"] == DEFAULT_PROTOCOL
-    for name in ("classifier", "binarization", "metric"):
-        chosen &= table[name] == settings[name]
+    for name, value in {
+        "classifier": classifier,
+        "binarization": binarization,
+        "metric": metric,
+    }.items():
+        chosen &= table[name] == value
     return plot(table[chosen])
 
 

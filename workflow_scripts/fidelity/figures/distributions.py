@@ -1,7 +1,6 @@
 """How a score is distributed over cases, explainer by explainer, the same case joined by a line."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,13 @@ from fidelity.presentation.wording import axis_title
 PER_ROW = 3
 
 
-def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+def draw(scores: Sequence[str], explainers: Sequence[str], metric: str) -> Figure:
     """Draw the distributions of several explainers.
 
     Args:
         scores: scores.parquet of each explainer.
-        settings: explainers (of the files), metric.
+        explainers: of the files.
+        metric: whose values.
 
     Returns:
         The figure.
@@ -33,8 +33,7 @@ def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
     Raises:
         InputError: the metric was not computed.
     """
-    metric = settings["metric"]
-    tables = read_scores(scores, settings["explainers"], metric)
+    tables = read_scores(scores, explainers, metric)
     return plot(tables, metric=metric, title=axis_title(metric))
 
 

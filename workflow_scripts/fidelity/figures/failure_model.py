@@ -1,8 +1,5 @@
 """Coefficients of the model of why localization fails, one row per fact."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -16,7 +13,7 @@ from fidelity.presentation.wording import FACTS, axis_title
 LINE, SPREAD = 0.42, 0.6
 
 
-def draw(failure_model: str, settings: Mapping[str, Any]) -> Figure:
+def draw(failure_model: str) -> Figure:
     """Draw failure_model.csv of a data set."""
     return plot(FAILURE_MODEL.read(failure_model))
 

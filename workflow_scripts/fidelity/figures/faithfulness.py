@@ -1,8 +1,5 @@
 """Faithfulness against localization: do the maps that point at the disease show what is used?"""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,23 +20,23 @@ from fidelity.presentation.wording import axis_title
 COLUMNS = 2
 
 
-def draw(faithfulness: str, localization: str, settings: Mapping[str, Any]) -> Figure:
+def draw(faithfulness: str, localization: str, classifier: str, binarization: str) -> Figure:
     """Draw the explainers of one classifier, and beside them the null baselines without one.
 
     Args:
         faithfulness: faithfulness.csv of the data set.
         localization: localization.csv of the data set.
-        settings: classifier, binarization (whose masks count).
+        classifier: whose explainers.
+        binarization: whose masks count.
 
     Returns:
         The figure.
     """
     measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
-    name = settings["classifier"]
     return plot(
-        measured[measured["classifier"] == name],
-        found[found["classifier"].isin([name, NO_CLASSIFIER])],
-        settings["binarization"],
+        measured[measured["classifier"] == classifier],
+        found[found["classifier"].isin([classifier, NO_CLASSIFIER])],
+        binarization,
     )
 
 

@@ -1,6 +1,5 @@
 """The primary result as a forest plot: a mean with its interval and n in each line."""
 
-from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -25,24 +24,21 @@ LINE, TALLEST = 0.27, 9.5
 LABEL_LETTERS = 42
 
 
-def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
+def draw(localization: str, classifier: str, metric: str, binarization: str) -> Figure:
     """Draw the primary metric in the primary setting.
 
     Args:
         localization: localization.csv of the data set.
-        settings: classifier, `metric` and `binarization` (the primary ones).
+        classifier: its rows, and those of explainers without one.
+        metric: the primary one.
+        binarization: the primary one.
 
     Returns:
         The figure.
     """
     table = LOCALIZATION.read(localization)
-    return plot(
-        table[
-            table["classifier"].isin([settings["classifier"], NO_CLASSIFIER])
-            & (table["binarization"] == settings["binarization"])
-        ],
-        settings["metric"],
-    )
+    own = table["classifier"].isin([classifier, NO_CLASSIFIER])
+    return plot(table[own & (table["binarization"] == binarization)], metric)
 
 
 def plot(localization: pd.DataFrame, metric: str) -> Figure:

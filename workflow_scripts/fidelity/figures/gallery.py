@@ -154,7 +154,7 @@ def draw(
     maps: Sequence[str],
     masks: Sequence[str],
     shown_scores: Sequence[str],
-    settings: Mapping[str, Any],
+    gallery: Mapping[str, Any],
 ) -> Figure:
     """Choose best, median and worst cases and draw them.
 
@@ -163,18 +163,17 @@ def draw(
         maps: map files of each explainer, one per shard.
         masks: masks.json of each explainer.
         shown_scores: scores.parquet of each explainer.
-        settings: `gallery`: explainers (of the files), `cases` per group, `by` (the explainer that
+        gallery: explainers (of the files), `cases` per group, `by` (the explainer that
             orders them, None: the first), sign, scoring_size (`original` or `working`).
 
     Returns:
         The figure.
     """
-    shown = settings["gallery"]
-    names, shards = shown["explainers"], len(maps) // len(masks)
+    names, shards = gallery["explainers"], len(maps) // len(masks)
     # An explainer that only exists for another classifier cannot order this gallery.
-    by = shown["by"] if shown["by"] in names else names[0]
+    by = gallery["by"] if gallery["by"] in names else names[0]
     tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
-    chosen = choose(tables[by], shown["cases"])
+    chosen = choose(tables[by], gallery["cases"])
     wanted = {(case, cls) for _, case, cls in chosen}
     cases = _cases(listed(prepared), {case for case, _ in wanted})
     panels: dict[tuple[str, str], dict[str, Panel]] = {pair: {} for pair in wanted}
@@ -185,9 +184,9 @@ def draw(
         for pair in sorted(wanted):
             case = cases[pair[0]]
             rle = found.get(pair[0], {}).get(pair[1])
-            mask = None if rle is None else _fit(decode(rle), case, shown)
+            mask = None if rle is None else _fit(decode(rle), case, gallery)
             panels[pair][name] = Panel(
-                _heat(own.get(pair), case, shown), mask, float(iou.get(pair, np.nan))
+                _heat(own.get(pair), case, gallery), mask, float(iou.get(pair, np.nan))
             )
     rows = []
     for group, case_id, cls in chosen:

@@ -1,7 +1,6 @@
 """Pixel AUC against the planted mark and against the lesion, one row per explainer."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -28,10 +27,10 @@ TITLES = {
 }
 
 
-def draw(known_truth: str, settings: Mapping[str, Any]) -> Figure:
+def draw(known_truth: str, classifier: str) -> Figure:
     """Draw known_truth.csv of a data set: rows of `classifier`, and of explainers without one."""
     rows = KNOWN_TRUTH.read(known_truth)
-    return plot(rows[rows["classifier"].isin([settings["classifier"], NO_CLASSIFIER])])
+    return plot(rows[rows["classifier"].isin([classifier, NO_CLASSIFIER])])
 
 
 def plot(table: pd.DataFrame) -> Figure:

@@ -1,8 +1,7 @@
 """Score against the depth of the layer that a CAM reads."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,22 +17,21 @@ from fidelity.presentation.wording import axis_title
 OFFSET = 0.06
 
 
-def draw(layers: str, settings: Mapping[str, Any]) -> Figure:
+def draw(layers: str, classifier: str, metrics: Sequence[str], binarization: str) -> Figure:
     """Draw the layer sweeps of one classifier.
 
     Args:
         layers: layers.csv of the data set.
-        settings: classifier, metrics (one panel each), binarization.
+        classifier: whose sweeps.
+        metrics: one panel each.
+        binarization: of the scores.
 
     Returns:
         The figure.
     """
     table = LAYERS.read(layers).astype(dict.fromkeys(("height", "width", "depth"), int))
-    return plot(
-        table[table["classifier"] == settings["classifier"]],
-        metrics=settings["metrics"],
-        binarization=settings["binarization"],
-    )
+    own = table[table["classifier"] == classifier]
+    return plot(own, metrics=metrics, binarization=binarization)
 
 
 def plot(

@@ -20,13 +20,16 @@ PER_ROW = 4
 BIN_CASES, MOST_BINS = 8, 8
 
 
-def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+def draw(
+    scores: Sequence[str], explainers: Sequence[str], metric: str, intervals: Mapping[str, Any]
+) -> Figure:
     """Draw one panel per explainer.
 
     Args:
         scores: scores.parquet of each explainer, of one binarization and protocol.
-        settings: explainers (of the files), metric, `intervals` (replicates, alpha,
-            cluster, seed).
+        explainers: of the files.
+        metric: whose means.
+        intervals: replicates, alpha, cluster, seed.
 
     Returns:
         The figure.
@@ -34,13 +37,8 @@ def draw(scores: Sequence[str], settings: Mapping[str, Any]) -> Figure:
     Raises:
         InputError: the metric was not computed.
     """
-    metric = settings["metric"]
-    return plot(
-        read_scores(scores, settings["explainers"], metric),
-        metric=metric,
-        title=axis_title(metric),
-        **settings["intervals"],
-    )
+    tables = read_scores(scores, explainers, metric)
+    return plot(tables, metric=metric, title=axis_title(metric), **intervals)
 
 
 def plot(

@@ -1,7 +1,6 @@
 """How far the explainers' predicted masks agree: a heat map of mean IoU."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,9 @@ from fidelity.presentation.titles import binarization_title, explainer_title, or
 from fidelity.presentation.wording import value_of
 
 
-def draw(agreement: str, settings: Mapping[str, Any]) -> Figure:
+def draw(agreement: str, explainers: Sequence[str]) -> Figure:
     """Draw the agreement table of a classifier, `explainers` in their order."""
-    return plot(AGREEMENT.read(agreement), settings["explainers"])
+    return plot(AGREEMENT.read(agreement), explainers)
 
 
 def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:

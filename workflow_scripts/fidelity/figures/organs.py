@@ -1,8 +1,5 @@
 """Where attribution lies: shares of lungs, heart and outside, one bar per explainer."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -30,10 +27,10 @@ WRITTEN = 0.06
 LABEL_LETTERS = 34
 
 
-def draw(organs: str, settings: Mapping[str, Any]) -> Figure:
+def draw(organs: str, classifier: str) -> Figure:
     """Draw organs.csv of a data set, the rows of `classifier` and of explainers without one."""
     table = ORGANS.read(organs)
-    return plot(table[table["classifier"].isin([settings["classifier"], NO_CLASSIFIER])])
+    return plot(table[table["classifier"].isin([classifier, NO_CLASSIFIER])])
 
 
 def plot(organs: pd.DataFrame) -> Figure:

@@ -1,8 +1,7 @@
 """Rank of every explainer under every protocol and binarization: where the conclusion depends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -53,22 +52,27 @@ class Ranks:
     winners: np.ndarray
 
 
-def draw(localization: str, settings: Mapping[str, Any]) -> Figure:
+def draw(
+    localization: str, classifier: str, metric: str, binarization: str, diagnostic: Sequence[str]
+) -> Figure:
     """Draw the heat maps of one classifier and of the explainers that need none.
 
     Args:
         localization: localization.csv of the data set.
-        settings: classifier, `metric` and `binarization` (the primary ones), diagnostic.
+        classifier: its rows, and those of explainers without one.
+        metric: the primary one.
+        binarization: the primary one.
+        diagnostic: see `plot`.
 
     Returns:
         The figure.
     """
     table = LOCALIZATION.read(localization)
     return plot(
-        table[table["classifier"].isin([settings["classifier"], NO_CLASSIFIER])],
-        primary=settings["metric"],
-        primary_binarization=settings["binarization"],
-        diagnostic=settings["diagnostic"],
+        table[table["classifier"].isin([classifier, NO_CLASSIFIER])],
+        primary=metric,
+        primary_binarization=binarization,
+        diagnostic=diagnostic,
     )
 
 

@@ -9,7 +9,7 @@ class Figure:
 
     Attributes:
         module: in this package, or `package.module` below it; its function `draw` takes the files
-            of `reads` by name, then `settings`, and returns a matplotlib Figure.
+            of `reads` and what it needs of `settings` by name, and returns a matplotlib Figure.
         subcategory: where the report lists it.
         label: what the report calls it; `{binarization}`: there is one figure per binarization.
         reads: tables of the data set (`tables/<name>.csv`), or names of FILES in figures.smk.

@@ -1,8 +1,5 @@
 """Similarity of maps to their own against how much of the network is random."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,10 +19,10 @@ TITLES = {
 OFFSET, WIDEST = 0.05, 0.5
 
 
-def draw(sanity: str, settings: Mapping[str, Any]) -> Figure:
+def draw(sanity: str, classifier: str) -> Figure:
     """Draw sanity.csv of a data set, the rows of `classifier` alone."""
     table = SANITY.read(sanity).astype({"depth": int})
-    return plot(table[table["classifier"] == settings["classifier"]])
+    return plot(table[table["classifier"] == classifier])
 
 
 def plot(sanity: pd.DataFrame) -> Figure:

@@ -1,7 +1,6 @@
 """Overlap against the threshold on the normalised map, with the thresholds that were tuned."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +19,19 @@ TUNED = {"marker": "o", "markersize": 7.5, "markeredgecolor": "black", "markered
 MANY = 6
 
 
-def draw(curves: Sequence[str], thresholds: Sequence[str], settings: Mapping[str, Any]) -> Figure:
+def draw(
+    curves: Sequence[str],
+    thresholds: Sequence[str],
+    explainers: Sequence[str],
+    tuned: Sequence[str],
+) -> Figure:
     """Draw the curves of a classifier's explainers, with the thresholds of those that are tuned.
 
     Args:
         curves: threshold_curves.parquet of the classifier, and of explainers without one.
         thresholds: thresholds.csv of each tuned explainer.
-        settings: explainers, `tuned` (those of the thresholds).
+        explainers: in the order of the legend.
+        tuned: those of the thresholds.
 
     Returns:
         The figure.
@@ -34,8 +39,8 @@ def draw(curves: Sequence[str], thresholds: Sequence[str], settings: Mapping[str
     # `reference` is not drawn, and units of earlier versions lack it.
     needed = [name for name in THRESHOLD_CURVES.names if name != REFERENCES.name]
     table = pd.concat([read_parquet(path, needed) for path in curves])
-    tuned = dict(zip(settings["tuned"], map(THRESHOLDS.read, thresholds), strict=True))
-    return plot(table, settings["explainers"], tuned=tuned)
+    found = dict(zip(tuned, map(THRESHOLDS.read, thresholds), strict=True))
+    return plot(table, explainers, tuned=found)
 
 
 def plot(

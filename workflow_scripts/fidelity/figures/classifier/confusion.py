@@ -1,8 +1,5 @@
 """What a classifier confuses, and whether its confidence can be believed."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,11 +10,11 @@ from fidelity.figures.shared import style
 from fidelity.presentation.wording import percent, value_of
 
 
-def draw(confusion: str, calibration: str, settings: Mapping[str, Any]) -> Figure:
+def draw(confusion: str, calibration: str, classifier: str) -> Figure:
     """Draw confusion.csv and calibration.csv of a data set, the rows of `classifier` alone."""
     matrix, bins = CONFUSION.read(confusion), CALIBRATION.read(calibration)
-    name = settings["classifier"]
-    return plot(matrix[matrix["classifier"] == name], bins[bins["classifier"] == name])
+    tables = (table[table["classifier"] == classifier] for table in (matrix, bins))
+    return plot(*tables)
 
 
 def plot(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:

@@ -1,8 +1,5 @@
 """Loss and accuracy over the epochs of a training."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -13,9 +10,8 @@ from fidelity.figures.shared import style
 TITLES = ("Loss (lower is better)", "Accuracy (higher is better)")
 
 
-def draw(training: str, settings: Mapping[str, Any]) -> Figure:
-    """Draw training.csv of a classifier; it needs no settings."""
-    del settings
+def draw(training: str) -> Figure:
+    """Draw training.csv of a classifier."""
     return plot(read_csv(training))
 
 

@@ -41,8 +41,7 @@ def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> s
     Returns:
         An address that holds a PNG picture.
     """
-    shown = {**settings, "cases": CASES_PER_GROUP}
-    figure = gallery.draw(**files, settings={"gallery": shown})
+    figure = gallery.draw(**files, gallery={**settings, "cases": CASES_PER_GROUP})
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     found = b""
