@@ -146,7 +146,7 @@ def _standing(
             continue
         if noun == "null baseline" or len(names) > 1:
             who = f"{len(names)} of {counted(total, noun)}"
-            every = "any of the" if outcome == "none_shown" else "all"
+            every = "any of the" if outcome in ("none_shown", "absent") else "all"
             who = f"{every} {counted(total, noun)}" if len(names) == total else who
             who = f"the {noun}" if total == 1 else who
         else:

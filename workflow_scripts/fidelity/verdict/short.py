@@ -190,7 +190,8 @@ def _standing(
             named += len(names)
             of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
             if total > 1 and len(names) == total:
-                of = f"{'any of' if outcome == 'none_shown' else 'all'} {counted(total, noun)}"
+                none = outcome in ("none_shown", "absent")
+                of = f"{'any of' if none else 'all'} {counted(total, noun)}"
             elif parts and named == total:
                 of = f"the other {len(names)}" if len(names) > 1 else "the other one"
             parts.append(f"{phrase} {of} ({told})")
