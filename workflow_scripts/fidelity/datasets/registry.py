@@ -44,7 +44,8 @@ def reader(source: str) -> ModuleType:
 
         and, if it differs from the default,
 
-        - `tables(root, settings) -> list[Path]`: the files that it reads beside images and masks;
+        - `tables(root, settings) -> list[Path | None]`: the files that it reads beside images and
+          masks; None for one that need not be there;
         - `native_is_mask = True`: masks may be larger than the image, and are scored at their own
           size;
         - `multilabel = True`: whatever the labels look like;

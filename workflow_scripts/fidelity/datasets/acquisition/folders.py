@@ -4,9 +4,24 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from fidelity.base.errors import InputError
+
 # macOS writes `__MACOSX`, `.DS_Store` and one `._name` per file; Windows writes the others.
 CLUTTER = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
+# Folders of this workflow and of tools: a data root may be the working folder itself.
+PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
+
+
+def check_root(root: Path, what: str) -> None:
+    """Raise InputError if a data root is no folder; `what` it should be is named in the error."""
+    if not root.is_dir():
+        raise InputError(
+            "the data root does not exist" if not root.exists() else "the data root is no folder",
+            file=root,
+            field="root",
+            remedy=f"Set 'root' of the data set in the config to {what}",
+        )
 
 
 def is_clutter(path: str | PurePosixPath) -> bool:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets import registry
+from fidelity.datasets.acquisition.folders import PASSED_OVER
+from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.readers.folders import with_folders
 
 if TYPE_CHECKING:
     from fidelity.datasets.cases import Case
     from fidelity.settings.datasets import Dataset
 
-# Folders of this workflow and of tools: a data root may be the working folder itself.
-PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
 # What was found below a root for settings, as text.
 _digests: dict[tuple[Path, str], str] = {}
 
@@ -65,8 +65,8 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
         InputError: the files are not laid out as the source's.
     """
     reader = registry.reader(settings.source)
-    listed = getattr(reader, "tables", None)
-    tables = [os.path.relpath(path, root) for path in (listed(root, settings) if listed else ())]
+    listed = getattr(reader, "tables", lambda root, settings: [])(root, settings)
+    tables = [os.path.relpath(path, root) for path in listed if path is not None]
     beside = [name for key in ("lungs", "records") if (name := getattr(settings, key, None))]
     cases = with_folders(reader.find_cases(root, settings), root, settings)
     return image_files(cases).union(tables, beside)
@@ -74,8 +74,6 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
 
 def image_files(cases: Iterable["Case"]) -> set[str]:
     """List the files of cases: images and masks (a JSON file of many masks once)."""
-    from fidelity.datasets.mask_files.mask_entries import file_of  # not at the top: it imports cv2
-
     return {
         file
         for case in cases

@@ -5,14 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import (
-    RESTORE,
-    Drawn,
-    ImageBoxes,
-    from_sides,
-    place_of,
-    read_json,
-)
+from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json
 
 
 class CocoFile(NamedTuple):
@@ -60,9 +53,8 @@ def read_boxes(path: str | Path) -> CocoFile:
     shaped: dict[str, dict[str, bool]] = {name: {} for name in images}
     for number, entry in enumerate(content["annotations"], 1):
         image, cls = _whose(entry, names, categories, path, number)
-        row = f"annotation {entry.get('id', number)}"
-        box = from_sides(entry.get("bbox") or [], path, row)
-        images[image].add(cls, Drawn(box, place_of(path, row)))
+        row = Row(path, f"annotation {entry.get('id', number)}")
+        images[image].add(cls, row.sides(entry.get("bbox") or []))
         by_class = shaped[image]
         by_class[cls] = by_class.get(cls, True) and bool(entry.get("segmentation"))
     return CocoFile(

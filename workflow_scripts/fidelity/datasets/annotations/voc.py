@@ -8,13 +8,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import (
-    RESTORE,
-    Drawn,
-    ImageBoxes,
-    from_corners,
-    place_of,
-)
+from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, unreadable
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -71,9 +65,7 @@ def _parsed(path: str | Path) -> Element:
     try:
         return ElementTree.parse(path).getroot()
     except OSError as error:
-        raise InputError(
-            f"the file cannot be read ({error.strerror})", file=path, remedy=RESTORE
-        ) from error
+        raise unreadable(path, error) from error
     except (ParseError, DefusedXmlException, ValueError) as error:
         raise InputError(f"cannot be read as XML ({error})", file=path, remedy=RESTORE) from error
 
@@ -83,9 +75,9 @@ def _pascal(root: Element, path: str | Path) -> ImageBoxes:
     sides = (None, None) if size is None else (size.findtext("height"), size.findtext("width"))
     found = ImageBoxes(size=_size(*sides, path, "size"))
     for number, shape in enumerate(root.iter("object"), 1):
-        row, box = f"object {number}", shape.find("bndbox")
+        box = shape.find("bndbox")
         corners = [None if box is None else box.findtext(name) for name in CORNERS]
-        drawn = Drawn(from_corners(corners, path, row), place_of(path, row))
+        drawn = Row(path, f"object {number}").corners(corners)
         found.add(_text(shape, "name", path), drawn)
     return found
 
@@ -94,9 +86,8 @@ def _cvat(image: Element, path: str | Path) -> ImageBoxes:
     name = _name(image, path)
     found = ImageBoxes(size=_size(image.get("height"), image.get("width"), path, name))
     for number, shape in enumerate(image.iter("box"), 1):
-        row = f"{name}, box {number}"
-        box = from_corners([shape.get(key) for key in CVAT_CORNERS], path, row)
-        found.add(shape.get("label", ""), Drawn(box, place_of(path, row)))
+        row = Row(path, f"{name}, box {number}")
+        found.add(shape.get("label", ""), row.corners([shape.get(key) for key in CVAT_CORNERS]))
     return found
 
 

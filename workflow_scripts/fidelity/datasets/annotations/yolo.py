@@ -5,15 +5,7 @@ x and y are of the centre; all four are shares of the image's width and height.
 
 from pathlib import Path
 
-from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import (
-    RELATIVE,
-    Drawn,
-    ImageBoxes,
-    from_corners,
-    place_of,
-    read_text,
-)
+from fidelity.datasets.annotations.drawn import RELATIVE, ImageBoxes, Row, read_text
 
 
 def read_names(path: str | Path) -> list[str]:
@@ -36,23 +28,19 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
     """
     found = ImageBoxes(size=RELATIVE)
     for number, line in enumerate(read_text(path).splitlines(), 1):
-        cells, row = line.split(), f"line {number}"
+        cells, row = line.split(), Row(path, f"line {number}")
         if not cells:
             continue
         if not cells[0].isdecimal() or int(cells[0]) >= len(names):
-            raise InputError(
-                f"{row}: there is no class {cells[0]!r}; the names are {', '.join(names)}",
-                file=path,
-                field="names",
-                remedy="List the names of all classes in the order of their numbers",
+            raise row.wrong(
+                f"there is no class {cells[0]!r}; the names are {', '.join(names)}",
+                "names",
+                "List the names of all classes in the order of their numbers",
             )
         try:
             x, y, width, height = map(float, cells[1:5])
         except ValueError as error:
-            raise InputError(
-                f"{row}: is not 'class x y width height'", file=path, remedy="Correct the row"
-            ) from error
+            raise row.wrong("is not 'class x y width height'", remedy="Correct the row") from error
         corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
-        box = from_corners(corners, path, row)
-        found.add(names[int(cells[0])], Drawn(box, place_of(path, row)))
+        found.add(names[int(cells[0])], row.corners(corners))
     return found

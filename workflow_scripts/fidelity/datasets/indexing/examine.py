@@ -22,8 +22,9 @@ from fidelity.datasets.images.images import (
     read_bytes,
 )
 from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, OutsideBoxes, fitted_boxes
-from fidelity.datasets.mask_files.mask_entries import decode_reference, file_of, read_reference
+from fidelity.datasets.mask_files.mask_entries import decode_reference, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
+from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
 from fidelity.datasets.readers.names import SECOND
 

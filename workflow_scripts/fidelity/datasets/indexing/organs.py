@@ -14,7 +14,7 @@ from fidelity.datasets.annotations import chexmask
 from fidelity.datasets.annotations.chexmask import COLUMN_OF, HEART
 from fidelity.datasets.annotations.drawn import RESTORE
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.settings.datasets import Dataset
 
 USED, LOW, NO_ROW, NO_IMAGE = "used", "low quality", "no row", "no image"

@@ -12,12 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import (
-    SIZE_KEY,
-    is_drawn,
-    read_entries,
-    reference_to,
-)
+from fidelity.datasets.mask_files.mask_entries import SIZE_KEY, is_drawn, read_entries
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.sources.chexpert.folder_layout import find_layout, image_finder
 from fidelity.datasets.sources.chexpert.label_files import Row, read_rows

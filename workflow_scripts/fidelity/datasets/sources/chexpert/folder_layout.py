@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.folders import entries_of, folders_in
+from fidelity.datasets.acquisition.folders import check_root, entries_of, folders_in
 from fidelity.settings.datasets import Chexlocalize
 
 # Files that may hold the labels of a split, and folders of its images.
@@ -69,13 +69,7 @@ def find_layout(root: Path, settings: Chexlocalize) -> Layout:
     Raises:
         InputError: the root does not exist, no label file or no mask file is there, or two are.
     """
-    if not root.is_dir():
-        raise InputError(
-            "the data root does not exist",
-            file=root,
-            field="root",
-            remedy="Set 'root' of the data set in the config to the folder of CheXpert",
-        )
+    check_root(root, "the folder of CheXpert")
     files = list(_files(root, DEPTH))
     named = {split: name for split, name in settings.tables if name is not None}
     for split, name in named.items():

@@ -9,11 +9,12 @@ Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.
 from collections.abc import Iterator
 from pathlib import Path
 
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.source_files import ImageFiles
 from fidelity.datasets.annotations import coco
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import ImageFiles, find_table
+from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.settings.datasets import Coco
 
@@ -23,19 +24,7 @@ masks_follow_labels = False
 
 
 def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
-    """Find the images that the files list.
-
-    Args:
-        root: a folder above images and files.
-        settings: `annotations` or `tables`, `patient` and `split_seed`.
-
-    Yields:
-        One case per image.
-
-    Raises:
-        InputError: a file is missing, or cannot be understood.
-    """
-    root = Path(root)
+    """Yield one case per image that the files list."""
     files = ImageFiles(root)
     for split, table in _tables(root, settings):
         found, file = coco.read_boxes(table), table.relative_to(root).as_posix()
@@ -43,7 +32,7 @@ def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
             name: FoundImage(
                 boxes,
                 found.categories,
-                place_of(table, f"entry of {name}"),
+                Row(table, f"entry of {name}").place,
                 split,
                 {cls: reference_to(file, name, cls) for cls in sorted(found.shaped[name])},
             )
@@ -54,13 +43,19 @@ def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
 
 
 def tables(root: Path, settings: Coco) -> list[Path]:
-    """List the annotation files."""
-    return [path for _, path in _tables(Path(root), settings)]
+    """Locate the annotation files."""
+    return [path for _, path in _tables(root, settings)]
 
 
 def _tables(root: Path, settings: Coco) -> list[tuple[str, Path]]:
     given = [(split, name) for split, name in settings.tables if name is not None]
     given = given or [("", settings.annotations)]
-    field = "tables" if given[0][0] else "annotations"
-    remedy = "Give its path relative to root"
-    return [(split, find_table(root, name, [], field, remedy)) for split, name in given]
+    for split, name in given:
+        if not (root / name).is_file():
+            raise InputError(
+                f"the annotation file {name} was not found",
+                file=root,
+                field="tables" if split else "annotations",
+                remedy="Give its path relative to root",
+            )
+    return [(split, root / name) for split, name in given]

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.source_files import ImageFiles, files_below
 from fidelity.datasets.annotations import voc
-from fidelity.datasets.annotations.drawn import place_of, read_text
-from fidelity.datasets.annotations.references import ImageFiles, files_below
+from fidelity.datasets.annotations.drawn import Row, read_text
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Voc
@@ -25,19 +25,11 @@ masks_follow_labels = False
 
 
 def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
-    """Find the images of all XML files.
-
-    Args:
-        root: a folder above images and XML files.
-        settings: `patient` and `split_seed`.
-
-    Yields:
-        One case per image.
+    """Yield one case per image of all XML files.
 
     Raises:
         InputError: there is no XML file, one cannot be understood, or two are of one image.
     """
-    root = Path(root)
     files, images, splits = ImageFiles(root), {}, _splits(root)
     for file in files_below(root, {".xml"}):
         shapes = voc.read_entries(root / file) if voc.is_cvat(root / file) else {}
@@ -50,7 +42,7 @@ def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
                 )
             masks = {cls: reference_to(file, name, cls) for cls in shapes.get(name, {})}
             stem = name.rpartition("/")[2].rpartition(".")[0]
-            place = place_of(root / file, f"image {name}")
+            place = Row(root / file, f"image {name}").place
             images[name] = FoundImage(boxes, [], place, splits.get(stem, ""), masks)
     if not images:
         raise InputError(
@@ -68,18 +60,16 @@ def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
 
 def tables(root: Path, settings: Voc) -> list[Path]:
     """List the XML files and the lists of splits."""
-    root = Path(root)
     return [*(root / file for file in files_below(root, {".xml"})), *_lists(root).values()]
 
 
 def _lists(root: Path) -> dict[str, Path]:
-    lists = {
+    return {
         split: root / path
         for path in files_below(root, {".txt"})
         for split in SPLITS
         if f"/{path}".endswith(f"/ImageSets/Main/{split}.txt")
     }
-    return lists
 
 
 def _splits(root: Path) -> dict[str, str]:

@@ -14,9 +14,9 @@ from pathlib import Path
 import yaml
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.source_files import ImageFiles, files_below, find_file
 from fidelity.datasets.annotations import yolo
-from fidelity.datasets.annotations.drawn import RESTORE, place_of
-from fidelity.datasets.annotations.references import ImageFiles, files_below, optional_table
+from fidelity.datasets.annotations.drawn import RESTORE, Row
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.datasets.splits import SPLITS
@@ -32,25 +32,17 @@ OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirement
 
 
 def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
-    """Find the images that have a text file.
-
-    Args:
-        root: a folder above images, text files and the list of classes.
-        settings: `names`, `patient` and `split_seed`.
-
-    Yields:
-        One case per text file.
+    """Yield one case per text file.
 
     Raises:
         InputError: the classes are not named, there is no text file, or one cannot be understood.
     """
-    root = Path(root)
     files, names = ImageFiles(root), _names(root, settings)
     images = {
         _image_of(text): FoundImage(
             yolo.read_boxes(root / text, names),
             names,
-            place_of(root / text, "whole file"),
+            Row(root / text, "whole file").place,
             _split(text),
         )
         for text in _texts(root)
@@ -68,8 +60,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
 
 def tables(root: Path, settings: Yolo) -> list[Path]:
     """List the text files and the list of classes."""
-    root = Path(root)
-    named = [optional_table(root, None, names, "root") for names in (DATA, LISTS)]
+    named = [find_file(root, names) for names in (DATA, LISTS)]
     return [*(root / text for text in _texts(root)), *(path for path in named if path)]
 
 
@@ -90,7 +81,7 @@ def _texts(root: Path) -> list[str]:
 def _names(root: Path, settings: Yolo) -> list[str]:
     if settings.names is not None:
         return settings.names
-    data = optional_table(root, None, DATA, "names")
+    data = find_file(root, DATA, "names")
     if data is not None:
         try:
             names = yaml.safe_load(data.read_text(encoding="utf-8-sig"))["names"]
@@ -101,7 +92,7 @@ def _names(root: Path, settings: Yolo) -> list[str]:
         if isinstance(names, dict):
             names = [names[number] for number in sorted(names)]
         return [str(name) for name in names]
-    listed = optional_table(root, None, LISTS, "names")
+    listed = find_file(root, LISTS, "names")
     if listed is None:
         raise InputError(
             f"the classes are not named: {', '.join((*DATA, *LISTS))} were not found",

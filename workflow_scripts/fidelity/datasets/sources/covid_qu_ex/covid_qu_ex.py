@@ -21,7 +21,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
+from fidelity.datasets.acquisition.folders import (
+    by_stem,
+    check_root,
+    folder_named,
+    folders_in,
+    images_in,
+)
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
@@ -161,13 +167,7 @@ def find_base(root: Path, part: str = "infection") -> Path:
         InputError: there is none, or more than one.
     """
     root, top = Path(root), TOPS[part]
-    if not root.is_dir():
-        raise InputError(
-            "the data root does not exist" if not root.exists() else "the data root is no folder",
-            file=root,
-            field="root",
-            remedy="Unpack the data set and set 'root' of the data set in the config to its folder",
-        )
+    check_root(root, "the folder of the unpacked data set")
     if _split_folders(root):
         others = {name.lower() for name in TOPS.values()} - {top.lower()}
         if root.resolve().name.lower() in others:

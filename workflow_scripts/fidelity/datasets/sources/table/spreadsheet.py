@@ -81,6 +81,11 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
     return Sheet(columns, _rows(lines, len(names), kept, columns, separator, path), notes)
 
 
+def read_cells(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Read lines and cells of a comma-separated file whose header does not name the columns."""
+    return _parsed(_decoded(_bytes(path), path, []), ",", 0, path)
+
+
 def _rows(
     lines: Iterator[tuple[int, list[str]]],
     width: int,

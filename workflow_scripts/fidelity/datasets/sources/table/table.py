@@ -21,10 +21,9 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import nearest, suggestion
-from fidelity.datasets.acquisition.folders import is_clutter
+from fidelity.datasets.acquisition.folders import check_root, is_clutter
 from fidelity.datasets.annotations import box_table
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import boxes_by_reader, drawn_boxes
+from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.cases import (
     BOXES_OF_READER,
     BOXES_PREFIX,
@@ -94,7 +93,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         if is_clutter(row["image"].strip()):
             clutter += 1
             continue
-        case = replace(case_of(row, path, line), place=place_of(path, f"line {line}"))
+        case = replace(case_of(row, path, line), place=Row(path, f"line {line}").place)
         if not case.labels:
             blank.append(line)
         cases.append(case)
@@ -164,8 +163,8 @@ def _with_boxes(
             for cls, reader in own.read:
                 read.setdefault(reader, []).extend([cls] if cls else classes)
             found = sorted({cls for looked_for in read.values() for cls in looked_for})
-            by_reader = boxes_by_reader(own.boxes, read)
-            case = replace(case, **drawn_boxes(own.boxes, found), reader_boxes=by_reader)
+            by_reader = own.boxes.by_reader(read)
+            case = replace(case, **own.boxes.fields(found), reader_boxes=by_reader)
         yield case
 
 
@@ -187,13 +186,7 @@ def tables(root: Path, settings: Table) -> list[Path]:
 
 def table_path(root: Path, settings: Table) -> Path:
     """Locate the table."""
-    if not root.is_dir():
-        raise InputError(
-            "the data root does not exist",
-            file=root,
-            field="root",
-            remedy="Set 'root' of the data set in the config to the folder of the images",
-        )
+    check_root(root, "the folder of the images")
     path = root / settings.table
     if not path.is_file():
         raise InputError(
