@@ -189,13 +189,13 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     for item in items:
         made = make_image(item, settings, seed)
         folder = unfinished / SPLIT_FOLDERS[item.split] / item.label
-        _write(folder / "images" / f"{item.case}.png", made.image)
-        _write(folder / "infection masks" / f"{item.case}.png", made.infection)
-        _write(folder / "lung masks" / f"{item.case}.png", made.lung)
+        write_png(folder / "images" / f"{item.case}.png", made.image)
+        write_png(folder / "infection masks" / f"{item.case}.png", made.infection)
+        write_png(folder / "lung masks" / f"{item.case}.png", made.lung)
         if marked:
-            _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
+            write_png(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
         for reader, mask in made.readers.items():
-            _write(folder / reader / f"{item.case}.png", mask)
+            write_png(folder / reader / f"{item.case}.png", mask)
         if getattr(settings, "clinical", False):
             stream = partial(_stream, seed)
             organs.append(
@@ -240,7 +240,8 @@ def _has_shortcut(item: Plan, shortcut: Shortcut, rng: np.random.Generator) -> b
     return bool(rng.random() < (shortcut.probability if mine else shortcut.distractor))
 
 
-def _write(path: Path, pixels: np.ndarray) -> None:
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write an image, or a mask as 0 and 255; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
     if not cv2.imwrite(str(path), pixels):
