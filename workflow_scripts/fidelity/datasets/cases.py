@@ -139,16 +139,11 @@ def sort_key(case: Case) -> tuple[int, str]:
 def relative_path(text: str, *, file: str | Path, field: str) -> str:
     """Check a path from a table: it must stay below the data root.
 
-    Args:
-        text: the cell.
-        file: the table, for the error.
-        field: row and column, for the error.
-
     Returns:
         The path, normalised, with "/".
 
     Raises:
-        InputError: the path is absolute or leaves the root through "..".
+        InputError: the path is absolute or leaves the root through ".."; names `file` and `field`.
     """
     if text.startswith("/") or PureWindowsPath(text).drive or "\0" in text:
         raise InputError(
@@ -178,12 +173,6 @@ def read_cases(path: str | Path) -> list[Case]:
     `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent", `none` in a cell of a mask or of boxes
     "read, and nothing found".
 
-    Args:
-        path: a CSV file in UTF-8.
-
-    Returns:
-        The cases in the order of the file.
-
     Raises:
         InputError: the file is missing, lacks a column or holds a cell that cannot be used.
     """
@@ -193,16 +182,7 @@ def read_cases(path: str | Path) -> list[Case]:
 
 
 def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> None:
-    """See that a case table has the columns it cannot do without.
-
-    Args:
-        columns: those it has.
-        path: the table, named in the error.
-        hint: added to the remedy.
-
-    Raises:
-        InputError: one is missing.
-    """
+    """Raise InputError if a case table lacks a needed column; the hint is added to the remedy."""
     for name in REQUIRED:
         if name not in columns:
             raise InputError(
@@ -215,10 +195,6 @@ def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> 
 
 def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
     """Write a case table that `read_cases` reads back equal, byte-identical for equal cases.
-
-    Args:
-        path: the CSV file, written atomically.
-        cases: in the order to be written.
 
     Raises:
         InputError: a label contains "|", the separator of labels.
@@ -305,12 +281,7 @@ def _shown(number: float) -> str:
 
 
 def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
-    """Make a case of one row of a table.
-
-    Args:
-        cells: by column.
-        path: the table, named in errors.
-        line: of the row, named in errors.
+    """Make a case of one row of a table: cells by column, its file and line.
 
     Raises:
         InputError: a cell cannot be used.
@@ -376,15 +347,7 @@ def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
 
 
 def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, ...]:
-    """Read what `boxes_cell` writes.
-
-    Args:
-        cell: not blank.
-        path: the table, named in errors.
-        where: column and line, named in errors.
-
-    Returns:
-        The boxes (y0, x0, y1, x1); none for `none`.
+    """Read what `boxes_cell` writes, in a cell that is not blank: boxes (y0, x0, y1, x1).
 
     Raises:
         InputError: a box is not four finite numbers, or has no width or height.
@@ -413,13 +376,8 @@ def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, 
 def split_named(name: str, path: str | Path, where: str = "") -> str:
     """Give the split of a name as tables write it, such as `valid` or ` Test`.
 
-    Args:
-        name: the cell.
-        path: the table, for the error.
-        where: of the cell in it, put before the error.
-
     Raises:
-        InputError: no split has that name.
+        InputError: no split has that name; `where` of the table it is goes before the error.
     """
     split = name.strip().lower()
     split = SPLIT_ALIASES.get(split, split)

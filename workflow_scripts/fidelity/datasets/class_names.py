@@ -12,12 +12,8 @@ PHANTOM = ("COVID-19", "Non-COVID", "Normal")
 def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
     """Name the model classes of a data set, in alphabetical order.
 
-    Args:
-        entry: the data set's settings.
-        root: its folder; None if it is made or downloaded.
-
-    Returns:
-        As many as can be known now: the annotated ones at least.
+    As many as can be known now: the annotated ones at least. The root is None if the data set is
+    made or downloaded.
     """
     labels = {*entry.annotated_classes, *entry.labels}
     if entry.source == "phantom":

@@ -50,12 +50,7 @@ def relabelled(
 
 
 def plant(case: PreparedCase, planted: Mapping[str, Any]) -> PreparedCase:
-    """Draw the mark into the working image of a case, if this is its label.
-
-    Args:
-        case: prepared, of a data set that `relabelled` has labelled.
-        planted: `kind` and `strength`, of the config.
-    """
+    """Draw the mark into the working image of a case that `relabelled` has labelled `marked`."""
     if MARKED not in case.labels:
         return case
     return replace(case, image=draw(case, planted)[0])
@@ -85,11 +80,7 @@ def draw(case: PreparedCase, planted: Mapping[str, Any]) -> tuple[np.ndarray, np
 
 
 def mark_of(case: PreparedCase, planted: Mapping[str, Any]) -> np.ndarray | None:
-    """Give the mark of a case as a mask of the original image; None if it has none.
-
-    Returns:
-        (H, W) bool, of the case's native size.
-    """
+    """Give the mark of a case as a mask of the original image, (H, W) bool; None if it has none."""
     if MARKED not in case.labels:
         return None
     y0, x0, y1, x1 = case.box
@@ -105,17 +96,9 @@ def retouch(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[Retouched]:
-    """Prepare images again without the mark, and with it.
+    """Prepare the images of some cases again without the mark, and with it, at working size.
 
-    Args:
-        cases: of the case table.
-        wanted: ids of those to prepare.
-        root: the data root.
-        settings: see `prepare_cases`; with `planted`.
-        predict_lung: see `prepare_cases`.
-
-    Yields:
-        The wanted images at working size, in the order of the cases.
+    For the arguments, see `prepare_cases`.
     """
     planted = settings.planted.model_dump()
     chosen = [case for case in cases if case.case in wanted]

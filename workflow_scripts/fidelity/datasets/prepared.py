@@ -98,8 +98,7 @@ class PreparedCase:
     def against(self, reader: str) -> "PreparedCase":
         """Give the case with the reference that all readers but one agree on.
 
-        Args:
-            reader: the one that is left out, or `any`: one who read the class, by its hash.
+        The one that is left out may be `any`: one who read the class, by its hash.
         """
         chosen = {cls: self.one_reader(cls) if reader == ANY else reader for cls in self.explained}
         found = {
@@ -210,11 +209,7 @@ class PreparedShard:
         self.path = Path(path)
 
     def __enter__(self) -> "PreparedShard":
-        """Open the file.
-
-        Raises:
-            InputError: it is missing, damaged or of another kind.
-        """
+        """Open the file; InputError if it is missing, damaged or of another kind."""
         with reading(self.path, remedy=AGAIN):
             self._file = h5py.File(self.path, "r")
         try:

@@ -10,15 +10,7 @@ from fidelity.datasets.splits import SPLITS
 
 
 def shard_of(case: str, count: int) -> int:
-    """State which shard a case belongs to: depends on its id and the count, on no other case.
-
-    Args:
-        case: case id.
-        count: number of shards of its split.
-
-    Returns:
-        0 … count-1.
-    """
+    """State which of `count` shards (from 0) a case is in: its id decides it, no other case."""
     digest = hashlib.blake2b(case.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % count
 
@@ -29,12 +21,12 @@ def shard_name(split: str, index: int) -> str:
 
 
 def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Path) -> list[str]:
-    """Write one case table per shard.
+    """Write one case table `{split}-{nnn}.csv` per shard, the empty ones too.
 
     Args:
         cases: all cases; their order is kept within a shard.
         counts: number of shards per split (1 where a split is not named).
-        folder: `{split}-{nnn}.csv` is written there for every shard, the empty ones too.
+        folder: where they are written.
 
     Returns:
         The names of the shards.

@@ -48,8 +48,7 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 def folder_named(folder: Path, name: str) -> Path:
     """Give the folder of a name: as it is written or, failing that, in other upper and lower case.
 
-    Returns:
-        `folder / name` if there is no such folder, or more than one.
+    It is `folder / name` if there is no such folder, or more than one.
     """
     exact = folder / name
     if exact.is_dir():

@@ -30,9 +30,6 @@ def download(dataset: str) -> Path:
     Args:
         dataset: `owner/name` or `owner/name/versions/number`.
 
-    Returns:
-        The folder with the data.
-
     Raises:
         InputError: no network, no permission, no such data set, or a damaged download.
     """

@@ -28,14 +28,8 @@ def source_digest(root: Path | None, settings: "Dataset") -> str:
     """Hash names, sizes and modification times of the files that a source reads below its root.
 
     Other files (notes, `.DS_Store`, a folder of old images) do not count. Where the source cannot
-    list its files, every file counts: any change may be the one that fixes it.
-
-    Args:
-        root: the data root; see `listing_digest` for None and for an archive.
-        settings: of the data set.
-
-    Returns:
-        16 hexadecimal digits, or "".
+    list its files, every file counts: any change may be the one that fixes it. For a root that is
+    None or an archive, and the form of the hash, see `listing_digest`.
     """
     if root is None or not root.is_dir():
         return listing_digest(root)
@@ -52,14 +46,9 @@ def source_digest(root: Path | None, settings: "Dataset") -> str:
 
 
 def files_of(root: Path, settings: "Dataset") -> set[str]:
-    """List the files that a source reads: images, masks and tables, relative to its root.
+    """List the files that a source reads: images, masks and tables, relative to its root, with "/".
 
-    Args:
-        root: the data root.
-        settings: of the data set.
-
-    Returns:
-        Paths with "/"; a table may name files that do not exist.
+    A table may name files that do not exist.
 
     Raises:
         InputError: the files are not laid out as the source's.

@@ -35,11 +35,7 @@ class ImageFiles:
     """The image files below a data root, by name."""
 
     def __init__(self, root: Path) -> None:
-        """List them.
-
-        Raises:
-            InputError: the root does not exist.
-        """
+        """List them; InputError if the root does not exist."""
         check_root(root, "its folder")
         self.root = root
         self.used: set[str] = set()
@@ -50,14 +46,11 @@ class ImageFiles:
                 self.by_name.setdefault(key, []).append(path)
 
     def find(self, name: str, within: Callable[[str], bool] = lambda path: True) -> str:
-        """Give the path of an image relative to the root.
+        """Give the path of an image relative to the root; the name itself if there is no such file.
 
         Args:
             name: of its file, with or without ending and folder; the ending may be another one.
             within: which of several files of one name are meant.
-
-        Returns:
-            The path; the name itself if there is no such file.
 
         Raises:
             InputError: there are several.

@@ -83,12 +83,9 @@ class Entries(Mapping[str, dict[str, Any]]):
 def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
     """Read which masks there are, and how good they are estimated to be.
 
-    Args:
-        path: the CSV file.
-        quality: whether the file must state the quality.
-
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        InputError: the file cannot be read, or lacks a column; without `quality`, that of the
+            quality may be missing.
     """
     found = {}
     for _, image, cells in _scanned(path):

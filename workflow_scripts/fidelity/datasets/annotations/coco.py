@@ -33,13 +33,7 @@ def is_coco(content: Any) -> bool:
 
 
 def read_boxes(path: str | Path) -> CocoFile:
-    """Read the boxes of a COCO file.
-
-    Args:
-        path: the JSON file.
-
-    Returns:
-        Boxes by image and category.
+    """Read the boxes of a COCO file by image and category.
 
     Raises:
         InputError: the file cannot be read or has another layout, two images or categories have one

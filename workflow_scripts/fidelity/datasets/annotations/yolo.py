@@ -14,14 +14,10 @@ def read_names(path: str | Path) -> list[str]:
 
 
 def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
-    """Read the boxes of one image.
+    """Read the boxes of one image as shares of it; the names of the classes are by their numbers.
 
-    Args:
-        path: its text file; an empty file is an image that was read, and nothing was found.
-        names: of the classes, by their numbers.
-
-    Returns:
-        The boxes as shares of the image. Further numbers in a line (confidence) are passed over.
+    An empty file is an image that was read, and nothing was found. Further numbers in a line
+    (confidence) are passed over.
 
     Raises:
         InputError: the file cannot be read, a class has no name, or a box is invalid.

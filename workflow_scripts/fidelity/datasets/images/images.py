@@ -75,11 +75,7 @@ OTHER_FLOATS = (
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Read a file.
-
-    Raises:
-        InputError: it does not exist, cannot be read, has zero bytes or more than MAX_BYTES.
-    """
+    """Read a file; InputError if it cannot be read, has zero bytes or more than MAX_BYTES."""
     try:
         size = Path(path).stat().st_size
         data = Path(path).read_bytes() if size <= MAX_BYTES else None
@@ -308,14 +304,7 @@ def decode_mask(
     values: MaskValues | None = None,
     notes: list[str] | None = None,
 ) -> np.ndarray:
-    """Decode a mask; see `mask_foreground.foreground`.
-
-    Args:
-        data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or GIF file.
-        path: named in errors.
-        name: class, or `lung`; None for a mask that is not a reference.
-        values: the data set's `mask_values`.
-        notes: what is worth reporting once per data set is appended here.
+    """Decode a PNG, JPEG, TIFF, BMP, WebP or GIF file; see `mask_foreground.foreground`.
 
     Returns:
         (H, W) bool. A file of zeros alone is an empty mask.
@@ -329,11 +318,7 @@ def decode_mask(
 
 
 def decode_values(data: bytes, path: str | Path) -> np.ndarray:
-    """Decode a grey image to the numbers that are in the file, unscaled.
-
-    Args:
-        data: the bytes of an image file of 8 or 16 bit or of floats.
-        path: named in errors.
+    """Decode a grey image of 8 or 16 bit or of floats to the numbers in the file, unscaled.
 
     Returns:
         (H, W) of the file's own type.

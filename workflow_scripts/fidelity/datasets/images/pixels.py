@@ -66,18 +66,10 @@ class _Header:
 
 
 def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pixels:
-    """Decode an image after a look at its header alone.
+    """Decode an image of some formats after a look at its header alone.
 
     The orientation tag (EXIF in JPEG, PNG and WebP, tag 274 in TIFF) is applied once. TIFF files in
     which white is zero are turned round.
-
-    Args:
-        data: the bytes of the file.
-        path: named in errors.
-        formats: those that are read.
-
-    Returns:
-        The pixels.
 
     Raises:
         InputError: the file is unreadable, too large or holds several images.

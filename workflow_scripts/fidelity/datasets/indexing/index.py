@@ -187,16 +187,10 @@ def index_cases(
 
 
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
-    """Keep the first cases of each class and split by the hash of their id.
+    """Keep the first cases of each class and split by the hash of their id, in their given order.
 
-    The choice depends on no order of files; a greater limit contains a smaller one.
-
-    Args:
-        cases: any cases.
-        limit: per class and split (a case of several classes counts for each); None keeps all.
-
-    Returns:
-        The kept cases in their given order.
+    The choice depends on no order of files; a greater limit contains a smaller one. A case of
+    several classes counts for each; without a limit (None), all are kept.
     """
     cases = list(cases)
     if limit is None:

@@ -10,11 +10,8 @@ SHOWN = 5
 def raise_first(problems: Sequence[InputError]) -> None:
     """Raise one InputError for all problems; do nothing if there is none.
 
-    Args:
-        problems: in a fixed order; the first few are quoted, the rest counted.
-
-    Raises:
-        InputError: the problem itself if it is the only one, else a summary that begins with it.
+    The error is the problem itself if it is the only one. Else it quotes the first few, in their
+    fixed order, and counts the rest.
     """
     if not problems:
         return

@@ -43,12 +43,7 @@ _reading = Lock()
 def read_reference(root: Path, reference: str) -> bytes:
     """Read the bytes that a mask is made of: the whole file, or the entry as JSON.
 
-    Args:
-        root: the data root.
-        reference: see the module.
-
-    Returns:
-        Bytes that change if and only if the mask's own content does.
+    They change if and only if the mask's own content does.
 
     Raises:
         InputError: the file cannot be read or lacks the entry.
@@ -90,8 +85,8 @@ def decode_reference(
     Args:
         data: the bytes.
         root: the data root; named in errors.
-        reference: see the module.
-        name: of an image file: see `images.decode_mask`, as the two others.
+        reference: see `mask_places`.
+        name: of an image file: see `mask_foreground.foreground`, as the two others.
         values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
         size: (height, width) of the image, which an empty reference (NONE) takes.
@@ -144,10 +139,7 @@ def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
 
 
 def read_entries(path: Path) -> Mapping[str, dict[str, Any]]:
-    """Read a JSON file of masks, once as long as it does not change.
-
-    Args:
-        path: the file.
+    """Read a file of many masks, once as long as it does not change.
 
     Returns:
         {image id: {class: entry}}, the entries not yet checked.

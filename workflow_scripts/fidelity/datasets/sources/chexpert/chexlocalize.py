@@ -39,16 +39,11 @@ log = logging.getLogger(__name__)
 
 
 def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
-    """Find the cases of all splits that have a label file.
+    """Yield one case per image of the chosen views, of all splits that have a label file.
 
-    Args:
-        root: a folder above or equal to those of CheXpert and CheXlocalize.
-        settings: `tables`, `references`, `views`, `uncertain`, `human_benchmark`.
-
-    Yields:
-        One case per image of the chosen views, in the order of the label files, its id as in
-        CheXlocalize. `masks` has the pathologies that are drawn, and those labelled positive of an
-        image that was read but where nothing is drawn (empty references).
+    The order is that of the label files, the id that of CheXlocalize. `masks` has the pathologies
+    that are drawn, and those labelled positive of an image that was read but where nothing is drawn
+    (empty references).
 
     Raises:
         InputError: files are missing or ambiguous, or a cell cannot be understood.

@@ -58,13 +58,8 @@ class Layout:
 def find_layout(root: Path, settings: Chexlocalize) -> Layout:
     """Find the label files and the reference masks.
 
-    Args:
-        root: the data root.
-        settings: of the data set: `tables` (split → path, for splits where the choice is open) and
-            `references` (segmentations or annotations).
-
-    Returns:
-        What was found.
+    The settings `tables` (split → path) decide for splits where the choice is open, `references`
+    between segmentations and annotations.
 
     Raises:
         InputError: the root does not exist, no label file or no mask file is there, or two are.
@@ -96,12 +91,7 @@ def find_layout(root: Path, settings: Chexlocalize) -> Layout:
 
 
 def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str], str]:
-    """Learn from some paths of a label file what they are relative to.
-
-    Args:
-        root: the data root.
-        table: the label file.
-        paths: cells of its column Path.
+    """Learn from some cells of the column Path of a label file what they are relative to.
 
     Returns:
         A function from such a cell to the image's path relative to the root. Where no image is

@@ -49,16 +49,10 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read a label file.
+    """Yield the lines of a label file in order.
 
     Blank cells are negative, as in Irvin et al. 2019: the observation is not mentioned in the
     report. Columns that are no observation are passed over.
-
-    Args:
-        path: the CSV file.
-
-    Yields:
-        Its lines, in order.
 
     Raises:
         InputError: a column is missing or a cell cannot be understood.

@@ -54,17 +54,12 @@ LUNG_COUNTS = {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701}
 
 
 def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
-    """Find the cases below a root: the data set's top folder, one inside it, or one above it.
+    """Yield one case per image, by split, class and file name.
 
-    Args:
-        root: where the data set was unpacked.
-        settings: `part`, infection (that of a phantom) or lung.
-
-    Yields:
-        One case per image, by split, class and file name. `masks` holds the infection mask of
-        every class that has one, annotated or not: which of them count is decided later, by
-        `annotated_classes`. The data set has no patient ids: without a `patients.csv` the patient
-        is the case.
+    The root is the data set's top folder, one inside it, or one above it. `masks` holds the
+    infection mask of every class that has one, annotated or not: which of them count is decided
+    later, by `annotated_classes`. The data set has no patient ids: without a `patients.csv` the
+    patient is the case.
 
     Raises:
         InputError: the root does not exist or holds no such layout.
@@ -113,14 +108,10 @@ def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path]:
 
 
 def unexpected_counts(cases: Iterable[Case], settings: CovidQuEx | Phantom) -> str | None:
-    """Compare the numbers of images with those published.
-
-    Args:
-        cases: all cases of the part, before any is left out.
-        settings: `source` (the phantom has no published numbers) and `part`.
+    """Compare the numbers of images, before any is left out, with those published of the part.
 
     Returns:
-        What was found and expected where they differ; None if they agree.
+        What was found and expected where they differ; None if they agree, or for a phantom.
     """
     if settings.source != "covid_qu_ex":
         return None
@@ -153,15 +144,10 @@ def part_of(settings: CovidQuEx | Phantom) -> str:
 
 
 def find_base(root: Path, part: str = "infection") -> Path:
-    """Find the folder that holds Train, Val and Test.
+    """Find the folder that holds Train, Val and Test, below `root` or equal to it.
 
-    Args:
-        root: that folder, the part's folder (`Infection Segmentation Data`, `Lung Segmentation
-            Data`) above it, or up to two levels above.
-        part: infection or lung.
-
-    Returns:
-        The folder, below `root` or equal to it.
+    The root may be that folder, the part's folder (`Infection Segmentation Data`, `Lung
+    Segmentation Data`) above it, or up to two levels above.
 
     Raises:
         InputError: there is none, or more than one.

@@ -77,13 +77,9 @@ class PhantomImage:
 def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
     """List the images of a data set: a third per class, 1 to 3 to a patient.
 
-    Args:
-        cases: total images of each split; what does not divide by three goes to the first classes.
-        seed: the config's seed.
-
-    Yields:
-        Plans in order of split, class and number. Plan k of a split and class does not depend on
-        how many follow; only a split's last patient can be cut short.
+    Of the images of each split, what does not divide by three goes to the first classes. Plans are
+    in order of split, class and number. Plan k of a split and class does not depend on how many
+    follow; only a split's last patient can be cut short.
     """
     for split in SPLIT_FOLDERS:
         share, rest = divmod(cases.get(split, 0), len(CLASSES))
@@ -101,17 +97,10 @@ def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
 
 
 def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
-    """Make one image with its masks.
+    """Make one image with its masks, from the config's seed and the data set's settings.
 
-    Args:
-        item: which one.
-        settings: the data set's `size`, `contrast`, `shortcut`, `second_reader`,
-            `simulated_readers` and `clinical`.
-        seed: the config's seed.
-
-    Returns:
-        Image and masks. `infection` lies inside `lung`, and shows where the lesion is at contrast
-        1, whatever the contrast, and so do readers' masks. `shortcut` lies outside `lung`.
+    `infection` lies inside `lung`, and shows where the lesion is at contrast 1, whatever the
+    contrast, and so do readers' masks. `shortcut` lies outside `lung`.
     """
     stream = partial(_stream, seed)
     size, contrast = settings.size, float(settings.contrast)

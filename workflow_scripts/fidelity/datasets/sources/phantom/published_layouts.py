@@ -70,19 +70,12 @@ class Chest:
 
 
 def write_as(layout: str, root: str | Path, cases: Mapping[str, int], seed: int = 1) -> list[Chest]:
-    """Write a phantom in the layout of a published data set.
+    """Write a phantom in the layout (one of LAYOUTS) of a published data set.
 
-    Args:
-        layout: one of LAYOUTS.
-        root: folder, made if absent.
-        cases: images of each split.
-        seed: equal seeds give equal files.
+    Equal seeds give equal files; `cases` are the images of each split.
 
     Returns:
         What was drawn, in order.
-
-    Raises:
-        KeyError: there is no such layout.
     """
     side, write = LAYOUTS[layout]
     chests = list(_chests(cases, seed, side))

@@ -59,14 +59,7 @@ log = logging.getLogger(__name__)
 
 
 def find_cases(root: Path, settings: Table) -> Iterator[Case]:
-    """Read the cases of a table.
-
-    Args:
-        root: the data root that the paths in the table are relative to.
-        settings: `table`, the CSV file, relative to the root; `annotated_classes`; `task`.
-
-    Yields:
-        The cases in the order of the table. Sizes and digests are read from the files later.
+    """Read the cases in the order of the table. Sizes and digests are read from the files later.
 
     Raises:
         InputError: the root or table is missing; a column is missing or misspelt; a cell is bad; or
