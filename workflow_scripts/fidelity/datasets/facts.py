@@ -63,12 +63,7 @@ def age_group(age: object) -> str:
 
 
 def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[Case]:
-    """Keep the facts that the settings request; those of `records` go before the source's own.
-
-    Args:
-        cases: as the source gives them.
-        root: the data root.
-        settings: `strata` and `records`.
+    """Keep the facts that `strata` requests; those of `records` go before the source's own.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.

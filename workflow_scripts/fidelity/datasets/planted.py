@@ -30,14 +30,10 @@ SHORTEST_PERIOD = 4  # pixels: finer ones would be lost when networks shrink the
 def relabelled(
     cases: Iterable[Case], classes: Mapping[str, Any]
 ) -> tuple[list[Case], dict[str, Any]]:
-    """Give the cases the labels `marked` and `unmarked`.
-
-    Args:
-        cases: as they are indexed.
-        classes: the facts of classes.json; see `index_cases`.
+    """Give indexed cases the labels `marked` and `unmarked`, half each by the hash of their ids.
 
     Returns:
-        The cases, by the hash of their ids one half each, and the facts: the maps of an annotated
+        The cases, and the facts of classes.json (see `index_cases`): the maps of an annotated
         source class explain `marked`.
     """
     found = [

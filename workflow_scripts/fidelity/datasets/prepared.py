@@ -268,38 +268,18 @@ def _checked(case: PreparedCase, side: int) -> np.ndarray:
 
 def _record(case: PreparedCase) -> str:
     """Everything but the pixels, as JSON."""
-    # What only some data sets have is left out elsewhere: the files of others stay as they were.
-    second = case.readers.get(SECOND, {})
-    more = {
+    record = vars(case) | {
+        "has_lung": case.lung is not None,
         "readers": {r: masks for r, masks in case.readers.items() if r != SECOND},
-        "reader_boxes": case.reader_boxes,
-        "agreed": case.agreed,
-        "unread": case.unread,
+        "second_references": case.readers.get(SECOND, {}),
         "without": {reader: vars(of) for reader, of in case.without.items()},
     }
-    return json.dumps(
-        {
-            **{name: value for name, value in more.items() if value},
-            "case": case.case,
-            "patient": case.patient,
-            "split": case.split,
-            "labels": case.labels,
-            "has_lung": case.lung is not None,
-            "native_size": case.native_size,
-            "box": case.box,
-            "references": case.references,
-            "lung_native": case.lung_native,
-            "digest": case.digest,
-            "second_references": second,
-            "spacing": case.spacing,
-            "uncertain": case.uncertain,
-            "reference_boxes": case.reference_boxes,
-            "filled": case.filled,
-            **({"organs": case.organs} if case.organs else {}),
-        },
-        sort_keys=True,
-        ensure_ascii=False,
-    )
+    del record["image"], record["lung"]
+    # What only some data sets have is left out elsewhere: the files of others stay as they were.
+    for name in ("readers", "reader_boxes", "agreed", "unread", "without", "organs"):
+        if not record[name]:
+            del record[name]
+    return json.dumps(record, sort_keys=True, ensure_ascii=False)
 
 
 def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> PreparedCase:

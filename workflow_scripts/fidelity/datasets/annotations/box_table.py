@@ -44,13 +44,7 @@ class ReadCase:
 
 
 def read_boxes(path: str | Path) -> dict[str, ReadCase]:
-    """Read the file.
-
-    Args:
-        path: the CSV file. Beside corners, columns width and height are the image's size.
-
-    Returns:
-        Boxes and empty references by case.
+    """Read boxes and empty references by case; next to corners, width and height are the image's.
 
     Raises:
         InputError: the file cannot be read, lacks columns, or a row is not a box.

@@ -107,12 +107,7 @@ def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
 
 
 def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Read row by row: where it begins in the file, its image, its cells by column.
-
-    Args:
-        path: the file.
-        start: where to begin; 0 is the first row.
-    """
+    """Read row by row from a place on (0: the first row): place in the file, image, and cells."""
     try:
         with open(path, "rb") as handle:
             header = _cells(handle.readline(), path)

@@ -15,16 +15,10 @@ CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
 
 
 def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
-    """Read the boxes of an XML file.
+    """Read the boxes of an XML file by image; a class without a box was read, and nothing found.
 
     Pascal VOC's corners are taken as written, as continuous coordinates, which is how annotation
     tools export boxes; the challenge's own pixels were counted from 1.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Boxes by image. A class without a box was read, and nothing was found.
 
     Raises:
         InputError: the file cannot be read or is another XML, or a box is invalid.

@@ -30,7 +30,7 @@ def fitted_boxes(
     root: Path,
     notes: list[str],
 ) -> dict[str, tuple[FloatBox, ...]]:
-    """Give the boxes of a case in pixels of its native image.
+    """Give the boxes of a case in pixels of its native image, per class, in the source's order.
 
     Args:
         case: with boxes as its source gives them.
@@ -39,9 +39,6 @@ def fitted_boxes(
         outside: `refuse` a box that leaves the image by more than rounding, or `clip` it.
         root: the data root.
         notes: what is worth reporting once per data set is appended here.
-
-    Returns:
-        Boxes per class, in the order of the source.
 
     Raises:
         BoxMisfitError: boxes are of an image of another shape, or leave the image.

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -13,20 +14,20 @@ from fidelity.datasets.cases import MASK_PREFIX, NONE, Case, reader_column
 from fidelity.datasets.facts import facts_of, missing
 from fidelity.datasets.images.image_similarity import Look, look_at
 from fidelity.datasets.images.images import (
-    FULL,
     Findings,
-    Intensity,
     IntensityError,
     decode_image,
+    intensity_of,
     is_dicom,
     read_bytes,
 )
-from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, OutsideBoxes, fitted_boxes
+from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, fitted_boxes
 from fidelity.datasets.mask_files.mask_entries import decode_reference, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_places import file_of
-from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
+from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.readers.names import SECOND
+from fidelity.settings.datasets import Dataset
 
 # Relative difference of aspect ratios above which a mask cannot belong to its image.
 ASPECT_TOLERANCE = 0.01
@@ -74,48 +75,29 @@ class Examined:
     marked: frozenset[tuple[str, str]] = frozenset()
 
 
-def examine(
-    case: Case,
-    root: Path,
-    *,
-    same_size: bool,
-    lung_expected: bool,
-    lung_needed: bool,
-    intensity: Intensity = FULL,
-    look: bool = False,
-    native_is_mask: bool = False,
-    outside_links: bool = False,
-    outside_boxes: OutsideBoxes = "refuse",
-    mask_values: MaskValues | None = None,
-    strata: Collection[str] = (),
-) -> Examined:
+def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
     Args:
         case: with no other masks than those that are used.
         root: the data root.
-        same_size: the source declares image and masks to be of equal size.
-        lung_expected: every case must have a lung mask.
-        lung_needed: the lung mask decides the classifier's input, so it must not be empty.
-        intensity: the data set's.
-        look: also summarise what the image looks like.
-        native_is_mask: the reference masks' size, where there are any, is the native one.
-        outside_links: files may be links that lead out of the data root.
-        outside_boxes: what to do about boxes that leave their image.
-        mask_values: the data set's.
-        strata: facts that are requested; of a DICOM header, no others are read.
+        settings: of the data set. If the lung mask decides the classifier's `input`, it must not be
+            empty. Only the `strata` that are requested are read from a DICOM header.
+        adapter: of the source, see `registry.reader`.
 
     Returns:
         The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
         or the first problem. Spacing and facts are the table's, else those of a DICOM header.
     """
+    native_is_mask = getattr(adapter, "native_is_mask", False)
+    mask_values, outside_boxes = mask_values_of(settings), settings.boxes_outside
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
     other_size: list[tuple[str, str]] = []
     marked = {(r, cls) for r, of in case.reader_boxes.items() for cls, found in of.items() if found}
     findings = Findings()
     try:
-        if not outside_links:
+        if not settings.outside_links:
             check_inside(case, root)
         if case.place and not os.path.isfile(root / case.image):
             raise InputError(
@@ -124,14 +106,19 @@ def examine(
                 remedy="Add the image, or remove the row",
             )
         data = read_bytes(root / case.image)
-        image = decode_image(data, root / case.image, intensity, findings)
+        image = decode_image(data, root / case.image, intensity_of(settings), findings)
         image_digest = pixel_digest(image)
-        shape, seen = image.shape, look_at(image) if look else None
+        shape, seen = image.shape, look_at(image) if compares_looks(settings) else None
         native = shape
         spacing, spacing_from = _spacing(case, data, root / case.image)
         if case.spacing and case.box_size not in (None, RELATIVE, shape):
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
-        facts = {**_header_facts(missing(case, strata), data, root / case.image), **case.facts}
+        facts = {
+            **_header_facts(
+                missing(case, getattr(settings, "strata", ())), data, root / case.image
+            ),
+            **case.facts,
+        }
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
@@ -139,14 +126,16 @@ def examine(
             values = decode_reference(
                 data, root, path, name, mask_values, findings.notes, size=shape
             )
-            _check_size(values.shape, shape, root / path, same_size, reader)
+            _check_size(values.shape, shape, root / path, adapter.same_size, reader)
             if values.shape != shape and not native_is_mask:
                 other_size.append((path, reader))
             digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
             return values
 
         file = case.lung_mask or case.image
-        _check_lung(case, root, mask, lung_expected, lung_needed)
+        given = getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)
+        expected = settings.reads_lungs and not given
+        _check_lung(case, root, mask, expected, settings.input != "full")
         for name, path in sorted(case.organs.items()):
             file = path
             mask("organ:", name, path)
@@ -167,13 +156,11 @@ def examine(
         boxes = fitted_boxes(case, shape, native, outside_boxes, root, findings.notes)
         if boxes:
             digest.update(f"boxes {boxes}\n".encode())
+        by_reader = {r: replace(case, boxes=b, box_places={}) for r, b in case.reader_boxes.items()}
         reader_boxes = {
-            reader: fitted_boxes(
-                replace(case, boxes=drawn, box_places={}),
-                shape, native, outside_boxes, root, [],
-            )
-            for reader, drawn in case.reader_boxes.items()
-        }  # fmt: skip
+            reader: fitted_boxes(drawn, shape, native, outside_boxes, root, [])
+            for reader, drawn in by_reader.items()
+        }
         if reader_boxes:
             digest.update(f"boxes by reader {reader_boxes}\n".encode())
     except InputError as error:
@@ -201,6 +188,12 @@ def examine(
     )
 
 
+def compares_looks(settings: Dataset) -> bool:
+    """Check whether the setting `near_duplicates` or `near_duplicates_of` compares images."""
+    # YAML 1.1 reads an unquoted `off` as false.
+    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
+
+
 def pixel_digest(image: np.ndarray) -> str:
     """Hash an image's size and grey values (H, W): equal for equal images alone."""
     kind = f"{image.dtype.name} {image.shape}\n".encode()
@@ -208,11 +201,7 @@ def pixel_digest(image: np.ndarray) -> str:
 
 
 def check_inside(case: Case, root: Path) -> None:
-    """See that no file of a case is a link out of the data root, or lies below such a link.
-
-    Raises:
-        InputError: names the link and where it leads.
-    """
+    """Raise InputError if a file of a case is a link out of the data root, or below such a link."""
     home = os.path.realpath(root)
     masks = (*case.mask_paths, *case.organs.values())
     for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.base.errors import InputError
+from fidelity.base.files import write_csv
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
 from fidelity.datasets.cases import NONE, Case, sort_key
@@ -21,7 +22,6 @@ from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
     IntensityError,
-    intensity_of,
 )
 from fidelity.datasets.indexing.examine import Examined, examine, missing_mask
 from fidelity.datasets.indexing.leakage import Leak, find_leaks, leak_errors
@@ -31,7 +31,6 @@ from fidelity.datasets.indexing.left_out import (
     cause_of,
     check_unusable,
     count_rows,
-    write_counts,
 )
 from fidelity.datasets.indexing.looks import (
     Across,
@@ -50,7 +49,6 @@ from fidelity.datasets.indexing.organs import check_hearts, with_organs
 from fidelity.datasets.indexing.problem_list import raise_first
 from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
-from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.datasets.readers.folders import with_folders
 from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.splits import SPLITS
@@ -136,8 +134,7 @@ def index_cases(
     few = limited(cases, settings.limit)
     _count_lost(dropped, "limit", cases, few)
     cases = [_only_used_masks(case, settings, follow) for case in few]
-    lung = settings.reads_lungs
-    if lung and not any(case.lung_mask for case in cases):
+    if settings.reads_lungs and not any(case.lung_mask for case in cases):
         raise InputError(
             "no case has a lung mask",
             file=root,
@@ -146,12 +143,13 @@ def index_cases(
         )
     if hearts:
         check_hearts(cases, root, settings)
-    examined = _examine_all(cases, root, settings, adapter, lung)
-    _raise_fatal(examined, settings.strict)
+    examined = _examine_all(cases, root, settings, adapter)
+    problems = [(one, one.problem) for one in examined if one.problem]
+    raise_first([problem for one, problem in problems if one.fatal or settings.strict])
     _check_depth(examined, root)
     _report_findings(examined)
     _tell_other_sizes(examined, root, settings.strict)
-    bad = [one for one in examined if one.problem]
+    bad = [one for one, _ in problems]
     quarantine += [_quarantined(one) for one in bad]
     unscored = [] if follow else _unscored(cases, settings, explained)
     # Some data sets draw only some of the images that have a label.
@@ -182,7 +180,8 @@ def index_cases(
     if counts_report is not None:
         used = Counter(case.split for case in cases)
         without = Counter(entry.split for entry in unscored)
-        write_counts(counts_report, count_rows(used, quarantine, dropped, without))
+        rows = count_rows(used, quarantine, dropped, without)
+        write_csv(CASE_COUNTS.frame(rows), counts_report)
     return cases, quarantine, classes
 
 
@@ -366,11 +365,6 @@ def _separate(
     return [case for case in cases if case.case not in gone]
 
 
-def _compares_looks(settings: Dataset) -> bool:
-    # YAML 1.1 reads an unquoted `off` as false.
-    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
-
-
 def _near_duplicates(
     cases: list[Case], examined: list[Examined], settings: Dataset
 ) -> list[NearDuplicate]:
@@ -434,23 +428,8 @@ def _without_twins_elsewhere(
 
 
 def _examine_all(
-    cases: list[Case], root: Path, settings: Dataset, adapter: ModuleType, lung: bool
+    cases: list[Case], root: Path, settings: Dataset, adapter: ModuleType
 ) -> list[Examined]:
-    check = partial(
-        examine,
-        root=root,
-        same_size=adapter.same_size,
-        native_is_mask=getattr(adapter, "native_is_mask", False),
-        lung_expected=lung
-        and not (getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)),
-        lung_needed=settings.input != "full",
-        intensity=intensity_of(settings),
-        look=_compares_looks(settings),
-        outside_links=settings.outside_links,
-        outside_boxes=settings.boxes_outside,
-        mask_values=mask_values_of(settings),
-        strata=getattr(settings, "strata", ()),
-    )
     follow = getattr(adapter, "masks_follow_labels", True)
     annotated = set(settings.annotated_classes) if follow else set()
 
@@ -458,14 +437,10 @@ def _examine_all(
         for name in sorted(annotated.intersection(case.labels) - case.annotated):
             problem = missing_mask(case, name, root / case.image)
             return Examined(case, problem=problem, file=case.image, fatal=True)
-        return check(case)
+        return examine(case, root, settings, adapter)
 
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(one, cases))
-
-
-def _raise_fatal(examined: list[Examined], strict: bool) -> None:
-    raise_first([one.problem for one in examined if one.problem and (one.fatal or strict)])
 
 
 def _check_depth(examined: list[Examined], root: Path) -> None:

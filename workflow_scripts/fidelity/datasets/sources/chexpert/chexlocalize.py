@@ -7,7 +7,7 @@ labels are from reports, the others from radiologists.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +48,6 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
     Raises:
         InputError: files are missing or ambiguous, or a cell cannot be understood.
     """
-    root = Path(root)
     layout = find_layout(root, settings)
     views, policy = settings.views, settings.uncertain
     second = settings.human_benchmark.segmentations
@@ -66,8 +65,10 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
                 split=split,
                 labels=row.positive,
                 image=image_of(row.path),
-                masks=_masks(root, masks, row) if masks else {},
-                readers=({SECOND: _drawn(root, second, row)} if second and split == "test" else {}),
+                masks=_masks(root, masks, row.case, row.positive) if masks else {},
+                readers={SECOND: _masks(root, second, row.case)}
+                if second and split == "test"
+                else {},
                 facts={**row.facts, "label_source": LABELS_BY.get(split, "radiologists")},
             )
             if masks:
@@ -79,7 +80,6 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
 
 def tables(root: Path, settings: Chexlocalize) -> list[Path]:
     """List the label files, and the JSON files of masks and of the human benchmark."""
-    root = Path(root)
     layout = find_layout(root, settings)
     human = settings.human_benchmark
     names = (*layout.tables.values(), *layout.masks.values(), human.segmentations, human.points)
@@ -105,23 +105,11 @@ def resolve_uncertain(case: Case, row: Row, policy: str) -> Case:
     return replace(case, uncertain=row.uncertain)
 
 
-def _masks(root: Path, file: str, row: Row) -> dict[str, str]:
-    entries = read_entries(root / file)
-    if row.case not in entries:
-        return {}
-    by_class = entries[row.case]
+def _masks(root: Path, file: str, case: str, read: Collection[str] = ()) -> dict[str, str]:
+    """Refer to what is drawn, and to the empty masks of classes that were read for."""
+    by_class = read_entries(root / file).get(case, {})
     return {
-        name: reference_to(file, row.case, name)
+        name: reference_to(file, case, name)
         for name in PATHOLOGIES
-        if is_drawn(by_class, name)
-        or (name in row.positive and (name in by_class or SIZE_KEY in by_class))
-    }
-
-
-def _drawn(root: Path, file: str, row: Row) -> dict[str, str]:
-    by_class = read_entries(root / file).get(row.case, {})
-    return {
-        name: reference_to(file, row.case, name)
-        for name in PATHOLOGIES
-        if name in by_class and is_drawn(by_class, name)
+        if is_drawn(by_class, name) or (name in read and (name in by_class or SIZE_KEY in by_class))
     }

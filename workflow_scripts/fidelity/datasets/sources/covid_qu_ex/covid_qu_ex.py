@@ -64,13 +64,13 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
     Raises:
         InputError: the root does not exist or holds no such layout.
     """
-    root = Path(root)
     base = find_base(root, part_of(settings))
-    patients = _patients(root, base)
+    listed = _patients_file(root, base)
+    patients = None if listed is None else _patients(listed)
     splits = _split_folders(base)
     simulated = isinstance(settings, Phantom) and settings.simulated_readers
     for split in SPLITS:
-        for group in _groups(splits[split]) if split in splits else []:
+        for group in folders_in(splits[split]) if split in splits else []:
             infection, lung = (
                 by_stem(images_in(folder_named(group, name)))
                 for name in ("infection masks", "lung masks")
@@ -87,7 +87,7 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
                 mask = None if simulated else _mask(infection, image, root)
                 yield Case(
                     case=name,
-                    patient=_patient(patients, name),
+                    patient=name if patients is None else _patient(patients, name, listed),
                     split=split,
                     labels=(group.name,),
                     image=_relative(image, root),
@@ -101,10 +101,9 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
                 )
 
 
-def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path]:
+def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path | None]:
     """List the tables that are read: `patients.csv`, where there is one."""
-    found = _patients_file(Path(root), find_base(root, part_of(settings)))
-    return [] if found is None else [found]
+    return [_patients_file(root, find_base(root, part_of(settings)))]
 
 
 def unexpected_counts(cases: Iterable[Case], settings: CovidQuEx | Phantom) -> str | None:
@@ -152,7 +151,7 @@ def find_base(root: Path, part: str = "infection") -> Path:
     Raises:
         InputError: there is none, or more than one.
     """
-    root, top = Path(root), TOPS[part]
+    top = TOPS[part]
     check_root(root, "the folder of the unpacked data set")
     if _split_folders(root):
         others = {name.lower() for name in TOPS.values()} - {top.lower()}
@@ -215,11 +214,6 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _groups(folder: Path) -> list[Path]:
-    """List the folders of the classes of a split."""
-    return [path for path in folders_in(folder) if folder_named(path, "images").is_dir()]
-
-
 def _mask(masks: dict[str, list[Path]], image: Path, root: Path) -> str | None:
     """Give the path of an image's mask, relative to the root; None without one.
 
@@ -246,11 +240,8 @@ def _patients_file(root: Path, base: Path) -> Path | None:
     return next((p for p in (root / "patients.csv", base / "patients.csv") if p.is_file()), None)
 
 
-def _patients(root: Path, base: Path) -> tuple[Path, dict[str, str]] | None:
-    """Read `patients.csv` beside the layout; None if there is none."""
-    path = _patients_file(root, base)
-    if path is None:
-        return None
+def _patients(path: Path) -> dict[str, str]:
+    """Read `patients.csv` beside the layout: patient by case."""
     sheet = read_sheet(path, ("case", "patient"))
     missing = {"case", "patient"} - set(sheet.columns)
     if missing:
@@ -260,14 +251,11 @@ def _patients(root: Path, base: Path) -> tuple[Path, dict[str, str]] | None:
             field=min(missing),
             remedy="patients.csv has the columns case,patient",
         )
-    return path, {row["case"]: row["patient"] for _, row in sheet.rows}
+    return {row["case"]: row["patient"] for _, row in sheet.rows}
 
 
-def _patient(patients: tuple[Path, dict[str, str]] | None, case: str) -> str:
-    if patients is None:
-        return case
-    path, table = patients
-    if not table.get(case):
+def _patient(patients: dict[str, str], case: str, path: Path) -> str:
+    if not patients.get(case):
         # Falling back to the case id here could hide a patient who is in two splits.
         raise InputError(
             f"the case {case!r} has no patient",
@@ -275,4 +263,4 @@ def _patient(patients: tuple[Path, dict[str, str]] | None, case: str) -> str:
             field="patient",
             remedy="Add a row for every image, or remove patients.csv",
         )
-    return table[case]
+    return patients[case]

@@ -27,13 +27,7 @@ def organ_masks(anatomy: Anatomy, frame: Frame) -> dict[str, np.ndarray]:
 
 
 def organ_row(case: str, masks: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, str]:
-    """Write a row of CheXmask's file.
-
-    Args:
-        case: its image, without ending.
-        masks: as `organ_masks` gives them.
-        rng: of the estimated quality.
-    """
+    """Write a row of CheXmask's file: its image without ending, `organ_masks`, a random quality."""
     poor = rng.random() < _POOR
     quality = float(rng.uniform(0.4, 0.68) if poor else np.clip(rng.normal(0.86, 0.04), 0.71, 1))
     height, width = next(iter(masks.values())).shape

@@ -173,30 +173,28 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
         )
     shutil.rmtree(unfinished, ignore_errors=True)
     items = list(plan(dict(settings.cases), seed))
-    marked = settings.shortcut.class_ is not None
+    with_clinical = getattr(settings, "clinical", False)
     organs, records = [], []
     for item in items:
         made = make_image(item, settings, seed)
         folder = unfinished / SPLIT_FOLDERS[item.split] / item.label
-        write_png(folder / "images" / f"{item.case}.png", made.image)
-        write_png(folder / "infection masks" / f"{item.case}.png", made.infection)
-        write_png(folder / "lung masks" / f"{item.case}.png", made.lung)
-        if marked:
-            write_png(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
-        for reader, mask in made.readers.items():
-            write_png(folder / reader / f"{item.case}.png", mask)
-        if getattr(settings, "clinical", False):
+        pictures = {
+            "images": made.image,
+            "infection masks": made.infection,
+            "lung masks": made.lung,
+            **({"shortcut masks": made.shortcut} if settings.shortcut.class_ else {}),
+            **made.readers,
+        }
+        for name, pixels in pictures.items():
+            write_png(folder / name / f"{item.case}.png", pixels)
+        if with_clinical:
             stream = partial(_stream, seed)
-            organs.append(
-                clinical.organ_row(item.case, made.organs, stream(item.case, "organ quality"))
-            )
-            records.append(
-                clinical.record_row(
-                    item.case, stream(item.patient, "record"), stream(item.case, "view")
-                )
-            )
+            quality = stream(item.case, "organ quality")
+            organs.append(clinical.organ_row(item.case, made.organs, quality))
+            streams = stream(item.patient, "record"), stream(item.case, "view")
+            records.append(clinical.record_row(item.case, *streams))
     unfinished.mkdir(parents=True, exist_ok=True)
-    if getattr(settings, "clinical", False):
+    if with_clinical:
         # A published file covers images that a copy of the data set may lack.
         organs.append({**organs[-1], "image_id": "not_in_this_copy"})
         write_csv(pd.DataFrame(organs), root / clinical.ORGAN_FILE)
@@ -204,7 +202,7 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
     # An optional key is noted where it is set.
-    noted = {*PARAMETERS, *(["clinical"] if getattr(settings, "clinical", False) else [])}
+    noted = {*PARAMETERS, *(["clinical"] if with_clinical else [])}
     facts = settings.model_dump(include=noted)
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
     if final.exists():
