@@ -108,11 +108,6 @@ def read_image(path: str | Path, intensity: Intensity = FULL) -> np.ndarray:
     return decode_image(read_bytes(path), path, intensity)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask file as booleans; see `decode_mask`."""
-    return decode_mask(read_bytes(path), path)
-
-
 def decode_image(
     data: bytes,
     path: str | Path,

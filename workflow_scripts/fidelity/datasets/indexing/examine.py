@@ -113,12 +113,8 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         spacing, spacing_from = _spacing(case, data, root / case.image)
         if case.spacing and case.box_size not in (None, RELATIVE, shape):
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
-        facts = {
-            **_header_facts(
-                missing(case, getattr(settings, "strata", ())), data, root / case.image
-            ),
-            **case.facts,
-        }
+        wanted = missing(case, getattr(settings, "strata", ()))
+        facts = {**_header_facts(wanted, data, root / case.image), **case.facts}
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:

@@ -182,7 +182,7 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
             "images": made.image,
             "infection masks": made.infection,
             "lung masks": made.lung,
-            **({"shortcut masks": made.shortcut} if settings.shortcut.class_ else {}),
+            **({"shortcut masks": made.shortcut} if settings.shortcut.class_ is not None else {}),
             **made.readers,
         }
         for name, pixels in pictures.items():
