@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from pycocotools import mask as pycoco
 
-from fidelity.datasets.annotations import chexmask, coco, voc, yolo
+from fidelity.datasets.annotations import chexmask
 from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.chestx_det import chestx_det
+from fidelity.datasets.sources.containers import coco, voc, yolo
 from fidelity.datasets.sources.nih import nih
 from fidelity.datasets.sources.rsna import rsna
 from fidelity.datasets.sources.siim import siim

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import coco, voc, yolo
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.sources.chestx_det import chestx_det
+from fidelity.datasets.sources.containers import coco, voc, yolo
 from fidelity.datasets.sources.jsrt import jsrt
 from fidelity.datasets.sources.ms_cxr import ms_cxr
 from fidelity.datasets.sources.nih import nih

@@ -4,6 +4,7 @@ import csv
 import math
 import posixpath
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -134,6 +135,17 @@ class Case:
 def sort_key(case: Case) -> tuple[int, str]:
     """Order cases by split (train, val, test), then by id."""
     return SPLITS.index(case.split), case.case
+
+
+def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, str]]:
+    """Count cases by split and label; of several labels each by itself, with "any" for all."""
+    if not multilabel:
+        return Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
+    counts: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        counts.update((case.split, label) for label in ("any", *case.labels))
+        counts.update((case.split, f"uncertain {label}") for label in case.uncertain)
+    return counts
 
 
 def relative_path(text: str, *, file: str | Path, field: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -210,26 +211,21 @@ class PreparedShard:
 
     def __enter__(self) -> "PreparedShard":
         """Open the file; InputError if it is missing, damaged or of another kind."""
-        with reading(self.path, remedy=AGAIN):
-            self._file = h5py.File(self.path, "r")
-        try:
-            with reading(self.path, remedy=AGAIN):
-                found = self._file.attrs.get("schema")
-                if found != SCHEMA:
-                    raise InputError(
-                        "is not a prepared shard of this version"
-                        f" (schema {found!r}, not {SCHEMA!r})",
-                        file=self.path,
-                        remedy=AGAIN,
-                    )
-                self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
-                self.classes: list[str] = self.attrs["classes"]
-                counts = {len(self._file[name]) for name in ("images", "lungs", "cases")}
-                if len(counts) != 1:
-                    raise ValueError("images and cases differ in number")
-        except InputError:
-            self._file.close()
-            raise
+        with reading(self.path, remedy=AGAIN), ExitStack() as stack:
+            self._file = stack.enter_context(h5py.File(self.path, "r"))
+            found = self._file.attrs.get("schema")
+            if found != SCHEMA:
+                raise InputError(
+                    f"is not a prepared shard of this version (schema {found!r}, not {SCHEMA!r})",
+                    file=self.path,
+                    remedy=AGAIN,
+                )
+            self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
+            self.classes: list[str] = self.attrs["classes"]
+            counts = {len(self._file[name]) for name in ("images", "lungs", "cases")}
+            if len(counts) != 1:
+                raise ValueError("images and cases differ in number")
+            stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import RELATIVE
 from fidelity.datasets.cases import MASK_PREFIX, NONE, Case, reader_column
 from fidelity.datasets.facts import facts_of, missing
 from fidelity.datasets.images.image_similarity import Look, look_at
@@ -21,16 +22,18 @@ from fidelity.datasets.images.images import (
     is_dicom,
     read_bytes,
 )
-from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, fitted_boxes
+from fidelity.datasets.indexing.box_fit import (
+    ASPECT_TOLERANCE,
+    BoxMisfitError,
+    differ_in_shape,
+    fitted_boxes,
+)
 from fidelity.datasets.mask_files.mask_entries import decode_reference, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.readers.names import SECOND
 from fidelity.settings.datasets import Dataset
-
-# Relative difference of aspect ratios above which a mask cannot belong to its image.
-ASPECT_TOLERANCE = 0.01
 
 
 class MisfitError(InputError):
@@ -110,11 +113,11 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         image_digest = pixel_digest(image)
         shape, seen = image.shape, look_at(image) if compares_looks(settings) else None
         native = shape
-        spacing, spacing_from = _spacing(case, data, root / case.image)
+        wanted = missing(case, getattr(settings, "strata", ()))
+        spacing, spacing_from, known = _header(case, data, root / case.image, wanted)
         if case.spacing and case.box_size not in (None, RELATIVE, shape):
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
-        wanted = missing(case, getattr(settings, "strata", ()))
-        facts = {**_header_facts(wanted, data, root / case.image), **case.facts}
+        facts = {**known, **case.facts}
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
@@ -239,25 +242,24 @@ def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) ->
     )
 
 
-def _spacing(case: Case, data: bytes, path: Path) -> tuple[tuple[float, float] | None, str]:
-    """Give the pixel spacing and where it is from; a table's goes before a DICOM header's."""
-    if case.spacing is not None:
-        return case.spacing, case.spacing_from or "table"
+def _header(
+    case: Case, data: bytes, path: Path, wanted: list[str]
+) -> tuple[tuple[float, float] | None, str, dict[str, str]]:
+    """Give the pixel spacing, where it is from, and the wanted facts of a DICOM header.
+
+    A table's spacing goes before a header's. Other files have neither.
+    """
+    spacing, origin = case.spacing, (case.spacing_from or "table") if case.spacing else ""
     if not is_dicom(data):
-        return None, ""
-    from fidelity.datasets.images.dicom import dicom_spacing
+        return spacing, origin, {}
+    from fidelity.datasets.images.dicom import FACTS, dicom_facts, dicom_spacing
 
-    return dicom_spacing(data, str(path)) or (None, "")
-
-
-def _header_facts(wanted: list[str], data: bytes, path: Path) -> dict[str, str]:
-    """Read facts from a DICOM header; nothing of other files, or where none is wanted."""
-    if not wanted or not is_dicom(data):
-        return {}
-    from fidelity.datasets.images.dicom import FACTS, dicom_facts
-
+    if spacing is None:
+        spacing, origin = dicom_spacing(data, str(path)) or (None, "")
+    if not wanted:
+        return spacing, origin, {}
     found = facts_of(**dicom_facts(data, str(path), [name for name in wanted if name in FACTS]))
-    return {name: text for name, text in found.items() if name in wanted}
+    return spacing, origin, {name: text for name, text in found.items() if name in wanted}
 
 
 def _check_lung(
@@ -305,8 +307,7 @@ def _check_size(
             file=path,
             remedy="Restore the original file",
         )
-    # Cross-multiplied: |(mw/mh) / (iw/ih) - 1| > tolerance.
-    if abs(mask[1] * image[0] - image[1] * mask[0]) > ASPECT_TOLERANCE * image[1] * mask[0]:
+    if differ_in_shape(mask, image):
         raise MisfitError(
             f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}",
             file=path,

@@ -15,7 +15,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import write_csv
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
-from fidelity.datasets.cases import NONE, Case, sort_key
+from fidelity.datasets.cases import NONE, Case, count_labels, sort_key
 from fidelity.datasets.facts import with_facts
 from fidelity.datasets.images.image_similarity import Look
 from fidelity.datasets.images.images import (
@@ -46,8 +46,6 @@ from fidelity.datasets.indexing.near_duplicates import (
     write_near_duplicates,
 )
 from fidelity.datasets.indexing.organs import check_hearts, with_organs
-from fidelity.datasets.indexing.problem_list import raise_first
-from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.readers.folders import with_folders
 from fidelity.datasets.readers.names import SECOND
@@ -56,6 +54,8 @@ from fidelity.settings.datasets import Dataset
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
 READERS = 4
+# Problems of a data set that are quoted: the user fixes them in one round.
+SHOWN = 5
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +183,21 @@ def index_cases(
         rows = count_rows(used, quarantine, dropped, without)
         write_csv(CASE_COUNTS.frame(rows), counts_report)
     return cases, quarantine, classes
+
+
+def raise_first(problems: Sequence[InputError]) -> None:
+    """Raise one InputError for all problems; do nothing if there is none.
+
+    The error is the problem itself if it is the only one. Else it quotes the first few, in their
+    fixed order, and counts the rest.
+    """
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise problems[0]
+    quoted = "; ".join(str(problem) for problem in problems[:SHOWN])
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    raise InputError(f"{len(problems)} problems in the data set: {quoted}{more}")
 
 
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:

@@ -20,13 +20,14 @@ import numpy as np
 from pycocotools import mask as coco
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import chexmask, voc
-from fidelity.datasets.annotations.coco import entries_of, is_coco
+from fidelity.datasets.annotations import chexmask
 from fidelity.datasets.cases import NONE
 from fidelity.datasets.images.images import decode_mask, read_bytes
 from fidelity.datasets.mask_files.mask_places import parts_of
 from fidelity.datasets.mask_files.mask_values import MaskValues
 from fidelity.datasets.sources.chestx_det import chestx_det
+from fidelity.datasets.sources.containers import coco as coco_files
+from fidelity.datasets.sources.containers import voc
 from fidelity.datasets.sources.jsrt import jsrt
 from fidelity.datasets.sources.siim import siim
 from fidelity.masks.ellipses import fill_ellipses
@@ -177,8 +178,8 @@ def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]
         raise InputError(f"the file is not JSON ({error})", file=path, remedy=REMEDY) from error
     if isinstance(content, list):
         return chestx_det.entries_of(content, path)
-    if is_coco(content):
-        return entries_of(content, path)
+    if coco_files.is_coco(content):
+        return coco_files.entries_of(content, path)
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise InputError("masks are not {image: {class: mask}}", file=path, remedy=REMEDY)
     return content

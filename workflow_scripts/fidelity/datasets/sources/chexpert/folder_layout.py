@@ -18,6 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from fidelity.base.errors import InputError
@@ -118,17 +119,13 @@ def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str
 
 def _in_batches(root: Path, tail: Callable[[str], PurePosixPath]) -> Callable[[str], Path]:
     """Give a way to find images in the batch folders below a root, by their patient."""
-    places: dict[tuple[str, str], Path] | None = None
+    # Tens of thousands of folders are listed, once and only where need be.
+    places = cache(lambda: _patients_in_batches(root))
 
     def find(path: str) -> Path:
-        nonlocal places
-        if places is None:  # tens of thousands of folders are listed, and only where need be
-            places = _patients_in_batches(root)
         split, *rest = tail(path).parts
         patient = next((part for part in rest if _PATIENT.fullmatch(part)), None)
-        if patient is None:
-            return root / path
-        place = places.get((split, patient), places.get(("", patient)))
+        place = places().get((split, patient), places().get(("", patient)))
         return root / path if place is None else place.joinpath(*rest[rest.index(patient) + 1 :])
 
     return find

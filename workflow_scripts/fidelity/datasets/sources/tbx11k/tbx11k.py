@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fidelity.datasets.acquisition.source_files import ImageFiles, locate_by_split
-from fidelity.datasets.annotations import coco
 from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.cases import Case
+from fidelity.datasets.sources.containers import coco
 from fidelity.datasets.splits import with_validation
 from fidelity.settings.datasets import Tbx11k
 
