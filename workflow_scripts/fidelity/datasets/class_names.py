@@ -4,9 +4,7 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.registry import reader
-from fidelity.settings.datasets import Dataset
-
-PHANTOM = ("COVID-19", "Non-COVID", "Normal")
+from fidelity.settings.datasets import PHANTOM_CLASSES, Dataset
 
 
 def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
@@ -17,7 +15,7 @@ def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
     """
     labels = {*entry.annotated_classes, *entry.labels}
     if entry.source == "phantom":
-        labels |= {*PHANTOM}
+        labels |= {*PHANTOM_CLASSES}
     elif root is not None and Path(root).is_dir():
         try:
             found = reader(entry.source).find_cases(Path(root), entry)

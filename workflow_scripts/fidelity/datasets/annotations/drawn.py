@@ -160,28 +160,25 @@ def _spellings(classes: tuple[str, ...]) -> dict[str, str]:
 
 
 def read_rows(
-    path: str | Path, needed: Sequence[str], optional: Sequence[str] = ()
+    path: str | Path, needed: Sequence[str], optional: Sequence[str] = (), remedy: str = RESTORE
 ) -> Iterator[Row]:
-    """Read a CSV file whose columns have fixed names.
-
-    Args:
-        path: the file.
-        needed: columns that it must have.
-        optional: columns that it may have.
+    """Read a CSV file whose columns have fixed names, needed ones and some that may be there.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
     """
     sheet = read_sheet(path, (*needed, *optional))
-    check_present(sheet.columns, needed, path)
+    check_present(sheet.columns, needed, path, remedy)
     return (Row(path, f"line {line}", cells) for line, cells in sheet.rows)
 
 
-def check_present(columns: Iterable[str], needed: Iterable[str], path: str | Path) -> None:
+def check_present(
+    columns: Iterable[str], needed: Iterable[str], path: str | Path, remedy: str = RESTORE
+) -> None:
     """Raise InputError for the first column that a table lacks."""
     for name in needed:
         if name not in columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+            raise InputError("the column is missing", file=path, field=name, remedy=remedy)
 
 
 def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:

@@ -92,6 +92,7 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
         or the first problem. Spacing and facts are the table's, else those of a DICOM header.
     """
+    same_size = getattr(adapter, "same_size", False)
     native_is_mask = getattr(adapter, "native_is_mask", False)
     mask_values, outside_boxes = mask_values_of(settings), settings.boxes_outside
     digest = hashlib.blake2b(digest_size=16)
@@ -125,7 +126,9 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
             values = decode_reference(
                 data, root, path, name, mask_values, findings.notes, size=shape
             )
-            _check_size(values.shape, shape, root / path, adapter.same_size, reader)
+            _check_size(
+                values.shape, shape, root / path, getattr(adapter, "same_size", False), reader
+            )
             if values.shape != shape and not native_is_mask:
                 other_size.append((path, reader))
             digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)

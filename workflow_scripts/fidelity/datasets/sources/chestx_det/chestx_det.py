@@ -44,7 +44,6 @@ FILES = {
 }
 WHERE = "Download them from https://github.com/Deepwise-AILab/ChestX-Det-Dataset"
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 

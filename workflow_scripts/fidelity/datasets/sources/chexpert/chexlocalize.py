@@ -28,9 +28,8 @@ from fidelity.datasets.sources.chexpert.observation_names import (
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.settings.datasets import Chexlocalize
 
-# Masks may be of the original image while the image is of CheXpert-v1.0-small.
-same_size = False
-# Masks are drawn on the original image, at whose size they are scored.
+# Masks are drawn on the original image, at whose size they are scored; the image may be of
+# CheXpert-v1.0-small.
 native_is_mask = True
 multilabel = True
 # A mask, not a label, states what is annotated: training images have labels and no masks.

@@ -21,7 +21,6 @@ from fidelity.datasets.sources.containers.found_images import FoundImage, cases_
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Coco
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 

@@ -27,7 +27,6 @@ from fidelity.datasets.splits import SPLITS
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Yolo
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 

@@ -28,9 +28,9 @@ from fidelity.datasets.acquisition.folders import (
     folders_in,
     images_in,
 )
+from fidelity.datasets.annotations.drawn import read_rows
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.readers.names import SECOND
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import CovidQuEx, Phantom
 
@@ -242,16 +242,9 @@ def _patients_file(root: Path, base: Path) -> Path | None:
 
 def _patients(path: Path) -> dict[str, str]:
     """Read `patients.csv` beside the layout: patient by case."""
-    sheet = read_sheet(path, ("case", "patient"))
-    missing = {"case", "patient"} - set(sheet.columns)
-    if missing:
-        raise InputError(
-            "a column is missing",
-            file=path,
-            field=min(missing),
-            remedy="patients.csv has the columns case,patient",
-        )
-    return {row["case"]: row["patient"] for _, row in sheet.rows}
+    remedy = "patients.csv has the columns case,patient"
+    rows = read_rows(path, ("case", "patient"), remedy=remedy)
+    return {row.cells["case"]: row.cells["patient"] for row in rows}
 
 
 def _patient(patients: dict[str, str], case: str, path: Path) -> str:

@@ -34,7 +34,6 @@ WHERE = "Register at http://db.jsrt.or.jp/eng.php and download images and clinic
 tables = partial(locate, (TableFile(("CLNDAT_EN.txt", "CLNDAT_EN.TXT")),), WHERE)
 _NAME = re.compile(r"(JPCLN\d{3})\.IMG", re.IGNORECASE)
 
-same_size = False
 masks_follow_labels = False
 partly_annotated = True
 

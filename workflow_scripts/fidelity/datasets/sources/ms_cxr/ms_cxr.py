@@ -42,7 +42,6 @@ NAMES = ("MS_CXR_Local_Alignment_v1.1.0.csv", "MS_CXR_Local_Alignment_v1.0.0.csv
 tables = partial(locate, (TableFile(NAMES, "table"),), WHERE)
 _PATIENT = re.compile(r"(?:^|/)p(\d{8})/s\d{8}/")
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 partly_annotated = True

@@ -29,7 +29,6 @@ from fidelity.datasets.splits import THIRDS, seeded_split
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Nih
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 partly_annotated = True

@@ -12,7 +12,7 @@ Boxes are shares of the image: [x0, y0, x1, y1] from 0 to 1. `extra_boxes` are a
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
@@ -25,23 +25,20 @@ from fidelity.datasets.annotations.drawn import (
     read_rows,
 )
 from fidelity.datasets.cases import Case, split_named
-
-if TYPE_CHECKING:
-    from fidelity.settings.datasets import PadchestGr
+from fidelity.settings.datasets import PadchestGr
 
 EXTRA = "extra"
 WHERE = "Request it at https://bimcv.cipf.es/bimcv-projects/padchest-gr"
 FILES = (TableFile(("grounded_reports_20240819.json",)), TableFile(("master_table.csv",)))
 tables = partial(locate, FILES, WHERE)
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 partly_annotated = True
 lungs_may_lack = True
 
 
-def find_cases(root: Path, settings: "PadchestGr") -> Iterator[Case]:
+def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
     """Yield one case per image of the grounded reports, with the boxes of the chosen `readers`.
 
     Raises:

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
@@ -19,11 +18,8 @@ from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_j
 from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.nih.nih import patient_of
 from fidelity.datasets.splits import seeded_split
+from fidelity.settings.datasets import Rsna
 
-if TYPE_CHECKING:
-    from fidelity.settings.datasets import Rsna
-
-same_size = False
 masks_follow_labels = False
 
 # Of the DICOM files of the challenge.
@@ -48,7 +44,7 @@ tables = partial(
 log = logging.getLogger(__name__)
 
 
-def find_cases(root: Path, settings: "Rsna") -> Iterator[Case]:
+def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
     """Yield one case per image of the label file.
 
     Negatives have the labels of `stage_2_detailed_class_info.csv` (Normal, No Lung Opacity / Not

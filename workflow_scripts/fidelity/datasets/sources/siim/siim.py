@@ -20,7 +20,6 @@ from fidelity.datasets.splits import seeded_split
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Siim
 
-same_size = False
 masks_follow_labels = False
 
 SIZE = [1024, 1024]

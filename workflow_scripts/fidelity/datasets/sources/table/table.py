@@ -43,9 +43,6 @@ from fidelity.datasets.cases import (
 from fidelity.datasets.sources.table.spreadsheet import Sheet, plain, read_sheet
 from fidelity.settings.datasets import Table
 
-# A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
-same_size = False
-
 OWN = (*HEAD, *SPACING)
 KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
 PATHS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)

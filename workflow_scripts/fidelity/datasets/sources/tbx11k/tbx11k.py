@@ -17,7 +17,6 @@ from fidelity.datasets.sources.containers import coco
 from fidelity.datasets.splits import with_validation
 from fidelity.settings.datasets import Tbx11k
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 known_classes = Tbx11k.classes

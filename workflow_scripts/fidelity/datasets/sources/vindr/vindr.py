@@ -16,8 +16,6 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, find_file, locate
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_rows
 from fidelity.datasets.cases import Case
-from fidelity.datasets.readers.consensus import agreed_boxes
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.datasets.splits import SHARES, VALIDATION, seeded_split
 
 if TYPE_CHECKING:
@@ -58,7 +56,6 @@ WHERE = (
     " from https://www.kaggle.com/c/vinbigdata-chest-xray-abnormalities-detection"
 )
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 lungs_may_lack = True
@@ -132,10 +129,10 @@ def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[s
 
 def read_sizes(path: str | Path) -> dict[str, tuple[int, int]]:
     """Read `train_meta.csv`: original (height, width) by image."""
-    sheet = read_sheet(path, ("image_id", "dim0", "dim1"))
+    rows = read_rows(path, ("image_id", "dim0", "dim1"))
     try:
-        return {c["image_id"]: (int(c["dim0"]), int(c["dim1"])) for _, c in sheet.rows}
-    except (KeyError, ValueError) as error:
+        return {r.cells["image_id"]: (int(r.cells["dim0"]), int(r.cells["dim1"])) for r in rows}
+    except ValueError as error:
         raise InputError(
             "has no whole numbers in the columns dim0 and dim1", file=path, remedy=RESTORE
         ) from error
@@ -146,6 +143,9 @@ def _chosen(drawn: ImageBoxes, which: str, readers: set[str]) -> ImageBoxes:
         return drawn
     if which != "majority":
         return drawn.only(lambda one: one.reader == which)
+    # Not at the top: it imports NumPy, and the config's models take the classes from here.
+    from fidelity.datasets.readers.consensus import agreed_boxes
+
     kept = {c: agreed_boxes(boxes, readers, which) for c, boxes in drawn.boxes.items()}
     return ImageBoxes({cls: boxes for cls, boxes in kept.items() if boxes}, drawn.size)
 
