@@ -4,7 +4,6 @@ Which images are marked depends on their ids alone, so the disease does not pred
 classifier that distinguishes the two classes uses the mark.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from fidelity.datasets.prepare import LungPredictor, prepare_cases
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.sources.phantom.marks import draw_tag
 from fidelity.datasets.sources.phantom.retouch import Retouched
+from fidelity.datasets.splits import hash_of
 from fidelity.masks.run_lengths import at_size
 from fidelity.settings.datasets import MARKED, UNMARKED, Dataset
 
@@ -36,8 +36,9 @@ def relabelled(
         The cases, and the facts of classes.json (see `index_cases`): the maps of an annotated
         source class explain `marked`.
     """
+    sides = (MARKED, UNMARKED)
     found = [
-        replace(case, labels=(MARKED if _is_marked(case.case) else UNMARKED,), uncertain=())
+        replace(case, labels=(sides[hash_of(f"planted {case.case}", size=1) % 2],), uncertain=())
         for case in cases
     ]
     labels = {name: MARKED for name in (*classes["annotated"], MARKED)} | {UNMARKED: UNMARKED}
@@ -102,10 +103,6 @@ def retouch(
         with_mark, marked = draw(case, planted)[0], MARKED in case.labels
         as_is = with_mark if marked else case.image
         yield Retouched(case.case, as_is, case.image, with_mark, marked)
-
-
-def _is_marked(case: str) -> bool:
-    return hashlib.blake2b(f"planted {case}".encode(), digest_size=1).digest()[0] % 2 == 0
 
 
 def _texture(

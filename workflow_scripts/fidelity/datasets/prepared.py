@@ -1,6 +1,5 @@
 """The prepared form of a shard: working images, lung masks, references as run lengths, in HDF5."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import content_hash
 from fidelity.base.hdf5 import atomic_hdf5, reading
 from fidelity.datasets.readers.names import ANY, FIRST, SECOND
+from fidelity.datasets.splits import hash_of
 from fidelity.masks.boxes import Box, FloatBox, fill_boxes
 from fidelity.masks.run_lengths import RLE, encode
 
@@ -131,8 +131,7 @@ class PreparedCase:
     def one_reader(self, cls: str) -> str:
         """Choose one of the readers by name who read the case for a class; empty without any."""
         ranked = [reader for reader in self.readers_of(cls) if reader != FIRST]
-        draw = hashlib.blake2b(f"{self.case}\0{cls}".encode(), digest_size=8).digest()
-        return ranked[int.from_bytes(draw, "big") % len(ranked)] if ranked else ""
+        return ranked[hash_of(f"{self.case}\0{cls}") % len(ranked)] if ranked else ""
 
     def reference_kind(self, cls: str) -> Literal["mask", "box"]:
         """State how the reference of a class was drawn."""

@@ -1,18 +1,16 @@
 """Cutting the case table into shards, the units of work of one job."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.datasets.splits import SPLITS
+from fidelity.datasets.splits import SPLITS, hash_of
 
 
 def shard_of(case: str, count: int) -> int:
     """State which of `count` shards (from 0) a case is in: its id decides it, no other case."""
-    digest = hashlib.blake2b(case.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % count
+    return hash_of(case) % count
 
 
 def shard_name(split: str, index: int) -> str:

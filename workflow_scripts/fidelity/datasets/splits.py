@@ -12,6 +12,11 @@ VALIDATION = {"train": 0.9, "val": 0.1}
 THIRDS = {"val": 1 / 3, "test": 2 / 3}
 
 
+def hash_of(text: str, size: int = 8) -> int:
+    """Give a number of some bytes that a text alone decides (blake2b)."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=size).digest(), "big")
+
+
 def seeded_split(unit: str, seed: int, shares: Mapping[str, float] = SHARES) -> str:
     """Draw the split of a patient, or of an image where patients are unknown.
 
@@ -22,8 +27,7 @@ def seeded_split(unit: str, seed: int, shares: Mapping[str, float] = SHARES) -> 
         seed: `split_seed` of the data set.
         shares: of each split; they add up to 1.
     """
-    digest = hashlib.blake2b(f"{seed}\0{unit}".encode(), digest_size=8).digest()
-    draw = int.from_bytes(digest, "big") / 2**64
+    draw = hash_of(f"{seed}\0{unit}") / 2**64
     for split, share in shares.items():
         draw -= share
         if draw < 0:

@@ -126,9 +126,7 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
             values = decode_reference(
                 data, root, path, name, mask_values, findings.notes, size=shape
             )
-            _check_size(
-                values.shape, shape, root / path, getattr(adapter, "same_size", False), reader
-            )
+            _check_size(values.shape, shape, root / path, same_size, reader)
             if values.shape != shape and not native_is_mask:
                 other_size.append((path, reader))
             digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)

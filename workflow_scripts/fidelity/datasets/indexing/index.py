@@ -1,6 +1,5 @@
 """Indexing a data set: find its cases, check everything, state what is used and what is not."""
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +48,7 @@ from fidelity.datasets.indexing.organs import check_hearts, with_organs
 from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.readers.folders import with_folders
 from fidelity.datasets.readers.names import SECOND
-from fidelity.datasets.splits import SPLITS
+from fidelity.datasets.splits import SPLITS, hash_of
 from fidelity.settings.datasets import Dataset
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
@@ -213,12 +212,8 @@ def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
     for case in cases:
         for label in case.labels or ("",):
             groups[case.split, label].append(case.case)
-    kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
+    kept = {name for ids in groups.values() for name in sorted(ids, key=hash_of)[:limit]}
     return [case for case in cases if case.case in kept]
-
-
-def _rank(case: str) -> bytes:
-    return hashlib.blake2b(case.encode(), digest_size=8).digest()
 
 
 def _check_counts(adapter: ModuleType, cases: list[Case], root: Path, settings: Dataset) -> None:

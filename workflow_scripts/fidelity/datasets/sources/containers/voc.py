@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 multilabel = True
 masks_follow_labels = False
 
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
+
 
 def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     """Yield one case per image of all XML files.
@@ -37,7 +40,9 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     Raises:
         InputError: there is no XML file, one cannot be understood, or two are of one image.
     """
-    files, images, splits = ImageFiles(root), {}, _splits(root)
+    files, images = ImageFiles(root), {}
+    lists = _lists(root).items()
+    splits = {stem: split for split, path in lists for stem in read_text(path).split()}
     for file in files_below(root, {".xml"}):
         shapes = read_entries(root / file) if is_cvat(root / file) else {}
         for name, boxes in read_boxes(root / file).items():
@@ -77,14 +82,6 @@ def _lists(root: Path) -> dict[str, Path]:
         for split in SPLITS
         if f"/{path}".endswith(f"/ImageSets/Main/{split}.txt")
     }
-
-
-def _splits(root: Path) -> dict[str, str]:
-    return {stem: split for split, path in _lists(root).items() for stem in read_text(path).split()}
-
-
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
-CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
 
 
 def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:

@@ -45,9 +45,10 @@ from fidelity.settings.datasets import Table
 
 OWN = (*HEAD, *SPACING)
 KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
-PATHS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)
+MASKS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)
+PATHS = ("image", "lung_mask", *MASKS)
 BY_READER = (OF_READER, BOXES_OF_READER)
-PREFIXES = (*PATHS, BOXES_PREFIX, BOXES_OF_READER)
+PREFIXES = (*MASKS, BOXES_PREFIX, BOXES_OF_READER)
 # A column whose name is this close to a known one that is absent is taken for a misspelling.
 CLOSE = 0.85
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
@@ -74,7 +75,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
         for name, cell in row.items():
-            if _is_path(name) and "\\" in cell and not os.path.exists(root / cell.strip()):
+            if name.startswith(PATHS) and "\\" in cell and not os.path.exists(root / cell.strip()):
                 row[name] = cell.replace("\\", "/")
                 turned += 1
             elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
@@ -216,10 +217,6 @@ def _is_misspelt(name: str, absent: Collection[str]) -> bool:
         return True
     known = [one.replace("_", "") for one in absent]
     return bool(nearest(short, known, cutoff=CLOSE))
-
-
-def _is_path(column: str) -> bool:
-    return column in ("image", "lung_mask") or column.startswith(PATHS)
 
 
 def _mask_columns(
