@@ -101,6 +101,8 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
     marked = {(r, cls) for r, of in case.reader_boxes.items() for cls, found in of.items() if found}
     findings = Findings()
     try:
+        if getattr(adapter, "masks_follow_labels", True):
+            _check_annotated(case, root, settings)
         if not settings.outside_links:
             check_inside(case, root)
         if case.place and not os.path.isfile(root / case.image):
@@ -145,8 +147,7 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
                 column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
                 # False too where a name is too long.
                 if path != NONE and not os.path.isfile(root / file_of(path)):
-                    problem = _absent_mask(case, reader, name, column, root / path)
-                    return Examined(case, image_digest, problem, path, fatal=True)
+                    raise _absent_mask(case, reader, name, column, root / path)
                 drawn = mask(column.removesuffix(name), name, path, reader)
                 if reader and drawn.any():
                     marked.add((reader, name))
@@ -218,22 +219,23 @@ def check_inside(case: Case, root: Path) -> None:
             )
 
 
-def missing_mask(case: Case, name: str, path: Path) -> InputError:
-    """Describe a case of an annotated class that has no reference."""
-    where = f"{case.place}: " if case.place else ""
-    return InputError(
-        f"{where}the case {case.case!r} of the annotated class {name!r} has no reference mask and"
-        " no boxes",
-        file=path,
-        field="annotated_classes",
-        remedy="Add one of them (a black mask, or none in place of boxes, if nothing is to be seen)"
-        " or drop the class from annotated_classes",
-    )
+def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
+    """See that a case of an annotated class has a reference."""
+    for name in sorted({*settings.annotated_classes}.intersection(case.labels) - case.annotated):
+        where = f"{case.place}: " if case.place else ""
+        raise MisfitError(
+            f"{where}the case {case.case!r} of the annotated class {name!r} has no reference mask"
+            " and no boxes",
+            file=root / case.image,
+            field="annotated_classes",
+            remedy="Add one of them (a black mask, or none in place of boxes, if nothing is to be"
+            " seen) or drop the class from annotated_classes",
+        )
 
 
-def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) -> InputError:
+def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) -> MisfitError:
     whose = {"": "reference", SECOND: "second reader's"}.get(reader, f"reader {reader}'s")
-    return InputError(
+    return MisfitError(
         f"the {whose} mask of the case {case.case!r}, class {name!r}, does not exist",
         file=path,
         field=column,

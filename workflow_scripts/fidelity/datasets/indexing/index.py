@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -22,7 +23,7 @@ from fidelity.datasets.images.images import (
     UNIT_FLOATS,
     IntensityError,
 )
-from fidelity.datasets.indexing.examine import Examined, examine, missing_mask
+from fidelity.datasets.indexing.examine import Examined, examine
 from fidelity.datasets.indexing.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.indexing.left_out import (
     NO_REFERENCE,
@@ -32,7 +33,6 @@ from fidelity.datasets.indexing.left_out import (
     count_rows,
 )
 from fidelity.datasets.indexing.looks import (
-    Across,
     looks_of,
     read_looks,
     twins_across,
@@ -142,7 +142,9 @@ def index_cases(
         )
     if hearts:
         check_hearts(cases, root, settings)
-    examined = _examine_all(cases, root, settings, adapter)
+    with ThreadPoolExecutor(READERS) as pool:
+        check = partial(examine, root=root, settings=settings, adapter=adapter)
+        examined = list(pool.map(check, cases))
     problems = [(one, one.problem) for one in examined if one.problem]
     raise_first([problem for one, problem in problems if one.fatal or settings.strict])
     _check_depth(examined, root)
@@ -370,9 +372,21 @@ def _separate(
         for leak in leaks:
             log.warning("%s in %s: %s, kept", leak.case.case, leak.case.split, leak.reason)
         return cases
-    gone = {leak.case.case for leak in leaks}
-    quarantine += [_on_purpose(leak.case, leak.reason, "duplicates") for leak in leaks]
-    return [case for case in cases if case.case not in gone]
+    return _left_out(
+        {leak.case.case: leak.reason for leak in leaks}, "duplicates", cases, quarantine
+    )
+
+
+def _left_out(
+    reasons: Mapping[str, str], setting: str, cases: list[Case], quarantine: list[Quarantined]
+) -> list[Case]:
+    """Give the cases that have no reason to go; a setting moves the others to the quarantine."""
+    quarantine += [
+        Quarantined(c.case, c.split, c.image, reasons[c.case], setting, on_purpose=True)
+        for c in cases
+        if c.case in reasons
+    ]
+    return [case for case in cases if case.case not in reasons]
 
 
 def _near_duplicates(
@@ -398,13 +412,10 @@ def _near_duplicates(
 def _without_near_duplicates(
     pairs: list[NearDuplicate], cases: list[Case], quarantine: list[Quarantined]
 ) -> list[Case]:
-    """Leave out the marked cases; each enters the quarantine once, with its first twin."""
-    first: dict[str, NearDuplicate] = {}
-    for pair in pairs:
-        if pair.excluded:
-            first.setdefault(pair.case.case, pair)
-    quarantine += [_on_purpose(p.case, p.reason, "near_duplicates") for p in first.values()]
-    return [case for case in cases if case.case not in first]
+    """Leave out the marked cases."""
+    # Each enters with its first twin.
+    reasons = {pair.case.case: pair.reason for pair in reversed(pairs) if pair.excluded}
+    return _left_out(reasons, "near_duplicates", cases, quarantine)
 
 
 def _without_twins_elsewhere(
@@ -417,7 +428,7 @@ def _without_twins_elsewhere(
     """Leave out cases of training and validation that another data set is tested or tuned on."""
     own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
     mine = looks_of(own, [looks[case.case] for case in own])
-    first: dict[str, Across] = {}
+    reasons: dict[str, str] = {}
     for name, path in others.items():
         found = twins_across(
             {"": mine, name: read_looks(path)},
@@ -426,31 +437,13 @@ def _without_twins_elsewhere(
         )
         for twins in found:
             if twins.twin_split != "train":
-                first.setdefault(twins.case, twins)
-    for case in own:
-        if (twins := first.get(case.case)) is not None:
-            reason = (
-                f"near-duplicate of {twins.twin!r} in {twins.twin_split} of {twins.twin_dataset}"
-                f" (hash distance {twins.distance}, correlation {twins.correlation:.3f})"
-            )
-            quarantine.append(_on_purpose(case, reason, "near_duplicates_of"))
-    return [case for case in cases if case.case not in first]
-
-
-def _examine_all(
-    cases: list[Case], root: Path, settings: Dataset, adapter: ModuleType
-) -> list[Examined]:
-    follow = getattr(adapter, "masks_follow_labels", True)
-    annotated = set(settings.annotated_classes) if follow else set()
-
-    def one(case: Case) -> Examined:
-        for name in sorted(annotated.intersection(case.labels) - case.annotated):
-            problem = missing_mask(case, name, root / case.image)
-            return Examined(case, problem=problem, file=case.image, fatal=True)
-        return examine(case, root, settings, adapter)
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(one, cases))
+                reason = (
+                    f"near-duplicate of {twins.twin!r} in {twins.twin_split} of"
+                    f" {twins.twin_dataset} (hash distance {twins.distance}, correlation"
+                    f" {twins.correlation:.3f})"
+                )
+                reasons.setdefault(twins.case, reason)
+    return _left_out(reasons, "near_duplicates_of", cases, quarantine)
 
 
 def _check_depth(examined: list[Examined], root: Path) -> None:
@@ -528,10 +521,6 @@ def _quarantined(one: Examined) -> Quarantined:
     problem = one.problem
     reason = f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
     return Quarantined(one.case.case, one.case.split, one.file, reason, cause_of(problem))
-
-
-def _on_purpose(case: Case, reason: str, setting: str) -> Quarantined:
-    return Quarantined(case.case, case.split, case.image, reason, setting, on_purpose=True)
 
 
 def _count_lost(
@@ -620,7 +609,7 @@ def _absent_in_split(
         InputError(
             f"the class {label!r} has no image"
             f"{'' if follow or split == 'train' else ' with a reference'} in the split {split!r}"
-            f"{_left_out(lost.get((split, label)))}",
+            f"{_lost_to(lost.get((split, label)))}",
             field="annotated_classes",
             remedy="Add cases, drop the class (labels: {class: null}) or the split",
         )
@@ -629,7 +618,7 @@ def _absent_in_split(
     ]
 
 
-def _left_out(one: Examined | None) -> str:
+def _lost_to(one: Examined | None) -> str:
     """State which case was left out for a file that cannot be used, if one was."""
     if one is None or one.problem is None:
         return ""
