@@ -93,9 +93,12 @@ def retouch(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[Retouched]:
-    """Prepare the images of some cases again without the mark, and with it, at working size.
+    """Prepare the wanted images again without the mark, and with it, in the order of the cases.
 
-    For the arguments, see `prepare_cases`.
+    For the other arguments, see `prepare_cases`.
+
+    Yields:
+        The images at working size.
     """
     planted = settings.planted.model_dump()
     chosen = [case for case in cases if case.case in wanted]

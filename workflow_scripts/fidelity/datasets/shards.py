@@ -19,7 +19,7 @@ def shard_name(split: str, index: int) -> str:
 
 
 def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Path) -> list[str]:
-    """Write one case table `{split}-{nnn}.csv` per shard, the empty ones too.
+    """Write one case table `{split}-{nnn}.csv` per shard into a folder, the empty ones too.
 
     Args:
         cases: all cases; their order is kept within a shard.

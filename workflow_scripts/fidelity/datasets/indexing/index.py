@@ -72,12 +72,8 @@ def index_cases(
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
-    Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
-    duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
-    source's own. Where they are set, also lungs, lung_quality, strata and records. A damaged file
-    puts its case into quarantine. Under `strict`, or if there are more than `max_unusable`, damaged
-    files are fatal. Problems of the data set as a whole are always fatal:
+    A damaged file puts its case into quarantine. Under `strict`, or if there are more than
+    `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always fatal:
 
     - ambiguous ids, and labels that differ only in case or spaces;
     - masks that are unclear or missing, and grey values that do not fit `intensity`;

@@ -70,7 +70,7 @@ class Chest:
 
 
 def write_as(layout: str, root: str | Path, cases: Mapping[str, int], seed: int = 1) -> list[Chest]:
-    """Write a phantom in the layout (one of LAYOUTS) of a published data set.
+    """Write a phantom in the layout (one of LAYOUTS, else KeyError) of a published data set.
 
     Equal seeds give equal files; `cases` are the images of each split.
 
