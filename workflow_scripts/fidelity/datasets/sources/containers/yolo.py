@@ -1,6 +1,6 @@
 """Images with boxes in YOLO's text files, one for each image.
 
-A line "class x y width height" is a box. x and y are of the centre; all four are shares of the
+A line `class x y width height` is a box. x and y are the centre. All four numbers are shares of the
 image's width and height.
 
 References: a line is *drawn*. A class without a line in a file, also in an empty one, is *read and
