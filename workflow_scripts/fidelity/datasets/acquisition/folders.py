@@ -14,7 +14,7 @@ PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
 
 
 def check_root(root: Path, what: str) -> None:
-    """Raise InputError if a data root does not exist, or is a file. `what` it should be is named."""
+    """Raise InputError if a data root is absent or a file; the remedy says `what` it should be."""
     if not root.is_dir():
         raise InputError(
             "the data root does not exist" if not root.exists() else "the data root is no folder",
