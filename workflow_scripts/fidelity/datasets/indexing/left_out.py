@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import write_csv
+from fidelity.datasets.indexing.leakage import PRIORITY
 
 # Of the schema, for callers that come without the config.
 MAX_UNUSABLE = 0.05
@@ -117,8 +118,7 @@ def count_rows(
         counts[split, "excluded", setting] += n
     for split, n in unscored.items():
         counts[split, "unscored", NO_REFERENCE] += n
-    order = ("test", "val", "train")
-    ranked = sorted(counts, key=lambda key: (order.index(key[0]), key[1] != "used", key))
+    ranked = sorted(counts, key=lambda key: (PRIORITY.index(key[0]), key[1] != "used", key))
     return [(*key, counts[key]) for key in ranked if counts[key]]
 
 

@@ -13,7 +13,6 @@ Splits: folders train, val (or valid) and test above the text files, else drawn 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
@@ -23,9 +22,7 @@ from fidelity.datasets.annotations.drawn import RELATIVE, RESTORE, ImageBoxes, R
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.datasets.splits import SPLITS
-
-if TYPE_CHECKING:
-    from fidelity.settings.datasets import Yolo
+from fidelity.settings.datasets import Yolo
 
 multilabel = True
 masks_follow_labels = False
@@ -35,7 +32,7 @@ DATA, LISTS = ("data.yaml", "dataset.yaml"), ("classes.txt", "obj.names", "_dark
 OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
 
 
-def find_cases(root: Path, settings: "Yolo") -> Iterator[Case]:
+def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
     """Yield one case per text file.
 
     Raises:
@@ -62,7 +59,7 @@ def find_cases(root: Path, settings: "Yolo") -> Iterator[Case]:
     files.report_unused("a text file of their name")
 
 
-def tables(root: Path, settings: "Yolo") -> list[Path]:
+def tables(root: Path, settings: Yolo) -> list[Path]:
     """List the text files and the list of classes."""
     named = [find_file(root, names) for names in (DATA, LISTS)]
     return [*(root / text for text in _texts(root)), *(path for path in named if path)]
@@ -82,7 +79,7 @@ def _texts(root: Path) -> list[str]:
     ]
 
 
-def _names(root: Path, settings: "Yolo") -> list[str]:
+def _names(root: Path, settings: Yolo) -> list[str]:
     if settings.names is not None:
         return settings.names
     data = find_file(root, DATA, "names")
