@@ -8,7 +8,7 @@ from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.datasets import registry
 from fidelity.datasets.acquisition import data_root, listing
-from fidelity.datasets.label_counts import count_labels
+from fidelity.datasets.cases import count_labels
 from fidelity.settings.datasets import Dataset
 
 UNPACKED = ".unpacked"

@@ -12,8 +12,9 @@ import prepare
 from fidelity import settings
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import read_cases, write_cases
-from fidelity.datasets.images.images import Intensity, read_mask
+from fidelity.datasets.images.images import Intensity
 from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import PreparedShard
 from fidelity.datasets.sources.phantom import phantom
@@ -101,7 +102,7 @@ def test_another_data_set_gets_predicted_lungs_at_native_size(teacher, pupil):
         assert shard.attrs["lung_from"] == "teacher"
         found = {case.case: decode(case.lung_native) for case in shard}
         assert all(case.lung.any() for case in shard)
-    known = {n: read_mask(pupil / "raw" / "data" / c.lung_mask) for n, c in hidden.items()}
+    known = {n: read_mask_at(pupil / "raw" / "data", c.lung_mask) for n, c in hidden.items()}
     scores = [dice(confusion(known[name], lung)) for name, lung in found.items()]
     assert len(scores) == 15
     assert np.mean(scores) > 0.9

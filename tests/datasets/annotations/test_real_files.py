@@ -7,19 +7,16 @@ import numpy as np
 import pytest
 from pycocotools import mask as pycoco
 
-from fidelity.datasets.annotations import (
-    chestx_det,
-    chexmask,
-    coco,
-    nih,
-    rsna,
-    siim_rle,
-    vindr,
-    voc,
-    yolo,
-)
+from fidelity.datasets.annotations import chexmask
 from fidelity.datasets.facts import facts_of
-from fidelity.datasets.mask_files.mask_entries import read_mask_at, reference_to
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.mask_files.mask_places import reference_to
+from fidelity.datasets.sources.chestx_det import chestx_det
+from fidelity.datasets.sources.containers import coco, voc, yolo
+from fidelity.datasets.sources.nih import nih
+from fidelity.datasets.sources.rsna import rsna
+from fidelity.datasets.sources.siim import siim
+from fidelity.datasets.sources.vindr import vindr
 from fidelity.masks.boxes import fill_boxes, scale_boxes
 
 
@@ -89,7 +86,7 @@ def test_rsna(xrv):
 
 def test_siim(xrv):
     path = xrv / "siim-pneumothorax-train-rle.csv"
-    runs = siim_rle.read_runs(path)
+    runs = siim.read_runs(path)
     assert len(runs) == 12_047
     assert sum(bool(texts) for texts in runs.values()) == 2669
     several = [image for image, texts in runs.items() if len(texts) > 1]
@@ -173,7 +170,7 @@ def test_polygons_are_those_of_pycocotools(shared_boxes):
 )
 def test_chexmask(shared_boxes, file, count):
     path = shared_boxes / "chexmask" / file
-    entries = chexmask.read_entries(path)
+    entries = chexmask.Entries(path)
     assert len(entries) == count
     for image in list(entries)[:3]:
         for organ in chexmask.ORGANS:

@@ -7,21 +7,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import (
-    chestx_det,
-    coco,
-    jsrt,
-    ms_cxr,
-    nih,
-    padchest_gr,
-    rsna,
-    siim_rle,
-    vindr,
-    voc,
-    yolo,
-)
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.sources.chestx_det import chestx_det
+from fidelity.datasets.sources.containers import coco, voc, yolo
+from fidelity.datasets.sources.jsrt import jsrt
+from fidelity.datasets.sources.ms_cxr import ms_cxr
+from fidelity.datasets.sources.nih import nih
+from fidelity.datasets.sources.padchest_gr import padchest_gr
 from fidelity.datasets.sources.qata import qata
+from fidelity.datasets.sources.rsna import rsna
+from fidelity.datasets.sources.siim import siim
+from fidelity.datasets.sources.vindr import vindr
 from fidelity.settings.datasets import Dataset
 
 MS_CXR = """\
@@ -242,7 +238,7 @@ SIIM = "ImageId, EncodedPixels\n"
         (rsna.read_boxes, "patientId,Target\na,1\n", "'x': the column is missing"),
         (vindr.read_boxes, VINDR + "a,Cold,0,R1,1,2,3,4\n", "line 2: unknown class 'Cold'"),
         (vindr.read_boxes, VINDR + "a,ILD,0,R1,1,2,1,4\n", "line 2: the box is 0 wide"),
-        (siim_rle.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
+        (siim.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: there is no class"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
         (chestx_det.read_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),

@@ -26,9 +26,9 @@ from fidelity.datasets.images.images import (
     decode_mask,
     intensity_of,
     read_image,
-    read_mask,
 )
 from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from tests.helpers.entries import dataset
 from tests.helpers.small_data import write_image
 
@@ -242,7 +242,7 @@ def test_colour_and_alpha_become_grey(tmp_path):
 def test_masks_of_two_values(tmp_path, values):
     pixels = np.resize(np.array(values, np.uint8), (4, 6))
     np.testing.assert_array_equal(
-        read_mask(write_image(tmp_path / "m.png", pixels)), pixels.astype(bool)
+        read_mask_at(write_image(tmp_path / "m.png", pixels).parent, "m.png"), pixels.astype(bool)
     )
 
 
@@ -250,7 +250,7 @@ def test_masks_of_two_values(tmp_path, values):
 def test_masks_of_other_values_are_refused(tmp_path, values):
     path = write_image(tmp_path / "m.png", np.resize(np.array(values, np.uint8), (4, 6)))
     with pytest.raises(InputError, match="Threshold it") as error:
-        read_mask(path)
+        read_mask_at(path.parent, path.name)
     assert str(path) in str(error.value)
     assert f"{len(values)} values" in str(error.value)
     assert "JPEG" not in str(error.value)

@@ -94,6 +94,8 @@ def test_from_annotation_to_scores(tmp_path, source):
     for case in cases:
         splits.setdefault(case.patient, set()).add(case.split)
     assert all(len(found) == 1 for found in splits.values())
+    # In one order in every process: the digest of a case is of its readers' boxes too.
+    assert all([*case.reader_boxes] == sorted(case.reader_boxes) for case in cases)
     prepared = list(prepare_cases(cases, tmp_path, settings))
     # Images are those that were drawn, in order of their numbers where names keep them.
     drawn = {COVID: layout.covid, OTHER: layout.other}

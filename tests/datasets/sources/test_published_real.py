@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from fidelity.datasets import registry
-from fidelity.datasets.annotations import nih
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
+from fidelity.datasets.sources.nih import nih
 from fidelity.masks.run_lengths import decode
 from fidelity.metrics.map_registry import RANKING
 from fidelity.scoring.map_scores import score_maps

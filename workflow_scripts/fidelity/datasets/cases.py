@@ -4,6 +4,7 @@ import csv
 import math
 import posixpath
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -12,7 +13,9 @@ from typing import Any, TypeVar
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard, unguard
+from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.readers.names import SECOND, check_reader
+from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.datasets.splits import SPLITS
 from fidelity.masks.boxes import FloatBox
 
@@ -34,7 +37,23 @@ MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
-Drawn = TypeVar("Drawn")
+# In the order of a table that is written; what ends with ":" or "@" begins the names of several.
+COLUMNS = (
+    *HEAD,
+    MASK_PREFIX,
+    SECOND_PREFIX,
+    OF_READER,
+    BOXES_PREFIX,
+    BOXES_OF_READER,
+    *SPACING,
+    SPACING_FROM,
+    LUNG_FROM,
+    UNCERTAIN,
+    ORGAN_PREFIX,
+    FACT_PREFIX,
+    *TAIL,
+)
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -118,19 +137,25 @@ def sort_key(case: Case) -> tuple[int, str]:
     return SPLITS.index(case.split), case.case
 
 
+def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, str]]:
+    """Count cases by split and label; of several labels each by itself, with "any" for all."""
+    if not multilabel:
+        return Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
+    counts: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        counts.update((case.split, label) for label in ("any", *case.labels))
+        counts.update((case.split, f"uncertain {label}") for label in case.uncertain)
+    return counts
+
+
 def relative_path(text: str, *, file: str | Path, field: str) -> str:
     """Check a path from a table: it must stay below the data root.
-
-    Args:
-        text: the cell.
-        file: the table, for the error.
-        field: row and column, for the error.
 
     Returns:
         The path, normalised, with "/".
 
     Raises:
-        InputError: the path is absolute or leaves the root through "..".
+        InputError: the path is absolute or leaves the root through ".."; names `file` and `field`.
     """
     if text.startswith("/") or PureWindowsPath(text).drive or "\0" in text:
         raise InputError(
@@ -160,46 +185,16 @@ def read_cases(path: str | Path) -> list[Case]:
     `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent", `none` in a cell of a mask or of boxes
     "read, and nothing found".
 
-    Args:
-        path: a CSV file in UTF-8.
-
-    Returns:
-        The cases in the order of the file.
-
     Raises:
         InputError: the file is missing, lacks a column or holds a cell that cannot be used.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            rows = csv.DictReader(handle, strict=True)
-            columns = list(rows.fieldnames or [])
-            check_required(columns, path)
-            return [case_of(_whole(row, path, rows.line_num), path, rows.line_num) for row in rows]
-    except OSError as error:
-        raise InputError(
-            f"the case table cannot be opened ({error.strerror})",
-            file=path,
-            remedy="Check the path in the config",
-        ) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot be read as CSV ({error})",
-            file=path,
-            remedy="Save the table as comma-separated text in UTF-8",
-        ) from error
+    sheet = read_sheet(path, REQUIRED)
+    check_required(sheet.columns, path)
+    return [case_of(cells, path, line) for line, cells in sheet.rows]
 
 
 def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> None:
-    """See that a case table has the columns it cannot do without.
-
-    Args:
-        columns: those it has.
-        path: the table, named in the error.
-        hint: added to the remedy.
-
-    Raises:
-        InputError: one is missing.
-    """
+    """Raise InputError if a case table lacks a needed column; the hint is added to the remedy."""
     for name in REQUIRED:
         if name not in columns:
             raise InputError(
@@ -213,80 +208,65 @@ def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> 
 def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
     """Write a case table that `read_cases` reads back equal, byte-identical for equal cases.
 
-    Args:
-        path: the CSV file, written atomically.
-        cases: in the order to be written.
-
     Raises:
         InputError: a label contains "|", the separator of labels.
     """
-    cases = list(cases)
-    classes = sorted({name for case in cases for name in case.masks})
-    by_reader = {
-        reader_column(r, c) for case in cases for r in case.readers for c in case.readers[r]
-    }
-    boxed = sorted({name for case in cases for name in case.boxes})
-    boxed_by = {
-        f"{BOXES_OF_READER}{r}:{c}"
-        for case in cases
-        for r, boxes in case.reader_boxes.items()
-        for c in boxes
-    }
-    columns = [
-        *HEAD,
-        *(MASK_PREFIX + name for name in classes),
-        *sorted(by_reader, key=lambda name: (not name.startswith(SECOND_PREFIX), name)),
-        *(BOXES_PREFIX + name for name in boxed),
-        *sorted(boxed_by),
-        *(SPACING if any(case.spacing for case in cases) else ()),
-        *([SPACING_FROM] if any(case.spacing_from for case in cases) else ()),
-        *([LUNG_FROM] if any(case.lung_from for case in cases) else ()),
-        *([UNCERTAIN] if any(case.uncertain for case in cases) else ()),
-        *sorted({ORGAN_PREFIX + name for case in cases for name in case.organs}),
-        *sorted({FACT_PREFIX + name for case in cases for name in case.facts}),
-        *TAIL,
-    ]
+    rows = [_row_of(case) for case in cases]
+    columns = sorted({*HEAD, *TAIL}.union(*rows), key=_place_of)
     # The csv module rather than pandas: jobs that only need the table start half a second sooner.
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        for case in cases:
-            if any("|" in label for label in (*case.labels, *case.uncertain)):
-                raise InputError(
-                    f"the class name {'|'.join(case.labels)!r} contains the separator '|'",
-                    field=case.case,
-                    remedy="Rename the class",
-                )
-            texts = {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "label": "|".join(case.labels),
-                "image": case.image,
-                "lung_mask": case.lung_mask or "",
-                **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
-                **{reader_column(r, c): m for r, of in case.readers.items() for c, m in of.items()},
-                **{BOXES_PREFIX + name: boxes_cell(boxes) for name, boxes in case.boxes.items()},
-                **{
-                    f"{BOXES_OF_READER}{r}:{c}": boxes_cell(boxes)
-                    for r, of in case.reader_boxes.items()
-                    for c, boxes in of.items()
-                },
-                **({SPACING_FROM: case.spacing_from} if case.spacing_from else {}),
-                **({LUNG_FROM: case.lung_from} if case.lung_from else {}),
-                **({UNCERTAIN: "|".join(case.uncertain)} if case.uncertain else {}),
-                **{ORGAN_PREFIX + name: mask for name, mask in case.organs.items()},
-                **{FACT_PREFIX + name: fact for name, fact in case.facts.items()},
-            }
-            writer.writerow(
-                {
-                    **{name: guard(text) for name, text in texts.items()},
-                    "width": "" if case.width is None else case.width,
-                    "height": "" if case.height is None else case.height,
-                    "digest": case.digest,
-                    **(dict(zip(SPACING, case.spacing, strict=True)) if case.spacing else {}),
-                }
-            )
+        writer.writerows(rows)
+
+
+def _place_of(column: str) -> tuple[int, str]:
+    """Order columns by COLUMNS, and those of one beginning by name."""
+    beginnings = (
+        place
+        for place, name in enumerate(COLUMNS)
+        if column == name or (name.endswith((":", "@")) and column.startswith(name))
+    )
+    return next(beginnings), column
+
+
+def _row_of(case: Case) -> dict[str, Any]:
+    """Give the cells of a case that are not blank."""
+    if any("|" in label for label in (*case.labels, *case.uncertain)):
+        raise InputError(
+            f"the class name {'|'.join(case.labels)!r} contains the separator '|'",
+            field=case.case,
+            remedy="Rename the class",
+        )
+    texts = {
+        "case": case.case,
+        "patient": case.patient,
+        "split": case.split,
+        "label": "|".join(case.labels),
+        "image": case.image,
+        "lung_mask": case.lung_mask,
+        SPACING_FROM: case.spacing_from,
+        LUNG_FROM: case.lung_from,
+        UNCERTAIN: "|".join(case.uncertain),
+        **{MASK_PREFIX + name: mask for name, mask in case.masks.items()},
+        **{reader_column(r, c): m for r, of in case.readers.items() for c, m in of.items()},
+        **{BOXES_PREFIX + name: boxes_cell(boxes) for name, boxes in case.boxes.items()},
+        **{
+            f"{BOXES_OF_READER}{r}:{c}": boxes_cell(boxes)
+            for r, of in case.reader_boxes.items()
+            for c, boxes in of.items()
+        },
+        **{ORGAN_PREFIX + name: mask for name, mask in case.organs.items()},
+        **{FACT_PREFIX + name: fact for name, fact in case.facts.items()},
+    }
+    others = {
+        "width": case.width,
+        "height": case.height,
+        "digest": case.digest,
+        **dict(zip(SPACING, case.spacing or (None, None), strict=True)),
+    }
+    cells = {name: guard(text) for name, text in texts.items() if text}
+    return cells | {name: cell for name, cell in others.items() if cell is not None}
 
 
 def reader_column(reader: str, cls: str) -> str:
@@ -312,121 +292,74 @@ def _shown(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def _whole(row: dict[Any, Any], path: str | Path, line: int) -> dict[str, str]:
-    """See that a row has as many cells as the header."""
-    if None in row or None in row.values():
-        raise InputError(
-            f"line {line} has {'more' if None in row else 'fewer'} cells than the header",
-            file=path,
-            remedy='Put cells that contain a comma between double quotes ("")',
-        )
-    return row
-
-
-def case_of(row: Mapping[str, str], path: str | Path, line: int) -> Case:
-    """Make a case of one row of a table.
-
-    Args:
-        row: cells by column.
-        path: the table, named in errors.
-        line: of the row, named in errors.
-
-    Returns:
-        The case.
+def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
+    """Make a case of one row of a table: cells by column, its file and line.
 
     Raises:
         InputError: a cell cannot be used.
     """
     # What keeps a spreadsheet from running cells as formulas is undone.
-    row = {name: unguard(cell) for name, cell in row.items()}
-    where = f"line {line}"
+    plain = {name: unguard(cell) for name, cell in cells.items()}
+    row = Row(
+        path, f"line {line}", {name: text for name, c in plain.items() if (text := c.strip())}
+    )
     for name in ("case", "split", "image"):
-        if not row[name].strip():
-            raise InputError(
-                f"{where} has an empty cell", file=path, field=name, remedy="Fill it in"
-            )
+        if name not in row.cells:
+            raise row.wrong("there is an empty cell", name, "Fill it in")
     for name in ("case", "patient"):
-        _check_id(row.get(name) or "", name, path, where)
-    split = split_named(row["split"], path, f"{where}: ")
+        _check_id(row, name, cells.get(name, ""))
 
-    def cell(name: str) -> str | None:
-        text = (row.get(name) or "").strip()
-        return relative_path(text, file=path, field=f"{name}, {where}") if text else None
+    def file(name: str) -> str:
+        return relative_path(row.cells[name], file=path, field=f"{name}, {row.name}")
 
-    def masks(prefix: str) -> dict[str, str]:
-        return {
-            name.removeprefix(prefix): mask
-            for name in row
-            if name.startswith(prefix) and (mask := cell(name)) is not None
-        }
+    def boxes(name: str) -> tuple[FloatBox, ...]:
+        return read_boxes_cell(row.cells[name], path, f"{name}, {row.name}")
 
-    readers = _by_reader(row, OF_READER, cell, path)
-    if second := masks(SECOND_PREFIX):
+    def named(prefix: str, read: Callable[[str], Found]) -> dict[str, Found]:
+        """Read the cells of columns `<prefix><name>`."""
+        return {n.removeprefix(prefix): read(n) for n in row.cells if n.startswith(prefix)}
+
+    def by_reader(prefix: str, read: Callable[[str], Found]) -> dict[str, dict[str, Found]]:
+        """Read the cells of columns `<prefix><reader>:<class>`."""
+        found: dict[str, dict[str, Found]] = {}
+        for name, drawn in named(prefix, read).items():
+            reader, _, cls = name.partition(":")
+            check_reader(reader, file=path, field=prefix + name)
+            found.setdefault(reader, {})[cls] = drawn
+        return found
+
+    readers = by_reader(OF_READER, file)
+    if second := named(SECOND_PREFIX, file):
         readers[SECOND] = second | readers.get(SECOND, {})
-
-    def boxes(name: str) -> tuple[FloatBox, ...] | None:
-        text = row[name].strip()
-        return read_boxes_cell(text, path, f"{name}, {where}") if text else None
-
-    reader_boxes = _by_reader(row, BOXES_OF_READER, boxes, path)
+    reader_boxes = by_reader(BOXES_OF_READER, boxes)
     together: dict[str, tuple[FloatBox, ...]] = {}
     for of in reader_boxes.values():
         together |= {cls: (*together.get(cls, ()), *found) for cls, found in of.items()}
     return Case(
-        case=row["case"].strip(),
-        patient=(row.get("patient") or row["case"]).strip(),
-        split=split,
-        labels=_names(row["label"]),
-        image=cell("image"),
-        lung_mask=cell("lung_mask"),
-        masks=masks(MASK_PREFIX),
-        width=_pixels(row, "width", path, where),
-        height=_pixels(row, "height", path, where),
-        digest=row.get("digest") or "",
+        case=row.cells["case"],
+        patient=row.cells.get("patient", row.cells["case"]),
+        split=split_named(row.cells["split"], path, f"{row.name}: "),
+        labels=_names(row.cells.get("label", "")),
+        image=file("image"),
+        lung_mask=file("lung_mask") if "lung_mask" in row.cells else None,
+        masks=named(MASK_PREFIX, file),
+        width=_pixels(row, "width"),
+        height=_pixels(row, "height"),
+        digest=row.cells.get("digest", ""),
         readers=readers,
-        spacing=_spacing(row, path, where),
-        spacing_from=(row.get(SPACING_FROM) or "").strip(),
-        lung_from=(row.get(LUNG_FROM) or "").strip(),
-        uncertain=_names(row.get(UNCERTAIN) or ""),
-        boxes=together
-        | {
-            name.removeprefix(BOXES_PREFIX): found
-            for name in row
-            if name.startswith(BOXES_PREFIX) and (found := boxes(name)) is not None
-        },
+        spacing=_spacing(row),
+        spacing_from=row.cells.get(SPACING_FROM, ""),
+        lung_from=row.cells.get(LUNG_FROM, ""),
+        uncertain=_names(row.cells.get(UNCERTAIN, "")),
+        boxes=together | named(BOXES_PREFIX, boxes),
         reader_boxes=reader_boxes,
-        organs=masks(ORGAN_PREFIX),
-        facts={
-            name.removeprefix(FACT_PREFIX): row[name].strip()
-            for name in row
-            if name.startswith(FACT_PREFIX) and row[name].strip()
-        },
+        organs=named(ORGAN_PREFIX, file),
+        facts=named(FACT_PREFIX, row.cells.__getitem__),
     )
 
 
-def _by_reader(
-    row: Mapping[str, str], prefix: str, cell: Callable[[str], Drawn | None], path: str | Path
-) -> dict[str, dict[str, Drawn]]:
-    """Read the cells of columns `<prefix><reader>:<class>` that are not blank."""
-    found: dict[str, dict[str, Drawn]] = {}
-    for name in row:
-        if name.startswith(prefix) and (drawn := cell(name)) is not None:
-            reader, _, cls = name.removeprefix(prefix).partition(":")
-            check_reader(reader, file=path, field=name)
-            found.setdefault(reader, {})[cls] = drawn
-    return found
-
-
 def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, ...]:
-    """Read what `boxes_cell` writes.
-
-    Args:
-        cell: not blank.
-        path: the table, named in errors.
-        where: column and line, named in errors.
-
-    Returns:
-        The boxes (y0, x0, y1, x1); none for `none`.
+    """Read what `boxes_cell` writes, in a cell that is not blank: boxes (y0, x0, y1, x1).
 
     Raises:
         InputError: a box is not four finite numbers, or has no width or height.
@@ -455,13 +388,8 @@ def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, 
 def split_named(name: str, path: str | Path, where: str = "") -> str:
     """Give the split of a name as tables write it, such as `valid` or ` Test`.
 
-    Args:
-        name: the cell.
-        path: the table, for the error.
-        where: of the cell in it, put before the error.
-
     Raises:
-        InputError: no split has that name.
+        InputError: no split has that name; `where` of the table it is goes before the error.
     """
     split = name.strip().lower()
     split = SPLIT_ALIASES.get(split, split)
@@ -475,16 +403,15 @@ def split_named(name: str, path: str | Path, where: str = "") -> str:
     return split
 
 
-def _check_id(text: str, name: str, path: str | Path, where: str) -> None:
+def _check_id(row: Row, name: str, text: str) -> None:
     """Refuse ids that no file name or HDF5 attribute could hold."""
     if len(text.strip()) > MAX_ID or any(
         unicodedata.category(sign) == "Cc" and sign not in "\n\t" for sign in text
     ):
-        raise InputError(
-            f"{where}: {text[:40]!r} has over {MAX_ID} characters or a control character",
-            file=path,
-            field=name,
-            remedy="Give it a shorter id of printable characters",
+        raise row.wrong(
+            f"{text[:40]!r} has over {MAX_ID} characters or a control character",
+            name,
+            "Give it a shorter id of printable characters",
         )
 
 
@@ -492,36 +419,35 @@ def _names(cell: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in cell.split("|") if name.strip()))
 
 
-def _pixels(row: dict[str, str], name: str, path: str | Path, where: str) -> int | None:
-    text = row.get(name) or ""
-    if not text:
+def _pixels(row: Row, name: str) -> int | None:
+    text = row.cells.get(name)
+    if text is None:
         return None
     # Nine digits at most: Python itself refuses to read thousands of them.
     if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
-        raise InputError(
-            f"{where}: {text!r} is not a number of pixels",
-            file=path,
-            field=name,
-            remedy="Leave the cell empty: the size is read from the image",
+        raise row.wrong(
+            f"{text!r} is not a number of pixels",
+            name,
+            "Leave the cell empty: the size is read from the image",
         )
     return int(text)
 
 
-def _spacing(row: dict[str, str], path: str | Path, where: str) -> tuple[float, float] | None:
+def _spacing(row: Row) -> tuple[float, float] | None:
     """Read the two spacing cells: both or none, millimetres above 0."""
-    texts = [(row.get(name) or "").strip() for name in SPACING]
+    texts = [row.cells.get(name, "") for name in SPACING]
     if not any(texts):
         return None
+    found = []
     for name, text in zip(SPACING, texts, strict=True):
         try:
-            value = float(text)
+            found.append(float(text))
         except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(
-                f"{where}: {text!r} is not a distance in mm",
-                file=path,
-                field=name,
-                remedy=f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or in none",
+            found.append(math.nan)
+        if not (math.isfinite(found[-1]) and found[-1] > 0):
+            raise row.wrong(
+                f"{text!r} is not a distance in mm",
+                name,
+                f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or in none",
             )
-    return float(texts[0]), float(texts[1])
+    return found[0], found[1]

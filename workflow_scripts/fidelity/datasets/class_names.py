@@ -4,24 +4,18 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.registry import reader
-from fidelity.settings.datasets import Dataset
-
-PHANTOM = ("COVID-19", "Non-COVID", "Normal")
+from fidelity.settings.datasets import PHANTOM_CLASSES, Dataset
 
 
 def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
     """Name the model classes of a data set, in alphabetical order.
 
-    Args:
-        entry: the data set's settings.
-        root: its folder; None if it is made or downloaded.
-
-    Returns:
-        As many as can be known now: the annotated ones at least.
+    As many as can be known now: the annotated ones at least. The root is None if the data set is
+    made or downloaded.
     """
     labels = {*entry.annotated_classes, *entry.labels}
     if entry.source == "phantom":
-        labels |= {*PHANTOM}
+        labels |= {*PHANTOM_CLASSES}
     elif root is not None and Path(root).is_dir():
         try:
             found = reader(entry.source).find_cases(Path(root), entry)

@@ -7,11 +7,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
-from fidelity.settings.datasets import Dataset
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Dataset
 
 FACTS = ("view", "sex", "age_group", "label_source")
 # Youngest age in years of each group.
@@ -59,13 +62,8 @@ def age_group(age: object) -> str:
     return next(name for least, name in reversed(AGE_GROUPS.items()) if years >= least)
 
 
-def with_facts(cases: Iterable[Case], root: Path, settings: Dataset) -> list[Case]:
-    """Keep the facts that the settings request; those of `records` go before the source's own.
-
-    Args:
-        cases: as the source gives them.
-        root: the data root.
-        settings: `strata` and `records`.
+def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[Case]:
+    """Keep the facts that `strata` requests; those of `records` go before the source's own.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.

@@ -46,10 +46,6 @@ def model_class(label: str, labels: Mapping[str, str | None]) -> str | None:
 def name_errors(cases: Iterable[Case], settings: "Dataset") -> list[InputError]:
     """Find classes with reserved names, and those that differ only in case or spaces.
 
-    Args:
-        cases: of the data set.
-        settings: `annotated_classes` and `labels` of it.
-
     Returns:
         One error per class, or group of classes, concerned.
     """
@@ -78,10 +74,6 @@ def respelled(cases: list[Case], settings: "Dataset") -> tuple[list[Case], "Data
 
     The masks of a class are found by its name in the source. Without this, an image labelled
     `pneumonia` would train the class `Pneumonia`, and its mask would not be scored.
-
-    Args:
-        cases: of the data set.
-        settings: `annotated_classes` and `labels` of it.
 
     Returns:
         The cases with the annotated way of writing, and the settings without the entries of

@@ -4,7 +4,6 @@ Which images are marked depends on their ids alone, so the disease does not pred
 classifier that distinguishes the two classes uses the mark.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from fidelity.datasets.prepare import LungPredictor, prepare_cases
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.sources.phantom.marks import draw_tag
 from fidelity.datasets.sources.phantom.retouch import Retouched
+from fidelity.datasets.splits import hash_of
 from fidelity.masks.run_lengths import at_size
 from fidelity.settings.datasets import MARKED, UNMARKED, Dataset
 
@@ -30,18 +30,15 @@ SHORTEST_PERIOD = 4  # pixels: finer ones would be lost when networks shrink the
 def relabelled(
     cases: Iterable[Case], classes: Mapping[str, Any]
 ) -> tuple[list[Case], dict[str, Any]]:
-    """Give the cases the labels `marked` and `unmarked`.
-
-    Args:
-        cases: as they are indexed.
-        classes: the facts of classes.json; see `index_cases`.
+    """Give indexed cases the labels `marked` and `unmarked`, half each by the hash of their ids.
 
     Returns:
-        The cases, by the hash of their ids one half each, and the facts: the maps of an annotated
+        The cases, and the facts of classes.json (see `index_cases`): the maps of an annotated
         source class explain `marked`.
     """
+    sides = (MARKED, UNMARKED)
     found = [
-        replace(case, labels=(MARKED if _is_marked(case.case) else UNMARKED,), uncertain=())
+        replace(case, labels=(sides[hash_of(f"planted {case.case}", size=1) % 2],), uncertain=())
         for case in cases
     ]
     labels = {name: MARKED for name in (*classes["annotated"], MARKED)} | {UNMARKED: UNMARKED}
@@ -50,12 +47,7 @@ def relabelled(
 
 
 def plant(case: PreparedCase, planted: Mapping[str, Any]) -> PreparedCase:
-    """Draw the mark into the working image of a case, if this is its label.
-
-    Args:
-        case: prepared, of a data set that `relabelled` has labelled.
-        planted: `kind` and `strength`, of the config.
-    """
+    """Draw the mark into the working image of a case that `relabelled` has labelled `marked`."""
     if MARKED not in case.labels:
         return case
     return replace(case, image=draw(case, planted)[0])
@@ -85,11 +77,7 @@ def draw(case: PreparedCase, planted: Mapping[str, Any]) -> tuple[np.ndarray, np
 
 
 def mark_of(case: PreparedCase, planted: Mapping[str, Any]) -> np.ndarray | None:
-    """Give the mark of a case as a mask of the original image; None if it has none.
-
-    Returns:
-        (H, W) bool, of the case's native size.
-    """
+    """Give the mark of a case as a mask of the original image, (H, W) bool; None if it has none."""
     if MARKED not in case.labels:
         return None
     y0, x0, y1, x1 = case.box
@@ -105,17 +93,12 @@ def retouch(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[Retouched]:
-    """Prepare images again without the mark, and with it.
+    """Prepare the wanted images again without the mark, and with it, in the order of the cases.
 
-    Args:
-        cases: of the case table.
-        wanted: ids of those to prepare.
-        root: the data root.
-        settings: see `prepare_cases`; with `planted`.
-        predict_lung: see `prepare_cases`.
+    For the other arguments, see `prepare_cases`.
 
     Yields:
-        The wanted images at working size, in the order of the cases.
+        The images at working size.
     """
     planted = settings.planted.model_dump()
     chosen = [case for case in cases if case.case in wanted]
@@ -123,10 +106,6 @@ def retouch(
         with_mark, marked = draw(case, planted)[0], MARKED in case.labels
         as_is = with_mark if marked else case.image
         yield Retouched(case.case, as_is, case.image, with_mark, marked)
-
-
-def _is_marked(case: str) -> bool:
-    return hashlib.blake2b(f"planted {case}".encode(), digest_size=1).digest()[0] % 2 == 0
 
 
 def _texture(

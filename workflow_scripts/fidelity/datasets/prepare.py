@@ -35,7 +35,7 @@ def prepare_cases(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[PreparedCase]:
-    """Prepare cases with several readers, keeping their order and little in memory.
+    """Prepare indexed cases with several readers, keeping their order and little in memory.
 
     Args:
         cases: indexed cases.
@@ -43,9 +43,6 @@ def prepare_cases(
         settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
             `mask_values` and the keys that begin with `intensity`.
         predict_lung: gives the lung masks where `lung_masks` is `predicted`.
-
-    Yields:
-        The prepared cases in the given order.
 
     Raises:
         InputError: a file has become unreadable since it was indexed.
@@ -67,16 +64,10 @@ def prepare_case(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> PreparedCase:
-    """Read one case, apply the input setting and resize.
+    """Read one case, apply the input setting and resize; for the arguments, see `prepare_cases`.
 
     `full` shows the image, `lung_masked` the image times its lung mask, `lung_crop` the bounding
     box of the lung with a margin. The shown region is stretched to a square, as classifiers expect.
-
-    Args:
-        case: an indexed case.
-        root: the data root.
-        settings: see `prepare_cases`.
-        predict_lung: see `prepare_cases`.
 
     Returns:
         The prepared case. Reference and lung masks are at the case's native size. That is the
@@ -195,10 +186,7 @@ def _scaled(box: Box, size: tuple[int, int], seen: tuple[int, int]) -> Box:
 
 
 def lung_box(lung: np.ndarray) -> Box:
-    """Bound the lung with a margin.
-
-    Args:
-        lung: (H, W) bool, not empty.
+    """Bound the lung, (H, W) bool and not empty, with a margin.
 
     Returns:
         (y0, x0, y1, x1), half-open, 5 % of the lung's height and width added on each side, cut at

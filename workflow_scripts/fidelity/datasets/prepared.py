@@ -1,9 +1,9 @@
 """The prepared form of a shard: working images, lung masks, references as run lengths, in HDF5."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import content_hash
 from fidelity.base.hdf5 import atomic_hdf5, reading
 from fidelity.datasets.readers.names import ANY, FIRST, SECOND
+from fidelity.datasets.splits import hash_of
 from fidelity.masks.boxes import Box, FloatBox, fill_boxes
 from fidelity.masks.run_lengths import RLE, encode
 
@@ -98,8 +99,7 @@ class PreparedCase:
     def against(self, reader: str) -> "PreparedCase":
         """Give the case with the reference that all readers but one agree on.
 
-        Args:
-            reader: the one that is left out, or `any`: one who read the class, by its hash.
+        The one that is left out may be `any`: one who read the class, by its hash.
         """
         chosen = {cls: self.one_reader(cls) if reader == ANY else reader for cls in self.explained}
         found = {
@@ -131,8 +131,7 @@ class PreparedCase:
     def one_reader(self, cls: str) -> str:
         """Choose one of the readers by name who read the case for a class; empty without any."""
         ranked = [reader for reader in self.readers_of(cls) if reader != FIRST]
-        draw = hashlib.blake2b(f"{self.case}\0{cls}".encode(), digest_size=8).digest()
-        return ranked[int.from_bytes(draw, "big") % len(ranked)] if ranked else ""
+        return ranked[hash_of(f"{self.case}\0{cls}") % len(ranked)] if ranked else ""
 
     def reference_kind(self, cls: str) -> Literal["mask", "box"]:
         """State how the reference of a class was drawn."""
@@ -210,31 +209,22 @@ class PreparedShard:
         self.path = Path(path)
 
     def __enter__(self) -> "PreparedShard":
-        """Open the file.
-
-        Raises:
-            InputError: it is missing, damaged or of another kind.
-        """
-        with reading(self.path, remedy=AGAIN):
-            self._file = h5py.File(self.path, "r")
-        try:
-            with reading(self.path, remedy=AGAIN):
-                found = self._file.attrs.get("schema")
-                if found != SCHEMA:
-                    raise InputError(
-                        "is not a prepared shard of this version"
-                        f" (schema {found!r}, not {SCHEMA!r})",
-                        file=self.path,
-                        remedy=AGAIN,
-                    )
-                self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
-                self.classes: list[str] = self.attrs["classes"]
-                counts = {len(self._file[name]) for name in ("images", "lungs", "cases")}
-                if len(counts) != 1:
-                    raise ValueError("images and cases differ in number")
-        except InputError:
-            self._file.close()
-            raise
+        """Open the file; InputError if it is missing, damaged or of another kind."""
+        with reading(self.path, remedy=AGAIN), ExitStack() as stack:
+            self._file = stack.enter_context(h5py.File(self.path, "r"))
+            found = self._file.attrs.get("schema")
+            if found != SCHEMA:
+                raise InputError(
+                    f"is not a prepared shard of this version (schema {found!r}, not {SCHEMA!r})",
+                    file=self.path,
+                    remedy=AGAIN,
+                )
+            self.attrs = {key: _decoded(value) for key, value in self._file.attrs.items()}
+            self.classes: list[str] = self.attrs["classes"]
+            counts = {len(self._file[name]) for name in ("images", "lungs", "cases")}
+            if len(counts) != 1:
+                raise ValueError("images and cases differ in number")
+            stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -273,38 +263,18 @@ def _checked(case: PreparedCase, side: int) -> np.ndarray:
 
 def _record(case: PreparedCase) -> str:
     """Everything but the pixels, as JSON."""
-    # What only some data sets have is left out elsewhere: the files of others stay as they were.
-    second = case.readers.get(SECOND, {})
-    more = {
+    record = vars(case) | {
+        "has_lung": case.lung is not None,
         "readers": {r: masks for r, masks in case.readers.items() if r != SECOND},
-        "reader_boxes": case.reader_boxes,
-        "agreed": case.agreed,
-        "unread": case.unread,
+        "second_references": case.readers.get(SECOND, {}),
         "without": {reader: vars(of) for reader, of in case.without.items()},
     }
-    return json.dumps(
-        {
-            **{name: value for name, value in more.items() if value},
-            "case": case.case,
-            "patient": case.patient,
-            "split": case.split,
-            "labels": case.labels,
-            "has_lung": case.lung is not None,
-            "native_size": case.native_size,
-            "box": case.box,
-            "references": case.references,
-            "lung_native": case.lung_native,
-            "digest": case.digest,
-            "second_references": second,
-            "spacing": case.spacing,
-            "uncertain": case.uncertain,
-            "reference_boxes": case.reference_boxes,
-            "filled": case.filled,
-            **({"organs": case.organs} if case.organs else {}),
-        },
-        sort_keys=True,
-        ensure_ascii=False,
-    )
+    del record["image"], record["lung"]
+    # What only some data sets have is left out elsewhere: the files of others stay as they were.
+    for name in ("readers", "reader_boxes", "agreed", "unread", "without", "organs"):
+        if not record[name]:
+            del record[name]
+    return json.dumps(record, sort_keys=True, ensure_ascii=False)
 
 
 def _case(record: dict[str, Any], image: np.ndarray, lung: np.ndarray) -> PreparedCase:

@@ -31,13 +31,7 @@ def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str 
 
 
 def listed(path: str | Path) -> list[str]:
-    """Give the paths of the shards in a list.
-
-    Args:
-        path: as `write_list` wrote it.
-
-    Returns:
-        Paths of the prepared shards, in their order.
+    """Give the paths of the shards in a list that `write_list` wrote, in their order.
 
     Raises:
         InputError: the file is not such a list, or a shard is missing.

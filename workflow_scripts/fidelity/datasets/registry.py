@@ -6,7 +6,7 @@ from types import ModuleType
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 
-# Source → module that offers `find_cases`, `tables` and `same_size`. The phantom is written
+# Source → module that offers `find_cases` and `tables`. The phantom is written
 # in COVID-QU-Ex' layout and read by the same code as the real data.
 READERS = {
     "phantom": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
@@ -39,12 +39,15 @@ def reader(source: str) -> ModuleType:
     Returns:
         A module with
 
-        - `find_cases(root: Path, settings: Dataset) -> Iterator[Case]`;
-        - `same_size: bool`: whether the source declares image and masks to be of equal size;
+        - `find_cases(root: Path, settings: Dataset) -> Iterator[Case]`, which raises InputError if
+          a file is missing, or cannot be understood;
 
         and, if it differs from the default,
 
-        - `tables(root, settings) -> list[Path]`: the files that it reads beside images and masks;
+        - `same_size = True`: image and masks are declared to be of equal size. Else a mask may have
+          another resolution than its image, as long as the aspect ratio agrees;
+        - `tables(root, settings) -> list[Path | None]`: the files that it reads beside images and
+          masks; None for one that need not be there;
         - `native_is_mask = True`: masks may be larger than the image, and are scored at their own
           size;
         - `multilabel = True`: whatever the labels look like;

@@ -1,26 +1,16 @@
 """Cutting the case table into shards, the units of work of one job."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.datasets.splits import SPLITS
+from fidelity.datasets.splits import SPLITS, hash_of
 
 
 def shard_of(case: str, count: int) -> int:
-    """State which shard a case belongs to: depends on its id and the count, on no other case.
-
-    Args:
-        case: case id.
-        count: number of shards of its split.
-
-    Returns:
-        0 … count-1.
-    """
-    digest = hashlib.blake2b(case.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % count
+    """State which of `count` shards (from 0) a case is in: its id decides it, no other case."""
+    return hash_of(case) % count
 
 
 def shard_name(split: str, index: int) -> str:
@@ -29,12 +19,12 @@ def shard_name(split: str, index: int) -> str:
 
 
 def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Path) -> list[str]:
-    """Write one case table per shard.
+    """Write one case table `{split}-{nnn}.csv` per shard into a folder, the empty ones too.
 
     Args:
         cases: all cases; their order is kept within a shard.
         counts: number of shards per split (1 where a split is not named).
-        folder: `{split}-{nnn}.csv` is written there for every shard, the empty ones too.
+        folder: where they are written.
 
     Returns:
         The names of the shards.

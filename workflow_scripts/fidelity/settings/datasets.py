@@ -8,16 +8,19 @@ from pydantic import MISSING, Field, field_validator, model_validator
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.datasets.annotations import chestx_det, ms_cxr, nih, vindr
 from fidelity.datasets.label_names import is_reserved, reserved_error
 from fidelity.datasets.mask_files.mask_values import BACKGROUND, FOREGROUND, LUNG
 from fidelity.datasets.readers.names import check_reader
+from fidelity.datasets.sources.chestx_det import chestx_det
 from fidelity.datasets.sources.chexpert.observation_names import (
     ALIASES,
     OBSERVATIONS,
     PATHOLOGIES,
     canonical,
 )
+from fidelity.datasets.sources.ms_cxr import ms_cxr
+from fidelity.datasets.sources.nih import nih
+from fidelity.datasets.sources.vindr import vindr
 from fidelity.settings.closed_model import (
     Colour,
     Count,

@@ -12,7 +12,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.mask_files.mask_entries import read_mask_at, read_reference
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.sources.chexpert import chexlocalize
-from fidelity.datasets.sources.chexpert.label_files import read_rows
+from fidelity.datasets.sources.chexpert.chexlocalize import read_rows
 from fidelity.datasets.sources.chexpert.observation_names import PATHOLOGIES
 from fidelity.masks.run_lengths import decode, read_masks
 from tests.helpers import SHARED_DATA

@@ -8,15 +8,12 @@ from fidelity.settings.datasets import Dataset
 
 
 def locate(settings: Dataset, store: Path) -> Path:
-    """Give the folder with the files, after unpacking or downloading them if need be.
+    """Give the folder with the files, absolute, after unpacking or downloading them if need be.
 
     Args:
         settings: of the data set: `root` (a folder), `archive` (a zip file) or `download: kaggle`
             with `kaggle_dataset`; the first that is set counts.
         store: folder below which an archive is unpacked, kept between runs.
-
-    Returns:
-        The folder, absolute.
 
     Raises:
         InputError: there is no such folder or archive, or the download failed.

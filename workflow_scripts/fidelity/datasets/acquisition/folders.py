@@ -4,9 +4,24 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from fidelity.base.errors import InputError
+
 # macOS writes `__MACOSX`, `.DS_Store` and one `._name` per file; Windows writes the others.
 CLUTTER = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
+# Folders of this workflow and of tools: a data root may be the working folder itself.
+PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
+
+
+def check_root(root: Path, what: str) -> None:
+    """Raise InputError if a data root is absent or a file; the remedy says `what` it should be."""
+    if not root.is_dir():
+        raise InputError(
+            "the data root does not exist" if not root.exists() else "the data root is no folder",
+            file=root,
+            field="root",
+            remedy=f"Set 'root' of the data set in the config to {what}",
+        )
 
 
 def is_clutter(path: str | PurePosixPath) -> bool:
@@ -33,8 +48,7 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 def folder_named(folder: Path, name: str) -> Path:
     """Give the folder of a name: as it is written or, failing that, in other upper and lower case.
 
-    Returns:
-        `folder / name` if there is no such folder, or more than one.
+    It is `folder / name` if there is no such folder, or more than one.
     """
     exact = folder / name
     if exact.is_dir():

@@ -30,9 +30,6 @@ def download(dataset: str) -> Path:
     Args:
         dataset: `owner/name` or `owner/name/versions/number`.
 
-    Returns:
-        The folder with the data.
-
     Raises:
         InputError: no network, no permission, no such data set, or a damaged download.
     """
@@ -51,8 +48,10 @@ def download(dataset: str) -> Path:
             raise _answered(dataset, getattr(error.response, "status_code", None)) from None
         except (requests.RequestException, DataCorruptionError) as error:
             kept = _partial_size(dataset)
-            # Without progress another try would end the same way.
-            if attempt == ATTEMPTS or (kept <= before and not _is_damage(error)):
+            # Without progress another try would end the same way, unless the client has deleted
+            # what did not fit its checksum.
+            damaged = isinstance(error, DataCorruptionError)
+            if attempt == ATTEMPTS or (kept <= before and not damaged):
                 raise _broken(dataset, type(error).__name__, kept) from None
             log.warning("the download stopped after %.1f MB, trying again", kept / 1e6)
         except (ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
@@ -77,11 +76,6 @@ def download(dataset: str) -> Path:
             log.info("%s is in %s", handle, folder)
             return folder
     raise AssertionError("unreachable")
-
-
-def _is_damage(error: Exception) -> bool:
-    """The client has deleted what did not fit its checksum and starts again."""
-    return type(error).__name__ == "DataCorruptionError"
 
 
 def _cache() -> Path:

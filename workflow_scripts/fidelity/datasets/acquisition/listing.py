@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets import registry
+from fidelity.datasets.acquisition.folders import PASSED_OVER
+from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.readers.folders import with_folders
 
 if TYPE_CHECKING:
     from fidelity.datasets.cases import Case
     from fidelity.settings.datasets import Dataset
 
-# Folders of this workflow and of tools: a data root may be the working folder itself.
-PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
 # What was found below a root for settings, as text.
 _digests: dict[tuple[Path, str], str] = {}
 
@@ -28,14 +28,8 @@ def source_digest(root: Path | None, settings: "Dataset") -> str:
     """Hash names, sizes and modification times of the files that a source reads below its root.
 
     Other files (notes, `.DS_Store`, a folder of old images) do not count. Where the source cannot
-    list its files, every file counts: any change may be the one that fixes it.
-
-    Args:
-        root: the data root; see `listing_digest` for None and for an archive.
-        settings: of the data set.
-
-    Returns:
-        16 hexadecimal digits, or "".
+    list its files, every file counts: any change may be the one that fixes it. For a root that is
+    None or an archive, and the form of the hash, see `listing_digest`.
     """
     if root is None or not root.is_dir():
         return listing_digest(root)
@@ -52,21 +46,16 @@ def source_digest(root: Path | None, settings: "Dataset") -> str:
 
 
 def files_of(root: Path, settings: "Dataset") -> set[str]:
-    """List the files that a source reads: images, masks and tables, relative to its root.
+    """List the files that a source reads: images, masks and tables, relative to its root, with "/".
 
-    Args:
-        root: the data root.
-        settings: of the data set.
-
-    Returns:
-        Paths with "/"; a table may name files that do not exist.
+    A table may name files that do not exist.
 
     Raises:
         InputError: the files are not laid out as the source's.
     """
     reader = registry.reader(settings.source)
-    listed = getattr(reader, "tables", None)
-    tables = [os.path.relpath(path, root) for path in (listed(root, settings) if listed else ())]
+    listed = getattr(reader, "tables", lambda root, settings: [])(root, settings)
+    tables = [os.path.relpath(path, root) for path in listed if path is not None]
     beside = [name for key in ("lungs", "records") if (name := getattr(settings, key, None))]
     cases = with_folders(reader.find_cases(root, settings), root, settings)
     return image_files(cases).union(tables, beside)
@@ -74,8 +63,6 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
 
 def image_files(cases: Iterable["Case"]) -> set[str]:
     """List the files of cases: images and masks (a JSON file of many masks once)."""
-    from fidelity.datasets.mask_files.mask_entries import file_of  # not at the top: it imports cv2
-
     return {
         file
         for case in cases

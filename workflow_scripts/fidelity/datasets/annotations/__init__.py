@@ -1,1 +1,1 @@
-"""Annotation files of published data sets and of annotation tools: one reader for each format."""
+"""Rows and boxes of annotation files, and formats of annotations that several data sets share."""

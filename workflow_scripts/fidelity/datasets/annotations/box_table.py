@@ -8,13 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import (
-    Drawn,
-    ImageBoxes,
-    from_corners,
-    from_sides,
-    place_of,
-)
+from fidelity.datasets.annotations.drawn import ImageBoxes, Row
 from fidelity.datasets.readers.names import check_reader
 from fidelity.datasets.sources.table.spreadsheet import plain, read_sheet
 
@@ -50,13 +44,7 @@ class ReadCase:
 
 
 def read_boxes(path: str | Path) -> dict[str, ReadCase]:
-    """Read the file.
-
-    Args:
-        path: the CSV file. Beside corners, columns width and height are the image's size.
-
-    Returns:
-        Boxes and empty references by case.
+    """Read boxes and empty references by case; next to corners, width and height are the image's.
 
     Raises:
         InputError: the file cannot be read, lacks columns, or a row is not a box.
@@ -81,32 +69,30 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
     size = next((s for s in whole if all(name in named for name in s)), None)
     found: dict[str, ReadCase] = {}
     for line, cells in sheet.rows:
-        row = f"line {line}"
+        row = Row(path, f"line {line}", cells)
         own = found.setdefault(cells[case].strip(), ReadCase(ImageBoxes(), line))
         if size and cells[named[size[0]]].strip():
-            own.boxes.size = _size([cells[named[name]] for name in size], path, row)
+            own.boxes.size = _size(row, [cells[named[name]] for name in size])
         given = corners if all(corners) else [named[name] for name in sides[0]]
         values = [cells[name].strip() for name in given]
         name, drawn_by = cells[cls].strip(), cells[reader].strip() if reader else ""
         if drawn_by:
-            check_reader(drawn_by, file=path, field=f"{reader}, {row}")
+            check_reader(drawn_by, file=path, field=f"{reader}, {row.name}")
         if not any(values):
             own.read.append((name, drawn_by))
             continue
-        box = (from_corners if all(corners) else from_sides)(values, path, row)
+        drawn = (row.corners if all(corners) else row.sides)(values, drawn_by)
         if not name:
-            raise InputError(f"{row}: the box has no class", file=path, field=cls, remedy=REMEDY)
-        own.boxes.add(name, Drawn(box, place_of(path, row), drawn_by))
+            raise row.wrong("the box has no class", cls, REMEDY)
+        own.boxes.add(name, drawn)
     return found
 
 
-def _size(cells: list[str], path: str | Path, row: str) -> tuple[int, int]:
+def _size(row: Row, cells: list[str]) -> tuple[int, int]:
     try:
         height, width = (int(float(cell)) for cell in cells)
     except ValueError:
         height = width = 0
     if min(height, width) < 1:
-        raise InputError(
-            f"{row}: {' x '.join(cells)} is not the size of an image", file=path, remedy=REMEDY
-        )
+        raise row.wrong(f"{' x '.join(cells)} is not the size of an image", remedy=REMEDY)
     return height, width

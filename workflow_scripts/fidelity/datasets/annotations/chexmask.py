@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import RESTORE, check_present
-from fidelity.datasets.sources.table.spreadsheet import Sheet, plain
+from fidelity.datasets.annotations.drawn import RESTORE, check_present, unreadable
+from fidelity.datasets.sources.table.spreadsheet import plain
 
 IDS = ("Image Index", "image_id", "dicom_id", "ImageID", "Path")
 ORGANS = ("Left Lung", "Right Lung", "Heart")
@@ -39,7 +39,9 @@ class Row(NamedTuple):
 class Entries(Mapping[str, dict[str, Any]]):
     """The masks as entries of `mask_entries`, {image: {organ: entry}}, read when they are needed.
 
-    A whole file has gigabytes; in memory is where each image's row begins.
+    A whole file has gigabytes; in memory is where each image's row begins. The file may be of
+    original resolution or preprocessed. Corrections of physicians give no size, and are 1024 x
+    1024.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -78,28 +80,12 @@ class Entries(Mapping[str, dict[str, Any]]):
         return len(self._rows)
 
 
-def read_entries(path: str | Path) -> Entries:
-    """Read the masks as entries of `mask_entries`.
-
-    Args:
-        path: the CSV file, of original resolution or preprocessed; corrections of physicians too,
-            which give no size and are 1024 x 1024.
-
-    Raises:
-        InputError: the file cannot be read, or lacks a column.
-    """
-    return Entries(path)
-
-
 def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
     """Read which masks there are, and how good they are estimated to be.
 
-    Args:
-        path: as for `read_entries`.
-        quality: whether the file must state the quality.
-
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        InputError: the file cannot be read, or lacks a column; without `quality`, that of the
+            quality may be missing.
     """
     found = {}
     for _, image, cells in _scanned(path):
@@ -121,19 +107,14 @@ def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
 
 
 def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Read row by row: where it begins in the file, its image, its cells by column.
-
-    Args:
-        path: the file.
-        start: where to begin; 0 is the first row.
-    """
+    """Read row by row from a place on (0: the first row): place in the file, image, and cells."""
     try:
         with open(path, "rb") as handle:
             header = _cells(handle.readline(), path)
             known = {plain(name): name for name in COLUMNS}
             names = [known.get(plain(name), name) for name in header]
             key = next((name for name in IDS if name in names), IDS[0])
-            check_present(Sheet(names, iter(())), (key, *ORGANS[:2]), path)
+            check_present(names, (key, *ORGANS[:2]), path)
             if start:
                 handle.seek(start)
             place = handle.tell()
@@ -146,9 +127,7 @@ def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[
                     yield place, cells[key], cells
                 place = handle.tell()
     except OSError as error:
-        raise InputError(
-            f"the file cannot be read ({error.strerror})", file=path, remedy=RESTORE
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _cells(line: bytes, path: str | Path, width: int = 0) -> list[str]:

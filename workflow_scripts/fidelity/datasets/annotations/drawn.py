@@ -1,15 +1,16 @@
-"""What readers of boxes return, and the checks that every box passes."""
+"""Rows of annotation files, what readers drew in them, and the checks that every row passes."""
 
-import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.sources.table.spreadsheet import Sheet, read_sheet
+from fidelity.datasets.readers.names import FIRST
+from fidelity.datasets.sources.table.spreadsheet import plain, read_sheet
 from fidelity.masks.boxes import FloatBox
 
 RESTORE = "Restore the file as it was downloaded"
@@ -49,65 +50,154 @@ class ImageBoxes:
         """Add an instance of a class."""
         self.boxes.setdefault(cls, []).append(drawn)
 
+    def only(self, keep: Callable[[Drawn], bool]) -> "ImageBoxes":
+        """Give the boxes that count, such as those of one reader."""
+        kept = {cls: [one for one in drawn if keep(one)] for cls, drawn in self.boxes.items()}
+        return ImageBoxes({cls: drawn for cls, drawn in kept.items() if drawn}, self.size)
 
-def from_corners(corners: list[Any], path: str | Path, row: str) -> FloatBox:
-    """Make a box of (x0, y0, x1, y1), numbers or their texts.
+    def fields(self, read: Iterable[str] = ()) -> dict[str, Any]:
+        """Give the fields `boxes`, `box_size` and `box_places` of a case.
 
-    Raises:
-        InputError: one is not a finite number, or the box has no width or height.
-    """
-    x0, y0, x1, y1 = _numbers(corners, path, row)
-    return _checked((y0, x0, y1, x1), path, row)
+        Args:
+            read: classes that were read for: without a box, nothing was found. All others without
+                a box were not annotated.
+        """
+        drawn = self.boxes
+        return {
+            "boxes": {c: tuple(one.box for one in drawn.get(c, ())) for c in (*drawn, *read)},
+            "box_size": self.size,
+            "box_places": {c: tuple(one.place for one in found) for c, found in drawn.items()},
+        }
+
+    def by_reader(
+        self, read: Mapping[str, Iterable[str]]
+    ) -> dict[str, dict[str, tuple[FloatBox, ...]]]:
+        """Give the boxes by reader and class, for the field `reader_boxes` of a case.
+
+        Args:
+            read: reader → classes that this reader looked for, with or without a box.
+
+        Returns:
+            Nothing if nobody has a name. What has none beside others that have one is the reader's
+            `first`.
+        """
+        found = {reader or FIRST: {cls: () for cls in classes} for reader, classes in read.items()}
+        for cls, drawn in self.boxes.items():
+            for one in drawn:
+                of = found.setdefault(one.reader or FIRST, {})
+                of[cls] = (*of.get(cls, ()), one.box)
+        return {} if set(found) <= {FIRST} else found
 
 
-def from_sides(sides: list[Any], path: str | Path, row: str) -> FloatBox:
-    """Make a box of (x, y, width, height); see `from_corners`."""
-    x, y, width, height = _numbers(sides, path, row)
-    return _checked((y, x, y + height, x + width), path, row)
+@dataclass(frozen=True)
+class Row:
+    """A row of an annotation file, or an entry of another kind.
 
-
-def place_of(path: str | Path, row: str) -> str:
-    """Name in a few words where a box was read."""
-    return f"{Path(path).name}, {row}"
-
-
-def read_columns(path: str | Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Sheet:
-    """Read a CSV file whose columns have fixed names.
-
-    Args:
+    Attributes:
         path: the file.
-        needed: columns that it must have.
-        optional: columns that it may have.
+        name: what it is called in errors, such as "line 3".
+        cells: by column, as written.
+    """
+
+    path: str | Path
+    name: str
+    cells: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """File and row in a few words."""
+        return f"{Path(self.path).name}, {self.name}"
+
+    def wrong(
+        self, problem: str, column: str | None = None, remedy: str = "Correct the row, or remove it"
+    ) -> InputError:
+        """Describe a mistake in the row."""
+        return InputError(f"{self.name}: {problem}", file=self.path, field=column, remedy=remedy)
+
+    def known(self, name: str, classes: tuple[str, ...]) -> str:
+        """Give a class as the data set writes it, whatever its case, blanks and underscores.
+
+        Raises:
+            InputError: the data set has no such class.
+        """
+        cls = _spellings(classes).get(plain(name))
+        if cls is None:
+            raise self.wrong(f"unknown class {name!r}", remedy=RESTORE)
+        return cls
+
+    def corners(self, corners: Sequence[Any], reader: str = "") -> Drawn:
+        """Make a box of (x0, y0, x1, y1), numbers or their texts.
+
+        Raises:
+            InputError: one is not a finite number, or the box has no width or height.
+        """
+        x0, y0, x1, y1 = self._numbers(corners)
+        if x1 <= x0 or y1 <= y0:
+            raise self.wrong(
+                f"the box is {x1 - x0:g} wide and {y1 - y0:g} high",
+                remedy="Correct the row, or remove it: width and height are above 0",
+            )
+        return Drawn((y0, x0, y1, x1), self.place, reader)
+
+    def sides(self, sides: Sequence[Any], reader: str = "") -> Drawn:
+        """Make a box of (x, y, width, height); see `corners`."""
+        x, y, width, height = self._numbers(sides)
+        return self.corners((x, y, x + width, y + height), reader)
+
+    def _numbers(self, values: Sequence[Any]) -> list[float]:
+        try:
+            numbers = [float(value) for value in values]
+        except (TypeError, ValueError, OverflowError):
+            numbers = []
+        if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+            raise self.wrong(f"{values!r} is not a box of four numbers")
+        return numbers
+
+
+@cache
+def _spellings(classes: tuple[str, ...]) -> dict[str, str]:
+    return {plain(name): name for name in classes}
+
+
+def read_rows(
+    path: str | Path, needed: Sequence[str], optional: Sequence[str] = (), remedy: str = RESTORE
+) -> Iterator[Row]:
+    """Read a CSV file whose columns have fixed names, needed ones and some that may be there.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
     """
     sheet = read_sheet(path, (*needed, *optional))
-    check_present(sheet, needed, path)
-    return sheet
+    check_present(sheet.columns, needed, path, remedy)
+    return (Row(path, f"line {line}", cells) for line, cells in sheet.rows)
 
 
-def check_present(sheet: Sheet, needed: Iterable[str], path: str | Path) -> None:
-    """Check that a table has some columns.
-
-    Raises:
-        InputError: the first that is missing.
-    """
+def check_present(
+    columns: Iterable[str], needed: Iterable[str], path: str | Path, remedy: str = RESTORE
+) -> None:
+    """Raise InputError for the first column that a table lacks."""
     for name in needed:
-        if name not in sheet.columns:
-            raise InputError("the column is missing", file=path, field=name, remedy=RESTORE)
+        if name not in columns:
+            raise InputError("the column is missing", file=path, field=name, remedy=remedy)
 
 
-def read_text(path: str | Path) -> str:
-    """Read a text file in UTF-8.
+def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:
+    """Read a text file.
 
     Raises:
         InputError: it cannot be read.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return Path(path).read_text(encoding)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeDecodeError as error:
         raise InputError(f"cannot be read as text ({error})", file=path, remedy=RESTORE) from error
+
+
+def unreadable(path: str | Path, error: OSError) -> InputError:
+    """Describe a file that cannot be opened."""
+    return InputError(f"the file cannot be read ({error.strerror})", file=path, remedy=RESTORE)
 
 
 def read_json(path: str | Path) -> Any:
@@ -116,71 +206,8 @@ def read_json(path: str | Path) -> Any:
     Raises:
         InputError: it cannot be read, or is not JSON.
     """
+    text = read_text(path)
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(
-            f"the annotation file cannot be read ({error.strerror})", file=path, remedy=RESTORE
-        ) from error
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"the file is not JSON ({error})", file=path, remedy=RESTORE) from error
-
-
-def bare_rows(path: str | Path, fewest: int) -> Iterator[tuple[int, list[str]]]:
-    """Read the rows of a CSV file whose header does not name its columns one by one.
-
-    Args:
-        path: the file, in UTF-8.
-        fewest: cells that every row must have.
-
-    Yields:
-        Line and cells of each row below the header, blank rows left out.
-
-    Raises:
-        InputError: the file cannot be read, or a row is too short.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            rows = csv.reader(handle, strict=True)
-            next(rows, None)
-            for cells in rows:
-                if len(cells) < fewest and any(cells):
-                    raise InputError(
-                        f"line {rows.line_num} has {len(cells)} cells; at least {fewest} are"
-                        " expected",
-                        file=path,
-                        remedy=RESTORE,
-                    )
-                if any(cells):
-                    yield rows.line_num, cells
-    except OSError as error:
-        raise InputError(
-            f"the annotation file cannot be read ({error.strerror})", file=path, remedy=RESTORE
-        ) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as CSV ({error})", file=path, remedy=RESTORE) from error
-
-
-def _numbers(values: list[Any], path: str | Path, row: str) -> list[float]:
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError, OverflowError):
-        numbers = [math.nan]
-    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-        raise InputError(
-            f"{row}: {values!r} is not a box of four numbers",
-            file=path,
-            remedy="Correct the row, or remove it",
-        )
-    return numbers
-
-
-def _checked(box: FloatBox, path: str | Path, row: str) -> FloatBox:
-    y0, x0, y1, x1 = box
-    if x1 <= x0 or y1 <= y0:
-        raise InputError(
-            f"{row}: the box is {x1 - x0:g} wide and {y1 - y0:g} high",
-            file=path,
-            remedy="Correct the row, or remove it: width and height are above 0",
-        )
-    return box

@@ -100,16 +100,11 @@ class DicomImage:
 
 
 def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
-    """Decode a single-frame grey image.
+    """Decode the bytes of a file with a single-frame grey image of at most `max_pixels`.
 
     A VOI LUT goes before a window, the first of several counts, as pydicom's `apply_voi_lut`
     has it. LUTs are applied here: pydicom 3.0 overflows where a LUT's output has fewer bits than
     its input.
-
-    Args:
-        data: the bytes of the file.
-        path: named in errors.
-        max_pixels: greatest number of pixels that is decoded.
 
     Returns:
         The image. Without a VOI transform, black and white are the ends of the stored range
@@ -140,15 +135,11 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
 
 
 def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | None:
-    """Read the size of a pixel.
+    """Read the size of a pixel from the bytes of a DICOM file.
 
     PixelSpacing goes first: where a projection radiograph has it, it is calibrated or equal to
     ImagerPixelSpacing. The latter is measured at the detector. It is not corrected for the
     magnification of the patient before it (PS3.3 C.8.7.1.1.3), some 5 to 20 % in chest X-rays.
-
-    Args:
-        data: the bytes of a DICOM file.
-        path: named in errors.
 
     Returns:
         (row, column) spacing in mm and the name of the element it comes from; None if the header
@@ -169,12 +160,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
 
 
 def dicom_facts(data: bytes, path: str, wanted: Iterable[str]) -> dict[str, str]:
-    """Read facts for strata as the header writes them.
-
-    Args:
-        data: the bytes of a DICOM file.
-        path: named in errors.
-        wanted: of FACTS; no other element is read.
+    """Read the `wanted` ones of FACTS as the header writes them; no other element is read.
 
     Returns:
         Arguments of `facts_of`; blank where the header lacks the element.

@@ -35,14 +35,7 @@ class Look:
 
 
 def look_at(image: np.ndarray) -> Look:
-    """Summarise an image.
-
-    Args:
-        image: (H, W) grey values in 0 … 255.
-
-    Returns:
-        Its hash and thumbnail, about 1 KB.
-    """
+    """Give hash and thumbnail, about 1 KB, of an image: (H, W) grey values in 0 … 255."""
     grey = image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
     bits = imagehash.phash(Image.fromarray(grey)).hash
     phash = int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.images.pixels import MASK_FORMATS, MAX_PIXELS, Pixels, decode
+from fidelity.datasets.images.pixels import MASK_FORMATS, MAX_PIXELS, decode
 from fidelity.datasets.mask_files.mask_foreground import foreground
 from fidelity.datasets.mask_files.mask_values import MaskValues
 
@@ -75,11 +75,7 @@ OTHER_FLOATS = (
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Read a file.
-
-    Raises:
-        InputError: it does not exist, cannot be read, has zero bytes or more than MAX_BYTES.
-    """
+    """Read a file; InputError if it cannot be read, has zero bytes or more than MAX_BYTES."""
     try:
         size = Path(path).stat().st_size
         data = Path(path).read_bytes() if size <= MAX_BYTES else None
@@ -112,11 +108,6 @@ def read_image(path: str | Path, intensity: Intensity = FULL) -> np.ndarray:
     return decode_image(read_bytes(path), path, intensity)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask file as booleans; see `decode_mask`."""
-    return decode_mask(read_bytes(path), path)
-
-
 def decode_image(
     data: bytes,
     path: str | Path,
@@ -144,14 +135,15 @@ def decode_image(
         InputError: the image is unreadable, too large or has values that are not finite.
         IntensityError: the file does not declare a range, or uses next to nothing of it.
     """
+    findings = Findings() if findings is None else findings
     if is_dicom(data) or Path(path).suffix.lower() in DICOM_SUFFIXES:
-        found = _decode_dicom(data, path, findings)
+        found = _decode_dicom(data, path, findings.notes)
         return _scaled(*found, path, intensity, "Set intensity: percentile")
     if Path(path).suffix.lower() == ".img":
         return _scaled(_decode_jsrt(data, path), 0.0, JSRT_WHITE, None, path, intensity)
     decoded = decode(data, path)
-    findings = Findings() if findings is None else findings
-    _note_turned(decoded, findings.notes)
+    if decoded.turned:
+        findings.notes.append(TURNED)
     pixels = decoded.values
     if decoded.alpha is not None and (pixels == pixels[:1, :1]).all():
         raise InputError(
@@ -233,13 +225,8 @@ def is_dicom(data: bytes) -> bool:
     return begins and (explicit or length < len(data))
 
 
-def _note_turned(pixels: Pixels, notes: list[str] | None) -> None:
-    if pixels.turned and notes is not None:
-        notes.append(TURNED)
-
-
 def _decode_dicom(
-    data: bytes, path: str | Path, findings: Findings | None
+    data: bytes, path: str | Path, notes: list[str]
 ) -> tuple[np.ndarray, float, float, np.ndarray | None]:
     # Not at the top: pydicom takes a third of a second, and most data sets have no DICOM file.
     from fidelity.datasets.images.dicom import decode_dicom
@@ -252,8 +239,8 @@ def _decode_dicom(
             remedy="Export it again as a DICOM file (PS3.10), with its preamble",
         )
     found = decode_dicom(data, str(path), MAX_PIXELS)
-    if found.assumed and findings is not None:
-        findings.notes.append(found.assumed)
+    if found.assumed:
+        notes.append(found.assumed)
     return found.values, found.black, found.white, found.padding
 
 
@@ -308,14 +295,7 @@ def decode_mask(
     values: MaskValues | None = None,
     notes: list[str] | None = None,
 ) -> np.ndarray:
-    """Decode a mask; see `mask_foreground.foreground`.
-
-    Args:
-        data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or GIF file.
-        path: named in errors.
-        name: class, or `lung`; None for a mask that is not a reference.
-        values: the data set's `mask_values`.
-        notes: what is worth reporting once per data set is appended here.
+    """Decode a PNG, JPEG, TIFF, BMP, WebP or GIF file; see `mask_foreground.foreground`.
 
     Returns:
         (H, W) bool. A file of zeros alone is an empty mask.
@@ -324,16 +304,13 @@ def decode_mask(
         InputError: the file is unreadable, or its foreground is not clear.
     """
     pixels = decode(data, path, MASK_FORMATS)
-    _note_turned(pixels, notes)
+    if pixels.turned and notes is not None:
+        notes.append(TURNED)
     return foreground(pixels, path, name, values, notes)
 
 
 def decode_values(data: bytes, path: str | Path) -> np.ndarray:
-    """Decode a grey image to the numbers that are in the file, unscaled.
-
-    Args:
-        data: the bytes of an image file of 8 or 16 bit or of floats.
-        path: named in errors.
+    """Decode a grey image of 8 or 16 bit or of floats to the numbers in the file, unscaled.
 
     Returns:
         (H, W) of the file's own type.

@@ -66,18 +66,10 @@ class _Header:
 
 
 def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pixels:
-    """Decode an image after a look at its header alone.
+    """Decode an image of some formats after a look at its header alone.
 
     The orientation tag (EXIF in JPEG, PNG and WebP, tag 274 in TIFF) is applied once. TIFF files in
     which white is zero are turned round.
-
-    Args:
-        data: the bytes of the file.
-        path: named in errors.
-        formats: those that are read.
-
-    Returns:
-        The pixels.
 
     Raises:
         InputError: the file is unreadable, too large or holds several images.
@@ -100,7 +92,9 @@ def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pix
         ) from error
     inverted = header.white_is_zero and values.dtype != np.uint8
     if inverted:
-        values = _inverted(values)
+        kind = values.dtype.kind
+        ends = np.iinfo(values.dtype).max if kind == "u" else values.max() + values.min()
+        values = ends - values
     layers = (values, alpha, index)
     # Both libraries apply the tag of a TIFF file themselves, and no other file's.
     if header.orientation != 1 and header.format != "TIFF":
@@ -199,12 +193,6 @@ def _by_pillow(data: bytes) -> tuple[np.ndarray, np.ndarray | None, np.ndarray |
 def _transparency(alpha: np.ndarray) -> np.ndarray | None:
     opaque = np.iinfo(alpha.dtype).max if alpha.dtype.kind == "u" else 1
     return None if (alpha == opaque).all() else alpha
-
-
-def _inverted(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "u":
-        return np.iinfo(values.dtype).max - values
-    return values.max() + values.min() - values
 
 
 def _too_large(path: object, size: str) -> InputError:

@@ -5,14 +5,9 @@ import numpy as np
 
 
 def resize_square(values: np.ndarray, side: int) -> np.ndarray:
-    """Resize to a square: area averages along axes that shrink, bilinear along axes that grow.
+    """Resize (H, W) uint8 or float32 to a square of the same type.
 
-    Args:
-        values: (H, W) uint8 or float32.
-        side: side of the square in pixels.
-
-    Returns:
-        (side, side) of the same type.
+    Area averages along axes that shrink, bilinear along axes that grow.
     """
     height, width = values.shape
     values = np.ascontiguousarray(values)
@@ -27,15 +22,7 @@ def resize_square(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, side: int) -> np.ndarray:
-    """Resize an image to a square; see `resize_square`.
-
-    Args:
-        image: (H, W) uint8 or float32, values 0 … 255.
-        side: side of the square in pixels.
-
-    Returns:
-        (side, side) uint8, rounded.
-    """
+    """Resize (H, W) uint8 or float32, values 0 … 255, to a square: (side, side) uint8, rounded."""
     image = resize_square(image, side)
     if image.dtype != np.uint8:
         image = np.clip(np.rint(image), 0, 255).astype(np.uint8)

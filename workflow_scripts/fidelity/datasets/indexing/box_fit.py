@@ -10,7 +10,7 @@ from fidelity.masks.boxes import FloatBox, scale_boxes
 
 OutsideBoxes = Literal["refuse", "clip"]
 
-# Relative difference of aspect ratios above which boxes cannot belong to an image.
+# Relative difference of aspect ratios above which masks and boxes cannot belong to an image.
 ASPECT_TOLERANCE = 0.01
 # Pixels by which a rounded share of a side may miss it.
 ROUNDING = 0.51
@@ -30,7 +30,7 @@ def fitted_boxes(
     root: Path,
     notes: list[str],
 ) -> dict[str, tuple[FloatBox, ...]]:
-    """Give the boxes of a case in pixels of its native image.
+    """Give the boxes of a case in pixels of its native image, per class, in the source's order.
 
     Args:
         case: with boxes as its source gives them.
@@ -39,9 +39,6 @@ def fitted_boxes(
         outside: `refuse` a box that leaves the image by more than rounding, or `clip` it.
         root: the data root.
         notes: what is worth reporting once per data set is appended here.
-
-    Returns:
-        Boxes per class, in the order of the source.
 
     Raises:
         BoxMisfitError: boxes are of an image of another shape, or leave the image.
@@ -72,6 +69,13 @@ def fitted_boxes(
     return fitted
 
 
+def differ_in_shape(drawn: tuple[int, ...], image: tuple[int, ...]) -> bool:
+    """Check whether the aspect ratios of two sizes (height, width) are too far apart."""
+    # Cross-multiplied: |(w/h of the one) / (w/h of the image) - 1| > tolerance.
+    cross = drawn[1] * image[0], image[1] * drawn[0]
+    return abs(cross[0] - cross[1]) > ASPECT_TOLERANCE * cross[1]
+
+
 def _inside(box: FloatBox, size: tuple[int, int]) -> FloatBox | None:
     """Cut a box at the border of its image; None where nothing is left."""
     y0, x0, y1, x1 = box
@@ -81,8 +85,7 @@ def _inside(box: FloatBox, size: tuple[int, int]) -> FloatBox | None:
 
 
 def _check_shape(case: Case, drawn_on: tuple[int, int], image: tuple[int, int], root: Path) -> None:
-    cross = drawn_on[1] * image[0], image[1] * drawn_on[0]
-    if abs(cross[0] - cross[1]) > ASPECT_TOLERANCE * cross[1]:
+    if differ_in_shape(drawn_on, image):
         raise BoxMisfitError(
             f"the boxes are of an image of {drawn_on[1]} x {drawn_on[0]} pixels, and the file has"
             f" {image[1]} x {image[0]}: the aspect ratios differ",

@@ -2,33 +2,38 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import RELATIVE
 from fidelity.datasets.cases import MASK_PREFIX, NONE, Case, reader_column
 from fidelity.datasets.facts import facts_of, missing
 from fidelity.datasets.images.image_similarity import Look, look_at
 from fidelity.datasets.images.images import (
-    FULL,
     Findings,
-    Intensity,
     IntensityError,
     decode_image,
+    intensity_of,
     is_dicom,
     read_bytes,
 )
-from fidelity.datasets.indexing.box_fit import RELATIVE, BoxMisfitError, OutsideBoxes, fitted_boxes
-from fidelity.datasets.mask_files.mask_entries import decode_reference, file_of, read_reference
+from fidelity.datasets.indexing.box_fit import (
+    ASPECT_TOLERANCE,
+    BoxMisfitError,
+    differ_in_shape,
+    fitted_boxes,
+)
+from fidelity.datasets.mask_files.mask_entries import decode_reference, read_reference
 from fidelity.datasets.mask_files.mask_foreground import MaskValueError
-from fidelity.datasets.mask_files.mask_values import LUNG, MaskValues
+from fidelity.datasets.mask_files.mask_places import file_of
+from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.readers.names import SECOND
-
-# Relative difference of aspect ratios above which a mask cannot belong to its image.
-ASPECT_TOLERANCE = 0.01
+from fidelity.settings.datasets import Dataset
 
 
 class MisfitError(InputError):
@@ -73,48 +78,32 @@ class Examined:
     marked: frozenset[tuple[str, str]] = frozenset()
 
 
-def examine(
-    case: Case,
-    root: Path,
-    *,
-    same_size: bool,
-    lung_expected: bool,
-    lung_needed: bool,
-    intensity: Intensity = FULL,
-    look: bool = False,
-    native_is_mask: bool = False,
-    outside_links: bool = False,
-    outside_boxes: OutsideBoxes = "refuse",
-    mask_values: MaskValues | None = None,
-    strata: Collection[str] = (),
-) -> Examined:
+def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> Examined:
     """Read the image and masks of a case and check that they fit together.
 
     Args:
         case: with no other masks than those that are used.
         root: the data root.
-        same_size: the source declares image and masks to be of equal size.
-        lung_expected: every case must have a lung mask.
-        lung_needed: the lung mask decides the classifier's input, so it must not be empty.
-        intensity: the data set's.
-        look: also summarise what the image looks like.
-        native_is_mask: the reference masks' size, where there are any, is the native one.
-        outside_links: files may be links that lead out of the data root.
-        outside_boxes: what to do about boxes that leave their image.
-        mask_values: the data set's.
-        strata: facts that are requested; of a DICOM header, no others are read.
+        settings: of the data set. If the lung mask decides the classifier's `input`, it must not be
+            empty. Only the `strata` that are requested are read from a DICOM header.
+        adapter: of the source, see `registry.reader`.
 
     Returns:
         The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
         or the first problem. Spacing and facts are the table's, else those of a DICOM header.
     """
+    same_size = getattr(adapter, "same_size", False)
+    native_is_mask = getattr(adapter, "native_is_mask", False)
+    mask_values, outside_boxes = mask_values_of(settings), settings.boxes_outside
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
     other_size: list[tuple[str, str]] = []
     marked = {(r, cls) for r, of in case.reader_boxes.items() for cls, found in of.items() if found}
     findings = Findings()
     try:
-        if not outside_links:
+        if getattr(adapter, "masks_follow_labels", True):
+            _check_annotated(case, root, settings)
+        if not settings.outside_links:
             check_inside(case, root)
         if case.place and not os.path.isfile(root / case.image):
             raise InputError(
@@ -123,14 +112,15 @@ def examine(
                 remedy="Add the image, or remove the row",
             )
         data = read_bytes(root / case.image)
-        image = decode_image(data, root / case.image, intensity, findings)
+        image = decode_image(data, root / case.image, intensity_of(settings), findings)
         image_digest = pixel_digest(image)
-        shape, seen = image.shape, look_at(image) if look else None
+        shape, seen = image.shape, look_at(image) if compares_looks(settings) else None
         native = shape
-        spacing, spacing_from = _spacing(case, data, root / case.image)
+        wanted = missing(case, getattr(settings, "strata", ()))
+        spacing, spacing_from, known = _header(case, data, root / case.image, wanted)
         if case.spacing and case.box_size not in (None, RELATIVE, shape):
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
-        facts = {**_header_facts(missing(case, strata), data, root / case.image), **case.facts}
+        facts = {**known, **case.facts}
         digest.update(f"image {len(data)}\n".encode() + data)
 
         def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
@@ -145,7 +135,9 @@ def examine(
             return values
 
         file = case.lung_mask or case.image
-        _check_lung(case, root, mask, lung_expected, lung_needed)
+        given = getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)
+        expected = settings.reads_lungs and not given
+        _check_lung(case, root, mask, expected, settings.input != "full")
         for name, path in sorted(case.organs.items()):
             file = path
             mask("organ:", name, path)
@@ -155,8 +147,7 @@ def examine(
                 column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
                 # False too where a name is too long.
                 if path != NONE and not os.path.isfile(root / file_of(path)):
-                    problem = _absent_mask(case, reader, name, column, root / path)
-                    return Examined(case, image_digest, problem, path, fatal=True)
+                    raise _absent_mask(case, reader, name, column, root / path)
                 drawn = mask(column.removesuffix(name), name, path, reader)
                 if reader and drawn.any():
                     marked.add((reader, name))
@@ -166,13 +157,11 @@ def examine(
         boxes = fitted_boxes(case, shape, native, outside_boxes, root, findings.notes)
         if boxes:
             digest.update(f"boxes {boxes}\n".encode())
+        by_reader = {r: replace(case, boxes=b, box_places={}) for r, b in case.reader_boxes.items()}
         reader_boxes = {
-            reader: fitted_boxes(
-                replace(case, boxes=drawn, box_places={}),
-                shape, native, outside_boxes, root, [],
-            )
-            for reader, drawn in case.reader_boxes.items()
-        }  # fmt: skip
+            reader: fitted_boxes(drawn, shape, native, outside_boxes, root, [])
+            for reader, drawn in by_reader.items()
+        }
         if reader_boxes:
             digest.update(f"boxes by reader {reader_boxes}\n".encode())
     except InputError as error:
@@ -200,6 +189,12 @@ def examine(
     )
 
 
+def compares_looks(settings: Dataset) -> bool:
+    """Check whether the setting `near_duplicates` or `near_duplicates_of` compares images."""
+    # YAML 1.1 reads an unquoted `off` as false.
+    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
+
+
 def pixel_digest(image: np.ndarray) -> str:
     """Hash an image's size and grey values (H, W): equal for equal images alone."""
     kind = f"{image.dtype.name} {image.shape}\n".encode()
@@ -207,11 +202,7 @@ def pixel_digest(image: np.ndarray) -> str:
 
 
 def check_inside(case: Case, root: Path) -> None:
-    """See that no file of a case is a link out of the data root, or lies below such a link.
-
-    Raises:
-        InputError: names the link and where it leads.
-    """
+    """Raise InputError if a file of a case is a link out of the data root, or below such a link."""
     home = os.path.realpath(root)
     masks = (*case.mask_paths, *case.organs.values())
     for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
@@ -228,22 +219,23 @@ def check_inside(case: Case, root: Path) -> None:
             )
 
 
-def missing_mask(case: Case, name: str, path: Path) -> InputError:
-    """Describe a case of an annotated class that has no reference."""
-    where = f"{case.place}: " if case.place else ""
-    return InputError(
-        f"{where}the case {case.case!r} of the annotated class {name!r} has no reference mask and"
-        " no boxes",
-        file=path,
-        field="annotated_classes",
-        remedy="Add one of them (a black mask, or none in place of boxes, if nothing is to be seen)"
-        " or drop the class from annotated_classes",
-    )
+def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
+    """See that a case of an annotated class has a reference."""
+    for name in sorted({*settings.annotated_classes}.intersection(case.labels) - case.annotated):
+        where = f"{case.place}: " if case.place else ""
+        raise MisfitError(
+            f"{where}the case {case.case!r} of the annotated class {name!r} has no reference mask"
+            " and no boxes",
+            file=root / case.image,
+            field="annotated_classes",
+            remedy="Add one of them (a black mask, or none in place of boxes, if nothing is to be"
+            " seen) or drop the class from annotated_classes",
+        )
 
 
-def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) -> InputError:
+def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) -> MisfitError:
     whose = {"": "reference", SECOND: "second reader's"}.get(reader, f"reader {reader}'s")
-    return InputError(
+    return MisfitError(
         f"the {whose} mask of the case {case.case!r}, class {name!r}, does not exist",
         file=path,
         field=column,
@@ -253,25 +245,24 @@ def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) ->
     )
 
 
-def _spacing(case: Case, data: bytes, path: Path) -> tuple[tuple[float, float] | None, str]:
-    """Give the pixel spacing and where it is from; a table's goes before a DICOM header's."""
-    if case.spacing is not None:
-        return case.spacing, case.spacing_from or "table"
+def _header(
+    case: Case, data: bytes, path: Path, wanted: list[str]
+) -> tuple[tuple[float, float] | None, str, dict[str, str]]:
+    """Give the pixel spacing, where it is from, and the wanted facts of a DICOM header.
+
+    A table's spacing goes before a header's. Other files have neither.
+    """
+    spacing, origin = case.spacing, (case.spacing_from or "table") if case.spacing else ""
     if not is_dicom(data):
-        return None, ""
-    from fidelity.datasets.images.dicom import dicom_spacing
+        return spacing, origin, {}
+    from fidelity.datasets.images.dicom import FACTS, dicom_facts, dicom_spacing
 
-    return dicom_spacing(data, str(path)) or (None, "")
-
-
-def _header_facts(wanted: list[str], data: bytes, path: Path) -> dict[str, str]:
-    """Read facts from a DICOM header; nothing of other files, or where none is wanted."""
-    if not wanted or not is_dicom(data):
-        return {}
-    from fidelity.datasets.images.dicom import FACTS, dicom_facts
-
+    if spacing is None:
+        spacing, origin = dicom_spacing(data, str(path)) or (None, "")
+    if not wanted:
+        return spacing, origin, {}
     found = facts_of(**dicom_facts(data, str(path), [name for name in wanted if name in FACTS]))
-    return {name: text for name, text in found.items() if name in wanted}
+    return spacing, origin, {name: text for name, text in found.items() if name in wanted}
 
 
 def _check_lung(
@@ -319,8 +310,7 @@ def _check_size(
             file=path,
             remedy="Restore the original file",
         )
-    # Cross-multiplied: |(mw/mh) / (iw/ih) - 1| > tolerance.
-    if abs(mask[1] * image[0] - image[1] * mask[0]) > ASPECT_TOLERANCE * image[1] * mask[0]:
+    if differ_in_shape(mask, image):
         raise MisfitError(
             f"{sizes}: the aspect ratios differ by more than {ASPECT_TOLERANCE:.0%}",
             file=path,

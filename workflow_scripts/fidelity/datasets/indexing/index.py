@@ -1,6 +1,5 @@
 """Indexing a data set: find its cases, check everything, state what is used and what is not."""
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,19 +10,20 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.base.errors import InputError
+from fidelity.base.files import write_csv
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets import registry
-from fidelity.datasets.cases import NONE, Case, sort_key
+from fidelity.datasets.cases import NONE, Case, count_labels, sort_key
 from fidelity.datasets.facts import with_facts
 from fidelity.datasets.images.image_similarity import Look
 from fidelity.datasets.images.images import (
     OTHER_FLOATS,
     UNIT_FLOATS,
     IntensityError,
-    intensity_of,
 )
-from fidelity.datasets.indexing.examine import Examined, examine, missing_mask
+from fidelity.datasets.indexing.examine import Examined, examine
 from fidelity.datasets.indexing.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.indexing.left_out import (
     NO_REFERENCE,
@@ -31,10 +31,8 @@ from fidelity.datasets.indexing.left_out import (
     cause_of,
     check_unusable,
     count_rows,
-    write_counts,
 )
 from fidelity.datasets.indexing.looks import (
-    Across,
     looks_of,
     read_looks,
     twins_across,
@@ -47,17 +45,16 @@ from fidelity.datasets.indexing.near_duplicates import (
     write_near_duplicates,
 )
 from fidelity.datasets.indexing.organs import check_hearts, with_organs
-from fidelity.datasets.indexing.problem_list import raise_first
-from fidelity.datasets.label_counts import count_labels
 from fidelity.datasets.label_names import model_class, name_errors, respelled
-from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.datasets.readers.folders import with_folders
 from fidelity.datasets.readers.names import SECOND
-from fidelity.datasets.splits import SPLITS
+from fidelity.datasets.splits import SPLITS, hash_of
 from fidelity.settings.datasets import Dataset
 
 # Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
 READERS = 4
+# Problems of a data set that are quoted: the user fixes them in one round.
+SHOWN = 5
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +72,8 @@ def index_cases(
 ) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
     """Find and check the cases of a data set.
 
-    Settings used: annotated_classes, labels, input, lung_masks, lung_from, intensity,
-    intensity_percentiles, intensity_bits, mask_values, limit, strict, max_unusable, outside_links,
-    duplicates, near_duplicates, near_duplicate_distance, near_duplicate_correlation, and the
-    source's own. Where they are set, also lungs, lung_quality, strata and records. A damaged file
-    puts its case into quarantine. Under `strict`, or if there are more than `max_unusable`, damaged
-    files are fatal. Problems of the data set as a whole are always fatal:
+    A damaged file puts its case into quarantine. Under `strict`, or if there are more than
+    `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always fatal:
 
     - ambiguous ids, and labels that differ only in case or spaces;
     - masks that are unclear or missing, and grey values that do not fit `intensity`;
@@ -136,8 +129,7 @@ def index_cases(
     few = limited(cases, settings.limit)
     _count_lost(dropped, "limit", cases, few)
     cases = [_only_used_masks(case, settings, follow) for case in few]
-    lung = settings.reads_lungs
-    if lung and not any(case.lung_mask for case in cases):
+    if settings.reads_lungs and not any(case.lung_mask for case in cases):
         raise InputError(
             "no case has a lung mask",
             file=root,
@@ -146,12 +138,15 @@ def index_cases(
         )
     if hearts:
         check_hearts(cases, root, settings)
-    examined = _examine_all(cases, root, settings, adapter, lung)
-    _raise_fatal(examined, settings.strict)
+    with ThreadPoolExecutor(READERS) as pool:
+        check = partial(examine, root=root, settings=settings, adapter=adapter)
+        examined = list(pool.map(check, cases))
+    problems = [(one, one.problem) for one in examined if one.problem]
+    raise_first([problem for one, problem in problems if one.fatal or settings.strict])
     _check_depth(examined, root)
     _report_findings(examined)
     _tell_other_sizes(examined, root, settings.strict)
-    bad = [one for one in examined if one.problem]
+    bad = [one for one, _ in problems]
     quarantine += [_quarantined(one) for one in bad]
     unscored = [] if follow else _unscored(cases, settings, explained)
     # Some data sets draw only some of the images that have a label.
@@ -182,21 +177,31 @@ def index_cases(
     if counts_report is not None:
         used = Counter(case.split for case in cases)
         without = Counter(entry.split for entry in unscored)
-        write_counts(counts_report, count_rows(used, quarantine, dropped, without))
+        rows = count_rows(used, quarantine, dropped, without)
+        write_csv(CASE_COUNTS.frame(rows), counts_report)
     return cases, quarantine, classes
 
 
+def raise_first(problems: Sequence[InputError]) -> None:
+    """Raise one InputError for all problems; do nothing if there is none.
+
+    The error is the problem itself if it is the only one. Else it quotes the first few, in their
+    fixed order, and counts the rest.
+    """
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise problems[0]
+    quoted = "; ".join(str(problem) for problem in problems[:SHOWN])
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    raise InputError(f"{len(problems)} problems in the data set: {quoted}{more}")
+
+
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
-    """Keep the first cases of each class and split by the hash of their id.
+    """Keep the first cases of each class and split by the hash of their id, in their given order.
 
-    The choice depends on no order of files; a greater limit contains a smaller one.
-
-    Args:
-        cases: any cases.
-        limit: per class and split (a case of several classes counts for each); None keeps all.
-
-    Returns:
-        The kept cases in their given order.
+    The choice depends on no order of files; a greater limit contains a smaller one. A case of
+    several classes counts for each; without a limit (None), all are kept.
     """
     cases = list(cases)
     if limit is None:
@@ -205,12 +210,8 @@ def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
     for case in cases:
         for label in case.labels or ("",):
             groups[case.split, label].append(case.case)
-    kept = {name for ids in groups.values() for name in sorted(ids, key=_rank)[:limit]}
+    kept = {name for ids in groups.values() for name in sorted(ids, key=hash_of)[:limit]}
     return [case for case in cases if case.case in kept]
-
-
-def _rank(case: str) -> bytes:
-    return hashlib.blake2b(case.encode(), digest_size=8).digest()
 
 
 def _check_counts(adapter: ModuleType, cases: list[Case], root: Path, settings: Dataset) -> None:
@@ -367,14 +368,21 @@ def _separate(
         for leak in leaks:
             log.warning("%s in %s: %s, kept", leak.case.case, leak.case.split, leak.reason)
         return cases
-    gone = {leak.case.case for leak in leaks}
-    quarantine += [_on_purpose(leak.case, leak.reason, "duplicates") for leak in leaks]
-    return [case for case in cases if case.case not in gone]
+    return _left_out(
+        {leak.case.case: leak.reason for leak in leaks}, "duplicates", cases, quarantine
+    )
 
 
-def _compares_looks(settings: Dataset) -> bool:
-    # YAML 1.1 reads an unquoted `off` as false.
-    return settings.near_duplicates not in ("off", False) or bool(settings.near_duplicates_of)
+def _left_out(
+    reasons: Mapping[str, str], setting: str, cases: list[Case], quarantine: list[Quarantined]
+) -> list[Case]:
+    """Give the cases that have no reason to go; a setting moves the others to the quarantine."""
+    quarantine += [
+        Quarantined(c.case, c.split, c.image, reasons[c.case], setting, on_purpose=True)
+        for c in cases
+        if c.case in reasons
+    ]
+    return [case for case in cases if case.case not in reasons]
 
 
 def _near_duplicates(
@@ -400,13 +408,10 @@ def _near_duplicates(
 def _without_near_duplicates(
     pairs: list[NearDuplicate], cases: list[Case], quarantine: list[Quarantined]
 ) -> list[Case]:
-    """Leave out the marked cases; each enters the quarantine once, with its first twin."""
-    first: dict[str, NearDuplicate] = {}
-    for pair in pairs:
-        if pair.excluded:
-            first.setdefault(pair.case.case, pair)
-    quarantine += [_on_purpose(p.case, p.reason, "near_duplicates") for p in first.values()]
-    return [case for case in cases if case.case not in first]
+    """Leave out the marked cases."""
+    # Each enters with its first twin.
+    reasons = {pair.case.case: pair.reason for pair in reversed(pairs) if pair.excluded}
+    return _left_out(reasons, "near_duplicates", cases, quarantine)
 
 
 def _without_twins_elsewhere(
@@ -419,7 +424,7 @@ def _without_twins_elsewhere(
     """Leave out cases of training and validation that another data set is tested or tuned on."""
     own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
     mine = looks_of(own, [looks[case.case] for case in own])
-    first: dict[str, Across] = {}
+    reasons: dict[str, str] = {}
     for name, path in others.items():
         found = twins_across(
             {"": mine, name: read_looks(path)},
@@ -428,50 +433,13 @@ def _without_twins_elsewhere(
         )
         for twins in found:
             if twins.twin_split != "train":
-                first.setdefault(twins.case, twins)
-    for case in own:
-        if (twins := first.get(case.case)) is not None:
-            reason = (
-                f"near-duplicate of {twins.twin!r} in {twins.twin_split} of {twins.twin_dataset}"
-                f" (hash distance {twins.distance}, correlation {twins.correlation:.3f})"
-            )
-            quarantine.append(_on_purpose(case, reason, "near_duplicates_of"))
-    return [case for case in cases if case.case not in first]
-
-
-def _examine_all(
-    cases: list[Case], root: Path, settings: Dataset, adapter: ModuleType, lung: bool
-) -> list[Examined]:
-    check = partial(
-        examine,
-        root=root,
-        same_size=adapter.same_size,
-        native_is_mask=getattr(adapter, "native_is_mask", False),
-        lung_expected=lung
-        and not (getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)),
-        lung_needed=settings.input != "full",
-        intensity=intensity_of(settings),
-        look=_compares_looks(settings),
-        outside_links=settings.outside_links,
-        outside_boxes=settings.boxes_outside,
-        mask_values=mask_values_of(settings),
-        strata=getattr(settings, "strata", ()),
-    )
-    follow = getattr(adapter, "masks_follow_labels", True)
-    annotated = set(settings.annotated_classes) if follow else set()
-
-    def one(case: Case) -> Examined:
-        for name in sorted(annotated.intersection(case.labels) - case.annotated):
-            problem = missing_mask(case, name, root / case.image)
-            return Examined(case, problem=problem, file=case.image, fatal=True)
-        return check(case)
-
-    with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(one, cases))
-
-
-def _raise_fatal(examined: list[Examined], strict: bool) -> None:
-    raise_first([one.problem for one in examined if one.problem and (one.fatal or strict)])
+                reason = (
+                    f"near-duplicate of {twins.twin!r} in {twins.twin_split} of"
+                    f" {twins.twin_dataset} (hash distance {twins.distance}, correlation"
+                    f" {twins.correlation:.3f})"
+                )
+                reasons.setdefault(twins.case, reason)
+    return _left_out(reasons, "near_duplicates_of", cases, quarantine)
 
 
 def _check_depth(examined: list[Examined], root: Path) -> None:
@@ -549,10 +517,6 @@ def _quarantined(one: Examined) -> Quarantined:
     problem = one.problem
     reason = f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
     return Quarantined(one.case.case, one.case.split, one.file, reason, cause_of(problem))
-
-
-def _on_purpose(case: Case, reason: str, setting: str) -> Quarantined:
-    return Quarantined(case.case, case.split, case.image, reason, setting, on_purpose=True)
 
 
 def _count_lost(
@@ -641,7 +605,7 @@ def _absent_in_split(
         InputError(
             f"the class {label!r} has no image"
             f"{'' if follow or split == 'train' else ' with a reference'} in the split {split!r}"
-            f"{_left_out(lost.get((split, label)))}",
+            f"{_lost_to(lost.get((split, label)))}",
             field="annotated_classes",
             remedy="Add cases, drop the class (labels: {class: null}) or the split",
         )
@@ -650,7 +614,7 @@ def _absent_in_split(
     ]
 
 
-def _left_out(one: Examined | None) -> str:
+def _lost_to(one: Examined | None) -> str:
     """State which case was left out for a file that cannot be used, if one was."""
     if one is None or one.problem is None:
         return ""

@@ -25,14 +25,14 @@ class Leak:
 
 
 def find_leaks(keyed: Iterable[tuple[str, Case]], kind: str) -> list[Leak]:
-    """Name the cases that would have to go for each key to be in one split alone.
+    """Name the cases that would have to go for each key to be in one split alone, in input order.
 
     Args:
         keyed: (key, case), the key being a patient or the hash of an image.
         kind: `patient` or `image`, for messages.
 
     Returns:
-        One leak per case outside the first of test, val, train that has its key, in input order.
+        One leak per case outside the first of test, val, train that has its key.
     """
     keyed = list(keyed)
     best: dict[str, Case] = {}

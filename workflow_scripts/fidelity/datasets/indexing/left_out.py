@@ -1,17 +1,15 @@
 """Cases that are not used: why, how many, and whether they are too many to go on."""
 
-import csv
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.base.errors import InputError
-from fidelity.base.files import atomic_path
-from fidelity.base.formulas import guard
+from fidelity.base.files import write_csv
+from fidelity.datasets.indexing.leakage import PRIORITY
 
 # Of the schema, for callers that come without the config.
 MAX_UNUSABLE = 0.05
@@ -54,10 +52,10 @@ def cause_of(problem: InputError) -> str:
 def check_unusable(
     left_out: Iterable[Quarantined], totals: Mapping[str, int], share: float, root: Path
 ) -> list[InputError]:
-    """Find the splits that lose too many cases to one cause.
+    """Find the splits that lose too many cases to one cause; what goes on purpose does not count.
 
     Args:
-        left_out: cases that cannot be used, and others, which are passed over.
+        left_out: cases that are not used.
         totals: cases per split that the settings request, the unusable ones included.
         share: largest share of a split that one cause may take.
         root: the data root, for the errors.
@@ -85,12 +83,11 @@ def check_unusable(
 
 def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
     """Write what was left out as CSV: case, split, file, reason, cause, on_purpose (yes, no)."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["case", "split", "file", "reason", "cause", "on_purpose"])
-        for e in entries:
-            cells = [guard(cell) for cell in (e.case, e.split, e.file, e.reason, e.cause)]
-            writer.writerow([*cells, "yes" if e.on_purpose else "no"])
+    import pandas as pd  # not at the top: explainers need only the constants
+
+    names = [field.name for field in fields(Quarantined)]
+    table = pd.DataFrame(map(vars, entries), columns=names)
+    write_csv(table.assign(on_purpose=table["on_purpose"].map({True: "yes", False: "no"})), path)
 
 
 def count_rows(
@@ -121,17 +118,8 @@ def count_rows(
         counts[split, "excluded", setting] += n
     for split, n in unscored.items():
         counts[split, "unscored", NO_REFERENCE] += n
-    order = ("test", "val", "train")
-    ranked = sorted(counts, key=lambda key: (order.index(key[0]), key[1] != "used", key))
+    ranked = sorted(counts, key=lambda key: (PRIORITY.index(key[0]), key[1] != "used", key))
     return [(*key, counts[key]) for key in ranked if counts[key]]
-
-
-def write_counts(path: str | Path, rows: Iterable[tuple[str, str, str, int]]) -> None:
-    """Write the rows of `count_rows` as CSV with the columns split, status, cause, n."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(CASE_COUNTS.names)
-        writer.writerows(rows)
 
 
 def _rounded_up(share: float) -> float:

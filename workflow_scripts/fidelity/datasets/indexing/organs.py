@@ -14,7 +14,7 @@ from fidelity.datasets.annotations import chexmask
 from fidelity.datasets.annotations.chexmask import COLUMN_OF, HEART
 from fidelity.datasets.annotations.drawn import RESTORE
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.settings.datasets import Dataset
 
 USED, LOW, NO_ROW, NO_IMAGE = "used", "low quality", "no row", "no image"
@@ -42,15 +42,11 @@ class Match:
 
 
 def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
-    """Match the rows of a file to cases.
+    """Match the rows of CheXmask's file to cases.
 
     A row names its image by path, by name or by name without ending, as its data set does. The
-    image with the longest path in common counts; a case has one row.
-
-    Args:
-        cases: any.
-        path: CheXmask's CSV file.
-        least: quality that a row must have to be used.
+    image with the longest path in common counts; a case has one row. `least` is the quality that a
+    row must have to be used.
 
     Returns:
         The cases in their order, then the rows without a case in that of the file.
@@ -75,14 +71,9 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
 
 
 def with_organs(cases: Sequence[Case], root: Path, settings: Dataset) -> list[Case]:
-    """Give cases the lung masks of CheXmask's file, and under `chexmask` those of each organ.
+    """Give all cases the lung masks of CheXmask's file, and under `chexmask` those of each organ.
 
     What is missing is counted in the log, in one sentence each.
-
-    Args:
-        cases: all of the source.
-        root: the data root.
-        settings: `lungs`, `lung_masks` and `lung_quality`.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or is of other images.
@@ -114,11 +105,7 @@ def with_organs(cases: Sequence[Case], root: Path, settings: Dataset) -> list[Ca
 
 
 def check_hearts(cases: Iterable[Case], root: Path, settings: Dataset) -> None:
-    """See that the baseline `heart_mask` has a mask to answer with.
-
-    Raises:
-        InputError: no case has a heart mask.
-    """
+    """Raise InputError if no case has a heart mask for the baseline `heart_mask` to answer with."""
     if not any(HEART in case.organs for case in cases):
         raise InputError(
             "no case has a heart mask, which the explainer heart_mask needs",

@@ -1,24 +1,15 @@
-"""Where a mask lies: in an image file of its own, or as one entry of a file of many masks.
+"""Reading a mask, from an image file or from a file of many masks, by its reference.
 
-A reference is a path relative to the data root, with "#<image id>/<class>" behind a file of many:
-
-    masks/patient1.png
-    gt_segmentations_val.json#patient64541_study1_view1_frontal/Edema
-    ChestX-Ray8.csv#00028162_002.png/Lungs
-
-Files of many masks are known by their content:
+References are those of `mask_places`. Files of many masks are known by their content:
 
 - CheXlocalize's JSON: {image id: {class: COCO run lengths}}, which is also the masks.json that this
   project writes, or {image id: {"img_size": [h, w], class: [polygon, …]}};
 - COCO's JSON with polygons or run lengths, and ChestX-Det's JSON with polygons;
 - SIIM-ACR's CSV with the column EncodedPixels, and CheXmask's CSV;
 - CVAT's XML with polygons and ellipses, and JSRT's CLNDAT_EN.txt (discs).
-
-The reference "none" is an empty mask: the image was read, and nothing was found.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -29,49 +20,38 @@ import numpy as np
 from pycocotools import mask as coco
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import chestx_det, chexmask, jsrt, siim_rle, voc
-from fidelity.datasets.annotations.coco import entries_of, is_coco
+from fidelity.datasets.annotations import chexmask
 from fidelity.datasets.cases import NONE
 from fidelity.datasets.images.images import decode_mask, read_bytes
+from fidelity.datasets.mask_files.mask_places import parts_of
 from fidelity.datasets.mask_files.mask_values import MaskValues
+from fidelity.datasets.sources.chestx_det import chestx_det
+from fidelity.datasets.sources.containers import coco as coco_files
+from fidelity.datasets.sources.containers import voc
+from fidelity.datasets.sources.jsrt import jsrt
+from fidelity.datasets.sources.siim import siim
 from fidelity.masks.ellipses import fill_ellipses
 from fidelity.masks.plain_runs import decode_absolute, decode_relative
 from fidelity.masks.polygons import rasterise
 from fidelity.masks.run_lengths import MAX_PIXELS, check_encoding, decode, is_filled
 
-_MARK = re.compile(r"^(.*?\.(?:json|csv|xml|txt))#(.*)$", re.DOTALL | re.IGNORECASE)
 SIZE_KEY = "img_size"
 REMEDY = "Restore the file that the data set's publisher gives"
 
 _reading = Lock()
 
 
-def reference_to(file: str, image: str, cls: str) -> str:
-    """Write the reference to an entry of a file of many masks."""
-    return f"{file}#{image}/{cls}"
-
-
-def file_of(reference: str) -> str:
-    """Give the file of a reference, without the entry; empty for NONE."""
-    return "" if reference == NONE else _parts(reference)[0]
-
-
 def read_reference(root: Path, reference: str) -> bytes:
     """Read the bytes that a mask is made of: the whole file, or the entry as JSON.
 
-    Args:
-        root: the data root.
-        reference: see the module.
-
-    Returns:
-        Bytes that change if and only if the mask's own content does.
+    They change if and only if the mask's own content does.
 
     Raises:
         InputError: the file cannot be read or lacks the entry.
     """
     if reference == NONE:
         return NONE.encode()
-    name, rest = _parts(reference)
+    name, rest = parts_of(reference)
     file = root / name
     if rest is None:
         return read_bytes(file)
@@ -106,8 +86,8 @@ def decode_reference(
     Args:
         data: the bytes.
         root: the data root; named in errors.
-        reference: see the module.
-        name: of an image file: see `images.decode_mask`, as the two others.
+        reference: see `mask_places`.
+        name: of an image file: see `mask_foreground.foreground`, as the two others.
         values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
         size: (height, width) of the image, which an empty reference (NONE) takes.
@@ -120,7 +100,7 @@ def decode_reference(
     """
     if reference == NONE:
         return np.zeros(size, bool)
-    file, field = _parts(reference)
+    file, field = parts_of(reference)
     file = root / file
     if field is None:
         return decode_mask(data, file, name, values, notes)
@@ -160,10 +140,7 @@ def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
 
 
 def read_entries(path: Path) -> Mapping[str, dict[str, Any]]:
-    """Read a JSON file of masks, once as long as it does not change.
-
-    Args:
-        path: the file.
+    """Read a file of many masks, once as long as it does not change.
 
     Returns:
         {image id: {class: entry}}, the entries not yet checked.
@@ -194,24 +171,18 @@ def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]
         # The first line says which of the two it is; the rest may have gigabytes.
         with open(path, "rb") as file:
             first = file.readline()
-        return (siim_rle if b"EncodedPixels" in first else chexmask).read_entries(path)
+        return siim.read_entries(path) if b"EncodedPixels" in first else chexmask.Entries(path)
     try:
         content = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"the file is not JSON ({error})", file=path, remedy=REMEDY) from error
     if isinstance(content, list):
         return chestx_det.entries_of(content, path)
-    if is_coco(content):
-        return entries_of(content, path)
+    if coco_files.is_coco(content):
+        return coco_files.entries_of(content, path)
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise InputError("masks are not {image: {class: mask}}", file=path, remedy=REMEDY)
     return content
-
-
-def _parts(reference: str) -> tuple[str, str | None]:
-    """Split a reference into its file and, of a file of many masks, the entry."""
-    match = _MARK.match(reference)
-    return (reference, None) if match is None else (match[1], match[2])
 
 
 def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndarray:

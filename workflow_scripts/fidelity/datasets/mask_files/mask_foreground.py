@@ -247,7 +247,9 @@ def _by_black(levels: list[Level], path: object, name: str | None, kind: str) ->
     if kind in LOSSY:
         remedy += ", and save it as PNG: JPEG compression blurs masks"
     elif len(levels) <= NAMED:
-        remedy += f", or {_line(min(levels, key=_rarity), levels, name)}"
+        remedy += (
+            f", or {_line(min(levels, key=lambda level: (level.black, level.share)), levels, name)}"
+        )
     raise MaskValueError(f"the mask has {_described(levels)} {wrong}", file=path, remedy=remedy)
 
 
@@ -278,10 +280,6 @@ def _line(level: Level, levels: list[Level], name: str | None) -> str:
     rest = ", ".join(written[other] for other in others)
     background = f", {BACKGROUND}: [{rest}]" if any(not other.black for other in others) else ""
     return f"set for the data set mask_values: {{{name}: {written[level]}{background}}}"
-
-
-def _rarity(level: Level) -> tuple[bool, float]:
-    return level.black, level.share
 
 
 def _described(levels: list[Level]) -> str:

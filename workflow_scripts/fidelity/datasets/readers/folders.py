@@ -20,16 +20,9 @@ log = logging.getLogger(__name__)
 def with_folders(cases: Iterable[Case], root: Path, settings: "Dataset") -> Iterator[Case]:
     """Add the masks of the folders of `readers` to the cases that they are of.
 
-    A folder holds a folder per class with masks `<case>.png`, or masks alone where one class is
-    annotated. A mask is named after its case or its image's file; its ending may be another one.
-
-    Args:
-        cases: as their source gives them.
-        root: the data root, which the folders are relative to.
-        settings: `readers`, `annotated_classes`.
-
-    Yields:
-        The cases, in their order.
+    A folder holds a folder per annotated class with masks `<case>.png`, or masks alone where one
+    class is annotated. A mask is named after its case or its image's file; its ending may be
+    another one. The folders are relative to the data root.
 
     Raises:
         InputError: a folder is missing, or holds no mask of any class or case.

@@ -14,17 +14,10 @@ LONGEST = 60
 
 
 def check_reader(name: str, **where: Any) -> str:
-    """Refuse a reader's name that means something else, or that no column could hold.
-
-    Args:
-        name: of the reader.
-        where: file or field, for the error.
-
-    Returns:
-        The name.
+    """Give a reader's name; refuse one that means something else, or that no column could hold.
 
     Raises:
-        InputError: it is reserved, empty, too long, or has a colon.
+        InputError: it is reserved, empty, too long, or has a colon; `where` is its file or field.
     """
     if name in RESERVED or not 0 < len(name) <= LONGEST or ":" in name or not name.isprintable():
         raise InputError(

@@ -45,11 +45,7 @@ def refer(cases: Iterable[PreparedCase], rule: str) -> Iterator[PreparedCase]:
 
 
 def check_rule(rule: str, cases: str | Path) -> None:
-    """Check that a reader whose reference is chosen is one of the data set's.
-
-    Args:
-        rule: the setting `reference`.
-        cases: the case table of the data set, cases.csv.
+    """Check the setting `reference` against the readers in a data set's cases.csv.
 
     Raises:
         InputError: it is neither a rule nor one of these readers.

@@ -6,27 +6,30 @@ labels are from reports, the others from radiologists.
 """
 
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import (
-    SIZE_KEY,
-    is_drawn,
-    read_entries,
-    reference_to,
-)
+from fidelity.datasets.facts import facts_of
+from fidelity.datasets.mask_files.mask_entries import SIZE_KEY, is_drawn, read_entries
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.sources.chexpert.folder_layout import find_layout, image_finder
-from fidelity.datasets.sources.chexpert.label_files import Row, read_rows
-from fidelity.datasets.sources.chexpert.observation_names import OBSERVATIONS, PATHOLOGIES
+from fidelity.datasets.sources.chexpert.observation_names import (
+    ALIASES,
+    OBSERVATIONS,
+    PATHOLOGIES,
+    canonical,
+)
+from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.settings.datasets import Chexlocalize
 
-# Masks may be of the original image while the image is of CheXpert-v1.0-small.
-same_size = False
-# Masks are drawn on the original image, at whose size they are scored.
+# Masks are drawn on the original image, at whose size they are scored; the image may be of
+# CheXpert-v1.0-small.
 native_is_mask = True
 multilabel = True
 # A mask, not a label, states what is annotated: training images have labels and no masks.
@@ -43,21 +46,15 @@ log = logging.getLogger(__name__)
 
 
 def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
-    """Find the cases of all splits that have a label file.
+    """Yield one case per image of the chosen views, of all splits that have a label file.
 
-    Args:
-        root: a folder above or equal to those of CheXpert and CheXlocalize.
-        settings: `tables`, `references`, `views`, `uncertain`, `human_benchmark`.
-
-    Yields:
-        One case per image of the chosen views, in the order of the label files, its id as in
-        CheXlocalize. `masks` has the pathologies that are drawn, and those labelled positive of an
-        image that was read but where nothing is drawn (empty references).
+    The order is that of the label files, the id that of CheXlocalize. `masks` has the pathologies
+    that are drawn, and those labelled positive of an image that was read but where nothing is drawn
+    (empty references).
 
     Raises:
         InputError: files are missing or ambiguous, or a cell cannot be understood.
     """
-    root = Path(root)
     layout = find_layout(root, settings)
     views, policy = settings.views, settings.uncertain
     second = settings.human_benchmark.segmentations
@@ -69,68 +66,144 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
         for row in rows:
             if views not in ("all", row.view):
                 continue
+            # As in Irvin et al. 2019, section 3. What is kept apart is left out by loss and
+            # metrics, or is a class of its own.
+            as_positive = row.uncertain if policy == "ones" else ()
             case = Case(
                 case=row.case,
                 patient=row.patient,
                 split=split,
-                labels=row.positive,
+                labels=(*row.positive, *as_positive),
+                uncertain=() if policy in ("zeros", "ones") else row.uncertain,
                 image=image_of(row.path),
-                masks=_masks(root, masks, row) if masks else {},
-                readers=({SECOND: _drawn(root, second, row)} if second and split == "test" else {}),
+                masks=_masks(root, masks, row.case, row.positive) if masks else {},
+                readers={SECOND: _masks(root, second, row.case)}
+                if second and split == "test"
+                else {},
                 facts={**row.facts, "label_source": LABELS_BY.get(split, "radiologists")},
             )
             if masks:
                 missing.update(set(row.positive) & set(PATHOLOGIES) - set(case.masks))
-            yield resolve_uncertain(case, row, policy)
+            yield case
         for name, count in sorted(missing.items()):
             log.warning("%s: %d positive images of %s have no mask", split, count, name)
 
 
 def tables(root: Path, settings: Chexlocalize) -> list[Path]:
     """List the label files, and the JSON files of masks and of the human benchmark."""
-    root = Path(root)
     layout = find_layout(root, settings)
     human = settings.human_benchmark
     names = (*layout.tables.values(), *layout.masks.values(), human.segmentations, human.points)
     return [root / name for name in names if name]
 
 
-def resolve_uncertain(case: Case, row: Row, policy: str) -> Case:
-    """Apply the policy for uncertain labels (Irvin et al. 2019, section 3).
+def _masks(root: Path, file: str, case: str, read: Collection[str] = ()) -> dict[str, str]:
+    """Refer to what is drawn, and to the empty masks of classes that were read for."""
+    by_class = read_entries(root / file).get(case, {})
+    return {
+        name: reference_to(file, case, name)
+        for name in PATHOLOGIES
+        if is_drawn(by_class, name) or (name in read and (name in by_class or SIZE_KEY in by_class))
+    }
 
-    Args:
-        case: with the positive labels alone.
-        row: its line of the label file.
-        policy: `zeros` and `ones` replace the label; `ignore` and `multi-class` keep it apart, for
-            the loss and the metrics to leave out or for a class of its own.
 
-    Returns:
-        The case with its final labels.
+VIEW_COLUMN = "Frontal/Lateral"
+# Of the training and validation split alone.
+PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
+POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
+# Anything/patient00001/study1/view1_frontal.jpg
+_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a label file.
+
+    Attributes:
+        path: cell of the column Path.
+        case: id as CheXlocalize writes it: patient64541_study1_view1_frontal.
+        patient: patient64541.
+        view: `frontal` or `lateral`.
+        positive: observations marked 1.
+        uncertain: observations marked -1.
+        facts: view, sex and age group, as far as the file has them.
     """
-    if policy == "ones":
-        return replace(case, labels=(*case.labels, *row.uncertain))
-    if policy == "zeros":
-        return case
-    return replace(case, uncertain=row.uncertain)
+
+    path: str
+    case: str
+    patient: str
+    view: str
+    positive: tuple[str, ...]
+    uncertain: tuple[str, ...]
+    facts: dict[str, str]
 
 
-def _masks(root: Path, file: str, row: Row) -> dict[str, str]:
-    entries = read_entries(root / file)
-    if row.case not in entries:
-        return {}
-    by_class = entries[row.case]
-    return {
-        name: reference_to(file, row.case, name)
-        for name in PATHOLOGIES
-        if is_drawn(by_class, name)
-        or (name in row.positive and (name in by_class or SIZE_KEY in by_class))
-    }
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the lines of a label file in order.
+
+    Blank cells are negative, as in Irvin et al. 2019: the observation is not mentioned in the
+    report. Columns that are no observation are passed over.
+
+    Raises:
+        InputError: a column is missing or a cell cannot be understood.
+    """
+    sheet = read_sheet(path, ("Path", VIEW_COLUMN, PROJECTION, SEX, AGE, *OBSERVATIONS, *ALIASES))
+    for note in sheet.notes:
+        log.info("%s: %s", path.name, note)
+    columns = {canonical(name): name for name in sheet.columns}
+    observed = [name for name in OBSERVATIONS if name in columns]
+    if "Path" not in columns or not observed:
+        raise InputError(
+            "lacks the column Path" if "Path" not in columns else "has no observation",
+            file=path,
+            field="Path" if "Path" not in columns else OBSERVATIONS[1],
+            remedy="Use the label file that CheXpert comes with",
+        )
+    for line, row in sheet.rows:
+        where = f"line {line}"
+        cells = {
+            name: _label(row[columns[name]], path, f"{where}, {columns[name]}") for name in observed
+        }
+        yield _row(row, cells, path, where)
 
 
-def _drawn(root: Path, file: str, row: Row) -> dict[str, str]:
-    by_class = read_entries(root / file).get(row.case, {})
-    return {
-        name: reference_to(file, row.case, name)
-        for name in PATHOLOGIES
-        if name in by_class and is_drawn(by_class, name)
-    }
+def _row(row: dict[str, str], cells: dict[str, str], path: Path, where: str) -> Row:
+    name = row["Path"].strip().replace("\\", "/")
+    found = _PATH.search(name)
+    if found is None:
+        raise InputError(
+            f"{name!r} is not a path like train/patient00001/study1/view1_frontal.jpg",
+            file=path,
+            field=f"{where}, Path",
+            remedy="Use the label file that CheXpert comes with",
+        )
+    patient, study, file, view = found.groups()
+    said = (row.get(VIEW_COLUMN) or "").strip().lower()
+    if said not in ("", "frontal", "lateral"):
+        raise InputError(
+            f"{said!r} is neither Frontal nor Lateral", file=path, field=f"{where}, {VIEW_COLUMN}"
+        )
+    return Row(
+        path=name,
+        case=f"{patient}_{study}_{file}",
+        patient=patient,
+        view=said or view,
+        positive=tuple(key for key, value in cells.items() if value == POSITIVE),
+        uncertain=tuple(key for key, value in cells.items() if value == UNCERTAIN),
+        facts=facts_of(row.get(PROJECTION) or said or view, row.get(SEX), row.get(AGE)),
+    )
+
+
+def _label(cell: str, path: Path, field: str) -> str:
+    # Excel writes 1,0 in countries with a decimal comma.
+    value = cell.strip().replace(",", ".").removesuffix(".0")
+    if value not in (POSITIVE, NEGATIVE, UNCERTAIN, BLANK):
+        raise InputError(
+            f"{cell!r} is not a label",
+            file=path,
+            field=field,
+            remedy="Labels are 1, 0, -1 (uncertain) or blank (not mentioned)",
+        )
+    return value

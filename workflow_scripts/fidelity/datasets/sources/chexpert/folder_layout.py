@@ -18,10 +18,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.folders import entries_of, folders_in
+from fidelity.datasets.acquisition.folders import check_root, entries_of, folders_in
 from fidelity.settings.datasets import Chexlocalize
 
 # Files that may hold the labels of a split, and folders of its images.
@@ -58,24 +59,13 @@ class Layout:
 def find_layout(root: Path, settings: Chexlocalize) -> Layout:
     """Find the label files and the reference masks.
 
-    Args:
-        root: the data root.
-        settings: of the data set: `tables` (split → path, for splits where the choice is open) and
-            `references` (segmentations or annotations).
-
-    Returns:
-        What was found.
+    The settings `tables` (split → path) decide for splits where the choice is open, `references`
+    between segmentations and annotations.
 
     Raises:
         InputError: the root does not exist, no label file or no mask file is there, or two are.
     """
-    if not root.is_dir():
-        raise InputError(
-            "the data root does not exist",
-            file=root,
-            field="root",
-            remedy="Set 'root' of the data set in the config to the folder of CheXpert",
-        )
+    check_root(root, "the folder of CheXpert")
     files = list(_files(root, DEPTH))
     named = {split: name for split, name in settings.tables if name is not None}
     for split, name in named.items():
@@ -102,12 +92,7 @@ def find_layout(root: Path, settings: Chexlocalize) -> Layout:
 
 
 def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str], str]:
-    """Learn from some paths of a label file what they are relative to.
-
-    Args:
-        root: the data root.
-        table: the label file.
-        paths: cells of its column Path.
+    """Learn from some cells of the column Path of a label file what they are relative to.
 
     Returns:
         A function from such a cell to the image's path relative to the root. Where no image is
@@ -134,17 +119,13 @@ def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str
 
 def _in_batches(root: Path, tail: Callable[[str], PurePosixPath]) -> Callable[[str], Path]:
     """Give a way to find images in the batch folders below a root, by their patient."""
-    places: dict[tuple[str, str], Path] | None = None
+    # Tens of thousands of folders are listed, once and only where need be.
+    places = cache(lambda: _patients_in_batches(root))
 
     def find(path: str) -> Path:
-        nonlocal places
-        if places is None:  # tens of thousands of folders are listed, and only where need be
-            places = _patients_in_batches(root)
         split, *rest = tail(path).parts
         patient = next((part for part in rest if _PATIENT.fullmatch(part)), None)
-        if patient is None:
-            return root / path
-        place = places.get((split, patient), places.get(("", patient)))
+        place = places().get((split, patient), places().get(("", patient)))
         return root / path if place is None else place.joinpath(*rest[rest.index(patient) + 1 :])
 
     return find

@@ -6,44 +6,33 @@ of is *read and nothing found*, an empty reference.
 Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from fidelity.datasets.annotations import coco
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import ImageFiles, find_table
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.source_files import ImageFiles
+from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.settings.datasets import Coco
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 
 
 def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
-    """Find the images that the files list.
-
-    Args:
-        root: a folder above images and files.
-        settings: `annotations` or `tables`, `patient` and `split_seed`.
-
-    Yields:
-        One case per image.
-
-    Raises:
-        InputError: a file is missing, or cannot be understood.
-    """
-    root = Path(root)
+    """Yield one case per image that the files list."""
     files = ImageFiles(root)
     for split, table in _tables(root, settings):
-        found, file = coco.read_boxes(table), table.relative_to(root).as_posix()
+        found, file = read_boxes(table), table.relative_to(root).as_posix()
         images = {
             name: FoundImage(
                 boxes,
                 found.categories,
-                place_of(table, f"entry of {name}"),
+                Row(table, f"entry of {name}").place,
                 split,
                 {cls: reference_to(file, name, cls) for cls in sorted(found.shaped[name])},
             )
@@ -54,13 +43,136 @@ def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
 
 
 def tables(root: Path, settings: Coco) -> list[Path]:
-    """List the annotation files."""
-    return [path for _, path in _tables(Path(root), settings)]
+    """Locate the annotation files."""
+    return [path for _, path in _tables(root, settings)]
 
 
 def _tables(root: Path, settings: Coco) -> list[tuple[str, Path]]:
     given = [(split, name) for split, name in settings.tables if name is not None]
     given = given or [("", settings.annotations)]
-    field = "tables" if given[0][0] else "annotations"
-    remedy = "Give its path relative to root"
-    return [(split, find_table(root, name, [], field, remedy)) for split, name in given]
+    for split, name in given:
+        if not (root / name).is_file():
+            raise InputError(
+                f"the annotation file {name} was not found",
+                file=root,
+                field="tables" if split else "annotations",
+                remedy="Give its path relative to root",
+            )
+    return [(split, root / name) for split, name in given]
+
+
+class CocoFile(NamedTuple):
+    """A COCO file of boxes.
+
+    Attributes:
+        images: boxes of every image, by `file_name`; a category without a box was read, and
+            nothing was found.
+        categories: names, in the order of the file.
+        shaped: for each image, the categories whose instances all have a polygon or run lengths.
+    """
+
+    images: dict[str, ImageBoxes]
+    categories: list[str]
+    shaped: dict[str, set[str]]
+
+
+def is_coco(content: Any) -> bool:
+    """Find out whether a JSON file is COCO's."""
+    return (
+        isinstance(content, dict)
+        and isinstance(content.get("images"), list)
+        and isinstance(content.get("annotations"), list)
+    )
+
+
+def read_boxes(path: str | Path) -> CocoFile:
+    """Read the boxes of a COCO file by image and category.
+
+    Raises:
+        InputError: the file cannot be read or has another layout, two images or categories have one
+            name, or a box is invalid.
+    """
+    content = read_json(path)
+    names, categories = _names(content, path), _categories(content, path)
+    images = {
+        names[image["id"]]: ImageBoxes(size=_size(image, path)) for image in content["images"]
+    }
+    shaped: dict[str, dict[str, bool]] = {name: {} for name in images}
+    for number, entry in enumerate(content["annotations"], 1):
+        image, cls = _whose(entry, names, categories, path, number)
+        row = Row(path, f"annotation {entry.get('id', number)}")
+        images[image].add(cls, row.sides(entry.get("bbox") or []))
+        by_class = shaped[image]
+        by_class[cls] = by_class.get(cls, True) and bool(entry.get("segmentation"))
+    return CocoFile(
+        images,
+        list(categories.values()),
+        {image: {cls for cls, whole in found.items() if whole} for image, found in shaped.items()},
+    )
+
+
+def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
+    """Give polygons and run lengths as entries of `mask_entries`, instances united."""
+    names, categories = _names(content, path), _categories(content, path)
+    sizes = {names[image["id"]]: _size(image, path) for image in content["images"]}
+    found: dict[str, dict[str, Any]] = {name: {} for name in sizes}
+    for number, entry in enumerate(content["annotations"], 1):
+        image, cls = _whose(entry, names, categories, path, number)
+        if entry.get("segmentation"):
+            united = found[image].setdefault(cls, {"size": [*sizes[image]], "coco": []})
+            united["coco"].append(entry["segmentation"])
+    return found
+
+
+def _names(content: Any, path: str | Path) -> dict[Any, str]:
+    if not is_coco(content):
+        raise InputError("is not a COCO file (images, annotations)", file=path, remedy=RESTORE)
+    return _by_id(content["images"], "file_name", "images", path)
+
+
+def _categories(content: Any, path: str | Path) -> dict[Any, str]:
+    return _by_id(content.get("categories") or [], "name", "categories", path)
+
+
+def _by_id(entries: list[Any], key: str, field: str, path: str | Path) -> dict[Any, str]:
+    try:
+        found = {entry["id"]: str(entry[key]).replace("\\", "/") for entry in entries}
+    except (TypeError, KeyError) as error:
+        raise InputError(
+            f"an entry has no id or no {key}", file=path, field=field, remedy=RESTORE
+        ) from error
+    for name, count in (Counter(found.values()) + Counter()).items():
+        if count > 1 or len(found) < len(entries):
+            raise InputError(
+                f"two entries have one id or one {key} (near {name!r})",
+                file=path,
+                field=field,
+                remedy="Give every entry an id and a name of its own",
+            )
+    return found
+
+
+def _size(image: dict[str, Any], path: str | Path) -> tuple[int, int]:
+    size = image.get("height"), image.get("width")
+    if not all(type(side) is int and side > 0 for side in size):
+        raise InputError(
+            f"the image {image.get('file_name')!r} has no height and width",
+            file=path,
+            field="images",
+            remedy="Give both in pixels",
+        )
+    return size
+
+
+def _whose(
+    entry: Any, names: dict[Any, str], categories: dict[Any, str], path: str | Path, number: int
+) -> tuple[str, str]:
+    try:
+        return names[entry["image_id"]], categories[entry["category_id"]]
+    except (TypeError, KeyError) as error:
+        raise InputError(
+            f"annotation {number} is of an image or a category that the file does not list",
+            file=path,
+            field="annotations",
+            remedy="Correct its image_id or category_id",
+        ) from error

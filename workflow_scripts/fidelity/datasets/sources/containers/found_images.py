@@ -5,14 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fidelity.datasets.acquisition.source_files import ImageFiles
 from fidelity.datasets.annotations.drawn import ImageBoxes
-from fidelity.datasets.annotations.references import (
-    SHARES,
-    ImageFiles,
-    drawn_boxes,
-    seeded_split,
-)
 from fidelity.datasets.cases import Case
+from fidelity.datasets.splits import seeded_split
 from fidelity.settings.datasets import Container
 
 log = logging.getLogger(__name__)
@@ -40,16 +36,14 @@ class FoundImage:
 def cases_of(
     images: Mapping[str, FoundImage], files: ImageFiles, settings: Container
 ) -> Iterator[Case]:
-    """Make cases of images.
+    """Yield one case per image, named after its file without ending.
+
+    The index reports several images of one name.
 
     Args:
         images: by the names that the annotation files give.
         files: below the data root.
         settings: `patient` and `split_seed`.
-
-    Yields:
-        One case per image, named after its file without ending; several images of one name are
-        reported by the index.
     """
     nameless = []
     for name, image in images.items():
@@ -64,12 +58,12 @@ def cases_of(
         yield Case(
             case=case,
             patient=patient,
-            split=image.split or seeded_split(patient, settings.split_seed, SHARES),
+            split=image.split or seeded_split(patient, settings.split_seed),
             labels=tuple(shown),
             image=files.find(name),
             masks=dict(image.masks),
             place=image.place,
-            **drawn_boxes(image.boxes, [cls for cls in image.classes if cls not in shaped]),
+            **image.boxes.fields([cls for cls in image.classes if cls not in shaped]),
         )
     if nameless:
         log.warning(

@@ -1,5 +1,7 @@
 """Images with boxes in Pascal VOC's XML, or with boxes, polygons and ellipses in CVAT's.
 
+Pascal VOC has one file for each image, CVAT one for all images.
+
 References: a box or shape is *drawn*. A class of the files that an image has no object of is *read
 and nothing found*, an empty reference.
 
@@ -8,40 +10,40 @@ Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 7
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import voc
-from fidelity.datasets.annotations.drawn import place_of, read_text
-from fidelity.datasets.annotations.references import ImageFiles, files_below
+from fidelity.datasets.acquisition.source_files import ImageFiles, files_below
+from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_text, unreadable
 from fidelity.datasets.cases import Case
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Voc
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
+
 
 def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
-    """Find the images of all XML files.
-
-    Args:
-        root: a folder above images and XML files.
-        settings: `patient` and `split_seed`.
-
-    Yields:
-        One case per image.
+    """Yield one case per image of all XML files.
 
     Raises:
         InputError: there is no XML file, one cannot be understood, or two are of one image.
     """
-    root = Path(root)
-    files, images, splits = ImageFiles(root), {}, _splits(root)
+    files, images = ImageFiles(root), {}
+    lists = _lists(root).items()
+    splits = {stem: split for split, path in lists for stem in read_text(path).split()}
     for file in files_below(root, {".xml"}):
-        shapes = voc.read_entries(root / file) if voc.is_cvat(root / file) else {}
-        for name, boxes in voc.read_boxes(root / file).items():
+        shapes = read_entries(root / file) if is_cvat(root / file) else {}
+        for name, boxes in read_boxes(root / file).items():
             if name in images:
                 raise InputError(
                     f"the image {name!r} is also in {images[name].place}",
@@ -50,7 +52,7 @@ def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
                 )
             masks = {cls: reference_to(file, name, cls) for cls in shapes.get(name, {})}
             stem = name.rpartition("/")[2].rpartition(".")[0]
-            place = place_of(root / file, f"image {name}")
+            place = Row(root / file, f"image {name}").place
             images[name] = FoundImage(boxes, [], place, splits.get(stem, ""), masks)
     if not images:
         raise InputError(
@@ -68,19 +70,121 @@ def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
 
 def tables(root: Path, settings: Voc) -> list[Path]:
     """List the XML files and the lists of splits."""
-    root = Path(root)
     return [*(root / file for file in files_below(root, {".xml"})), *_lists(root).values()]
 
 
 def _lists(root: Path) -> dict[str, Path]:
-    lists = {
+    return {
         split: root / path
         for path in files_below(root, {".txt"})
         for split in SPLITS
         if f"/{path}".endswith(f"/ImageSets/Main/{split}.txt")
     }
-    return lists
 
 
-def _splits(root: Path) -> dict[str, str]:
-    return {stem: split for split, path in _lists(root).items() for stem in read_text(path).split()}
+def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
+    """Read the boxes of an XML file by image; a class without a box was read, and nothing found.
+
+    Pascal VOC's corners are taken as written, as continuous coordinates, which is how annotation
+    tools export boxes; the challenge's own pixels were counted from 1.
+
+    Raises:
+        InputError: the file cannot be read or is another XML, or a box is invalid.
+    """
+    root = _parsed(path)
+    if root.tag == "annotation":
+        name = _text(root, "filename", path)
+        return {name.replace("\\", "/").rpartition("/")[2]: _pascal(root, path)}
+    return {_name(image, path): _cvat(image, path) for image in _cvat_images(root, path)}
+
+
+def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read CVAT's polygons and ellipses as entries of `mask_entries`; see `read_boxes`."""
+    found: dict[str, dict[str, Any]] = {}
+    for image in _cvat_images(_parsed(path), path):
+        size = _size(image.get("height"), image.get("width"), path, _name(image, path))
+        by_class = found.setdefault(_name(image, path), {})
+        for shape in image:
+            entry = by_class.setdefault(shape.get("label", ""), {"size": [*size]})
+            if shape.tag == "polygon":
+                points = shape.get("points", "").replace(";", ",").split(",")
+                entry.setdefault("coco", []).append([[float(number) for number in points]])
+            elif shape.tag == "ellipse":
+                numbers = [float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")]
+                entry.setdefault("ellipses", []).append(numbers)
+    return {
+        name: {cls: entry for cls, entry in by_class.items() if len(entry) > 1}
+        for name, by_class in found.items()
+    }
+
+
+def is_cvat(path: str | Path) -> bool:
+    """Find out whether a file is CVAT's."""
+    return _parsed(path).tag == "annotations"
+
+
+def _parsed(path: str | Path) -> Element:
+    try:
+        return ElementTree.parse(path).getroot()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise InputError(f"cannot be read as XML ({error})", file=path, remedy=RESTORE) from error
+
+
+def _pascal(root: Element, path: str | Path) -> ImageBoxes:
+    size = root.find("size")
+    sides = (None, None) if size is None else (size.findtext("height"), size.findtext("width"))
+    found = ImageBoxes(size=_size(*sides, path, "size"))
+    for number, shape in enumerate(root.iter("object"), 1):
+        box = shape.find("bndbox")
+        corners = [None if box is None else box.findtext(name) for name in CORNERS]
+        drawn = Row(path, f"object {number}").corners(corners)
+        found.add(_text(shape, "name", path), drawn)
+    return found
+
+
+def _cvat(image: Element, path: str | Path) -> ImageBoxes:
+    name = _name(image, path)
+    found = ImageBoxes(size=_size(image.get("height"), image.get("width"), path, name))
+    for number, shape in enumerate(image.iter("box"), 1):
+        row = Row(path, f"{name}, box {number}")
+        found.add(shape.get("label", ""), row.corners([shape.get(key) for key in CVAT_CORNERS]))
+    return found
+
+
+def _cvat_images(root: Element, path: str | Path) -> list[Element]:
+    if root.tag != "annotations":
+        raise InputError(
+            f"is neither Pascal VOC nor CVAT: its first element is {root.tag!r}",
+            file=path,
+            remedy="Export the boxes as Pascal VOC or as CVAT for images",
+        )
+    return root.findall("image")
+
+
+def _name(image: Element, path: str | Path) -> str:
+    name = image.get("name")
+    if not name:
+        raise InputError("an image has no name", file=path, remedy=RESTORE)
+    return name.replace("\\", "/")
+
+
+def _text(element: Element, name: str, path: str | Path) -> str:
+    text = (element.findtext(name) or "").strip()
+    if not text:
+        raise InputError(f"the element {name!r} is missing", file=path, remedy=RESTORE)
+    return text
+
+
+def _size(
+    height: str | None, width: str | None, path: str | Path, where: str
+) -> tuple[int, int] | None:
+    if not height and not width:
+        return None
+    if not all(side and side.isdecimal() for side in (height, width)):
+        raise InputError(
+            f"{where}: the size {width} x {height} is not in pixels", file=path, remedy=RESTORE
+        )
+    # Some tools write 0 where they do not know the size.
+    return (int(height), int(width)) if int(height) and int(width) else None

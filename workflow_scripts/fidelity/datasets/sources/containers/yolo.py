@@ -1,5 +1,8 @@
 """Images with boxes in YOLO's text files, one for each image.
 
+A line `class x y width height` is a box. x and y are the centre. All four numbers are shares of the
+image's width and height.
+
 References: a line is *drawn*. A class without a line in a file, also in an empty one, is *read and
 nothing found*, an empty reference. An image without a file was *not annotated*. It is not used, and
 the log counts such images.
@@ -14,15 +17,13 @@ from pathlib import Path
 import yaml
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import yolo
-from fidelity.datasets.annotations.drawn import RESTORE, place_of
-from fidelity.datasets.annotations.references import ImageFiles, files_below, optional_table
+from fidelity.datasets.acquisition.source_files import ImageFiles, files_below, find_file
+from fidelity.datasets.annotations.drawn import RELATIVE, RESTORE, ImageBoxes, Row, read_text
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Yolo
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 
@@ -32,25 +33,17 @@ OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirement
 
 
 def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
-    """Find the images that have a text file.
-
-    Args:
-        root: a folder above images, text files and the list of classes.
-        settings: `names`, `patient` and `split_seed`.
-
-    Yields:
-        One case per text file.
+    """Yield one case per text file.
 
     Raises:
         InputError: the classes are not named, there is no text file, or one cannot be understood.
     """
-    root = Path(root)
     files, names = ImageFiles(root), _names(root, settings)
     images = {
         _image_of(text): FoundImage(
-            yolo.read_boxes(root / text, names),
+            read_boxes(root / text, names),
             names,
-            place_of(root / text, "whole file"),
+            Row(root / text, "whole file").place,
             _split(text),
         )
         for text in _texts(root)
@@ -68,8 +61,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
 
 def tables(root: Path, settings: Yolo) -> list[Path]:
     """List the text files and the list of classes."""
-    root = Path(root)
-    named = [optional_table(root, None, names, "root") for names in (DATA, LISTS)]
+    named = [find_file(root, names) for names in (DATA, LISTS)]
     return [*(root / text for text in _texts(root)), *(path for path in named if path)]
 
 
@@ -90,7 +82,7 @@ def _texts(root: Path) -> list[str]:
 def _names(root: Path, settings: Yolo) -> list[str]:
     if settings.names is not None:
         return settings.names
-    data = optional_table(root, None, DATA, "names")
+    data = find_file(root, DATA, "names")
     if data is not None:
         try:
             names = yaml.safe_load(data.read_text(encoding="utf-8-sig"))["names"]
@@ -101,7 +93,7 @@ def _names(root: Path, settings: Yolo) -> list[str]:
         if isinstance(names, dict):
             names = [names[number] for number in sorted(names)]
         return [str(name) for name in names]
-    listed = optional_table(root, None, LISTS, "names")
+    listed = find_file(root, LISTS, "names")
     if listed is None:
         raise InputError(
             f"the classes are not named: {', '.join((*DATA, *LISTS))} were not found",
@@ -109,7 +101,7 @@ def _names(root: Path, settings: Yolo) -> list[str]:
             field="names",
             remedy="Set names: [<class 0>, <class 1>, …]",
         )
-    return yolo.read_names(listed)
+    return read_names(listed)
 
 
 def _split(text: str) -> str:
@@ -117,3 +109,37 @@ def _split(text: str) -> str:
         if (split := SPLIT_ALIASES.get(part, part)) in SPLITS:
             return split
     return ""
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Read a list of class names, one a line (`classes.txt`, `obj.names`)."""
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+
+
+def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
+    """Read the boxes of one image as shares of it; the names of the classes are by their numbers.
+
+    An empty file is an image that was read, and nothing was found. Further numbers in a line
+    (confidence) are passed over.
+
+    Raises:
+        InputError: the file cannot be read, a class has no name, or a box is invalid.
+    """
+    found = ImageBoxes(size=RELATIVE)
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        cells, row = line.split(), Row(path, f"line {number}")
+        if not cells:
+            continue
+        if not cells[0].isdecimal() or int(cells[0]) >= len(names):
+            raise row.wrong(
+                f"there is no class {cells[0]!r}; the names are {', '.join(names)}",
+                "names",
+                "List the names of all classes in the order of their numbers",
+            )
+        try:
+            x, y, width, height = map(float, cells[1:5])
+        except ValueError as error:
+            raise row.wrong("is not 'class x y width height'", remedy="Correct the row") from error
+        corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
+        found.add(names[int(cells[0])], row.corners(corners))
+    return found

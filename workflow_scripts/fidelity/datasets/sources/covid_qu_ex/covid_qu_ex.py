@@ -21,10 +21,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
+from fidelity.datasets.acquisition.folders import (
+    by_stem,
+    check_root,
+    folder_named,
+    folders_in,
+    images_in,
+)
+from fidelity.datasets.annotations.drawn import read_rows
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.readers.names import SECOND
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import CovidQuEx, Phantom
 
@@ -48,28 +54,23 @@ LUNG_COUNTS = {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701}
 
 
 def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
-    """Find the cases below a root: the data set's top folder, one inside it, or one above it.
+    """Yield one case per image, by split, class and file name.
 
-    Args:
-        root: where the data set was unpacked.
-        settings: `part`, infection (that of a phantom) or lung.
-
-    Yields:
-        One case per image, by split, class and file name. `masks` holds the infection mask of
-        every class that has one, annotated or not: which of them count is decided later, by
-        `annotated_classes`. The data set has no patient ids: without a `patients.csv` the patient
-        is the case.
+    The root is the data set's top folder, one inside it, or one above it. `masks` holds the
+    infection mask of every class that has one, annotated or not: which of them count is decided
+    later, by `annotated_classes`. The data set has no patient ids: without a `patients.csv` the
+    patient is the case.
 
     Raises:
         InputError: the root does not exist or holds no such layout.
     """
-    root = Path(root)
     base = find_base(root, part_of(settings))
-    patients = _patients(root, base)
+    listed = _patients_file(root, base)
+    patients = None if listed is None else _patients(listed)
     splits = _split_folders(base)
     simulated = isinstance(settings, Phantom) and settings.simulated_readers
     for split in SPLITS:
-        for group in _groups(splits[split]) if split in splits else []:
+        for group in folders_in(splits[split]) if split in splits else []:
             infection, lung = (
                 by_stem(images_in(folder_named(group, name)))
                 for name in ("infection masks", "lung masks")
@@ -86,7 +87,7 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
                 mask = None if simulated else _mask(infection, image, root)
                 yield Case(
                     case=name,
-                    patient=_patient(patients, name),
+                    patient=name if patients is None else _patient(patients, name, listed),
                     split=split,
                     labels=(group.name,),
                     image=_relative(image, root),
@@ -100,21 +101,16 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
                 )
 
 
-def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path]:
+def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path | None]:
     """List the tables that are read: `patients.csv`, where there is one."""
-    found = _patients_file(Path(root), find_base(root, part_of(settings)))
-    return [] if found is None else [found]
+    return [_patients_file(root, find_base(root, part_of(settings)))]
 
 
 def unexpected_counts(cases: Iterable[Case], settings: CovidQuEx | Phantom) -> str | None:
-    """Compare the numbers of images with those published.
-
-    Args:
-        cases: all cases of the part, before any is left out.
-        settings: `source` (the phantom has no published numbers) and `part`.
+    """Compare the numbers of images, before any is left out, with those published of the part.
 
     Returns:
-        What was found and expected where they differ; None if they agree.
+        What was found and expected where they differ; None if they agree, or for a phantom.
     """
     if settings.source != "covid_qu_ex":
         return None
@@ -147,27 +143,16 @@ def part_of(settings: CovidQuEx | Phantom) -> str:
 
 
 def find_base(root: Path, part: str = "infection") -> Path:
-    """Find the folder that holds Train, Val and Test.
+    """Find the folder that holds Train, Val and Test, below `root` or equal to it.
 
-    Args:
-        root: that folder, the part's folder (`Infection Segmentation Data`, `Lung Segmentation
-            Data`) above it, or up to two levels above.
-        part: infection or lung.
-
-    Returns:
-        The folder, below `root` or equal to it.
+    The root may be that folder, the part's folder (`Infection Segmentation Data`, `Lung
+    Segmentation Data`) above it, or up to two levels above.
 
     Raises:
         InputError: there is none, or more than one.
     """
-    root, top = Path(root), TOPS[part]
-    if not root.is_dir():
-        raise InputError(
-            "the data root does not exist" if not root.exists() else "the data root is no folder",
-            file=root,
-            field="root",
-            remedy="Unpack the data set and set 'root' of the data set in the config to its folder",
-        )
+    top = TOPS[part]
+    check_root(root, "the folder of the unpacked data set")
     if _split_folders(root):
         others = {name.lower() for name in TOPS.values()} - {top.lower()}
         if root.resolve().name.lower() in others:
@@ -229,11 +214,6 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _groups(folder: Path) -> list[Path]:
-    """List the folders of the classes of a split."""
-    return [path for path in folders_in(folder) if folder_named(path, "images").is_dir()]
-
-
 def _mask(masks: dict[str, list[Path]], image: Path, root: Path) -> str | None:
     """Give the path of an image's mask, relative to the root; None without one.
 
@@ -260,28 +240,15 @@ def _patients_file(root: Path, base: Path) -> Path | None:
     return next((p for p in (root / "patients.csv", base / "patients.csv") if p.is_file()), None)
 
 
-def _patients(root: Path, base: Path) -> tuple[Path, dict[str, str]] | None:
-    """Read `patients.csv` beside the layout; None if there is none."""
-    path = _patients_file(root, base)
-    if path is None:
-        return None
-    sheet = read_sheet(path, ("case", "patient"))
-    missing = {"case", "patient"} - set(sheet.columns)
-    if missing:
-        raise InputError(
-            "a column is missing",
-            file=path,
-            field=min(missing),
-            remedy="patients.csv has the columns case,patient",
-        )
-    return path, {row["case"]: row["patient"] for _, row in sheet.rows}
+def _patients(path: Path) -> dict[str, str]:
+    """Read `patients.csv` beside the layout: patient by case."""
+    remedy = "patients.csv has the columns case,patient"
+    rows = read_rows(path, ("case", "patient"), remedy=remedy)
+    return {row.cells["case"]: row.cells["patient"] for row in rows}
 
 
-def _patient(patients: tuple[Path, dict[str, str]] | None, case: str) -> str:
-    if patients is None:
-        return case
-    path, table = patients
-    if not table.get(case):
+def _patient(patients: dict[str, str], case: str, path: Path) -> str:
+    if not patients.get(case):
         # Falling back to the case id here could hide a patient who is in two splits.
         raise InputError(
             f"the case {case!r} has no patient",
@@ -289,4 +256,4 @@ def _patient(patients: tuple[Path, dict[str, str]] | None, case: str) -> str:
             field="patient",
             remedy="Add a row for every image, or remove patients.csv",
         )
-    return table[case]
+    return patients[case]

@@ -4,74 +4,125 @@ References: a nodule's centre and diameter are *drawn*, as a disc. An image JPCN
 nothing found*, an empty reference. A nodule of unknown size is *not annotated*.
 
 Splits: drawn by image, 70:10:20, seeded; every image is of another patient.
+
+`CLNDAT_EN.txt` is tab-separated without a header: file, subtlety 1 to 5, size in mm, age, sex, x,
+y, malignant or benign, place, diagnosis. Rows run together in some copies, so they are found by the
+file's name.
 """
 
+import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from fidelity.datasets.annotations import jsrt
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import SHARES, ImageFiles, find_table, seeded_split
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.annotations.drawn import RESTORE, Row, read_text
 from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.facts import facts_of
-from fidelity.datasets.mask_files.mask_entries import reference_to
+from fidelity.datasets.mask_files.mask_places import reference_to
+from fidelity.datasets.splits import seeded_split
 from fidelity.settings.datasets import Jsrt
 
-same_size = False
+CLASS, NEGATIVE = "Nodule", "No nodule"
+SIZE = [2048, 2048]
+SPACING = 0.175
+WHERE = "Register at http://db.jsrt.or.jp/eng.php and download images and clinical information"
+tables = partial(locate, (TableFile(("CLNDAT_EN.txt", "CLNDAT_EN.TXT")),), WHERE)
+_NAME = re.compile(r"(JPCLN\d{3})\.IMG", re.IGNORECASE)
+
 masks_follow_labels = False
 partly_annotated = True
 
-TABLES = ("CLNDAT_EN.txt", "CLNDAT_EN.TXT")
-NEGATIVE = "No nodule"
-WHERE = "Register at http://db.jsrt.or.jp/eng.php and download images and clinical information"
-
 
 def find_cases(root: Path, settings: Jsrt) -> Iterator[Case]:
-    """Find the images of nodules (by the table) and those without (by their names).
-
-    Args:
-        root: a folder above images and table.
-        settings: `split_seed`.
-
-    Yields:
-        One case per image.
-
-    Raises:
-        InputError: the table is missing, or cannot be understood.
-    """
-    root = Path(root)
+    """Yield one case per image: those of nodules (by the table), then those without (by name)."""
     (table,) = tables(root, settings)
     files, file = ImageFiles(root), table.relative_to(root).as_posix()
-    spacing = (jsrt.SPACING, jsrt.SPACING)
-    for nodule in jsrt.read_nodules(table):
-        drawn = {jsrt.CLASS: reference_to(file, nodule.image, jsrt.CLASS)}
-        yield Case(
-            case=nodule.image,
-            patient=nodule.image,
-            split=seeded_split(nodule.image, settings.split_seed, SHARES),
-            labels=(jsrt.CLASS,),
-            image=files.find(nodule.image),
+
+    def case_of(image: str, **more: Any) -> Case:
+        return Case(
+            case=image,
+            patient=image,
+            split=seeded_split(image, settings.split_seed),
+            image=files.find(image),
+            spacing=(SPACING, SPACING),
+            box_size=tuple(SIZE),
+            **more,
+        )
+
+    for nodule in read_nodules(table):
+        drawn = {CLASS: reference_to(file, nodule.image, CLASS)}
+        yield case_of(
+            nodule.image,
+            labels=(CLASS,),
             masks=drawn if nodule.diameter is not None else {},
-            spacing=spacing,
-            box_size=tuple(jsrt.SIZE),
             facts=facts_of("PA", nodule.sex, nodule.age),
-            place=place_of(table, f"row of {nodule.image}"),
+            place=Row(table, f"row of {nodule.image}").place,
         )
     for name in sorted(files.by_name):
         if name.startswith("jpcnn") and "." not in name:
-            image = name.upper()
-            yield Case(
-                case=image,
-                patient=image,
-                split=seeded_split(image, settings.split_seed, SHARES),
-                labels=(NEGATIVE,),
-                image=files.find(name),
-                masks={jsrt.CLASS: NONE},
-                spacing=spacing,
-                box_size=tuple(jsrt.SIZE),
-            )
+            yield case_of(name.upper(), labels=(NEGATIVE,), masks={CLASS: NONE})
 
 
-def tables(root: Path, settings: Jsrt) -> list[Path]:
-    """List the one table that is read."""
-    return [find_table(Path(root), None, TABLES, "root", WHERE)]
+class Nodule(NamedTuple):
+    """A row of the file.
+
+    Attributes:
+        image: name without ending, such as JPCLN001.
+        subtlety: 1 (extremely subtle) to 5 (obvious); None where it is not given.
+        diameter: in mm; None where it is not given.
+        centre: (x, y) in pixels of the image of 2048 x 2048.
+        malignant: the diagnosis.
+        age: in years, as written.
+        sex: as written.
+    """
+
+    image: str
+    subtlety: int | None
+    diameter: float | None
+    centre: tuple[float, float]
+    malignant: bool
+    age: str = ""
+    sex: str = ""
+
+
+def read_nodules(path: str | Path) -> list[Nodule]:
+    """Read `CLNDAT_EN.txt`: the nodules in the order of the file.
+
+    Raises:
+        InputError: the file cannot be read or holds no row, or a row has no centre.
+    """
+    # Its text is ASCII but for single signs of its Japanese twin.
+    parts = _NAME.split(read_text(path, "latin-1"))
+    if len(parts) == 1:
+        raise InputError("names no image JPCLN….IMG", file=path, remedy=RESTORE)
+    rows = zip(parts[1::2], parts[2::2], strict=True)
+    return [_nodule(name.upper(), rest, path) for name, rest in rows]
+
+
+def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read the nodules as entries of `mask_entries`: discs; those of unknown size are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for nodule in read_nodules(path):
+        if nodule.diameter is None:
+            continue
+        radius = nodule.diameter / SPACING / 2
+        entry = found.setdefault(nodule.image, {}).setdefault(CLASS, {"size": SIZE, "ellipses": []})
+        entry["ellipses"].append([*nodule.centre, radius, radius])
+    return found
+
+
+def _nodule(image: str, rest: str, path: str | Path) -> Nodule:
+    cells = rest.split()
+    try:
+        subtlety = int(cells[0]) if cells[0].isdecimal() else None
+        diameter = float(cells[1]) if re.fullmatch(r"\d+(\.\d+)?", cells[1]) else None
+        x, y = float(cells[4]), float(cells[5])
+        malignant = cells[6].lower().startswith("malig")
+    except (IndexError, ValueError) as error:
+        raise Row(path, image).wrong(
+            "has no subtlety, size, age, sex, x and y in this order", remedy=RESTORE
+        ) from error
+    return Nodule(image, subtlety, diameter, (x, y), malignant, *cells[2:4])

@@ -5,44 +5,47 @@ References: a label with boxes is *drawn*. A label without one (a finding of the
 reference, because the reports name all findings.
 
 Splits: the official ones of the master table.
+
+Boxes are shares of the image: [x0, y0, x1, y1] from 0 to 1. `extra_boxes` are a second reader's.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import padchest_gr
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import ImageFiles, drawn_boxes, find_table
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.annotations.drawn import (
+    RELATIVE,
+    RESTORE,
+    ImageBoxes,
+    Row,
+    read_json,
+    read_rows,
+)
 from fidelity.datasets.cases import Case, split_named
 from fidelity.settings.datasets import PadchestGr
 
-same_size = False
+EXTRA = "extra"
+WHERE = "Request it at https://bimcv.cipf.es/bimcv-projects/padchest-gr"
+FILES = (TableFile(("grounded_reports_20240819.json",)), TableFile(("master_table.csv",)))
+tables = partial(locate, FILES, WHERE)
+
 multilabel = True
 masks_follow_labels = False
 partly_annotated = True
 lungs_may_lack = True
 
-REPORTS, STUDIES = ("grounded_reports_20240819.json",), ("master_table.csv",)
-WHERE = "Request it at https://bimcv.cipf.es/bimcv-projects/padchest-gr"
-
 
 def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
-    """Find the images of the grounded reports.
-
-    Args:
-        root: a folder above images and annotation files.
-        settings: `readers`.
-
-    Yields:
-        One case per image.
+    """Yield one case per image of the grounded reports, with the boxes of the chosen `readers`.
 
     Raises:
         InputError: a file is missing or cannot be understood, or a study has no row.
     """
-    root = Path(root)
     reports, studies = tables(root, settings)
-    found, rows = padchest_gr.read_reports(reports), padchest_gr.read_studies(studies)
+    found, rows = read_reports(reports), read_studies(studies)
     names = {label for report in found.values() for label in report.labels}
     files, first = ImageFiles(root), settings.readers == "first"
     for image, report in found.items():
@@ -51,29 +54,81 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
                 f"the study {report.study!r} of the image {image!r} has no row",
                 file=studies,
                 field="StudyID",
-                remedy="Restore the file as it was downloaded",
+                remedy=RESTORE,
             )
         patient, split = rows[report.study]
+        boxes = report.boxes.only(lambda one: not (first and one.reader == EXTRA))
         yield Case(
             case=image.rpartition(".")[0] or image,
             patient=patient,
             split=split_named(split, studies),
             labels=report.labels,
             image=files.find(image),
-            place=place_of(reports, f"entry of {image}"),
-            **drawn_boxes(
-                report.boxes,
-                sorted(names.difference(report.labels)),
-                lambda one: not (first and one.reader == padchest_gr.EXTRA),
-            ),
+            place=Row(reports, f"entry of {image}").place,
+            **boxes.fields(sorted(names.difference(report.labels))),
         )
     files.report_unused(reports.name)
 
 
-def tables(root: Path, settings: PadchestGr) -> list[Path]:
-    """List the files that are read beside images."""
-    root = Path(root)
-    return [
-        find_table(root, None, REPORTS, "root", WHERE),
-        find_table(root, None, STUDIES, "root", WHERE),
-    ]
+class Report(NamedTuple):
+    """What the reports state about one image.
+
+    Attributes:
+        study: its StudyID.
+        labels: of all abnormal sentences, in order.
+        boxes: of these labels; those of the second reader have the reader EXTRA. A label without a
+            box was found and not drawn; no label: read, and nothing was found.
+    """
+
+    study: str
+    labels: tuple[str, ...]
+    boxes: ImageBoxes
+
+
+class Study(NamedTuple):
+    """A study of the master table: patient and official split."""
+
+    patient: str
+    split: str
+
+
+def read_reports(path: str | Path) -> dict[str, Report]:
+    """Read the grounded reports by ImageID.
+
+    Raises:
+        InputError: the file cannot be read or has another layout, or a box is invalid or outside
+            the image.
+    """
+    found = {}
+    try:
+        for entry in read_json(path):
+            image, boxes, labels = entry["ImageID"], ImageBoxes(size=RELATIVE), {}
+            for number, sentence in enumerate(entry["findings"], 1):
+                # Sentences about what is normal lack these keys.
+                if not sentence.get("abnormal"):
+                    continue
+                row = Row(path, f"{image}, finding {number}")
+                names = [name.strip() for name in sentence.get("labels") or []]
+                labels.update(dict.fromkeys(names))
+                for key, reader in (("boxes", ""), ("extra_boxes", EXTRA)):
+                    for corners in sentence.get(key) or []:
+                        drawn = row.corners(corners, reader)
+                        if min(drawn.box) < -0.01 or max(drawn.box) > 1.01:
+                            raise row.wrong(
+                                f"{corners!r} are not shares of the image from 0 to 1",
+                                remedy=RESTORE,
+                            )
+                        for name in names:
+                            boxes.add(name, drawn)
+            found[image] = Report(str(entry["StudyID"]), tuple(labels), boxes)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            "is not a list of studies with ImageID and findings", file=path, remedy=RESTORE
+        ) from error
+    return found
+
+
+def read_studies(path: str | Path) -> dict[str, Study]:
+    """Read patients and splits of the master table, which has a row for each label of a study."""
+    rows = read_rows(path, ("StudyID", "PatientID", "split"))
+    return {r.cells["StudyID"]: Study(r.cells["PatientID"], r.cells["split"]) for r in rows}

@@ -194,14 +194,7 @@ def _vessel_tree(
 
 
 def make_anatomy(rng: np.random.Generator) -> Anatomy:
-    """Draw one patient.
-
-    Args:
-        rng: the patient's own random stream.
-
-    Returns:
-        The patient's shapes; each call with the same stream gives the same patient.
-    """
+    """Draw one patient; each call with the same random stream gives the same shapes."""
     width = rng.normal(1.0, 0.04)
     height = rng.normal(1.0, 0.04)
     stretch = np.array([width, height])

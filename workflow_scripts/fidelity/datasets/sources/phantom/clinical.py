@@ -27,13 +27,7 @@ def organ_masks(anatomy: Anatomy, frame: Frame) -> dict[str, np.ndarray]:
 
 
 def organ_row(case: str, masks: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, str]:
-    """Write a row of CheXmask's file.
-
-    Args:
-        case: its image, without ending.
-        masks: as `organ_masks` gives them.
-        rng: of the estimated quality.
-    """
+    """Write a row of CheXmask's file: its image without ending, `organ_masks`, a random quality."""
     poor = rng.random() < _POOR
     quality = float(rng.uniform(0.4, 0.68) if poor else np.clip(rng.normal(0.86, 0.04), 0.71, 1))
     height, width = next(iter(masks.values())).shape
@@ -41,7 +35,11 @@ def organ_row(case: str, masks: dict[str, np.ndarray], rng: np.random.Generator)
         "image_id": case,
         QUALITY: f"{quality:.4f}",
         "Dice RCA (Max)": f"{min(1, quality + 0.05):.4f}",
-        **{organ: _runs(mask) for organ, mask in masks.items()},
+        # As CheXmask does: "start length", starts from 1.
+        **{
+            organ: " ".join(f"{start + 1} {end - start}" for start, end in runs_of(mask).tolist())
+            for organ, mask in masks.items()
+        },
         "Height": str(height),
         "Width": str(width),
     }
@@ -56,7 +54,7 @@ def record_row(
     return dict(zip(RECORDS, (case, view, sex, str(age)), strict=True))
 
 
-def _runs(mask: np.ndarray) -> str:
-    """Encode as CheXmask does: "start length", starts from 1, along the rows."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.ravel().astype(np.int8), [0]])))
-    return " ".join(f"{start + 1} {end - start}" for start, end in edges.reshape(-1, 2).tolist())
+def runs_of(pixels: np.ndarray) -> np.ndarray:
+    """Find the runs of true pixels along the rows: (n, 2), where each begins and ends."""
+    flat = np.concatenate([[0], pixels.ravel().astype(np.int8), [0]])
+    return np.flatnonzero(np.diff(flat)).reshape(-1, 2)

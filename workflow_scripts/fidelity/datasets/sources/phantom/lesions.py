@@ -51,18 +51,10 @@ class Lesions:
 
 
 def make_lesions(label: str, anatomy: Anatomy, rng: np.random.Generator) -> Lesions:
-    """Draw one patient's lesions.
+    """Draw one patient's lesions in body coordinates, from their own random stream.
 
     COVID-19: ground-glass patches in both lungs, peripheral and mostly in the lower zones.
     Non-COVID: one lobe consolidated, dense, sharp where it meets a fissure. Normal: none.
-
-    Args:
-        label: one of CLASSES.
-        anatomy: the patient, for the position of the chest wall.
-        rng: the lesions' own random stream.
-
-    Returns:
-        The lesions in body coordinates.
     """
     patches: list[Patch] = []
     if label == COVID:
@@ -134,12 +126,9 @@ def _sample(noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def opacity_field(
     lesions: Lesions, grid: tuple[np.ndarray, np.ndarray], severity: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lay the lesions over a detector.
+    """Lay the lesions over a detector, whose pixels have the body coordinates of `Frame.body_grid`.
 
-    Args:
-        lesions: from make_lesions.
-        grid: body x and y of every pixel (Frame.body_grid).
-        severity: opacity factor of this image; the extent stays.
+    `severity` is the opacity factor of this image; the extent stays.
 
     Returns:
         opacity (H, W) float32 in 0..1, and extent (H, W) bool: where a reader would draw the

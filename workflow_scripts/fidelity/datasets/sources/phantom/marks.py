@@ -9,14 +9,10 @@ _RIGHT = [(0.915, y) for y in (0.08, 0.14, 0.20, 0.26, 0.32)]
 
 
 def draw_letter(image: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw L or R at a random place beside the lungs, on the side it names.
+    """Draw L or R into (size, size) uint8 at a random place beside the lungs, on the side it names.
 
-    An R is at the left of the image: the patient's right, as on a frontal film.
-
-    Args:
-        image: (size, size) uint8, changed in place.
-        lung: bool mask to keep clear of.
-        rng: the letter's own stream, so that the class has no say in it.
+    An R is at the left of the image: the patient's right, as on a frontal film. The stream is the
+    letter's own, so that the class has no say in it.
 
     Returns:
         (size, size) bool: where the letter stands.

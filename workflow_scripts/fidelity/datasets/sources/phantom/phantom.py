@@ -77,13 +77,9 @@ class PhantomImage:
 def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
     """List the images of a data set: a third per class, 1 to 3 to a patient.
 
-    Args:
-        cases: total images of each split; what does not divide by three goes to the first classes.
-        seed: the config's seed.
-
-    Yields:
-        Plans in order of split, class and number. Plan k of a split and class does not depend on
-        how many follow; only a split's last patient can be cut short.
+    Of the images of each split, what does not divide by three goes to the first classes. Plans are
+    in order of split, class and number. Plan k of a split and class does not depend on how many
+    follow; only a split's last patient can be cut short.
     """
     for split in SPLIT_FOLDERS:
         share, rest = divmod(cases.get(split, 0), len(CLASSES))
@@ -101,17 +97,10 @@ def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
 
 
 def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
-    """Make one image with its masks.
+    """Make one image with its masks, from the config's seed and the data set's settings.
 
-    Args:
-        item: which one.
-        settings: the data set's `size`, `contrast`, `shortcut`, `second_reader`,
-            `simulated_readers` and `clinical`.
-        seed: the config's seed.
-
-    Returns:
-        Image and masks. `infection` lies inside `lung`, and shows where the lesion is at contrast
-        1, whatever the contrast, and so do readers' masks. `shortcut` lies outside `lung`.
+    `infection` lies inside `lung`, and shows where the lesion is at contrast 1, whatever the
+    contrast, and so do readers' masks. `shortcut` lies outside `lung`.
     """
     stream = partial(_stream, seed)
     size, contrast = settings.size, float(settings.contrast)
@@ -184,30 +173,28 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
         )
     shutil.rmtree(unfinished, ignore_errors=True)
     items = list(plan(dict(settings.cases), seed))
-    marked = settings.shortcut.class_ is not None
+    with_clinical = getattr(settings, "clinical", False)
     organs, records = [], []
     for item in items:
         made = make_image(item, settings, seed)
         folder = unfinished / SPLIT_FOLDERS[item.split] / item.label
-        _write(folder / "images" / f"{item.case}.png", made.image)
-        _write(folder / "infection masks" / f"{item.case}.png", made.infection)
-        _write(folder / "lung masks" / f"{item.case}.png", made.lung)
-        if marked:
-            _write(folder / "shortcut masks" / f"{item.case}.png", made.shortcut)
-        for reader, mask in made.readers.items():
-            _write(folder / reader / f"{item.case}.png", mask)
-        if getattr(settings, "clinical", False):
+        pictures = {
+            "images": made.image,
+            "infection masks": made.infection,
+            "lung masks": made.lung,
+            **({"shortcut masks": made.shortcut} if settings.shortcut.class_ is not None else {}),
+            **made.readers,
+        }
+        for name, pixels in pictures.items():
+            write_png(folder / name / f"{item.case}.png", pixels)
+        if with_clinical:
             stream = partial(_stream, seed)
-            organs.append(
-                clinical.organ_row(item.case, made.organs, stream(item.case, "organ quality"))
-            )
-            records.append(
-                clinical.record_row(
-                    item.case, stream(item.patient, "record"), stream(item.case, "view")
-                )
-            )
+            quality = stream(item.case, "organ quality")
+            organs.append(clinical.organ_row(item.case, made.organs, quality))
+            streams = stream(item.patient, "record"), stream(item.case, "view")
+            records.append(clinical.record_row(item.case, *streams))
     unfinished.mkdir(parents=True, exist_ok=True)
-    if getattr(settings, "clinical", False):
+    if with_clinical:
         # A published file covers images that a copy of the data set may lack.
         organs.append({**organs[-1], "image_id": "not_in_this_copy"})
         write_csv(pd.DataFrame(organs), root / clinical.ORGAN_FILE)
@@ -215,7 +202,7 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
     # An optional key is noted where it is set.
-    noted = {*PARAMETERS, *(["clinical"] if getattr(settings, "clinical", False) else [])}
+    noted = {*PARAMETERS, *(["clinical"] if with_clinical else [])}
     facts = settings.model_dump(include=noted)
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
     if final.exists():
@@ -240,7 +227,8 @@ def _has_shortcut(item: Plan, shortcut: Shortcut, rng: np.random.Generator) -> b
     return bool(rng.random() < (shortcut.probability if mine else shortcut.distractor))
 
 
-def _write(path: Path, pixels: np.ndarray) -> None:
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write an image, or a mask as 0 and 255; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
     if not cv2.imwrite(str(path), pixels):

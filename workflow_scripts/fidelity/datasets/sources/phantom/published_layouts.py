@@ -5,20 +5,23 @@ hand. No pixel is of a real image. `write_as` writes one; `LAYOUTS` names them.
 """
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
+from fidelity.base.files import write_text
 from fidelity.base.seeding import seed_for
-from fidelity.datasets.sources.phantom.phantom import make_image, plan
+from fidelity.datasets.sources.phantom.clinical import runs_of
+from fidelity.datasets.sources.phantom.phantom import make_image, plan, write_png
+from fidelity.datasets.splits import SPLITS
 from fidelity.masks.boxes import Box
 from fidelity.settings.datasets import Phantom
 
@@ -27,6 +30,8 @@ DRAWN = 256
 COVID, OTHER = "COVID-19", "Non-COVID"
 TBX11K = ("ActiveTuberculosis", "ObsoletePulmonaryTuberculosis", "PulmonaryTuberculosis")
 GENERIC = ("Mass", "Nodule")
+NO_OPACITY = "No Lung Opacity / Not Normal"
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -53,21 +58,24 @@ class Chest:
     mask: np.ndarray
     boxes: list[Box]
 
+    @property
+    def official(self) -> str:
+        """Its split in data sets that have no validation split."""
+        return "test" if self.split == "test" else "train"
+
+    def drawn(self, called: Mapping[str, Name]) -> list[tuple[Name, int, int, int, int]]:
+        """Give (class, x0, y0, x1, y1) of each opacity, if its label is called something."""
+        name = called.get(self.label)
+        return [] if name is None else [(name, x0, y0, x1, y1) for y0, x0, y1, x1 in self.boxes]
+
 
 def write_as(layout: str, root: str | Path, cases: Mapping[str, int], seed: int = 1) -> list[Chest]:
-    """Write a phantom in the layout of a published data set.
+    """Write a phantom in the layout (one of LAYOUTS, else KeyError) of a published data set.
 
-    Args:
-        layout: one of LAYOUTS.
-        root: folder, made if absent.
-        cases: images of each split.
-        seed: equal seeds give equal files.
+    Equal seeds give equal files; `cases` are the images of each split.
 
     Returns:
         What was drawn, in order.
-
-    Raises:
-        KeyError: there is no such layout.
     """
     side, write = LAYOUTS[layout]
     chests = list(_chests(cases, seed, side))
@@ -78,10 +86,12 @@ def write_as(layout: str, root: str | Path, cases: Mapping[str, int], seed: int 
 def _chests(cases: Mapping[str, int], seed: int, side: int) -> Iterable[Chest]:
     settings = Phantom.model_construct(size=DRAWN)
     patients: dict[str, int] = {}
+    shape = (side, side)
     for number, item in enumerate(plan(cases, seed)):
         made = make_image(item, settings, seed)
-        shape = (side, side)
         mask = cv2.resize(made.infection.astype(np.uint8), shape, interpolation=cv2.INTER_NEAREST)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        by_area = sorted(((a, (y, x, y + h, x + w)) for x, y, w, h, a in stats[1:].tolist()))
         yield Chest(
             number,
             patients.setdefault(item.patient, len(patients) + 1),
@@ -90,16 +100,8 @@ def _chests(cases: Mapping[str, int], seed: int, side: int) -> Iterable[Chest]:
             item.label,
             cv2.resize(made.image, shape, interpolation=cv2.INTER_CUBIC),
             mask.astype(bool),
-            _boxes(mask),
+            [box for _, box in reversed(by_area)],
         )
-
-
-def _boxes(mask: np.ndarray) -> list[Box]:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    found = [
-        (int(area), (int(y), int(x), int(y + h), int(x + w))) for x, y, w, h, area in stats[1:]
-    ]
-    return [box for _, box in sorted(found, reverse=True)]
 
 
 # ---- NIH ----
@@ -108,20 +110,17 @@ def _boxes(mask: np.ndarray) -> list[Box]:
 def _nih(root: Path, chests: Sequence[Chest]) -> None:
     called = {COVID: "Pneumonia", OTHER: "Infiltration", "Normal": "No Finding"}
     entries, boxes = [], []
-    lists: dict[str, list[str]] = {"train_val_list.txt": [], "test_list.txt": []}
+    lists: dict[str, list[str]] = {"train_val_list": [], "test_list": []}
     for chest in chests:
-        name = f"{chest.patient:08d}_{chest.visit:03d}.png"
-        folder = f"images_{1 + chest.number % 12:03d}/images"
-        _write_png(root / folder / name, chest.image)
-        side = len(chest.image)
+        name, side = f"{chest.patient:08d}_{chest.visit:03d}.png", len(chest.image)
+        write_png(root / f"images_{1 + chest.number % 12:03d}" / "images" / name, chest.image)
         entry = [name, called[chest.label], chest.visit, chest.patient, 57, "M", "PA"]
         entries.append([*entry, 2 * side, 3 * side, 0.143, 0.143])
-        lists["train_val_list.txt" if chest.split == "train" else "test_list.txt"].append(name)
-        if chest.split != "train" and chest.boxes:
-            # One box for each image and label, on test images alone.
-            y0, x0, y1, x1 = chest.boxes[0]
-            label = called[chest.label].replace("Infiltration", "Infiltrate")
-            boxes.append([name, label, float(x0), float(y0), float(x1 - x0), float(y1 - y0)])
+        lists["train_val_list" if chest.split == "train" else "test_list"].append(name)
+        # One box for each image and label, on test images alone.
+        for label, x0, y0, x1, y1 in chest.drawn(called)[:1] if chest.split != "train" else []:
+            label = label.replace("Infiltration", "Infiltrate")
+            boxes.append([name, label, *map(float, (x0, y0, x1 - x0, y1 - y0))])
     _write_rows(
         root / "Data_Entry_2017_v2020.csv",
         "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"
@@ -130,7 +129,7 @@ def _nih(root: Path, chests: Sequence[Chest]) -> None:
     )
     _write_rows(root / "BBox_List_2017.csv", "Image Index,Finding Label,Bbox [x,y,w,h],,,", boxes)
     for name, images in lists.items():
-        (root / name).write_text("\n".join(images) + "\n", encoding="utf-8")
+        write_text(root / f"{name}.txt", "\n".join(images) + "\n")
 
 
 # ---- RSNA and SIIM ----
@@ -140,16 +139,14 @@ def _rsna(root: Path, chests: Sequence[Chest]) -> None:
     labels, info, mapping = [], [], []
     for chest in chests:
         name = f"{chest.number:08x}-phantom-{chest.patient:04x}"
-        _write_dicom(root / "stage_2_train_images" / f"{name}.dcm", chest.image, PatientID=name)
+        _write_dicom(root / "stage_2_train_images" / f"{name}.dcm", chest.image, patient=name)
         mapping.append(
             {"subset_img_id": name, "img_id": f"{chest.patient:08d}_{chest.visit:03d}.png"}
         )
         if chest.label != COVID:
             labels.append([name, "", "", "", "", 0])
-            negative = "Normal" if chest.label == "Normal" else "No Lung Opacity / Not Normal"
-            info.append([name, negative])
-            continue
-        for y0, x0, y1, x1 in chest.boxes:
+            info.append([name, "Normal" if chest.label == "Normal" else NO_OPACITY])
+        for _, x0, y0, x1, y1 in chest.drawn({COVID: True}):
             labels.append([name, *map(float, (x0, y0, x1 - x0, y1 - y0)), 1])
             info.append([name, "Lung Opacity"])
     _write_rows(root / "stage_2_train_labels.csv", "patientId,x,y,width,height,Target", labels)
@@ -168,19 +165,12 @@ def _siim(root: Path, chests: Sequence[Chest]) -> None:
             continue
         _, parts = cv2.connectedComponents(chest.mask.astype(np.uint8), connectivity=8)
         # A row for each opacity: readers must unite them.
-        rows += [
-            [uid, " " + _relative_runs(parts == part)] for part in range(1, int(parts.max()) + 1)
-        ]
+        for part in range(1, int(parts.max()) + 1):
+            starts, ends = runs_of((parts == part).T).T
+            # Gaps and lengths, down the columns.
+            pairs = zip(starts - np.r_[0, ends[:-1]], ends - starts, strict=True)
+            rows.append([uid, " " + " ".join(f"{gap} {length}" for gap, length in pairs)])
     _write_rows(root / "train-rle.csv", "ImageId, EncodedPixels", rows)
-
-
-def _relative_runs(mask: np.ndarray) -> str:
-    """Write run lengths as SIIM-ACR does: gaps and lengths, down the columns."""
-    edges = np.flatnonzero(np.diff(np.r_[0, mask.T.ravel().astype(np.int8), 0]))
-    starts, ends = edges[::2], edges[1::2]
-    gaps = starts - np.r_[0, ends[:-1]]
-    pairs = zip(gaps, ends - starts, strict=True)
-    return " ".join(f"{gap} {length}" for gap, length in pairs)
 
 
 # ---- VinDr-CXR ----
@@ -190,38 +180,24 @@ def _vindr(root: Path, chests: Sequence[Chest]) -> None:
     called = {COVID: "Nodule/Mass", OTHER: "Lung Opacity"}
     tables: dict[str, list[list[Any]]] = {"train": [], "test": []}
     for chest in chests:
-        name = f"{chest.number:032x}"
-        split = "test" if chest.split == "test" else "train"
+        name, split = f"{chest.number:032x}", chest.official
         # Sizes differ, and so do the meaning of zero and the number of bits.
         inverted, bits = chest.number % 2 == 1, 12 if chest.number % 3 else 14
         values = chest.image.astype(np.uint16) << (bits - 8)
         _write_dicom(
             root / split / f"{name}.dicom",
             2**bits - 1 - values if inverted else values,
-            bits=bits,
-            PhotometricInterpretation="MONOCHROME1" if inverted else "MONOCHROME2",
+            bits,
+            "MONOCHROME1" if inverted else "MONOCHROME2",
         )
-        readers = [""] if split == "test" else ["R8", "R9", "R10"]
-        for number, reader in enumerate(readers):
-            head = [name, called.get(chest.label, "No finding")]
-            boxes = chest.boxes if chest.label in called else [None]
-            for box in boxes:
-                corners = ["", "", "", ""]
-                if box is not None:
-                    y0, x0, y1, x1 = box
-                    corners = [x0 + number, y0 + number, x1, y1]
-                tables[split].append([*head, *([reader] if reader else []), *corners])
-    sides = "x_min,y_min,x_max,y_max"
-    _write_rows(
-        root / "annotations" / "annotations_train.csv",
-        f"image_id,class_name,rad_id,{sides}",
-        tables["train"],
-    )
-    _write_rows(
-        root / "annotations" / "annotations_test.csv",
-        f"image_id,class_name,{sides}",
-        tables["test"],
-    )
+        for number, reader in enumerate([[]] if split == "test" else [["R8"], ["R9"], ["R10"]]):
+            if chest.label == "Normal":
+                tables[split].append([name, "No finding", *reader, "", "", "", ""])
+            for cls, x0, y0, x1, y1 in chest.drawn(called):
+                tables[split].append([name, cls, *reader, x0 + number, y0 + number, x1, y1])
+    for split, reader in (("train", "rad_id,"), ("test", "")):
+        header = f"image_id,class_name,{reader}x_min,y_min,x_max,y_max"
+        _write_rows(root / "annotations" / f"annotations_{split}.csv", header, tables[split])
 
 
 # ---- ChestX-Det, TBX11K and COCO ----
@@ -231,11 +207,11 @@ def _chestx_det(root: Path, chests: Sequence[Chest]) -> None:
     called = {COVID: "Consolidation", OTHER: "Effusion"}
     found: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
     for chest in chests:
-        split, name = "test" if chest.split == "test" else "train", f"{36000 + chest.number}.png"
-        _write_png(root / f"{split}_data" / name, chest.image)
+        name = f"{36000 + chest.number}.png"
+        write_png(root / f"{chest.official}_data" / name, chest.image)
         shapes = _outlines(chest.mask) if chest.label in called else []
         corners = [shape.min(axis=0).tolist() + shape.max(axis=0).tolist() for shape in shapes]
-        found[split].append(
+        found[chest.official].append(
             {
                 "file_name": name,
                 "syms": [called.get(chest.label, "")] * len(shapes),
@@ -256,13 +232,12 @@ def _outlines(mask: np.ndarray) -> list[np.ndarray]:
 
 def _tbx11k(root: Path, chests: Sequence[Chest]) -> None:
     called = {COVID: 1, OTHER: 2}
-    for split, kept in (("train", ("train", "val")), ("val", ("test",))):
-        own = [chest for chest in chests if chest.split in kept]
-        names = {}
+    for split, official in (("train", "train"), ("val", "test")):
+        own, names = [chest for chest in chests if chest.official == official], {}
         for chest in own:
             folder = "health" if chest.label == "Normal" else "tb"
             names[chest.number] = f"{folder}/{folder[0]}b{chest.number:04d}.png"
-            _write_png(root / "imgs" / names[chest.number], chest.image)
+            write_png(root / "imgs" / names[chest.number], chest.image)
         content = _coco(own, names, called, TBX11K)
         _write_json(root / "annotations" / "json" / f"TBX11K_{split}.json", content)
 
@@ -285,15 +260,14 @@ def _coco(
     annotations = [
         {
             "image_id": chest.number,
-            "category_id": called[chest.label],
+            "category_id": cls,
             "iscrowd": 0,
             "bbox": [x0, y0, x1 - x0, y1 - y0],
             "area": (x1 - x0) * (y1 - y0),
             "segmentation": [],
         }
         for chest in chests
-        if chest.label in called
-        for y0, x0, y1, x1 in chest.boxes
+        for cls, x0, y0, x1, y1 in chest.drawn(called)
     ]
     return {
         "images": images,
@@ -305,57 +279,47 @@ def _coco(
 def _generic_images(root: Path, chests: Sequence[Chest], folder: str = "images") -> dict[int, str]:
     names = {c.number: f"p{c.patient:03d}_{c.visit}.png" for c in chests}
     for chest in chests:
-        _write_png(root / folder.format(split=chest.split) / names[chest.number], chest.image)
+        write_png(root / folder.format(split=chest.split) / names[chest.number], chest.image)
     return names
 
 
 def _coco_of_splits(root: Path, chests: Sequence[Chest]) -> None:
     names, called = _generic_images(root, chests), {COVID: 1, OTHER: 2}
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         own = [chest for chest in chests if chest.split == split]
         _write_json(root / f"{split}.json", _coco(own, names, called, GENERIC))
 
 
 def _yolo(root: Path, chests: Sequence[Chest]) -> None:
-    names, numbers = _generic_images(root, chests, "images/{split}"), {COVID: 0, OTHER: 1}
+    names = _generic_images(root, chests, "images/{split}")
     for chest in chests:
-        side, rows = len(chest.image), []
-        for y0, x0, y1, x1 in chest.boxes if chest.label in numbers else []:
+        side, rows = len(chest.image), ""
+        for cls, x0, y0, x1, y1 in chest.drawn({COVID: 0, OTHER: 1}):
             middle = [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0]
-            shares = " ".join(f"{value / side:.6f}" for value in middle)
-            rows.append(f"{numbers[chest.label]} {shares}\n")
-        path = root / "labels" / chest.split / names[chest.number].replace(".png", ".txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(rows), encoding="utf-8")
+            rows += f"{cls} {' '.join(f'{value / side:.6f}' for value in middle)}\n"
+        name = names[chest.number].replace(".png", ".txt")
+        write_text(root / "labels" / chest.split / name, rows)
     listed = "".join(f"  {number}: {name}\n" for number, name in enumerate(GENERIC))
-    (root / "data.yaml").write_text(f"path: .\ntrain: images/train\nnames:\n{listed}")
+    write_text(root / "data.yaml", f"path: .\ntrain: images/train\nnames:\n{listed}")
 
 
 def _voc(root: Path, chests: Sequence[Chest]) -> None:
     names, called = _generic_images(root, chests, "JPEGImages"), {COVID: "Mass", OTHER: "Nodule"}
-    lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for chest in chests:
-        name = names[chest.number]
-        top = ElementTree.Element("annotation")
-        ElementTree.SubElement(top, "filename").text = name
-        size = ElementTree.SubElement(top, "size")
-        for key, value in zip(("width", "height"), chest.image.shape[::-1], strict=True):
-            ElementTree.SubElement(size, key).text = str(value)
-        for y0, x0, y1, x1 in chest.boxes if chest.label in called else []:
-            shape = ElementTree.SubElement(top, "object")
-            ElementTree.SubElement(shape, "name").text = called[chest.label]
-            box = ElementTree.SubElement(shape, "bndbox")
-            for key, value in zip(("xmin", "ymin", "xmax", "ymax"), (x0, y0, x1, y1), strict=True):
-                ElementTree.SubElement(box, key).text = str(value)
-        stem = name.removesuffix(".png")
-        lists[chest.split].append(stem)
-        path = root / "Annotations" / f"{stem}.xml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ElementTree.ElementTree(top).write(path)
-    for split, stems in lists.items():
-        path = root / "ImageSets" / "Main" / f"{split}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(stems) + "\n", encoding="utf-8")
+        name, (height, width) = names[chest.number], chest.image.shape
+        objects = "".join(
+            f"<object><name>{cls}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
+            f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
+            for cls, x0, y0, x1, y1 in chest.drawn(called)
+        )
+        write_text(
+            root / "Annotations" / name.replace(".png", ".xml"),
+            f"<annotation><filename>{name}</filename><size><width>{width}</width>"
+            f"<height>{height}</height></size>{objects}</annotation>",
+        )
+    for split in SPLITS:
+        stems = [names[c.number].removesuffix(".png") for c in chests if c.split == split]
+        write_text(root / "ImageSets" / "Main" / f"{split}.txt", "\n".join(stems) + "\n")
 
 
 # ---- MS-CXR, PadChest-GR, QaTa and JSRT ----
@@ -367,15 +331,13 @@ def _ms_cxr(root: Path, chests: Sequence[Chest]) -> None:
     for chest in chests:
         patient, dicom = f"1{chest.patient:07d}", f"{chest.number:08x}-phantom"
         path = f"files/p{patient[:2]}/p{patient}/s5{chest.number:07d}/{dicom}.jpg"
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(root / path), chest.image)
+        write_png(root / path, chest.image)
         # The file has pixels of the original, and the image is half as large.
         height, width = (2 * side for side in chest.image.shape)
-        for y0, x0, y1, x1 in chest.boxes if chest.label in called else []:
+        split = "test" if chest.split == "test" else "val"
+        for cls, x0, y0, x1, y1 in chest.drawn(called):
             sides = [2 * side for side in (x0, y0, x1 - x0, y1 - y0)]
-            split = "test" if chest.split == "test" else "val"
-            phrase = "opacity, phantom"
-            rows.append([called[chest.label], phrase, path, *sides, width, height, dicom, split])
+            rows.append([cls, "opacity, phantom", path, *sides, width, height, dicom, split])
     _write_rows(
         root / "MS_CXR_Local_Alignment_v1.1.0.csv",
         "category_name,label_text,path,x,y,w,h,image_width,image_height,dicom_id,split",
@@ -387,16 +349,14 @@ def _padchest_gr(root: Path, chests: Sequence[Chest]) -> None:
     called = {COVID: "pneumonia", OTHER: "pleural effusion"}
     reports, studies = [], []
     for chest in chests:
-        study, side = f"{20536 + chest.number}", len(chest.image)
+        study = f"{20536 + chest.number}"
         image = f"{study}_phantom.png"
-        _write_png(root / "PadChest_GR" / image, chest.image.astype(np.uint16) * 257)
+        write_png(root / "PadChest_GR" / image, chest.image.astype(np.uint16) * 257)
         findings: list[dict[str, Any]] = [
             {"sentence_en": "Phantom.", "sentence_es": "Fantasma.", "abnormal": False}
         ]
         if chest.label in called:
-            shares = [
-                [x0 / side, y0 / side, x1 / side, y1 / side] for y0, x0, y1, x1 in chest.boxes
-            ]
+            shares = [[side / len(chest.image) for side in box] for _, *box in chest.drawn(called)]
             findings.append(
                 {
                     "sentence_en": "Opacity.",
@@ -410,7 +370,7 @@ def _padchest_gr(root: Path, chests: Sequence[Chest]) -> None:
                 }
             )
         reports.append({"StudyID": study, "ImageID": image, "findings": findings})
-        split = {"val": "validation"}.get(chest.split, chest.split)
+        split = chest.split.replace("val", "validation")
         # A row for each label.
         studies += [[study, f"patient{chest.patient}", split, group] for group in ("a", "b")]
     _write_json(root / "grounded_reports_20240819.json", reports)
@@ -421,10 +381,9 @@ def _qata(root: Path, chests: Sequence[Chest]) -> None:
     for chest in chests:
         if chest.label != COVID:
             continue
-        folder = root / "QaTa-COV19-v2" / ("Test Set" if chest.split == "test" else "Train Set")
-        _write_png(folder / "Images" / f"covid_{chest.number}.png", chest.image)
-        mask = chest.mask.astype(np.uint8) * 255
-        _write_png(folder / "Ground-truths" / f"mask_covid_{chest.number}.png", mask)
+        folder = root / "QaTa-COV19-v2" / f"{chest.official.capitalize()} Set"
+        write_png(folder / "Images" / f"covid_{chest.number}.png", chest.image)
+        write_png(folder / "Ground-truths" / f"mask_covid_{chest.number}.png", chest.mask)
 
 
 def _jsrt(root: Path, chests: Sequence[Chest]) -> None:
@@ -450,13 +409,9 @@ def _jsrt(root: Path, chests: Sequence[Chest]) -> None:
 # ---- files ----
 
 
-def _write_png(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), pixels):
-        raise OSError(f"{path}: the image could not be written")
-
-
-def _write_dicom(path: Path, pixels: np.ndarray, bits: int = 8, **elements: str) -> None:
+def _write_dicom(
+    path: Path, pixels: np.ndarray, bits: int = 8, shown: str = "MONOCHROME2", patient: str = ""
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     header = Dataset()
     header.file_meta = FileMetaDataset()
@@ -466,29 +421,22 @@ def _write_dicom(path: Path, pixels: np.ndarray, bits: int = 8, **elements: str)
     header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = uid
     header.SOPClassUID = ComputedRadiographyImageStorage
     header.Modality, header.BodyPartExamined, header.ViewPosition = "CR", "CHEST", "PA"
-    header.SamplesPerPixel, header.PixelRepresentation = 1, 0
-    header.PhotometricInterpretation = "MONOCHROME2"
-    header.Rows, header.Columns = pixels.shape
-    header.BitsAllocated = 8 * pixels.dtype.itemsize
-    header.BitsStored, header.HighBit = bits, bits - 1
     header.PixelSpacing = [0.143, 0.143]
-    header.PixelData = pixels.tobytes()
-    header["PixelData"].VR = "OW" if header.BitsAllocated > 8 else "OB"
-    for name, value in elements.items():
-        setattr(header, name, value)
+    header.set_pixel_data(pixels, shown, bits, generate_instance_uid=False)
+    if patient:
+        header.PatientID = patient
     header.save_as(path, enforce_file_format=True)
 
 
 def _write_rows(path: Path, header: str, rows: Iterable[Sequence[Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as handle:
-        handle.write(header + "\n")
-        csv.writer(handle, lineterminator="\n").writerows(rows)
+    text = io.StringIO(header + "\n")
+    text.seek(0, io.SEEK_END)
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def _write_json(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    write_text(path, json.dumps(content))
 
 
 # Layout → side in pixels, and what writes it.

@@ -59,12 +59,12 @@ def expose(
     contrast: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Take one X-ray.
+    """Take one X-ray of a patient in a pose.
 
     Args:
         anatomy: the patient.
         frame: the pose.
-        exposure: the exposure.
+        exposure: how it is taken and developed.
         grid: the frame's body_grid().
         opacity: (size, size) lesion opacity, 0..1.
         contrast: factor on the opacity; 0 shows no lesion.

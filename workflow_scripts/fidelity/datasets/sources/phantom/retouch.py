@@ -35,14 +35,7 @@ class Retouched:
 
 
 def retouch(root: str | Path, cases: Iterable[str]) -> Iterator[Retouched]:
-    """Draw images again, all else in them equal to the pixel.
-
-    Args:
-        root: a phantom's data root.
-        cases: ids of those wanted.
-
-    Yields:
-        The wanted images, in the phantom's own order.
+    """Draw the wanted images of a phantom again, in its own order, all else equal to the pixel.
 
     Raises:
         InputError: the root holds no phantom.
@@ -63,14 +56,8 @@ def retouch(root: str | Path, cases: Iterable[str]) -> Iterator[Retouched]:
 def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray:
     """Read where the planted mark of an image is: bool (size, size), all false without one.
 
-    Args:
-        root: the root of a phantom with a shortcut.
-        split: `train`, `val` or `test`.
-        label: the phantom's class.
-        case: case id.
-
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file; the phantom has no shortcut.
     """
     return read_mask_at(Path(root), f"{LAYOUT}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
 

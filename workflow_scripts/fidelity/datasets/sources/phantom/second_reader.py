@@ -18,12 +18,7 @@ _ADDED = 0.15  # per diseased image
 
 
 def second_reading(infection: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the lesions again, as another reader.
-
-    Args:
-        infection: (H, W) bool, the first reader's mask.
-        lung: (H, W) bool, which both readers keep to.
-        rng: the second reader's own random stream.
+    """Draw the lesions (H, W) bool again, as another reader, who keeps to the lung as well.
 
     Returns:
         (H, W) bool. Empty where `infection` is: the readers agree about who is healthy, and the

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import folders_in, images_in
-from fidelity.datasets.annotations.references import VALIDATION, seeded_split
 from fidelity.datasets.cases import Case
+from fidelity.datasets.splits import VALIDATION, seeded_split
 from fidelity.settings.datasets import Qata
 
 same_size = True
@@ -29,20 +29,13 @@ DEPTH = 3
 
 
 def find_cases(root: Path, settings: Qata) -> Iterator[Case]:
-    """Find the images with their masks, `mask_<name>.png` or the image's own name.
+    """Yield one case per image, with its mask `mask_<name>.png` or of the image's own name.
 
-    Args:
-        root: a folder above the splits' folders.
-        settings: `split_seed`.
-
-    Yields:
-        One case per image; `Train Set/Images/covid_1.png` is the case train_covid_1, because names
-        occur in both splits.
+    `Train Set/Images/covid_1.png` is the case train_covid_1: names occur in both splits.
 
     Raises:
         InputError: no such folder is below the root.
     """
-    root = Path(root)
     base, (splits, images, masks) = _base(root)
     for folder, official in splits.items():
         drawn = {path.stem: path for path in images_in(base / folder / masks)}

@@ -9,56 +9,51 @@ patient, seeded. `patientId` is the id of an image; the patient is NIH's, by the
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from fidelity.datasets.annotations import rsna
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import (
-    SHARES,
-    ImageFiles,
-    drawn_boxes,
-    find_table,
-    optional_table,
-    seeded_split,
-)
+from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json, read_rows
 from fidelity.datasets.cases import Case
+from fidelity.datasets.sources.nih.nih import patient_of
+from fidelity.datasets.splits import seeded_split
 from fidelity.settings.datasets import Rsna
 
-same_size = False
 masks_follow_labels = False
 
-LABELS = ("stage_2_train_labels.csv",)
-CLASS_INFO = ("stage_2_detailed_class_info.csv",)
-MAPPING = ("pneumonia-challenge-dataset-mappings_2018.json",)
-NEGATIVE = "No pneumonia"
+# Of the DICOM files of the challenge.
+SIZE = (1024, 1024)
+SIDES = ("x", "y", "width", "height")
+CLASS, NEGATIVE = "Pneumonia", "No pneumonia"
+MAPPING = "pneumonia-challenge-dataset-mappings_2018.json"
 WHERE = (
     "Download it from https://www.kaggle.com/c/rsna-pneumonia-detection-challenge with your own"
     " account"
+)
+tables = partial(
+    locate,
+    (
+        TableFile(("stage_2_train_labels.csv",), "table"),
+        TableFile(("stage_2_detailed_class_info.csv",), needed=False),
+        TableFile((MAPPING,), "mapping", needed=False),
+    ),
+    WHERE,
 )
 
 log = logging.getLogger(__name__)
 
 
 def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
-    """Find the images of the label file.
+    """Yield one case per image of the label file.
 
-    Args:
-        root: a folder above images and tables.
-        settings: `table`, `mapping` and `split_seed`.
-
-    Yields:
-        One case per image. Negatives have the labels of
-        `stage_2_detailed_class_info.csv` (Normal, No Lung Opacity / Not Normal), or without this
-        file `No pneumonia`.
-
-    Raises:
-        InputError: a file is missing, or cannot be understood.
+    Negatives have the labels of `stage_2_detailed_class_info.csv` (Normal, No Lung Opacity / Not
+    Normal), or without this file `No pneumonia`.
     """
-    root = Path(root)
-    labels, info, mapping = _tables(root, settings)
-    files, images = ImageFiles(root), rsna.read_boxes(labels)
-    classes = {} if info is None else rsna.read_class_info(info)
-    patients = {} if mapping is None else rsna.read_patients(mapping)
+    labels, info, mapping = tables(root, settings)
+    files, images = ImageFiles(root), read_boxes(labels)
+    classes = {} if info is None else read_class_info(info)
+    patients = {} if mapping is None else read_patients(mapping)
     unknown = len(images.keys() - patients.keys())
     if unknown:
         log.warning(
@@ -66,30 +61,67 @@ def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
             " own",
             unknown,
             len(images),
-            MAPPING[0],
+            MAPPING,
         )
     for image, drawn in images.items():
         patient = patients.get(image, image)
         yield Case(
             case=image,
             patient=patient,
-            split=seeded_split(patient, settings.split_seed, SHARES),
-            labels=(rsna.CLASS if drawn.boxes else classes.get(image, NEGATIVE),),
+            split=seeded_split(patient, settings.split_seed),
+            labels=(CLASS if drawn.boxes else classes.get(image, NEGATIVE),),
             image=files.find(image),
-            place=place_of(labels, f"row of {image}"),
-            **drawn_boxes(drawn, [rsna.CLASS]),
+            place=Row(labels, f"row of {image}").place,
+            **drawn.fields([CLASS]),
         )
     files.report_unused(labels.name)
 
 
-def tables(root: Path, settings: Rsna) -> list[Path]:
-    """List the tables that are read."""
-    return [path for path in _tables(Path(root), settings) if path]
+def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
+    """Read the labels of the second stage, also with semicolons.
+
+    Returns:
+        Every image of the file; one with Target 0 has no box: it was read, and nothing was found.
+
+    Raises:
+        InputError: the file cannot be read, Target is neither 0 nor 1, or disagrees with the box.
+    """
+    found: dict[str, ImageBoxes] = {}
+    for row in read_rows(path, ("patientId", *SIDES, "Target")):
+        image = found.setdefault(row.cells["patientId"], ImageBoxes(size=SIZE))
+        sides, target = [row.cells[name] for name in SIDES], row.cells["Target"]
+        drawn = any(side.strip() for side in sides)
+        if target not in ("0", "1") or drawn != (target == "1"):
+            raise row.wrong(
+                f"Target is {target!r}, and the box is {'given' if drawn else 'empty'}",
+                "Target",
+                "Target is 1 with a box, and 0 without one",
+            )
+        if drawn:
+            image.add(CLASS, row.sides(sides))
+    return found
 
 
-def _tables(root: Path, settings: Rsna) -> tuple[Path, Path | None, Path | None]:
-    return (
-        find_table(root, settings.table, LABELS, "table", WHERE),
-        optional_table(root, None, CLASS_INFO, "root"),
-        optional_table(root, settings.mapping, MAPPING, "mapping"),
-    )
+def read_class_info(path: str | Path) -> dict[str, str]:
+    """Read `stage_2_detailed_class_info.csv`, which repeats a row for each box: class by image."""
+    rows = read_rows(path, ("patientId", "class"))
+    return {row.cells["patientId"]: row.cells["class"] for row in rows}
+
+
+def read_patients(path: str | Path) -> dict[str, str]:
+    """Read which NIH patient each image of the challenge is of: {image id: patient id}.
+
+    Raises:
+        InputError: the file cannot be read, or its entries have other keys.
+    """
+    content = read_json(path)
+    try:
+        return {
+            entry["subset_img_id"]: patient_of(entry.get("img_id") or entry["img"])
+            for entry in content
+            if entry["subset_img_id"]
+        }
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            "its entries have no subset_img_id with img_id", file=path, remedy=RESTORE
+        ) from error

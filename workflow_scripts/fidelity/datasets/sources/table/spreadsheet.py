@@ -45,11 +45,9 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
 
     Args:
         path: the file.
-        known: names of columns; they are found whatever their case, spaces and hyphens.
+        known: names of columns; they are found whatever their case, spaces and hyphens. Others keep
+            their own name, without blanks around it.
         prefixes: beginnings of names whose rest is free, such as `mask:`.
-
-    Returns:
-        The table. Columns that are not known keep their own name, without blanks around it.
 
     Raises:
         InputError: the file cannot be opened or decoded, or is a workbook or not a table; a row is
@@ -79,6 +77,11 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
                 remedy="Remove one of the two",
             )
     return Sheet(columns, _rows(lines, len(names), kept, columns, separator, path), notes)
+
+
+def read_cells(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Read lines and cells of a comma-separated file whose header does not name the columns."""
+    return _parsed(_decoded(_bytes(path), path, []), ",", 0, path)
 
 
 def _rows(

@@ -21,10 +21,9 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import nearest, suggestion
-from fidelity.datasets.acquisition.folders import is_clutter
+from fidelity.datasets.acquisition.folders import check_root, is_clutter
 from fidelity.datasets.annotations import box_table
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import boxes_by_reader, drawn_boxes
+from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.cases import (
     BOXES_OF_READER,
     BOXES_PREFIX,
@@ -44,14 +43,12 @@ from fidelity.datasets.cases import (
 from fidelity.datasets.sources.table.spreadsheet import Sheet, plain, read_sheet
 from fidelity.settings.datasets import Table
 
-# A mask may be drawn at another resolution than its image, as long as the aspect ratio agrees.
-same_size = False
-
 OWN = (*HEAD, *SPACING)
 KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
-PATHS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)
+MASKS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)
+PATHS = ("image", "lung_mask", *MASKS)
 BY_READER = (OF_READER, BOXES_OF_READER)
-PREFIXES = (*PATHS, BOXES_PREFIX, BOXES_OF_READER)
+PREFIXES = (*MASKS, BOXES_PREFIX, BOXES_OF_READER)
 # A column whose name is this close to a known one that is absent is taken for a misspelling.
 CLOSE = 0.85
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
@@ -60,14 +57,7 @@ log = logging.getLogger(__name__)
 
 
 def find_cases(root: Path, settings: Table) -> Iterator[Case]:
-    """Read the cases of a table.
-
-    Args:
-        root: the data root that the paths in the table are relative to.
-        settings: `table`, the CSV file, relative to the root; `annotated_classes`; `task`.
-
-    Yields:
-        The cases in the order of the table. Sizes and digests are read from the files later.
+    """Read the cases in the order of the table. Sizes and digests are read from the files later.
 
     Raises:
         InputError: the root or table is missing; a column is missing or misspelt; a cell is bad; or
@@ -85,7 +75,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
         for name, cell in row.items():
-            if _is_path(name) and "\\" in cell and not os.path.exists(root / cell.strip()):
+            if name.startswith(PATHS) and "\\" in cell and not os.path.exists(root / cell.strip()):
                 row[name] = cell.replace("\\", "/")
                 turned += 1
             elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
@@ -94,7 +84,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         if is_clutter(row["image"].strip()):
             clutter += 1
             continue
-        case = replace(case_of(row, path, line), place=place_of(path, f"line {line}"))
+        case = replace(case_of(row, path, line), place=Row(path, f"line {line}").place)
         if not case.labels:
             blank.append(line)
         cases.append(case)
@@ -164,8 +154,8 @@ def _with_boxes(
             for cls, reader in own.read:
                 read.setdefault(reader, []).extend([cls] if cls else classes)
             found = sorted({cls for looked_for in read.values() for cls in looked_for})
-            by_reader = boxes_by_reader(own.boxes, read)
-            case = replace(case, **drawn_boxes(own.boxes, found), reader_boxes=by_reader)
+            by_reader = own.boxes.by_reader(read)
+            case = replace(case, **own.boxes.fields(found), reader_boxes=by_reader)
         yield case
 
 
@@ -187,13 +177,7 @@ def tables(root: Path, settings: Table) -> list[Path]:
 
 def table_path(root: Path, settings: Table) -> Path:
     """Locate the table."""
-    if not root.is_dir():
-        raise InputError(
-            "the data root does not exist",
-            file=root,
-            field="root",
-            remedy="Set 'root' of the data set in the config to the folder of the images",
-        )
+    check_root(root, "the folder of the images")
     path = root / settings.table
     if not path.is_file():
         raise InputError(
@@ -233,10 +217,6 @@ def _is_misspelt(name: str, absent: Collection[str]) -> bool:
         return True
     known = [one.replace("_", "") for one in absent]
     return bool(nearest(short, known, cutoff=CLOSE))
-
-
-def _is_path(column: str) -> bool:
-    return column in ("image", "lung_mask") or column.startswith(PATHS)
 
 
 def _mask_columns(

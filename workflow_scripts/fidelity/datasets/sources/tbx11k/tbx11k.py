@@ -10,18 +10,13 @@ labels. A tenth of the training split becomes validation, by image, seeded. Pati
 from collections.abc import Iterator
 from pathlib import Path
 
-from fidelity.datasets.annotations import coco
-from fidelity.datasets.annotations.drawn import place_of
-from fidelity.datasets.annotations.references import (
-    ImageFiles,
-    drawn_boxes,
-    tables_by_split,
-    with_validation,
-)
+from fidelity.datasets.acquisition.source_files import ImageFiles, locate_by_split
+from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.cases import Case
+from fidelity.datasets.sources.containers import coco
+from fidelity.datasets.splits import with_validation
 from fidelity.settings.datasets import Tbx11k
 
-same_size = False
 multilabel = True
 masks_follow_labels = False
 known_classes = Tbx11k.classes
@@ -33,21 +28,9 @@ FOLDERS = {"health": "Healthy", "sick": "Sick without tuberculosis"}
 
 
 def find_cases(root: Path, settings: Tbx11k) -> Iterator[Case]:
-    """Find the images of the annotation files.
-
-    Args:
-        root: a folder above `annotations` and `imgs`.
-        settings: `split_seed`.
-
-    Yields:
-        One case per image.
-
-    Raises:
-        InputError: a file is missing, or cannot be understood.
-    """
-    root = Path(root)
+    """Yield one case per image of the annotation files; the root is above `annotations`, `imgs`."""
     files = ImageFiles(root)
-    for split, table in tables_by_split(root, FILES, WHERE).items():
+    for split, table in locate_by_split(FILES, WHERE, root).items():
         for image, drawn in coco.read_boxes(table).images.items():
             healthy = FOLDERS.get(image.partition("/")[0])
             name = image.rpartition("/")[2].rpartition(".")[0]
@@ -57,11 +40,11 @@ def find_cases(root: Path, settings: Tbx11k) -> Iterator[Case]:
                 split=with_validation(split, name, settings.split_seed),
                 labels=tuple(drawn.boxes) or ((healthy,) if healthy else ()),
                 image=files.find(image),
-                place=place_of(table, f"entry of {image}"),
-                **drawn_boxes(drawn, Tbx11k.classes),
+                place=Row(table, f"entry of {image}").place,
+                **drawn.fields(Tbx11k.classes),
             )
 
 
 def tables(root: Path, settings: Tbx11k) -> list[Path]:
-    """List the annotation files."""
-    return list(tables_by_split(Path(root), FILES, WHERE).values())
+    """Locate the annotation files."""
+    return list(locate_by_split(FILES, WHERE, root).values())

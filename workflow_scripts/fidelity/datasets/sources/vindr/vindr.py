@@ -1,7 +1,8 @@
 """VinDr-CXR (Nguyen et al. 2022): boxes of 22 findings (Kaggle: 14), three readers for each image.
 
 References: a box is *drawn*; a finding without a box, "No finding" above all, is *read
-and nothing found*, an empty reference. Every reader looked for every finding.
+and nothing found*, an empty reference. Every reader looked for every finding. PhysioNet's test
+boxes are a consensus of five.
 
 Splits: PhysioNet's test split is kept, and a tenth of its training split becomes validation.
 Kaggle's training part is divided 70:10:20. Both by image, seeded: patients are not given.
@@ -9,58 +10,65 @@ Kaggle's training part is divided 70:10:20. Both by image, seeded: patients are 
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations import vindr
-from fidelity.datasets.annotations.drawn import ImageBoxes, place_of
-from fidelity.datasets.annotations.references import (
-    SHARES,
-    VALIDATION,
-    ImageFiles,
-    boxes_by_reader,
-    drawn_boxes,
-    find_table,
-    optional_table,
-    seeded_split,
-)
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, find_file, locate
+from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_rows
 from fidelity.datasets.cases import Case
-from fidelity.datasets.readers.consensus import agreed_boxes
-from fidelity.settings.datasets import Vindr
+from fidelity.datasets.splits import SHARES, VALIDATION, seeded_split
 
-same_size = False
-multilabel = True
-masks_follow_labels = False
-lungs_may_lack = True
-known_classes = vindr.CLASSES
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Vindr
 
+KAGGLE_CLASSES = (
+    "Aortic enlargement",
+    "Atelectasis",
+    "Calcification",
+    "Cardiomegaly",
+    "Consolidation",
+    "ILD",
+    "Infiltration",
+    "Lung Opacity",
+    "Nodule/Mass",
+    "Other lesion",
+    "Pleural effusion",
+    "Pleural thickening",
+    "Pneumothorax",
+    "Pulmonary fibrosis",
+)
+CLASSES = known_classes = (
+    *KAGGLE_CLASSES,
+    "Clavicle fracture",
+    "Edema",
+    "Emphysema",
+    "Enlarged PA",
+    "Lung cavity",
+    "Lung cyst",
+    "Mediastinal shift",
+    "Rib fracture",
+)
+NO_FINDING = "No finding"
+CORNERS = ("x_min", "y_min", "x_max", "y_max")
 TRAINING, TEST, KAGGLE = "annotations_train.csv", "annotations_test.csv", "train.csv"
-SIZES = ("train_meta.csv",)
 WHERE = (
     "Download it from https://physionet.org/content/vindr-cxr (credentialed), or its training part"
     " from https://www.kaggle.com/c/vinbigdata-chest-xray-abnormalities-detection"
 )
 
+multilabel = True
+masks_follow_labels = False
+lungs_may_lack = True
 
-def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
-    """Find the images of the files of boxes.
 
-    Args:
-        root: a folder above images and tables.
-        settings: `readers` and `split_seed`.
-
-    Yields:
-        One case per image; with one reader chosen, those that the reader saw.
-
-    Raises:
-        InputError: a file is missing, or cannot be understood.
-    """
-    root = Path(root)
+def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
+    """Yield one case per image of the files of boxes; with one reader chosen, those it saw."""
     files, found = ImageFiles(root), False
-    resized = optional_table(root, None, SIZES, "root")
-    sizes = {} if resized is None else vindr.read_sizes(resized)
-    for table in _tables(root):
-        images, readers = vindr.read_boxes(table)
-        classes = vindr.KAGGLE_CLASSES if table.name == KAGGLE else vindr.CLASSES
+    *tables_of_boxes, resized = tables(root, settings)
+    sizes = {} if resized is None else read_sizes(resized)
+    for table in tables_of_boxes:
+        images, readers = read_boxes(table)
+        classes = KAGGLE_CLASSES if table.name == KAGGLE else CLASSES
         for image, drawn in images.items():
             # The consensus of the test split has no readers.
             one = settings.readers.startswith("R") and readers[image] != {""}
@@ -72,12 +80,12 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
             yield Case(
                 case=image,
                 patient=image,
-                split=_split(table.name, image, settings),
+                split=_split(table.name, image, settings.split_seed),
                 labels=tuple(boxes.boxes),
                 image=files.find(image),
-                place=place_of(table, f"row of {image}"),
-                **drawn_boxes(boxes, classes),
-                reader_boxes=boxes_by_reader(drawn, dict.fromkeys(readers[image], classes)),
+                place=Row(table, f"row of {image}").place,
+                **boxes.fields(classes),
+                reader_boxes=drawn.by_reader(dict.fromkeys(sorted(readers[image]), classes)),
             )
     if not found:
         raise InputError(
@@ -89,30 +97,60 @@ def find_cases(root: Path, settings: Vindr) -> Iterator[Case]:
     files.report_unused(KAGGLE if table.name == KAGGLE else f"{TRAINING} or {TEST}")
 
 
-def tables(root: Path, settings: Vindr) -> list[Path]:
-    """List the tables that are read."""
-    root = Path(root)
-    sizes = optional_table(root, None, SIZES, "root")
-    return [*_tables(root), *([sizes] if sizes else [])]
+def tables(root: Path, settings: "Vindr") -> list[Path | None]:
+    """Locate the files of boxes, and that of original sizes, which comes with resized copies."""
+    found = [path for name in (TRAINING, TEST) if (path := find_file(root, [name]))]
+    found = found or locate([TableFile([KAGGLE])], WHERE, root, settings)
+    return [*found, find_file(root, ["train_meta.csv"])]
 
 
-def _tables(root: Path) -> list[Path]:
-    both = [optional_table(root, None, [name], "root") for name in (TRAINING, TEST)]
-    found = [path for path in both if path]
-    return found or [find_table(root, None, [KAGGLE], "root", WHERE)]
+def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[str]]]:
+    """Read PhysioNet's `annotations_*.csv` or Kaggle's `train.csv`.
+
+    Returns:
+        Boxes by image, and the readers of each image. An image with "No finding" has no box: it
+        was read, and nothing was found; so was each class without a box.
+
+    Raises:
+        InputError: the file cannot be read, a class is unknown, or a box is invalid.
+    """
+    found: dict[str, ImageBoxes] = {}
+    readers: dict[str, set[str]] = {}
+    columns = ("image_id", "class_name", *CORNERS)
+    for row in read_rows(path, columns, ("class_id", "rad_id")):
+        image, name, *corners = (row.cells[column] for column in columns)
+        reader = row.cells.get("rad_id", "")
+        boxes = found.setdefault(image, ImageBoxes())
+        readers.setdefault(image, set()).add(reader)
+        if name.casefold() != NO_FINDING.casefold():
+            boxes.add(row.known(name, CLASSES), row.corners(corners, reader))
+    return found, readers
+
+
+def read_sizes(path: str | Path) -> dict[str, tuple[int, int]]:
+    """Read `train_meta.csv`: original (height, width) by image."""
+    rows = read_rows(path, ("image_id", "dim0", "dim1"))
+    try:
+        return {r.cells["image_id"]: (int(r.cells["dim0"]), int(r.cells["dim1"])) for r in rows}
+    except ValueError as error:
+        raise InputError(
+            "has no whole numbers in the columns dim0 and dim1", file=path, remedy=RESTORE
+        ) from error
 
 
 def _chosen(drawn: ImageBoxes, which: str, readers: set[str]) -> ImageBoxes:
     if which == "all" or readers == {""}:
         return drawn
-    if which == "majority":
-        kept = {c: agreed_boxes(boxes, readers, which) for c, boxes in drawn.boxes.items()}
-    else:
-        kept = {cls: [b for b in boxes if b.reader == which] for cls, boxes in drawn.boxes.items()}
+    if which != "majority":
+        return drawn.only(lambda one: one.reader == which)
+    # Not at the top: it imports NumPy, and the config's models take the classes from here.
+    from fidelity.datasets.readers.consensus import agreed_boxes
+
+    kept = {c: agreed_boxes(boxes, readers, which) for c, boxes in drawn.boxes.items()}
     return ImageBoxes({cls: boxes for cls, boxes in kept.items() if boxes}, drawn.size)
 
 
-def _split(table: str, image: str, settings: Vindr) -> str:
+def _split(table: str, image: str, seed: int) -> str:
     if table == TEST:
         return "test"
-    return seeded_split(image, settings.split_seed, VALIDATION if table == TRAINING else SHARES)
+    return seeded_split(image, seed, VALIDATION if table == TRAINING else SHARES)
