@@ -2,11 +2,13 @@
 
 import importlib
 import inspect
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
 
 import figure
@@ -183,6 +185,36 @@ def test_a_figure_takes_what_its_line_names(name):
     module = importlib.import_module(f"fidelity.figures.{line.module}")
     taken = {*inspect.signature(module.draw).parameters}
     assert taken - {"classifier"} == {*line.reads, *line.settings}
+
+
+def test_gallery_tells_readers_apart():
+    masks = {name: np.zeros((60, 90), bool) for name in ("anna", "ben", "cleo")}
+    for place, mask in enumerate(masks.values()):
+        mask[10:30, 20 + 5 * place : 40] = True
+    panel = gallery.Panel(np.zeros((60, 90)), None, 0.5)
+    image = np.zeros((60, 90), np.uint8)
+    drawn = {name: gallery.Drawn(mask) for name, mask in masks.items()}
+    drawn["cleo"] = gallery.Drawn(masks["cleo"], "box", [(10, 30, 30, 40)])
+    row = gallery.Row("best", "c1", "A", image, masks["ben"], {"lime": panel}, readers=drawn)
+    fig = gallery.plot([row], ["lime"], "lime")
+    axis = fig.axes[1]
+    assert axis.get_title() == "Readers"
+    handles = {text.get_text(): handle for text, handle in _legend(fig)}
+    assert [*handles] == [
+        "reference mask", "reader anna", "reader ben", "reader cleo", "predicted mask",
+    ]  # fmt: skip
+    lines = [*(c for c in axis.collections if isinstance(c, QuadContourSet)), *axis.patches]
+    colours = {to_hex(np.ravel(line.get_edgecolor())) for line in lines}
+    assert colours == {to_hex(handles[f"reader {name}"].get_color()) for name in masks}
+    assert len(colours) == 3
+    assert to_hex(handles["reference mask"].get_color()) not in colours
+    # One column more, and none without several readers.
+    assert len(gallery.plot([replace(row, readers={})], ["lime"], "lime").axes) == len(fig.axes) - 1
+
+
+def _legend(fig):
+    (legend,) = fig.legends
+    return zip(legend.get_texts(), legend.legend_handles, strict=True)
 
 
 def test_scripts_write_both_formats(tmp_path):

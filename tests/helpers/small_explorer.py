@@ -56,6 +56,7 @@ class SmallExplorer:
         pixel: added to all values of the images.
         boxed: whether readers drew a box around the lesion of the COVID-19 cases, and no mask.
         told: strata_cases.csv, where strata are requested.
+        readers: who drew the lesion of COVID-19 cases, each a little further to the right.
     """
 
     folder: Path
@@ -76,6 +77,7 @@ class SmallExplorer:
     pixel: int = 0
     boxed: bool = False
     told: pd.DataFrame | None = None
+    readers: Sequence[str] = ()
 
     @property
     def page(self) -> str:
@@ -134,6 +136,11 @@ class SmallExplorer:
             digest="0",
             reference_boxes=boxes,
             filled=tuple(boxes),
+            readers={
+                name: {"COVID-19": encode(np.roll(lesion, 4 * place, axis=1))}
+                for place, name in enumerate(self.readers)
+            },
+            agreed=("COVID-19",) if self.readers else (),
         )
 
     def saliency(self, kind: str, number: int, place: int) -> SaliencyMap:

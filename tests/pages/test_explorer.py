@@ -139,6 +139,27 @@ def test_boxes_are_stored_beside_the_mask_that_they_fill(tmp_path):
     assert (thumbnail[top + 2, left + 2 : right - 2] != thumbnails.REFERENCE).any(axis=1).all()
 
 
+def test_readers_are_stored_beside_the_reference(tmp_path):
+    small = SmallExplorer(
+        tmp_path, explainers={"lung": "binary"}, classifiers=(), readers=("b", "a")
+    ).write()
+    (about,) = [
+        content[0]
+        for name, _, *content in received(small.data / "cases" / "0.js")
+        if name == "case"
+    ]
+    case = small.cases[0]
+    assert [one["reader"] for one in about["outlines"]] == ["", "a", "b"]
+    assert len({one["colour"] for one in about["outlines"]}) == 3
+    page = (small.folder / "explorer" / "index.html").read_text()
+    for one in about["outlines"]:
+        drawn = unpacked_mask((0, one["bits"]), np.zeros(small.size, int))
+        own = case.readers.get(one["reader"], case.references)["COVID-19"]
+        assert np.array_equal(drawn, decode(own))
+        named = f"Reader {one['reader']}" if one["reader"] else "Reference"
+        assert re.search(rf'fill="{one["colour"]}"/></svg>{named} \(', page)
+
+
 def test_stored_scores_are_exact(small):
     study = received(small.data / "study.js")[0][1]
     names = [metric["key"] for metric in study["metrics"]]

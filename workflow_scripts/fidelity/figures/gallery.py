@@ -1,7 +1,7 @@
 """Overlay gallery: what each explainer points at, beside what the radiologist outlined."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import cv2
@@ -19,6 +19,7 @@ from fidelity.base.files import read_parquet
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
+from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
 from fidelity.masks.boxes import Box, FloatBox, scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
@@ -53,6 +54,21 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What somebody drew of a case, in pixels of the panel.
+
+    Attributes:
+        reference: (H, W) bool.
+        kind: what it was drawn as.
+        boxes: one per lesion, (y0, x0, y1, x1); a mask may have some beside it.
+    """
+
+    reference: np.ndarray
+    kind: Literal["mask", "box"] = "mask"
+    boxes: Sequence[FloatBox] = ()
+
+
+@dataclass(frozen=True)
 class Row:
     """One case of the gallery.
 
@@ -66,6 +82,7 @@ class Row:
         kind: what the reference was drawn as.
         boxes: of the reference, one per lesion, (y0, x0, y1, x1) in pixels of the image; a mask may
             have some beside it.
+        readers: what each of several readers drew, by reader.
     """
 
     group: str
@@ -76,6 +93,7 @@ class Row:
     panels: Mapping[str, Panel]
     kind: Literal["mask", "box"] = "mask"
     boxes: Sequence[FloatBox] = ()
+    readers: Mapping[str, Drawn] = field(default_factory=dict)
 
 
 def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
@@ -192,23 +210,25 @@ def draw(
     for group, case_id, cls in chosen:
         case = cases[case_id]
         size, box = _frame(case)
+        own = _drawn(case, cls, size)
         rows.append(
             Row(
                 group,
                 case_id,
                 cls,
                 place(case.image, box, size),
-                place(decode(case.references[cls]), (0, 0, *size), size),
+                own.reference,
                 panels[case_id, cls],
-                case.reference_kind(cls),
-                scale_boxes(case.reference_boxes.get(cls, ()), case.native_size, size),
+                own.kind,
+                own.boxes,
+                {name: _drawn(one, cls, size) for name, one in readings(case, cls).items()},
             )
         )
     return plot(rows, ordered(names), by)
 
 
 def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
-    """Draw one row per case: the image with the reference, then each explainer.
+    """Draw one row per case: the image with the reference, several readers, then each explainer.
 
     Args:
         rows: from best to worst.
@@ -220,7 +240,9 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     """
     if not rows:
         return style.message("No case with a non-empty reference was scored.")
-    columns = len(explainers) + 1
+    named = lines_of(name for row in rows for name in row.readers)
+    before = ["Image", *(["Readers"] if named else [])]
+    columns = len(explainers) + len(before)
     width = max(style.WIDTH, 1.05 * columns + 0.5)
     side = (width - 0.6) / columns
     aspect = max(row.image.shape[0] / row.image.shape[1] for row in rows)
@@ -242,10 +264,11 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
         ]
         line[0].set_ylabel("\n".join(words), fontsize=8)
         show_reference(line[0], row)
-        for axis, name in zip(line[1:], explainers, strict=True):
+        for name, drawn in row.readers.items():
+            show_reference(line[1], drawn, named[name].colour, named[name].dashes)
+        for axis, name in zip(line[len(before) :], explainers, strict=True):
             _panel(axis, row.panels.get(name), row)
-    axes[0, 0].set_title("Image", fontsize=8.5)
-    for axis, heading in zip(axes[0, 1:], headings, strict=True):
+    for axis, heading in zip(axes[0], [*before, *headings], strict=True):
         axis.set_title(heading, fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
@@ -256,7 +279,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     predicted.set_path_effects(
         [Stroke(linewidth=3.2, foreground="black"), Stroke(linewidth=1.6, foreground="white")]
     )
-    handles = [*_reference_handles(rows), predicted]
+    handles = [*_reference_handles(rows), *_reader_handles(named), predicted]
     masks = [panel.mask for row in rows for panel in row.panels.values() if panel.mask is not None]
     if any(map(is_speckled, masks)):
         handles.append(Patch(facecolor=AREA, edgecolor="black", linewidth=0.5, label=SPECKLED))
@@ -290,6 +313,14 @@ def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
         Line2D([], [], color=REFERENCE, linewidth=2, linestyle=line, label=label)
         for label, line, there in told
         if there
+    ]
+
+
+def _reader_handles(named: Mapping[str, Line]) -> list[Line2D]:
+    """Explain whose line is which."""
+    return [
+        Line2D([], [], color=of.colour, lw=2, linestyle=(0, of.dashes), label=f"reader {name}")
+        for name, of in named.items()
     ]
 
 
@@ -342,14 +373,17 @@ def show_mask(axis, mask: np.ndarray) -> None:
     )
 
 
-def show_reference(axis, row: Row) -> None:
-    """Draw the reference: the contour of a mask, or each box; boxes beside a mask are dashed."""
-    if row.kind == "mask":
-        outline(axis, row.reference, REFERENCE)
-    show_boxes(axis, row.boxes, REFERENCE, "--" if row.kind == "mask" else "-")
+def show_reference(
+    axis, drawn: Row | Drawn, colour: str = REFERENCE, dashes: Sequence[float] = ()
+) -> None:
+    """Draw the contour of a mask, or each box; without dashes, boxes beside a mask are dashed."""
+    line = (0, tuple(dashes)) if dashes else "-"
+    if drawn.kind == "mask":
+        outline(axis, drawn.reference, colour, line)
+    show_boxes(axis, drawn.boxes, colour, "--" if drawn.kind == "mask" else line)
 
 
-def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: str = "-") -> None:
+def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: style.Dash = "-") -> None:
     """Draw boxes in pixels of the image that the axis shows, dark-edged as contours are."""
     for y0, x0, y1, x1 in boxes:
         # The centre of the first pixel is at 0.
@@ -359,7 +393,7 @@ def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: str = "-") ->
         axis.add_patch(box)
 
 
-def outline(axis, mask: np.ndarray, colour: str) -> None:
+def outline(axis, mask: np.ndarray, colour: str, line: style.Dash = "-") -> None:
     """Draw the contour of a mask, dark-edged so that it shows on any image."""
     if not mask.any():
         return
@@ -368,6 +402,7 @@ def outline(axis, mask: np.ndarray, colour: str) -> None:
     height, width = mask.shape
     x, y = np.arange(-1, width + 1), np.arange(-1, height + 1)
     contour = axis.contour(x, y, padded, levels=[0.5], colors=colour, linewidths=1.1)
+    contour.set(linestyle=line)
     contour.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
@@ -395,6 +430,15 @@ def _frame(case: PreparedCase) -> tuple[tuple[int, int], tuple[int, int, int, in
     """Give the size of the panel and the box of the working image in it."""
     size = frame(case.native_size)
     return size, scaled_box(case.box, case.native_size, size)
+
+
+def _drawn(case: PreparedCase, cls: str, size: tuple[int, int]) -> Drawn:
+    """Bring the reference of a class to the panel."""
+    return Drawn(
+        place(decode(case.references[cls]), (0, 0, *size), size),
+        case.reference_kind(cls),
+        scale_boxes(case.reference_boxes.get(cls, ()), case.native_size, size),
+    )
 
 
 def _heat(

@@ -3,6 +3,7 @@
 import base64
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pandas as pd
 from fidelity.base.errors import at_case
 from fidelity.base.files import write_text
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.figures.gallery import PREDICTED, REFERENCE
+from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.case_maps import explained_cases
 from fidelity.masks.run_lengths import RLE, decode, read_masks
 from fidelity.pages.explorer import STATIC, levels, thumbnails
@@ -35,8 +38,6 @@ from fidelity.study.paths import NONE
 MODULES = ("data", "measure", "state", "filters", "draw", "grid", "case", "plots", "controls")
 # Name and label of the filters by a number.
 RANGES = (("score", "Score of A"), ("gap", "A − B"), ("share", "Lesion, %"))
-# The name of whose masks are drawn; more readers would be more entries of this kind.
-READER = "Reference"
 
 
 def build(
@@ -71,7 +72,10 @@ def build(
     (data / "cases").mkdir(parents=True)
     shutil.copytree(STATIC, folder / "app")
     files, total = _chosen(prepared, settings)
-    entries = _write_cases(data, prepared, files, settings)
+    readers = lines_of(
+        name for case in _cases(prepared) for cls in case.references for name in readings(case, cls)
+    )
+    entries = _write_cases(data, prepared, files, readers, settings)
     sources = [Source(c, e, settings["families"][e]) for c, e in settings["pairs"]]
     shards, rules = len(prepared), len(settings["binarizations"])
     for number, source in enumerate(sources):
@@ -92,6 +96,11 @@ def build(
         title=f"Explorer: {study['title']}",
         modules=MODULES,
         ranges=RANGES,
+        legend=[
+            ("Reference", "blue", REFERENCE),
+            *((f"Reader {name}", of.word, of.colour) for name, of in readers.items()),
+            ("Predicted mask", "white", PREDICTED),
+        ],
         strata=[(one["key"], stratum_title(one["key"])) for one in study["strata"]],
     )
     write_text(folder / Path(paths.EXPLORER_PAGE).name, page)
@@ -127,7 +136,11 @@ def _cases(prepared: Sequence[str]) -> Iterator[PreparedCase]:
 
 
 def _write_cases(
-    data: Path, prepared: Sequence[str], files: Mapping[str, int], settings: Mapping[str, Any]
+    data: Path,
+    prepared: Sequence[str],
+    files: Mapping[str, int],
+    readers: Mapping[str, Line],
+    settings: Mapping[str, Any],
 ) -> list[Entry]:
     """Write what a case is without its maps, and the thumbnails."""
     entries, drawn, sheets = [], [], 0
@@ -142,7 +155,7 @@ def _write_cases(
             if len(drawn) == thumbnails.PER_SHEET:
                 _write_sheet(data, sheets, drawn)
                 drawn, sheets = [], sheets + 1
-        text = call("case", number, _about(shown, images=settings["images"]))
+        text = call("case", number, _about(shown, readers, images=settings["images"]))
         write_text(data / "cases" / f"{number}.js", text)
     if drawn:
         _write_sheet(data, sheets, drawn)
@@ -153,21 +166,29 @@ def _write_sheet(data: Path, number: int, drawn: Sequence[np.ndarray]) -> None:
     (data / f"thumbnails-{number}.jpg").write_bytes(thumbnails.sheet(drawn))
 
 
-def _about(case: ShownCase, *, images: bool) -> dict[str, Any]:
-    """Describe a case: its frame, its outlines and, where it may be shown, its image as PNG."""
+def _about(case: ShownCase, readers: Mapping[str, Line], *, images: bool) -> dict[str, Any]:
+    """Describe a case: frame, outlines and, where it may be shown, its image as PNG.
+
+    The outline of the reference has no reader.
+    """
     found = {
         "size": case.shown.size,
         "scored": case.scored.size,
         "box": case.shown.box,
         "outlines": [
             {
-                "reader": READER,
+                "reader": name,
+                "colour": readers[name].colour if name else REFERENCE,
                 "class": cls,
-                "bits": levels.packed_bits(case.reference(cls)),
-                "kind": case.case.reference_kind(cls),
-                "boxes": case.boxes(cls).round(2).tolist(),
+                "bits": levels.packed_bits(drawn.reference(cls)),
+                "kind": drawn.case.reference_kind(cls),
+                "boxes": drawn.boxes(cls).round(2).tolist(),
             }
             for cls in sorted(case.case.references)
+            for name, drawn in {
+                "": case,
+                **{r: replace(case, case=read) for r, read in readings(case.case, cls).items()},
+            }.items()
         ],
     }
     if images:

@@ -119,11 +119,12 @@ explorer.case = (() => {
       explorer.draw.outline(kind === "mask" ? reference : null, found.about.size, boxes),
     );
     const layers = { image: grey, reference: state.reference ? contour : null };
+    const readings = state.readers ? await readingsOf(found, entry.class) : [];
     const made = await Promise.all(
       panels.slice(1).map((panel) => measured(panel, entry, found, reference)),
     );
     if (turn !== drawing) return;
-    explorer.draw.panel(panels[0].canvas, found.about, layers);
+    explorer.draw.panel(panels[0].canvas, found.about, { ...layers, readings });
     const word = kind === "mask" ? "contour" : "boxes";
     panels[0].canvas.setAttribute("aria-label", `Reference ${word} of ${entry.class}`);
     panels.slice(1).forEach((panel, place) => {
@@ -135,6 +136,16 @@ explorer.case = (() => {
   // What a reader drew: a mask, or boxes that are filled where masks are compared.
   function drawnOf(found, entry) {
     return found.about.outlines.find((one) => one.class === entry.class);
+  }
+
+  // What each reader drew, where there are several.
+  function readingsOf(found, cls) {
+    const drawn = async ({ reader, kind, boxes, colour }) => {
+      const mask = kind === "mask" ? await explorer.data.reference(found, cls, reader) : null;
+      return { colour, path: explorer.draw.outline(mask, found.about.size, boxes) };
+    };
+    const own = found.about.outlines.filter((one) => one.class === cls && one.reader);
+    return Promise.all(own.map(drawn));
   }
 
   function describe(entry, found, rows) {
@@ -288,7 +299,10 @@ explorer.case = (() => {
       const title = panel.select ? name : panel.figure.querySelector(".head").textContent;
       write(title, x, top - 8, "bold 15px sans-serif");
       context.drawImage(panel.canvas, x, top, side, height);
-      if (!panel.select) return;
+      if (!panel.select) {
+        write(text("legend"), x, top + height + line);
+        return;
+      }
       const values = [...panel.values.children].map((pair) =>
         [...pair.children].map((one) => one.textContent).join(" "),
       );

@@ -123,10 +123,11 @@ explorer.data = (() => {
     return found.about.size[0] * found.about.size[1];
   }
 
-  // The outline's mask of a class, 0 or 1 per pixel.
-  function reference(found, cls) {
-    return once(found, `reference ${cls}`, async () => {
-      const outline = found.about.outlines.find((one) => one.class === cls);
+  // The reference of a class, or what a reader drew of it: 0 or 1 per pixel.
+  function reference(found, cls, reader = "") {
+    return once(found, `reference ${cls} ${reader}`, async () => {
+      const own = found.about.outlines.filter((one) => one.class === cls);
+      const outline = own.find((one) => one.reader === reader);
       return bitsToMask(await inflated(outline.bits), pixels(found));
     });
   }

@@ -51,40 +51,24 @@ explorer.draw = (() => {
     for (let y = 0; y < height; y += 1) {
       padded.set(mask.subarray(y * width, (y + 1) * width), (y + 1) * row + 1);
     }
-    const edges = (lines, length, place, before, draw) => {
+    // Neighbouring lines of pixels are `across` apart in `padded`, pixels of a line `along`.
+    const edges = (lines, length, across, along, point) => {
       for (let line = 0; line <= lines; line += 1) {
         let start = -1;
         for (let step = 0; step <= length; step += 1) {
-          const here = place(line, step);
-          const edge = step < length && padded[here] !== padded[here - before];
+          const here = row + 1 + line * across + step * along;
+          const edge = step < length && padded[here] !== padded[here - across];
           if (edge && start < 0) start = step;
           if (!edge && start >= 0) {
-            draw(line, start, step);
+            path.moveTo(...point(start, line));
+            path.lineTo(...point(step, line));
             start = -1;
           }
         }
       }
     };
-    edges(
-      height,
-      width,
-      (y, x) => (y + 1) * row + x + 1,
-      row,
-      (y, from, to) => {
-        path.moveTo(from, y);
-        path.lineTo(to, y);
-      },
-    );
-    edges(
-      width,
-      height,
-      (x, y) => (y + 1) * row + x + 1,
-      1,
-      (x, from, to) => {
-        path.moveTo(x, from);
-        path.lineTo(x, to);
-      },
-    );
+    edges(height, width, row, 1, (x, y) => [x, y]);
+    edges(width, height, 1, row, (y, x) => [x, y]);
     return path;
   }
 
@@ -101,7 +85,7 @@ explorer.draw = (() => {
   }
 
   // Draw the layers: `image` and `heat` are canvases, `reference` and `predicted` are outlines; all
-  // may be null.
+  // may be null. `readings` are outlines in colours, thinner than the reference below them.
   function panel(canvas, about, layers) {
     const [height, width] = about.size;
     const scale = Math.max(1, Math.ceil(SHARP / Math.max(height, width)));
@@ -123,6 +107,7 @@ explorer.draw = (() => {
     context.scale(scale, scale);
     const line = Math.max(2.4, canvas.width / 210) / scale;
     if (layers.reference) stroke(context, layers.reference, REFERENCE, line);
+    for (const { path, colour } of layers.readings ?? []) stroke(context, path, colour, line / 2);
     if (layers.predicted) stroke(context, layers.predicted, PREDICTED, line);
   }
 

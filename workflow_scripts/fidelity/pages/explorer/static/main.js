@@ -37,6 +37,7 @@
       opacity: 0.6,
       colours: "inferno",
       reference: true,
+      readers: true,
       predicted: true,
       window: 255,
       level: 128,

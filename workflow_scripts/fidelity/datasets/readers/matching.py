@@ -1,0 +1,238 @@
+"""Another data set that has some of the same images: which they are, and its masks as a reader's.
+
+Nothing but pixels tells which images two data sets share: names, sizes and files differ.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import atomic_path
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.cases import MASK_PREFIX, Case, relative_path
+from fidelity.datasets.images.image_similarity import alike_pairs, look_at
+from fidelity.datasets.images.images import read_image, read_mask
+from fidelity.datasets.indexing.looks import Looks
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.masks.run_lengths import at_size
+from fidelity.metrics import overlap
+
+# Columns of a table of masks. Those in brackets place a mask that is a piece of the image.
+COLUMNS = ("filename", "class", "mask")
+PLACE = ("left", "top")
+# Bits of a perceptual hash: all pairs are compared by the correlation alone.
+ALL_BITS = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A mask, or a piece of one.
+
+    Attributes:
+        label: what it marks.
+        path: of its file.
+        left: column of the image at which it begins.
+        top: row of the image at which it begins.
+    """
+
+    label: str
+    path: Path
+    left: int
+    top: int
+
+
+@dataclass(frozen=True)
+class Match:
+    """A case and the image of the other data set that shows the same.
+
+    Attributes:
+        case: the case.
+        image: the file of the other data set.
+        correlation: of both images at 32 x 32 pixels.
+    """
+
+    case: Case
+    image: Path
+    correlation: float
+
+
+def read_pieces(table: Path) -> dict[str, list[Piece]]:
+    """Read a table of masks: columns filename, class, mask and, for pieces, left and top.
+
+    Args:
+        table: CSV file; the paths of masks are relative to its folder.
+
+    Returns:
+        Masks by the name of the image's file. An image without a mask file has an empty list.
+
+    Raises:
+        InputError: a column is missing, a path leaves the folder, or a place is not a number.
+    """
+    sheet = read_sheet(table, (*COLUMNS, *PLACE))
+    for name in COLUMNS:
+        if name not in sheet.columns:
+            raise InputError(
+                f"the column {name!r} is missing (found: {', '.join(sheet.columns)})",
+                file=table,
+                field=name,
+                remedy=f"A table of masks has the columns {', '.join(COLUMNS)}",
+            )
+    found: dict[str, list[Piece]] = {}
+    for line, row in sheet.rows:
+        pieces = found.setdefault(row["filename"].strip(), [])
+        if not row["mask"].strip():
+            continue
+        where = {"file": table, "field": f"line {line}"}
+        path = table.parent / relative_path(row["mask"].strip(), **where)
+        try:
+            left, top = (int(row.get(name) or 0) for name in PLACE)
+        except ValueError as error:
+            raise InputError(
+                "left and top are no whole numbers", remedy="Correct the row", **where
+            ) from error
+        pieces.append(Piece(row["class"].strip(), path, left, top))
+    return found
+
+
+def check_labels(labels: Iterable[str], pieces: Mapping[str, Sequence[Piece]], table: Path) -> None:
+    """Refuse a label that no mask has.
+
+    Raises:
+        InputError: there is no such label.
+    """
+    known = sorted({piece.label for of_image in pieces.values() for piece in of_image})
+    for label in labels:
+        if label not in known:
+            raise InputError(
+                f"no mask has the label {label!r}",
+                file=table,
+                field="class",
+                remedy=suggestion(label, known, "Labels there"),
+            )
+
+
+def match(
+    cases: Sequence[Case], looks: Looks, images: Iterable[Path], correlation: float
+) -> list[Match]:
+    """Find the images that are those of cases.
+
+    A case and an image are matched if each correlates with the other more than with any other one.
+    So copies within a data set do not count twice.
+
+    Args:
+        cases: those that may be matched.
+        looks: what the images of the data set look like.
+        images: files of the other data set.
+        correlation: least correlation.
+
+    Returns:
+        The matches, by falling correlation.
+    """
+    images = list(images)
+    by_name = {case.case: case for case in cases}
+    own = np.isin(looks.cases, list(by_name))
+    seen = [look_at(read_image(path)) for path in images]
+    theirs = np.array([look.phash for look in seen], np.uint64)
+    sides = (
+        (looks.hashes[own], looks.thumbnails[own]),
+        (theirs, np.array([look.thumbnail for look in seen])),
+    )
+    pairs = sorted(alike_pairs(*sides, ALL_BITS, correlation), key=lambda pair: -pair[3])
+    image_of: dict[int, int] = {}
+    case_of: dict[int, int] = {}
+    for i, j, *_ in pairs:
+        image_of.setdefault(i, j)
+        case_of.setdefault(j, i)
+    names = looks.cases[own]
+    return [
+        Match(by_name[str(names[i])], images[j], found)
+        for i, j, _, found in pairs
+        if image_of[i] == j and case_of[j] == i
+    ]
+
+
+def united(
+    pieces: Iterable[Piece], labels: Iterable[str], drawn_on: tuple[int, int], size: tuple[int, int]
+) -> np.ndarray:
+    """Unite the masks of some labels.
+
+    Args:
+        pieces: masks of an image.
+        labels: those that count.
+        drawn_on: (height, width) of the image that the masks are drawn on.
+        size: (height, width) of the case.
+
+    Returns:
+        Boolean mask of the size of the case, by nearest neighbour; empty without such a mask.
+
+    Raises:
+        InputError: a mask cannot be read or leaves its image.
+    """
+    whole = np.zeros(drawn_on, bool)
+    wanted = set(labels)
+    for piece in pieces:
+        if piece.label not in wanted:
+            continue
+        mask = read_mask(piece.path)
+        bottom, right = piece.top + mask.shape[0], piece.left + mask.shape[1]
+        if min(piece.top, piece.left) < 0 or bottom > drawn_on[0] or right > drawn_on[1]:
+            raise InputError(
+                f"the mask leaves its image, which has {drawn_on[0]} x {drawn_on[1]} pixels",
+                file=piece.path,
+                remedy="Correct left and top in the table of masks",
+            )
+        whole[piece.top : bottom, piece.left : right] |= mask
+    return at_size(whole, size)
+
+
+def write_reader(
+    folder: Path,
+    matches: Iterable[Match],
+    pieces: Mapping[str, Sequence[Piece]],
+    labels: Sequence[str],
+    cls: str,
+    root: Path,
+) -> Iterator[dict[str, object]]:
+    """Write a mask `<case>.png` of each match, as the setting `readers` takes them.
+
+    Args:
+        folder: of the masks.
+        matches: cases with their images.
+        pieces: masks by the name of the image's file.
+        labels: united to the mask of the class.
+        cls: the annotated class.
+        root: data root of the study.
+
+    Yields:
+        A row of the list of matches: a row of a case table, and how well both masks agree. `iou` is
+        nan if the case has no mask, or if both marked nothing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for found in matches:
+        case, drawn_on = found.case, read_image(found.image).shape
+        size = (case.height, case.width)
+        mask = united(pieces[found.image.name], labels, drawn_on, size)
+        with atomic_path(folder / f"{case.case}.png") as temporary:
+            temporary.write_bytes(cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes())
+        own = case.masks.get(cls)
+        iou = np.nan
+        if own is not None:
+            iou = overlap.iou(overlap.confusion(mask, read_mask_at(root, own, size=size)))
+        yield {
+            "case": case.case,
+            "patient": case.patient,
+            "split": case.split,
+            "label": "|".join(case.labels),
+            "image": case.image,
+            "lung_mask": case.lung_mask or "",
+            f"{MASK_PREFIX}{cls}": own or "",
+            "matched_image": found.image.name,
+            "correlation": round(found.correlation, 4),
+            "marked": bool(mask.any()),
+            "iou": iou,
+        }

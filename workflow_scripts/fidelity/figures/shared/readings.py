@@ -1,0 +1,62 @@
+"""What each of several readers drew of a case, and the line that shows whose it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import cycle
+
+from fidelity.datasets.prepared import PreparedCase
+
+# Okabe & Ito 2008, without the blue of the reference and the white of predicted masks.
+COLOURS = {
+    "orange": "#E69F00",
+    "pink": "#CC79A7",
+    "green": "#009E73",
+    "yellow": "#F0E442",
+    "red": "#D55E00",
+}
+# In units of the line's width. Colours and dashes together return after 20 readers.
+DASHES = ((6, 1.5), (2, 1.5), (6, 1.5, 1.5, 1.5), (12, 2))
+
+
+@dataclass(frozen=True)
+class Line:
+    """How what a reader drew is shown.
+
+    Attributes:
+        word: what the colour is called.
+        colour: hexadecimal.
+        dashes: lengths on and off, in widths of the line.
+    """
+
+    word: str
+    colour: str
+    dashes: tuple[float, ...]
+
+
+def readings(case: PreparedCase, cls: str) -> dict[str, PreparedCase]:
+    """Give the case as each reader read it for a class, if there are several readers.
+
+    Returns:
+        Reader → the case with what this reader drew as the only reference; empty for one reader.
+    """
+    names = case.readers_of(cls)
+    return {name: _as_read(case, cls, name) for name in names} if len(names) > 1 else {}
+
+
+def lines_of(readers: Iterable[str]) -> dict[str, Line]:
+    """Give each reader a line, by the order of their names."""
+    looks = zip(cycle(COLOURS.items()), cycle(DASHES), strict=False)
+    named = zip(sorted(set(readers)), looks, strict=False)
+    return {name: Line(word, colour, dashes) for name, ((word, colour), dashes) in named}
+
+
+def _as_read(case: PreparedCase, cls: str, reader: str) -> PreparedCase:
+    boxes = case.reader_boxes.get(reader, {}).get(cls)
+    if cls in case.readers.get(reader, {}):
+        return replace(
+            case, references={cls: case.reading(cls, reader)}, reference_boxes={}, filled=()
+        )
+    if boxes is None:  # the reference, which no reader is named for
+        return case
+    filled = {cls: case.reading(cls, reader)}
+    return replace(case, references=filled, reference_boxes={cls: boxes}, filled=(cls,))

@@ -1,0 +1,113 @@
+"""Use the masks of another data set that has some of the same images: as those of a reader.
+
+Compares the pixels of all images, writes a folder of masks for the key `readers` of a data set, and
+the list of matched cases. See "Another data set of the same images" in docs/datasets.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from fidelity.base.errors import InputError
+from fidelity.base.files import write_csv
+from fidelity.datasets.acquisition.folders import images_in
+from fidelity.datasets.cases import read_cases
+from fidelity.datasets.indexing.looks import read_looks
+from fidelity.datasets.readers.matching import check_labels, match, read_pieces, write_reader
+from fidelity.datasets.readers.names import check_reader
+from fidelity.study import paths
+
+# Thresholds that the number of matches and the agreement are printed for.
+STEPS = (0.9, 0.95, 0.97, 0.98, 0.99)
+
+
+def matched(
+    dataset: Path,
+    root: Path,
+    table: Path,
+    images: Path,
+    labels: list[str],
+    cls: str,
+    correlation: float,
+    folder: Path,
+) -> pd.DataFrame:
+    """Match the images and write the masks.
+
+    Args:
+        dataset: folder of the results that holds cases.csv and looks.npz.
+        root: data root of the study.
+        table: CSV file of the masks; see `matching.read_pieces`.
+        images: folder of their images.
+        labels: whose masks are united.
+        cls: annotated class; only its cases are compared.
+        correlation: least correlation.
+        folder: of the masks to write; its name is the reader's.
+
+    Returns:
+        The list of matches, by correlation.
+
+    Raises:
+        InputError: a file is missing or damaged, or no image is that of a case.
+    """
+    check_reader(folder.name, file=folder)
+    pieces = read_pieces(table)
+    check_labels(labels, pieces, table)
+    cases = [one for one in read_cases(dataset / Path(paths.CASES).name) if cls in one.labels]
+    looks = read_looks(dataset / Path(paths.LOOKS).name)
+    files = [path for path in images_in(images) if path.name in pieces]
+    found = match(cases, looks, files, correlation)
+    if not found:
+        raise InputError(
+            f"none of the {len(files)} images is that of a case with the class {cls!r}",
+            file=images,
+            remedy="Check --class and --images, or lower --correlation",
+        )
+    return pd.DataFrame(write_reader(folder, found, pieces, labels, cls, root))
+
+
+def show(rows: pd.DataFrame, least: float) -> None:
+    """Print the number of matches and the agreement for the threshold and some higher ones."""
+    print("correlation  images  marked  mean IoU with the data set's own masks")
+    for step in sorted({least, *STEPS}):
+        kept = rows[rows["correlation"] >= step]
+        if len(kept) and step >= least:
+            print(
+                f"{f'>= {step:g}':>11}  {len(kept):>6}  {kept['marked'].sum():>6}  "
+                f"{kept['iou'].mean():.3f}"
+            )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Take the command line apart, match, and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", type=Path, help="results/<data set>, with cases.csv, looks.npz")
+    parser.add_argument("root", type=Path, help="data root of this data set")
+    parser.add_argument("table", type=Path, help="CSV file: filename, class, mask[, left, top]")
+    parser.add_argument("--images", type=Path, help="folder of its images (default: images)")
+    parser.add_argument("--labels", nargs="+", required=True, help="whose masks are united")
+    parser.add_argument("--class", dest="cls", required=True, help="annotated class of the study")
+    parser.add_argument("--correlation", type=float, default=0.97, help="least correlation (0.97)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the masks to write")
+    given = parser.parse_args(arguments)
+    try:
+        rows = matched(
+            given.dataset,
+            given.root,
+            given.table,
+            given.images or given.table.parent / "images",
+            given.labels,
+            given.cls,
+            given.correlation,
+            given.out,
+        )
+        write_csv(rows, given.out.with_suffix(".csv"))
+    except InputError as error:
+        sys.exit(str(error))
+    show(rows, given.correlation)
+    print(f"Masks: {given.out}, list: {given.out.with_suffix('.csv')}")
+
+
+if __name__ == "__main__":
+    main()
