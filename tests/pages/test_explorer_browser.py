@@ -391,6 +391,31 @@ def test_contours_follow_the_masks(tab, small):
     self_drawn((pixels(tab, 2) != before).any(axis=2), map01 > np.float32(0.4))
 
 
+def test_readers_are_told_apart(opened, tmp_path):
+    small = SmallExplorer(
+        tmp_path, explainers={"lung": "binary"}, classifiers=(), readers=("a", "b", "c")
+    ).write()
+    tab = opened(small.page)
+    tab.open("case-0")
+    legend = tab.page.locator("#legend li")
+    assert legend.count() == 5
+    colours = legend.locator("rect").evaluate_all(
+        "all => all.map((one) => one.attributes.fill.value)"
+    )
+    # Every line is in the panel of the image, and the readers' are in no other panel.
+    wanted = [np.array([int(text[i : i + 2], 16) for i in (1, 3, 5)]) for text in colours[1:4]]
+
+    def there(panel):
+        drawn = pixels(tab, panel)
+        return [bool((drawn == colour).all(axis=2).any()) for colour in wanted]
+
+    assert there(0) == [True] * 3
+    assert there(1) == [False] * 3
+    assert tab.saved("#png", tmp_path).is_file()
+    tab.set("readers", False)
+    assert there(0) == [False] * 3
+
+
 def self_drawn(changed, mask):
     """See that changed pixels are along the edge of the mask, all of it, and nowhere else."""
     scale = changed.shape[0] // mask.shape[0]

@@ -107,7 +107,7 @@ explorer.draw = (() => {
     context.scale(scale, scale);
     const line = Math.max(2.4, canvas.width / 210) / scale;
     if (layers.reference) stroke(context, layers.reference, REFERENCE, line);
-    for (const { path, colour } of layers.readings ?? []) stroke(context, path, colour, line / 2);
+    for (const { path, colour } of layers.readings ?? []) stroke(context, path, colour, 0.7 * line);
     if (layers.predicted) stroke(context, layers.predicted, PREDICTED, line);
   }
 
