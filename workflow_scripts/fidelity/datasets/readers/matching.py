@@ -1,6 +1,6 @@
 """Another data set that has some of the same images: which they are, and its masks as a reader's.
 
-Nothing but pixels tells which images two data sets share: names, sizes and files differ.
+Only pixels show which images two data sets share: names, sizes and files differ.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.masks.run_lengths import at_size
 from fidelity.metrics import overlap
 
-# Columns of a table of masks. Those in brackets place a mask that is a piece of the image.
+# Columns of a table of masks; the last two place a mask that is a piece of the image.
 COLUMNS = ("filename", "class", "mask")
 PLACE = ("left", "top")
 # Bits of a perceptual hash: all pairs are compared by the correlation alone.
