@@ -6,13 +6,17 @@ import re
 from base64 import b64decode
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from matplotlib.cm import inferno
+from matplotlib.figure import Figure
+from PIL import Image, ImageColor
 
 import study_page as script
 from fidelity.analysis.columns.localization import STRATA
 from fidelity.analysis.columns.organs import ORGANS, REGIONS
 from fidelity.datasets.prepared_list import write_list
+from fidelity.figures.shared.readings import lines_of
 from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
 from fidelity.presentation.titles import showing
@@ -248,3 +252,19 @@ def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
         assert kind == "data:image/png;base64"
         sizes.append(Image.open(io.BytesIO(b64decode(content))).size)
     assert sizes[0][0] > 2 * sizes[1][0]
+
+
+def test_thin_lines_keep_their_colours():
+    """Readers are told apart by them, and a radiograph has most of the 256 colours."""
+    wanted = [ImageColor.getrgb(line.colour) for line in lines_of("abcde").values()]
+    shades = np.random.default_rng(0).integers(0, 256, (400, 400, 1))
+    image = np.broadcast_to(shades, (400, 400, 3)).copy()
+    heat = np.linspace(0, 1, 100) * np.ones((100, 1))
+    image[:100, :100] = inferno(heat, bytes=True)[..., :3]
+    for place, colour in enumerate(wanted):
+        image[200 + 20 * place, 200:260] = colour
+    fig = Figure(figsize=(4, 4))
+    fig.figimage(image / 255)
+    picture = Image.open(io.BytesIO(pictures._png(fig, 100))).convert("RGB")
+    shown = np.asarray(picture, int)[200:300:20, 200:260]
+    assert np.abs(shown - np.array(wanted)[:, None]).max() <= 3
