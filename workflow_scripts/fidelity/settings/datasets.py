@@ -193,7 +193,10 @@ class Dataset(Entry):
     reference: Annotated[str | None, Field(exclude_if=_is_empty)] = None
     """How several readers make one reference. `union`, `intersection` or `majority` (more than half
     of them) of what they marked; `staple` = the mask that STAPLE estimates; or the name of one
-    reader (`first` = masks and boxes that name no reader). null = masks and boxes that name no reader; the majority if all name one. If it is set, readers are compared with one another and with the explainers. A change recomputes scores. It recomputes maps only of explainers that learn from reference masks."""
+    reader (`first` = masks and boxes that name no reader). null = masks and boxes that name no
+    reader; the majority if all name one. If it is set, readers are compared with one another and
+    with the explainers. A change recomputes scores. It recomputes maps only of explainers that
+    learn from reference masks."""
     planted: Planted | MISSING = MISSING
     """Absent = the images are shown as they are."""
     strata: Unique[Stratum] = []

@@ -472,7 +472,8 @@ class LungMask(Explainer):
 
 
 class HeartMask(Explainer):
-    """Null baseline: the whole heart, by CheXmask (`lung_masks: chexmask`). It has a map only for cases with a heart mask."""
+    """Null baseline: the whole heart, by CheXmask (`lung_masks: chexmask`). It has a
+    map only for cases with a heart mask."""
 
     method: Literal["heart_mask"] = "heart_mask"
 
