@@ -31,11 +31,16 @@ def main(config: str, overrides: str = "") -> None:
     lines.append(("All data sets", paths.DATASET.format(dataset=paths.SUMMARY)))
     # Last, where a reader of the terminal looks first.
     lines += pages
-    lines = [(label, place) for label, place in lines if Path(place).exists()]
+    # A part of a study (TARGETS) may have left a folder empty.
+    lines = [(label, place) for label, place in lines if _has_content(Path(place))]
     width = max((len(label) for label, _ in lines), default=0)
     print("\nDone.")
     for label, place in lines:
         print(f"  {label:<{width}}  {Path(place).resolve()}{'/' if Path(place).is_dir() else ''}")
+
+
+def _has_content(place: Path) -> bool:
+    return place.is_file() or (place.is_dir() and any(place.iterdir()))
 
 
 if __name__ == "__main__":

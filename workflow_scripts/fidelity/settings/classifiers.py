@@ -129,7 +129,8 @@ class Training(Section):
     rises while the learning rate rises."""
     augmentation: Augmentation = Field(default_factory=Augmentation)
     guidance: Guidance | MISSING = MISSING
-    """Absent = the labels alone are learned."""
+    """Masks that the classifier should look at: the loss is larger where its gradients lie
+    elsewhere. Absent = only the labels are learned."""
     stages: list[Stage] = []
     """Fine-tuning in stages, in order. Each stage sets which layers it trains and may override any
     other key of `training`. It continues from the best epoch so far. Empty = one stage, all layers.

@@ -198,7 +198,8 @@ class Dataset(Entry):
     with the explainers. A change recomputes scores. It recomputes maps only of explainers that
     learn from reference masks."""
     planted: Planted | MISSING = MISSING
-    """Absent = the images are shown as they are."""
+    """A mark or texture that is added to half of the images: the classifier then has a known truth.
+    Absent = images stay as they are."""
     strata: Unique[Stratum] = []
     """What cases are divided by in tables/strata.csv, the study page and the explorer. Lesion size,
     prediction and confidence are always there. `lesion_count` and `side` come from the references.
