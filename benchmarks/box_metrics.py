@@ -16,7 +16,7 @@ from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
-from peers import Row, show
+from comparison import Row, show
 from sklearn.metrics import matthews_corrcoef
 
 from fidelity.metrics.boxes import wsol

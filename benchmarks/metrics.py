@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import surface_distance
 import torch
+from comparison import Row, in_turns, show
 from medpy.metric import binary as medpy
 from monai import metrics as monai
-from peers import Row, in_turns, show
 
 from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.pair import MaskPair

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
-from peers import Row, show
+from comparison import Row, show
 from sklearn.metrics import f1_score, jaccard_score
 
 from fidelity.maps.saliency_map import SaliencyMap, render
