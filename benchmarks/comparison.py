@@ -63,11 +63,15 @@ def machine() -> str:
     )
 
 
-def show(rows: Iterable[Row]) -> None:
-    """Print rows as a Markdown table, each as soon as it is measured."""
-    # As the rules do, and for both sides: threads, and freed memory that is kept.
+def prepare() -> None:
+    """Set both sides up as the rules do: one thread, and freed memory that is kept."""
     configure({"threads": 1, "device": "cpu"})
     cv2.setNumThreads(1)
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print rows as a Markdown table, each as soon as it is measured."""
+    prepare()
     print(f"{machine()}; CPU-seconds\n")
     print("| task | peer | peer, s | here, s | times faster | goal | error |")
     print("|---|---|---:|---:|---:|---:|---|")

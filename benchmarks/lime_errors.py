@@ -1,7 +1,7 @@
 """How far LIME's coefficients of one image are off, by setting: bias and variance over seeds.
 
-Used by `benchmarks/lime.py`. No time is measured here: a picture is classified once and kept (per
-precision), so that seeds, settings and repeated runs share it.
+Used by `benchmarks/lime_speed.py`. No time is measured here: a picture is classified once and kept
+(per precision), so that seeds, settings and repeated runs share it.
 """
 
 from collections.abc import Sequence
