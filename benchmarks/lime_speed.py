@@ -54,8 +54,8 @@ SETTINGS: dict[str, Any] = {
     "output": "probability", "adaptive": None, "stability_top": 5,
 }  # fmt: skip
 ENGINE = "The engine with the package's samples"
-PLAIN, FEW = (256, 512, 1000), (64, 96, 128, 256)
-WAYS: dict[str, tuple[str, str, tuple[int, ...]]] = {
+PLAIN, FEW = (256, 512, 1000), (48, 64, 96, 128, 256, 0.1, 0.15)
+WAYS: dict[str, tuple[str, str, tuple[float, ...]]] = {
     PACKAGE: ("package", "float32", (PROTOCOL,)),
     "random bfloat16": ("random", "bfloat16", PLAIN),
     "antithetic bfloat16": ("antithetic", "bfloat16", PLAIN),
@@ -63,7 +63,7 @@ WAYS: dict[str, tuple[str, str, tuple[int, ...]]] = {
     "interpolated float32": ("interpolated", "float32", FEW),
     "interpolated bfloat16": ("interpolated", "bfloat16", FEW),
 }
-"""Name, then sampling, precision and numbers of samples."""
+"""Name, then sampling, precision and numbers of samples; below 1 the error to stop at."""
 
 lime_image.tqdm = partial(lime_image.tqdm, disable=True)
 
@@ -77,9 +77,12 @@ def ways_of(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
             counts = args.samples
         for count in counts:
             own = {**SETTINGS, "sampling": sampling, "precision": precision, "samples": count}
+            if count < 1:
+                own |= {"samples": None, "adaptive": {"batch": 32, "error": count}}
             if sampling == "package":
                 own["alpha"] = count / SAMPLES  # the engine scales the others' by itself
-            found[name if name == PACKAGE else f"{name}, {count}"] = own
+            title = f"{name}, {count} samples" if count >= 1 else f"{name}, to error {count}"
+            found[name if name == PACKAGE else title] = own
     return found
 
 
@@ -210,11 +213,11 @@ def report(args: argparse.Namespace) -> None:
     )
     rows = {name: _row(name, images, seconds) for name in images[0]["ways"]}
     peer = rows[PACKAGE]
-    print(f"{'setting':30}{'pictures':>9}{'seconds':>9}{'ratio':>7}{'error':>8}{'|bias|':>8}"
+    print(f"{'setting':40}{'pictures':>9}{'seconds':>9}{'ratio':>7}{'error':>8}{'|bias|':>8}"
           f"{'std':>8}{'coverage':>10}{'images no worse':>17}")  # fmt: skip
     for name, row in rows.items():
         row["ratio"] = peer["seconds"] / row["seconds"]
-        print(f"{name:30}{row['pictures']:9.0f}{row['seconds']:9.2f}{row['ratio']:7.1f}"
+        print(f"{name:40}{row['pictures']:9.0f}{row['seconds']:9.2f}{row['ratio']:7.1f}"
               f"{row['error']:8.3f}{row['bias']:8.3f}{row['std']:8.3f}{row['coverage']:10.2f}"
               f"{row['no worse']:17.0%}")  # fmt: skip
     engine = [found[ENGINE] for found in seconds if ENGINE in found]
@@ -237,7 +240,7 @@ def rows(args: argparse.Namespace) -> Iterator[Row]:
         name = min(good or own, key=lambda name: own[name]["seconds" if good else "error"])
         exact = sum(image["reference"] == "exact" for image in images)
         error = f"{own[name]['error']:.3f} against {peer['error']:.3f} ({exact} exact)"
-        task = f"LIME, {len(images)} images × {args.seeds} seeds, {name} samples"
+        task = f"LIME, {len(images)} images × {args.seeds} seeds, {name}"
         times = peer["seconds"], own[name]["seconds"]
         yield Row(task, f"lime, {PROTOCOL} samples", *times, error, goal)
 

@@ -39,7 +39,18 @@ def main() -> None:
     if not (model and prepared):
         model, prepared = tolerance.train(options.out.resolve() / "study")
     of_lime = ["all", "--out", options.out / "lime", "--model", model, "--prepared", prepared]
-    of_lime += ["--images", 2, "--seeds", 5, "--package-images", 1, "--exact-bits", 10]
+    of_lime += [
+        "--images",
+        2,
+        "--seeds",
+        5,
+        "--package-images",
+        1,
+        "--exact-bits",
+        10,
+        "--kernel-size",
+        5,
+    ]
     of_lime += ["--most-superpixels", 10, "--ways", *WAYS]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # progress bars
         show(
@@ -48,7 +59,7 @@ def main() -> None:
                 sweep.rows(),
                 box_metrics.rows(),
                 cams.rows(),
-                perturbation.rows(model, prepared, 0, 256),
+                perturbation.rows(model, prepared, 0, 128),
                 lime_speed.rows(lime_speed.parser().parse_args(list(map(str, of_lime)))),
             )
         )
