@@ -20,12 +20,16 @@ import cams
 import lime_speed
 import metrics
 import perturbation
+import threshold_sweep
 import tolerance
 from comparison import show
 
-import sweep
-
 WAYS = ("interpolated float32", "interpolated bfloat16")
+# Few superpixels, so that the exact answer can be had.
+LIME = (
+    "all --images 2 --seeds 5 --package-images 1 --exact-bits 10 --most-superpixels 10 "
+    "--kernel-size 5"
+)
 
 
 def main() -> None:
@@ -38,29 +42,17 @@ def main() -> None:
     model, prepared = options.model, options.prepared
     if not (model and prepared):
         model, prepared = tolerance.train(options.out.resolve() / "study")
-    of_lime = ["all", "--out", options.out / "lime", "--model", model, "--prepared", prepared]
-    of_lime += [
-        "--images",
-        2,
-        "--seeds",
-        5,
-        "--package-images",
-        1,
-        "--exact-bits",
-        10,
-        "--kernel-size",
-        5,
-    ]
-    of_lime += ["--most-superpixels", 10, "--ways", *WAYS]
+    of_lime = [*LIME.split(), "--out", str(options.out / "lime")]
+    of_lime += ["--model", str(model), "--prepared", str(prepared), "--ways", *WAYS]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # progress bars
         show(
             chain(
                 metrics.rows(),
-                sweep.rows(),
+                threshold_sweep.rows(),
                 box_metrics.rows(),
                 cams.rows(),
                 perturbation.rows(model, prepared, 0, 128),
-                lime_speed.rows(lime_speed.parser().parse_args(list(map(str, of_lime)))),
+                lime_speed.rows(lime_speed.parser().parse_args(of_lime)),
             )
         )
 

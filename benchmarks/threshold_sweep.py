@@ -1,6 +1,6 @@
 """How long the threshold sweep of a study takes, and what doing it one by one would.
 
-    python benchmarks/sweep.py --cases 583    # 583 cases × 12 explainers × 101 thresholds
+    python benchmarks/threshold_sweep.py --cases 583    # 583 cases × 12 explainers × 101 thresholds
 
 All maps are rendered to 256 × 256 pixels and scored at all thresholds by this project, every n-th
 also by the peers; scores must be equal.
