@@ -62,5 +62,5 @@ def contour_distances(
 def _codes(mask: np.ndarray) -> np.ndarray:
     """Code the four pixels around every corner, uint8 (H + 1, W + 1); outside is background."""
     pixels = np.pad(mask, 1).view(np.uint8)
-    upper, lower = pixels[:-1], pixels[1:]
-    return 8 * upper[:, :-1] + 4 * upper[:, 1:] + 2 * lower[:, :-1] + lower[:, 1:]
+    sides = 2 * pixels[:, :-1] + pixels[:, 1:]
+    return 4 * sides[:-1] + sides[1:]
