@@ -136,7 +136,11 @@ def _reference(
     pictures: Kept, task: Task, settings: dict[str, Any], seeds: int, exact: bool
 ) -> np.ndarray:
     if exact:
-        every = {**settings, "sampling": "interpolated", "samples": 2 ** int(pictures.live.sum())}
+        every = {
+            **settings,
+            "sampling": "interpolated",
+            "samples": max(10, 2 ** int(pictures.live.sum())),
+        }
         every["alpha"] = settings["alpha"] * SAMPLES / settings["samples"]
         segments = pictures.segments.cpu().numpy()
         return Lime(explainers.Lime(**every), pictures, task.target, segments, [0]).weigh()[0]
