@@ -1,7 +1,7 @@
 """Box metrics of many maps beside the peers that compute the same values, in one run.
 
-Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. One process, one thread,
-maps of 224 x 224 pixels, CPU-seconds. wsolevaluation is in no registry: CHECKOUT is the folder of a
+Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. Maps of 224 x 224 pixels.
+wsolevaluation is in no registry: CHECKOUT is the folder of a
 clone of github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is
 compared with the package rodeometric. Every value is compared before its time is printed.
 """
@@ -10,24 +10,20 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
+from comparison import Row, show
 from sklearn.metrics import matthews_corrcoef
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
-
 from fidelity.metrics.boxes import wsol
-from fidelity.metrics.boxes.froc import USUAL_RATES, Froc
 from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
 from fidelity.metrics.boxes.rodeo import Labelled, Rodeo
-from fidelity.statistics.set_level import set_result
 
-SIDE, CLASSES, REPLICATES = 224, 4, 2000
+SIDE, CLASSES = 224, 4
 
 
 def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,15 +40,9 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Call a function: its result and its CPU-seconds, which a busy machine changes less."""
+    """Call a function: its result and its CPU-seconds."""
     start = time.process_time()
     return function(), time.process_time() - start
-
-
-def report(name: str, ours: float, theirs: float | None = None) -> None:
-    """Print CPU-seconds, and how many times faster than the peer."""
-    beside = "" if theirs is None else f"   peer {theirs:8.2f} s   {theirs / ours:6.1f} x"
-    print(f"{name:44} {ours:8.2f} s{beside}", flush=True)
 
 
 def wsol_peer(checkout: str):
@@ -96,62 +86,40 @@ def rodeo_theirs(predicted, reference) -> float:
         return metric.compute()["RoDeO/total"]
 
 
-def main() -> None:
-    """Time everything."""
+def rows(count: int = 200, checkout: str | None = None) -> Iterator[Row]:
+    """Compare every value, then give both sides' times."""
+    maps, references = zip(*map(example, range(count)), strict=True)
+    if checkout:
+        peer, thresholds = wsol_peer(checkout), wsol.thresholds_of()
+        ious, ours = timed(
+            lambda: [
+                wsol.ious_at_thresholds(map01, boxes, thresholds)
+                for map01, boxes in zip(maps, references, strict=True)
+            ]
+        )
+        theirs = 0.0
+        for found, largest in zip(zip(*ious, strict=True), (True, False), strict=True):
+            expected, more = timed(
+                lambda largest=largest: wsol_theirs(peer, maps, references, thresholds, largest)
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+            theirs += more
+        task = f"MaxBoxAcc and V2 of {count} maps, {len(thresholds)} thresholds"
+        yield Row(task, "wsolevaluation", theirs, ours)
+    rng = np.random.default_rng(0)
+    predicted, reference = (
+        [Labelled(part, rng.integers(0, CLASSES, len(part))) for part in parts]
+        for parts in ([boxes_of_map(map01, BoxRule())[0] for map01 in maps], references)
+    )
+    rodeo, ours = timed(lambda: Rodeo(predicted, reference, CLASSES))
+    total, theirs = timed(lambda: rodeo_theirs(predicted, reference))
+    np.testing.assert_allclose(rodeo.part("total")(np.ones((1, count))), total, rtol=1e-9)
+    yield Row(f"RoDeO of {count} images", "rodeometric", theirs, ours)
+
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--maps", type=int, default=10_000)
     parser.add_argument("--wsol", help="folder of a clone of clovaai/wsolevaluation")
     options = parser.parse_args()
-    cv2.setNumThreads(1)
-    maps, references = zip(*map(example, range(options.maps)), strict=True)
-    patients = np.arange(options.maps) // 2
-    once = np.ones((1, options.maps))
-    print(f"{options.maps} maps of {SIDE} x {SIDE}, one thread")
-
-    found, seconds = timed(lambda: [boxes_of_map(map01, BoxRule()) for map01 in maps])
-    report("boxes of the maps", seconds)
-
-    thresholds = wsol.thresholds_of()
-    peer = wsol_peer(options.wsol) if options.wsol else None
-    ious, seconds = timed(
-        lambda: [
-            wsol.ious_at_thresholds(map01, boxes, thresholds)
-            for map01, boxes in zip(maps, references, strict=True)
-        ]
-    )
-    theirs = 0.0 if peer else None
-    for found_ious, levels, largest in zip(
-        zip(*ious, strict=True), (wsol.IOU, wsol.IOUS), (True, False), strict=True
-    ):
-        if peer:
-            expected, more = timed(
-                lambda largest=largest: wsol_theirs(peer, maps, references, thresholds, largest)
-            )
-            np.testing.assert_allclose(found_ious, expected, rtol=1e-12)
-            theirs += more
-        value = wsol.max_box_accuracy(np.stack(found_ious), levels)
-        interval = timed(lambda value=value: set_result(value, patients, REPLICATES, 1))[1]
-        report(f"interval of MaxBoxAcc{'' if largest else 'V2'}", interval)
-    report(f"MaxBoxAcc and V2, {len(thresholds)} thresholds", seconds, theirs)
-
-    boxes, scores = zip(*found, strict=True)
-    froc, seconds = timed(lambda: Froc(boxes, scores, references))
-    report("FROC: matches", seconds)
-    value = froc.sensitivity(*USUAL_RATES)
-    report("  its interval", timed(lambda: set_result(value, patients, REPLICATES, 1))[1])
-
-    rng = np.random.default_rng(0)
-    predicted, reference = (
-        [Labelled(part, rng.integers(0, CLASSES, len(part))) for part in parts]
-        for parts in (boxes, references)
-    )
-    rodeo, seconds = timed(lambda: Rodeo(predicted, reference, CLASSES))
-    total, theirs = timed(lambda: rodeo_theirs(predicted, reference))
-    np.testing.assert_allclose(rodeo.part("total")(once), total, rtol=1e-9)
-    report("RoDeO", seconds, theirs)
-    value = rodeo.part("total")
-    report("  its interval", timed(lambda: set_result(value, patients, REPLICATES, 1))[1])
-
-
-if __name__ == "__main__":
-    main()
+    show(rows(options.maps, options.wsol))

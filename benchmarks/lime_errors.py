@@ -1,7 +1,7 @@
 """How far LIME's coefficients of one image are off, by setting: bias and variance over seeds.
 
-Used by `benchmarks/lime.py`. No time is measured here: a picture is classified once and kept (per
-precision), so that seeds, settings and repeated runs share it.
+Used by `benchmarks/lime_speed.py`. No time is measured here: a picture is classified once and kept
+(per precision), so that seeds, settings and repeated runs share it.
 """
 
 from collections.abc import Sequence
@@ -136,7 +136,11 @@ def _reference(
     pictures: Kept, task: Task, settings: dict[str, Any], seeds: int, exact: bool
 ) -> np.ndarray:
     if exact:
-        every = {**settings, "sampling": "interpolated", "samples": 2 ** int(pictures.live.sum())}
+        every = {
+            **settings,
+            "sampling": "interpolated",
+            "samples": max(10, 2 ** int(pictures.live.sum())),
+        }
         every["alpha"] = settings["alpha"] * SAMPLES / settings["samples"]
         segments = pictures.segments.cpu().numpy()
         return Lime(explainers.Lime(**every), pictures, task.target, segments, [0]).weigh()[0]

@@ -37,7 +37,6 @@ def trial_case(side: int) -> PreparedCase:
         native_size=(side, side),
         box=(0, 0, side, side),
         references={"A": encode(lung)},
-        second_references={"A": encode(lung)},
         lung_native=encode(lung),
         digest="",
     )

@@ -1,8 +1,11 @@
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import sampled_from
 from monai.metrics import compute_hausdorff_distance
 from monai.metrics.utils import get_mask_edges
 from scipy import ndimage
@@ -10,7 +13,7 @@ from scipy.ndimage import binary_erosion
 from skimage.metrics import hausdorff_distance
 
 from fidelity.metrics import distance
-from fidelity.metrics.distance import MaskDistances, boundary_distances, hausdorff_full
+from fidelity.metrics.distance import MaskDistances, boundary_distances, hausdorff_full, nearest
 from fidelity.metrics.pair import MaskPair
 from fidelity.metrics.surface import directed_95, maximum, mean_distance, pooled_95, share_within
 from tests.helpers.mask_grid import FILLED_PAIRS, MASKS
@@ -151,6 +154,23 @@ def test_surfaces_are_symmetric_and_bounded(surface, a, b):
     elif surface == "pixels":
         same_boundary = np.array_equal(*(mask & ~binary_erosion(mask) for mask in (a, b)))
         assert (maximum(one) == 0) == same_boundary
+
+
+@given(MASK, MASK, sampled_from([(1.0, 1.0), (0.4, 1.1)]), sampled_from([1, distance.BLOCK]))
+def test_nearest_points_are_those_of_all_pairs(one, other, spacing, block):
+    assume(one.any() and other.any())
+    apart = (np.argwhere(one)[:, None] - np.argwhere(other)) * spacing
+    expected = np.sqrt((apart**2).sum(2))
+    with patch.object(distance, "BLOCK", block):
+        found = nearest(one, other, spacing)
+    with patch.object(distance, "PAIRS_PER_PIXEL", 0):
+        transformed = nearest(one, other, spacing)
+    for axis in (0, 1):
+        assert np.array_equal(found[axis], transformed[axis])
+        smallest = expected.min(axis=1 - axis)
+        if spacing == (1.0, 1.0):
+            assert np.array_equal(found[axis], smallest)
+        assert found[axis] == pytest.approx(smallest, rel=1e-12)
 
 
 def test_empty_masks_have_no_distances():

@@ -43,9 +43,9 @@ def _ours(protocol, reference, prediction):
 
 def _same(protocol, reference, prediction, theirs, rel=1e-12):
     # Boundaries are compared pixel by pixel where that is faster, else by a distance transform.
-    for limit in (distance.PAIRWISE_LIMIT, 0):
+    for limit in (distance.PAIRS_PER_PIXEL, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(distance, "PAIRWISE_LIMIT", limit)
+            patch.setattr(distance, "PAIRS_PER_PIXEL", limit)
             ours = _ours(protocol, reference, prediction)
         for name, value in theirs.items():
             expected = pytest.approx(float(value), rel=rel, abs=1e-12, nan_ok=True)

@@ -155,6 +155,24 @@ def test_adaptive_stops_within_the_budget_when_the_top_is_told_apart(classifier,
     assert used["stability_iou"] == one_go["stability_iou"]
 
 
+@pytest.mark.parametrize("sampling", ["hadamard", "interpolated"])
+def test_adaptive_stops_at_a_stated_error(classifier, cases, sampling):
+    options = {"superpixels": {"algorithm": "grid", "cells": 3}, "sampling": sampling}
+
+    def stated(error):
+        adaptive = {"budget": 480, "batch": 48, "error": error}
+        found = _explain(classifier, cases[0], adaptive=adaptive, **options)
+        errors = np.linalg.norm(found.extras["coefficient_errors"])
+        return found, errors / np.linalg.norm(found.map.values)
+
+    _, first = stated(1e9)
+    found, error = stated(first / 2)
+    assert error <= first / 2
+    assert 48 < found.extras["samples"] <= 480
+    one_go = _explain(classifier, cases[0], samples=found.extras["samples"], **options)
+    np.testing.assert_array_equal(found.map.values, one_go.map.values)
+
+
 @pytest.mark.parametrize("hide", ["blur", "noise", "inpaint"])
 def test_other_ways_to_hide(classifier, cases, hide):
     base = _explain(classifier, cases[0]).map.values

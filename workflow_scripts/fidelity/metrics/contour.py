@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from fidelity.metrics.distance import Spacing, distance_to, exact
+from fidelity.metrics.distance import Spacing, nearest
 from fidelity.metrics.surface import SurfaceDistances
 
 
@@ -53,18 +53,14 @@ def contour_distances(
     if not (reference.any() and prediction.any()):
         raise ValueError("an empty mask has no distances; see metrics.conventions")
     lengths = element_lengths(spacing)
-    of_reference, of_prediction = lengths[_codes(reference)], lengths[_codes(prediction)]
-    on_reference, on_prediction = of_reference > 0, of_prediction > 0
-    return SurfaceDistances(
-        to_reference=exact(distance_to(on_reference, spacing)[on_prediction]),
-        to_prediction=exact(distance_to(on_prediction, spacing)[on_reference]),
-        prediction_lengths=of_prediction[on_prediction],
-        reference_lengths=of_reference[on_reference],
-    )
+    codes = _codes(prediction), _codes(reference)
+    outlines = [(code != 0) & (code != 15) for code in codes]
+    of_elements = (lengths[code[on]] for code, on in zip(codes, outlines, strict=True))
+    return SurfaceDistances(*nearest(*outlines, spacing), *of_elements)
 
 
 def _codes(mask: np.ndarray) -> np.ndarray:
     """Code the four pixels around every corner, uint8 (H + 1, W + 1); outside is background."""
     pixels = np.pad(mask, 1).view(np.uint8)
-    upper, lower = pixels[:-1], pixels[1:]
-    return 8 * upper[:, :-1] + 4 * upper[:, 1:] + 2 * lower[:, :-1] + lower[:, 1:]
+    sides = 2 * pixels[:, :-1] + pixels[:, 1:]
+    return 4 * sides[:-1] + sides[1:]

@@ -39,9 +39,12 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     return (pixels ^ eroded).view(bool)
 
 
-# Boundary pixels are compared one by one up to this number of pairs, in images up to this side.
-PAIRWISE_LIMIT = 3_000_000
+# Points are compared one by one in images up to this side, up to this number of pairs per pixel of
+# the image: beyond, two distance transforms are faster.
 PAIRWISE_SIDE = 2000
+PAIRS_PER_PIXEL = 60
+# Squared distances held at a time: what fits into a core's cache.
+BLOCK = 1 << 16
 
 
 def window_of(*masks: np.ndarray) -> Window:
@@ -163,35 +166,56 @@ def boundary_distances(reference: MaskDistances, prediction: MaskDistances) -> S
     """
     _check(reference, prediction)
     if not (reference.measured and prediction.measured) and (
-        found := _pairwise(reference, prediction)
+        found := pairwise(prediction.boundary, reference.boundary, reference.spacing)
     ):
-        return found
+        return SurfaceDistances(*found)
     return SurfaceDistances(
         to_reference=reference.distances_from(prediction.boundary),
         to_prediction=prediction.distances_from(reference.boundary),
     )
 
 
-def _pairwise(reference: MaskDistances, prediction: MaskDistances) -> SurfaceDistances | None:
-    """Measure every boundary pixel against every other: faster than two transforms if few.
+def nearest(
+    one: np.ndarray, other: np.ndarray, spacing: Spacing = (1.0, 1.0)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure how far the points of two sets lie from the nearest point of the other set.
 
-    One matrix product of (y, x, 1, y² + x²) with (-2y, -2x, y² + x², 1) gives the squares. They and
+    Args:
+        one: boolean (H, W), at least one of them true.
+        other: likewise.
+        spacing: (row, column) size of a pixel.
+
+    Returns:
+        float64 (k,) for the points of `one` and (l,) for those of `other`, in row-major order.
+    """
+    if found := pairwise(one, other, spacing):
+        return found
+    return exact(distance_to(other, spacing)[one]), exact(distance_to(one, spacing)[other])
+
+
+def pairwise(
+    one: np.ndarray, other: np.ndarray, spacing: Spacing
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Measure every point against every other, as `nearest`; None where transforms are better.
+
+    A matrix product of (y, x, 1, y² + x²) with (-2y, -2x, y² + x², 1) gives the squares. They and
     all terms are integers below 2²⁴, which float32 holds exactly.
     """
-    if reference.spacing != (1.0, 1.0) or max(reference.mask.shape) > PAIRWISE_SIDE:
+    if spacing != (1.0, 1.0) or max(one.shape) > PAIRWISE_SIDE:
         return None
-    width = reference.mask.shape[1]
     # Far faster than np.nonzero.
-    found = (np.flatnonzero(mask.boundary) for mask in (prediction, reference))
-    (y, x), (v, u) = (np.divmod(places, width) for places in found)
-    if y.size * v.size > PAIRWISE_LIMIT:
+    (y, x), (v, u) = (np.divmod(np.flatnonzero(set_), one.shape[1]) for set_ in (one, other))
+    if y.size * v.size > PAIRS_PER_PIXEL * one.size:
         return None
-    square, other = y * y + x * x, v * v + u * u
-    left = np.stack([y, x, np.ones_like(y), square]).astype(np.float32)
-    right = np.stack([-2 * v, -2 * u, other, np.ones_like(v)]).astype(np.float32)
-    squares = left.T @ right
-    nearest = (np.sqrt(squares.min(axis=axis), dtype=np.float64) for axis in (1, 0))
-    return SurfaceDistances(*nearest)
+    left = np.stack([y, x, np.ones_like(y), y * y + x * x]).astype(np.float32)
+    right = np.stack([-2 * v, -2 * u, v * v + u * u, np.ones_like(v)]).astype(np.float32)
+    rows = max(1, BLOCK // v.size)
+    to_other, to_one = np.empty(y.size, np.float32), np.full(v.size, np.inf, np.float32)
+    for start in range(0, y.size, rows):
+        squares = left[:, start : start + rows].T @ right
+        squares.min(axis=1, out=to_other[start : start + rows])
+        np.minimum(to_one, squares.min(axis=0), out=to_one)
+    return np.sqrt(to_other, dtype=np.float64), np.sqrt(to_one, dtype=np.float64)
 
 
 def hausdorff_full(reference: MaskDistances, prediction: MaskDistances) -> float:

@@ -118,7 +118,7 @@ class Explainer(Entry):
 
 class Adaptive(Section):
     """Stop sampling when the intervals of the coefficients separate the top superpixels from the
-    rest. `samples` is then ignored. `null` = off."""
+    rest, or at a stated `error`. `samples` is then ignored. `null` = off."""
 
     budget: Annotated[Integer, Ge(10)] = 1000
     """Largest number of samples per explanation."""
@@ -128,6 +128,9 @@ class Adaptive(Section):
     """Level of each superpixel's interval, not adjusted for several checks."""
     top: Count = 5
     """Number of superpixels to separate from the rest."""
+    error: Positive | None = None
+    """Stop instead when the standard errors are at most this share of the coefficients (root mean
+    squares over the superpixels). `null` = stop by `level` and `top`."""
 
 
 class Lime(Explainer):

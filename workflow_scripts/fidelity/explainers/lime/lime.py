@@ -47,7 +47,7 @@ def make(context: Context, settings: entries.Lime) -> Explain:
             ("probability" or "logit"), precision (of the forward passes), superpixels, and:
             sampling (see `lime_sampling.design`), repeats (seeds to explain with; the map is the
             first one's), stability_top (superpixels in the masks that repeats are compared by),
-            adaptive (None, or budget, batch, level and top).
+            adaptive (None, or budget, batch, level, top and error).
 
     Returns:
         A function from tasks to maps of kind `superpixels`: one signed ridge coefficient per
@@ -139,7 +139,7 @@ class Lime:
         return adaptive.batch if adaptive else self.settings.samples
 
     def _draw_enough(self, seed: int) -> _Drawn:
-        """Draw as many samples as the settings say, or as it takes to tell the top from others."""
+        """Draw as many samples as the settings say, or as it takes to be sure enough."""
         adaptive = self.settings.adaptive
         if not adaptive:
             return self._draw(seed, self.settings.samples)
@@ -151,11 +151,17 @@ class Lime:
             values, new = self._outputs(rows[start:end])
             parts.append(values)
             images += new
-            fitted = self._fit(rows[None, :end], torch.cat(parts)[None], [seed])
-            half = z_of(adaptive.level) * fitted.errors[0].cpu().numpy()
-            if separated(fitted.coefficients[0].cpu().numpy(), half, adaptive.top):
+            if self._suffices(self._fit(rows[None, :end], torch.cat(parts)[None], [seed])):
                 break
         return _Drawn(rows[:end], torch.cat(parts), images)
+
+    def _suffices(self, fitted: Surrogate) -> bool:
+        """Whether a fit is as sure as the settings ask; one without standard errors is not."""
+        adaptive = self.settings.adaptive
+        weights, errors = fitted.coefficients[0].cpu().numpy(), fitted.errors[0].cpu().numpy()
+        if adaptive.error is not None:
+            return bool(np.linalg.norm(errors) <= adaptive.error * np.linalg.norm(weights))
+        return separated(weights, z_of(adaptive.level) * errors, adaptive.top)
 
     def _draw(self, seed: int, samples: int) -> _Drawn:
         rows = self._rows(seed, samples, samples)

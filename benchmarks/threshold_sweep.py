@@ -1,30 +1,23 @@
-"""How long the threshold sweep of a whole study takes, and what doing it one by one would.
+"""How long the threshold sweep of a study takes, and what doing it one by one would.
 
-    python benchmarks/sweep.py              # 583 cases × 12 explainers × 101 thresholds, one core
-    python benchmarks/sweep.py --cases 20   # a quick look
+    python benchmarks/threshold_sweep.py --cases 583    # 583 cases × 12 explainers × 101 thresholds
 
-All maps of the study are rendered to 256 × 256 pixels and scored at all thresholds, nothing is
-extrapolated. The ratios are of runs in one process on the same maps, drawn at random, whose scores
-must be equal.
+All maps are rendered to 256 × 256 pixels and scored at all thresholds by this project, every n-th
+also by the peers; scores must be equal.
 """
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+import cv2
+import numpy as np
+from comparison import Row, show
+from sklearn.metrics import f1_score, jaccard_score
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-from sklearn.metrics import f1_score, jaccard_score  # noqa: E402
-
-from fidelity.maps.saliency_map import SaliencyMap, render  # noqa: E402
-from fidelity.metrics.conventions import policy_for  # noqa: E402
-from fidelity.metrics.curves import overlap_curves  # noqa: E402
+from fidelity.maps.saliency_map import SaliencyMap, render
+from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.curves import overlap_curves
 
 SIZE, WORKING = (256, 256), 224
 THRESHOLDS = np.linspace(0, 1, 101)
@@ -93,47 +86,36 @@ def by_sklearn(map01: np.ndarray, reference: np.ndarray) -> Curves:
 
 
 def timed(score: Callable[..., Curves], saliency: SaliencyMap, reference: np.ndarray):
-    """Render and score one map; give seconds and scores."""
-    start = time.perf_counter()
+    """Render and score one map; give CPU-seconds and scores."""
+    start = time.process_time()
     map01 = render(saliency, (0, 0, *SIZE), SIZE)
     curves = score(map01, reference)
-    return time.perf_counter() - start, curves
+    return time.process_time() - start, curves
 
 
-def main() -> None:
-    """Run the benchmark and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=583)
-    parser.add_argument("--numpy-every", type=int, default=20, help="every n-th map by numpy too")
-    parser.add_argument("--sklearn-every", type=int, default=1000)
-    arguments = parser.parse_args()
-    cv2.setNumThreads(1)
+def rows(cases: int = 5, every: dict[str, int] | None = None) -> Iterator[Row]:
+    """Sweep all maps of some cases; time the peers on every n-th."""
     rng = np.random.default_rng(0)
-    peers = {"numpy": (by_numpy, arguments.numpy_every)}
-    peers["scikit-learn"] = (by_sklearn, arguments.sklearn_every)
-    total, number = 0.0, 0
+    every = every or {"numpy": 20, "scikit-learn": 30}
+    peers = {"numpy": by_numpy, "scikit-learn": by_sklearn}
     spent = {name: [0.0, 0.0, 0] for name in peers}
-    for _ in range(arguments.cases):
+    number = 0
+    for _ in range(cases):
         reference = reference_mask(rng)
         for saliency in maps_of_a_case(rng):
             seconds, curves = timed(one_sort, saliency, reference)
-            total += seconds
-            number += 1
-            for name, (peer, every) in peers.items():
-                if rng.integers(every) == 0:
+            for name, peer in peers.items():
+                if number % every[name] == 0:
                     other, expected = timed(peer, saliency, reference)
                     np.testing.assert_allclose(curves, expected, rtol=0, atol=1e-12)
-                    spent[name][0] += seconds
-                    spent[name][1] += other
-                    spent[name][2] += 1
-    print(f"{number} maps × {THRESHOLDS.size} thresholds, rendering included, one core:")
-    print(f"{total:.1f} s, {1e3 * total / number:.2f} ms per map\n")
-    print("| threshold by threshold | maps | ms per map | times as long |")
-    print("|---|---|---|---|")
-    for name, (ours, theirs, count) in spent.items():
-        if count:
-            print(f"| {name} | {count} | {1e3 * theirs / count:.1f} | {theirs / ours:.0f} |")
+                    for index, value in enumerate((other, seconds, 1)):
+                        spent[name][index] += value
+            number += 1
+    for name, (theirs, ours, count) in spent.items():
+        yield Row(f"{THRESHOLDS.size} thresholds of {count} maps, rendered", name, theirs, ours)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=5)
+    show(rows(parser.parse_args().cases))

@@ -1,0 +1,84 @@
+"""What the benchmarks against other packages share: a clock of one thread, and rows of one table.
+
+CPU-seconds: other work on the machine changes them less than seconds on the wall. Both sides take
+turns in one process, so that what is left of it hits both.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+import cv2  # noqa: E402
+import torch  # noqa: E402
+
+from fidelity.base.compute import configure  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: CPU-seconds of both sides for the same work, and how far results differ."""
+
+    task: str
+    peer: str
+    theirs: float
+    ours: float
+    error: str = "equal values"
+    goal: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster this project is."""
+        return self.theirs / self.ours
+
+
+def in_turns(*sides: Callable[[], object], rounds: int = 3) -> list[float]:
+    """Time each side once a round; give the smallest CPU-seconds of each."""
+    found: list[list[float]] = [[] for _ in sides]
+    for _ in range(rounds):
+        for side, seconds in zip(sides, found, strict=True):
+            start = time.process_time()
+            side()
+            seconds.append(time.process_time() - start)
+    return [min(seconds) for seconds in found]
+
+
+def machine() -> str:
+    """Name the processor, what it has of fast bfloat16, and PyTorch's version."""
+    facts = dict(
+        (part.strip() for part in line.split(":", 1))
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if ":" in line
+    )
+    flags = facts.get("flags", "").split()
+    fast = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags]
+    return (
+        f"{facts.get('model name', 'unknown processor')}, bfloat16 by "
+        f"{' and '.join(fast) or 'emulation'}; one thread; PyTorch {torch.__version__}"
+    )
+
+
+def prepare() -> None:
+    """Set both sides up as the rules do: one thread, and freed memory that is kept."""
+    configure({"threads": 1, "device": "cpu"})
+    cv2.setNumThreads(1)
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print rows as a Markdown table, each as soon as it is measured."""
+    prepare()
+    print(f"{machine()}; CPU-seconds\n")
+    print("| task | peer | peer, s | here, s | times faster | goal | error |")
+    print("|---|---|---:|---:|---:|---:|---|")
+    for row in rows:
+        goal = "" if row.goal is None else f"{row.goal:g}"
+        print(
+            f"| {row.task} | {row.peer} | {row.theirs:.3g} | {row.ours:.3g} | {row.ratio:.1f} "
+            f"| {goal} | {row.error} |",
+            flush=True,
+        )
