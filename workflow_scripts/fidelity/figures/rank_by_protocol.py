@@ -117,7 +117,7 @@ def plot(
     for axis, ranks in zip(axes.flat, ranked, strict=True):
         changed |= _panel(axis, ranks, reference)
         axis.set_title(style.wrapped(f"Rank by {ranks.metric}", 74, 3), loc="left", fontsize=8.5)
-        _label_rows(axis, ranks.settings)
+        _label_rows(axis, ranks.settings, several)
     where = [protocol_title(reference[0])] * several + [binarization_title(reference[1])]
     fig.legend(
         handles=_legend(where)[: 1 + changed],
@@ -204,8 +204,7 @@ def _panel(axis, ranks: Ranks, reference: tuple[str, str]) -> bool:
     return some
 
 
-def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
-    several = len({protocol for protocol, _ in settings}) > 1
+def _label_rows(axis, settings: Sequence[tuple[str, str]], several: bool) -> None:
     labels = [
         " · ".join(
             [style.short(protocol_title(protocol), 20)] * several
