@@ -88,6 +88,11 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
         assert sentence in Page(text).text
 
 
+def test_strong_warnings_are_above_the_figure(tmp_path):
+    _, text = page_of(tmp_path, levels={**LEVELS, "lime": 0.05, "gradcam": 0.04})
+    assert "No explainer was shown to score higher than" in text.split("<img")[0]
+
+
 def test_its_parts_are_in_order_and_nothing_is_loaded(small):
     _, text = small
     found = [text.index(f">{title}<") for title in (
