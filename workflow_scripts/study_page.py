@@ -12,6 +12,7 @@ from fidelity.base.job_log import run_job
 from fidelity.pages.result_tables import read_result_tables
 from fidelity.pages.study_page.build import Study, build
 from fidelity.presentation.titles import showing
+from fidelity.presentation.wording import confidence
 from fidelity.tables.inference import strata_tables
 
 
@@ -81,7 +82,11 @@ def main(
             no_cases=why,
             methods=found.methods,
             citation=citation,
-            settings={**settings, "families": tables["families"]},
+            settings={
+                **settings,
+                "families": tables["families"],
+                "interval": confidence(tables["statistics"]),
+            },
         )
     )
     write_text(output, page)

@@ -21,7 +21,7 @@ from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
-from fidelity.verdict.answer import answer
+from fidelity.verdict.answer import PATIENTS, answer
 from tests.helpers.html_page import Page
 from tests.helpers.small_tables import W, written
 from tests.helpers.synthetic_results import gallery_files
@@ -77,19 +77,27 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
         f"On Demo, LIME has the highest mean IoU of 2 explainers ({best['mean']:.3f}), "
         "and is shown to be better than all 3 null baselines."
     )
-    mean, other, nulls = told.details
+    mean, other, nulls, worse, weights = told.details
     assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in mean
     assert "shown to be better than Grad-CAM (difference +0." in other
     assert "Whole lung, has 0." in nulls
+    assert worse.startswith("Shown to be worse than null baselines: Grad-CAM (")
+    assert weights == PATIENTS
+    assert "Ribeiro et al. (2016). Why Should I Trust You?" in Page(text).text
     for sentence in (told.sentence, *told.details):
         assert sentence in Page(text).text
+
+
+def test_strong_warnings_are_above_the_figure(tmp_path):
+    _, text = page_of(tmp_path, levels={**LEVELS, "lime": 0.05, "gradcam": 0.04})
+    assert "No explainer was shown to score higher than" in text.split("<img")[0]
 
 
 def test_its_parts_are_in_order_and_nothing_is_loaded(small):
     _, text = small
     found = [text.index(f">{title}<") for title in (
-        "Main result", "Where does the ranking flip?", "Six cases: best, median and worst",
-        "Can the classifier be trusted?", "Caveats", "Methods", "How to cite", "More",
+        "Main result", "Where does the ranking flip?", "Six cases: best, median and worst by LIME",
+        "Can the classifier be trusted?", "Caveats", "Methods", "References", "How to cite", "More",
     )]  # fmt: skip
     assert found == sorted(found)
     assert text.index("Question:") < text.index('class="answer"') < text.index("<img") < found[0]

@@ -50,7 +50,7 @@ def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):
     assert table.headings == {0: "Explainers", 2: "Null baselines", 4: "Ceilings"}
     shown = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
     # The strongest null baseline is what the others are compared with.
-    assert shown["lung_mask"]["Difference"] == "reference"
+    assert shown["lung_mask"]["Difference from lung_mask"] == "reference"
     pairs = comparisons.query(
         "classifier == 'net-s1' and family == 'primary' and `class` == 'all' and "
         "explainer_a in ('lime', 'lung_mask') and explainer_b in ('lime', 'lung_mask')"
@@ -58,12 +58,12 @@ def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):
     (row,) = pairs.to_dict("records")
     sign = 1 if row["explainer_a"] == "lime" else -1
     low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
-    expected = f"{sign * row['mean_difference']:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")
-    assert shown["lime"]["Difference"] == expected
+    expected = f"{sign * row['mean_difference']:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
+    assert shown["lime"]["Difference from lung_mask"] == expected
     assert row["conclusion"] == ("b_higher" if sign > 0 else "a_higher")
     assert shown["lime"]["Conclusion"] == "lower"
     assert shown["unet"]["Conclusion"] == "higher"
-    assert shown["lime"]["p"] == "<0.001"
+    assert shown["lime"]["p (Holm)"] == "<0.001"
 
 
 def test_no_conclusion_is_drawn_from_a_classifier_that_allows_none(scored):
@@ -90,7 +90,7 @@ def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
 
 def test_one_explainer_alone_is_compared_with_none(scored):
     (table, _), _ = tables(scored[scored["explainer"] == "lime"])
-    assert table.header == ["Explainer", "n", "IoU ↑", "Dice ↑"]
+    assert table.header == ["Method", "n", "IoU ↑", "Dice ↑"]
     assert not any("Difference" in note for note in table.notes)
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from fidelity.verdict import pages
-from fidelity.verdict.answer import answer
-from tests.verdict.test_verdict import FAMILIES, chapter_of, compared
+from fidelity.verdict.answer import BOTH, PATIENTS, answer
+from tests.verdict.test_verdict import FAMILIES, chapter_of, compared, localized
 
 ORDERS = {"a_higher": "shown to be better than", "b_higher": "shown to be worse than",
           "equivalent": "equivalent to", "none_shown": "not shown to differ from"}  # fmt: skip
@@ -29,12 +29,29 @@ def test_each_outcome_has_its_words(against, null):
         "On demo, lime has the highest mean IoU of 2 explainers (0.300), "
         f"{beaten} the null baseline."
     )
-    mean, other, nulls = found.details
+    mean, other, nulls, weights = found.details
     assert mean == (
         "Mean IoU of lime: 0.300 (95 % interval 0.280 to 0.320; n = 60 cases of 40 patients)."
     )
     assert other.startswith(f"lime is {ORDERS[against]} gradcam (difference ")
     assert nulls == f"lime is {ORDERS[null]} the null baseline; the strongest, lung, has 0.300."
+    assert weights == PATIENTS
+
+
+@pytest.mark.parametrize("low", [-0.01, 0.01])
+def test_an_interval_without_0_beside_a_large_p_is_explained(low):
+    row = compared("lime", "gradcam", "none_shown", ci_low=low, ci_high=0.07)
+    assert (BOTH in " ".join(told(chapter_of([row])).details)) == (low > 0)
+
+
+@pytest.mark.parametrize(("mean", "ahead"), [(0.2, False), (0.4, True)])
+def test_a_null_baseline_with_a_better_mean_is_named(mean, ahead):
+    rows = [compared("lime", "lung", "none_shown"), compared("gradcam", "lung", "b_higher")]
+    means = [localized("lime"), localized("gradcam"), localized("lung", mean=mean)]
+    found = told(chapter_of(rows, explainers=means))
+    known = "but the null baseline lung has a better one (0.400)"
+    assert (known in found.sentence) == ahead
+    assert "Shown to be worse than null baselines: gradcam (1 of 1)." in found.details
 
 
 def test_without_comparisons_it_claims_none():

@@ -71,8 +71,9 @@ def facts(scores, near, how_many, searched=True, cases=()):
     numbers = {}
     for sentence in group.sentences:
         numbers |= sentence.numbers
-        if "references" in sentence.numbers:
-            numbers["told"] = sentence.text
+        for key, name in (("references", "told"), ("n_total", "size")):
+            if key in sentence.numbers:
+                numbers[name] = sentence.text
     return numbers, [sentence.outcome for sentence in group.sentences]
 
 
@@ -89,6 +90,11 @@ def test_the_verdict_says_how_many_of_how_many_cases_are_used(scores):
     assert numbers["near_duplicate_pairs"] == 0
     assert outcomes == ["warning", "note"]
     assert facts(scores, pairs(), counts(("test", "used", "", 40)))[1] == ["note", "note"]
+    few = [drawn(0), drawn(1, masks={"COVID-19": "mask.png"}), drawn(2, masks={"other": "m.png"})]
+    told = facts(scores, pairs(), counts(("test", "used", "", 3)), cases=few)[0]["size"]
+    assert told.endswith(
+        "All 3 images of the test split are used. 1 has a reference and is scored."
+    )
     (row,) = cases_table(lost, "demo").rows
     assert row[:3] == ["test", "38 of 40", "the file has zero bytes (2)"]
 
@@ -123,7 +129,7 @@ def test_the_verdict_says_what_the_references_were_drawn_as(scores):
         "Reference: 2 masks, and boxes in 3 more references of the test split (2 boxes in total; "
         "in 2 nothing was found). Metrics of masks compare with the filled boxes."
     )
-    assert told(cases[:1])[1] == "Reference: masks, 1 reference of the test split."
+    assert told(cases[:1])[1] == "Reference: 1 mask of the test split."
     assert told(cases[1:2])[1].startswith("Reference: boxes, 1 reference of the test split (2 box")
     assert told([]) == (None, None)
 

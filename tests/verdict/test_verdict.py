@@ -188,7 +188,7 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime comes nearest to unet, and is shown to be below it: IoU difference −0.300"
+        "Even the nearest explainer, lime, is shown to be worse than unet: IoU difference −0.300"
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
@@ -539,37 +539,38 @@ def settings_of(signs, tested):
         (
             [1, 1],
             [1, 0],
-            "lime has a better mean than gradcam in all 2 settings (significant in 1).",
+            "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1).",
         ),
         (
             [1, 1],
             [1, 1],
-            "lime has a better mean than gradcam in all 2 settings (significant in each).",
+            "By IoU, lime has a better mean than gradcam in all 2 settings (significant in each).",
         ),
         (
             [-1],
             [0],
-            "gradcam has a better mean than lime in the only setting (significant in none).",
+            "By IoU, gradcam has a better mean than lime in the only setting "
+            "(significant in none).",
         ),
         (
             [1, 1, -1],
             [0, 0, 0],
-            "lime has a better mean than gradcam in 2 of 3 settings. gradcam has a better mean in "
-            "1 (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam has a "
+            "better mean in 1 (protocol default with b2). "
             "Only the means flip: no test shows either to be better.",
         ),
         (
             [1, 1, -1],
             [1, 0, 0],
-            "lime has a better mean than gradcam in 2 of 3 settings. gradcam has a better mean in "
-            "1 (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam has a "
+            "better mean in 1 (protocol default with b2). "
             "Only the means flip: by the tests, lime is better in 1, gradcam in none.",
         ),
         (
             [1, 1, -1],
             [1, 1, 1],
-            "lime has a better mean than gradcam in 2 of 3 settings. gradcam has a better mean in "
-            "1 (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam has a "
+            "better mean in 1 (protocol default with b2). "
             "Both directions are significant: lime was shown to be better in 2, gradcam in 1 "
             "(protocol default with b2).",
         ),
@@ -597,7 +598,10 @@ def test_flips_over_metrics_follow_their_direction():
     distance = compared("lime", "gradcam", "b_higher", **px)
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better: both metrics say the same.
-    assert said[1] == "lime has a better mean than gradcam in all 2 settings (significant in each)."
+    assert said[1] == (
+        "By all 2 metrics, lime has a better mean than gradcam in all 2 settings "
+        "(significant in each)."
+    )
     (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
     assert order_of("lime", "gradcam", [row]) is None
 
@@ -626,7 +630,7 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     good = pd.DataFrame(rated(0.9, 0.8, 0.95))
     said = " ".join(texts(chapter_of(rows, families, classification=good), "What do"))
     assert "weak" not in said
-    assert "No predicted mask is empty. Every case has a score." in said
+    assert "No predicted mask is empty. Every case with a reference has a score." in said
     assert "margin" not in said
     low = [localized("lime", mean=0.031), localized("gradcam", mean=0.02)]
     said = " ".join(texts(chapter_of(rows, families, explainers=low), "What do"))

@@ -73,6 +73,7 @@ def plot(localization: pd.DataFrame, metric: str) -> Figure:
     if nulls and rows.loc[nulls, "mean"].notna().any():
         strongest = best(rows.loc[nulls, "mean"].dropna())
         axis.axvline(strongest, color=style.GREY, linewidth=0.9, linestyle=":", zorder=0)
+        axis.text(strongest, -0.9, " best null baseline", va="center", fontsize=8, color=style.GREY)
     labels = []
     for place, (name, is_heading) in enumerate(lines):
         if is_heading:

@@ -340,6 +340,9 @@ def _panel(axis, panel: Panel | None, row: Row) -> None:
     )
     if panel.mask is not None:
         show_mask(axis, panel.mask)
+        if not panel.mask.any():
+            axis.text(0.5, 0.97, "empty mask", color="white", ha="center", va="top", fontsize=7,
+                      transform=axis.transAxes)  # fmt: skip
     show_reference(axis, row)
     text = value_of("iou", panel.iou)
     axis.text(

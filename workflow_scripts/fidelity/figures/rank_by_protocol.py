@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.localization import (
@@ -25,13 +26,13 @@ from fidelity.presentation.titles import (
     ordered,
     protocol_title,
 )
+from fidelity.presentation.wording import listed
 
 # The distance of a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
 # Inches per setting: rows of text as far as a page has room.
 ROW, SMALLEST_ROW, PAGE = 0.185, 0.15, 10.5
 CHANGED = "#D55E00"
-ABSENT = "not in this protocol"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,14 @@ class Ranks:
         values: (settings, explainers) rank, 1 = best, ties share; nan where undefined.
         winners: per row the column of the best explainer of the classifier; −1 if there is none or
             several share the place.
+        metric: titles of the ranked metrics, each with its protocols if there are several.
     """
 
     settings: list[tuple[str, str]]
     explainers: list[str]
     values: np.ndarray
     winners: np.ndarray
+    metric: str
 
 
 def draw(
@@ -101,28 +104,23 @@ def plot(
     shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]
     shown = pooled_classes(shown)
     several = shown["protocol"].nunique() > 1
-    panels = [
-        (f"Rank by {title_of(primary)}", [primary]),
-        (f"Rank by Hausdorff distance{' of each protocol' if several else ''}", list(DISTANCES)),
-    ]
-    ranked = [(title, ranks_of(shown, names)) for title, names in panels]
-    ranked = [(title, ranks) for title, ranks in ranked if len(ranks.settings)]
+    ranked = [ranks_of(shown, names) for names in ([primary], list(DISTANCES))]
+    ranked = [ranks for ranks in ranked if len(ranks.settings)]
     if not ranked:
         return style.message(f"No {title_of(primary)} was computed.")
-    settings = list(dict.fromkeys(setting for _, ranks in ranked for setting in ranks.settings))
-    settings.sort(key=lambda setting: list(shown["protocol"].unique()).index(setting[0]))
-    row = float(np.clip((PAGE - 2.4) / (len(settings) * len(ranked)), SMALLEST_ROW, ROW))
-    height = (row * len(settings) + 0.3) * len(ranked) + 2.4
-    fig, axes = style.figure(len(ranked), 1, height=height, sharex=True)
-    reference = (DEFAULT_PROTOCOL, primary_binarization or settings[0][1])
-    for axis, (title, ranks) in zip(axes.flat, ranked, strict=True):
-        _panel(axis, ranks, settings, reference)
-        axis.set_title(title, loc="left", fontsize=8.5)
-        _label_rows(axis, settings)
+    rows = [len(ranks.settings) for ranks in ranked]
+    row = float(np.clip((PAGE - 2.4) / sum(rows), SMALLEST_ROW, ROW))
+    height = row * sum(rows) + 0.3 * len(ranked) + 1.7
+    fig, axes = style.figure(len(ranked), 1, height=height, sharex=True, height_ratios=rows)
+    reference = (DEFAULT_PROTOCOL, primary_binarization or ranked[0].settings[0][1])
+    changed = False
+    for axis, ranks in zip(axes.flat, ranked, strict=True):
+        changed |= _panel(axis, ranks, reference)
+        axis.set_title(style.wrapped(f"Rank by {ranks.metric}", 74, 3), loc="left", fontsize=8.5)
+        _label_rows(axis, ranks.settings, several)
+    where = [protocol_title(reference[0])] * several + [binarization_title(reference[1])]
     fig.legend(
-        handles=_legend(
-            [protocol_title(reference[0])] * several + [binarization_title(reference[1])]
-        ),
+        handles=_legend(where)[: 1 + changed],
         loc="outside lower center",
         ncols=1,
     )
@@ -144,8 +142,10 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
     names.sort(key=lambda name: order.index(style.kind_of(name)))
     real = [style.kind_of(name) == "real" for name in names]
     settings, rows, winners = [], [], []
+    used: dict[str, dict[str, None]] = {}
     grouped = localization.groupby(["protocol", "binarization"], sort=False)
-    for setting, part in grouped:
+    protocols = list(localization["protocol"].unique())
+    for setting, part in sorted(grouped, key=lambda item: protocols.index(item[0][0])):
         metric = next((name for name in metrics if (part["metric"] == name).any()), None)
         means = part[part["metric"] == metric].set_index("explainer")["mean"]
         higher = metric not in METRICS or METRICS[metric].direction == "higher"
@@ -153,25 +153,20 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
         if values.isna().all():
             continue
         settings.append(setting)
+        used.setdefault(title_of(metric), {})[protocol_title(setting[0])] = None
         rows.append(values.rank(method="average").to_numpy())
         of_real = values[real]
         best = np.flatnonzero(of_real == of_real.min())
         winners.append(int(np.flatnonzero(real)[best[0]]) if len(best) == 1 else -1)
     matrix = np.array(rows) if rows else np.empty((0, len(names)))
-    return Ranks(settings, names, matrix, np.array(winners, dtype=int))
+    of = [f"{name} ({', '.join(where)})" if len(used) > 1 else name for name, where in used.items()]
+    return Ranks(settings, names, matrix, np.array(winners, dtype=int), listed(of))
 
 
-def _panel(
-    axis,
-    ranks: Ranks,
-    settings: Sequence[tuple[str, str]],
-    reference: tuple[str, str],
-) -> None:
-    count = len(ranks.explainers)
-    values = np.full((len(settings), count), np.nan)
-    winners = dict(zip(ranks.settings, ranks.winners, strict=True))
-    for setting, row in zip(ranks.settings, ranks.values, strict=True):
-        values[settings.index(setting)] = row
+def _panel(axis, ranks: Ranks, reference: tuple[str, str]) -> bool:
+    """Draw one heat map; tell whether another explainer than in the reference wins somewhere."""
+    count, settings, values = len(ranks.explainers), ranks.settings, ranks.values
+    winners = dict(zip(settings, ranks.winners, strict=True))
     axis.imshow(values, cmap="cividis_r", vmin=1, vmax=max(count, 2), aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
@@ -179,19 +174,19 @@ def _panel(
             text = f"{value:g}" if value % 1 != 0.5 else f"{int(value)}½"
             size = 8 if count <= 10 else 7
             axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
-    for row in np.flatnonzero(np.isnan(values).all(axis=1)):
-        where = ((count - 1) / 2, row)
-        axis.text(*where, ABSENT, ha="center", va="center", color="0.45", fontsize=7.5)
-    usual = winners.get(reference, -1)
-    for row, setting in enumerate(settings):
-        winner = winners.get(setting, -1)
+    usual, some = winners.get(reference, -1), False
+    for row, winner in enumerate(ranks.winners):
         if winner < 0:
             continue
         changed = usual >= 0 and winner != usual
+        some |= changed
         colour = CHANGED if changed else "black"
         # Inside its cell, clear of the lines between groups.
         corner, size = (winner - 0.46, row - 0.44), (0.92, 0.88)
-        axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, lw=1.6, zorder=4))
+        frame = Rectangle(corner, *size, fill=False, edgecolor=colour, lw=1.6, zorder=4)
+        # A light edge shows the frame on dark cells.
+        frame.set_path_effects([Stroke(linewidth=3.2, foreground="white"), Normal()])
+        axis.add_patch(frame)
         if changed:
             axis.plot(count - 0.25, row, marker="<", color=CHANGED, markersize=5, clip_on=False)
     kinds = [style.kind_of(name) for name in ranks.explainers]
@@ -201,15 +196,15 @@ def _panel(
     for row in range(1, len(settings)):
         if settings[row][0] != settings[row - 1][0]:
             axis.axhline(row - 0.5, color="white", linewidth=3)
-    labels = [style.short(explainer_title(name), 36) for name in ranks.explainers]
+    labels = [style.wrapped(explainer_title(name), 20, 2) for name in ranks.explainers]
     axis.set_xticks(range(count), labels, rotation=90)
     axis.set_xlim(-0.5, count)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
+    return some
 
 
-def _label_rows(axis, settings: Sequence[tuple[str, str]]) -> None:
-    several = len({protocol for protocol, _ in settings}) > 1
+def _label_rows(axis, settings: Sequence[tuple[str, str]], several: bool) -> None:
     labels = [
         " · ".join(
             [style.short(protocol_title(protocol), 20)] * several

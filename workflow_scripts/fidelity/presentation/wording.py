@@ -47,10 +47,10 @@ FACTS = {
 }
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str], word: str = "and") -> str:
     """Join names: "a", "a and b", "a, b and c"."""
     *first, last = list(names) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -72,12 +72,10 @@ def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
     return f"+{text}" if sign and value > 0 and round(value, digits) != 0 else text
 
 
-def with_interval(value: float, low: float, high: float, digits: int) -> str:
+def with_interval(value: float, low: float, high: float, digits: int, *, sign: bool = False) -> str:
     """Write a value with its interval, if it has one."""
-    text = number(value, digits)
-    if math.isnan(value) or math.isnan(low):
-        return text
-    return f"{text} [{number(low, digits)}, {number(high, digits)}]"
+    text, *ends = (number(each, digits, sign=sign) for each in (value, low, high))
+    return text if math.isnan(value) or math.isnan(low) else f"{text} [{', '.join(ends)}]"
 
 
 def digits_of_unit(unit: str) -> int:

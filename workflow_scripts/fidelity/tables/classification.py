@@ -73,6 +73,7 @@ def _table(part: str, rows: pd.DataFrame, shown: pd.DataFrame) -> Table:
         datasets=listed([titles.dataset_title(key) for key in shown["dataset"].unique()]),
         splits=listed(list(shown["split"].unique())),
         has_ece="ece" in metrics,
+        unit="patient" if (rows["n_patients"] < rows["n"]).any() else "image",
         chances=_chances(rows),
     )
     return Table(

@@ -185,10 +185,11 @@ def _table(
     for kind, part in groupby(names, lambda name: _kind(name, families)):
         headings[len(rows)] = KINDS[kind]
         rows += map(cells, part)
-    header = ["Explainer", "n", metric_title(metric)]
+    header = ["Method", "n", metric_title(metric)]
     header += [metric_title(second)] if second else []
     header += ["SD over seeds"] if any(between.values()) else []
-    header += ["Difference", "p", "Conclusion"] if pairs else []
+    against = f"Difference from {titles.plain_title(reference)}"
+    header += [against, "p (Holm)", "Conclusion"] if pairs else []
     title, notes = described(
         "main",
         metric=title_of(metric),
@@ -269,7 +270,7 @@ def _against(
     low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
     outcome = CONCLUSIONS[row["conclusion"]][0 if sign > 0 else 1]
     return [
-        with_interval(sign * row["mean_difference"], low, high, digits),
+        with_interval(sign * row["mean_difference"], low, high, digits, sign=True),
         p_cell(row["p_adjusted"]),
         NOT_DRAWN if useless else outcome,
     ]

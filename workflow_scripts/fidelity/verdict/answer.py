@@ -9,7 +9,7 @@ from typing import Any
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import dataset_title, explainer_title, plain_title
-from fidelity.presentation.wording import amount, counted, p_value, value_of
+from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
 
 _TOLD = {
     "better": "shown to be better than",
@@ -18,6 +18,12 @@ _TOLD = {
     "none_shown": "not shown to differ from",
     "absent": "not compared with",
 }
+# Where an interval without 0 is beside a large p.
+BOTH = "The interval is not corrected for the number of pairs; a difference must pass both"
+PATIENTS = (
+    "Means weigh all cases alike. Differences and tests average the cases of a patient first, so "
+    "a difference may differ slightly from that of the two means."
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     # The text of the mean, from its value on.
     told = real[0]["text"].removesuffix(".").split(f"mean {title_of(metric)} ", 1)[-1]
     others = _outcomes(name, [part["numbers"]["explainer"] for part in real[1:]], headline)
-    nulls = _outcomes(name, [n for n, kind in families.items() if kind == "baseline"], headline)
+    baselines = [n for n, kind in families.items() if kind == "baseline"]
+    nulls = _outcomes(name, baselines, headline)
     strongest = next((part["numbers"] for part in means if part["numbers"]["best_null"]), None)
     title = explainer_title(name)
     details = [f"Mean {title_of(metric)} of {title}: {told}."]
@@ -85,6 +92,19 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
             f"{value_of(metric, strongest['mean'])}"
         )
     details += [f"{title} is {told}." for told in of_nulls]
+    below = {n: _outcomes(n, baselines, headline) for n in families if n != name}
+    if told := [
+        f"{explainer_title(n)} ({len(against['worse'])} of {sum(map(len, against.values()))})"
+        for n, against in below.items()
+        if against.get("worse")
+    ]:
+        details.append(f"Shown to be worse than null baselines: {listed(told)}.")
+    if any(
+        row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
+        for part in headline
+        for row in part["numbers"].get("comparisons", ())
+    ):
+        details.append(PATIENTS)
     value = value_of(metric, best["mean"])
     where = f"On {dataset_title(chapter['dataset'])}, {title} has"
     if len(real) > 1:
@@ -92,6 +112,11 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         text = f"{where} the {which} mean {title_of(metric)} of {len(real)} explainers ({value})"
     else:
         text = f"{where} a mean {title_of(metric)} of {value}"
+    ahead = strongest and strongest["mean"] is not None and strongest["mean"] - best["mean"]
+    if ahead and (ahead < 0) == (METRICS[metric].direction == "lower") and not nulls.get("worse"):
+        null = plain_title(strongest["explainer"])
+        known = value_of(metric, strongest["mean"])
+        return Answer(f"{text}, but the null baseline {null} has a better one ({known}).", details)
     return Answer(f"{text}{_against_nulls(nulls)}.", details)
 
 
@@ -152,12 +177,12 @@ def _standing(
         else:
             who = explainer_title(names[0])
         if noun != "null baseline":
-            who += _differences([rows[other] for other in names if other in rows])
+            who += _differences([rows[other] for other in names if other in rows], outcome)
         told.append(f"{phrase} {who}")
     return told
 
 
-def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
+def _differences(rows: Sequence[Mapping[str, Any]], outcome: str) -> str:
     """Write one difference with its interval and p, or the range of several."""
     needed = ("mean_difference", "ci_low", "ci_high", "p_adjusted")
     rows = [row for row in rows if all(row[key] is not None for key in needed)]
@@ -167,7 +192,9 @@ def _differences(rows: Sequence[Mapping[str, Any]]) -> str:
     p = p_value(max(row["p_adjusted"] for row in rows))
     if len(rows) > 1:
         low, high = (amount(metric, value) for value in (min(values), max(values)))
-        each = "each p" if p.startswith("<") else "largest p"
+        each = "each corrected p" if p.startswith("<") else "largest corrected p"
         return f" (differences {low} to {high}, {each} {p})"
     low, high = (value_of(metric, rows[0][end], values[0]) for end in ("ci_low", "ci_high"))
-    return f" (difference {amount(metric, values[0])}, interval {low} to {high}, p {p})"
+    told = f" (difference {amount(metric, values[0])}, interval {low} to {high}, corrected p {p})"
+    unclear = rows[0]["ci_low"] * rows[0]["ci_high"] > 0 and outcome == "none_shown"
+    return f"{told}. {BOTH}" if unclear else told

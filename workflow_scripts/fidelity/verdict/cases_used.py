@@ -54,7 +54,7 @@ def _references(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Sentence]
         of += f"; in {empty} nothing was found" if empty else ""
         total = counted(masks + len(boxed), "reference")
         if not boxed:
-            text = f"Reference: masks, {total} of the {split} split."
+            text = f"Reference: {counted(masks, 'mask')} of the {split} split."
         elif not masks:
             text = f"Reference: boxes, {total} of the {split} split ({of})."
         else:
@@ -85,8 +85,15 @@ def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
             f"{used} of {counted(total, 'case')} of the {split} split are used. The others cannot"
             f" be: {_by_cause(unusable)}."
             if unusable
-            else f"All cases of the {split} split are used ({used})."
+            else f"All {counted(used, 'image')} of the {split} split are used."
         )
+        scored = sum(
+            case.split == split and bool({*case.masks, *case.boxes} & {*evidence.classes})
+            for case in tables.cases
+        )
+        if 0 < scored < used:
+            verbs = ("has", "is") if scored == 1 else ("have", "are")
+            text += f" {scored} {verbs[0]} a reference and {verbs[1]} scored."
         if excluded:
             text += f" Settings exclude {sum(excluded.values())} more: {_by_cause(excluded)}."
         if unscored:

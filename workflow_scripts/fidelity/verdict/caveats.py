@@ -135,7 +135,8 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
         return
     units = min(row.n_units for row in rows)
     what = (
-        "The unit of analysis is the patient: the scores of a patient's images are averaged first"
+        "The unit of analysis is the patient: intervals resample patients, and differences and "
+        "tests average the scores of a patient's images first"
         if rows[0].unit == "patient"
         else "The unit of analysis is the image: the data set does not list patients, or none has "
         "two images. If patients have several images, intervals are too narrow"
@@ -197,6 +198,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
                 "on the explainer. To make the superpixels smaller, set "
                 f"explainers.{row.explainer}.superpixels"
             )
+        else:
+            text += ", so its masks are no finer than these"
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
         yield Sentence(f"{text}.", "warning" if few else "note", "", told)
 
@@ -210,7 +213,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     if len(trained) == 1:
         yield Sentence(
             "The classifier is one trained network (one seed). The intervals cover the variation "
-            "between cases, not between trainings.",
+            "between images (or patients), not between trainings.",
             "warning",
             "",
             {"n_seeds": 1},
@@ -307,7 +310,11 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         return
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
-        ("n_undefined", "Cases without a defined score", "Every case has a score."),
+        (
+            "n_undefined",
+            "Cases without a defined score",
+            "Every case with a reference has a score.",
+        ),
     ):
         some = rows[rows[column] > 0]
         parts = [
@@ -316,6 +323,8 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         ]
         counts = {name: int(row[column]) for name, row in some.iterrows()}
         text = f"{what}: {', '.join(parts)}." if parts else none
+        if parts and column == "n_empty_prediction":
+            text += " Their overlap with a reference is 0."
         yield Sentence(text, "warning" if parts else "note", "", {column: counts})
     if len(rows) and (empty := int(rows["n_empty_reference"].max())):
         yield Sentence(

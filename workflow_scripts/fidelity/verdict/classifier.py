@@ -76,7 +76,8 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
     if quality is None:
         return
     parts = [measure_text(name, measure) for name, measure in quality.measures.items()]
-    text = (
+    text = "The classifier is better than chance. " if quality.status == "above_chance" else ""
+    text += (
         f"Classification on the {quality.split} split ({size_text(quality)}): {', '.join(parts)}."
     )
     yield Sentence(text, "note", "", quality.facts())

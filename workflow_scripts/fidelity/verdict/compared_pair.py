@@ -218,7 +218,13 @@ def pair_by_metrics(
     return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
 
 
-def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: bool = True) -> str:
+def numbers(
+    comparison: Comparison,
+    statistics: Mapping[str, Any],
+    *,
+    units: bool = True,
+    flips: bool = True,
+) -> str:
     """Write difference, interval, adjusted p values and, if requested, the number of units."""
     metric = comparison.metric
     parts = []
@@ -230,7 +236,7 @@ def numbers(comparison: Comparison, statistics: Mapping[str, Any], *, units: boo
         parts.append(f"{confidence(statistics)} {low} to {high}")
     if not np.isnan(comparison.p_adjusted):
         parts.append(f"Holm-adjusted p {p_value(comparison.p_adjusted)}")
-        if not np.isnan(comparison.p_permutation_adjusted):
+        if flips and not np.isnan(comparison.p_permutation_adjusted):
             parts[-1] += f" (sign flips: p {p_value(comparison.p_permutation_adjusted)})"
     if units:
         parts.append(

@@ -12,9 +12,6 @@ from fidelity.verdict.compared_pair import Comparison
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence
 
-# Longer lists are cut in the text; verdict.json has them whole.
-SHOWN_SETTINGS = 12
-
 Setting = tuple[str, str, str]
 
 
@@ -67,7 +64,7 @@ def ranking_flips(evidence: Evidence) -> Section:
             if (order := order_of(*pair, of_scope)) is not None
         ]
         if orders:
-            told = [_sentence(order) for order in orders]
+            told = [_sentence(order, scope) for order in orders]
             told = [_count(scope, orders), *told] if len(orders) > 1 else told
             groups.append(Group(scope[0].upper() + scope[1:], told))
     nothing = Sentence("There is no pair of explainers whose ranking could flip.", "note")
@@ -124,19 +121,19 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
     return Sentence(text, "warning", "", numbers)
 
 
-def _sentence(order: Order) -> Sentence:
+def _sentence(order: Order, scope: str) -> Sentence:
     a, b = explainer_title(order.leader), explainer_title(order.other)
     total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
     several = len({metric for metric, *_ in (*order.leader_ahead, *order.other_ahead)}) > 1
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
-        text = f"{a} has a better mean than {b} {where}"
+        text = f"By {scope}, {a} has a better mean than {b} {where}"
         text += f" ({_shown(order.leader_shown, order.settings)})."
         return Sentence(text, "note", "", numbers)
     text = (
-        f"{a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has a "
-        f"better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
+        f"By {scope}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} "
+        f"has a better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
     )
     if order.flips_by_tests:
         text += (
@@ -164,15 +161,13 @@ def _shown(settings: Sequence[Setting], total: int) -> str:
 
 
 def _named(settings: Sequence[Setting], several: bool) -> str:
-    """Name settings, those of one metric and protocol together; the metric if there are several."""
-    shown = settings[:SHOWN_SETTINGS]
-    heads = Counter((metric, protocol) for metric, protocol, _ in shown)
+    """Name settings, those of one protocol together; of several metrics, count those of each."""
+    if several:
+        counts = Counter(metric for metric, *_ in settings)
+        return ", ".join(f"{title_of(metric)} {count}" for metric, count in counts.items())
     parts = []
-    for metric, protocol in heads:
-        rules = [name for m, p, name in shown if (m, p) == (metric, protocol) and name != "none"]
-        title = f"{title_of(metric)}, " if several else ""
+    for protocol in dict.fromkeys(protocol for _, protocol, _ in settings):
+        rules = [name for _, p, name in settings if p == protocol and name != "none"]
         rule = f" with {listed(map(binarization_title, rules))}" if rules else ""
-        parts.append(f"{title}protocol {protocol_title(protocol)}{rule}")
-    if len(settings) > len(shown):
-        parts.append(f"{len(settings) - len(shown)} more, see verdict.json")
+        parts.append(f"protocol {protocol_title(protocol)}{rule}")
     return "; ".join(parts)

@@ -157,7 +157,13 @@ def _with_differences(
     told = []
     for other in others:
         row = next(row for row in rows if {row.first, row.second} == {name, other})
-        difference = amount(row.metric, row.seen_from(name).difference)
+        seen = row.seen_from(name)
+        difference = amount(row.metric, seen.difference)
+        if row.outcome == "equivalent":
+            low, high = (
+                amount(row.metric, bound, seen.difference) for bound in (seen.low, seen.high)
+            )
+            difference += f", interval {low} to {high}"
         told.append(
             f"{plain_title(other)} {difference}"
             if grouped
@@ -221,9 +227,9 @@ def _unbeaten(
         word = "higher" if rows[0].higher_is_better else "better (lower)"
         who = f"{explainer_title(real[0])} was not" if len(real) == 1 else "No explainer was"
         yield Sentence(
-            f"{who} shown to score {word} than {listed(map(explainer_title, unbeaten))}. These "
-            "baselines ignore the classifier. Either they localize at least as well, or the study "
-            "lacks the power to tell.",
+            f"{who} shown to score {word} than {listed(map(explainer_title, unbeaten), 'or')}. "
+            "These baselines ignore the classifier. Where an explainer is not shown to differ from "
+            "one, they may localize equally well, or the study may lack the power to tell.",
             "warning",
             "primary",
             {"unbeaten": unbeaten},
@@ -246,16 +252,17 @@ def _below(
             continue
         sign = 1 if against[0].higher_is_better else -1
         nearest = max(against, key=lambda row: sign * row.difference)
-        shown = numbers(nearest, evidence.study.statistics)
-        word = {"better": "is shown to be above it", "worse": "is shown to be below it"}.get(
-            nearest.outcome, "is not shown to differ from it"
-        )
-        if nearest.outcome == "equivalent":
-            margin = set_value(evidence.study.statistics["margin"])
-            word = f"is equivalent to it within ±{margin}"
+        shown = numbers(nearest, evidence.study.statistics, flips=False)
+        margin = set_value(evidence.study.statistics["margin"])
+        word = {
+            "better": "is shown to be better than",
+            "worse": "is shown to be worse than",
+            "equivalent": f"is equivalent within ±{margin} to",
+        }.get(nearest.outcome, "is not shown to differ from")
+        who = "The explainer" if len(against) == 1 else "Even the nearest explainer"
         yield Sentence(
-            f"{explainer_title(nearest.first)} comes nearest to {explainer_title(ceiling)}, and "
-            f"{word}: {title_of(nearest.metric)} difference {shown}.",
+            f"{who}, {explainer_title(nearest.first)}, {word} {explainer_title(ceiling)}: "
+            f"{title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,
             "primary",
             facts(nearest),

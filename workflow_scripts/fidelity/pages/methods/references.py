@@ -15,6 +15,8 @@ _START, _END = "\ue000", "\ue001"
 _MARK = re.compile(f"{_START}([^{_END}]*){_END}")
 _ENTRY = re.compile(r"^@\w+\{([a-z-]+)(\d{4}),.*$", re.MULTILINE)
 _AUTHORS = re.compile(r"author = \{(.*?)\}, title")
+_TITLE = re.compile(r" title = \{(.*?)\}(?:, \w+ =|\})")
+_BRACES = re.compile("[{}`]|''")
 _ACCENT = re.compile(r"\{\\['\"c] ?(\w)\}")
 
 
@@ -55,6 +57,15 @@ def bibliography(keys: Iterable[str]) -> str:
 def plain(text: str) -> str:
     """Write citations as names and years: "(Ribeiro et al. 2016)"."""
     return _replaced(text, str, lambda keys: f"({'; '.join(map(_short, keys))})")
+
+
+def listed_plainly(keys: Iterable[str]) -> list[str]:
+    """Write these entries as text, by author: "Otsu (1979). A Threshold Selection Method"."""
+    titles = {key: _TITLE.search(_ACCENT.sub(r"\1", entries()[key]))[1] for key in keys}
+    return sorted(
+        f"{_short(key)[:-5]} ({key[-4:]}). {_BRACES.sub('', title)}"
+        for key, title in titles.items()
+    )
 
 
 def markdown(text: str) -> str:

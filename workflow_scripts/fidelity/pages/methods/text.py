@@ -301,6 +301,9 @@ def _word(value: Any) -> str:
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:
     told = "" if entry.get("method") in (None, "fixed", "per_explainer") else parameters(entry)
+    if entry.get("method") == "tuned":
+        best = _word(entry["metric"])
+        told = f"one per explainer and class, with the best mean {best} on the validation split"
     source = cite(RULE_SOURCES.get(entry.get("method"), ""))
     return f"“{titles.binarization_title(name)}”{source}" + (f" ({told})" if told else "")
 

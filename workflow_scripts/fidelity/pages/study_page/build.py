@@ -19,8 +19,8 @@ from fidelity.tables.layout import Table
 from fidelity.tables.organs import organ_tables
 from fidelity.verdict.answer import answer
 
-# Rows of the main table that are not folded.
-UNFOLDED = 8
+# Rows of the main table that are not folded. So few more are not worth a fold.
+UNFOLDED, FEW = 8, 3
 # Sentences of a list that are not folded.
 MOST_SENTENCES = 6
 # Bytes that the pictures of cases may take together: a page is mailed.
@@ -46,8 +46,9 @@ class Study:
         methods: paragraphs, with marked citations.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
-            (classifier → settings); generated (whether the images are), links (title, path from the
-            page), folder (of the page); planted (whether a mark decides the classes).
+            (classifier → settings); interval (in words); generated (whether the images are), links
+            (title, path from the page), folder (of the page); planted (whether a mark decides the
+            classes).
     """
 
     dataset: str
@@ -69,7 +70,6 @@ def build(study: Study) -> str:
     shown = study.settings["classifiers"]
     chapters = {chapter["classifier"]: chapter for chapter in study.verdict["chapters"]}
     blocks = [_block(study, name, chapters[name]) for name in shown if name in chapters]
-    bibliography = [references.plain(text) for text in study.methods]
     return render(
         "study.html.j2",
         dataset=titles.dataset_title(study.dataset),
@@ -82,7 +82,10 @@ def build(study: Study) -> str:
         kinds={study.settings["families"].get(name) for name in study.localization["explainer"]},
         blocks=blocks,
         unfolded=MOST_SENTENCES,
-        methods=bibliography,
+        few=FEW,
+        interval=study.settings["interval"],
+        methods=[references.plain(text) for text in study.methods],
+        references=references.listed_plainly(references.cited(study.methods)),
         citation=study.citation,
         links=study.settings["links"],
         folder=study.settings["folder"],
@@ -98,9 +101,11 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "binarization": settings["binarization"],
         "diagnostic": settings["diagnostic"],
     }
-    table = study.localization
+    table, by = study.localization, settings["galleries"][classifier]
     rows = table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
     answered = answer(chapter, settings["families"])
+    # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
+    told = [part for part in chapter["headline"] if part["text"] != answered.sentence]
     return {
         "title": titles.classifier_title(classifier) if classifier != NO_CLASSIFIER else "",
         "answer": answered,
@@ -110,8 +115,8 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
             for text in _sentences(chapter, RESTS_ON)
             if "references" in text["numbers"]
         ],
-        # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
-        "short": [part for part in chapter["headline"] if part["text"] != answered.sentence],
+        "short": [part for part in told if part["outcome"] != "warning"],
+        "warnings": [part for part in told if part["outcome"] == "warning"],
         "forest": pictures.as_svg(
             forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
         ),
@@ -137,13 +142,15 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
             )
         ),
         "flip_sentences": _sentences(chapter, FLIPS),
+        "flip_words": next(s["intro"] for s in chapter["sections"] if s["title"].startswith(FLIPS)),
         "cases": pictures.cases(
             study.cases[classifier],
-            settings["galleries"][classifier],
+            by,
             MOST_BYTES // len(study.cases),
         )
         if classifier in study.cases
         else "",
+        "order": titles.explainer_title(by["by"] or by["explainers"][0]),
         "no_cases": study.no_cases,
         "strata": study.strata.get(classifier, ()),
         **_organs(study, classifier),
@@ -193,7 +200,7 @@ def _sentences(chapter: Mapping[str, Any], title: str) -> list[Mapping[str, Any]
 def _folded(table: Table) -> list[Table]:
     """Part a table at the rows that are shown at once, without its notes."""
     table = replace(table, notes=[])
-    if len(table.rows) <= UNFOLDED:
+    if len(table.rows) <= UNFOLDED + FEW:
         return [table]
     rest = {place - UNFOLDED: text for place, text in table.headings.items() if place >= UNFOLDED}
     first = {place: text for place, text in table.headings.items() if place < UNFOLDED}
