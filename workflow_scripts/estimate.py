@@ -115,8 +115,8 @@ def show(
         times = {nodes: wall_time(left, seconds, cores, nodes)[1] * 1.1 for nodes in NODES}
         told = ", ".join(f"{nodes}: {estimated_time(time)}" for nodes, time in times.items())
         print(
-            f"What is left to do, by nodes of a cluster with {cores} cores each, without its queue: "
-            f"{told}."
+            f"What is left to do, by nodes of a cluster with {cores} cores each (no waiting time "
+            f"counted): {told}."
         )
     print("Wall hours of a step are those of its jobs one after the other.")
     if any(job.rule == "train" for job in jobs):
