@@ -17,6 +17,7 @@ from fidelity.tools.estimate.plan import Job, planned
 from fidelity.tools.estimate.rules import CountedStudy, step_of
 from fidelity.tools.estimate.timing import Trials
 from fidelity.tools.estimate.totals import (
+    CLUSTER_SECONDS,
     SNAKEMAKE_SECONDS,
     Cost,
     by_step,
@@ -25,6 +26,7 @@ from fidelity.tools.estimate.totals import (
 )
 from fidelity.tools.estimate.trial import load_libraries
 
+NODES = (1, 4, 16)  # of a cluster
 SHOWN = 0.01  # the least share of the CPU time of a step that has a line of its own
 
 
@@ -106,6 +108,15 @@ def show(
             f"{text}: {len(chosen)} jobs, {at_least}{value_of('hours', whole.cpu / 3600)} "
             f"CPU-hours, {value_of('gb', whole.size / 1e9)} GB; {estimated_time(least)} to "
             f"{estimated_time(likely * 1.1)} on {cores} cores."
+        )
+    # Of the jobs that are left, whose times the loop has ended with.
+    seconds |= {n: seconds[n] + CLUSTER_SECONDS for n, job in enumerate(left) if not job.local}
+    if left:
+        times = {nodes: wall_time(left, seconds, cores, nodes)[1] * 1.1 for nodes in NODES}
+        told = ", ".join(f"{nodes}: {estimated_time(time)}" for nodes, time in times.items())
+        print(
+            f"What is left to do, by nodes of a cluster with {cores} cores each (no waiting time "
+            f"counted): {told}."
         )
     print("Wall hours of a step are those of its jobs one after the other.")
     if any(job.rule == "train" for job in jobs):

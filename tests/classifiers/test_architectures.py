@@ -6,7 +6,6 @@ import torchvision
 from torchvision.models import get_model_weights
 
 from fidelity.base.errors import InputError
-from fidelity.classifiers import architectures
 from fidelity.classifiers.architectures import build, current_names, normalisation
 from fidelity.classifiers.cam_layers.choose import cam_layer, cam_size
 from fidelity.classifiers.model import Classifier
@@ -240,7 +239,7 @@ def test_without_a_network_the_error_says_what_to_do(name, monkeypatch, tmp_path
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     if name.startswith("timm:"):
-        monkeypatch.setattr(architectures.timm, "create_model", fail)
+        monkeypatch.setattr("timm.create_model", fail)
         with pytest.raises(InputError, match=r"state_dict\(\) by torch\.save.*weights: <path>"):
             build(name, 3, True)
         return

@@ -250,6 +250,10 @@ def test_wall_time_follows_cores_and_chains():
     assert wall_time(jobs(8), seconds, 2) == (10, 10)
     chain = [*jobs(1), Job("rule", {}, inputs=("0",), outputs=("1",))]
     assert wall_time(chain, seconds, 2) == (20, 20)
+    assert wall_time(chain, seconds, 2, 4) == (20, 20)
+    assert wall_time(jobs(2, 1, 1), seconds, 2, 2) == (10, 10)
+    # The third waits for one node's two cores, though two nodes have one free each.
+    assert wall_time(jobs(1, 1, 2), seconds, 2, 2) == (10, 14)
 
 
 def test_the_plan_agrees_with_what_a_finished_study_made(finished, monkeypatch):

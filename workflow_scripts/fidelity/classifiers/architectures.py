@@ -14,7 +14,6 @@ import types
 from collections.abc import Sequence
 from pathlib import Path
 
-import timm
 import torch
 import torchvision
 from torch import nn
@@ -112,6 +111,8 @@ def normalisation(
         # Not ImageNet's for all: EfficientNetV2-L has 0.5.
         expected = get_model_weights(architecture).DEFAULT.transforms()
         return tuple(expected.mean), tuple(expected.std)
+    import timm
+
     name = architecture.removeprefix("timm:")
     config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
     return (config.mean, config.std) if config else (IMAGENET_MEAN, IMAGENET_STD)
@@ -246,6 +247,8 @@ def _build_timm(
     image_size: int | None,
     channels: int | None,
 ) -> nn.Module:
+    import timm  # here, not above: half a second of each job that loads another network
+
     name = architecture.removeprefix("timm:")
     if not timm.is_model(name):
         raise _unknown(architecture)
@@ -299,6 +302,8 @@ def _no_download(architecture: str, url: str | None = None) -> InputError:
 
 
 def _unknown(architecture: str) -> InputError:
+    import timm
+
     name = architecture.removeprefix("timm:")
     prefix = architecture.removesuffix(name)
     of_timm = timm.list_models()

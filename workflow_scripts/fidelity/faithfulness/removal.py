@@ -5,7 +5,6 @@ from typing import Literal
 import cv2
 import numpy as np
 import torch
-from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 
 from fidelity.metrics.ties import places
 
@@ -78,6 +77,9 @@ def imputed(image: np.ndarray, pixels: np.ndarray, seed: int, noise: float) -> n
     """
     if len(pixels) == 0:
         return image.astype(np.float32)
+    # Here, not above: it takes two seconds, and only ROAD needs it.
+    from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+
     kept = np.ones(image.size, np.float32)
     kept[pixels] = 0
     # The package draws from torch's global generator.

@@ -27,6 +27,7 @@ class Job:
         script: path of its script or notebook; "" for a rule without one.
         given: what Snakemake hands to the script, pickled.
         benchmark: path of its benchmark file; "" for a rule without one.
+        local: whether a cluster's job runs where Snakemake itself does.
     """
 
     rule: str
@@ -38,6 +39,7 @@ class Job:
     script: str = ""
     given: bytes = field(default=b"", repr=False)
     benchmark: str = ""
+    local: bool = False
 
     def snakemake(self) -> Any:
         """Unpack a fresh copy of the object `snakemake` of the script."""
@@ -136,4 +138,6 @@ def _job(job: Any) -> Job:
         path,
         given,
         str(job.benchmark or ""),
+        # Not Snakemake's own `is_local`: in a dry run every job is.
+        rule.name in rule.workflow._localrules or rule.norun,  # noqa: SLF001
     )

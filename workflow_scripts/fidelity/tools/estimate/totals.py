@@ -12,6 +12,8 @@ from fidelity.tools.estimate.timing import Trials, kind_of, parts_of
 # What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
 # and samples the job's memory. A guess, not measured.
 SNAKEMAKE_SECONDS = 0.15
+# What a job of a cluster costs more: it starts Snakemake twice, on its node.
+CLUSTER_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,16 @@ def by_step(
     return dict(sorted(found.items(), key=lambda item: -item[1].cpu))
 
 
-def wall_time(jobs: Sequence[Job], seconds: Mapping[int, float], cores: int) -> tuple[float, float]:
+def wall_time(
+    jobs: Sequence[Job], seconds: Mapping[int, float], cores: int, nodes: int = 1
+) -> tuple[float, float]:
     """Estimate how long the jobs take together.
 
     Args:
         jobs: in an order in which they could run.
         seconds: wall time of each, by its place in `jobs`.
-        cores: that they share.
+        cores: of a node, which they share.
+        nodes: that they share; a job runs on one of them.
 
     Returns:
         (the least: the cores are never idle, or the longest chain of jobs; as it comes out when
@@ -100,25 +105,29 @@ def wall_time(jobs: Sequence[Job], seconds: Mapping[int, float], cores: int) -> 
         begin = max((ends.get(other, 0.0) for other in before[place]), default=0.0)
         ends[place] = begin + seconds[place]
     chain = max(ends.values(), default=0.0)
-    least = max(chain, sum(seconds[n] * threads[n] for n in range(len(jobs))) / cores)
+    least = max(chain, sum(seconds[n] * threads[n] for n in range(len(jobs))) / (cores * nodes))
     waiting = [len(needed) for needed in before]
     ready = [(-jobs[n].priority, n) for n in range(len(jobs)) if not waiting[n]]
     heapq.heapify(ready)
-    running: list[tuple[float, int]] = []
-    now, free = 0.0, cores
+    running: list[tuple[float, int, int]] = []
+    now, free = 0.0, [cores] * nodes
+    most = cores  # that are free on one node
     while ready or running:
         passed = []
-        while ready and free:
+        while ready and most:
             item = heapq.heappop(ready)
-            if threads[item[1]] > free:
+            if threads[item[1]] > most:
                 passed.append(item)
                 continue
-            free -= threads[item[1]]
-            heapq.heappush(running, (now + seconds[item[1]], item[1]))
+            node = free.index(most)
+            free[node] -= threads[item[1]]
+            most = max(free)
+            heapq.heappush(running, (now + seconds[item[1]], item[1], node))
         for item in passed:
             heapq.heappush(ready, item)
-        now, place = heapq.heappop(running)
-        free += threads[place]
+        now, place, node = heapq.heappop(running)
+        free[node] += threads[place]
+        most = max(free)
         for other in after[place]:
             waiting[other] -= 1
             if not waiting[other]:
