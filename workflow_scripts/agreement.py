@@ -6,7 +6,7 @@ import pandas as pd
 
 from fidelity.analysis.checks.mask_agreement import agree
 from fidelity.analysis.columns.checks import AGREEMENT_CASES
-from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
@@ -18,9 +18,8 @@ def main(
     dataset: str,
     classifier: str,
     binarization: str,
-    output: str,
-) -> None:
-    """Write agreement.csv of one classifier.
+) -> pd.DataFrame:
+    """Give agreement.csv of one classifier.
 
     Args:
         pairs: what `agreement_cases` wrote for it, and for the explainers without a classifier.
@@ -34,7 +33,7 @@ def main(
     classes = {cls for case in read_cases(cases) if case.case in used for cls in case.annotated}
     classes |= set(table["class"])
     head = {"dataset": dataset, "classifier": classifier, "binarization": binarization}
-    write_csv(agree(table, explainers, sorted(classes), head), output)
+    return agree(table, explainers, sorted(classes), head)
 
 
 if __name__ == "__main__":

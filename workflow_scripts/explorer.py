@@ -35,7 +35,7 @@ def main(
         scores=scores,
         ranking=ranking,
         settings=settings,
-        told=STRATA_CASES.read(told) if told else None,
+        told=STRATA_CASES.read_if(told),
     )
 
 

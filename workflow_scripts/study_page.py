@@ -76,7 +76,7 @@ def main(
                 )
                 for name, rows in (STRATA.read(strata).groupby("classifier") if strata else ())
             },
-            organs=ORGANS.read(organs) if organs else None,
+            organs=ORGANS.read_if(organs),
             cases={name: {"prepared": prepared, **files} for name, files in (cases or {}).items()},
             no_cases=why,
             methods=found.methods,

@@ -10,8 +10,8 @@ from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation import titles
-from fidelity.presentation.wording import ABSENT, classes_title, value_of
-from fidelity.tables.layout import Table, described
+from fidelity.presentation.wording import ABSENT, value_of
+from fidelity.tables.layout import Table, facts_of, lay_out
 
 Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
 
@@ -52,22 +52,25 @@ def faithfulness_comparison_tables(
     units = pooled.groupby("metric", sort=False)["n_patients"].max()
     unit = pooled["unit_of_analysis"].iloc[0]
     content = {
-        "dataset": titles.dataset_title(pooled["dataset"].iloc[0]),
-        "split": pooled["split"].iloc[0],
-        "classes": classes_title(pooled["class"].unique()),
+        **facts_of(pooled),
         "units": f"{unit.capitalize()}s",
         "counts": ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items()),
     }
-    known = frozenset(pooled["classifier"])
     return [
-        Table(
-            title, header, cells, len(metrics), {}, notes, "checks", f"faithfulness-{part}", known
+        lay_out(
+            "faithfulness_comparisons",
+            header,
+            cells,
+            len(metrics),
+            file=f"faithfulness-{part}",
+            classifiers=pooled["classifier"],
+            part=part,
+            **content,
         )
         for part, header, cells in (
             ("against-null-baselines", ["Classifier", "Explainer", *columns], against),
             ("comparisons", ["Classifier", "A", "B", *columns], between),
         )
-        for title, notes in [described("faithfulness_comparisons", part=part, **content)]
         if cells
     ]
 

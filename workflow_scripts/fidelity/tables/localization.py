@@ -8,7 +8,6 @@ import pandas as pd
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
-    NO_CLASSIFIER,
     ON_EMPTY_REFERENCES,
     PROTOCOLS,
     keep_test_split,
@@ -17,17 +16,19 @@ from fidelity.metrics.registry import METRICS
 from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
-    class_title,
     confidence,
-    digits_of,
     empty_masks,
-    family_title,
     metric_title,
     unit_note,
     value_of,
-    with_interval,
 )
-from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.layout import (
+    Table,
+    by_explainer,
+    class_and_classifier,
+    interval_cell,
+    lay_out,
+)
 from fidelity.tables.quality import Qualities, quality_note
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
@@ -119,23 +120,16 @@ def localization_tables(
         for part, metrics, beside in parts:
             if not metrics:
                 continue
-            title, notes = described("localization", part=part, **shown)
             header, rows, headings = _cells_of(
                 block, metrics, families, quality, confounded, beside, statistics
             )
-            tables.append(
-                Table(
-                    title,
-                    header,
-                    rows,
-                    len(header) - 2,
-                    headings,
-                    notes,
-                    "maps" if part == "maps" else "metrics" if is_primary else "settings",
-                    "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
-                    frozenset(classifiers),
-                )
-            )
+            names = {
+                "section": "maps" if part == "maps" else "metrics" if is_primary else "settings",
+                "file": "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
+                "classifiers": classifiers,
+            }
+            laid_out = header, rows, len(header) - 2, headings
+            tables.append(lay_out("localization", *laid_out, **names, part=part, **shown))
     return tables
 
 
@@ -156,14 +150,12 @@ def _cells_of(
         for classifier in of_class["classifier"].unique():
             headings[len(rows)] = _heading(block, name, classifier, quality)
             part = of_class[of_class["classifier"] == classifier]
-            groups = dict(list(part.groupby("explainer", sort=False)))
-            for explainer in by_family(list(groups), families):
-                cells = _cells(groups[explainer], metrics)
+            for (title, kind), own in by_explainer(part, families):
+                cells, explainer = _cells(own, metrics), own["explainer"].iloc[0]
                 if spread:
                     cells.append(spread.get((classifier, explainer, name), ABSENT))
                 mark = CONFOUNDED_MARK if explainer in confounded else ""
-                kind = family_title(explainer, families)
-                rows.append([titles.explainer_title(explainer) + mark, kind, *cells])
+                rows.append([title + mark, kind, *cells])
     header = ["Explainer", "Family", "n", "empty pred.", "empty ref."]
     header += [metric_title(metric) for metric in metrics]
     header += [f"{metric_title(statistics['primary'])[:-2]}: SD over seeds"] if spread else []
@@ -172,12 +164,10 @@ def _cells_of(
 
 def _heading(block: pd.DataFrame, name: str, classifier: str, quality: Qualities) -> str:
     """Name the class and the classifier, with its accuracy."""
-    if classifier == NO_CLASSIFIER:
-        return f"{class_title(name)}, no classifier"
     rated = quality.get((block["dataset"].iloc[0], classifier))
     accuracy = rated.measures.get("accuracy") if rated else None
     told = f" (test accuracy {value_of('accuracy', accuracy.value)})" if accuracy else ""
-    return f"{class_title(name)}, {titles.classifier_title(classifier)}{told}"
+    return class_and_classifier(name, classifier) + told
 
 
 def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -199,8 +189,7 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
             cells.append(ABSENT)
             continue
         row = by_metric.loc[metric]
-        values = row["mean"], row["ci_low"], row["ci_high"]
-        text = with_interval(*values, digits_of(metric, *values))
+        text = interval_cell(row, metric)
         fewer = metric in ON_EMPTY_REFERENCES or row["n_undefined"] > 0
         if fewer and text != ABSENT:
             text += f" (n = {int(row['n'] - row['n_undefined'])})"

@@ -28,7 +28,7 @@ from fidelity.presentation.wording import (
     unit_note,
     with_interval,
 )
-from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.layout import Table, by_family, interval_cell, lay_out
 from fidelity.tables.localization import spreads
 from fidelity.tables.quality import Qualities, quality_note, with_chance_notes
 
@@ -169,7 +169,7 @@ def _table(
         found = [
             titles.plain_title(name),  # headings name the kinds
             str(int(row["n"] - row["n_undefined"])),
-            with_interval(row["mean"], row["ci_low"], row["ci_high"], digits),
+            interval_cell(row, metric, decide=0),
         ]
         if second:
             found.append(number(others.get(name, np.nan), digits_of(second)))
@@ -189,8 +189,15 @@ def _table(
     header += [metric_title(second)] if second else []
     header += ["SD over seeds"] if any(between.values()) else []
     header += ["Difference", "p", "Conclusion"] if pairs else []
-    title, notes = described(
+    return lay_out(
         "main",
+        header,
+        rows,
+        len(header) - 1,
+        headings,
+        section="main",
+        file="main" if classifier == NO_CLASSIFIER else f"main-{classifier}",
+        classifiers=[classifier],
         metric=title_of(metric),
         classifier=titles.classifier_title(classifier),
         has_classifier=classifier != NO_CLASSIFIER,
@@ -216,11 +223,6 @@ def _table(
         nulls="baseline" in kinds,
         ceilings="ceiling" in kinds,
     )
-    own = f"-{classifier}" if classifier != NO_CLASSIFIER else ""
-    return Table(
-        title, header, rows, len(header) - 1, headings, notes, "main", f"main{own}",
-        frozenset({classifier}),
-    )  # fmt: skip
 
 
 def _kind(explainer: str, families: Mapping[str, str]) -> str:

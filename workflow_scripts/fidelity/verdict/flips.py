@@ -10,7 +10,7 @@ from fidelity.presentation.titles import binarization_title, explainer_title, pr
 from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.compared_pair import Comparison
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.structure import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
 
 # Longer lists are cut in the text; verdict.json has them whole.
 SHOWN_SETTINGS = 12
@@ -70,7 +70,7 @@ def ranking_flips(evidence: Evidence) -> Section:
             told = [_sentence(order) for order in orders]
             told = [_count(scope, orders), *told] if len(orders) > 1 else told
             groups.append(Group(scope[0].upper() + scope[1:], told))
-    nothing = Sentence("There is no pair of explainers whose ranking could flip.", "note")
+    nothing = note("There is no pair of explainers whose ranking could flip.")
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
@@ -114,14 +114,13 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
     of = f"{len(orders)} pairs"
     if not flips:
         text = f"In {scope}, the better mean is the same in every setting for all {of}."
-        return Sentence(text, "note", "", {"pairs": len(orders), "flips": 0, "by_tests": 0})
+        return note(text, pairs=len(orders), flips=0, by_tests=0)
     text = f"In {scope}, for {len(flips)} of {of} the better mean depends on the setting"
     if by_tests:
         text += f"; for {len(by_tests)} of them, both directions are significant."
     else:
         text += "; for none of them are both directions significant."
-    numbers = {"pairs": len(orders), "flips": len(flips), "by_tests": len(by_tests)}
-    return Sentence(text, "warning", "", numbers)
+    return warning(text, pairs=len(orders), flips=len(flips), by_tests=len(by_tests))
 
 
 def _sentence(order: Order) -> Sentence:
@@ -132,8 +131,7 @@ def _sentence(order: Order) -> Sentence:
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
         text = f"{a} has a better mean than {b} {where}"
-        text += f" ({_shown(order.leader_shown, order.settings)})."
-        return Sentence(text, "note", "", numbers)
+        return note(f"{text} ({_shown(order.leader_shown, order.settings)}).", **numbers)
     text = (
         f"{a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has a "
         f"better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
@@ -144,7 +142,7 @@ def _sentence(order: Order) -> Sentence:
             f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
             f"({_named(order.other_shown, several)})."
         )
-        return Sentence(text, "warning", "", numbers)
+        return warning(text, **numbers)
     one_sided = order.leader_shown or order.other_shown
     if one_sided:
         who = a if order.leader_shown else b
@@ -154,7 +152,7 @@ def _sentence(order: Order) -> Sentence:
         )
     else:
         text += " Only the means flip: no test shows either to be better."
-    return Sentence(text, "note", "", numbers)
+    return note(text, **numbers)
 
 
 def _shown(settings: Sequence[Setting], total: int) -> str:

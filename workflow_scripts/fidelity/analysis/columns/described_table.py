@@ -137,6 +137,10 @@ class Table:
                 ) from error
         return table
 
+    def read_if(self, path: str | Path | None) -> "pd.DataFrame | None":
+        """Read the CSV file as `read` does; None where a job has none (an empty path)."""
+        return self.read(path) if path else None
+
 
 def names_of(columns: Iterable[Column]) -> list[str]:
     """Names of some columns, for grouping."""
