@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES
 from fidelity.analysis.columns.cases import CASE_COUNTS, ORGAN_MASKS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
@@ -21,9 +20,10 @@ from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
 from fidelity.tables.localization import localization_tables
 from fidelity.tables.lungs import lung_table
-from fidelity.tables.main_result import main_tables, unit_of
+from fidelity.tables.main_result import main_tables
 from fidelity.tables.organs import organ_masks_table
 from fidelity.tables.quality import with_chance_notes
+from fidelity.tables.results import Results
 from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 
@@ -51,44 +51,23 @@ def main(
         latex: a document with all tables.
         latex_tables: folder of one LaTeX file per table.
     """
-    statistics, families = settings["statistics"], settings["families"]
-    scored = LOCALIZATION.read(files["localization"])
-    compared = COMPARISONS.read(files["comparisons"])
-    spread = SEEDS.read(files["seeds"])
-    unit = unit_of(scored, compared, statistics)
     classified = CLASSIFICATION.read_if(files.get("classification"))
-    orders = CLASS_ORDER.read_if(files.get("class_order"))
-    quality = qualities(classified, orders, statistics.get("least_accuracy"))
-    useless = {name for (_, name), found in quality.items() if not found.concludes}
-    laid_out = main_tables(
-        scored,
-        compared,
-        statistics,
-        families=families,
-        unit=unit,
-        quality=quality,
-        seeds=spread,
-        bases=settings["bases"],
-        useless=useless,
+    results = Results.rated(
+        LOCALIZATION.read(files["localization"]),
+        COMPARISONS.read(files["comparisons"]),
+        SEEDS.read(files["seeds"]),
+        classified,
+        CLASS_ORDER.read_if(files.get("class_order")),
+        settings,
     )
-    laid_out += localization_tables(
-        scored,
-        statistics,
-        settings["scoring_size"],
-        settings["empty"],
-        families=families,
-        unit=unit,
-        diagnostic=settings["diagnostic"],
-        seeds=spread,
-        bases=settings["bases"],
-        quality=quality,
-        confounded=settings["confounded"],
-    )
+    statistics, families = settings["statistics"], settings["families"]
+    unit, useless = results.unit, results.useless
+    laid_out = main_tables(results) + localization_tables(results)
     if files.get("boxes"):
         values = BOXES.read(files["boxes"])
         differences = BOX_COMPARISONS.read(files["box_comparisons"])
         laid_out += box_tables(values, differences, statistics, families, unit)
-    laid_out += comparison_tables(compared, statistics, families, useless)
+    laid_out += comparison_tables(results.comparisons, statistics, families, useless)
     laid_out += strata_tables(
         STRATA.read(files["strata"]), statistics, families, unit, settings.get("strata", ())
     )
@@ -98,7 +77,7 @@ def main(
     laid_out += check_tables(files.get("checks", ()), families, useless)
     if path := files.get("lung_quality"):
         laid_out.append(lung_table(LUNG_QUALITY.read(path), dataset))
-    laid_out = with_chance_notes(laid_out, quality, settings["bases"])
+    laid_out = with_chance_notes(laid_out, results.quality, settings["bases"])
     if path := files.get("counts"):
         laid_out.append(cases_table(CASE_COUNTS.read(path), dataset))
     if path := files.get("organ_masks"):

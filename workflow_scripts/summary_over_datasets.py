@@ -8,6 +8,7 @@ import pandas as pd
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.columns.described_table import Table as Columns
+from fidelity.analysis.columns.described_table import joined
 from fidelity.analysis.columns.localization import LOCALIZATION, WITHIN_DATASET
 from fidelity.analysis.input_ablation import input_table
 from fidelity.base.files import write_csv, write_text
@@ -68,9 +69,7 @@ def main(
 def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
     if not paths:  # a study of null baselines alone has no classifier
         return table.frame()
-    parts = [table.read(path) for path in paths]
-    # Empty tables have no types to agree with; keep one so that its columns stay.
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return joined([table.read(path) for path in paths])
 
 
 if __name__ == "__main__":

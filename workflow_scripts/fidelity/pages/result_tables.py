@@ -12,7 +12,9 @@ from fidelity.analysis.columns.comparisons import COMPARISONS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.pages.methods.text import methods
 from fidelity.tables.layout import Table
-from fidelity.tables.main_result import main_tables_of, unit_of
+from fidelity.tables.main_result import main_tables
+from fidelity.tables.quality import with_chance_notes
+from fidelity.tables.results import Results
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,26 @@ def read_result_tables(
         described: `JobSettings.methods`.
         citation: of the software.
     """
-    scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
-    classified = CLASSIFICATION.read(classification) if classification else None
-    orders = CLASS_ORDER.read(class_order) if class_order else None
-    unit = unit_of(scored, compared, tables["statistics"])
-    return ResultTables(
-        scored,
+    classified = CLASSIFICATION.read_if(classification)
+    results = Results.rated(
+        LOCALIZATION.read(localization),
+        COMPARISONS.read(comparisons),
+        SEEDS.read(seeds),
         classified,
-        unit,
-        main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
+        CLASS_ORDER.read_if(class_order),
+        tables,
+    )
+    return ResultTables(
+        results.localization,
+        classified,
+        results.unit,
+        with_chance_notes(main_tables(results), results.quality, tables["bases"]),
         methods(
-            scored,
+            results.localization,
             CASE_COUNTS.read(counts),
             described,
-            unit=unit,
-            compared=bool(len(compared)),
+            unit=results.unit,
+            compared=bool(len(results.comparisons)),
             software=citation,
         ),
     )

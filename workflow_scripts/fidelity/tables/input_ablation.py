@@ -11,7 +11,7 @@ from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
 from fidelity.presentation.wording import ABSENT, class_title
 from fidelity.tables.layout import Table, interval_cell, lay_out
-from fidelity.tables.quality import Qualities
+from fidelity.tables.results import Qualities
 from fidelity.verdict.chance_words import withheld
 
 

@@ -17,6 +17,15 @@ def verdicts(datasets: Iterable[str]) -> dict[str, str]:
     return {name: path for name, path in found.items() if Path(path).is_file()}
 
 
+def show(places: Iterable[tuple[str, str | Path]]) -> None:
+    """Print where results are: label and place of each that exists."""
+    found = [(label, Path(place)) for label, place in places if Path(place).exists()]
+    width = max((len(label) for label, _ in found), default=0)
+    print("\nDone.")
+    for label, place in found:
+        print(f"  {label:<{width}}  {place.resolve()}{'/' if place.is_dir() else ''}")
+
+
 def told(
     studies: Iterable[str], config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> str:

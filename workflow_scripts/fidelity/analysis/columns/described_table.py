@@ -1,6 +1,6 @@
 """A described table: its columns, frames with exactly these, and its reader."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -140,6 +140,15 @@ class Table:
     def read_if(self, path: str | Path | None) -> "pd.DataFrame | None":
         """Read the CSV file as `read` does; None where a job has none (an empty path)."""
         return self.read(path) if path else None
+
+
+def joined(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
+    """Put tables of the same columns below each other; at least one."""
+    import pandas as pd
+
+    # Empty tables have no types to agree with; keep one so that its columns stay.
+    filled = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(filled, ignore_index=True)
 
 
 def names_of(columns: Iterable[Column]) -> list[str]:
