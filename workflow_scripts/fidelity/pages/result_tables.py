@@ -37,12 +37,7 @@ class ResultTables:
 
 
 def read_result_tables(
-    localization: str,
-    comparisons: str,
-    seeds: str,
-    counts: str,
-    classification: str,
-    class_order: str,
+    files: Mapping[str, Any],
     *,
     tables: Mapping[str, Any],
     described: Mapping[str, Any],
@@ -51,23 +46,19 @@ def read_result_tables(
     """Read the tables, and write what is derived from them.
 
     Args:
-        localization: localization.csv.
-        comparisons: comparisons.csv.
-        seeds: seeds.csv.
-        counts: case_counts.csv.
-        classification: classification.csv; empty without classifiers.
-        class_order: class_order.csv, likewise.
+        files: the rule's inputs by name; `classification` and `class_order` are empty or absent
+            without classifiers.
         tables: `JobSettings.formatted_tables`.
         described: `JobSettings.methods`.
         citation: of the software.
     """
-    classified = CLASSIFICATION.read_if(classification)
+    classified = CLASSIFICATION.read_if(files.get("classification"))
     results = Results.rated(
-        LOCALIZATION.read(localization),
-        COMPARISONS.read(comparisons),
-        SEEDS.read(seeds),
+        LOCALIZATION.read(files["localization"]),
+        COMPARISONS.read(files["comparisons"]),
+        SEEDS.read(files["seeds"]),
         classified,
-        CLASS_ORDER.read_if(class_order),
+        CLASS_ORDER.read_if(files.get("class_order")),
         tables,
     )
     return ResultTables(
@@ -77,7 +68,7 @@ def read_result_tables(
         with_chance_notes(main_tables(results), results.quality, tables["bases"]),
         methods(
             results.localization,
-            CASE_COUNTS.read(counts),
+            CASE_COUNTS.read(files["counts"]),
             described,
             unit=results.unit,
             compared=bool(len(results.comparisons)),
