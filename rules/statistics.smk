@@ -30,7 +30,7 @@ STEPS = {
     "boxes": step(
         needs(2000, 60),
         "Scoring boxes over sets of images",
-        {"scores": job_files.box_scores},
+        {"scores": job_files.by_pair(paths.BOX_SCORES, study.combinations)},
         {
             "boxes": paths.table("boxes"),
             "comparisons": paths.table("box_comparisons"),
@@ -199,7 +199,10 @@ STEPS = {
     "strata": step(
         needs(1500, 30),
         "Summarizing the scores by strata of cases",
-        {"scores": job_files.primary_scores, "told": job_files.told_strata},
+        {
+            "scores": job_files.primary_scores,
+            "told": job_files.of_some(paths.STRATA_CASES, study.stratified),
+        },
         {"strata": paths.table("strata")},
         combos=primary_blocks,
         statistics=cfg.statistics.model_dump(),
@@ -348,11 +351,7 @@ rule verdict:
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),
         comparisons_without_twins=paths.table("comparisons_without_near_duplicates"),
-        readers=lambda w: (
-            paths.fill(paths.table("readers"), w)
-            if w.dataset in study.with_readers
-            else []
-        ),
+        readers=job_files.of_some(paths.table("readers"), study.with_readers),
         faithfulness=branch(
             bool(study.faithfulness_pairs),
             then=paths.table("faithfulness_comparisons"),

@@ -50,8 +50,7 @@ def build(
         models: classifier → its .safetensors file.
         tables: finished tables whose contents are hashed.
         plugins: file → digest of its code.
-        patterns: see `steps.read_steps`.
-        wanted: see `steps.read_steps`.
+        patterns: see `steps.read_steps`, as for `wanted`.
         folder: the folder that Snakemake works in.
 
     Returns:

@@ -71,13 +71,7 @@ def lay_out(
 
     Args:
         text: name of the template in `notes`; its first paragraph is the title.
-        header: see `Table`, as `rows`, `numeric`, `headings`, `section` and `classifiers`.
-        rows: see `Table`.
-        numeric: see `Table`.
-        headings: see `Table`.
-        section: see `Table`.
-        file: the table's `name`.
-        classifiers: see `Table`.
+        file: the table's `name`; see `Table` for the others.
         **content: what the template uses.
     """
     title, *notes = paragraphs(f"notes/{text}.txt.j2", **content)
