@@ -23,10 +23,7 @@ def main(
 
     Args:
         pairs: what `agreement_cases` wrote for it, and for the explainers without a classifier.
-        explainers: in the order of the config.
         cases: cases.csv of the data set; the classes that it has masks of are the annotated ones.
-        classifier: key of the rows.
-        binarization: key of the rows.
     """
     table = pd.concat([read_parquet(path, AGREEMENT_CASES.names) for path in pairs])
     used = set(table["case"])

@@ -29,8 +29,6 @@ def main(
     Args:
         scores: of all combinations.
         hidden: of hiding.py, one per training of `kinds`.
-        classification: classification.csv.
-        kinds: kind → its trainings, in the same order of seeds.
         least_accuracy: validation accuracy that each training should reach.
     """
     names = [name for group in kinds.values() for name in group]

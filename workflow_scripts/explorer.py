@@ -25,7 +25,6 @@ def main(
 
     Args:
         output: the folder, which Snakemake has emptied.
-        told: strata_cases.csv; empty where no strata are requested.
     """
     build(
         Path(output),

@@ -24,9 +24,6 @@ def main(
     """Give the table, or refuse where a classifier does not live on the mark.
 
     Args:
-        scores: of known_truth_scores.py, one per combination.
-        accuracies: of known_truth_accuracy.py, one per classifier.
-        classifiers: name of each.
         accuracy: least one with the mark; see `known_truth.dependence`.
         level: of the test whether it is above chance without the mark.
     """

@@ -20,15 +20,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give tables/reader_agreement.csv and tables/readers.csv.
-
-    Args:
-        pairs: reader_pairs.parquet.
-        readers: readers_left_out.parquet.
-        scores: reader_scores.parquet of each combination.
-        combos: their names.
-        metric: the primary one.
-    """
+    """Give tables/reader_agreement.csv and tables/readers.csv."""
     parts = list(zip(combos, map(read_parquet, scores), strict=True))
     return (
         agreement(read_parquet(pairs), dataset, statistics, seed),

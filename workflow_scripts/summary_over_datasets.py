@@ -43,12 +43,8 @@ def main(
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
         least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
-        dpi: resolution of the PNG.
-        localization_table: CSV to write.
-        classification_table: CSV to write.
         inputs_table: CSV to write: data-set settings side by side.
         inputs_markdown: the same as text.
-        figure: .png and .pdf to write.
     """
     scored = _joined(localization, LOCALIZATION)
     classified = _joined(classification, CLASSIFICATION)
