@@ -25,9 +25,9 @@ def main(
     """Write the page.
 
     Args:
-        files: the rule's inputs by name (see `read_result_tables`); empty or absent are `prepared`
-            (the list of the prepared shards that hold the cases) where no case is shown, `strata`
-            where the config requests none, `organs` where the data set has no organ masks.
+        files: the rule's inputs by name; see `read_result_tables`. `prepared` lists the prepared
+            shards that hold the cases; it is empty where no case is shown. `strata` is empty where
+            the config requests none, `organs` where the data set has no organ masks.
         tables: `JobSettings.formatted_tables`.
         described: `JobSettings.methods`.
         settings: `JobSettings.study_page`.

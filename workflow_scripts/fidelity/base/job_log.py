@@ -106,8 +106,8 @@ def run_job(
 ) -> None:
     """Run a script's `main` under `job_log`, each parameter from its rule by name.
 
-    A table that it returns is written to the rule's output, several tables to the outputs in their
-    order: as CSV or Parquet, by the ending of the file.
+    A table that it returns is written to the rule's output; several tables to the outputs in their
+    order. The ending of the file decides between CSV and Parquet.
 
     A parameter takes the param, input, output or wildcard of its name, or the key of the param
     `settings`, in this order. `output` is the rule's first output, unless one has that name. An

@@ -69,8 +69,8 @@ def measures(
     """Compute every measure in every resample.
 
     Each class is rated against the rest. Means over classes leave out those without a case. Of
-    several labels, accuracy is over all known pairs of case and class, and a case is right as a
-    whole (subset accuracy) if all its known labels are.
+    several labels, accuracy is over all known pairs of case and class. A case is right as a whole
+    (subset accuracy) if all its known labels are.
 
     Args:
         weights: (r, n), how often each case counts.
