@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
@@ -12,8 +11,7 @@ from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation import titles
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.tables.layout import Table, facts_of, lay_out
-
-Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
+from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
 
 def faithfulness_comparison_tables(
@@ -30,10 +28,7 @@ def faithfulness_comparison_tables(
     against: list[list[str]] = []
     between: list[list[str]] = []
     for classifier, rows in pooled.groupby("classifier", sort=False):
-        found = {
-            (row["explainer_a"], row["explainer_b"], row["metric"]): row
-            for row in rows.to_dict("records")
-        }
+        found = list(read_rows(rows))
         against += [
             [titles.classifier_title(classifier), titles.explainer_title(name)]
             + [_beaten(found, name, nulls, metric) for metric in metrics]
@@ -75,23 +70,18 @@ def faithfulness_comparison_tables(
     ]
 
 
-def _row(found: Pairs, a: str, b: str, metric: str) -> Mapping[str, Any] | None:
-    return found.get((a, b, metric)) or found.get((b, a, metric))
-
-
-def _beaten(found: Pairs, name: str, nulls: Sequence[str], metric: str) -> str:
-    rows = [row for null in nulls if (row := _row(found, name, null, metric)) is not None]
+def _beaten(found: Sequence[Comparison], name: str, nulls: Sequence[str], metric: str) -> str:
+    rows = [row for null in nulls for row in between(found, name, null) if row.metric == metric]
     if not rows:
         return ABSENT
-    better = sum(row["more_faithful"] == name for row in rows)
-    worse = sum(row["more_faithful"] not in ("", name) for row in rows)
-    return f"{better} of {len(rows)}" + (f", less than {worse}" if worse else "")
+    outcomes = [row.outcome for row in rows]
+    worse = outcomes.count("worse")
+    return f"{outcomes.count('better')} of {len(rows)}" + (f", less than {worse}" if worse else "")
 
 
-def _shown(found: Pairs, a: str, b: str, metric: str) -> str:
-    row = _row(found, a, b, metric)
+def _shown(found: Sequence[Comparison], a: str, b: str, metric: str) -> str:
+    row = next((row for row in between(found, a, b) if row.metric == metric), None)
     if row is None:
         return ABSENT
-    difference = row["mean_difference"] * (1 if row["explainer_a"] == a else -1)
-    letter = {a: "A", b: "B"}.get(row["more_faithful"], ABSENT)
-    return f"{value_of(metric, difference)} {letter}"
+    letter = {"better": "A", "worse": "B"}.get(row.outcome, ABSENT)
+    return f"{value_of(metric, row.difference)} {letter}"

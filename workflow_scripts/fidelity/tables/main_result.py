@@ -1,8 +1,7 @@
 """The main result, as the first table of a paper: one table per classifier."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,18 +30,19 @@ from fidelity.tables.layout import Table, by_family, interval_cell, lay_out
 from fidelity.tables.localization import spreads
 from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
+from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
 # The metric beside the primary one: the first of these that is another.
 SECOND = ("dice", "iou")
 KINDS = {"": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
 REFERENCE = "reference"
 NOT_DRAWN = "not drawn"
-# What a row of comparisons.csv says of its first explainer, and of its second.
+# What a comparison says of its first explainer.
 CONCLUSIONS = {
-    "a_higher": ("higher", "lower"),
-    "b_higher": ("lower", "higher"),
-    "equivalent": ("equivalent", "equivalent"),
-    "none_shown": ("no difference shown", "no difference shown"),
+    "first_higher": "higher",
+    "second_higher": "lower",
+    "equivalent": "equivalent",
+    "none_shown": "no difference shown",
 }
 
 
@@ -85,8 +85,13 @@ def _table(
     means = block[block["metric"] == metric].set_index("explainer")
     names = by_family(list(means.index), families)
     reference, why = _reference(names, means["mean"], families, METRICS[metric].direction)
-    comparisons = keep_test_split(results.comparisons)
-    pairs = dict(_pairs(comparisons, classifier, first["class"]))
+    compared = keep_test_split(results.comparisons)
+    compared = compared[
+        (compared["family"] == "primary")
+        & (compared["classifier"] == classifier)
+        & (compared["class"] == first["class"])
+    ]
+    pairs = list(read_rows(compared))
     second = next((m for m in SECOND if m != metric and (block["metric"] == m).any()), None)
     others = block[block["metric"] == second].set_index("explainer")["mean"]
     between = {name: spread.get((classifier, name, first["class"])) for name in names}
@@ -169,37 +174,18 @@ def _reference(
     return best(nulls, key=lambda name: means[name]), "null"
 
 
-def _pairs(
-    comparisons: pd.DataFrame, classifier: str, cls: str
-) -> Iterator[tuple[tuple[str, str], tuple[Mapping[str, Any], int]]]:
-    """Give the primary comparisons of a class, from both sides: the row, and 1 or -1."""
-    rows = comparisons[
-        (comparisons["family"] == "primary")
-        & (comparisons["classifier"] == classifier)
-        & (comparisons["class"] == cls)
-    ]
-    for row in rows.to_dict("records"):
-        yield (row["explainer_a"], row["explainer_b"]), (row, 1)
-        yield (row["explainer_b"], row["explainer_a"]), (row, -1)
-
-
 def _against(
-    pairs: Mapping[tuple[str, str], tuple[Mapping[str, Any], int]],
-    name: str,
-    reference: str,
-    digits: int,
-    useless: bool,
+    pairs: Sequence[Comparison], name: str, reference: str, digits: int, useless: bool
 ) -> list[str]:
     """Write the difference to the reference, its p, and the conclusion."""
     if name == reference:
         return [REFERENCE, ABSENT, ABSENT]
-    if (name, reference) not in pairs:
+    found = between(pairs, name, reference)
+    if not found:
         return [ABSENT, ABSENT, ABSENT]
-    row, sign = pairs[name, reference]
-    low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
-    outcome = CONCLUSIONS[row["conclusion"]][0 if sign > 0 else 1]
+    pair = found[-1]
     return [
-        with_interval(sign * row["mean_difference"], low, high, digits),
-        p_cell(row["p_adjusted"]),
-        NOT_DRAWN if useless else outcome,
+        with_interval(pair.difference, pair.low, pair.high, digits),
+        p_cell(pair.p_adjusted),
+        NOT_DRAWN if useless else CONCLUSIONS[pair.conclusion],
     ]

@@ -8,7 +8,7 @@ from itertools import combinations
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 from fidelity.presentation.wording import counted, listed
-from fidelity.verdict.compared_pair import Comparison
+from fidelity.verdict.compared_pair import Comparison, between
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
 
@@ -91,10 +91,9 @@ def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
     Returns:
         The counts; None if no setting compares them.
     """
-    pair = [row.seen_from(a) for row in rows if {row.first, row.second} == {a, b}]
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}
-    for row in pair:
+    for row in between(rows, a, b):
         setting = (row.metric, row.protocol, row.binarization)
         if row.ahead:
             ahead[row.ahead].append(setting)

@@ -17,7 +17,7 @@ from fidelity.presentation.wording import (
     set_value,
 )
 from fidelity.verdict.caveats import primary_means
-from fidelity.verdict.compared_pair import Comparison, facts, numbers
+from fidelity.verdict.compared_pair import Comparison, between, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
 from fidelity.verdict.structure import Outcome, Sentence, note, warning
@@ -152,8 +152,8 @@ def _with_differences(
     """
     told = []
     for other in others:
-        row = next(row for row in rows if {row.first, row.second} == {name, other})
-        difference = amount(row.metric, row.seen_from(name).difference)
+        row = between(rows, name, other)[0]
+        difference = amount(row.metric, row.difference)
         told.append(
             f"{plain_title(other)} {difference}"
             if grouped
