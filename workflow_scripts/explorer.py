@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import STRATA_CASES
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
@@ -34,7 +35,7 @@ def main(
         scores=scores,
         ranking=ranking,
         settings=settings,
-        told=STRATA_CASES.read_if(told),
+        told=read_if(STRATA_CASES, told),
     )
 
 

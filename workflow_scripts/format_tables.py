@@ -8,6 +8,7 @@ from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES
 from fidelity.analysis.columns.cases import CASE_COUNTS, ORGAN_MASKS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
@@ -51,13 +52,13 @@ def main(
         latex: a document with all tables.
         latex_tables: folder of one LaTeX file per table.
     """
-    classified = CLASSIFICATION.read_if(files.get("classification"))
+    classified = read_if(CLASSIFICATION, files.get("classification"))
     results = Results.rated(
         LOCALIZATION.read(files["localization"]),
         COMPARISONS.read(files["comparisons"]),
         SEEDS.read(files["seeds"]),
         classified,
-        CLASS_ORDER.read_if(files.get("class_order")),
+        read_if(CLASS_ORDER, files.get("class_order")),
         settings,
     )
     statistics, families = settings["statistics"], settings["families"]

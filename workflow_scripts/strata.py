@@ -1,5 +1,6 @@
 """Average scores by strata of cases into tables/strata.csv."""
 
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import STRATA_CASES
 from fidelity.analysis.localization import scores_of
 from fidelity.analysis.strata import stratify
@@ -10,5 +11,5 @@ if __name__ == "__main__":
         stratify,
         snakemake,
         scores=scores_of,
-        told=lambda job: STRATA_CASES.read_if(job.input.told),
+        told=lambda job: read_if(STRATA_CASES, job.input.told),
     )

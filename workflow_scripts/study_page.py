@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import STRATA
 from fidelity.analysis.columns.organs import ORGANS
 from fidelity.base.files import read_json, write_text
@@ -34,7 +35,7 @@ def main(
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
-    strata, prepared = STRATA.read_if(files.get("strata")), files.get("prepared", "")
+    strata, prepared = read_if(STRATA, files.get("strata")), files.get("prepared", "")
     why = (
         "The pictures of cases are left out: the study's config does not let pages show images "
         "(explorer.images: false)."
@@ -55,7 +56,7 @@ def main(
                 )
                 for name, rows in (() if strata is None else strata.groupby("classifier"))
             },
-            organs=ORGANS.read_if(files.get("organs")),
+            organs=read_if(ORGANS, files.get("organs")),
             cases={name: {"prepared": prepared, **kinds} for name, kinds in (cases or {}).items()},
             no_cases=why,
             methods=found.methods,

@@ -8,6 +8,7 @@ from fidelity.analysis.columns.cases import CASE_COUNTS, NEAR_DUPLICATES
 from fidelity.analysis.columns.checks import STABILITY
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMPARISONS, RANKS
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.analysis.columns.readers import READERS
 from fidelity.base.files import write_text
@@ -64,7 +65,7 @@ def main(
     """
 
     def read(wanted: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: table.read_if(files.get(key)) for name, (key, table) in wanted.items()}
+        return {name: read_if(table, files.get(key)) for name, (key, table) in wanted.items()}
 
     cases = None
     if files.get("counts"):

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.localization import keep_test_split
 
 Status = Literal[
@@ -165,7 +166,7 @@ def useless(classification: pd.DataFrame | None, least_accuracy: float | None = 
 
 def useless_for(job: Any) -> set[str]:
     """Name those of the `classification` that a job reads, if there are classifiers."""
-    rated = CLASSIFICATION.read_if(job.input.classification)
+    rated = read_if(CLASSIFICATION, job.input.classification)
     return useless(rated, job.params.statistics.get("least_accuracy"))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.pages.methods.text import methods
 from fidelity.tables.layout import Table
@@ -52,13 +53,13 @@ def read_result_tables(
         described: `JobSettings.methods`.
         citation: of the software.
     """
-    classified = CLASSIFICATION.read_if(files.get("classification"))
+    classified = read_if(CLASSIFICATION, files.get("classification"))
     results = Results.rated(
         LOCALIZATION.read(files["localization"]),
         COMPARISONS.read(files["comparisons"]),
         SEEDS.read(files["seeds"]),
         classified,
-        CLASS_ORDER.read_if(files.get("class_order")),
+        read_if(CLASS_ORDER, files.get("class_order")),
         tables,
     )
     return ResultTables(

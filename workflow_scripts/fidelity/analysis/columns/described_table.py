@@ -137,9 +137,10 @@ class Table:
                 ) from error
         return table
 
-    def read_if(self, path: str | Path | None) -> "pd.DataFrame | None":
-        """Read the CSV file as `read` does; None where a job has none (an empty path)."""
-        return self.read(path) if path else None
+
+def read_if(table: Table, path: str | Path | None) -> "pd.DataFrame | None":
+    """Read a table's file as `Table.read` does; None where a job has none (an empty path)."""
+    return table.read(path) if path else None
 
 
 def joined(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
