@@ -55,33 +55,3 @@ rule known_truth_scores:
         "Scoring {wildcards.explainer} ({wildcards.classifier}) against the planted mark of {wildcards.dataset}"
     script:
         "../workflow_scripts/known_truth_scores.py"
-
-
-rule known_truth:
-    input:
-        scores=job_files.by_pair(paths.KNOWN_TRUTH, study.combinations),
-        accuracies=expand(
-            paths.KNOWN_TRUTH_ACCURACY,
-            classifier=study.classifiers,
-            allow_missing=True,
-        ),
-    output:
-        paths.table("known_truth"),
-    log:
-        log_of("{dataset}/known_truth"),
-    benchmark:
-        benchmark_of("{dataset}/known_truth")
-    resources:
-        **needs(1000, 30),
-    params:
-        combos=job_settings.pairs(study.combinations),
-        classifiers=list(study.classifiers),
-        settings=part(cfg.known_truth, "accuracy", "level"),
-        families=study.families,
-        statistics=job_settings.intervals,
-        seed=cfg.seed,
-        digest=code_of("known_truth.py"),
-    message:
-        "Listing which explainers find the planted mark of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/known_truth.py"

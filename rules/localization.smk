@@ -1,26 +1,6 @@
 # From saliency maps to predicted masks and scores. Cheap: one job reads all shards.
 
 
-# What the lesions are like, for the model of why localization fails.
-rule lesions:
-    input:
-        prepared=job_files.referenced([study.judged_split]),
-    output:
-        paths.LESIONS,
-    log:
-        log_of("{dataset}/lesions"),
-    benchmark:
-        benchmark_of("{dataset}/lesions")
-    resources:
-        **needs(1500, 30),
-    params:
-        digest=code_of("lesions.py"),
-    message:
-        "Measuring the lesions of {wildcards.dataset}"
-    script:
-        "../workflow_scripts/lesions.py"
-
-
 rule sweep:
     input:
         maps=job_files.shards(paths.MAPS),

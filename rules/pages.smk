@@ -11,7 +11,7 @@ rule explorer:
         masks=job_files.of_combinations(paths.MASKS),
         scores=job_files.of_combinations(paths.SCORES),
         ranking=job_files.of_combinations(paths.RANKING) if cfg.scores.ranking else [],
-        told=job_files.told_strata,
+        told=job_files.of_some(paths.STRATA_CASES, study.stratified),
     output:
         directory(paths.EXPLORER),
     log:
@@ -41,16 +41,8 @@ rule study_page:
         class_order=job_files.if_classified(paths.table("class_order")),
         counts=paths.CASE_COUNTS,
         verdict=paths.table("verdict", "json"),
-        strata=lambda w: (
-            paths.fill(paths.table("strata"), w)
-            if w.dataset in study.stratified
-            else []
-        ),
-        organs=lambda w: (
-            paths.fill(paths.table("organs"), w)
-            if w.dataset in study.with_organs
-            else []
-        ),
+        strata=job_files.of_some(paths.table("strata"), study.stratified),
+        organs=job_files.of_some(paths.table("organs"), study.with_organs),
         prepared=lambda w: (
             paths.fill(paths.EXPLAINED, w) if job_files.shown_cases(w) else []
         ),

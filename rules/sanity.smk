@@ -32,28 +32,6 @@ rule sanity:
         "../workflow_scripts/sanity.py"
 
 
-rule summarize_sanity:
-    input:
-        job_files.by_pair(paths.SANITY, study.sanity_pairs),
-    output:
-        paths.table("sanity"),
-    log:
-        log_of("{dataset}/summarize_sanity"),
-    benchmark:
-        benchmark_of("{dataset}/summarize_sanity")
-    resources:
-        **needs(1000, 20),
-    params:
-        combos=job_settings.pairs(study.sanity_pairs),
-        statistics=job_settings.intervals,
-        seed=cfg.seed,
-        digest=code_of("summarize_sanity.py"),
-    message:
-        "Summarizing the sanity checks on {wildcards.dataset}"
-    script:
-        "../workflow_scripts/summarize_sanity.py"
-
-
 rule repeatability:
     input:
         maps=job_files.repeated_maps,
@@ -76,27 +54,3 @@ rule repeatability:
         "Comparing {wildcards.explainer} between the training seeds of {wildcards.base} on {wildcards.dataset}"
     script:
         "../workflow_scripts/repeatability.py"
-
-
-rule summarize_repeatability:
-    input:
-        job_files.by_pair(paths.REPEATABILITY, study.repeated_pairs, first="base"),
-    output:
-        paths.table("repeatability"),
-    log:
-        log_of("{dataset}/summarize_repeatability"),
-    benchmark:
-        benchmark_of("{dataset}/summarize_repeatability")
-    resources:
-        **needs(1000, 20),
-    params:
-        combos=job_settings.pairs(
-            study.repeated_pairs, binarization=study.primary_binarization
-        ),
-        statistics=job_settings.intervals,
-        seed=cfg.seed,
-        digest=code_of("summarize_repeatability.py"),
-    message:
-        "Summarizing the agreement between training seeds on {wildcards.dataset}"
-    script:
-        "../workflow_scripts/summarize_repeatability.py"

@@ -30,7 +30,7 @@ STEPS = {
     "boxes": step(
         needs(2000, 60),
         "Scoring boxes over sets of images",
-        {"scores": job_files.box_scores},
+        {"scores": job_files.by_pair(paths.BOX_SCORES, study.combinations)},
         {
             "boxes": paths.table("boxes"),
             "comparisons": paths.table("box_comparisons"),
@@ -199,7 +199,10 @@ STEPS = {
     "strata": step(
         needs(1500, 30),
         "Summarizing the scores by strata of cases",
-        {"scores": job_files.primary_scores, "told": job_files.told_strata},
+        {
+            "scores": job_files.primary_scores,
+            "told": job_files.of_some(paths.STRATA_CASES, study.stratified),
+        },
         {"strata": paths.table("strata")},
         combos=primary_blocks,
         statistics=cfg.statistics.model_dump(),
@@ -227,6 +230,82 @@ STEPS = {
         at=BY_CLASSIFIER,
         explainers=job_settings.explainers_of,
         binarization=study.primary_binarization,
+    ),
+    "summarize_faithfulness": step(
+        needs(1500, 30),
+        "Joining faithfulness and localization",
+        {
+            "faithfulness": job_files.by_pair(
+                paths.FAITHFULNESS, study.faithfulness_pairs
+            ),
+            "scores": job_files.faithfulness_scores,
+            "sensitivity": job_files.sensitivity,
+        },
+        {
+            "summary": paths.table("faithfulness"),
+            "cases": paths.table("faithfulness_cases"),
+        },
+        combos=job_settings.pairs(study.faithfulness_pairs),
+        metrics=cfg.faithfulness.metrics,
+        given=study.given,
+        primary=cfg.statistics.primary,
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
+    "compare_faithfulness": step(
+        needs(1500, 30),
+        "Comparing the faithfulness of the explainers",
+        {"cases": paths.table("faithfulness_cases")},
+        {"comparisons": paths.table("faithfulness_comparisons")},
+        metrics=cfg.faithfulness.metrics,
+        statistics=job_settings.tests,
+        seed=cfg.seed,
+    ),
+    "summarize_sanity": step(
+        needs(1000, 20),
+        "Summarizing the sanity checks",
+        {"checks": job_files.by_pair(paths.SANITY, study.sanity_pairs)},
+        {"sanity": paths.table("sanity")},
+        combos=job_settings.pairs(study.sanity_pairs),
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
+    "summarize_repeatability": step(
+        needs(1000, 20),
+        "Summarizing the agreement between training seeds",
+        {
+            "compared": job_files.by_pair(
+                paths.REPEATABILITY, study.repeated_pairs, first="base"
+            )
+        },
+        {"repeatability": paths.table("repeatability")},
+        combos=job_settings.pairs(
+            study.repeated_pairs, binarization=study.primary_binarization
+        ),
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
+    "known_truth": step(
+        needs(1000, 30),
+        "Listing which explainers find the planted mark",
+        {
+            "scores": job_files.by_pair(paths.KNOWN_TRUTH, study.combinations),
+            "accuracies": job_files.by_classifier(paths.KNOWN_TRUTH_ACCURACY),
+        },
+        {"known_truth": paths.table("known_truth")},
+        combos=job_settings.pairs(study.combinations),
+        classifiers=list(study.classifiers),
+        settings=part(cfg.known_truth, "accuracy", "level"),
+        families=study.families,
+        statistics=job_settings.intervals,
+        seed=cfg.seed,
+    ),
+    # For the model of why localization fails.
+    "lesions": step(
+        needs(1500, 30),
+        "Measuring the lesions",
+        {"prepared": job_files.referenced([study.judged_split])},
+        {"lesions": paths.LESIONS},
     ),
 }
 
@@ -272,11 +351,7 @@ rule verdict:
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),
         comparisons_without_twins=paths.table("comparisons_without_near_duplicates"),
-        readers=lambda w: (
-            paths.fill(paths.table("readers"), w)
-            if w.dataset in study.with_readers
-            else []
-        ),
+        readers=job_files.of_some(paths.table("readers"), study.with_readers),
         faithfulness=branch(
             bool(study.faithfulness_pairs),
             then=paths.table("faithfulness_comparisons"),

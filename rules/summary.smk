@@ -15,12 +15,10 @@ rule format_tables:
         checks=lambda w: [
             paths.fill(paths.table(name), w) for name in study.check_tables(w.dataset)
         ],
-        boxes=job_files.if_boxed(paths.table("boxes")),
-        box_comparisons=job_files.if_boxed(paths.table("box_comparisons")),
-        organ_masks=lambda w: (
-            paths.fill(paths.table("organ_masks"), w)
-            if w.dataset in study.with_organs and RESTORED is None
-            else []
+        boxes=job_files.of_some(paths.table("boxes"), study.boxed),
+        box_comparisons=job_files.of_some(paths.table("box_comparisons"), study.boxed),
+        organ_masks=job_files.of_some(
+            paths.table("organ_masks"), study.with_organs if RESTORED is None else []
         ),
     output:
         markdown=paths.table("tables", "md"),

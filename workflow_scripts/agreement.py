@@ -6,7 +6,7 @@ import pandas as pd
 
 from fidelity.analysis.checks.mask_agreement import agree
 from fidelity.analysis.columns.checks import AGREEMENT_CASES
-from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
@@ -18,23 +18,19 @@ def main(
     dataset: str,
     classifier: str,
     binarization: str,
-    output: str,
-) -> None:
-    """Write agreement.csv of one classifier.
+) -> pd.DataFrame:
+    """Give agreement.csv of one classifier.
 
     Args:
         pairs: what `agreement_cases` wrote for it, and for the explainers without a classifier.
-        explainers: in the order of the config.
         cases: cases.csv of the data set; the classes that it has masks of are the annotated ones.
-        classifier: key of the rows.
-        binarization: key of the rows.
     """
     table = pd.concat([read_parquet(path, AGREEMENT_CASES.names) for path in pairs])
     used = set(table["case"])
     classes = {cls for case in read_cases(cases) if case.case in used for cls in case.annotated}
     classes |= set(table["class"])
     head = {"dataset": dataset, "classifier": classifier, "binarization": binarization}
-    write_csv(agree(table, explainers, sorted(classes), head), output)
+    return agree(table, explainers, sorted(classes), head)
 
 
 if __name__ == "__main__":

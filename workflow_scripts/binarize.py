@@ -38,11 +38,6 @@ def main(
     """Write the predicted masks of all explained cases, and how each came about.
 
     Args:
-        maps: map files, one per shard.
-        rule: the binarization's config entry: method and its parameters.
-        postprocess: the explainer's post-processing; see `fidelity.binarizations.postprocess`;
-            `sign` is the part of the map that counts; below `min_probability` of the explained
-            class the mask is empty (CheXlocalize's cutoff).
         scoring_size: size the masks are made at.
         masks: output, masks.json; failed explanations are not in it.
         status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from fidelity.analysis.boxes import box_comparisons, box_values, load_box_scores
-from fidelity.base.files import write_csv
 from fidelity.base.job_log import run_job
 
 
@@ -15,10 +16,8 @@ def main(
     sets: Mapping[str, Any],
     statistics: Mapping[str, Any],
     seed: int,
-    boxes: str,
-    comparisons: str,
-) -> None:
-    """Write the values of the sets with their intervals, and the paired differences.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the values of the sets with their intervals, and the paired differences.
 
     Args:
         scores: box_scores.parquet files.
@@ -27,8 +26,7 @@ def main(
     """
     found = load_box_scores(scores, combos)
     options = {"dataset": dataset, "sets": sets, "statistics": statistics, "seed": seed}
-    write_csv(box_values(found, **options), boxes)
-    write_csv(box_comparisons(found, **options), comparisons)
+    return box_values(found, **options), box_comparisons(found, **options)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,6 @@ def main(
     Weights that are not trained here are read in full, so that problems are reported at once.
 
     Args:
-        name: the classifier's, in the config.
-        dataset: the data set's, in the config.
         settings: of the classifier: `architecture` and all that states how its weights are read.
         loaded: whether it is not trained here.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.

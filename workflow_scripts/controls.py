@@ -4,34 +4,31 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.controls import doubts, judge_metrics, summarize_hiding
-from fidelity.analysis.localization import load_scores
-from fidelity.base.files import read_parquet, write_csv
+from fidelity.analysis.localization import scores_of
+from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 
 
 def main(
-    scores: Sequence[str],
+    scores: pd.DataFrame,
     hidden: Sequence[str],
     classification: str,
-    combos: Sequence[Mapping[str, str]],
     dataset: str,
     kinds: Mapping[str, Sequence[str]],
     least_accuracy: float,
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
     seed: int,
-    hiding: str,
-    controls: str,
-) -> None:
-    """Write both tables.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give both tables.
 
     Args:
-        scores: scores.parquet and ranking.parquet files.
+        scores: of all combinations.
         hidden: of hiding.py, one per training of `kinds`.
-        classification: classification.csv.
-        kinds: kind → its trainings, in the same order of seeds.
         least_accuracy: validation accuracy that each training should reach.
     """
     names = [name for group in kinds.values() for name in group]
@@ -44,11 +41,8 @@ def main(
     note = doubts(table, least_accuracy)
     if note:
         logging.warning("the controls are in doubt: %s", note)
-    write_csv(table, hiding)
-    loaded = load_scores(scores, combos)
-    judged = judge_metrics(loaded, parts, kinds, families, note, statistics, seed)
-    write_csv(judged, controls)
+    return table, judge_metrics(scores, parts, kinds, families, note, statistics, seed)
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake)
+    run_job(main, snakemake, scores=scores_of)

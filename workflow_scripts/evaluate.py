@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from fidelity.analysis.columns.described_table import joined
+from fidelity.base.files import read_json
 from fidelity.base.job_log import run_job
+from fidelity.classifiers.evaluation.evaluate import evaluate
+from fidelity.classifiers.predictions import read_predictions
 
 
 def main(
@@ -14,8 +20,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
     outputs: Mapping[str, str],
-    tables: Mapping[str, str],
-) -> None:
+) -> tuple[pd.DataFrame, ...]:
     """Evaluate every classifier on every split.
 
     Args:
@@ -24,16 +29,11 @@ def main(
         classifiers: their names, in the same order.
         outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
             class names of its outputs.
-        tables: CSV files to write: `classification` (metrics), `confusion` (matrices),
-            `calibration` (reliability bins), `order` (the class that each output of these
-            classifiers fits).
+
+    Returns:
+        The tables of metrics, of confusion matrices, of reliability bins, and of the class that
+        each output of these classifiers fits.
     """
-    import pandas as pd
-
-    from fidelity.base.files import read_json, write_csv
-    from fidelity.classifiers.evaluation.evaluate import evaluate
-    from fidelity.classifiers.predictions import read_predictions
-
     task = read_json(classes_json)["task"]
     found = [
         evaluate(
@@ -47,11 +47,8 @@ def main(
         )
         for path, name in zip(predictions, classifiers, strict=True)
     ]
-    for part, path in tables.items():
-        # Empty tables have no types to agree with; keep one so that its columns stay.
-        parts = [getattr(one, part) for one in found]
-        parts = [table for table in parts if len(table)] or parts[:1]
-        write_csv(pd.concat(parts, ignore_index=True), path)
+    parts = ("classification", "confusion", "calibration", "order")
+    return tuple(joined([getattr(one, part) for one in found]) for part in parts)
 
 
 if __name__ == "__main__":
@@ -60,5 +57,4 @@ if __name__ == "__main__":
         snakemake,
         classes_json="classes",
         outputs=lambda job: dict(zip(job.params.ordered, job.input.outputs, strict=True)),
-        tables=lambda job: dict(job.output.items()),
     )

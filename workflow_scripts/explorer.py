@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import STRATA_CASES
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
@@ -25,7 +26,6 @@ def main(
 
     Args:
         output: the folder, which Snakemake has emptied.
-        told: strata_cases.csv; empty where no strata are requested.
     """
     build(
         Path(output),
@@ -35,7 +35,7 @@ def main(
         scores=scores,
         ranking=ranking,
         settings=settings,
-        told=STRATA_CASES.read(told) if told else None,
+        told=read_if(STRATA_CASES, told),
     )
 
 

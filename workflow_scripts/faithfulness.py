@@ -25,10 +25,6 @@ def main(
     """Write one row per map.
 
     Args:
-        maps: map files, one per shard.
-        model: the classifier's file.
-        masks: masks.json of the primary binarization; None where no metric needs it.
-        derivative: whether the explainer's maps are derivatives.
         target: rule of the class that is watched, for maps that were made without a classifier.
     """
     import cv2

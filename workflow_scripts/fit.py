@@ -21,8 +21,6 @@ def main(
     """Fit one explainer.
 
     Args:
-        train: prepared shards of the training split.
-        val: prepared shards of the validation split.
         settings: the explainer's config entry; its method is a fitted one.
 
     Raises:

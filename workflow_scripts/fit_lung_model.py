@@ -25,7 +25,6 @@ def main(
     """Fit the model.
 
     Args:
-        cases: cases.csv of a data set with lung masks.
         settings: the config's `lung_model` without `components`.
 
     Raises:

@@ -15,12 +15,7 @@ def main(
     plugins: Sequence[str],
     output: str,
 ) -> None:
-    """Write one row per case and annotated class.
-
-    Args:
-        prepared: prepared shards of the judged split.
-        model: the classifier's file.
-    """
+    """Write one row per case and annotated class."""
     import cv2
 
     from fidelity.base.compute import configure

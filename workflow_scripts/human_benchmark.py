@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fidelity.analysis.checks.human_benchmark import hit_rates, read_points
-from fidelity.base.files import write_csv
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 from fidelity.datasets.mask_files.mask_values import mask_values_of
@@ -19,15 +20,14 @@ def main(
     statistics: dict[str, Any],
     seed: int,
     reading: Dataset,
-    output: str,
-) -> None:
-    """Write human_benchmark.csv.
+) -> pd.DataFrame:
+    """Give human_benchmark.csv.
 
     Args:
         points: JSON of points, relative to the data root.
     """
     root = Path(raw_dir) / "data"
-    table = hit_rates(
+    return hit_rates(
         read_cases(cases),
         root,
         read_points(root / points),
@@ -36,7 +36,6 @@ def main(
         seed,
         mask_values_of(reading),
     )
-    write_csv(table, output)
 
 
 if __name__ == "__main__":

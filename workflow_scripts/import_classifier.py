@@ -16,7 +16,6 @@ def main(
 
     Args:
         settings: the classifier's config entry; `weights` names the file.
-        image_size: side of the working images in pixels.
         out_training: CSV with the header alone: nothing was trained here.
     """
     from fidelity.analysis.columns.classifiers import TRAINING

@@ -37,8 +37,6 @@ def main(
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
-        name: the data set's, in the config.
-        settings: of the data set.
         targets: config key → target rule; a class name among them must be one of the classes.
         cases: cases.csv to write.
         quarantine: quarantine.csv to write.
@@ -47,10 +45,7 @@ def main(
         counts: case_counts.csv to write; None writes none.
         looks: what the used images look like, to write; None writes none.
         others: the same files of the data sets of `near_duplicates_of`, in this order.
-        explained: see `index.index_cases`.
-        trained: see `index.index_cases`.
         planted: the mark that decides the labels; None keeps them.
-        hearts: see `index.index_cases`.
 
     Raises:
         InputError: something is wrong with the data set.

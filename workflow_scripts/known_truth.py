@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from fidelity.analysis.checks.known_truth import check_known, summarize
-from fidelity.base.files import read_csv, read_parquet, write_csv
+from fidelity.base.files import read_csv, read_parquet
 from fidelity.base.job_log import run_job
 
 
@@ -18,14 +20,10 @@ def main(
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
     seed: int,
-    output: str,
-) -> None:
-    """Write the table, or refuse where a classifier does not live on the mark.
+) -> pd.DataFrame:
+    """Give the table, or refuse where a classifier does not live on the mark.
 
     Args:
-        scores: of known_truth_scores.py, one per combination.
-        accuracies: of known_truth_accuracy.py, one per classifier.
-        classifiers: name of each.
         accuracy: least one with the mark; see `known_truth.dependence`.
         level: of the test whether it is above chance without the mark.
     """
@@ -34,8 +32,8 @@ def main(
         for name, path in zip(classifiers, accuracies, strict=True)
     }
     check_known(found, accuracy, level, combos[0]["dataset"])
-    parts = [(combo, read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
-    write_csv(summarize(parts, found, families, statistics, seed), output)
+    parts = list(zip(combos, map(read_parquet, scores), strict=True))
+    return summarize(parts, found, families, statistics, seed)
 
 
 if __name__ == "__main__":

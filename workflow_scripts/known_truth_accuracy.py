@@ -26,12 +26,10 @@ def main(
 
     Args:
         prepared: prepared shards of the test split.
-        model: the classifier's file.
         mark_class: source class that the mark goes with.
         output: accuracy.csv, one row.
         planted: the mark of a data set with one; None for a phantom with a shortcut.
         settings: of such a data set.
-        cases: its cases.csv.
         lung_model: what `fit_lung_model` wrote, where its lung masks are predicted; else empty.
         lung: then see `prepare`.
     """

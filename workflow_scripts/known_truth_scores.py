@@ -33,9 +33,6 @@ def main(
     """Write two rows per map of an image with the mark.
 
     Args:
-        maps: map files of the test split, one per shard.
-        mark_class: source class that the mark goes with.
-        output: the scores, a Parquet file.
         planted: the mark of a data set with one; None for a phantom with a shortcut.
         left_out: see `explained_cases`.
     """

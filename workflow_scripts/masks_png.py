@@ -19,7 +19,6 @@ def main(masks: str, cases_csv: str, output_dir: str) -> None:
     """Write one 8-bit image of 0 and 255 per predicted mask.
 
     Args:
-        cases_csv: the data set's cases.csv.
         output_dir: folder to write to; see `target` for the paths below it.
 
     Raises:

@@ -27,13 +27,7 @@ def main(
     scores: str,
     quality: str,
 ) -> None:
-    """Write one row per test case, and the summary.
-
-    Args:
-        cases: cases.csv of the data set that the model was trained on.
-        model: what `fit_lung_model` wrote.
-        components: see `lungs.largest_components`.
-    """
+    """Write one row per test case, and the summary."""
     predict = lungs.predictor(Path(model), components, compute)
     measured = lung_quality.measure(
         read_cases(cases),

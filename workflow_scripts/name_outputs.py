@@ -8,12 +8,7 @@ from fidelity.classifiers.evaluation.class_order import output_names
 
 
 def main(model: str, output: str) -> None:
-    """Write a list of names.
-
-    Args:
-        model: the classifier's model.safetensors.
-        output: the JSON file to write.
-    """
+    """Write a list of names."""
     write_text(output, json.dumps(output_names(model), ensure_ascii=False) + "\n")
 
 

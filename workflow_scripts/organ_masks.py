@@ -13,9 +13,7 @@ def main(raw_dir: str, cases: str, lungs: str, lung_quality: float, output: str)
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
-        cases: cases.csv.
         lungs: CheXmask's file, relative to the data root.
-        lung_quality: least estimated quality of a mask that is used.
     """
     path = (Path(raw_dir) / "data").resolve() / lungs
     write_csv(table_of(matches_of(read_cases(cases), path, lung_quality)), output)

@@ -11,38 +11,24 @@ from fidelity.presentation.titles import showing
 
 
 def main(
-    localization: str,
-    comparisons: str,
-    seeds: str,
-    counts: str,
+    files: Mapping[str, Any],
     tables: Mapping[str, Any],
     described: Mapping[str, Any],
     settings: Mapping[str, Any],
     citation: str,
     output: str,
-    classification: str = "",
-    class_order: str = "",
 ) -> None:
     """Write the folder.
 
     Args:
+        files: the rule's inputs by name; see `read_result_tables`.
         tables: `JobSettings.formatted_tables`.
         described: `JobSettings.methods`.
         settings: classifiers, metric and binarization, as `JobSettings.study_page` has them.
         citation: of the software.
         output: the folder.
     """
-    found = read_result_tables(
-        localization,
-        comparisons,
-        seeds,
-        counts,
-        classification,
-        class_order,
-        tables=tables,
-        described=described,
-        citation=citation,
-    )
+    found = read_result_tables(files, tables=tables, described=described, citation=citation)
     write(
         Path(output),
         described["dataset"],
@@ -57,4 +43,4 @@ def main(
 
 if __name__ == "__main__":
     with showing(snakemake.params.display):
-        run_job(main, snakemake)
+        run_job(main, snakemake, files=lambda job: dict(job.input.items()))

@@ -22,7 +22,6 @@ def main(
 
     Args:
         prepared: prepared shards; their number and order do not change the output.
-        model: the classifier's .safetensors file.
         classes_json: classes.json of the data set; gives classes and their order.
         compute: threads, batch, device, dtype (float32 unless bfloat16 is named).
         output: predictions.csv, sorted by split and case.

@@ -26,9 +26,6 @@ def main(
     """Prepare the cases of a shard.
 
     Args:
-        shard_csv: case table of the shard.
-        settings: of the data set.
-        output: HDF5 file to write.
         lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.
         planted: the mark that images of its class get; None for data sets without one.
         lung: then `lung_from` (data set that the model was trained on), `components` and `compute`.

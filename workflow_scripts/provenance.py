@@ -30,12 +30,7 @@ def main(
     """Write provenance.json, the page that the report shows, and the table of costs.
 
     Args:
-        raw: folder of the acquired source.
-        models: classifier → its file.
-        tables: finished tables to hash.
-        config: the checked config, of this data set alone.
-        patterns: rule → regular expression of its benchmark files.
-        wanted: wildcard → values of this data set.
+        raw: folder of the acquired source; see `collect.build` for the others.
     """
     found = build(
         dataset,

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
 from fidelity.analysis.columns.readers import PAIR_CASES
-from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.pixel_frames import ScoringSize
@@ -21,11 +22,9 @@ def main(
     pointing_tolerance: float,
     scoring_size: ScoringSize,
     sign: Sign,
-    pairs: str,
-    readers: str,
     pixel_spacing: float | Sequence[float] | None = None,
-) -> None:
-    """Write the overlap of every two readers, and each one's scores against the others.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the overlap of every two readers, and each one's scores against the others.
 
     Args:
         prepared: shards with the references of all readers.
@@ -33,8 +32,6 @@ def main(
         empty: changes to the protocol default.
         surface_tolerance: px of the scored image.
         pointing_tolerance: likewise.
-        pairs: reader_pairs.parquet to write.
-        readers: readers_left_out.parquet to write.
         pixel_spacing: mm per native pixel of cases that do not say their own.
     """
     scorer = scorer_of(
@@ -47,13 +44,12 @@ def main(
         pointing_tolerance,
     )
     rows = [row for shard in shards_of(prepared) for row in pairs_of(shard, scoring_size)]
-    write_parquet(PAIR_CASES.typed(rows), pairs)
     own = without_each(
         shards_of(prepared, pixel_spacing),
         lambda _, cases, reader: scorer.reader(cases, reader),
         metric,
     )
-    write_parquet(own, readers)
+    return PAIR_CASES.typed(rows), own
 
 
 if __name__ == "__main__":

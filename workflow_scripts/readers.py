@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fidelity.analysis.readers import agreement as agreement_of
-from fidelity.analysis.readers import beside_readers
-from fidelity.base.files import read_parquet, write_csv
+import pandas as pd
+
+from fidelity.analysis.readers import agreement, beside_readers
+from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 
 
@@ -18,24 +19,13 @@ def main(
     metric: str,
     statistics: Mapping[str, Any],
     seed: int,
-    agreement: str,
-    beside: str,
-) -> None:
-    """Write tables/reader_agreement.csv and tables/readers.csv.
-
-    Args:
-        pairs: reader_pairs.parquet.
-        readers: readers_left_out.parquet.
-        scores: reader_scores.parquet of each combination.
-        combos: their names.
-        metric: the primary one.
-        agreement: the table of pairs of readers to write.
-        beside: the table of explainers beside readers to write.
-    """
-    write_csv(agreement_of(read_parquet(pairs), dataset, statistics, seed), agreement)
-    parts = [(combo, read_parquet(path)) for combo, path in zip(combos, scores, strict=True)]
-    own = read_parquet(readers)
-    write_csv(beside_readers(parts, own, metric, statistics, seed), beside)
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give tables/reader_agreement.csv and tables/readers.csv."""
+    parts = list(zip(combos, map(read_parquet, scores), strict=True))
+    return (
+        agreement(read_parquet(pairs), dataset, statistics, seed),
+        beside_readers(parts, read_parquet(readers), metric, statistics, seed),
+    )
 
 
 if __name__ == "__main__":

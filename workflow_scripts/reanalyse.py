@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from fidelity.settings import load
 from fidelity.settings.reading import load_file
 from fidelity.study import paths
 from fidelity.study.study import Study
+from fidelity.tools.next_steps import show
 from fidelity.units.combine import (
     by_dataset,
     check_agreement,
@@ -199,9 +200,8 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
     return left_out
 
 
-def show(output: Path, units: Sequence[Unit]) -> None:
-    """Print where verdicts, tables and figures are."""
-    lines = []
+def places(output: Path, units: Sequence[Unit]) -> Iterator[tuple[str, Path]]:
+    """Name verdicts, tables and figures, with their places."""
     for dataset in by_dataset(units):
         for label, pattern in {
             "Verdict": _VERDICT,
@@ -209,13 +209,8 @@ def show(output: Path, units: Sequence[Unit]) -> None:
             "Figures": paths.FIGURES,
             "Open first": paths.STUDY_PAGE,
         }.items():
-            lines.append((f"{label}, {dataset}", output / pattern.format(dataset=dataset)))
-    lines.append(("All data sets", output / paths.DATASET.format(dataset=paths.SUMMARY)))
-    lines = [(label, place) for label, place in lines if place.exists()]
-    width = max(len(label) for label, _ in lines)
-    print("\nDone.")
-    for label, place in lines:
-        print(f"  {label:<{width}}  {place.resolve()}{'/' if place.is_dir() else ''}")
+            yield f"{label}, {dataset}", output / pattern.format(dataset=dataset)
+    yield "All data sets", output / paths.DATASET.format(dataset=paths.SUMMARY)
 
 
 def main() -> int:
@@ -266,7 +261,7 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    show(output, [unit for _, group in analysed for unit in group])
+    show(places(output, [unit for _, group in analysed for unit in group]))
     return 0
 
 

@@ -9,10 +9,8 @@ def main(prepared: str, cases: str, reference: str, output: str) -> None:
     """Write the shard with the references that a rule makes; its images are not copied.
 
     Args:
-        prepared: the prepared shard.
         cases: the case table, which names all readers.
         reference: the rule: `union`, `intersection`, `majority`, `staple`, or a reader's name.
-        output: HDF5 file to write.
     """
     check_rule(reference, cases)
     with PreparedShard(prepared) as shard:

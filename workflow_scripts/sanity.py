@@ -26,11 +26,7 @@ def main(
     """Write sanity.parquet.
 
     Args:
-        model: the classifier's file.
-        explainer: the explainer's config entry.
         cases: per class.
-        tests: see `sanity.run_checks`.
-        layers: depths of the cascade.
         target: reference, predicted, or a model class.
         own_plugins: files of the explainer itself.
     """

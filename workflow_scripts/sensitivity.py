@@ -30,9 +30,6 @@ def main(
     Args:
         model: the classifier's file; None for explainers without one.
         fitted: what was fitted to the training split; None for most.
-        explainer: its config entry.
-        samples: changed images per case.
-        radius: see `faithfulness.sensitivity`.
         cases: per class, None for all.
         target: reference, predicted, or a model class.
         own_plugins: files of the explainer itself.

@@ -16,8 +16,6 @@ def main(
     Args:
         classes: classes.json; what comes after the checkpoint reads the copy made here, so that an
             index made again with equal classes re-runs nothing.
-        counts: number of shards per split.
-        output_dir: folder of the shards.
     """
     write_shards(read_cases(cases), dict(counts), output_dir)
     shutil.copyfile(classes, Path(output_dir) / Path(classes).name)

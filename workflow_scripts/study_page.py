@@ -1,13 +1,12 @@
 """Write the study page of one data set: one file that answers its question."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import STRATA
 from fidelity.analysis.columns.organs import ORGANS
-from fidelity.base.files import write_text
+from fidelity.base.files import read_json, write_text
 from fidelity.base.job_log import run_job
 from fidelity.pages.result_tables import read_result_tables
 from fidelity.pages.study_page.build import Study, build
@@ -17,46 +16,27 @@ from fidelity.tables.inference import strata_tables
 
 
 def main(
-    localization: str,
-    comparisons: str,
-    seeds: str,
-    counts: str,
-    verdict: str,
+    files: Mapping[str, Any],
     tables: Mapping[str, Any],
     described: Mapping[str, Any],
     settings: Mapping[str, Any],
     citation: str,
     output: str,
-    classification: str = "",
-    class_order: str = "",
-    prepared: str = "",
     cases: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
-    strata: str = "",
-    organs: str = "",
 ) -> None:
     """Write the page.
 
     Args:
-        verdict: verdict.json.
+        files: the rule's inputs by name; see `read_result_tables`. `prepared` lists the prepared
+            shards that hold the cases; it is empty where no case is shown. `strata` is empty where
+            the config requests none, `organs` where the data set has no organ masks.
         tables: `JobSettings.formatted_tables`.
         described: `JobSettings.methods`.
         settings: `JobSettings.study_page`.
-        prepared: list of the prepared shards that hold the cases.
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
-        strata: strata.csv; empty where the config requests none.
-        organs: organs.csv; empty where the data set has no organ masks.
     """
-    found = read_result_tables(
-        localization,
-        comparisons,
-        seeds,
-        counts,
-        classification,
-        class_order,
-        tables=tables,
-        described=described,
-        citation=citation,
-    )
+    found = read_result_tables(files, tables=tables, described=described, citation=citation)
+    strata, prepared = read_if(STRATA, files.get("strata")), files.get("prepared", "")
     why = (
         "The pictures of cases are left out: the study's config does not let pages show images "
         "(explorer.images: false)."
@@ -68,17 +48,17 @@ def main(
         Study(
             dataset=described["dataset"],
             localization=found.localization,
-            verdict=json.loads(Path(verdict).read_text(encoding="utf-8")),
+            verdict=read_json(files["verdict"]),
             main=found.main,
             classification=found.classification,
             strata={
                 name: strata_tables(
                     rows, tables["statistics"], tables["families"], found.unit, tables["strata"]
                 )
-                for name, rows in (STRATA.read(strata).groupby("classifier") if strata else ())
+                for name, rows in (() if strata is None else strata.groupby("classifier"))
             },
-            organs=ORGANS.read(organs) if organs else None,
-            cases={name: {"prepared": prepared, **files} for name, files in (cases or {}).items()},
+            organs=read_if(ORGANS, files.get("organs")),
+            cases={name: {"prepared": prepared, **kinds} for name, kinds in (cases or {}).items()},
             no_cases=why,
             methods=found.methods,
             citation=citation,
@@ -94,4 +74,4 @@ def main(
 
 if __name__ == "__main__":
     with showing(snakemake.params.display):
-        run_job(main, snakemake)
+        run_job(main, snakemake, files=lambda job: dict(job.input.items()))

@@ -1,41 +1,40 @@
 """Average scores into tables/localization.csv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from fidelity.analysis.coverage import check_coverage, cohort_of, unread_of
-from fidelity.analysis.localization import load_scores, summarize
-from fidelity.base.files import write_csv
+from fidelity.analysis.localization import scores_of, summarize
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import read_cases
 
 
 def main(
-    scores: Sequence[str],
-    combos: Sequence[Mapping[str, str]],
+    scores: pd.DataFrame,
     statistics: Mapping[str, Any],
     seed: int,
     cases: str,
     cohort: Mapping[str, Any],
-    localization: str,
-) -> None:
-    """Write the means with their intervals.
+) -> pd.DataFrame:
+    """Give the means with their intervals.
 
     Args:
-        scores: scores.parquet and ranking.parquet files.
+        scores: of all combinations.
+        cases: cases.csv.
         cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
             may lack cases), `partial` (whether all may), `reference` (where a reader's counts).
 
     Raises:
         InputError: a file is damaged, or the scores are those of a part of the cohort.
     """
-    table = load_scores(scores, combos)
     known = read_cases(cases)
     expected = cohort_of(known, cohort["annotated"], cohort["splits"])
     unread = unread_of(known, expected, cohort.get("reference", ""))
-    check_coverage(table, expected, cohort["incomplete"], cohort["partial"], unread)
-    write_csv(summarize(table, statistics, seed), localization)
+    check_coverage(scores, expected, cohort["incomplete"], cohort["partial"], unread)
+    return summarize(scores, statistics, seed)
 
 
 if __name__ == "__main__":
-    run_job(main, snakemake)
+    run_job(main, snakemake, scores=scores_of)

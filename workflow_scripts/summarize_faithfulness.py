@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.checks.faithfulness import join, summarize
-from fidelity.base.files import read_parquet, write_csv
+from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 from fidelity.faithfulness.registry import names_by
 
@@ -19,12 +19,10 @@ def main(
     primary: str,
     statistics: Mapping[str, Any],
     seed: int,
-    summary: str,
-    cases: str,
     sensitivity: Sequence[str] = (),
     given: Sequence[str] = (),
-) -> None:
-    """Write both tables.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give both tables.
 
     Args:
         faithfulness: faithfulness.parquet per combination.
@@ -41,8 +39,6 @@ def main(
         (combo, join(read_parquet(one), read_parquet(other), primary, third))
         for combo, one, other, third in zip(combos, faithfulness, scores, moved, strict=True)
     ]
-    table = summarize(parts, metrics, primary, statistics, seed, given)
-    write_csv(table, summary)
     unasked = [] if names_by("sensitivity", metrics) else ["sensitivity_asked", "sensitivity_max"]
     joined = [
         table.assign(**combo)[
@@ -50,7 +46,8 @@ def main(
         ]
         for combo, table in parts
     ]
-    write_csv(pd.concat(joined), cases)
+    summary = summarize(parts, metrics, primary, statistics, seed, given)
+    return summary, pd.concat(joined)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pandas as pd
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
 from fidelity.analysis.columns.described_table import Table as Columns
+from fidelity.analysis.columns.described_table import joined
 from fidelity.analysis.columns.localization import LOCALIZATION, WITHIN_DATASET
 from fidelity.analysis.input_ablation import input_table
 from fidelity.base.files import write_csv, write_text
@@ -42,12 +43,8 @@ def main(
         metric: the primary one, which is drawn and put side by side.
         binarization: the primary one, of the input ablation.
         least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
-        dpi: resolution of the PNG.
-        localization_table: CSV to write.
-        classification_table: CSV to write.
         inputs_table: CSV to write: data-set settings side by side.
         inputs_markdown: the same as text.
-        figure: .png and .pdf to write.
     """
     scored = _joined(localization, LOCALIZATION)
     classified = _joined(classification, CLASSIFICATION)
@@ -68,9 +65,7 @@ def main(
 def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
     if not paths:  # a study of null baselines alone has no classifier
         return table.frame()
-    parts = [table.read(path) for path in paths]
-    # Empty tables have no types to agree with; keep one so that its columns stay.
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return joined([table.read(path) for path in paths])
 
 
 if __name__ == "__main__":

@@ -54,10 +54,7 @@ def main(
     Median blur and component removal are not applied, because the curves describe the map.
 
     Args:
-        maps: map files, one per shard.
         thresholds: number of them, evenly from 0 to 1.
-        lung: whether maps are restricted to the lung.
-        empty: the config's `scores.empty`.
         output: curves.parquet, sorted by split, case, class and threshold.
     """
     steps = np.linspace(0, 1, thresholds)

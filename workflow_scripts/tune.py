@@ -26,11 +26,6 @@ def main(
     """Write the best threshold of every class.
 
     Args:
-        maps: map files of the validation split, one per shard.
-        rule: the binarization's config entry.
-        postprocess: the explainer's.
-        empty: the config's `scores.empty`.
-        partial: the explainer may lack cases.
         left_out: see `explained_cases`.
         output: thresholds.csv: class, metric, threshold, mean, n.
     """

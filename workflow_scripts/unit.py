@@ -33,16 +33,10 @@ def main(
     """Pack a unit.
 
     Args:
-        name: the classifier, training seed included; `none` for what no classifier changes.
         paths: result files, below the folder `results`.
-        own: config entries that only this unit depends on.
-        shared: config entries that all units of the data set share.
-        code: digest of the code behind each rule.
         plugins: path that `shared` names → the plugin's file.
-        place: of the data set and of the classifier in the config.
-        patterns: rule → regular expression of its benchmark files.
-        wanted: wildcard → values of this data set.
-        output: the folder to write.
+        patterns: see `steps.read_steps`, as for `wanted`.
+        output: the folder to write; the other parameters are facts of a `Unit`.
     """
     folder = Path(output)
     project = folder.parents[len(UNIT.split("/")) - 1]

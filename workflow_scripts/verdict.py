@@ -8,6 +8,7 @@ from fidelity.analysis.columns.cases import CASE_COUNTS, NEAR_DUPLICATES
 from fidelity.analysis.columns.checks import STABILITY
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMPARISONS, RANKS
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.analysis.columns.readers import READERS
 from fidelity.base.files import write_text
@@ -18,13 +19,29 @@ from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 
+# Attributes of `Tables`, then of `CaseTables` → the rule's input, and the columns of its table.
+TABLES = {
+    "localization": ("localization", LOCALIZATION),
+    "comparisons": ("comparisons", COMPARISONS),
+    "ranks": ("ranks", RANKS),
+    "seeds": ("seeds", SEEDS),
+    "classification": ("classification", CLASSIFICATION),
+    "lungs": ("lung_quality", LUNG_QUALITY),
+    "faithfulness": ("faithfulness", FAITHFULNESS_COMPARISONS),
+    "stability": ("stability", STABILITY),
+    "orders": ("class_order", CLASS_ORDER),
+    "readers": ("readers", READERS),
+}
+CASE_TABLES = {
+    "counts": ("counts", CASE_COUNTS),
+    "pairs": ("near_duplicates", NEAR_DUPLICATES),
+    "means": ("means_without_twins", LOCALIZATION),
+    "comparisons": ("comparisons_without_twins", COMPARISONS),
+}
+
 
 def main(
-    localization: str,
-    comparisons: str,
-    ranks: str,
-    seeds: str,
-    classification: str,
+    files: Mapping[str, Any],
     dataset: str,
     families: Mapping[str, str],
     bases: Mapping[str, str],
@@ -33,46 +50,29 @@ def main(
     markdown: str,
     html: str,
     json: str,
-    lung_quality: str = "",
     lung_from: str = "",
-    faithfulness: str = "",
-    stability: str = "",
-    class_order: str = "",
-    cases: Mapping[str, Any] | None = None,
-    readers: str = "",
+    searched: bool = False,
 ) -> None:
     """Write the verdict as Markdown, HTML and JSON.
 
     Args:
-        seeds: seeds.csv; empty without classifiers.
-        classification: classification.csv; empty without classifiers.
+        files: the rule's inputs by name; empty or absent where there is no such table. `cases` is
+            cases.csv.
         families: explainer → perturbation, cam, gradient, baseline, ceiling, in the config's order.
         confounded: explainer or binarization → how it differs from the rule for all.
-        lung_quality: quality.csv of the lung model; empty without one.
-        lung_from: the data set that it was trained on.
-        faithfulness: faithfulness_comparisons.csv; empty where it was not measured.
-        class_order: class_order.csv; empty without classifiers.
-        cases: `counts` (case_counts.csv), `cases` (cases.csv), `pairs` (near_duplicates.csv),
-            `means` and `comparisons` (without the near-duplicates), `searched` (whether these were
-            searched for).
-        readers: readers.csv; empty without several readers.
+        lung_from: the data set that the lung model was trained on.
+        searched: whether near-duplicates were searched for.
     """
-    tables = Tables(
-        LOCALIZATION.read(localization),
-        COMPARISONS.read(comparisons),
-        RANKS.read(ranks),
-        SEEDS.read(seeds) if seeds else None,
-        CLASSIFICATION.read(classification) if classification else None,
-        LUNG_QUALITY.read(lung_quality) if lung_quality else None,
-        lung_from,
-        FAITHFULNESS_COMPARISONS.read(faithfulness) if faithfulness else None,
-        STABILITY.read(stability) if stability else None,
-        CLASS_ORDER.read(class_order) if class_order else None,
-        cases=_case_tables(cases) if cases else None,
-        readers=READERS.read(readers) if readers else None,
-    )
-    study = Study(statistics, families, bases, confounded)
-    chapters = build(tables, study)
+
+    def read(wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: read_if(table, files.get(key)) for name, (key, table) in wanted.items()}
+
+    cases = None
+    if files.get("counts"):
+        listed = read_cases(files["cases"])
+        cases = CaseTables(**read(CASE_TABLES), searched=searched, cases=listed)
+    tables = Tables(**read(TABLES), lungs_from=lung_from, cases=cases)
+    chapters = build(tables, Study(statistics, families, bases, confounded))
     title = dataset_title(dataset)
     write_text(markdown, pages.to_markdown(chapters, title, statistics))
     write_text(html, pages.to_html(chapters, title, statistics))
@@ -82,28 +82,6 @@ def main(
             logging.info("%s: %s", chapter.classifier, sentence.text)
 
 
-def _case_tables(files: Mapping[str, Any]) -> CaseTables:
-    return CaseTables(
-        counts=CASE_COUNTS.read(files["counts"]),
-        pairs=NEAR_DUPLICATES.read(files["pairs"]),
-        searched=files["searched"],
-        means=LOCALIZATION.read(files["means"]),
-        comparisons=COMPARISONS.read(files["comparisons"]),
-        cases=read_cases(files["cases"]),
-    )
-
-
 if __name__ == "__main__":
     with showing(snakemake.params.display):
-        run_job(
-            main,
-            snakemake,
-            cases=lambda job: {
-                "counts": job.input.counts,
-                "cases": job.input.cases,
-                "pairs": job.input.near_duplicates,
-                "means": job.input.means_without_twins,
-                "comparisons": job.input.comparisons_without_twins,
-                "searched": job.params.searched,
-            },
-        )
+        run_job(main, snakemake, files=lambda job: dict(job.input.items()))

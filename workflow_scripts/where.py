@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from fidelity.study import paths
-from fidelity.tools.next_steps import verdicts
+from fidelity.tools.next_steps import show, verdicts
 
 
 def main(config: str, overrides: str = "") -> None:
@@ -27,20 +27,10 @@ def main(config: str, overrides: str = "") -> None:
             lines.append((f"Verdict, {dataset}", found[dataset]))
         lines.append((f"Tables, {dataset}", paths.TABLES.format(dataset=dataset)))
         lines.append((f"Figures, {dataset}", paths.FIGURES.format(dataset=dataset)))
-    pages = ((f"Open first, {name}", paths.STUDY_PAGE.format(dataset=name)) for name in datasets)
     lines.append(("All data sets", paths.DATASET.format(dataset=paths.SUMMARY)))
     # Last, where a reader of the terminal looks first.
-    lines += pages
-    # A part of a study (TARGETS) may have left a folder empty.
-    lines = [(label, place) for label, place in lines if _has_content(Path(place))]
-    width = max((len(label) for label, _ in lines), default=0)
-    print("\nDone.")
-    for label, place in lines:
-        print(f"  {label:<{width}}  {Path(place).resolve()}{'/' if Path(place).is_dir() else ''}")
-
-
-def _has_content(place: Path) -> bool:
-    return place.is_file() or (place.is_dir() and any(place.iterdir()))
+    lines += [(f"Open first, {name}", paths.STUDY_PAGE.format(dataset=name)) for name in datasets]
+    show(lines)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import figure as figure_script
-import layers as layers_script
 from fidelity.analysis.columns.localization import LAYERS, LOCALIZATION
 from fidelity.analysis.layer_depth import by_depth
 from fidelity.base.errors import InputError
 from fidelity.figures import layer_depth as figure
+from tests.helpers.run_script import run_script
 
 SWEEPS = {"cam": [f"cam-depth{depth}" for depth in range(1, 5)]}
 ARCHITECTURES = {
@@ -74,7 +74,8 @@ def test_scripts_write_the_table_and_the_figure(localization, tmp_path):
     localization.to_csv(source, index=False)
     known.write_text(json.dumps(ARCHITECTURES["net"]))
     table = tmp_path / "layers.csv"
-    layers_script.main(str(source), [str(known)], ["net"], SWEEPS, str(table))
+    files = {"localization": source, "architectures": [known]}
+    run_script("layers", files, [table], classifiers=["net"], sweeps=SWEEPS)
     assert len(pd.read_csv(table)) == 12
     outputs = [str(tmp_path / f"layers.{suffix}") for suffix in ("png", "pdf")]
     settings = {"dpi": 60, "families": None, "classifier": "net", "binarization": "half"}

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-import threshold_curves as script
 from fidelity.analysis.columns.localization import THRESHOLD_CURVES
 from fidelity.analysis.threshold_curves import mean_curves
 from tests.helpers import synthetic_results as made_up
+from tests.helpers.run_script import run_script
 
 
 def test_means_and_counts_by_numpy():
@@ -53,7 +53,12 @@ def test_the_script_and_no_reference(tmp_path):
     table.to_parquet(paths[0])
     table.assign(reference_empty=True).to_parquet(paths[1])
     statistics = {"replicates": 20, "alpha": 0.05, "cluster": "patient"}
-    script.main(paths, ["full", "empty"], statistics, 1, str(tmp_path / "out.parquet"))
-    assert set(pd.read_parquet(tmp_path / "out.parquet")["explainer"]) == {"full"}
-    script.main(paths[1:], ["empty"], statistics, 1, str(tmp_path / "out.parquet"))
-    assert pd.read_parquet(tmp_path / "out.parquet").columns.tolist() == THRESHOLD_CURVES.names
+    settings = {"statistics": statistics, "seed": 1}
+    output = tmp_path / "out.parquet"
+    names = ["full", "empty"]
+    run_script("threshold_curves", {"curves": paths}, [output], explainers=names, **settings)
+    assert set(pd.read_parquet(output)["explainer"]) == {"full"}
+    run_script(
+        "threshold_curves", {"curves": paths[1:]}, [output], explainers=["empty"], **settings
+    )
+    assert pd.read_parquet(output).columns.tolist() == THRESHOLD_CURVES.names

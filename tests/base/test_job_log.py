@@ -5,6 +5,7 @@ import sysconfig
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from snakemake.iocontainers import Namedlist
 
@@ -133,3 +134,19 @@ def test_a_script_gets_what_its_rule_names(tmp_path):
     expected = {"maps": "a.h5", "seed": 1, "dataset": "demo", "output": "m.json", "name": "demo"}
     expected |= {"size": 2, "model": None, "missing": "there"}
     assert {key: got[key] for key in expected} == expected
+
+
+def test_tables_that_a_script_returns_are_written_to_its_outputs(tmp_path):
+    tables = pd.DataFrame({"name": ["=1"]}), pd.DataFrame({"value": [0.5]})
+    job = SimpleNamespace(
+        input=Namedlist(),
+        output=Namedlist([str(tmp_path / "a.csv"), str(tmp_path / "b.parquet")]),
+        params=Namedlist(),
+        wildcards=Namedlist(),
+        log=[str(tmp_path / "job.log")],
+    )
+    run_job(lambda: tables, job)
+    assert (tmp_path / "a.csv").read_text() == "name\n'=1\n"
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "b.parquet"), tables[1])
+    with pytest.raises(SystemExit):  # two outputs, one table
+        run_job(lambda: tables[0], job)

@@ -32,7 +32,7 @@ class SmallTables:
 
     Attributes:
         study: its config.
-        files: arguments of `study_page.main` and `paper.main` that are files.
+        files: inputs of the rules `study_page` and `paper`.
         display: titles.
     """
 
@@ -42,10 +42,10 @@ class SmallTables:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What both scripts take besides files and output."""
+        """What both scripts take besides the output."""
         settings = JobSettings(self.study)
         return {
-            **{name: path for name, path in self.files.items() if name != "verdict"},
+            "files": self.files,
             "tables": settings.formatted_tables(W),
             "described": settings.methods(W),
             "citation": "Somebody: A workflow, version 1, 2026",

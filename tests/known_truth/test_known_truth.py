@@ -17,6 +17,7 @@ from fidelity import settings
 from fidelity.analysis.checks.known_truth import check_known, summarize
 from fidelity.analysis.columns.checks import KNOWN_TRUTH
 from fidelity.base.errors import InputError
+from fidelity.base.files import write_csv
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
@@ -305,14 +306,9 @@ def test_the_script_refuses_before_it_writes(tmp_path):
     arguments = 0.9, 0.05, {"mark": "cam"}, STATISTICS, 1
 
     def run(which):
-        known_truth.main(
-            [str(tmp_path / "scores.parquet")],
-            [str(tmp_path / f"{which}.csv")],
-            [combo],
-            ["net"],
-            *arguments,
-            str(tmp_path / f"{which}-table.csv"),
-        )
+        files = [str(tmp_path / "scores.parquet")], [str(tmp_path / f"{which}.csv")]
+        table = known_truth.main(*files, [combo], ["net"], *arguments)
+        write_csv(table, tmp_path / f"{which}-table.csv")
 
     run("good")
     assert pd.read_csv(tmp_path / "good-table.csv")["points_at"].tolist() == ["mark"]

@@ -55,7 +55,6 @@ def page_from(made, folder):
     with showing(made.display):
         script.main(
             **made.arguments,
-            verdict=made.files["verdict"],
             settings=JobSettings(made.study).study_page(W),
             output=str(folder / "study.html"),
         )
@@ -146,14 +145,12 @@ def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):
     )
     for name, table in (("strata", strata), ("organs", organs)):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
+        made.files[name] = str(tmp_path / f"{name}.csv")
     with showing(made.display):
         script.main(
             **made.arguments,
-            verdict=made.files["verdict"],
             settings=JobSettings(made.study).study_page(W),
             output=str(tmp_path / "study.html"),
-            strata=str(tmp_path / "strata.csv"),
-            organs=str(tmp_path / "organs.csv"),
         )
     text = (tmp_path / "study.html").read_text(encoding="utf-8")
     words = Page(text).text

@@ -17,7 +17,7 @@ from fidelity.provenance.collect import build, cases_digest
 from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
 from fidelity.provenance.privacy import OUTSIDE, without_places
 from fidelity.provenance.provenance_page import to_page
-from fidelity.provenance.steps import read_steps, totals, without_times
+from fidelity.provenance.steps import TIMES, read_steps, totals
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 PATTERNS = {
@@ -26,6 +26,17 @@ PATTERNS = {
     r"(?P<explainer>lime|cam)/explain/(?P<shard>(train|val|test)-\d{3})\.tsv",
 }
 WANTED = {"dataset": ["d"], "shard": ["test-000", "test-001"]}
+
+
+def without_times(provenance):
+    """Leave out what differs between two runs of one study on one machine."""
+    return {
+        **provenance,
+        "totals": {k: v for k, v in provenance["totals"].items() if k not in TIMES},
+        "steps": [
+            {k: v for k, v in step.items() if k not in TIMES} for step in provenance["steps"]
+        ],
+    }
 
 
 def _job(folder, name, seconds, rss="100.0", passes=None):

@@ -9,7 +9,6 @@ from skimage.metrics import structural_similarity
 from torch import nn
 
 import figure as figure_script
-import summarize_sanity
 from fidelity.analysis.checks.sanity import summarize
 from fidelity.analysis.columns.checks import SANITY, SANITY_CASES
 from fidelity.classifiers.model import Classifier
@@ -20,6 +19,7 @@ from fidelity.metrics.map_similarity import similarities
 from fidelity.sanity.run_checks import check, other_class
 from tests.helpers.gradient_cases import case_of, noise_cases
 from tests.helpers.gradient_cases import entry as entry_of
+from tests.helpers.run_script import run_script
 
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
 TESTS = ["parameters", "logit"]
@@ -111,7 +111,8 @@ def test_tables_and_figure_from_files(tmp_path):
         _checks(level).to_parquet(paths[-1])
         combos.append({"dataset": "d", "classifier": "net", "explainer": name})
     output = str(tmp_path / "sanity.csv")
-    summarize_sanity.main(paths, combos, STATISTICS, 1, output)
+    settings = {"combos": combos, "statistics": STATISTICS, "seed": 1}
+    run_script("summarize_sanity", {"checks": paths}, [output], **settings)
     table = pd.read_csv(output)
     assert list(table.columns) == SANITY.names
     assert set(table["explainer"]) == {"lime", "'=1+1"}

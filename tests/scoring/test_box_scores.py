@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 import box_scores
-import boxes
+from fidelity.analysis.boxes import box_comparisons, box_values, load_box_scores
 from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES, CHESTXRAY8, WSOL
 from fidelity.maps.pixel_frames import boxes_in_frame
 from fidelity.masks.boxes import fill_boxes
 from fidelity.metrics.boxes import wsol
 from fidelity.settings.statistics import Boxes
 from tests.helpers.explained_cohort import SIZE, case_of, record_of, square, write_cohort
+from tests.helpers.run_script import run_script
 
 BOX = (4.0, 4.0, 12.0, 18.0)
 OTHER = (14.0, 22.0, 22.0, 30.0)
@@ -123,15 +124,15 @@ def _tables(folder, protocols=PROTOCOLS):
         (folder / name).mkdir()
         _scored(folder / name, make_map, protocols=protocols)
         paths.append(str(folder / name / "box_scores.parquet"))
-    boxes.main(
-        paths,
-        [("net", "right"), ("none", "wrong")],
-        "set",
-        {"protocols": protocols, "hit": "centre", "false_positives": [0.5, 1]},
-        STATISTICS,
-        1,
-        str(folder / "boxes.csv"),
-        str(folder / "comparisons.csv"),
+    run_script(
+        "boxes",
+        {"scores": paths},
+        [folder / "boxes.csv", folder / "comparisons.csv"],
+        combos=[("net", "right"), ("none", "wrong")],
+        dataset="set",
+        sets={"protocols": protocols, "hit": "centre", "false_positives": [0.5, 1]},
+        statistics=STATISTICS,
+        seed=1,
     )
     return BOXES.read(folder / "boxes.csv"), BOX_COMPARISONS.read(folder / "comparisons.csv")
 
@@ -204,9 +205,9 @@ def test_explainers_are_compared_on_common_cases(tmp_path):
             table = table[table["case"] != "two"]
         paths.append(str(tmp_path / f"{name}.parquet"))
         table.to_parquet(paths[-1], index=False)
-    found = boxes.load_box_scores(paths, [("net", "right"), ("net", "wrong")])
+    found = load_box_scores(paths, [("net", "right"), ("net", "wrong")])
     sets = {"protocols": ["default"], "hit": "centre", "false_positives": [1]}
-    table = boxes.box_comparisons(found, dataset="set", sets=sets, statistics=STATISTICS, seed=1)
+    table = box_comparisons(found, dataset="set", sets=sets, statistics=STATISTICS, seed=1)
     pair = table.set_index("metric")
     assert pair["n"]["corloc"] == 1
     assert pair["difference"]["lesion_recall"] == 1
@@ -231,8 +232,8 @@ def test_no_case_with_boxes(tmp_path):
         15,
         output,
     )
-    found = boxes.load_box_scores([output], [("net", "e")])
+    found = load_box_scores([output], [("net", "e")])
     sets = {"protocols": PROTOCOLS, "hit": "centre", "false_positives": [1]}
     options = {"dataset": "set", "sets": sets, "statistics": STATISTICS, "seed": 1}
-    assert not len(boxes.box_values(found, **options))
-    assert not len(boxes.box_comparisons(found, **options))
+    assert not len(box_values(found, **options))
+    assert not len(box_comparisons(found, **options))

@@ -175,7 +175,7 @@ def test_boxes_are_scored_where_there_are_some():
     config["datasets"]["a"]["boxes_from"] = "masks"
     study = Study(settings.load(config, check_files=False))
     files = JobFiles(study)
-    table = files.if_boxed(paths.table("boxes"))
+    table = files.of_some(paths.table("boxes"), study.boxed)
     assert (table(job()), table(job(dataset="b"))) == ("results/a/tables/boxes.csv", [])
     units = UnitFiles(study, files, JobSettings(study))
     assert "a/other/lime/box_scores.parquet" in units.results(job(unit="other"))

@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 
+from fidelity.analysis.chance import Quality
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores, summarize
 from fidelity.presentation.titles import showing
 from fidelity.tables.main_result import main_tables
+from fidelity.tables.results import Results
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, study
 
 NO_SEEDS = pd.DataFrame(
@@ -20,19 +22,11 @@ def scored(tmp_path):
     return load_scores(*study(tmp_path, levels))
 
 
-def tables(scored, statistics=STATISTICS, families=FAMILIES, **more):
-    comparisons = compare(scored, statistics, 1)
-    return main_tables(
-        summarize(scored, statistics, 1),
-        comparisons,
-        statistics,
-        families=families,
-        unit="patient",
-        quality={},
-        seeds=NO_SEEDS,
-        bases={},
-        **more,
-    ), comparisons
+def tables(scored, statistics=STATISTICS, families=FAMILIES, useless=()):
+    means, comparisons = summarize(scored, statistics, 1), compare(scored, statistics, 1)
+    quality = {("demo", name): Quality("below_chance", {}, "test", 9, 9, {}) for name in useless}
+    settings = {"statistics": statistics, "families": families, "bases": {}}
+    return main_tables(Results(means, comparisons, NO_SEEDS, quality, settings)), comparisons
 
 
 def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):

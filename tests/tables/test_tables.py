@@ -8,13 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import compare as compare_script
 import format_tables
-import mixed_model as mixed_model_script
-import ranks as ranks_script
-import seeds as seeds_script
-import strata as strata_script
-import summarize as summarize_script
 import summary_over_datasets
 from fidelity.analysis.chance import qualities
 from fidelity.analysis.columns.classifiers import CLASSIFICATION as CLASSIFICATION_TABLE
@@ -26,6 +20,7 @@ from fidelity.explainers.registry import METHODS
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import model_tables
 from fidelity.tables.input_ablation import input_tables
+from tests.helpers.run_script import run_script
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, scores, study, written_cohort
 
 EVIL = "=1+1|<b>&_{%$#~^\\"
@@ -61,15 +56,18 @@ def tabulated(folder, paths, combos):
     def output(name):
         return str(folder / f"{name}.csv")
 
-    cohort = written_cohort(paths, output("cases"))
-    summarize_script.main(
-        paths, combos, STATISTICS, 1, output("cases"), cohort, output("localization")
-    )
-    compare_script.main(paths, combos, STATISTICS, 1, ["area"], [], output("comparisons"))
-    ranks_script.main(paths, combos, STATISTICS, KINDS, ["area"], output("ranks"))
-    seeds_script.main(output("localization"), BASES, output("seeds"))
-    strata_script.main(paths, combos, STATISTICS, 1, output("strata"))
-    mixed_model_script.main(paths, combos, STATISTICS, KINDS, BASES, output("mixed_model"))
+    def run(name, inputs, written, **params):
+        run_script(name, inputs, [output(written)], statistics=STATISTICS, seed=1, **params)
+
+    cohort, scored = written_cohort(paths, output("cases")), {"scores": paths}
+    files = {**scored, "cases": output("cases")}
+    run("summarize", files, "localization", combos=combos, cohort=cohort)
+    run("compare", scored, "comparisons", combos=combos, diagnostic=["area"], partial=[])
+    run("ranks", scored, "ranks", combos=combos, families=KINDS, diagnostic=["area"])
+    run("seeds", {"localization": output("localization")}, "seeds", bases=BASES)
+    run("strata", {**scored, "told": []}, "strata", combos=combos)
+    files = {**scored, "classification": []}
+    run("mixed_model", files, "mixed_model", combos=combos, families=KINDS, bases=BASES)
     CLASSIFICATION.to_csv(folder / "classification.csv", index=False)
 
 
@@ -86,8 +84,8 @@ def formatted(folder, confounded=MappingProxyType({})):
         "confounded": confounded,
     }
     outputs = [str(folder / name) for name in ("t.md", "tables.tex", "latex", "t.html")]
-    tables = (str(folder / f"{name}.csv") for name in names)
-    format_tables.main(*tables, settings, *outputs, dataset="demo")
+    files = {name: str(folder / f"{name}.csv") for name in names}
+    format_tables.main(files, "demo", settings, *outputs)
     listed = re.findall(r"\\input\{(.*)\}", (folder / "tables.tex").read_text())
     latex = "\n".join((folder / f"{name}.tex").read_text() for name in listed)
     return [(folder / "t.md").read_text(), latex, (folder / "t.html").read_text()]
@@ -205,10 +203,11 @@ def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tm
     ]
     bases = {"net": "net", "good": "good"}
     output = str(tmp_path / "model.csv")
-    arguments = (paths, combos, STATISTICS, KINDS, bases, output)
-    mixed_model_script.main(*arguments)
+    settings = {"combos": combos, "statistics": STATISTICS, "families": KINDS, "bases": bases}
+    files = {"scores": paths, "classification": []}
+    run_script("mixed_model", files, [output], **settings)
     both = pd.read_csv(output)
-    mixed_model_script.main(*arguments, classification=rated)
+    run_script("mixed_model", {**files, "classification": rated}, [output], **settings)
     good = pd.read_csv(output)
     assert good["n"].max() * 2 == both["n"].max()
     assert good["note"].str.contains("left out, no conclusion is drawn from them: net").all()
@@ -340,7 +339,8 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
     paths = [str(results / f"{number}.parquet") for number in range(2)]
     cases, again = str(results / "cases.csv"), str(results / "again.csv")
     cohort = written_cohort(paths, cases)
-    summarize_script.main(paths, combos, STATISTICS, 1, cases, cohort, again)
+    settings = {"combos": combos, "statistics": STATISTICS, "seed": 1, "cohort": cohort}
+    run_script("summarize", {"scores": paths, "cases": cases}, [again], **settings)
     assert (results / "again.csv").read_bytes() == first
 
 

@@ -7,15 +7,16 @@ import pandas as pd
 import pytest
 
 import verdict as script
-import without_twins
 from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import MEASURED, summarize
+from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.tables.case_counts import cases_table
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
+from tests.helpers.run_script import run_script
 from tests.helpers.synthetic_results import combined
 
 STATISTICS = {
@@ -58,8 +59,8 @@ def scores():
 
 def facts(scores, near, how_many, searched=True, cases=()):
     """Numbers of the sentences under "Cases" of the verdict, and their outcomes."""
-    twins = without_twins.cases_with_twins(near)
-    means, compared = without_twins.primary_result(scores, twins, STATISTICS, 1)
+    twins = cases_with_twins(near)
+    means, compared = primary_result(scores, twins, STATISTICS, 1)
     tables = Tables(
         summarize(scores, STATISTICS, 1),
         compare(scores, STATISTICS, 1),
@@ -204,8 +205,14 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         combos[-1] |= {"binarization": "fixed50", "protocol": "default"}
         scored.append(str(tmp_path / f"{name}.parquet"))
         part.drop(columns=[*combos[-1], MEASURED]).to_parquet(scored[-1])
-    without_twins.main(
-        scored, combos, files["pairs"], STATISTICS, 1, [], files["means"], files["tests"]
+    run_script(
+        "without_twins",
+        {"scores": scored, "near_duplicates": files["pairs"]},
+        [files["means"], files["tests"]],
+        combos=combos,
+        statistics=STATISTICS,
+        seed=1,
+        partial=[],
     )
     kept = pd.read_csv(files["means"])
     assert set(kept["metric"]) == {"iou"}
@@ -219,9 +226,14 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         paths[name] = str(tmp_path / f"{name}.csv")
         table.to_csv(paths[name], index=False)
     script.main(
-        **paths,
-        seeds="",
-        classification="",
+        {
+            **paths,
+            "counts": files["counts"],
+            "cases": str(tmp_path / "cases.csv"),
+            "near_duplicates": files["pairs"],
+            "means_without_twins": files["means"],
+            "comparisons_without_twins": files["tests"],
+        },
         dataset="demo",
         families=FAMILIES,
         bases={"resnet18": "resnet18"},
@@ -230,14 +242,7 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         markdown=str(tmp_path / "v.md"),
         html=str(tmp_path / "v.html"),
         json=str(tmp_path / "v.json"),
-        cases={
-            "counts": files["counts"],
-            "cases": str(tmp_path / "cases.csv"),
-            "pairs": files["pairs"],
-            "means": files["means"],
-            "comparisons": files["tests"],
-            "searched": True,
-        },
+        searched=True,
     )
     told = json.loads((tmp_path / "v.json").read_text())
     numbers = [

@@ -785,9 +785,7 @@ def test_the_script_reads_csvs_and_writes_equal_bytes(tmp_path):
             for kind, suffix in (("markdown", "md"), ("html", "html"), ("json", "json"))
         }
         script.main(
-            **paths,
-            seeds="",
-            classification="",
+            paths,
             dataset="demo",
             families=FAMILIES,
             bases=BASES,

@@ -8,13 +8,13 @@ import pytest
 from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-import compare_faithfulness as script
 from fidelity.analysis.checks.faithfulness_comparisons import compare
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.tables.checks import check_tables
 from fidelity.tables.writers import to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
+from tests.helpers.run_script import run_script
 
 STATISTICS = {
     "replicates": 500,
@@ -107,15 +107,20 @@ def test_pairs_without_a_case_in_common_are_left_out():
 def test_one_explainer_has_no_pair(tmp_path):
     alone = cases()
     alone[alone["explainer"] == "lime"].to_csv(tmp_path / "cases.csv", index=False)
-    script.main(str(tmp_path / "cases.csv"), METRICS, STATISTICS, 1, str(tmp_path / "out.csv"))
+    _compared(tmp_path / "cases.csv", METRICS, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().strip() == ",".join(FAITHFULNESS_COMPARISONS.names)
     assert check_tables([_named(tmp_path, alone[:0], [])], FAMILIES) == []
+
+
+def _compared(cases, metrics, output):
+    settings = {"metrics": metrics, "statistics": STATISTICS, "seed": 1}
+    run_script("compare_faithfulness", {"cases": cases}, [output], **settings)
 
 
 def _named(folder, table, metrics):
     path = folder / "faithfulness_comparisons.csv"
     table.to_csv(folder / "cases.csv", index=False)
-    script.main(str(folder / "cases.csv"), metrics, STATISTICS, 1, str(path))
+    _compared(folder / "cases.csv", metrics, path)
     return str(path)
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import repeatability as script
-import summarize_repeatability
 from fidelity.analysis.checks.map_repeatability import compare_seeds, summarize
 from fidelity.analysis.columns.checks import REPEATABILITY, REPEATABILITY_CASES
 from fidelity.base.errors import InputError
@@ -13,6 +11,7 @@ from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.masks.run_lengths import encode, write_masks
 from fidelity.metrics.map_similarity import similarities
 from tests.helpers.explained_cohort import SIZE, WORKING, case_of, record_of, square, write_cohort
+from tests.helpers.run_script import run_script
 
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
 ONE, OTHER = np.random.default_rng(0).normal(size=(2, WORKING, WORKING)).astype(np.float16)
@@ -42,7 +41,8 @@ def test_means_over_all_pairs_of_seeds(tmp_path):
         [{"a": MASK, "b": empty}, {"a": MASK, "b": empty}, {"a": HALF, "b": empty}],
     )
     output = str(tmp_path / "repeatability.parquet")
-    script.main(maps, prepared, masks, "positive", output)
+    inputs = {"maps": maps, "prepared": prepared, "masks": masks}
+    run_script("repeatability", inputs, [output], sign="positive")
     table = pd.read_parquet(output)
     assert list(table.columns) == REPEATABILITY_CASES.names
     first, second = table.to_dict("records")
@@ -78,7 +78,8 @@ def test_table_pools_classes_and_counts_what_is_missing(tmp_path):
     path, output = str(tmp_path / "r.parquet"), str(tmp_path / "r.csv")
     pd.DataFrame(rows, columns=REPEATABILITY_CASES.names).to_parquet(path)
     head = {"dataset": "d", "classifier": "net", "explainer": "=lime", "binarization": "half"}
-    summarize_repeatability.main([path], [head], STATISTICS, 1, output)
+    settings = {"combos": [head], "statistics": STATISTICS, "seed": 1}
+    run_script("summarize_repeatability", {"compared": [path]}, [output], **settings)
     table = pd.read_csv(output)
     assert list(table.columns) == REPEATABILITY.names
     assert set(table["class"]) == {"x", "y", "all"}

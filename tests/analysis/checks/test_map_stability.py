@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import stability as script
-import stability_cases as cases_script
 from fidelity.analysis.checks.map_stability import stability_cases, summarize_stability
 from fidelity.analysis.columns.checks import STABILITY
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
+from tests.helpers.run_script import run_script
 
 
 def _record(case, status="ok", **extras):
@@ -42,12 +41,14 @@ def test_files_and_none(tmp_path):
     path, output = str(tmp_path / "maps.h5"), str(tmp_path / "stability.csv")
     write_maps(path, [_record("1", stability_iou=0.5), _record("2", stability_iou=1.0)], {})
     reported = str(tmp_path / "reported.parquet")
-    cases_script.main([path, path], [("lime", "test"), ("lime", "val")], reported)
-    script.main([reported], ["=net"], [("=net", "lime")], "d", output)
+    blocks = [("lime", "test"), ("lime", "val")]
+    run_script("stability_cases", {"maps": [path, path]}, [reported], blocks=blocks)
+    settings = {"classifiers": ["=net"], "combos": [("=net", "lime")], "dataset": "d"}
+    run_script("stability", {"reported": [reported]}, [output], **settings)
     for row, split in zip(pd.read_csv(output).to_dict("records"), ("test", "val"), strict=True):
         assert (row["split"], row["n"], row["mean"]) == (split, 2, 0.75)
         assert row["classifier"] == "'=net"
-    script.main([], [], [], "d", output)
+    run_script("stability", {"reported": []}, [output], classifiers=[], combos=[], dataset="d")
     assert pd.read_csv(output).columns.tolist() == STABILITY.names
 
 

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-import agreement as script
-import agreement_cases
 from fidelity.analysis.checks.mask_agreement import agree, pair_ious
 from fidelity.analysis.columns.checks import AGREEMENT
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.masks.run_lengths import encode, write_masks
+from tests.helpers.run_script import run_script
 
 HEAD = {"dataset": "demo", "classifier": "resnet18", "binarization": "tuned"}
 
@@ -114,21 +113,17 @@ def test_the_script_takes_splits_from_the_case_table(tmp_path):
         for name, split in (("a", "test"), ("b", "val"))
     ]
     write_cases(tmp_path / "cases.csv", cases)
-    agreement_cases.main(
-        masks=[str(tmp_path / f"{name}.json") for name in masks],
+    listed, pairs = tmp_path / "cases.csv", tmp_path / "agreement.parquet"
+    files = {"masks": [tmp_path / f"{name}.json" for name in masks], "cases": listed}
+    run_script("agreement_cases", files, [pairs], explainers=list(masks), own=["gradcam"])
+    run_script(
+        "agreement",
+        {"pairs": [pairs], "cases": listed},
+        [tmp_path / "agreement.csv"],
         explainers=list(masks),
-        own=["gradcam"],
-        cases=str(tmp_path / "cases.csv"),
-        output=str(tmp_path / "agreement.parquet"),
-    )
-    script.main(
-        pairs=[str(tmp_path / "agreement.parquet")],
-        explainers=list(masks),
-        cases=str(tmp_path / "cases.csv"),
         dataset="demo",
         classifier="resnet18",
         binarization="tuned",
-        output=str(tmp_path / "agreement.csv"),
     )
     table = pd.read_csv(tmp_path / "agreement.csv")
     assert list(table["split"]) == ["test", "val"]

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from fidelity.analysis.columns.classifiers import CLASSIFICATION
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.localization import keep_test_split
 
 Status = Literal[
@@ -160,6 +162,12 @@ def useless(classification: pd.DataFrame | None, least_accuracy: float | None = 
     """Name the classifiers of one data set from which no conclusion is drawn."""
     found = qualities(classification, least_accuracy=least_accuracy)
     return {name for (_, name), quality in found.items() if not quality.concludes}
+
+
+def useless_for(job: Any) -> set[str]:
+    """Name those of the `classification` that a job reads, if there are classifiers."""
+    rated = read_if(CLASSIFICATION, job.input.classification)
+    return useless(rated, job.params.statistics.get("least_accuracy"))
 
 
 def _measures(rows: pd.DataFrame, by: str, order: Sequence[str]) -> dict[str, Measure]:

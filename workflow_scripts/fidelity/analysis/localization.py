@@ -53,6 +53,11 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COMBO + known)
 
 
+def scores_of(job: Any) -> pd.DataFrame:
+    """Read the `scores` of a job, whose param `combos` names the combination of each file."""
+    return load_scores(job.input.scores, job.params.combos)
+
+
 def metric_names(scores: pd.DataFrame) -> list[str]:
     """Name the metric columns, in their order, without those that the data cannot have.
 

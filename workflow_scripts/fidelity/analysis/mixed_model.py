@@ -1,5 +1,6 @@
 """Mixed model of the primary metric: the table mixed_model.csv."""
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -76,6 +77,7 @@ def mixed_model(
                 ),
                 "reference": references(of_class["reference"]),
             }
+            logging.info("%s, %s: %s", split, name, fit.status)
             rows += [{**head, **term, **tail} for term in fit.terms or [{"term": ""}]]
     return MIXED_MODEL.frame(rows).astype(dict.fromkeys(MIXED_MODEL.of_kind("number"), float))
 

@@ -14,10 +14,12 @@ from typing import Any
 
 from fidelity.base import counting
 from fidelity.base.errors import InputError
-from fidelity.base.files import disk_error
+from fidelity.base.files import disk_error, write_csv, write_parquet
 from fidelity.base.kept_results import results_of
 from fidelity.tools.failed_jobs import INTERRUPTED
 
+# What writes a table, by the ending of its file.
+WRITERS = {".csv": write_csv, ".parquet": write_parquet}
 # How often a job looks whether Snakemake is still there, in seconds.
 WATCH_SECONDS = 1.0
 
@@ -95,7 +97,7 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
 
 
 def run_job(
-    main: Callable[..., None],
+    main: Callable[..., Any],
     job: Any,
     *,
     keep: bool = False,
@@ -104,6 +106,9 @@ def run_job(
 ) -> None:
     """Run a script's `main` under `job_log`, each parameter from its rule by name.
 
+    A table that it returns is written to the rule's output; several tables to the outputs in their
+    order. The ending of the file decides between CSV and Parquet.
+
     A parameter takes the param, input, output or wildcard of its name, or the key of the param
     `settings`, in this order. `output` is the rule's first output, unless one has that name. An
     input without files and a name that the rule does not have leave a parameter at its default. A
@@ -111,7 +116,7 @@ def run_job(
     script describes the parameters that neither its rule nor the functions that it calls describe.
 
     Args:
-        main: the script's function.
+        main: the script's function, or the library's.
         job: the script's `snakemake`.
         keep: take back or keep the results (`fidelity.base.kept_results`).
         also: see `results_of`.
@@ -120,10 +125,14 @@ def run_job(
     results = results_of(job, also) if keep else nullcontext(False)
     with job_log(job.log[0]), results as there:
         if not there:
-            main(**_arguments(main, job, given))
+            made = main(**_arguments(main, job, given))
+            if made is not None:
+                tables = made if isinstance(made, tuple) else (made,)
+                for table, path in zip(tables, job.output, strict=True):
+                    WRITERS[Path(path).suffix](table, path)
 
 
-def _arguments(main: Callable[..., None], job: Any, given: dict[str, Any]) -> dict[str, Any]:
+def _arguments(main: Callable[..., Any], job: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Map the parameters of `main` to what the rule gives."""
     rule = {**job.params.get("settings", {}), "output": job.output[0]}
     for part in (job.wildcards, job.output, job.input, job.params):

@@ -254,6 +254,13 @@ class PreparedShard:
             return self._file["images"][()]
 
 
+def cases_in(paths: Iterable[str | Path]) -> Iterator[PreparedCase]:
+    """Yield the cases of several prepared shards, one shard open at a time."""
+    for path in paths:
+        with PreparedShard(path) as shard:
+            yield from shard
+
+
 def _checked(case: PreparedCase, side: int) -> np.ndarray:
     for array, dtype in ((case.image, np.uint8), (case.lung, np.bool_)):
         if array is not None and (array.shape != (side, side) or array.dtype != dtype):

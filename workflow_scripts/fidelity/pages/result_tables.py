@@ -9,10 +9,13 @@ import pandas as pd
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.pages.methods.text import methods
 from fidelity.tables.layout import Table
-from fidelity.tables.main_result import main_tables_of, unit_of
+from fidelity.tables.main_result import main_tables
+from fidelity.tables.quality import with_chance_notes
+from fidelity.tables.results import Results
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,7 @@ class ResultTables:
 
 
 def read_result_tables(
-    localization: str,
-    comparisons: str,
-    seeds: str,
-    counts: str,
-    classification: str,
-    class_order: str,
+    files: Mapping[str, Any],
     *,
     tables: Mapping[str, Any],
     described: Mapping[str, Any],
@@ -49,31 +47,32 @@ def read_result_tables(
     """Read the tables, and write what is derived from them.
 
     Args:
-        localization: localization.csv.
-        comparisons: comparisons.csv.
-        seeds: seeds.csv.
-        counts: case_counts.csv.
-        classification: classification.csv; empty without classifiers.
-        class_order: class_order.csv, likewise.
+        files: the rule's inputs by name; `classification` and `class_order` are empty or absent
+            without classifiers.
         tables: `JobSettings.formatted_tables`.
         described: `JobSettings.methods`.
         citation: of the software.
     """
-    scored, compared = LOCALIZATION.read(localization), COMPARISONS.read(comparisons)
-    classified = CLASSIFICATION.read(classification) if classification else None
-    orders = CLASS_ORDER.read(class_order) if class_order else None
-    unit = unit_of(scored, compared, tables["statistics"])
-    return ResultTables(
-        scored,
+    classified = read_if(CLASSIFICATION, files.get("classification"))
+    results = Results.rated(
+        LOCALIZATION.read(files["localization"]),
+        COMPARISONS.read(files["comparisons"]),
+        SEEDS.read(files["seeds"]),
         classified,
-        unit,
-        main_tables_of(scored, compared, SEEDS.read(seeds), classified, orders, tables),
+        read_if(CLASS_ORDER, files.get("class_order")),
+        tables,
+    )
+    return ResultTables(
+        results.localization,
+        classified,
+        results.unit,
+        with_chance_notes(main_tables(results), results.quality, tables["bases"]),
         methods(
-            scored,
-            CASE_COUNTS.read(counts),
+            results.localization,
+            CASE_COUNTS.read(files["counts"]),
             described,
-            unit=unit,
-            compared=bool(len(compared)),
+            unit=results.unit,
+            compared=bool(len(results.comparisons)),
             software=citation,
         ),
     )

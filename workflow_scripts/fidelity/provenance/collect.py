@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
 from fidelity.base.files import content_hash
+from fidelity.classifiers.weights.header import noted
 from fidelity.provenance.machine import code_version, environment, hardware
 from fidelity.provenance.privacy import without_places
 from fidelity.provenance.result_origins import accepted_in, listing_of, read
@@ -51,8 +50,7 @@ def build(
         models: classifier → its .safetensors file.
         tables: finished tables whose contents are hashed.
         plugins: file → digest of its code.
-        patterns: see `steps.read_steps`.
-        wanted: see `steps.read_steps`.
+        patterns: see `steps.read_steps`, as for `wanted`.
         folder: the folder that Snakemake works in.
 
     Returns:
@@ -112,7 +110,7 @@ def _count(cases: Path) -> int:
 
 
 def _model(path: Path) -> dict[str, Any]:
-    meta = _metadata(path)
+    meta = noted(path)
     return {
         "architecture": meta["architecture"],
         "digest": content_hash(path),
@@ -122,10 +120,4 @@ def _model(path: Path) -> dict[str, Any]:
 
 def _training_seed(path: Path) -> int | None:
     """Give the seed that torch was given; None for a classifier that was not trained here."""
-    return _metadata(path)["training"].get("seed")
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    # Without `classifiers.store`, which imports torch.
-    with safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["fidelity"])
+    return noted(path)["training"].get("seed")

@@ -12,7 +12,7 @@ from fidelity.analysis.columns.costs import COST
 from fidelity.presentation.titles import classifier_title, explainer_title
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.steps import totals
-from fidelity.tables.layout import Table, described
+from fidelity.tables.layout import Table, lay_out
 
 # The rules that make maps: an explainer is in one of them.
 MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
@@ -93,8 +93,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     ]
     header = ["Explainer", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
     header += ["of these, faithfulness and sanity", "Wall-clock hours", "Peak memory, MB"]
-    title, notes = described("cost")
-    return Table(title, header, cells, 6, notes=notes)
+    return lay_out("cost", header, cells, 6)
 
 
 def _hours_of(

@@ -58,17 +58,6 @@ def totals(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def without_times(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what differs between two runs of one study on one machine."""
-    return {
-        **provenance,
-        "totals": {k: v for k, v in provenance["totals"].items() if k not in TIMES},
-        "steps": [
-            {k: v for k, v in step.items() if k not in TIMES} for step in provenance["steps"]
-        ],
-    }
-
-
 def benchmark_row(file: Path) -> dict[str, str] | None:
     """Read what Snakemake measured of a job, in its last repeat; None if it is not in the file."""
     with file.open(newline="", encoding="utf-8") as handle:

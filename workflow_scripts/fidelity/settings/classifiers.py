@@ -47,21 +47,15 @@ class Augmentation(Section):
     """Largest contrast change, as a share."""
 
 
-class StageAugmentation(Section):
+class StageAugmentation(Augmentation):
     """Random changes of this stage. Keys that are left out are as in `training`."""
 
     flip: Share | MISSING = MISSING
-    """Probability of a horizontal flip."""
     rotation: Degrees | MISSING = MISSING
-    """Largest rotation in degrees."""
     translation: HalfShare | MISSING = MISSING
-    """Largest shift, as a share of the side."""
     scale: HalfShare | MISSING = MISSING
-    """Largest zoom, as a share."""
     brightness: Share | MISSING = MISSING
-    """Largest brightness change, as a share."""
     contrast: Share | MISSING = MISSING
-    """Largest contrast change, as a share."""
 
 
 class Stage(Section):

@@ -16,6 +16,8 @@ from fidelity.settings.cross_checks import all_explainers
 from fidelity.settings.datasets import Chexlocalize, Table
 from fidelity.settings.explainers import Imported
 
+CORRECT = "Correct the path (relative to the folder you start from)"
+
 
 def check_files(config: Config) -> None:
     """See that data roots, archives, tables, checkpoints, imported maps and plugins exist.
@@ -27,13 +29,9 @@ def check_files(config: Config) -> None:
         _check_dataset(key, config)
     for key, classifier in config.classifiers.items():
         weights = classifier.weights
-        if weights not in (None, "imagenet") and not Path(weights).is_file():
-            raise InputError(
-                f"the file {weights!r} does not exist",
-                field=f"classifiers.{key}.weights",
-                remedy="Correct the path (relative to the folder you start from), "
-                "or use imagenet or null",
-            )
+        if weights not in (None, "imagenet"):
+            remedy = f"{CORRECT}, or use imagenet or null"
+            _check_file(weights, f"classifiers.{key}.weights", remedy)
     for key, entry in config.explainers.items():
         for dataset in config.datasets if isinstance(entry, Imported) else ():
             _check_imported(key, for_dataset(entry, dataset))
@@ -75,22 +73,17 @@ def _check_dataset(key: str, config: Config) -> None:
         _check_chexpert(path, root, dataset, config)
     if isinstance(dataset, Table):
         table = root / dataset.table
-        if not table.is_file():
-            raise InputError(
-                f"the file {str(table)!r} does not exist",
-                field=f"{path}.table",
-                remedy="Give the CSV's path relative to root",
-            )
+        _check_file(table, f"{path}.table", "Give the CSV's path relative to root")
         _check_second_masks(path, table, dataset, config)
 
 
+def _check_file(path: str | Path, field: str, remedy: str) -> None:
+    if not Path(path).is_file():
+        raise InputError(f"the file {str(path)!r} does not exist", field=field, remedy=remedy)
+
+
 def _check_archive(path: Path, field: str) -> None:
-    if not path.is_file():
-        raise InputError(
-            f"the file {str(path)!r} does not exist",
-            field=field,
-            remedy="Give the zip's path relative to data_root",
-        )
+    _check_file(path, field, "Give the zip's path relative to data_root")
     with open(path, "rb") as handle:
         if handle.read(2) != b"PK":
             raise InputError(
@@ -107,7 +100,7 @@ def _check_imported(key: str, entry: Imported) -> None:
         raise InputError(
             f"the {part} {str(root)!r} does not exist",
             field=f"explainers.{key}.{part}",
-            remedy="Correct the path (relative to the folder you start from)",
+            remedy=CORRECT,
         )
     if entry.folder and not has_files(entry):
         raise InputError(
@@ -120,12 +113,9 @@ def _check_imported(key: str, entry: Imported) -> None:
 def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config) -> None:
     """See that the splits that are explained, or trained on, have labels and masks."""
     for name, file in dataset.human_benchmark:
-        if file is not None and not (root / file).is_file():
-            raise InputError(
-                f"the file {str(root / file)!r} does not exist",
-                field=f"{path}.human_benchmark.{name}",
-                remedy="Give its path relative to root, or null",
-            )
+        if file is not None:
+            field = f"{path}.human_benchmark.{name}"
+            _check_file(root / file, field, "Give its path relative to root, or null")
     layout = find_layout(root, dataset)
     asked = [(s, found) for s in config.explain.splits for found in (layout.tables, layout.masks)]
     if any(entry.training is not None for entry in config.classifiers.values()):
@@ -173,12 +163,7 @@ def _plugin_functions(paths: list[str]) -> list[str]:
     """List the functions of plugin files by reading, not running, them."""
     functions: list[str] = []
     for path in paths:
-        if not Path(path).is_file():
-            raise InputError(
-                f"the file {path!r} does not exist",
-                field="plugins",
-                remedy="Give its path relative to the folder you start from",
-            )
+        _check_file(path, "plugins", "Give its path relative to the folder you start from")
         try:
             tree = ast.parse(Path(path).read_text(encoding="utf-8"))
         except SyntaxError as error:

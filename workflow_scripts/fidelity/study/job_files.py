@@ -4,7 +4,7 @@ Most methods take the wildcards of a job (`w`, an object with their names as att
 paths below results/.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,9 +98,10 @@ class JobFiles:
         """Give a table of classifiers; nothing where the config has none."""
         return pattern if self.study.classifiers else []
 
-    def if_boxed(self, pattern: str) -> Input:
-        """Make an input function: a table of boxes; nothing where none are scored."""
-        return lambda w: fill(pattern, w) if w.dataset in self.study.boxed else []
+    @staticmethod
+    def of_some(pattern: str, datasets: Collection[str]) -> Callable[[Any], str | list[str]]:
+        """Make an input function: a file of the data set if it is one of these, else nothing."""
+        return lambda w: fill(pattern, w) if w.dataset in datasets else []
 
     # ---- maps, masks and scores of one explainer ----
 
@@ -138,14 +139,6 @@ class JobFiles:
     def scores(self, w: Any) -> list[str]:
         """List all scores of a data set, in the order of `Study.blocks`."""
         return [self.block_file(block) for block in self.study.blocks(w.dataset)]
-
-    def box_scores(self, w: Any) -> list[str]:
-        """List the scores of boxes, in the order of `Study.combinations`."""
-        return self.by_pair(paths.BOX_SCORES, self.study.combinations)(w)
-
-    def told_strata(self, w: Any) -> str | list[str]:
-        """Name the list of the cases' strata, where strata are requested."""
-        return fill(paths.STRATA_CASES, w) if w.dataset in self.study.stratified else []
 
     def primary_scores(self, w: Any) -> list[str]:
         """List those of the primary binarization and protocol."""

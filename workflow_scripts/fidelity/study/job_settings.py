@@ -267,11 +267,15 @@ class JobSettings:
         return {
             **self._left_out(w),
             "thresholds": self._scores.thresholds,
-            "scoring_size": self.study.datasets[w.dataset].scoring_size,
-            "sign": self._postprocess.sign,
+            **self._frame(w),
             "lung": self._postprocess.lung,
             "empty": self._scores.empty.model_dump(),
         }
+
+    def _frame(self, w: Any) -> dict[str, str]:
+        """Give the size at which maps are scored, and the part of them that counts."""
+        size = self.study.datasets[w.dataset].scoring_size
+        return {"scoring_size": size, "sign": self._postprocess.sign}
 
     def _left_out(self, w: Any) -> dict[str, str]:
         """Name the reader that the reference leaves out, for a reader's own masks."""
@@ -288,16 +292,12 @@ class JobSettings:
             **self._left_out(w),
             "metrics": self._scores.ranking,
             "pointing_tolerance": self._scores.pointing_tolerance,
-            "scoring_size": self.study.datasets[w.dataset].scoring_size,
-            "sign": self._postprocess.sign,
+            **self._frame(w),
         }
 
     def organ_shares(self, w: Any) -> dict[str, Any]:
         """Give what decides the shares of attribution per organ."""
-        return {
-            "scoring_size": self.study.datasets[w.dataset].scoring_size,
-            "sign": self._postprocess.sign,
-        }
+        return self._frame(w)
 
     def organ_masks(self, w: Any) -> dict[str, Any]:
         """Give what decides which organ masks are used."""
@@ -311,8 +311,7 @@ class JobSettings:
             "boxes_from": self.study.boxed[w.dataset],
             "protocols": self.study.box_protocols,
             "pointing_tolerance": self._scores.pointing_tolerance,
-            "scoring_size": self.study.datasets[w.dataset].scoring_size,
-            "sign": self._postprocess.sign,
+            **self._frame(w),
         }
 
     @property

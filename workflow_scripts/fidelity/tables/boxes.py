@@ -5,21 +5,19 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import NO_CLASSIFIER, keep_test_split, pooled_classes
+from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.metrics.boxes.protocols import title_of
 from fidelity.presentation import titles
-from fidelity.presentation.wording import (
-    ABSENT,
-    class_title,
-    confidence,
-    digits_of,
-    family_title,
-    unit_note,
-    with_direction,
-    with_interval,
+from fidelity.presentation.wording import ABSENT, confidence, unit_note, with_direction
+from fidelity.tables.layout import (
+    Table,
+    by_explainer,
+    class_and_classifier,
+    facts_of,
+    interval_cell,
+    lay_out,
 )
-from fidelity.tables.layout import Table, by_family, described
 
 # Tables of a protocol, by the beginnings of their metrics' names: part → (title, beginnings).
 PARTS = {
@@ -80,35 +78,15 @@ def _values(
 ) -> Table:
     metrics = block.drop_duplicates("metric").set_index("metric")
     rows, headings = [], {}
-    parts = dict(list(block.groupby(["class", "classifier"], sort=False)))
+    parts = block.groupby(["class", "classifier"], sort=False)
     # Each class with its classifiers together.
     order = list(block["class"].unique())
-    for (cls, classifier), group in sorted(parts.items(), key=lambda part: order.index(part[0][0])):
-        headings[len(rows)] = class_title(cls) + (
-            ", no classifier"
-            if classifier == NO_CLASSIFIER
-            else f", {titles.classifier_title(classifier)}"
-        )
-        by_explainer = dict(list(group.groupby("explainer", sort=False)))
-        for explainer in by_family(list(by_explainer), families):
-            found = by_explainer[explainer].set_index("metric")
-            first = found.iloc[0]
-            rows.append(
-                [
-                    titles.explainer_title(explainer),
-                    family_title(explainer, families),
-                    str(int(found["n"].max())),
-                    str(int(first["n_boxes"])),
-                    *(_cell(found.loc[metric], "value") for metric in metrics.index),
-                ]
-            )
-    title, notes = described(
-        "boxes",
-        **_told(block, statistics),
-        part=part,
-        name=name,
-        unit=unit_note(unit),
-    )
+    for key, group in sorted(parts, key=lambda part: order.index(part[0][0])):
+        headings[len(rows)] = class_and_classifier(*key)
+        for who, own in by_explainer(group, families):
+            found = own.set_index("metric")
+            counts = str(int(found["n"].max())), str(int(found["n_boxes"].iloc[0]))
+            rows.append([*who, *counts, *(_cell(found, name, "value") for name in metrics.index)])
     header = ["Explainer", "Family", "n", "boxes"]
     header += [
         with_direction(
@@ -116,10 +94,8 @@ def _values(
         )
         for metric, row in metrics.iterrows()
     ]
-    known = frozenset(block["classifier"])
-    return Table(
-        title, header, rows, len(header) - 2, headings, notes, "boxes", f"boxes-{part}", known
-    )
+    told = {**_told(block, statistics, part), "name": name, "unit": unit_note(unit)}
+    return lay_out("boxes", header, rows, len(header) - 2, headings, **told)
 
 
 def _differences(pairs: pd.DataFrame, statistics: Mapping[str, Any]) -> Table:
@@ -128,31 +104,29 @@ def _differences(pairs: pd.DataFrame, statistics: Mapping[str, Any]) -> Table:
     keys = ["classifier", "explainer_a", "explainer_b"]
     for (classifier, a, b), group in pairs.groupby(keys, sort=False):
         found = group.set_index("metric")
-        cells = [
-            _cell(found.loc[metric], "difference") if metric in found.index else ABSENT
-            for metric in metrics.index
-        ]
+        cells = [_cell(found, metric, "difference") for metric in metrics.index]
         names = titles.explainer_title(a), titles.explainer_title(b)
         rows.append([titles.classifier_title(classifier), *names, *cells])
-    title, notes = described("boxes", **_told(pairs, statistics), part="differences")
     header = ["Classifier", "A", "B"]
     header += [with_direction(title_of(name), direction) for name, direction in metrics.items()]
-    known = frozenset(pairs["classifier"])
-    return Table(title, header, rows, len(metrics), {}, notes, "boxes", "boxes-differences", known)
+    return lay_out("boxes", header, rows, len(metrics), **_told(pairs, statistics, "differences"))
 
 
-def _told(block: pd.DataFrame, statistics: Mapping[str, Any]) -> dict[str, Any]:
-    first = block.iloc[0]
+def _told(block: pd.DataFrame, statistics: Mapping[str, Any], part: str) -> dict[str, Any]:
     return {
-        "dataset": titles.dataset_title(first["dataset"]),
-        "split": first["split"],
-        "from_masks": first["reference"] == "mask",
+        "section": "boxes",
+        "file": f"boxes-{part}",
+        "classifiers": block["classifier"],
+        **facts_of(block),
+        "part": part,
+        "from_masks": block["reference"].iloc[0] == "mask",
         "interval": confidence(statistics),
         "statistics": statistics,
         "lacking": sorted({note for note in block.get("note", ()) if note}),
     }
 
 
-def _cell(row: pd.Series, column: str) -> str:
-    values = row[column], row["ci_low"], row["ci_high"]
-    return with_interval(*values, digits_of(row.name, *values))
+def _cell(rows: pd.DataFrame, metric: str, column: str) -> str:
+    if metric not in rows.index:
+        return ABSENT
+    return interval_cell(rows.loc[metric], metric, (column, "ci_low", "ci_high"))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from fidelity.presentation import titles
 from fidelity.presentation.wording import ABSENT
-from fidelity.tables.layout import Table, described
+from fidelity.tables.layout import Table, lay_out
 
 
 def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
@@ -31,5 +31,5 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
         ]
         rows.append([str(split), f"{used} of {total}", *cells])
     header = ["Split", "Used", "Cannot be used", "Excluded by settings", "Used, not scored"]
-    title, notes = described("cases", dataset=titles.dataset_title(dataset))
-    return Table(title, header, rows, 0, notes=notes, section="cases", name="cases")
+    shown = titles.dataset_title(dataset)
+    return lay_out("cases", header, rows, 0, section="cases", file="cases", dataset=shown)

@@ -1,6 +1,7 @@
 """Tables of the maps themselves and of readers: stability, faithfulness, organs and more."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,16 @@ from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
-    classes_title,
     digits_of,
-    family_title,
     listed,
     number,
     value_of,
     with_direction,
-    with_interval,
 )
 from fidelity.tables.controls import control_tables, hiding_tables
 from fidelity.tables.failure_model import failure_tables
 from fidelity.tables.faithfulness import faithfulness_comparison_tables
-from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.layout import Table, by_explainer, interval_cell, lay_out, place_of
 from fidelity.tables.organs import organ_tables
 from fidelity.tables.readers import agreement_tables, reader_tables
 
@@ -97,7 +95,7 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         low, high = number(row["min"], digits), number(row["max"], digits)
         return f"{number(row['mean'], digits)} ({low} to {high})"
 
-    columns = {STABILITY_TITLES[name]: _bound(cell, name) for name in quantities}
+    columns = {STABILITY_TITLES[name]: partial(cell, quantity=name) for name in quantities}
     return [_table("stability", stability, columns, families)]
 
 
@@ -107,9 +105,7 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     metrics = list(pooled["metric"].unique())
 
     def mean(rows: pd.DataFrame, metric: str) -> str:
-        row = rows[rows["metric"] == metric].iloc[0]
-        values = row["mean"], row["ci_low"], row["ci_high"]
-        return with_interval(*values, digits_of(metric, values[0]))
+        return interval_cell(rows[rows["metric"] == metric].iloc[0], metric, decide=1)
 
     def correlation(rows: pd.DataFrame, metric: str) -> str:
         row = rows[rows["metric"] == metric].iloc[0]
@@ -127,8 +123,8 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
         .itertuples(index=False)
         if note
     ]
-    means = {columns[name]: _bound(mean, name) for name in metrics}
-    correlations = {METRICS[name].title: _bound(correlation, name) for name in metrics}
+    means = {columns[name]: partial(mean, metric=name) for name in metrics}
+    correlations = {METRICS[name].title: partial(correlation, metric=name) for name in metrics}
     primary = title_of(pooled["localization"].iloc[0])
     return [
         _table("faithfulness", pooled, means, families, missing=missing),
@@ -153,7 +149,7 @@ def sanity_tables(sanity: pd.DataFrame, families: Families) -> list[Table]:
         return value_of(similarity, part["mean"].iloc[0]) if len(part) else ABSENT
 
     columns = {
-        f"{name}: {SIMILARITY_TITLES[similarity]}": _bound(cell, name, similarity)
+        f"{name}: {SIMILARITY_TITLES[similarity]}": partial(cell, name=name, similarity=similarity)
         for name in groups
         for similarity in sanity["similarity"].unique()
     }
@@ -166,21 +162,18 @@ def repeatability_tables(repeatability: pd.DataFrame, families: Families) -> lis
     pooled = pooled_classes(repeatability)
 
     def cell(rows: pd.DataFrame, quantity: str) -> str:
-        row = rows[rows["quantity"] == quantity].iloc[0]
-        values = row["mean"], row["ci_low"], row["ci_high"]
-        return with_interval(*values, digits_of(quantity, *values))
+        return interval_cell(rows[rows["quantity"] == quantity].iloc[0], quantity)
 
     columns = {"seeds": lambda rows: str(int(rows["n_seeds"].iloc[0]))}
     columns |= {"n": lambda rows: str(int(rows["n"].iloc[0]))}
-    columns |= {SIMILARITY_TITLES[name]: _bound(cell, name) for name in pooled["quantity"].unique()}
+    columns |= {
+        SIMILARITY_TITLES[name]: partial(cell, quantity=name)
+        for name in pooled["quantity"].unique()
+    }
     binarizations = listed(
         [titles.binarization_title(key) for key in pooled["binarization"].unique()]
     )
     return [_table("repeatability", pooled, columns, families, binarizations=binarizations)]
-
-
-def _bound(cell: Callable[..., str], *names: str) -> Callable[[pd.DataFrame], str]:
-    return lambda rows: cell(rows, *names)
 
 
 def _table(
@@ -195,27 +188,12 @@ def _table(
     headings: dict[int, str] = {}
     for classifier, of_classifier in shown.groupby("classifier", sort=False):
         headings[len(rows)] = ""
-        groups = dict(list(of_classifier.groupby("explainer", sort=False)))
-        for explainer in by_family(list(groups), families):
-            cells = [column(groups[explainer]) for column in columns.values()]
-            kind = family_title(explainer, families)
-            rows.append(
-                [
-                    titles.classifier_title(classifier),
-                    titles.explainer_title(explainer),
-                    kind,
-                    *cells,
-                ]
-            )
-    where = f"{titles.dataset_title(shown['dataset'].iloc[0])}, {shown['split'].iloc[0]} split"
-    if "class" in shown.columns:
-        where += f", {classes_title(shown['class'].unique())}"
-    title, notes = described(text, where=where, **content)
+        for who, own in by_explainer(of_classifier, families):
+            cells = [column(own) for column in columns.values()]
+            rows.append([titles.classifier_title(classifier), *who, *cells])
     header = ["Classifier", "Explainer", "Family", *columns]
-    return Table(
-        title, header, rows, len(columns), headings, notes, "checks", text,
-        frozenset(shown["classifier"]),
-    )  # fmt: skip
+    told = {"classifiers": shown["classifier"], "where": place_of(shown), **content}
+    return lay_out(text, header, rows, len(columns), headings, file=text, **told)
 
 
 # File's stem → its columns, and what lays it out.

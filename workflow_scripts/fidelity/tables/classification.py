@@ -11,12 +11,10 @@ from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
     class_title,
-    digits_of,
     listed,
     value_of,
-    with_interval,
 )
-from fidelity.tables.layout import Table, described
+from fidelity.tables.layout import Table, interval_cell, lay_out
 
 CLASSIFICATION_TITLES = {
     "accuracy": "Accuracy",
@@ -67,25 +65,21 @@ def _table(part: str, rows: pd.DataFrame, shown: pd.DataFrame) -> Table:
             cells.append([who, n, *(_cell(by_metric.get(metric)) for metric in metrics)])
     header = ["Classifier" if part == "all" else "Class", "n"]
     header += [CLASSIFICATION_TITLES.get(name, name) for name in metrics]
-    title, notes = described(
+    return lay_out(
         "classification",
-        part=part,
-        datasets=listed([titles.dataset_title(key) for key in shown["dataset"].unique()]),
-        splits=listed(list(shown["split"].unique())),
-        has_ece="ece" in metrics,
-        unit="patient" if (rows["n_patients"] < rows["n"]).any() else "image",
-        chances=_chances(rows),
-    )
-    return Table(
-        title,
         header,
         cells,
         len(header) - 1,
         headings,
-        notes,
-        "quality" if part == "all" else "checks",
-        "classification" if part == "all" else "classification-by-class",
-        frozenset(rows["classifier"]),
+        section="quality" if part == "all" else "checks",
+        file="classification" if part == "all" else "classification-by-class",
+        classifiers=rows["classifier"],
+        part=part,
+        datasets=listed(map(titles.dataset_title, shown["dataset"].unique())),
+        splits=listed(shown["split"].unique()),
+        has_ece="ece" in metrics,
+        unit="patient" if (rows["n_patients"] < rows["n"]).any() else "image",
+        chances=_chances(rows),
     )
 
 
@@ -94,7 +88,7 @@ def _cell(row: Mapping[str, Any] | None) -> str:
         return ABSENT
     if row["metric"] == "support":
         return str(int(row["value"]))
-    return with_interval(row["value"], row["ci_low"], row["ci_high"], digits_of(row["metric"]))
+    return interval_cell(row, row["metric"], ("value", "ci_low", "ci_high"), decide=0)
 
 
 def _chances(shown: pd.DataFrame) -> list[str]:

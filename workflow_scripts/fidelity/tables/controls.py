@@ -1,22 +1,14 @@
 """Tables of metrics that are judged by controls, and of how the controls were checked."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 from fidelity.analysis.controls import ALL_EXPLAINERS, HIDING_METRIC
 from fidelity.analysis.localization import NO_BINARIZATION, NO_CLASSIFIER, pooled_classes
 from fidelity.presentation import titles
-from fidelity.presentation.wording import (
-    ABSENT,
-    classes_title,
-    digits_of,
-    metric_title,
-    number,
-    with_interval,
-)
-from fidelity.tables.layout import Table, described
+from fidelity.presentation.wording import ABSENT, metric_title, number
+from fidelity.tables.layout import Table, facts_of, interval_cell, lay_out
 
 Families = Mapping[str, str]
 
@@ -30,15 +22,17 @@ def hiding_tables(hiding: pd.DataFrame, families: Families) -> list[Table]:
             row["kind"],
             number(row["val_accuracy"]),
             str(int(row["n"])),
-            *(_ends(row, drop, drop) for drop in ("drop_lesion", "drop_elsewhere", "difference")),
+            *(
+                interval_cell(row, drop, _ends(drop), decide=1)
+                for drop in ("drop_lesion", "drop_elsewhere", "difference")
+            ),
             row["uses_lesion"],
         ]
         for row in pooled.to_dict("records")
     ]
     header = ["Classifier", "Guidance", "Validation accuracy", "n", "Lesion hidden"]
     header += ["As much elsewhere", "Difference", "Uses the lesion"]
-    title, notes = described("hiding", **_where(pooled))
-    return [Table(title, header, rows, 6, {}, notes, "checks", "hiding")]
+    return [lay_out("hiding", header, rows, 6, file="hiding", **facts_of(pooled))]
 
 
 def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
@@ -56,7 +50,8 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
             titles.protocol_title(row["protocol"]),
             "Drop of hiding" if row["metric"] == HIDING_METRIC else metric_title(row["metric"]),
             *(
-                f"{_ends(row, step, row['metric'])} ({row[f'signs_{step}'].replace('-', '−')})"
+                f"{interval_cell(row, row['metric'], _ends(step), decide=1)} "
+                f"({row[f'signs_{step}'].replace('-', '−')})"
                 for step in ("aligned_over_plain", "plain_over_misaligned")
             ),
             row["passes"],
@@ -64,11 +59,10 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
         for row in shown.to_dict("records")
     ]
     header = ["Binarization", "Protocol", "Metric", "Aligned over plain", "Plain over misaligned"]
+    header.append("Passes")
     failed = [f"{row[2]} ({row[0]}, {row[1]})" for row in rows if row[-1] == "no"]
-    title, notes = described(
-        "controls", failed=failed, doubt=_with_titles(shown["note"].iloc[0]), **_where(pooled)
-    )
-    return [Table(title, [*header, "Passes"], rows, 3, {}, notes, "checks", "controls")]
+    told = {"failed": failed, "doubt": _with_titles(shown["note"].iloc[0]), **facts_of(pooled)}
+    return [lay_out("controls", header, rows, 3, file="controls", **told)]
 
 
 def _with_titles(doubts: str) -> str:
@@ -80,14 +74,5 @@ def _with_titles(doubts: str) -> str:
     )
 
 
-def _where(table: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "dataset": titles.dataset_title(table["dataset"].iloc[0]),
-        "split": table["split"].iloc[0],
-        "classes": classes_title(table["class"].unique()),
-    }
-
-
-def _ends(row: Mapping[str, Any], name: str, metric: str) -> str:
-    values = row[name], row[f"{name}_low"], row[f"{name}_high"]
-    return with_interval(*values, digits_of(metric, values[0]))
+def _ends(name: str) -> tuple[str, str, str]:
+    return name, f"{name}_low", f"{name}_high"

@@ -7,8 +7,8 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
-from fidelity.presentation.wording import ABSENT, FACTS, classes_title, digits_of, with_interval
-from fidelity.tables.layout import Table, described
+from fidelity.presentation.wording import ABSENT, FACTS
+from fidelity.tables.layout import Table, facts_of, interval_cell, lay_out
 
 
 def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
@@ -21,9 +21,8 @@ def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Tab
     def cell(term: str, explainer: str) -> str:
         if (term, explainer) not in found.index:
             return ABSENT
-        row = found.loc[(term, explainer)]
-        values = row["estimate"], row["ci_low"], row["ci_high"]
-        return with_interval(*values, digits_of(metric, values[0]))
+        ends = ("estimate", "ci_low", "ci_high")
+        return interval_cell(found.loc[(term, explainer)], metric, ends, decide=1)
 
     rows = [
         [title, *(cell(term, name) for name in explainers)]
@@ -32,17 +31,20 @@ def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Tab
     ]
     notes_of = shown.drop_duplicates("explainer")
     withheld = notes_of[notes_of["status"] != "ok"]
-    title, notes = described(
-        "failure_model",
-        metric=title_of(metric),
-        dataset=titles.dataset_title(shown["dataset"].iloc[0]),
-        split=shown["split"].iloc[0],
-        classes=classes_title(shown["class"].unique()),
-        withheld=[
-            f"{titles.explainer_title(row['explainer'])} ({row['note']})"
-            for row in withheld.to_dict("records")
-        ],
-        counts=sorted({int(n) for n in shown["n"]}),
-    )
-    header = ["Fact", *map(titles.explainer_title, explainers)]
-    return [Table(title, header, rows, len(explainers), {}, notes, "strata", "failure-model")]
+    return [
+        lay_out(
+            "failure_model",
+            ["Fact", *map(titles.explainer_title, explainers)],
+            rows,
+            len(explainers),
+            section="strata",
+            file="failure-model",
+            metric=title_of(metric),
+            **facts_of(shown),
+            withheld=[
+                f"{titles.explainer_title(row['explainer'])} ({row['note']})"
+                for row in withheld.to_dict("records")
+            ],
+            counts=sorted({int(n) for n in shown["n"]}),
+        )
+    ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
@@ -10,10 +9,9 @@ from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation import titles
-from fidelity.presentation.wording import ABSENT, classes_title, value_of
-from fidelity.tables.layout import Table, described
-
-Pairs = Mapping[tuple[str, str, str], Mapping[str, Any]]
+from fidelity.presentation.wording import ABSENT, value_of
+from fidelity.tables.layout import Table, facts_of, lay_out
+from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
 
 def faithfulness_comparison_tables(
@@ -30,10 +28,7 @@ def faithfulness_comparison_tables(
     against: list[list[str]] = []
     between: list[list[str]] = []
     for classifier, rows in pooled.groupby("classifier", sort=False):
-        found = {
-            (row["explainer_a"], row["explainer_b"], row["metric"]): row
-            for row in rows.to_dict("records")
-        }
+        found = list(read_rows(rows))
         against += [
             [titles.classifier_title(classifier), titles.explainer_title(name)]
             + [_beaten(found, name, nulls, metric) for metric in metrics]
@@ -52,43 +47,41 @@ def faithfulness_comparison_tables(
     units = pooled.groupby("metric", sort=False)["n_patients"].max()
     unit = pooled["unit_of_analysis"].iloc[0]
     content = {
-        "dataset": titles.dataset_title(pooled["dataset"].iloc[0]),
-        "split": pooled["split"].iloc[0],
-        "classes": classes_title(pooled["class"].unique()),
+        **facts_of(pooled),
         "units": f"{unit.capitalize()}s",
         "counts": ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items()),
     }
-    known = frozenset(pooled["classifier"])
     return [
-        Table(
-            title, header, cells, len(metrics), {}, notes, "checks", f"faithfulness-{part}", known
+        lay_out(
+            "faithfulness_comparisons",
+            header,
+            cells,
+            len(metrics),
+            file=f"faithfulness-{part}",
+            classifiers=pooled["classifier"],
+            part=part,
+            **content,
         )
         for part, header, cells in (
             ("against-null-baselines", ["Classifier", "Explainer", *columns], against),
             ("comparisons", ["Classifier", "A", "B", *columns], between),
         )
-        for title, notes in [described("faithfulness_comparisons", part=part, **content)]
         if cells
     ]
 
 
-def _row(found: Pairs, a: str, b: str, metric: str) -> Mapping[str, Any] | None:
-    return found.get((a, b, metric)) or found.get((b, a, metric))
-
-
-def _beaten(found: Pairs, name: str, nulls: Sequence[str], metric: str) -> str:
-    rows = [row for null in nulls if (row := _row(found, name, null, metric)) is not None]
+def _beaten(found: Sequence[Comparison], name: str, nulls: Sequence[str], metric: str) -> str:
+    rows = [row for null in nulls for row in between(found, name, null) if row.metric == metric]
     if not rows:
         return ABSENT
-    better = sum(row["more_faithful"] == name for row in rows)
-    worse = sum(row["more_faithful"] not in ("", name) for row in rows)
-    return f"{better} of {len(rows)}" + (f", less than {worse}" if worse else "")
+    outcomes = [row.outcome for row in rows]
+    worse = outcomes.count("worse")
+    return f"{outcomes.count('better')} of {len(rows)}" + (f", less than {worse}" if worse else "")
 
 
-def _shown(found: Pairs, a: str, b: str, metric: str) -> str:
-    row = _row(found, a, b, metric)
+def _shown(found: Sequence[Comparison], a: str, b: str, metric: str) -> str:
+    row = next((row for row in between(found, a, b) if row.metric == metric), None)
     if row is None:
         return ABSENT
-    difference = row["mean_difference"] * (1 if row["explainer_a"] == a else -1)
-    letter = {a: "A", b: "B"}.get(row["more_faithful"], ABSENT)
-    return f"{value_of(metric, difference)} {letter}"
+    letter = {"better": "A", "worse": "B"}.get(row.outcome, ABSENT)
+    return f"{value_of(metric, row.difference)} {letter}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,13 @@ from fidelity.presentation.wording import (
     ABSENT,
     class_title,
     confidence,
-    digits_of,
-    family_title,
     listed,
     metric_title,
     p_cell,
     unit_note,
     value_of,
-    with_interval,
 )
-from fidelity.tables.layout import Section, Table, by_family, described
+from fidelity.tables.layout import Section, Table, by_explainer, facts_of, interval_cell, lay_out
 
 # Behind a number of cases that is too small.
 FEW_MARK = "†"
@@ -97,7 +95,7 @@ def _comparison_table(
                 titles.explainer_title(row["explainer_a"]),
                 titles.explainer_title(row["explainer_b"]),
                 _size(row),
-                _difference(row),
+                interval_cell(row, row["metric"], ("mean_difference", "ci_low", "ci_high")),
                 value_of("effect_size", row["effect_size"]),
                 p_cell(row["p_adjusted"]),
                 p_cell(row["p_permutation_adjusted"]),
@@ -110,32 +108,24 @@ def _comparison_table(
     unit = rows["unit_of_analysis"].iloc[0]
     header = ["A", "B", f"n {unit}s" + (" (images)" if unit == "patient" else ""), "A − B"]
     header += ["rank-biserial", "p (Wilcoxon)", "p (sign flips)", "Conclusion"]
-    title, notes = described(
+    binarizations = [key for key in rows["binarization"].unique() if key != NO_BINARIZATION]
+    return lay_out(
         "comparisons",
+        header,
+        cells,
+        6,
+        headings,
+        section=section,
+        file=f"comparisons-{part}",
+        classifiers=rows["classifier"],
         part=part,
-        dataset=titles.dataset_title(rows["dataset"].iloc[0]),
-        split=rows["split"].iloc[0],
-        binarizations=listed(
-            [
-                titles.binarization_title(k)
-                for k in rows["binarization"].unique()
-                if k != NO_BINARIZATION
-            ]
-        ),
+        **facts_of(rows),
+        binarizations=listed(map(titles.binarization_title, binarizations)),
         unit=unit_note(unit),
         interval=confidence(statistics),
         statistics=statistics,
         infinite=bool(np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any()),
     )
-    return Table(
-        title, header, cells, 6, headings, notes, section, f"comparisons-{part}",
-        frozenset(rows["classifier"]),
-    )  # fmt: skip
-
-
-def _difference(row: Mapping[str, Any]) -> str:
-    values = row["mean_difference"], row["ci_low"], row["ci_high"]
-    return with_interval(*values, digits_of(row["metric"], *values))
 
 
 def _size(row: Mapping[str, Any]) -> str:
@@ -176,42 +166,29 @@ def strata_tables(
         headings: dict[int, str] = {}
         for (classifier, name), block in part.groupby(["classifier", "class"], sort=False):
             headings[len(rows)] = f"{titles.classifier_title(classifier)}, {class_title(name)}"
-            groups = dict(list(block.groupby("explainer", sort=False)))
             rows += [
-                [
-                    titles.explainer_title(explainer),
-                    family_title(explainer, families),
-                    *(_level(groups[explainer], level, few) for level in levels),
-                ]
-                for explainer in by_family(list(groups), families)
+                [*who, *(_level(own, level, few) for level in levels)]
+                for who, own in by_explainer(block, families)
             ]
-        first = part.iloc[0]
-        title, notes = described(
+        table = lay_out(
             "strata",
+            ["Explainer", "Family", *levels],
+            rows,
+            len(levels),
+            headings,
+            section="strata",
+            file=f"strata-{stratum}",
+            classifiers=part["classifier"],
             metric=title_of(statistics["primary"]),
             stratum=stratum,
-            dataset=titles.dataset_title(first["dataset"]),
-            split=first["split"],
-            binarization=titles.binarization_title(first["binarization"]),
+            **facts_of(part),
+            binarization=titles.binarization_title(part["binarization"].iloc[0]),
             interval=confidence(statistics),
             unit=unit_note(unit),
             few=few if any(FEW_MARK in cell for row in rows for cell in row) else 0,
             mark=FEW_MARK,
         )
-        header = ["Explainer", "Family", *levels]
-        tables.append(
-            Table(
-                title,
-                header,
-                rows,
-                len(levels),
-                headings,
-                notes,
-                "strata",
-                f"strata-{stratum}",
-                frozenset(part["classifier"]),
-            )  # fmt: skip
-        )
+        tables.append(table)
     return tables
 
 
@@ -220,8 +197,7 @@ def _level(rows: pd.DataFrame, level: str, few: int) -> str:
     if chosen.empty:
         return ABSENT
     row = chosen.iloc[0]
-    values = row["mean"], row["ci_low"], row["ci_high"]
-    text = with_interval(*values, digits_of(row["metric"], *values))
+    text = interval_cell(row, row["metric"])
     n = int(row["n"] - row["n_undefined"])
     return f"{text} ({n}{FEW_MARK if n < few else ''})"
 
@@ -248,31 +224,35 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
             status = row["status"].replace("_", " ")
             if row["note"] and row["status"] != "ok":
                 status += f": {row['note']}"
-            digits = digits_of("variance" if row["term"].startswith("variance") else row["term"])
+            quantity = "variance" if row["term"].startswith("variance") else row["term"]
             rows.append(
                 [
                     _term(row["term"]) or ABSENT,
                     status,
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
-                    with_interval(row["estimate"], row["ci_low"], row["ci_high"], digits),
+                    interval_cell(row, quantity, ("estimate", "ci_low", "ci_high"), decide=0),
                     p_cell(row["p_value"]),
                 ]
             )
     first = shown.iloc[0]
     header = ["Term", "Fit", "n", f"n {unit}s", "Estimate", "p"]
-    title, notes = described(
+    table = lay_out(
         "mixed_model",
+        header,
+        rows,
+        4,
+        headings,
+        section="strata",
+        file="mixed-model",
         metric=title_of(first["metric"]),
-        dataset=titles.dataset_title(first["dataset"]),
-        split=first["split"],
+        **facts_of(shown),
         binarization=titles.binarization_title(first["binarization"]),
         interval=confidence(statistics),
         unit=unit_note(unit),
     )
-    notes = [*notes, *map(_note, dict.fromkeys(shown.loc[shown["status"] == "ok", "note"]))]
-    notes = [note for note in notes if note]
-    return [Table(title, header, rows, 4, headings, notes, "strata", "mixed-model")]
+    notes = filter(None, map(_note, dict.fromkeys(shown.loc[shown["status"] == "ok", "note"])))
+    return [replace(table, notes=[*table.notes, *notes])]
 
 
 def _note(note: str) -> str:

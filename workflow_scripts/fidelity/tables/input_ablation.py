@@ -9,14 +9,9 @@ import pandas as pd
 from fidelity.analysis.input_ablation import ordered
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
-from fidelity.presentation.wording import (
-    ABSENT,
-    class_title,
-    digits_of,
-    with_interval,
-)
-from fidelity.tables.layout import Table, described
-from fidelity.tables.quality import Qualities
+from fidelity.presentation.wording import ABSENT, class_title
+from fidelity.tables.layout import Table, interval_cell, lay_out
+from fidelity.tables.results import Qualities
 from fidelity.verdict.chance_words import withheld
 
 
@@ -50,8 +45,12 @@ def input_tables(
         header = ["Explainer"]
         header += [f"{titles.dataset_title(key)} (input {datasets[key]['input']})" for key in names]
         shown = set(part["classifier"])
-        title, notes = described(
+        table = lay_out(
             "inputs",
+            header,
+            rows,
+            len(names),
+            headings,
             metric=title_of(first["metric"]),
             source=source,
             binarization=titles.binarization_title(first["binarization"]),
@@ -61,14 +60,10 @@ def input_tables(
                 if dataset in names and classifier in shown and not rated.concludes
             ],
         )
-        tables.append(Table(title, header, rows, len(names), headings, notes))
+        tables.append(table)
     return tables
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
-    mean, low, high = (row[f"{name}: {column}"] for column in ("mean", "ci_low", "ci_high"))
-    return (
-        ABSENT
-        if pd.isna(mean)
-        else with_interval(mean, low, high, digits_of(row["metric"], mean, low, high))
-    )
+    ends = [f"{name}: {column}" for column in ("mean", "ci_low", "ci_high")]
+    return ABSENT if pd.isna(row[ends[0]]) else interval_cell(row, row["metric"], ends)

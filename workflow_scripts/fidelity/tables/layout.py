@@ -3,13 +3,23 @@
 No value is set in bold: a "best" would need a test behind it, and those are in comparisons.csv.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pandas as pd
+
+from fidelity.analysis.localization import NO_CLASSIFIER
 from fidelity.explainers.registry import FAMILY_ORDER, explains
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
+from fidelity.presentation.wording import (
+    class_title,
+    classes_title,
+    digits_of,
+    family_title,
+    with_interval,
+)
 
 # The parts of the page; their titles and their order are in the templates.
 Section = Literal[
@@ -45,15 +55,73 @@ class Table:
     classifiers: frozenset[str] = frozenset()
 
 
-def described(text: str, **content: Any) -> tuple[str, list[str]]:
-    """Fill in the title and the notes of a table.
+def lay_out(
+    text: str,
+    header: list[str],
+    rows: list[list[str]],
+    numeric: int,
+    headings: Mapping[int, str] | None = None,
+    *,
+    section: Section = "checks",
+    file: str = "",
+    classifiers: Iterable[str] = (),
+    **content: Any,
+) -> Table:
+    """Make a table with the title and the notes of a template.
 
     Args:
         text: name of the template in `notes`; its first paragraph is the title.
+        file: the table's `name`; see `Table` for the others.
         **content: what the template uses.
     """
     title, *notes = paragraphs(f"notes/{text}.txt.j2", **content)
-    return title, notes
+    known = frozenset(classifiers)
+    return Table(title, header, rows, numeric, headings or {}, notes, section, file, known)
+
+
+def class_and_classifier(cls: str, classifier: str) -> str:
+    """Name both in the heading of rows."""
+    none = classifier == NO_CLASSIFIER
+    return f"{class_title(cls)}, {'no classifier' if none else titles.classifier_title(classifier)}"
+
+
+def facts_of(rows: pd.DataFrame) -> dict[str, Any]:
+    """Give what titles name of rows: data set, split and, if they have some, classes."""
+    found = {"dataset": titles.dataset_title(rows["dataset"].iloc[0])}
+    found["split"] = rows["split"].iloc[0]
+    if "class" in rows.columns:
+        found["classes"] = classes_title(rows["class"].unique())
+    return found
+
+
+def place_of(rows: pd.DataFrame) -> str:
+    """Write the facts of rows as a title has them."""
+    found = facts_of(rows)
+    return ", ".join([found["dataset"], f"{found['split']} split", *list(found.values())[2:]])
+
+
+def interval_cell(
+    row: Any, metric: str, names: Sequence[str] = ("mean", "ci_low", "ci_high"), *, decide: int = 3
+) -> str:
+    """Write a value of a row with its interval.
+
+    Args:
+        row: by column.
+        metric: or another quantity, which decides the digits.
+        names: columns of the value and of the ends of its interval.
+        decide: how many of the three have more digits if all would read as 0.
+    """
+    values = [row[name] for name in names]
+    return with_interval(*values, digits_of(metric, *values[:decide]))
+
+
+def by_explainer(
+    rows: pd.DataFrame, families: Mapping[str, str]
+) -> Iterator[tuple[list[str], pd.DataFrame]]:
+    """Give title and family of each explainer, in the order of `by_family`, with its rows."""
+    groups = dict(list(rows.groupby("explainer", sort=False)))
+    for name in by_family(list(groups), families):
+        yield [titles.explainer_title(name), family_title(name, families)], groups[name]
 
 
 def by_family(explainers: Sequence[str], families: Mapping[str, str]) -> list[str]:

@@ -1,14 +1,12 @@
 """Mean localization scores as tables: one per binarization and protocol, the rest in a second."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
-    NO_CLASSIFIER,
     ON_EMPTY_REFERENCES,
     PROTOCOLS,
     keep_test_split,
@@ -17,18 +15,21 @@ from fidelity.metrics.registry import METRICS
 from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
-    class_title,
     confidence,
-    digits_of,
     empty_masks,
-    family_title,
     metric_title,
     unit_note,
     value_of,
-    with_interval,
 )
-from fidelity.tables.layout import Table, by_family, described
-from fidelity.tables.quality import Qualities, quality_note
+from fidelity.tables.layout import (
+    Table,
+    by_explainer,
+    class_and_classifier,
+    interval_cell,
+    lay_out,
+)
+from fidelity.tables.quality import quality_note
+from fidelity.tables.results import Qualities, Results
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
 MAIN = [
@@ -46,45 +47,19 @@ MAIN = [
 CONFOUNDED_MARK = " (confounded)"
 
 
-def localization_tables(
-    localization: pd.DataFrame,
-    statistics: Mapping[str, Any],
-    scoring_size: str,
-    empty: Mapping[str, Any],
-    *,
-    families: Mapping[str, str],
-    unit: str,
-    diagnostic: Collection[str] = (),
-    seeds: pd.DataFrame | None = None,
-    bases: Mapping[str, str] | None = None,
-    quality: Qualities | None = None,
-    confounded: Mapping[str, str] | None = None,
-) -> list[Table]:
+def localization_tables(results: Results) -> list[Table]:
     """Lay out the test split's means: explainers by class and classifier.
-
-    Args:
-        localization: localization.csv of one data set.
-        statistics: replicates, alpha, primary, as they were used.
-        scoring_size: `original` or `working`.
-        empty: what a score is where a mask is empty under the default protocol, as it was used.
-        families: explainer → family.
-        unit: unit of analysis, `patient` or `image`.
-        diagnostic: binarizations that see the reference.
-        seeds: seeds.csv; its spread is shown next to the main metrics where there are two seeds.
-        bases: classifier → its key in seeds.csv.
-        quality: (dataset, classifier) → the classifier's, for headings and a note.
-        confounded: explainer or binarization → how it differs from the rule for all.
 
     Returns:
         Per binarization and protocol, in the order of the file, a table of the main metrics and,
         where there are others, a second one; the threshold-free metrics of the maps in one.
     """
     tables = []
-    quality, confounded = quality or {}, confounded or {}
+    settings, quality = results.settings, results.quality
+    statistics, confounded = settings["statistics"], settings["confounded"]
     keys = ["dataset", "split", "binarization", "protocol"]
-    for (dataset, split, binarization, protocol), block in keep_test_split(localization).groupby(
-        keys, sort=False
-    ):
+    found = keep_test_split(results.localization)
+    for (dataset, split, binarization, protocol), block in found.groupby(keys, sort=False):
         classifiers = list(block["classifier"].unique())
         known = PROTOCOLS.get(protocol)
         shown = {
@@ -95,14 +70,14 @@ def localization_tables(
             "is_default": protocol == DEFAULT_PROTOCOL,
             "order_statistics": known is not None and known.interval == "order_statistics",
             "counts_empty": known is not None and known.counts_empty_references,
-            "diagnostic": binarization in diagnostic,
+            "diagnostic": binarization in settings["diagnostic"],
             "confounded": binarization in confounded,
             "confounds": _confounds(block, confounded),
             "interval": confidence(statistics),
             "statistics": statistics,
-            "unit": unit_note(unit),
-            "size": scoring_size,
-            "empty": empty_masks(empty),
+            "unit": unit_note(results.unit),
+            "size": settings["scoring_size"],
+            "empty": empty_masks(settings["empty"]),
             "quality": quality_note(quality, dataset, classifiers),
         }
         computed = [name for name in METRICS if (block["metric"] == name).any()]
@@ -110,7 +85,7 @@ def localization_tables(
         main = [name for name in MAIN if name in computed]
         is_primary = protocol == DEFAULT_PROTOCOL
         is_primary &= binarization == statistics["primary_binarization"]
-        spread = {} if seeds is None else spreads(seeds, block, statistics["primary"], bases or {})
+        spread = spreads(results, block)
         if binarization == NO_BINARIZATION:
             parts = [("maps", computed, {})]
         else:
@@ -119,65 +94,51 @@ def localization_tables(
         for part, metrics, beside in parts:
             if not metrics:
                 continue
-            title, notes = described("localization", part=part, **shown)
-            header, rows, headings = _cells_of(
-                block, metrics, families, quality, confounded, beside, statistics
-            )
-            tables.append(
-                Table(
-                    title,
-                    header,
-                    rows,
-                    len(header) - 2,
-                    headings,
-                    notes,
-                    "maps" if part == "maps" else "metrics" if is_primary else "settings",
-                    "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
-                    frozenset(classifiers),
-                )
-            )
+            header, rows, headings = _cells_of(block, metrics, results, beside)
+            names = {
+                "section": "maps" if part == "maps" else "metrics" if is_primary else "settings",
+                "file": "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
+                "classifiers": classifiers,
+            }
+            laid_out = header, rows, len(header) - 2, headings
+            tables.append(lay_out("localization", *laid_out, **names, part=part, **shown))
     return tables
 
 
 def _cells_of(
     block: pd.DataFrame,
     metrics: list[str],
-    families: Mapping[str, str],
-    quality: Qualities,
-    confounded: Mapping[str, str],
+    results: Results,
     spread: Mapping[tuple[str, str, str], str],
-    statistics: Mapping[str, Any],
 ) -> tuple[list[str], list[list[str]], dict[int, str]]:
     """Fill header, rows and headings: explainers by class and classifier."""
     rows: list[list[str]] = []
     headings: dict[int, str] = {}
+    settings = results.settings
     for name in block["class"].unique():
         of_class = block[block["class"] == name]
         for classifier in of_class["classifier"].unique():
-            headings[len(rows)] = _heading(block, name, classifier, quality)
+            headings[len(rows)] = _heading(block, name, classifier, results.quality)
             part = of_class[of_class["classifier"] == classifier]
-            groups = dict(list(part.groupby("explainer", sort=False)))
-            for explainer in by_family(list(groups), families):
-                cells = _cells(groups[explainer], metrics)
+            for (title, kind), own in by_explainer(part, settings["families"]):
+                cells, explainer = _cells(own, metrics), own["explainer"].iloc[0]
                 if spread:
                     cells.append(spread.get((classifier, explainer, name), ABSENT))
-                mark = CONFOUNDED_MARK if explainer in confounded else ""
-                kind = family_title(explainer, families)
-                rows.append([titles.explainer_title(explainer) + mark, kind, *cells])
+                mark = CONFOUNDED_MARK if explainer in settings["confounded"] else ""
+                rows.append([title + mark, kind, *cells])
     header = ["Explainer", "Family", "n", "empty pred.", "empty ref."]
     header += [metric_title(metric) for metric in metrics]
-    header += [f"{metric_title(statistics['primary'])[:-2]}: SD over seeds"] if spread else []
+    primary = metric_title(settings["statistics"]["primary"])
+    header += [f"{primary[:-2]}: SD over seeds"] if spread else []
     return header, rows, headings
 
 
 def _heading(block: pd.DataFrame, name: str, classifier: str, quality: Qualities) -> str:
     """Name the class and the classifier, with its accuracy."""
-    if classifier == NO_CLASSIFIER:
-        return f"{class_title(name)}, no classifier"
     rated = quality.get((block["dataset"].iloc[0], classifier))
     accuracy = rated.measures.get("accuracy") if rated else None
     told = f" (test accuracy {value_of('accuracy', accuracy.value)})" if accuracy else ""
-    return f"{class_title(name)}, {titles.classifier_title(classifier)}{told}"
+    return class_and_classifier(name, classifier) + told
 
 
 def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -199,8 +160,7 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
             cells.append(ABSENT)
             continue
         row = by_metric.loc[metric]
-        values = row["mean"], row["ci_low"], row["ci_high"]
-        text = with_interval(*values, digits_of(metric, *values))
+        text = interval_cell(row, metric)
         fewer = metric in ON_EMPTY_REFERENCES or row["n_undefined"] > 0
         if fewer and text != ABSENT:
             text += f" (n = {int(row['n'] - row['n_undefined'])})"
@@ -208,10 +168,10 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
     return cells
 
 
-def spreads(
-    seeds: pd.DataFrame, block: pd.DataFrame, primary: str, bases: Mapping[str, str]
-) -> dict[tuple[str, str, str], str]:
+def spreads(results: Results, block: pd.DataFrame) -> dict[tuple[str, str, str], str]:
     """Give (classifier, explainer, class) its between-seeds spread of the primary metric."""
+    seeds, bases = results.seeds, results.settings["bases"]
+    primary = results.settings["statistics"]["primary"]
     first = block.iloc[0]
     chosen = seeds[(seeds["metric"] == primary) & (seeds["n_seeds"] > 1)]
     for name in ("dataset", "split", "binarization", "protocol"):

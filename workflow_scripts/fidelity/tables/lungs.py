@@ -3,8 +3,8 @@
 import pandas as pd
 
 from fidelity.presentation import titles
-from fidelity.presentation.wording import digits_of, value_of, with_interval
-from fidelity.tables.layout import Table, described
+from fidelity.presentation.wording import value_of
+from fidelity.tables.layout import Table, interval_cell, lay_out
 
 METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
 
@@ -21,15 +21,23 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
     """
     rows = [
         [
-            titles.dataset_title(str(row.dataset)),
-            METRIC_TITLES[row.metric],
-            str(int(row.n)),
-            with_interval(row.mean, row.ci_low, row.ci_high, digits_of(row.metric)),
-            value_of(row.metric, row.median),
-            value_of(row.metric, row.min),
+            titles.dataset_title(row["dataset"]),
+            METRIC_TITLES[row["metric"]],
+            str(int(row["n"])),
+            interval_cell(row, row["metric"], decide=0),
+            value_of(row["metric"], row["median"]),
+            value_of(row["metric"], row["min"]),
         ]
-        for row in quality.itertuples()
+        for row in quality.to_dict("records")
     ]
-    title, notes = described("lungs", dataset=titles.dataset_title(dataset), measured=bool(rows))
     header = ["Trained on", "Metric", "n", "Mean", "Median", "Minimum"]
-    return Table(title, header, rows, 4, notes=notes, section="cases", name="lung-masks")
+    return lay_out(
+        "lungs",
+        header,
+        rows,
+        4,
+        section="cases",
+        file="lung-masks",
+        dataset=titles.dataset_title(dataset),
+        measured=bool(rows),
+    )

@@ -1,13 +1,11 @@
 """The main result, as the first table of a paper: one table per classifier."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.chance import qualities
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
@@ -28,137 +26,72 @@ from fidelity.presentation.wording import (
     unit_note,
     with_interval,
 )
-from fidelity.tables.layout import Table, by_family, described
+from fidelity.tables.layout import Table, by_family, interval_cell, lay_out
 from fidelity.tables.localization import spreads
-from fidelity.tables.quality import Qualities, quality_note, with_chance_notes
+from fidelity.tables.quality import quality_note
+from fidelity.tables.results import Results
+from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
 # The metric beside the primary one: the first of these that is another.
 SECOND = ("dice", "iou")
 KINDS = {"": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
 REFERENCE = "reference"
 NOT_DRAWN = "not drawn"
-# What a row of comparisons.csv says of its first explainer, and of its second.
+# What a comparison says of its first explainer.
 CONCLUSIONS = {
-    "a_higher": ("higher", "lower"),
-    "b_higher": ("lower", "higher"),
-    "equivalent": ("equivalent", "equivalent"),
-    "none_shown": ("no difference shown", "no difference shown"),
+    "first_higher": "higher",
+    "second_higher": "lower",
+    "equivalent": "equivalent",
+    "none_shown": "no difference shown",
 }
 
 
-def main_tables(
-    localization: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    statistics: Mapping[str, Any],
-    *,
-    families: Mapping[str, str],
-    unit: str,
-    quality: Qualities,
-    seeds: pd.DataFrame,
-    bases: Mapping[str, str],
-    useless: Collection[str] = (),
-) -> list[Table]:
+def main_tables(results: Results) -> list[Table]:
     """Lay out the primary metric in the primary setting, all classes together.
-
-    Args:
-        localization: localization.csv of one data set.
-        comparisons: comparisons.csv of it.
-        statistics: primary, primary_binarization, replicates, alpha, margin, as used.
-        families: explainer → family.
-        unit: unit of analysis, `patient` or `image`.
-        quality: (dataset, classifier) → the classifier's, for a note.
-        seeds: seeds.csv.
-        bases: classifier → its key in seeds.csv.
-        useless: classifiers from which no conclusion is drawn.
 
     Returns:
         A table per classifier, of at most eight columns. They are n, the primary metric with its
         interval, a second metric, a difference with interval and p, and the conclusion. The
         difference is to the strongest null baseline or, without one, to the first explainer.
     """
-    shown = keep_test_split(localization)
+    statistics = results.settings["statistics"]
+    shown = keep_test_split(results.localization)
     shown = shown[
         (shown["binarization"] == statistics["primary_binarization"])
         & (shown["protocol"] == DEFAULT_PROTOCOL)
     ]
-    spread = spreads(seeds, shown, statistics["primary"], bases) if len(shown) else {}
+    spread = spreads(results, shown) if len(shown) else {}
     known = list(shown["classifier"].unique())
     return [
         _table(
             pooled_classes(shown[shown["classifier"].isin([classifier, NO_CLASSIFIER])]),
-            keep_test_split(comparisons),
             classifier,
-            statistics,
-            families,
-            unit,
-            quality,
+            results,
             spread,
-            classifier in useless,
         )
         for classifier in [name for name in known if name != NO_CLASSIFIER] or known
     ]
 
 
-def main_tables_of(
-    scored: pd.DataFrame,
-    compared: pd.DataFrame,
-    seeds: pd.DataFrame,
-    classified: pd.DataFrame | None,
-    orders: pd.DataFrame | None,
-    settings: Mapping[str, Any],
-) -> list[Table]:
-    """Lay the main tables out as `main_tables`, with notes where a classifier is near chance.
-
-    Args:
-        scored: localization.csv.
-        compared: comparisons.csv.
-        seeds: seeds.csv.
-        classified: classification.csv; None without classifiers.
-        orders: class_order.csv; None without classifiers.
-        settings: `JobSettings.formatted_tables`.
-    """
-    statistics = settings["statistics"]
-    quality = qualities(classified, orders, statistics.get("least_accuracy"))
-    found = main_tables(
-        scored,
-        compared,
-        statistics,
-        families=settings["families"],
-        unit=unit_of(scored, compared, statistics),
-        quality=quality,
-        seeds=seeds,
-        bases=settings["bases"],
-        useless={name for (_, name), rated in quality.items() if not rated.concludes},
-    )
-    return with_chance_notes(found, quality, settings["bases"])
-
-
-def unit_of(scored: pd.DataFrame, compared: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
-    """State what the unit of analysis was; without two explainers, the counts tell."""
-    units: list[str] = list(compared["unit_of_analysis"].unique())
-    if len(units):
-        return "patient" if "patient" in units else "image"
-    several = bool((scored["n_patients"] < scored["n"]).any())
-    return "patient" if several and statistics["cluster"] == "patient" else "image"
-
-
 def _table(
     block: pd.DataFrame,
-    comparisons: pd.DataFrame,
     classifier: str,
-    statistics: Mapping[str, Any],
-    families: Mapping[str, str],
-    unit: str,
-    quality: Qualities,
+    results: Results,
     spread: Mapping[tuple[str, str, str], str],
-    useless: bool,
 ) -> Table:
+    statistics, families = results.settings["statistics"], results.settings["families"]
     metric = statistics["primary"]
     first = block.iloc[0]
     means = block[block["metric"] == metric].set_index("explainer")
     names = by_family(list(means.index), families)
     reference, why = _reference(names, means["mean"], families, METRICS[metric].direction)
-    pairs = dict(_pairs(comparisons, classifier, first["class"]))
+    compared = keep_test_split(results.comparisons)
+    compared = compared[
+        (compared["family"] == "primary")
+        & (compared["classifier"] == classifier)
+        & (compared["class"] == first["class"])
+    ]
+    pairs = list(read_rows(compared))
     second = next((m for m in SECOND if m != metric and (block["metric"] == m).any()), None)
     others = block[block["metric"] == second].set_index("explainer")["mean"]
     between = {name: spread.get((classifier, name, first["class"])) for name in names}
@@ -169,14 +102,14 @@ def _table(
         found = [
             titles.plain_title(name),  # headings name the kinds
             str(int(row["n"] - row["n_undefined"])),
-            with_interval(row["mean"], row["ci_low"], row["ci_high"], digits),
+            interval_cell(row, metric, decide=0),
         ]
         if second:
             found.append(number(others.get(name, np.nan), digits_of(second)))
         if any(between.values()):
             found.append(between[name] or ABSENT)
         if pairs:
-            found += _against(pairs, name, reference, digits, useless)
+            found += _against(pairs, name, reference, digits, classifier in results.useless)
         return found
 
     kinds = {_kind(name, families) for name in names}
@@ -190,8 +123,15 @@ def _table(
     header += ["SD over seeds"] if any(between.values()) else []
     against = f"Difference from {titles.plain_title(reference)}"
     header += [against, "p (Holm)", "Conclusion"] if pairs else []
-    title, notes = described(
+    return lay_out(
         "main",
+        header,
+        rows,
+        len(header) - 1,
+        headings,
+        section="main",
+        file="main" if classifier == NO_CLASSIFIER else f"main-{classifier}",
+        classifiers=[classifier],
         metric=title_of(metric),
         classifier=titles.classifier_title(classifier),
         has_classifier=classifier != NO_CLASSIFIER,
@@ -201,8 +141,8 @@ def _table(
         binarization=titles.binarization_title(first["binarization"]),
         interval=confidence(statistics),
         statistics=statistics,
-        unit=unit_note(unit),
-        patients=int(means["n_patients"].max()) if unit == "patient" else 0,
+        unit=unit_note(results.unit),
+        patients=int(means["n_patients"].max()) if results.unit == "patient" else 0,
         pairs=bool(pairs),
         reference=titles.plain_title(reference),
         why=why,
@@ -213,15 +153,10 @@ def _table(
                 if row.n_empty_prediction
             ]
         ),
-        quality=quality_note(quality, first["dataset"], [classifier]),
+        quality=quality_note(results.quality, first["dataset"], [classifier]),
         nulls="baseline" in kinds,
         ceilings="ceiling" in kinds,
     )
-    own = f"-{classifier}" if classifier != NO_CLASSIFIER else ""
-    return Table(
-        title, header, rows, len(header) - 1, headings, notes, "main", f"main{own}",
-        frozenset({classifier}),
-    )  # fmt: skip
 
 
 def _kind(explainer: str, families: Mapping[str, str]) -> str:
@@ -240,37 +175,18 @@ def _reference(
     return best(nulls, key=lambda name: means[name]), "null"
 
 
-def _pairs(
-    comparisons: pd.DataFrame, classifier: str, cls: str
-) -> Iterator[tuple[tuple[str, str], tuple[Mapping[str, Any], int]]]:
-    """Give the primary comparisons of a class, from both sides: the row, and 1 or -1."""
-    rows = comparisons[
-        (comparisons["family"] == "primary")
-        & (comparisons["classifier"] == classifier)
-        & (comparisons["class"] == cls)
-    ]
-    for row in rows.to_dict("records"):
-        yield (row["explainer_a"], row["explainer_b"]), (row, 1)
-        yield (row["explainer_b"], row["explainer_a"]), (row, -1)
-
-
 def _against(
-    pairs: Mapping[tuple[str, str], tuple[Mapping[str, Any], int]],
-    name: str,
-    reference: str,
-    digits: int,
-    useless: bool,
+    pairs: Sequence[Comparison], name: str, reference: str, digits: int, useless: bool
 ) -> list[str]:
     """Write the difference to the reference, its p, and the conclusion."""
     if name == reference:
         return [REFERENCE, ABSENT, ABSENT]
-    if (name, reference) not in pairs:
+    found = between(pairs, name, reference)
+    if not found:
         return [ABSENT, ABSENT, ABSENT]
-    row, sign = pairs[name, reference]
-    low, high = sorted((sign * row["ci_low"], sign * row["ci_high"]))
-    outcome = CONCLUSIONS[row["conclusion"]][0 if sign > 0 else 1]
+    pair = found[-1]
     return [
-        with_interval(sign * row["mean_difference"], low, high, digits, sign=True),
-        p_cell(row["p_adjusted"]),
-        NOT_DRAWN if useless else outcome,
+        with_interval(pair.difference, pair.low, pair.high, digits, sign=True),
+        p_cell(pair.p_adjusted),
+        NOT_DRAWN if useless else CONCLUSIONS[pair.conclusion],
     ]

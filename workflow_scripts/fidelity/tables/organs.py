@@ -7,15 +7,8 @@ import pandas as pd
 from fidelity.analysis.columns.organs import REGIONS
 from fidelity.analysis.localization import pooled_classes
 from fidelity.presentation import titles
-from fidelity.presentation.wording import (
-    ABSENT,
-    classes_title,
-    digits_of,
-    family_title,
-    value_of,
-    with_interval,
-)
-from fidelity.tables.layout import Table, by_family, described
+from fidelity.presentation.wording import ABSENT, value_of
+from fidelity.tables.layout import Table, by_explainer, interval_cell, lay_out, place_of
 
 TITLES = {
     "left_lung": "Left lung",
@@ -49,43 +42,37 @@ def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Tabl
     regions = [name for name in REGIONS if (shown["region"] == name).any()]
     # Some explainers lack cases: the references' own shares are those of the most.
     first = shown.loc[shown.groupby("region", sort=False)["n"].idxmax()].set_index("region")
+    drawn = ("reference_mean", "reference_ci_low", "reference_ci_high")
     rows = [
-        ["", "Reference masks", "", *(_drawn(first.loc[name]) for name in regions)],
-        ["", "Size of the region", "", *(_area(first.loc[name]) for name in regions)],
+        ["", "Reference masks", "", *(interval_cell(first.loc[n], _SHARE, drawn) for n in regions)],
+        ["", "Size of the region", "", *(value_of(_SHARE, first.area_mean[n]) for n in regions)],
     ]
     counts = [str(int(first["n"].max()))] * 2
     headings = {0: ""}
     for classifier, part in shown.groupby("classifier", sort=False):
         headings[len(rows)] = ""
-        groups = dict(list(part.groupby("explainer", sort=False)))
-        for explainer in by_family(list(groups), families):
-            found = groups[explainer].set_index("region")
-            rows.append(
-                [
-                    titles.classifier_title(classifier),
-                    titles.explainer_title(explainer),
-                    family_title(explainer, families),
-                    *(_share(found.loc[n]) if n in found.index else ABSENT for n in regions),
-                ]
+        for who, of_explainer in by_explainer(part, families):
+            found = of_explainer.set_index("region")
+            shares = (
+                interval_cell(found.loc[name], _SHARE) if name in found.index else ABSENT
+                for name in regions
             )
+            rows.append([titles.classifier_title(classifier), *who, *shares])
             counts.append(str(int((found["n"] - found["n_undefined"]).max())))
-    where = f"{titles.dataset_title(shown['dataset'].iloc[0])}, {shown['split'].iloc[0]} split"
-    where += f", {classes_title(shown['class'].unique())}"
-    title, notes = described("organs", where=where, hearts="heart" in regions)
     header = ["Classifier", "Explainer", "Family", *(TITLES[name] for name in regions), "n"]
     rows = [[*row, n] for row, n in zip(rows, counts, strict=True)]
     return [
-        Table(
-            title,
+        lay_out(
+            "organs",
             header,
             rows,
             len(regions) + 1,
             headings,
-            notes,
-            "checks",
-            "organs",
-            frozenset(shown["classifier"]),
-        )  # fmt: skip
+            file="organs",
+            classifiers=shown["classifier"],
+            where=place_of(shown),
+            hearts="heart" in regions,
+        )
     ]
 
 
@@ -110,20 +97,8 @@ def organ_masks_table(masks: pd.DataFrame, dataset: str) -> Table:
                 str(int(part["organs"].str.contains("heart").sum())) if status == "used" else "",
             ]
         )
-    title, notes = described("organ_masks", dataset=titles.dataset_title(dataset))
     header = ["Organ masks", "n", "Estimated quality", "With heart"]
-    return Table(title, header, rows, 3, notes=notes, section="cases", name="organ-masks")
-
-
-def _share(row: pd.Series) -> str:
-    values = row["mean"], row["ci_low"], row["ci_high"]
-    return with_interval(*values, digits_of(_SHARE, *values))
-
-
-def _drawn(row: pd.Series) -> str:
-    values = row["reference_mean"], row["reference_ci_low"], row["reference_ci_high"]
-    return with_interval(*values, digits_of(_SHARE, *values))
-
-
-def _area(row: pd.Series) -> str:
-    return value_of(_SHARE, row["area_mean"])
+    shown = titles.dataset_title(dataset)
+    return lay_out(
+        "organ_masks", header, rows, 3, section="cases", file="organ-masks", dataset=shown
+    )

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from fidelity.analysis.chance import Quality
 from fidelity.presentation import titles
 from fidelity.presentation.wording import digits_of, with_interval
 from fidelity.tables.layout import Table
+from fidelity.tables.results import Qualities
 from fidelity.verdict.chance_words import question, withheld
 
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_auc": "macro-AUC"}
-Qualities = Mapping[tuple[str, str], Quality]
 
 
 def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -> str | None:

@@ -7,14 +7,8 @@ import pandas as pd
 from fidelity.analysis.localization import pooled_classes
 from fidelity.datasets.readers.names import ALL
 from fidelity.presentation import titles
-from fidelity.presentation.wording import (
-    class_title,
-    digits_of,
-    family_title,
-    metric_title,
-    with_interval,
-)
-from fidelity.tables.layout import Table, by_family, described
+from fidelity.presentation.wording import class_title, metric_title
+from fidelity.tables.layout import Table, by_explainer, interval_cell, lay_out, place_of
 
 METRIC_TITLES = {"iou": "IoU", "dice": "Dice"}
 CONCLUSIONS = {
@@ -23,6 +17,12 @@ CONCLUSIONS = {
     "none_shown": "not shown",
     "few_cases": "too few cases",
 }
+# Columns of a value and its interval: of the explainer, of the reader, of their difference.
+COMPARED = (
+    ("mean", "ci_low", "ci_high"),
+    ("reader_mean", "reader_low", "reader_high"),
+    ("difference", "difference_low", "difference_high"),
+)
 
 
 def agreement_tables(agreement: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
@@ -36,8 +36,8 @@ def agreement_tables(agreement: pd.DataFrame, families: Mapping[str, str]) -> li
             first = pair.iloc[0]
             counts = ("n", "n_marked_a", "n_marked_b", "n_undefined")
             means = {
-                row.metric: with_interval(row.mean, row.ci_low, row.ci_high, digits_of(row.metric))
-                for row in pair.itertuples()
+                row["metric"]: interval_cell(row, row["metric"], decide=0)
+                for row in pair.to_dict("records")
             }
             rows.append(
                 [
@@ -46,52 +46,36 @@ def agreement_tables(agreement: pd.DataFrame, families: Mapping[str, str]) -> li
                     *(means[name] for name in METRIC_TITLES),
                 ]
             )
-    title, notes = described("reader_agreement", where=_where(agreement))
     header = ["Readers", "n", "Marked by the first", "Marked by the second", "Marked by neither"]
     header += METRIC_TITLES.values()
-    return [
-        Table(title, header, rows, len(header) - 1, headings, notes, "quality", "reader-agreement")
-    ]
+    where = place_of(agreement.drop(columns="class"))
+    names = {"section": "quality", "file": "reader-agreement"}
+    return [lay_out("reader_agreement", header, rows, 6, headings, **names, where=where)]
 
 
 def reader_tables(readers: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
     """Lay out explainers beside the reader who is left out: one row per explainer and reader."""
     pooled = pooled_classes(readers)
     metric = pooled["metric"].iloc[0]
-    digits = digits_of(metric)
     rows: list[list[str]] = []
     headings: dict[int, str] = {}
     for classifier, of_classifier in pooled.groupby("classifier", sort=False):
         headings[len(rows)] = ""
-        groups = dict(list(of_classifier.groupby("explainer", sort=False)))
-        for explainer in by_family(list(groups), families):
+        for who, own in by_explainer(of_classifier, families):
             # Their mean first, then each of them.
-            for row in sorted(groups[explainer].itertuples(), key=lambda r: r.reader != ALL):
+            for row in sorted(own.to_dict("records"), key=lambda row: row["reader"] != ALL):
                 rows.append(
                     [
                         titles.classifier_title(classifier),
-                        titles.explainer_title(explainer),
-                        family_title(explainer, families),
-                        "all" if row.reader == ALL else row.reader,
-                        str(int(row.n)),
-                        with_interval(row.mean, row.ci_low, row.ci_high, digits),
-                        with_interval(row.reader_mean, row.reader_low, row.reader_high, digits),
-                        with_interval(
-                            row.difference, row.difference_low, row.difference_high, digits
-                        ),
-                        CONCLUSIONS[row.conclusion],
+                        *who,
+                        "all" if row["reader"] == ALL else row["reader"],
+                        str(int(row["n"])),
+                        *(interval_cell(row, metric, ends, decide=0) for ends in COMPARED),
+                        CONCLUSIONS[row["conclusion"]],
                     ]
                 )
-    title, notes = described("readers", where=_where(readers), metric=metric_title(metric))
     header = ["Classifier", "Explainer", "Family", "Reader left out", "n", "Score of the explainer"]
     header += ["Score of the reader", "Difference", "Human disagreement"]
-    return [
-        Table(
-            title, header, rows, 5, headings, notes, "checks", "readers",
-            frozenset(pooled["classifier"]),
-        )
-    ]  # fmt: skip
-
-
-def _where(table: pd.DataFrame) -> str:
-    return f"{titles.dataset_title(table['dataset'].iloc[0])}, {table['split'].iloc[0]} split"
+    told = {"where": place_of(readers.drop(columns="class")), "metric": metric_title(metric)}
+    names = {"file": "readers", "classifiers": pooled["classifier"]}
+    return [lay_out("readers", header, rows, 5, headings, **names, **told)]

@@ -17,6 +17,17 @@ def verdicts(datasets: Iterable[str]) -> dict[str, str]:
     return {name: path for name, path in found.items() if Path(path).is_file()}
 
 
+def show(places: Iterable[tuple[str, str | Path]]) -> None:
+    """Print where results are: label and place of each file and of each folder with content."""
+    found = [(label, Path(place)) for label, place in places]
+    # A part of a study (TARGETS) may leave a folder empty.
+    found = [(label, p) for label, p in found if p.is_file() or (p.is_dir() and any(p.iterdir()))]
+    width = max((len(label) for label, _ in found), default=0)
+    print("\nDone.")
+    for label, place in found:
+        print(f"  {label:<{width}}  {place.resolve()}{'/' if place.is_dir() else ''}")
+
+
 def told(
     studies: Iterable[str], config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> str:

@@ -109,15 +109,8 @@ def write_unit(
         results: the folder `results`.
         paths: files below it, the data set's folder first. Parquet tables with one name, or of one
             explainer, share a file; other files are copied, compressed.
-        name: see `Unit`, as the others.
-        dataset: key of the data set.
-        own: config entries of this unit.
-        shared: config entries that all units of the data set share.
-        code: digests by rule.
+        name: see `Unit`, as for the others.
         plugins: path that `shared` names → the plugin's file.
-        place: see `Unit`.
-        provenance: see `Unit`.
-        cases: see `Unit`.
 
     Returns:
         The unit as `read_unit` gives it.

@@ -66,8 +66,7 @@ def write_cost(
     Args:
         folder: of the unit.
         name: of the unit; jobs that name no classifier belong to `none`.
-        patterns: see `steps.read_steps`.
-        wanted: see `steps.read_steps`.
+        patterns: see `steps.read_steps`, as for `wanted`.
         project: where `results` lies.
     """
     rows = []

@@ -11,7 +11,7 @@ from fidelity.presentation.wording import counted, listed, value_of
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, read_rows
 from fidelity.verdict.evidence import CaseTables, Evidence, rows_of
-from fidelity.verdict.structure import Group, Section, Sentence
+from fidelity.verdict.structure import Group, Section, Sentence, note, warning
 
 WORDS = {
     "better": "{a} is better",
@@ -65,7 +65,7 @@ def _references(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Sentence]
         if boxed:
             text += " Metrics of masks compare with the filled boxes."
         numbers = {"masks": masks, "boxed": len(boxed), "boxes": boxes, "empty": empty}
-        yield Sentence(text, "note", "", {"references": {"split": split, **numbers}})
+        yield note(text, references={"split": split, **numbers})
 
 
 def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
@@ -101,19 +101,9 @@ def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
                 f" {counted(sum(unscored.values()), 'used case')} with an annotated class cannot be"
                 f" scored: {_by_cause(unscored)}."
             )
-        yield Sentence(
-            text,
-            "warning" if unusable or unscored else "note",
-            "",
-            {
-                "split": split,
-                "n": used,
-                "n_total": total,
-                "unusable": unusable,
-                "excluded": excluded,
-                "unscored": unscored,
-            },
-        )
+        tell = warning if unusable or unscored else note
+        causes = {"unusable": unusable, "excluded": excluded, "unscored": unscored}
+        yield tell(text, split=split, n=used, n_total=total, **causes)
 
 
 def _by_cause(counts: dict[str, int]) -> str:
@@ -125,7 +115,7 @@ def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     gone = len(tables.pairs) - len(kept)
     if not tables.searched and kept.empty:
         text = "Near-duplicates across splits were not searched for (near_duplicates: off)."
-        yield Sentence(text, "note", "", {"near_duplicate_pairs": None})
+        yield note(text, near_duplicate_pairs=None)
         return
     crossing = {
         f"{a}–{b}": len(part) for (a, b), part in kept.groupby(["split", "twin_split"], sort=False)
@@ -134,8 +124,7 @@ def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     resolved = f" {counted(gone, 'pair')} more lost one image (near_duplicates: exclude)."
     resolved = resolved if gone else ""
     if kept.empty:
-        text = f"No near-duplicate pair crosses splits.{resolved}"
-        yield Sentence(text, "note", "", {**numbers, "n_cases": 0})
+        yield note(f"No near-duplicate pair crosses splits.{resolved}", **numbers, n_cases=0)
         return
     sides = [*zip(kept["case"], kept["split"], strict=True)]
     sides += zip(kept["twin"], kept["twin_split"], strict=True)
@@ -146,7 +135,7 @@ def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
         f"({', '.join(f'{name} {count}' for name, count in crossing.items())}); "
         f"{counted(n, 'case')} of the {where} split {'is' if n == 1 else 'are'} in one."
     )
-    yield Sentence(f"{text}{resolved}", "warning", "", {**numbers, "n_cases": n})
+    yield warning(f"{text}{resolved}", **numbers, n_cases=n)
     if n:
         yield from _without(evidence, tables)
 

@@ -13,7 +13,7 @@ from fidelity.presentation.wording import counted, listed, p_value, set_value, v
 from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence, rows_of
-from fidelity.verdict.structure import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
 
 # In fewer superpixels than these one is over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10
@@ -44,7 +44,7 @@ def mean_ranks(evidence: Evidence) -> Section:
         rows = chosen[chosen["class"] == cls].sort_values("mean_rank", kind="stable")
         if len(rows) > 1 and rows["mean_rank"].notna().all():
             told.append(_ranks(rows, cls, _unit_name(evidence)))
-    nothing = Sentence("Fewer than two explainers have ranks.", "note")
+    nothing = note("Fewer than two explainers have ranks.")
     return Section("Who ranks best?", [Group("", told or [nothing])])
 
 
@@ -63,7 +63,7 @@ def secondary(evidence: Evidence) -> Section:
         ):
             chosen.setdefault((row.first, row.second), []).append(row)
     told = [_other_metrics(evidence, *pair, rows) for pair, rows in chosen.items()]
-    nothing = Sentence("There are no other metrics of a pair of explainers.", "note")
+    nothing = note("There are no other metrics of a pair of explainers.")
     return Section(
         "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
@@ -141,14 +141,11 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
         else "The unit of analysis is the image: the data set does not list patients, or none has "
         "two images. If patients have several images, intervals are too narrow"
     )
-    numbers_of = {"unit": rows[0].unit, "n_units": units}
-    yield Sentence(f"{what} ({counted(units, rows[0].unit)}).", "note", "", numbers_of)
+    yield note(f"{what} ({counted(units, rows[0].unit)}).", unit=rows[0].unit, n_units=units)
     if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
-        yield Sentence(
+        yield warning(
             f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
-            "hardly any test can reach significance: “no "
-            "difference was shown” then means nothing.",
-            "warning",
+            "hardly any test can reach significance: “no difference was shown” then means nothing."
         )
 
 
@@ -163,7 +160,7 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
     )
     rows = table[table["metric"] == "dice"]
     if rows.empty:
-        yield Sentence(f"{text}. Its quality was not measured.", "warning")
+        yield warning(f"{text}. Its quality was not measured.")
         return
     dice, n = float(rows["mean"].iloc[0]), int(rows["n"].iloc[0])
     text += f", with a mean Dice of {value_of('dice', dice)} on its test split"
@@ -174,7 +171,7 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
         if weak
         else " On this data set it was not measured."
     )
-    yield Sentence(text, "warning" if weak else "note", "", {"lung_dice": dice, "n": n})
+    yield (warning if weak else note)(text, lung_dice=dice, n=n)
 
 
 def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
@@ -201,7 +198,7 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
         else:
             text += ", so its masks are no finer than these"
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
-        yield Sentence(f"{text}.", "warning" if few else "note", "", told)
+        yield (warning if few else note)(f"{text}.", **told)
 
 
 def _seeds(evidence: Evidence) -> Iterator[Sentence]:
@@ -211,31 +208,25 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     base = bases[name]
     trained = [other for other, of in bases.items() if of == base]
     if len(trained) == 1:
-        yield Sentence(
+        yield warning(
             "The classifier is one trained network (one seed). The intervals cover the variation "
             "between images (or patients), not between trainings.",
-            "warning",
-            "",
-            {"n_seeds": 1},
+            n_seeds=1,
         )
         return
-    yield Sentence(
+    yield note(
         f"The classifier is one of {len(trained)} trainings "
         f"({listed(map(classifier_title, trained))}); this chapter is only about this one.",
-        "note",
-        "",
-        {"n_seeds": len(trained)},
+        n_seeds=len(trained),
     )
     seeds = _seeds_table(evidence, trained)
     if seeds is None:
         return
     if bad := [other for other in trained if other in evidence.useless]:
-        yield Sentence(
+        yield warning(
             f"No conclusion is drawn from {listed(map(classifier_title, bad))}: their chapters "
             "show why. The sentences below leave them out.",
-            "warning",
-            "",
-            {"useless": bad},
+            useless=bad,
         )
     rows = _primary_rows(
         keep_test_split(seeds).assign(classifier=lambda t: t["classifier"].replace({base: name})),
@@ -244,20 +235,15 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     for row in rows[rows["class"] == evidence.pooled].itertuples():
         if row.explainer not in evidence.real or np.isnan(row.std_between_seeds):
             continue
-        values = row.mean, row.std_between_seeds, row.mean_ci_half_width
-        mean, std, half = (value_of(row.metric, value, row.mean) for value in values)
-        yield Sentence(
+        values = {n: getattr(row, n) for n in ("mean", "std_between_seeds", "mean_ci_half_width")}
+        mean, std, half = (value_of(row.metric, value, row.mean) for value in values.values())
+        tell = warning if row.std_between_seeds > row.mean_ci_half_width else note
+        yield tell(
             f"Over {row.n_seeds} seeds, the mean {title_of(row.metric)} of "
             f"{explainer_title(row.explainer)} is {mean}. The standard deviation between seeds is "
             f"{std}; the interval over cases is ±{half}.",
-            "warning" if row.std_between_seeds > row.mean_ci_half_width else "note",
-            "",
-            {
-                "explainer": row.explainer,
-                "mean": row.mean,
-                "std_between_seeds": row.std_between_seeds,
-                "mean_ci_half_width": row.mean_ci_half_width,
-            },
+            explainer=row.explainer,
+            **values,
         )
 
 
@@ -282,12 +268,11 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
         f"{explainer_title(name)} {value_of(statistics['primary'], mean)}"
         for name, mean in low.items()
     ]
-    yield Sentence(
+    yield warning(
         f"The means of {listed(parts)} are below the margin of ±{set_value(margin)}. "
         "“Equivalent” then means only that none of these explainers finds the reference.",
-        "warning",
-        "",
-        {"margin": margin, "means": low},
+        margin=margin,
+        means=low,
     )
 
 
@@ -325,12 +310,10 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         text = f"{what}: {', '.join(parts)}." if parts else none
         if parts and column == "n_empty_prediction":
             text += " Their overlap with a reference is 0."
-        yield Sentence(text, "warning" if parts else "note", "", {column: counts})
+        yield (warning if parts else note)(text, **{column: counts})
     if len(rows) and (empty := int(rows["n_empty_reference"].max())):
-        yield Sentence(
+        yield note(
             f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"
             " counted, not averaged.",
-            "note",
-            "",
-            {"n_empty_reference": empty},
+            n_empty_reference=empty,
         )

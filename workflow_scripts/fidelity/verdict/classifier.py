@@ -9,7 +9,7 @@ from fidelity.presentation.titles import classifier_title
 from fidelity.presentation.wording import set_value
 from fidelity.verdict.chance_words import measure_text, question, size_text, withheld
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.structure import Sentence
+from fidelity.verdict.structure import Sentence, note, warning
 
 # A classifier above chance, but below this macro AUC, is weak: its explanations are read with care.
 # An AUC, since its chance is .5 for any number of classes.
@@ -45,29 +45,23 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
         return
     facts = quality.facts()
     if quality.only_class:
-        yield Sentence(
+        yield warning(
             f"{classifier_title(name)} gives all {quality.n} images of the {quality.split} split "
             f"the class {quality.only_class}. Check its weights and its training first.",
-            "warning",
-            "",
-            facts,
+            **facts,
         )
     if quality.status == "unknown":
-        yield Sentence(
+        yield warning(
             f"Whether {classifier_title(name)} is better than chance cannot be tested on the "
             f"{quality.split} split ({size_text(quality)}). The test needs at least two patients "
             "with a class and two without it. The conclusions below assume that it is better.",
-            "warning",
-            "",
-            facts,
+            **facts,
         )
         return
     if quality.asks_for_order:
-        yield Sentence(
-            question(evidence.study.bases.get(name, name), quality), "warning", "", facts
-        )
+        yield warning(question(evidence.study.bases.get(name, name), quality), **facts)
     if not quality.concludes:
-        yield Sentence(withheld(name, quality), "warning", "", facts)
+        yield warning(withheld(name, quality), **facts)
 
 
 def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
@@ -76,26 +70,24 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
     if quality is None:
         return
     parts = [measure_text(name, measure) for name, measure in quality.measures.items()]
-    text = "The classifier is better than chance. " if quality.status == "above_chance" else ""
-    text += (
-        f"Classification on the {quality.split} split ({size_text(quality)}): {', '.join(parts)}."
+    trusted = "The classifier is better than chance. " * (quality.status == "above_chance")
+    yield note(
+        f"{trusted}Classification on the {quality.split} split ({size_text(quality)}): "
+        f"{', '.join(parts)}.",
+        **quality.facts(),
     )
-    yield Sentence(text, "note", "", quality.facts())
     if quality.status == "above_chance" and (why := _weak(quality)):
-        yield Sentence(
+        yield warning(
             f"The classifier is better than chance, but weak: {why}. A classifier that often "
             "misses the disease cannot be expected to use it, and no explainer can change this.",
-            "warning",
-            "",
-            {"weak": True, **quality.facts()},
+            weak=True,
+            **quality.facts(),
         )
     for name, auc in quality.worse_classes.items() if quality.concludes else ():
-        yield Sentence(
+        yield warning(
             f"The classifier is below chance for the class {name} ({measure_text('auc', auc)}): "
             "do not rely on conclusions about this class alone. Check its name and labels.",
-            "warning",
-            "",
-            {"class": name, "auc": auc.value, "ci_low": auc.low, "ci_high": auc.high},
+            **{"class": name, "auc": auc.value, "ci_low": auc.low, "ci_high": auc.high},
         )
 
 

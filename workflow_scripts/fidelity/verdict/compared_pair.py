@@ -1,6 +1,6 @@
 """One row of comparisons.csv as seen from one of its two explainers, and the sentence it allows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -141,6 +141,11 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
             conclusion=_READ.get(row["conclusion"], row["conclusion"]),
             higher_is_better=row.get("direction", _direction(row["metric"])) == "higher",
         )
+
+
+def between(rows: Iterable[Comparison], a: str, b: str) -> list[Comparison]:
+    """Give the comparisons of two explainers, seen from the first."""
+    return [row.seen_from(a) for row in rows if {row.first, row.second} == {a, b}]
 
 
 def _direction(metric: str) -> str:

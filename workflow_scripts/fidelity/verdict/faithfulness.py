@@ -11,7 +11,7 @@ from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.structure import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
 
 QUESTION = "Does the classifier use what the maps show?"
 INTRO = (
@@ -25,7 +25,7 @@ def uses_what_they_show(evidence: Evidence) -> Section:
     """Say whom each explainer was shown to exceed in faithfulness, over all classes."""
     if evidence.tables.faithfulness is None:
         nothing = "Faithfulness was not measured (faithfulness.metrics in the config)."
-        return Section(QUESTION, [Group("", [Sentence(nothing, "note")])])
+        return Section(QUESTION, [Group("", [note(nothing)])])
     groups: list[Group] = []
     if told := [*_empty_masks(evidence), *_powerless(evidence)]:
         groups.append(Group("What they rest on", told))
@@ -40,7 +40,7 @@ def uses_what_they_show(evidence: Evidence) -> Section:
         ):
             if told := list(sentences):
                 groups.append(Group(f"{title}, {scope}", told))
-    nothing = Sentence("There is no pair of explainers to compare.", "note")
+    nothing = note("There is no pair of explainers to compare.")
     return Section(QUESTION, groups or [Group("", [nothing])], INTRO)
 
 
@@ -53,13 +53,11 @@ def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:
     some = rows[rows["n_empty_prediction"] > 0]["n_empty_prediction"]
     if len(some):
         parts = [f"{explainer_title(name)} {int(count)}" for name, count in some.items()]
-        yield Sentence(
+        yield warning(
             "An empty mask removes no pixel and keeps none, so its comprehensiveness is 0. Empty "
             f"masks are included: {listed(parts)} of {int(rows['n'].max())} cases. Masks also "
             "differ in size (mask_share in faithfulness_cases.csv).",
-            "warning",
-            "",
-            {"n_empty_prediction": {name: int(count) for name, count in some.items()}},
+            n_empty_prediction={name: int(count) for name, count in some.items()},
         )
 
 
@@ -73,13 +71,12 @@ def _powerless(evidence: Evidence) -> Iterator[Sentence]:
         part = list(group)
         units = max(row.n_units for row in part)
         if cannot_show(units, len(part), evidence.study.statistics["alpha"]):
-            yield Sentence(
+            yield warning(
                 f"{METRICS[metric].title} was measured on {counted(units, part[0].unit)}. With "
                 f"{counted(len(part), 'pair')} to correct for, hardly any test can reach "
                 "significance: “no difference was shown” then means nothing.",
-                "warning",
-                "",
-                {"metric": metric, "n_units": units},
+                metric=metric,
+                n_units=units,
             )
 
 

@@ -8,9 +8,9 @@ from itertools import combinations
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 from fidelity.presentation.wording import counted, listed
-from fidelity.verdict.compared_pair import Comparison
+from fidelity.verdict.compared_pair import Comparison, between
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.structure import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
 
 Setting = tuple[str, str, str]
 
@@ -67,7 +67,7 @@ def ranking_flips(evidence: Evidence) -> Section:
             told = [_sentence(order, scope) for order in orders]
             told = [_count(scope, orders), *told] if len(orders) > 1 else told
             groups.append(Group(scope[0].upper() + scope[1:], told))
-    nothing = Sentence("There is no pair of explainers whose ranking could flip.", "note")
+    nothing = note("There is no pair of explainers whose ranking could flip.")
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
@@ -88,10 +88,9 @@ def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
     Returns:
         The counts; None if no setting compares them.
     """
-    pair = [row.seen_from(a) for row in rows if {row.first, row.second} == {a, b}]
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}
-    for row in pair:
+    for row in between(rows, a, b):
         setting = (row.metric, row.protocol, row.binarization)
         if row.ahead:
             ahead[row.ahead].append(setting)
@@ -111,14 +110,13 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
     of = f"{len(orders)} pairs"
     if not flips:
         text = f"In {scope}, the better mean is the same in every setting for all {of}."
-        return Sentence(text, "note", "", {"pairs": len(orders), "flips": 0, "by_tests": 0})
+        return note(text, pairs=len(orders), flips=0, by_tests=0)
     text = f"In {scope}, for {len(flips)} of {of} the better mean depends on the setting"
     if by_tests:
         text += f"; for {len(by_tests)} of them, both directions are significant."
     else:
         text += "; for none of them are both directions significant."
-    numbers = {"pairs": len(orders), "flips": len(flips), "by_tests": len(by_tests)}
-    return Sentence(text, "warning", "", numbers)
+    return warning(text, pairs=len(orders), flips=len(flips), by_tests=len(by_tests))
 
 
 def _sentence(order: Order, scope: str) -> Sentence:
@@ -129,8 +127,7 @@ def _sentence(order: Order, scope: str) -> Sentence:
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
         text = f"By {scope}, {a} has a better mean than {b} {where}"
-        text += f" ({_shown(order.leader_shown, order.settings)})."
-        return Sentence(text, "note", "", numbers)
+        return note(f"{text} ({_shown(order.leader_shown, order.settings)}).", **numbers)
     text = (
         f"By {scope}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} "
         f"has a better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
@@ -141,7 +138,7 @@ def _sentence(order: Order, scope: str) -> Sentence:
             f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
             f"({_named(order.other_shown, several)})."
         )
-        return Sentence(text, "warning", "", numbers)
+        return warning(text, **numbers)
     one_sided = order.leader_shown or order.other_shown
     if one_sided:
         who = a if order.leader_shown else b
@@ -151,7 +148,7 @@ def _sentence(order: Order, scope: str) -> Sentence:
         )
     else:
         text += " Only the means flip: no test shows either to be better."
-    return Sentence(text, "note", "", numbers)
+    return note(text, **numbers)
 
 
 def _shown(settings: Sequence[Setting], total: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from fidelity.presentation.wording import listed
 from fidelity.verdict.compared_pair import Comparison, sentence
 from fidelity.verdict.evidence import Evidence
-from fidelity.verdict.structure import Group, Section, Sentence
+from fidelity.verdict.structure import Group, Section, note
 
 
 def without_primary(evidence: Evidence) -> str:
@@ -71,7 +71,7 @@ def _by_class(evidence: Evidence, choose, nothing: str) -> list[Group]:
         told = [sentence(row, evidence.study.statistics) for row in choose(evidence.primary(cls))]
         if told:
             groups.append(Group(f"Class {cls}" if cls != "all" else "All classes", told))
-    return groups or [Group("", [Sentence(nothing, "note")])]
+    return groups or [Group("", [note(nothing)])]
 
 
 def _against(evidence: Evidence, family: str, nothing: str) -> list[Group]:

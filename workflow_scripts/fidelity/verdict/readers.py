@@ -8,7 +8,7 @@ from fidelity.datasets.readers.names import ALL
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import amount, confidence, counted, set_value, value_of
 from fidelity.verdict.evidence import Evidence, rows_of
-from fidelity.verdict.structure import Group, Outcome, Section, Sentence
+from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note
 
 INTRO = (
     "Each reader is left out in turn; explainer and reader are both scored against what the other "
@@ -37,7 +37,7 @@ def within_disagreement(evidence: Evidence) -> Section:
             told += [_sentence(row, evidence) for row in pooled.itertuples()]
         title = "All classes" if cls == ALL_CLASSES else f"Class {cls}"
         groups.append(Group(title, told))
-    nothing = Sentence("No case was read by two readers or more.", "note")
+    nothing = note("No case was read by two readers or more.")
     title = "Is an explainer within human disagreement?"
     return Section(title, groups or [Group("", [nothing])], INTRO)
 

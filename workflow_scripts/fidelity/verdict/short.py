@@ -17,10 +17,10 @@ from fidelity.presentation.wording import (
     set_value,
 )
 from fidelity.verdict.caveats import primary_means
-from fidelity.verdict.compared_pair import Comparison, facts, numbers
+from fidelity.verdict.compared_pair import Comparison, between, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
-from fidelity.verdict.structure import Outcome, Sentence
+from fidelity.verdict.structure import Outcome, Sentence, note, warning
 
 # How the outcomes against several others are worded, in this order.
 _TOLD: dict[Outcome, str] = {
@@ -44,11 +44,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
     nulls, ceilings = evidence.of_family("baseline"), evidence.of_family("ceiling")
     ranked = _by_mean(evidence)
     if not evidence.real:
-        found = (
-            [Sentence("No explainer of a classifier was scored.", "note")]
-            if evidence.concludes
-            else []
-        )
+        found = [note("No explainer of a classifier was scored.")] if evidence.concludes else []
         found += [_mean(row, evidence) for row in ranked]
         if not rows:
             return found + _nothing(evidence) if len(evidence.explainers) > 1 else found
@@ -70,7 +66,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
 
 
 def _nothing(evidence: Evidence) -> list[Sentence]:
-    return [Sentence(f"Nothing can be concluded: {without_primary(evidence)}.", "note")]
+    return [note(f"Nothing can be concluded: {without_primary(evidence)}.")]
 
 
 def _by_mean(evidence: Evidence) -> list[Any]:
@@ -132,7 +128,7 @@ def _confounded(confounded: Mapping[str, str]) -> Sentence:
     parts = [f"{title_of_either(name)} {how}" for name, how in confounded.items()]
     text = f"Confounded: {listed(parts)}. The explainers were treated differently, so their "
     text += "difference cannot be attributed to them alone."
-    return Sentence(text, "warning", "", {"confounded": dict(confounded)})
+    return warning(text, confounded=dict(confounded))
 
 
 def _outcomes(
@@ -156,13 +152,10 @@ def _with_differences(
     """
     told = []
     for other in others:
-        row = next(row for row in rows if {row.first, row.second} == {name, other})
-        seen = row.seen_from(name)
-        difference = amount(row.metric, seen.difference)
+        row = between(rows, name, other)[0]
+        difference = amount(row.metric, row.difference)
         if row.outcome == "equivalent":
-            low, high = (
-                amount(row.metric, bound, seen.difference) for bound in (seen.low, seen.high)
-            )
+            low, high = (amount(row.metric, bound, row.difference) for bound in (row.low, row.high))
             difference += f", interval {low} to {high}"
         told.append(
             f"{plain_title(other)} {difference}"

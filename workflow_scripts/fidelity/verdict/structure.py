@@ -23,6 +23,16 @@ class Sentence:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
+def note(text: str, **numbers: Any) -> Sentence:
+    """Make a sentence that no test result and no comparison is behind."""
+    return Sentence(text, "note", "", numbers)
+
+
+def warning(text: str, **numbers: Any) -> Sentence:
+    """Make such a sentence that readers must not miss."""
+    return Sentence(text, "warning", "", numbers)
+
+
 @dataclass(frozen=True)
 class Group:
     """Sentences under one subtitle (a class, or a scope); the subtitle may be empty."""

@@ -5,7 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.base.files import read_parquet
 from fidelity.statistics.resampling import mean_intervals
+
+
+def parts_of(job: Any) -> list[tuple[Mapping[str, str], pd.DataFrame]]:
+    """Read the input of a job, one table for each combination of its param `combos`."""
+    return list(zip(job.params.combos, map(read_parquet, job.input), strict=True))
 
 
 def case_means(

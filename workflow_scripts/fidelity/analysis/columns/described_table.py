@@ -1,6 +1,6 @@
 """A described table: its columns, frames with exactly these, and its reader."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -136,6 +136,20 @@ class Table:
                     f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
                 ) from error
         return table
+
+
+def read_if(table: Table, path: str | Path | None) -> "pd.DataFrame | None":
+    """Read a table's file as `Table.read` does; None where a job has none (an empty path)."""
+    return table.read(path) if path else None
+
+
+def joined(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
+    """Put tables of the same columns below each other; at least one."""
+    import pandas as pd
+
+    # Empty tables have no types to agree with; keep one so that its columns stay.
+    filled = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(filled, ignore_index=True)
 
 
 def names_of(columns: Iterable[Column]) -> list[str]:

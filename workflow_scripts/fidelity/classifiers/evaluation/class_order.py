@@ -1,16 +1,15 @@
 """Which class each output of a classifier fits best: is the order of classes right? No torch."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import scipy
-from safetensors import safe_open
 
 from fidelity.analysis.columns.classifiers import OUTPUTS
 from fidelity.analysis.columns.described_table import names_of
+from fidelity.classifiers.weights.header import noted
 
 # Of orders that agree equally well the present one is kept.
 TIE = 1e-6
@@ -80,5 +79,4 @@ def class_order(
 
 def output_names(path: str | Path) -> list[str]:
     """Read the class names of a classifier's outputs from the header of its model.safetensors."""
-    with safe_open(path, framework="numpy") as file:
-        return list(json.loads(file.metadata()["fidelity"])["classes"])
+    return list(noted(path)["classes"])

@@ -1,12 +1,11 @@
 """How well a classifier separates the classes, from its predictions alone. No torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import sklearn
 
 from fidelity.analysis.columns.classifiers import (
     CALIBRATION,
@@ -16,10 +15,13 @@ from fidelity.analysis.columns.classifiers import (
 )
 from fidelity.base.errors import InputError
 from fidelity.classifiers.evaluation.class_order import class_order
-from fidelity.classifiers.evaluation.intervals import quality_intervals
+from fidelity.classifiers.evaluation.intervals import measures, quality_intervals
 
 BINS = 15
 CHANCE_AUC = 0.5
+# Measures in the order of the table.
+OVERALL = ("accuracy", "subset_accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "ece")
+BY_CLASS = ("precision", "recall", "f1", "auc", "support")
 
 
 @dataclass(frozen=True)
@@ -105,19 +107,18 @@ def evaluate(
             seed=seed,
         )
         known = {cls: patients[~np.isnan(truth[:, place])] for place, cls in enumerate(classes)}
-        rate = _multilabel if multilabel else _multiclass
-        for cls, metric, value, n in rate(truth, scores, predicted, classes):
+        for cls, metric, value, n in _rated(truth, scores, predicted, classes, multilabel):
             low, high = bounds.get((cls, metric), (np.nan, np.nan))
             classification.append(
                 head
                 | {
                     "class": cls,
                     "metric": metric,
-                    "value": float(value),
+                    "value": value,
                     "ci_low": low,
                     "ci_high": high,
                     "chance": chance_of(metric, len(classes), multilabel=multilabel),
-                    "n": int(n),
+                    "n": n,
                     "n_patients": known.get(cls, patients).nunique(),
                 }
             )
@@ -203,95 +204,25 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = B
     return float((gaps * table["n"]).sum() / table["n"].sum())
 
 
-Row = tuple[str, str, float, int]
-
-
-def _multiclass(
-    truth: np.ndarray, scores: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
-) -> list[Row]:
-    """Rate argmax predictions; macro means leave out classes without a case."""
-    rows, means = _per_class(truth, predicted, scores, classes)
-    n = len(truth)
-    overall: list[Row] = [
-        ("all", "accuracy", float(np.mean((truth == predicted).all(axis=1))), n),
-        ("all", "balanced_accuracy", means["recall"], n),
-        ("all", "macro_f1", means["f1"], n),
-        ("all", "macro_auc", means["auc"], n),
-        ("all", "ece", calibration_error(*_confidence(truth, scores, False)), n),
-    ]
-    return overall + rows
-
-
-def _multilabel(
-    truth: np.ndarray, scores: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
-) -> list[Row]:
-    """Rate each class at probability 0.5 or more; accuracy is over all known case-class pairs.
-
-    A case is right as a whole (subset accuracy) if all its known labels are.
-    """
-    rows, means = _per_class(truth, predicted, scores, classes)
-    n, known = len(truth), ~np.isnan(truth)
-    right = truth == predicted
-    balanced = [
-        np.mean([np.mean(p[t == value] == value) for value in (0, 1)])
-        for t, p in zip(truth.T, predicted.T, strict=True)
-        if (t == 0).any() and (t == 1).any()
-    ]
-    accuracy = float(right[known].mean()) if known.any() else float("nan")
-    overall: list[Row] = [
-        ("all", "accuracy", accuracy, n),
-        ("all", "subset_accuracy", float(np.mean((right | ~known).all(axis=1))), n),
-        ("all", "balanced_accuracy", float(np.mean(balanced)) if balanced else float("nan"), n),
-        ("all", "macro_f1", means["f1"], n),
-        ("all", "macro_auc", means["auc"], n),
-        ("all", "ece", calibration_error(*_confidence(truth, scores, True)), n),
-    ]
-    return overall + rows
-
-
-def _per_class(
-    truth: np.ndarray, predicted: np.ndarray, scores: np.ndarray, classes: Sequence[str]
-) -> tuple[list[Row], dict[str, float]]:
-    """Rate every class against the rest; also return means over the classes with a case.
-
-    NaN in `truth` is an uncertain label: the case does not count for that class.
-    """
-    known = ~np.isnan(truth)
-    counts = known.sum(axis=0)
-    columns = zip(truth.T, predicted.T, scores.T, known.T, strict=True)
-    quality = np.array([_binary(t[k], p[k], s[k]) for t, p, s, k in columns])
-    precision, recall, f1, support, auc = quality.T
-    rows: list[Row] = []
-    for index, cls in enumerate(classes):
-        n = counts[index]
-        rows += [
-            (cls, "precision", precision[index], n),
-            (cls, "recall", recall[index], n),
-            (cls, "f1", f1[index], n),
-            (cls, "auc", auc[index], n),
-            (cls, "support", support[index], n),
-        ]
-    present = support > 0
-    means = {}
-    for name, values in (("recall", recall), ("f1", f1), ("auc", auc)):
-        usable = values[present & ~np.isnan(values)]
-        means[name] = float(usable.mean()) if len(usable) else float("nan")
-    return rows, means
-
-
-def _binary(
-    truth: np.ndarray, predicted: np.ndarray, scores: np.ndarray
-) -> tuple[float, float, float, float, float]:
-    """Rate one class: precision, recall, F1, number of positives, AUC; NaN where undefined."""
-    positives = float(truth.sum())
-    if len(truth) == 0:
-        return (*[float("nan")] * 3, 0.0, float("nan"))
-    rates = sklearn.metrics.precision_recall_fscore_support(
-        truth, predicted, average=None, labels=[1], zero_division=np.nan
-    )[:3]
-    both = 0 < positives < len(truth)
-    auc = sklearn.metrics.roc_auc_score(truth, scores) if both else float("nan")
-    return (*(float(rate[0]) for rate in rates), positives, float(auc))
+def _rated(
+    truth: np.ndarray,
+    scores: np.ndarray,
+    predicted: np.ndarray,
+    classes: Sequence[str],
+    multilabel: bool,
+) -> Iterator[tuple[str, str, float, int]]:
+    """Give every measure: class or `all`, name, value, and the number of cases that count."""
+    once = np.ones((1, len(truth)))
+    every = measures(once, truth, scores, predicted, classes, multilabel)
+    found = {key: float(values[0]) for key, values in every}
+    found["all", "ece"] = calibration_error(*_confidence(truth, scores, multilabel))
+    for name in OVERALL:
+        if ("all", name) in found:
+            yield "all", name, found["all", name], len(truth)
+    for cls, column in zip(classes, truth.T, strict=True):
+        found[cls, "support"] = float(np.nansum(column))
+        for name in BY_CLASS:
+            yield cls, name, found[cls, name], int((~np.isnan(column)).sum())
 
 
 def _confidence(
@@ -313,21 +244,18 @@ def _confusion(
 ) -> list[tuple[str, str, int]]:
     """Count true against predicted; for multi-label each class against "not <class>"."""
     if not multilabel:
-        labels = list(range(len(classes)))
-        matrix = sklearn.metrics.confusion_matrix(
-            truth.argmax(axis=1), scores.argmax(axis=1), labels=labels
-        )
-        return [(classes[i], classes[j], matrix[i, j]) for i in labels for j in labels]
+        size = len(classes)
+        matrix = _counts(truth.argmax(axis=1), scores.argmax(axis=1), size)
+        return [(classes[i], classes[j], matrix[i, j]) for i in range(size) for j in range(size)]
     rows = []
     for cls, t, s in zip(classes, truth.T, scores.T, strict=True):
         names = (f"not {cls}", cls)
         known = ~np.isnan(t)
-        matrix = _counts(t[known], s[known] >= 0.5)
+        matrix = _counts(t[known].astype(int), s[known] >= 0.5, 2)
         rows += [(names[i], names[j], matrix[i, j]) for i in (1, 0) for j in (1, 0)]
     return rows
 
 
-def _counts(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Count (true, predicted) pairs of 0 and 1: (2, 2)."""
-    pairs = 2 * truth.astype(int) + predicted.astype(int)
-    return np.bincount(pairs, minlength=4).reshape(2, 2)
+def _counts(truth: np.ndarray, predicted: np.ndarray, size: int) -> np.ndarray:
+    """Count (true, predicted) pairs of numbers below `size`: (size, size)."""
+    return np.bincount(size * truth + predicted, minlength=size**2).reshape(size, size)

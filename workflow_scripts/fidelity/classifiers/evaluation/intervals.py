@@ -1,4 +1,4 @@
-"""Intervals of a classifier's quality, by resampling patients. No torch."""
+"""Measures of a classifier's quality, and their intervals by resampling patients. No torch."""
 
 from collections.abc import Iterator, Sequence
 
@@ -49,7 +49,7 @@ def quality_intervals(
     step = max(1, CHUNK_VALUES // max(1, len(index)))
     for start in range(0, replicates, step):
         part = weights[start : start + step][:, index].astype(float)
-        for key, values in _measures(part, truth, scores, predicted, classes, multilabel):
+        for key, values in measures(part, truth, scores, predicted, classes, multilabel):
             drawn.setdefault(key, []).append(values)
     informative = _informative(truth, predicted, index, classes)
     return {
@@ -58,7 +58,7 @@ def quality_intervals(
     }
 
 
-def _measures(
+def measures(
     weights: np.ndarray,
     truth: np.ndarray,
     scores: np.ndarray,
@@ -66,7 +66,24 @@ def _measures(
     classes: Sequence[str],
     multilabel: bool,
 ) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-    """Compute every measure in every resample: weights (r, n) → (r,) each."""
+    """Compute every measure in every resample.
+
+    Each class is rated against the rest. Means over classes leave out those without a case. Of
+    several labels, accuracy is over all known pairs of case and class. A case is right as a whole
+    (subset accuracy) if all its known labels are.
+
+    Args:
+        weights: (r, n), how often each case counts.
+        truth: see `quality_intervals`, as the others. A case does not count for a class for which
+            its label is nan.
+        scores: (n, k).
+        predicted: (n, k).
+        classes: the k names.
+        multilabel: whether a case may have several classes.
+
+    Yields:
+        (class or `all`, metric) and (r,) values, nan where undefined.
+    """
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("recall", "f1", "auc", "both")}
     for cls, t, p, s in zip(classes, truth.T, predicted.T, scores.T, strict=True):
         true, false, said = t == 1, t == 0, p == 1
@@ -81,7 +98,6 @@ def _measures(
         }
         for name, values in of_class.items():
             yield (cls, name), values
-        # As in `evaluate`, means are over the classes that have a case in the split.
         if true.any():
             for name in ("recall", "f1", "auc"):
                 columns[name].append(of_class[name])

@@ -92,11 +92,15 @@ def _cuts_image(patch: tuple[int, ...]) -> bool:
     return len(patch) == 4 and patch[1] in (1, 3) and patch[-1] % 2 == 0
 
 
+def noted(path: str | Path) -> dict[str, Any]:
+    """Read what this project notes in the files of its classifiers (`own_format.save`)."""
+    return json.loads(_header(path)["__metadata__"]["fidelity"])
+
+
 def trained_size(path: str | Path) -> int | None:
     """Read the side that a file of this project says its classifier was trained with."""
-    noted = _header(path).get("__metadata__", {}).get("fidelity")
     try:
-        return int(json.loads(noted)["image_size"]) if noted else None
+        return int(noted(path)["image_size"])
     except (ValueError, KeyError, TypeError):
         return None
 
