@@ -15,7 +15,7 @@ from fidelity.base.files import atomic_path
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.cases import MASK_PREFIX, Case, relative_path
 from fidelity.datasets.images.image_similarity import alike_pairs, look_at
-from fidelity.datasets.images.images import read_image, read_mask
+from fidelity.datasets.images.images import decode_mask, read_bytes, read_image
 from fidelity.datasets.indexing.looks import Looks
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
@@ -178,7 +178,7 @@ def united(
     for piece in pieces:
         if piece.label not in wanted:
             continue
-        mask = read_mask(piece.path)
+        mask = decode_mask(read_bytes(piece.path), piece.path)
         bottom, right = piece.top + mask.shape[0], piece.left + mask.shape[1]
         if min(piece.top, piece.left) < 0 or bottom > drawn_on[0] or right > drawn_on[1]:
             raise InputError(
