@@ -390,8 +390,8 @@ def test_the_full_study_is_analysed_in_one_go(monkeypatch):
     monkeypatch.chdir(CONFIGS.parent)
     units = [
         unit
-        for path in sorted(CONFIGS.glob("full_study*.yaml"))
-        for unit in units_of(load_file(path, check_files=False))
+        for name in ("full_study", "full_study_hundred", "full_study_masked")
+        for unit in units_of(load_file(CONFIGS / f"{name}.yaml", check_files=False))
     ]
     assert check_agreement(units, accept=False) == []
     found = [load(combined_config(group), check_files=False) for group in groups(units)]
