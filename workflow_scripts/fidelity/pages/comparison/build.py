@@ -37,7 +37,7 @@ from fidelity.presentation.wording import (
 )
 from fidelity.study.paths import NONE
 from fidelity.tables.inference import CONCLUSIONS
-from fidelity.tables.layout import Table, described
+from fidelity.tables.layout import Table, lay_out
 
 # Parts of the table DIFFERING as the page shows them: title of a group → part → its title.
 GROUPS = {
@@ -259,8 +259,12 @@ def _table(part: str, rows: pd.DataFrame, joined: Joined) -> Table:
         size,
         f"p ({'Wilcoxon' if paired else 'Mann-Whitney'})",
     ]
-    title, notes = described(
+    return lay_out(
         "study_comparison",
+        [*header, "Conclusion"],
+        cells,
+        6,
+        headings,
         part=part,
         metric=title_of(joined.statistics["primary"]),
         split=first["split"],
@@ -270,7 +274,6 @@ def _table(part: str, rows: pd.DataFrame, joined: Joined) -> Table:
         interval=confidence(joined.statistics),
         statistics=joined.statistics,
     )
-    return Table(title, [*header, "Conclusion"], cells, 6, headings, notes)
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
