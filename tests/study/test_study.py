@@ -188,7 +188,7 @@ def test_boxes_are_scored_where_there_are_some():
     older = {"datasets": ["a", "b"], "units": study.units, "boxed": []}
     old = Study(study.config, older)
     assert not [path for path in targets.from_units(old) if "box" in path]
-    assert JobFiles(old).if_boxed(paths.table("boxes"))(job()) == []
+    assert JobFiles(old).of_some(paths.table("boxes"), old.boxed)(job()) == []
     new = Study(study.config, {**older, "boxed": ["a"]})
     assert "results/a/tables/box_comparisons.csv" in targets.from_units(new)
     assert "box_scores" not in workflow_rules.RULES
