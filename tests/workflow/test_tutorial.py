@@ -90,5 +90,5 @@ def test_the_page_is_followed(project):
 
 def test_files_that_the_page_names_exist(project):
     named = set(re.findall(r"`(results/mine/[\w./]+)`", PAGE))
-    assert len(named) == 4
+    assert len(named) == 5
     assert [name for name in sorted(named) if not (project.folder / name).is_file()] == []
