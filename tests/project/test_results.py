@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -15,11 +14,11 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 ROOT = Path(__file__).resolve().parents[2]
-UNITS = ROOT / "docs" / "studies" / "covid_qu_ex" / "units"
+UNITS = ROOT / "docs" / "studies" / "covid_qu_ex" / "units" / "full"
 sys.path.insert(0, str(ROOT / "docs"))
 
 import write_results  # noqa: E402
-from write_results import OF_CLASSIFIER, Results, Value, network_of  # noqa: E402
+from write_results import DATASET, Results, Value  # noqa: E402
 
 # Intervals come from other random draws; they are compared within this share of their width.
 DRAWS = 0.15
@@ -27,21 +26,18 @@ NUMBER = re.compile(r"[+−-]?(?:\d+\.\d+|\.\d+|\d+)")
 
 
 @cache
-def unit(dataset, name):
+def unit(name):
     """Find the folder of a unit and its description."""
-    for file in UNITS.glob(f"*/{name}/unit.json"):
-        found = json.loads(file.read_text())
-        if found["dataset"] == dataset:
-            return file.parent, found
-    raise LookupError(f"no unit {name} of {dataset}")
+    folder = UNITS / name
+    return folder, json.loads((folder / "unit.json").read_text())
 
 
 @cache
-def scores(dataset, name, explainer, rule):
+def scores(name, explainer, rule):
     """Read the scores of the test images by the protocol `default`, one row per image."""
-    folder, told = unit(dataset, name)
+    folder, told = unit(name)
     packed = told["tables"][f"scores-{explainer}"]
-    wanted = f"{dataset}/{name}/{explainer}/{rule}/default/scores.parquet"
+    wanted = f"{DATASET}/{name}/{explainer}/{rule}/default/scores.parquet"
     index = [path for path, _ in packed["tables"]].index(wanted)
     rows = pd.concat([pd.read_parquet(folder / file) for file in packed["files"]])
     rows = rows[(rows["table"] == index) & (rows["split"] == "test")]
@@ -54,55 +50,44 @@ def interval(values):
     return np.percentile(np.asarray(values)[draws].mean(axis=1), [2.5, 97.5])
 
 
-def values(dataset, training, explainer, rule, metric="iou"):
-    """Give a metric of the test images."""
-    name = training if explainer in OF_CLASSIFIER else "none"
-    return scores(dataset, name, explainer, rule)[metric]
-
-
-@cache
-def adjusted(dataset, training, rule):
-    """Wilcoxon's tests of all pairs of the study's explainers, adjusted together (Holm)."""
-    names = list(unit(dataset, training)[1]["shared"]["explainers"])
-    table = pd.DataFrame({e: values(dataset, training, e, rule) for e in names})
-    pairs = list(combinations(names, 2))
-    raw = [scipy.stats.wilcoxon(table[a] - table[b]).pvalue for a, b in pairs]
-    found = multipletests(raw, method="holm")[1]
-    return {frozenset(pair): p for pair, p in zip(pairs, found, strict=True)}
-
-
 class FromCases(Results):
     """The numbers of the page, from the scores of the images alone."""
 
-    def trainings(self, dataset: str) -> Sequence[str]:
-        found = [json.loads(file.read_text()) for file in UNITS.glob("*/*/unit.json")]
-        names = [
-            u["name"]
-            for u in found
-            if u["dataset"] == dataset and "predictions" in str(u["copies"])
-        ]
-        order = list(write_results.NETWORKS)
-        return sorted(names, key=lambda name: (order.index(network_of(name)), name))
+    def __init__(self):
+        super().__init__()
+        self.adjusted = cache(self.adjust)
 
-    def accuracy(self, dataset: str, training: str, split: str = "test") -> Value:
-        folder, _ = unit(dataset, training)
-        rows = pd.read_csv(folder / f"{dataset}--{training}--predictions.csv.gz")
+    def finished(self):
+        return {file.parent.name for file in UNITS.glob("*/*--predictions.csv.gz")}
+
+    def accuracy(self, training, split="test"):
+        folder, _ = unit(training)
+        rows = pd.read_csv(folder / f"{DATASET}--{training}--predictions.csv.gz")
         rows = rows[rows["split"] == split].sort_values(["case", "class"])
-        by_case = rows.groupby("case")
-        right = by_case.apply(
+        right = rows.groupby("case").apply(
             lambda r: r["label"].to_numpy()[r["probability"].argmax()] == 1, include_groups=False
         )
         return Value(right.mean(), *interval(right.to_numpy(float)), len(right))
 
-    def mean(
-        self, dataset: str, training: str, explainer: str, rule: str = "tuned", metric: str = "iou"
-    ) -> Value:
-        found = values(dataset, training, explainer, rule, metric)
+    def values(self, training, explainer, rule, metric="iou"):
+        return scores(self.unit_of(training, explainer), explainer, rule)[metric]
+
+    def mean(self, training, explainer, rule="tuned", metric="iou"):
+        found = self.values(training, explainer, rule, metric)
         return Value(found.mean(), *interval(found), len(found))
 
-    def difference(self, dataset: str, training: str, a: str, b: str, rule: str = "tuned") -> Value:
-        found = values(dataset, training, a, rule) - values(dataset, training, b, rule)
-        p = adjusted(dataset, training, rule)[frozenset((a, b))]
+    def adjust(self, training, rule):
+        """Wilcoxon's tests of all pairs of the study's explainers, adjusted together (Holm)."""
+        names = list(unit(training)[1]["shared"]["explainers"])
+        table = pd.DataFrame({e: self.values(training, e, rule) for e in names})
+        pairs = list(combinations(names, 2))
+        raw = [scipy.stats.wilcoxon(table[a] - table[b]).pvalue for a, b in pairs]
+        found = multipletests(raw, method="holm")[1]
+        return {frozenset(pair): p for pair, p in zip(pairs, found, strict=True)}
+
+    def difference(self, training, a, b, rule="tuned"):
+        found = self.values(training, a, rule) - self.values(training, b, rule)
+        p = self.adjusted(training, rule)[frozenset((a, b))]
         return Value(found.mean(), *interval(found), len(found), p)
 
 
