@@ -1,22 +1,20 @@
 """Box metrics of many maps beside the peers that compute the same values, in one run.
 
 Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. Maps of 224 x 224 pixels.
-wsolevaluation is in no registry: CHECKOUT is the folder of a
-clone of github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is
+wsolevaluation is in no registry: CHECKOUT is the folder of a clone of
+github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is
 compared with the package rodeometric. Every value is compared before its time is printed.
 """
 
 import argparse
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
-from comparison import Row, show
+from comparison import Row, show, timed
 from sklearn.metrics import matthews_corrcoef
 
 from fidelity.metrics.boxes import wsol
@@ -37,12 +35,6 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return map01, np.concatenate([start, start + rng.integers(20, 80, start.shape)], 1).astype(
         float
     )
-
-
-def timed(function: Callable[[], Any]) -> tuple[Any, float]:
-    """Call a function: its result and its CPU-seconds."""
-    start = time.process_time()
-    return function(), time.process_time() - start
 
 
 def wsol_peer(checkout: str):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
@@ -18,6 +19,8 @@ import cv2  # noqa: E402
 import torch  # noqa: E402
 
 from fidelity.base.compute import configure  # noqa: E402
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,18 @@ class Row:
         return self.theirs / self.ours
 
 
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Call a function: its result and its CPU-seconds."""
+    start = time.process_time()
+    return work(), time.process_time() - start
+
+
 def in_turns(*sides: Callable[[], object], rounds: int = 3) -> list[float]:
     """Time each side once a round; give the smallest CPU-seconds of each."""
     found: list[list[float]] = [[] for _ in sides]
     for _ in range(rounds):
         for side, seconds in zip(sides, found, strict=True):
-            start = time.process_time()
-            side()
-            seconds.append(time.process_time() - start)
+            seconds.append(timed(side)[1])
     return [min(seconds) for seconds in found]
 
 

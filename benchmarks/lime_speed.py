@@ -22,8 +22,7 @@ import argparse
 import contextlib
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
-from comparison import Row, prepare
+from comparison import Row, prepare, timed
 from lime import lime_image
 from lime_errors import PACKAGE, Kept, errors_of_image
 from matplotlib import pyplot as plt
@@ -167,25 +166,20 @@ def study_timing(args: argparse.Namespace) -> None:
         ).weigh()
     for number, (task, segments) in enumerate(tasks):
         path = args.out / "timing" / f"{task.case.case}.json"
-        timed = {k: w for k, w in ways.items() if k != PACKAGE or number < args.package_images}
-        if _is_done(path, timed):
+        due = {k: w for k, w in ways.items() if k != PACKAGE or number < args.package_images}
+        if _is_done(path, due):
             continue
         seconds = {}
-        for name, way in timed.items():
+        for name, way in due.items():
             own = partial(Lime.of_task, context, explainers.Lime(**way), task, segments, [0])
-            (weights, _), seconds[name] = _timed(lambda own=own: own().weigh())
+            (weights, _), seconds[name] = timed(lambda own=own: own().weigh())
             if name == PACKAGE:  # what was timed is this project's engine
                 seconds[ENGINE] = seconds[name]
                 theirs = partial(by_package, context, way, task, segments, 0)
-                peer, seconds[name] = _timed(theirs)
+                peer, seconds[name] = timed(theirs)
                 np.testing.assert_allclose(weights, peer, atol=TOLERANCE, rtol=0)
         _write(path, {"case": task.case.case, "ways": seconds})
         print(f"{task.case.case}: timed", flush=True)
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    started = time.process_time()
-    return work(), time.process_time() - started
 
 
 def _is_done(path: Path, ways: dict[str, Any], seeds: int | None = None) -> bool:
@@ -264,7 +258,7 @@ def _row(
     peers = [image["ways"][PACKAGE] for image in images]
     biases = [way["bias"] for way in own if way["bias"] is not None]
     covered = [way["coverage"] for way in own if way["coverage"] is not None]
-    timed = [found[name] for found in seconds if name in found]
+    known = [found[name] for found in seconds if name in found]
     better = [way["error"] <= peer["error"] for way, peer in zip(own, peers, strict=True)]
     return {
         "error": _root([way["error"] for way in own]),
@@ -273,7 +267,7 @@ def _row(
         "no worse": float(np.mean(better)),
         "pictures": float(np.mean([way["pictures"] for way in own])),
         "coverage": float(np.mean(covered)) if covered else np.nan,
-        "seconds": float(np.mean(timed)) if timed else np.nan,
+        "seconds": float(np.mean(known)) if known else np.nan,
     }
 
 

@@ -7,12 +7,12 @@ also by the peers; scores must be equal.
 """
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import cv2
 import numpy as np
-from comparison import Row, show
+from comparison import Row, show, timed
 from sklearn.metrics import f1_score, jaccard_score
 
 from fidelity.maps.saliency_map import SaliencyMap, render
@@ -85,28 +85,25 @@ def by_sklearn(map01: np.ndarray, reference: np.ndarray) -> Curves:
     )
 
 
-def timed(score: Callable[..., Curves], saliency: SaliencyMap, reference: np.ndarray):
-    """Render and score one map; give CPU-seconds and scores."""
-    start = time.process_time()
-    map01 = render(saliency, (0, 0, *SIZE), SIZE)
-    curves = score(map01, reference)
-    return time.process_time() - start, curves
+def scored(score: Callable[..., Curves], saliency: SaliencyMap, reference: np.ndarray) -> Curves:
+    """Render and score one map."""
+    return score(render(saliency, (0, 0, *SIZE), SIZE), reference)
 
 
-def rows(cases: int = 5, every: dict[str, int] | None = None) -> Iterator[Row]:
+def rows(cases: int = 5) -> Iterator[Row]:
     """Sweep all maps of some cases; time the peers on every n-th."""
     rng = np.random.default_rng(0)
-    every = every or {"numpy": 20, "scikit-learn": 30}
-    peers = {"numpy": by_numpy, "scikit-learn": by_sklearn}
+    # Name → the peer, and which maps it gets, as it is slow.
+    peers = {"numpy": (by_numpy, 20), "scikit-learn": (by_sklearn, 30)}
     spent = {name: [0.0, 0.0, 0] for name in peers}
     number = 0
     for _ in range(cases):
         reference = reference_mask(rng)
         for saliency in maps_of_a_case(rng):
-            seconds, curves = timed(one_sort, saliency, reference)
-            for name, peer in peers.items():
-                if number % every[name] == 0:
-                    other, expected = timed(peer, saliency, reference)
+            curves, seconds = timed(partial(scored, one_sort, saliency, reference))
+            for name, (peer, every) in peers.items():
+                if number % every == 0:
+                    expected, other = timed(partial(scored, peer, saliency, reference))
                     np.testing.assert_allclose(curves, expected, rtol=0, atol=1e-12)
                     for index, value in enumerate((other, seconds, 1)):
                         spent[name][index] += value
