@@ -124,10 +124,13 @@ def locate(
     Raises:
         InputError: one is missing, or more than one has its name.
     """
+    chosen = [(file, None if file.key == "root" else getattr(settings, file.key)) for file in files]
+    sought = [name for file, given in chosen if given is None for name in file.names]
+    # Listing a large data set takes long: once, and not at all if the config names all files.
+    below = files_below(root, endings(sought)) if sought else []
     found = []
-    for names, key, needed in files:
-        given = None if key == "root" else getattr(settings, key)
-        path = find_file(root, names, key) if given is None else root / given
+    for (names, key, needed), given in chosen:
+        path = find_file(root, names, key, below) if given is None else root / given
         if path is None or not path.is_file():
             path = None
             if needed:
@@ -147,22 +150,36 @@ def locate_by_split(files: Mapping[str, Sequence[str]], where: str, root: Path) 
     Raises:
         InputError: there is none, or more than one of a name.
     """
-    found = {split: find_file(root, names) for split, names in files.items()}
+    below = files_below(root, endings(name for names in files.values() for name in names))
+    found = {split: find_file(root, names, below=below) for split, names in files.items()}
     if not any(found.values()):
         first = " nor ".join(names[0] for names in files.values())
         raise InputError(f"neither {first} was found", file=root, field="root", remedy=where)
     return {split: path for split, path in found.items() if path}
 
 
-def find_file(root: Path, names: Sequence[str], field: str = "root") -> Path | None:
+def endings(names: Iterable[str]) -> set[str]:
+    """Give the endings of names of files in lower case, as `files_below` takes them."""
+    return {os.path.splitext(name)[1].lower() for name in names}
+
+
+def find_file(
+    root: Path, names: Sequence[str], field: str = "root", below: Sequence[str] | None = None
+) -> Path | None:
     """Find the first file of some names below a root; None without any.
 
+    Args:
+        root: the data root.
+        names: of the file.
+        field: key of the config that may choose one of several files.
+        below: what `files_below` lists. A caller that looks for several files lists them once.
+
     Raises:
-        InputError: several have this name; `field` is the key of the config that may choose one.
+        InputError: several files have the name.
     """
-    files = files_below(root, {os.path.splitext(name)[1] for name in names})
+    below = files_below(root, endings(names)) if below is None else below
     for name in names:
-        same = [path for path in files if path.rpartition("/")[2] == name]
+        same = [path for path in below if path.rpartition("/")[2] == name]
         if len(same) > 1:
             raise InputError(
                 f"several files could be meant ({', '.join(same)})",
