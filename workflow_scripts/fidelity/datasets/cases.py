@@ -307,7 +307,7 @@ def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
         if name not in row.cells:
             raise row.wrong("there is an empty cell", name, "Fill it in")
     for name in ("case", "patient"):
-        _check_id(row, name, cells.get(name, ""))
+        _check_id(row, name, plain.get(name, ""))
 
     def file(name: str) -> str:
         return relative_path(row.cells[name], file=path, field=f"{name}, {row.name}")
