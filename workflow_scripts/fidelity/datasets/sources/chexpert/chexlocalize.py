@@ -41,6 +41,12 @@ known_classes = OBSERVATIONS
 LABELS_BY = {"train": "report"}
 # Rows by which the base of the paths is found: a copy may lack single images.
 TRIED = 50
+VIEW_COLUMN = "Frontal/Lateral"
+# Of the training and validation split alone.
+PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
+POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
+# Anything/patient00001/study1/view1_frontal.jpg
+_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
 
 log = logging.getLogger(__name__)
 
@@ -105,16 +111,6 @@ def _masks(root: Path, file: str, case: str, read: Collection[str] = ()) -> dict
         for name in PATHOLOGIES
         if is_drawn(by_class, name) or (name in read and (name in by_class or SIZE_KEY in by_class))
     }
-
-
-VIEW_COLUMN = "Frontal/Lateral"
-# Of the training and validation split alone.
-PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
-POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
-# Anything/patient00001/study1/view1_frontal.jpg
-_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
