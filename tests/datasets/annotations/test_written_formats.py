@@ -244,7 +244,7 @@ SIIM = "ImageId, EncodedPixels\n"
         (vindr.read_boxes, VINDR + "a,Cold,0,R1,1,2,3,4\n", "line 2: unknown class 'Cold'"),
         (vindr.read_boxes, VINDR + "a,ILD,0,R1,1,2,1,4\n", "line 2: the box is 0 wide"),
         (siim.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
-        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: there is no class"),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: the class '1' has"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
         (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
         (coco.read_boxes, "{}", "is not a COCO file"),

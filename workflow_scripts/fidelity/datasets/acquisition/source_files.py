@@ -21,7 +21,7 @@ class TableFile(NamedTuple):
     """An annotation file.
 
     Attributes:
-        names: that it has where it was downloaded; the first that is found counts.
+        names: of the file as it is downloaded; the first that is found counts.
         key: of the config that may name another file; "root" if none does.
         needed: whether it must be there.
     """
@@ -46,14 +46,14 @@ class ImageFiles:
                 self.by_name.setdefault(key, []).append(path)
 
     def find(self, name: str, within: Callable[[str], bool] = lambda path: True) -> str:
-        """Give the path of an image relative to the root; the name itself if there is no such file.
+        """Give the path of an image relative to the root; without a file, the name itself.
 
         Args:
             name: of its file, with or without ending and folder; the ending may be another one.
             within: which of several files of one name are meant.
 
         Raises:
-            InputError: there are several.
+            InputError: several files match.
         """
         name = name.replace("\\", "/")
         short = name.rpartition("/")[2]
@@ -77,7 +77,7 @@ class ImageFiles:
         return path
 
     def report_unused(self, table: str) -> None:
-        """Warn of images that no row of a table is of."""
+        """Warn of images without a row in a table."""
         unused = {path for paths in self.by_name.values() for path in paths} - self.used
         if unused:
             log.warning(
@@ -114,7 +114,7 @@ def locate(
 
     Args:
         files: of the source.
-        where: they are to be had, for the error.
+        where: how to get them, for the error.
         root: the data root.
         settings: with the keys that may name other files, relative to the root.
 
@@ -122,7 +122,7 @@ def locate(
         The path of each; None for one that need not be there.
 
     Raises:
-        InputError: one is missing, or more than one has its name.
+        InputError: a file is missing, or several have its name.
     """
     chosen = [(file, None if file.key == "root" else getattr(settings, file.key)) for file in files]
     sought = [name for file, given in chosen if given is None for name in file.names]
@@ -148,7 +148,7 @@ def locate_by_split(files: Mapping[str, Sequence[str]], where: str, root: Path) 
     """Locate the annotation files of the splits, {split: names}; one may be missing.
 
     Raises:
-        InputError: there is none, or more than one of a name.
+        InputError: no file is found, or several have one name.
     """
     below = files_below(root, endings(name for names in files.values() for name in names))
     found = {split: find_file(root, names, below=below) for split, names in files.items()}

@@ -140,7 +140,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     """Yield the lines of a label file in order.
 
     Blank cells are negative, as in Irvin et al. 2019: the observation is not mentioned in the
-    report. Columns that are no observation are passed over.
+    report. Other columns are ignored.
 
     Raises:
         InputError: a column is missing or a cell cannot be understood.

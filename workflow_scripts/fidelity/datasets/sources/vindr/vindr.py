@@ -141,7 +141,7 @@ def read_sizes(path: str | Path) -> dict[str, tuple[int, int]]:
         return {r.cells["image_id"]: (int(r.cells["dim0"]), int(r.cells["dim1"])) for r in rows}
     except ValueError as error:
         raise InputError(
-            "has no whole numbers in the columns dim0 and dim1", file=path, remedy=RESTORE
+            "the columns dim0 and dim1 must hold whole numbers", file=path, remedy=RESTORE
         ) from error
 
 
