@@ -1,4 +1,4 @@
-"""Use the masks of another data set that has some of the same images: as those of a reader.
+"""Use the masks of another data set that has some of the same images as those of a reader.
 
 Compares the pixels of all images, writes a folder of masks for the key `readers` of a data set, and
 the list of matched cases. See "Another data set of the same images" in docs/datasets.md.

@@ -116,3 +116,9 @@ def test_blanks_around_ids_do_not_make_two_patients(tmp_path):
     path = tmp_path / "cases.csv"
     path.write_text("case,patient,split,label,image\n a ,p1,train,A,a.png\nb,p1 ,test,A,b.png\n")
     assert [(c.case, c.patient) for c in read_cases(path)] == [("a", "p1"), ("b", "p1")]
+
+
+def test_the_longest_id_may_begin_like_a_formula(tmp_path):
+    cases = [Case("=" + "x" * 499, "-" + "y" * 499, "test", (), "a.png")]
+    write_cases(tmp_path / "cases.csv", cases)
+    assert read_cases(tmp_path / "cases.csv") == cases

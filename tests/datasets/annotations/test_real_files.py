@@ -8,6 +8,7 @@ import pytest
 from pycocotools import mask as pycoco
 
 from fidelity.datasets.annotations import chexmask
+from fidelity.datasets.annotations.drawn import read_json
 from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_places import reference_to
@@ -140,7 +141,7 @@ def test_vindr(xrv):
 
 def test_chestx_det(shared_boxes):
     path = shared_boxes / "chestx_det" / "ChestX_Det_test.json"
-    images = chestx_det.read_boxes(path)
+    images = chestx_det.boxes_of(read_json(path), path)
     assert len(images) == 553
     assert sum(not image.boxes for image in images.values()) == 64
     boxes = all_boxes(images)

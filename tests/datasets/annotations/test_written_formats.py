@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.drawn import read_json
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.sources.chestx_det import chestx_det
 from fidelity.datasets.sources.containers import coco, voc, yolo
@@ -218,6 +219,10 @@ def test_an_entity_bomb_is_refused(tmp_path):
         voc.read_boxes(path)
 
 
+def chestx_det_boxes(path):
+    return chestx_det.boxes_of(read_json(path), path)
+
+
 HEAD = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
 RSNA = "patientId,x,y,width,height,Target\n"
 VINDR = "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n"
@@ -239,9 +244,9 @@ SIIM = "ImageId, EncodedPixels\n"
         (vindr.read_boxes, VINDR + "a,Cold,0,R1,1,2,3,4\n", "line 2: unknown class 'Cold'"),
         (vindr.read_boxes, VINDR + "a,ILD,0,R1,1,2,1,4\n", "line 2: the box is 0 wide"),
         (siim.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
-        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: there is no class"),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: the class '1' has"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
-        (chestx_det.read_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
+        (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
         (coco.read_boxes, "{}", "is not a COCO file"),
         (voc.read_boxes, "<html/>", "is neither Pascal VOC nor CVAT"),
         (jsrt.read_nodules, "nothing", "names no image JPCLN"),

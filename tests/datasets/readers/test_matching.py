@@ -108,7 +108,8 @@ def test_a_threshold_that_nothing_reaches(other):
     ("labels", "old", "new", "problem"),
     [
         (["glas"], "", "", r"no mask has the label 'glas'\. Did you mean 'Glass'"),
-        (["Glass"], "Filename,Class", "Filename,Kind", r"the column 'class' is missing"),
+        (["Glass"], "Filename,Class", "Filename,Kind", r"'class': the column is missing"),
+        (["Glass"], f",{6 * ACROSS},{10 * DOWN}", ",1.5,0", "line 2: left and top must be whole"),
         (["Glass"], f",{6 * ACROSS},{10 * DOWN}", ",90,0", r"glass\.png.*leaves its image"),
         (["Glass"], "masks/glass.png", "../glass.png", r"leaves the data root"),
     ],

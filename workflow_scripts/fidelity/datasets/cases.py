@@ -37,7 +37,7 @@ MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
-# In the order of a table that is written; what ends with ":" or "@" begins the names of several.
+# In the order in which they are written. One that ends with ":" or "@" is the beginning of names.
 COLUMNS = (
     *HEAD,
     MASK_PREFIX,
@@ -307,7 +307,7 @@ def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
         if name not in row.cells:
             raise row.wrong("there is an empty cell", name, "Fill it in")
     for name in ("case", "patient"):
-        _check_id(row, name, cells.get(name, ""))
+        _check_id(row, name, plain.get(name, ""))
 
     def file(name: str) -> str:
         return relative_path(row.cells[name], file=path, field=f"{name}, {row.name}")
@@ -389,7 +389,7 @@ def split_named(name: str, path: str | Path, where: str = "") -> str:
     """Give the split of a name as tables write it, such as `valid` or ` Test`.
 
     Raises:
-        InputError: no split has that name; `where` of the table it is goes before the error.
+        InputError: no split has this name. The error begins with `where`, the place in the table.
     """
     split = name.strip().lower()
     split = SPLIT_ALIASES.get(split, split)

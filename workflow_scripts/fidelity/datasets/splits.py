@@ -13,7 +13,7 @@ THIRDS = {"val": 1 / 3, "test": 2 / 3}
 
 
 def hash_of(text: str, size: int = 8) -> int:
-    """Give a number of some bytes that a text alone decides (blake2b)."""
+    """Hash a text to a number of `size` bytes (blake2b)."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=size).digest(), "big")
 
 

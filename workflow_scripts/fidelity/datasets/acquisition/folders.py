@@ -17,7 +17,7 @@ def check_root(root: Path, what: str) -> None:
     """Raise InputError if a data root is absent or a file; the remedy says `what` it should be."""
     if not root.is_dir():
         raise InputError(
-            "the data root does not exist" if not root.exists() else "the data root is no folder",
+            f"the data root {'is not a folder' if root.exists() else 'does not exist'}",
             file=root,
             field="root",
             remedy=f"Set 'root' of the data set in the config to {what}",
@@ -48,7 +48,7 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 def folder_named(folder: Path, name: str) -> Path:
     """Give the folder of a name: as it is written or, failing that, in other upper and lower case.
 
-    It is `folder / name` if there is no such folder, or more than one.
+    Without such a folder, or with several, it is `folder / name`.
     """
     exact = folder / name
     if exact.is_dir():

@@ -21,7 +21,7 @@ class TableFile(NamedTuple):
     """An annotation file.
 
     Attributes:
-        names: that it has where it was downloaded; the first that is found counts.
+        names: of the file as it is downloaded; the first that is found counts.
         key: of the config that may name another file; "root" if none does.
         needed: whether it must be there.
     """
@@ -46,14 +46,14 @@ class ImageFiles:
                 self.by_name.setdefault(key, []).append(path)
 
     def find(self, name: str, within: Callable[[str], bool] = lambda path: True) -> str:
-        """Give the path of an image relative to the root; the name itself if there is no such file.
+        """Give the path of an image relative to the root; without a file, the name itself.
 
         Args:
             name: of its file, with or without ending and folder; the ending may be another one.
             within: which of several files of one name are meant.
 
         Raises:
-            InputError: there are several.
+            InputError: several files match.
         """
         name = name.replace("\\", "/")
         short = name.rpartition("/")[2]
@@ -77,7 +77,7 @@ class ImageFiles:
         return path
 
     def report_unused(self, table: str) -> None:
-        """Warn of images that no row of a table is of."""
+        """Warn of images without a row in a table."""
         unused = {path for paths in self.by_name.values() for path in paths} - self.used
         if unused:
             log.warning(
@@ -114,7 +114,7 @@ def locate(
 
     Args:
         files: of the source.
-        where: they are to be had, for the error.
+        where: how to get them, for the error.
         root: the data root.
         settings: with the keys that may name other files, relative to the root.
 
@@ -122,12 +122,15 @@ def locate(
         The path of each; None for one that need not be there.
 
     Raises:
-        InputError: one is missing, or more than one has its name.
+        InputError: a file is missing, or several have its name.
     """
+    chosen = [(file, None if file.key == "root" else getattr(settings, file.key)) for file in files]
+    sought = [name for file, given in chosen if given is None for name in file.names]
+    # Listing a large data set takes long: once, and not at all if the config names all files.
+    below = files_below(root, endings(sought)) if sought else []
     found = []
-    for names, key, needed in files:
-        given = None if key == "root" else getattr(settings, key)
-        path = find_file(root, names, key) if given is None else root / given
+    for (names, key, needed), given in chosen:
+        path = find_file(root, names, key, below) if given is None else root / given
         if path is None or not path.is_file():
             path = None
             if needed:
@@ -145,24 +148,38 @@ def locate_by_split(files: Mapping[str, Sequence[str]], where: str, root: Path) 
     """Locate the annotation files of the splits, {split: names}; one may be missing.
 
     Raises:
-        InputError: there is none, or more than one of a name.
+        InputError: no file is found, or several have one name.
     """
-    found = {split: find_file(root, names) for split, names in files.items()}
+    below = files_below(root, endings(name for names in files.values() for name in names))
+    found = {split: find_file(root, names, below=below) for split, names in files.items()}
     if not any(found.values()):
         first = " nor ".join(names[0] for names in files.values())
         raise InputError(f"neither {first} was found", file=root, field="root", remedy=where)
     return {split: path for split, path in found.items() if path}
 
 
-def find_file(root: Path, names: Sequence[str], field: str = "root") -> Path | None:
+def endings(names: Iterable[str]) -> set[str]:
+    """Give the endings of names of files in lower case, as `files_below` takes them."""
+    return {os.path.splitext(name)[1].lower() for name in names}
+
+
+def find_file(
+    root: Path, names: Sequence[str], field: str = "root", below: Sequence[str] | None = None
+) -> Path | None:
     """Find the first file of some names below a root; None without any.
 
+    Args:
+        root: the data root.
+        names: of the file.
+        field: key of the config that may choose one of several files.
+        below: what `files_below` lists. A caller that looks for several files lists them once.
+
     Raises:
-        InputError: several have this name; `field` is the key of the config that may choose one.
+        InputError: several files have the name.
     """
-    files = files_below(root, {os.path.splitext(name)[1] for name in names})
+    below = files_below(root, endings(names)) if below is None else below
     for name in names:
-        same = [path for path in files if path.rpartition("/")[2] == name]
+        same = [path for path in below if path.rpartition("/")[2] == name]
         if len(same) > 1:
             raise InputError(
                 f"several files could be meant ({', '.join(same)})",

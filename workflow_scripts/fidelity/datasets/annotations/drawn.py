@@ -78,8 +78,8 @@ class ImageBoxes:
             read: reader → classes that this reader looked for, with or without a box.
 
         Returns:
-            Nothing if nobody has a name. What has none beside others that have one is the reader's
-            `first`.
+            Nothing if no reader has a name. Where some have one, the boxes without a name are those
+            of the reader `first`.
         """
         found = {reader or FIRST: {cls: () for cls in classes} for reader, classes in read.items()}
         for cls, drawn in self.boxes.items():
@@ -118,7 +118,7 @@ class Row:
         """Give a class as the data set writes it, whatever its case, blanks and underscores.
 
         Raises:
-            InputError: the data set has no such class.
+            InputError: the data set does not have the class.
         """
         cls = _spellings(classes).get(plain(name))
         if cls is None:

@@ -13,12 +13,12 @@ import numpy as np
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 from fidelity.base.suggestions import suggestion
+from fidelity.datasets.annotations.drawn import read_rows
 from fidelity.datasets.cases import MASK_PREFIX, Case, relative_path
 from fidelity.datasets.images.image_similarity import alike_pairs, look_at
 from fidelity.datasets.images.images import decode_mask, read_bytes, read_image
 from fidelity.datasets.indexing.looks import Looks
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.masks.run_lengths import at_size
 from fidelity.metrics import overlap
 
@@ -71,40 +71,27 @@ def read_pieces(table: Path) -> dict[str, list[Piece]]:
         Masks by the name of the image's file. An image without a mask file has an empty list.
 
     Raises:
-        InputError: a column is missing, a path leaves the folder, or a place is not a number.
+        InputError: a column is missing, a path leaves the folder, or a place is not a whole
+            number.
     """
-    sheet = read_sheet(table, (*COLUMNS, *PLACE))
-    for name in COLUMNS:
-        if name not in sheet.columns:
-            raise InputError(
-                f"the column {name!r} is missing (found: {', '.join(sheet.columns)})",
-                file=table,
-                field=name,
-                remedy=f"A table of masks has the columns {', '.join(COLUMNS)}",
-            )
     found: dict[str, list[Piece]] = {}
-    for line, row in sheet.rows:
-        pieces = found.setdefault(row["filename"].strip(), [])
-        if not row["mask"].strip():
+    remedy = f"A table of masks has the columns {', '.join(COLUMNS)}"
+    for row in read_rows(table, COLUMNS, PLACE, remedy):
+        image, label, mask = (row.cells[name].strip() for name in COLUMNS)
+        pieces = found.setdefault(image, [])
+        if not mask:
             continue
-        where = {"file": table, "field": f"line {line}"}
-        path = table.parent / relative_path(row["mask"].strip(), **where)
+        path = table.parent / relative_path(mask, file=table, field=row.name)
         try:
-            left, top = (int(row.get(name) or 0) for name in PLACE)
+            left, top = (int(row.cells.get(name) or 0) for name in PLACE)
         except ValueError as error:
-            raise InputError(
-                "left and top are no whole numbers", remedy="Correct the row", **where
-            ) from error
-        pieces.append(Piece(row["class"].strip(), path, left, top))
+            raise row.wrong("left and top must be whole numbers") from error
+        pieces.append(Piece(label, path, left, top))
     return found
 
 
 def check_labels(labels: Iterable[str], pieces: Mapping[str, Sequence[Piece]], table: Path) -> None:
-    """Refuse a label that no mask has.
-
-    Raises:
-        InputError: there is no such label.
-    """
+    """Raise InputError if no mask has one of the labels."""
     known = sorted({piece.label for of_image in pieces.values() for piece in of_image})
     for label in labels:
         if label not in known:
@@ -212,7 +199,6 @@ def write_reader(
         A row of the list of matches: a row of a case table, and how well both masks agree. `iou` is
         nan if the case has no mask, or if both marked nothing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     for found in matches:
         case, drawn_on = found.case, read_image(found.image).shape
         size = (case.height, case.width)

@@ -82,20 +82,15 @@ def tables(root: Path, settings: "ChestxDet") -> list[Path]:
     return list(locate_by_split(FILES, WHERE, root).values())
 
 
-def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
+def boxes_of(content: Any, path: str | Path) -> dict[str, ImageBoxes]:
     """Read the boxes of all instances, of a file with or without polygons.
 
     Returns:
         Every image of the file. A class without a box was read, and nothing was found.
 
     Raises:
-        InputError: the file cannot be read or has another layout, or a box is invalid.
+        InputError: the file has another layout, or a box is invalid.
     """
-    return boxes_of(read_json(path), path)
-
-
-def boxes_of(content: Any, path: str | Path) -> dict[str, ImageBoxes]:
-    """Read the boxes of a file's content; see `read_boxes`."""
     found = {}
     for image in _images(content, path):
         found[image.name] = ImageBoxes(size=SIZE)

@@ -41,6 +41,12 @@ known_classes = OBSERVATIONS
 LABELS_BY = {"train": "report"}
 # Rows by which the base of the paths is found: a copy may lack single images.
 TRIED = 50
+VIEW_COLUMN = "Frontal/Lateral"
+# Of the training and validation split alone.
+PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
+POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
+# Anything/patient00001/study1/view1_frontal.jpg
+_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
 
 log = logging.getLogger(__name__)
 
@@ -107,16 +113,6 @@ def _masks(root: Path, file: str, case: str, read: Collection[str] = ()) -> dict
     }
 
 
-VIEW_COLUMN = "Frontal/Lateral"
-# Of the training and validation split alone.
-PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
-POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
-# Anything/patient00001/study1/view1_frontal.jpg
-_PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
-
-log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True)
 class Row:
     """One line of a label file.
@@ -144,7 +140,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     """Yield the lines of a label file in order.
 
     Blank cells are negative, as in Irvin et al. 2019: the observation is not mentioned in the
-    report. Columns that are no observation are passed over.
+    report. Other columns are ignored.
 
     Raises:
         InputError: a column is missing or a cell cannot be understood.

@@ -9,7 +9,7 @@ Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles
@@ -17,13 +17,15 @@ from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_j
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
-from fidelity.settings.datasets import Coco
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Coco
 
 multilabel = True
 masks_follow_labels = False
 
 
-def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
+def find_cases(root: Path, settings: "Coco") -> Iterator[Case]:
     """Yield one case per image that the files list."""
     files = ImageFiles(root)
     for split, table in _tables(root, settings):
@@ -42,12 +44,12 @@ def find_cases(root: Path, settings: Coco) -> Iterator[Case]:
     files.report_unused("the annotation files")
 
 
-def tables(root: Path, settings: Coco) -> list[Path]:
+def tables(root: Path, settings: "Coco") -> list[Path]:
     """Locate the annotation files."""
     return [path for _, path in _tables(root, settings)]
 
 
-def _tables(root: Path, settings: Coco) -> list[tuple[str, Path]]:
+def _tables(root: Path, settings: "Coco") -> list[tuple[str, Path]]:
     given = [(split, name) for split, name in settings.tables if name is not None]
     given = given or [("", settings.annotations)]
     for split, name in given:

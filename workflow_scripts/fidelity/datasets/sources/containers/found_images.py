@@ -4,12 +4,15 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from fidelity.datasets.acquisition.source_files import ImageFiles
 from fidelity.datasets.annotations.drawn import ImageBoxes
 from fidelity.datasets.cases import Case
 from fidelity.datasets.splits import seeded_split
-from fidelity.settings.datasets import Container
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Container
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class FoundImage:
 
 
 def cases_of(
-    images: Mapping[str, FoundImage], files: ImageFiles, settings: Container
+    images: Mapping[str, FoundImage], files: ImageFiles, settings: "Container"
 ) -> Iterator[Case]:
     """Yield one case per image, named after its file without ending.
 

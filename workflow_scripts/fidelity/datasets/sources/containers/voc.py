@@ -10,7 +10,7 @@ Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 7
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
@@ -23,7 +23,9 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
 from fidelity.datasets.splits import SPLITS
-from fidelity.settings.datasets import Voc
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Voc
 
 multilabel = True
 masks_follow_labels = False
@@ -32,7 +34,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
 
 
-def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
+def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     """Yield one case per image of all XML files.
 
     Raises:
@@ -68,7 +70,7 @@ def find_cases(root: Path, settings: Voc) -> Iterator[Case]:
     files.report_unused("the XML files")
 
 
-def tables(root: Path, settings: Voc) -> list[Path]:
+def tables(root: Path, settings: "Voc") -> list[Path]:
     """List the XML files and the lists of splits."""
     return [*(root / file for file in files_below(root, {".xml"})), *_lists(root).values()]
 

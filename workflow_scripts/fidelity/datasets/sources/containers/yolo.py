@@ -120,7 +120,7 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
     """Read the boxes of one image as shares of it; the names of the classes are by their numbers.
 
     An empty file is an image that was read, and nothing was found. Further numbers in a line
-    (confidence) are passed over.
+    (confidence) are ignored.
 
     Raises:
         InputError: the file cannot be read, a class has no name, or a box is invalid.
@@ -132,7 +132,7 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
             continue
         if not cells[0].isdecimal() or int(cells[0]) >= len(names):
             raise row.wrong(
-                f"there is no class {cells[0]!r}; the names are {', '.join(names)}",
+                f"the class {cells[0]!r} has no name; the names are {', '.join(names)}",
                 "names",
                 "List the names of all classes in the order of their numbers",
             )

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
@@ -23,7 +23,9 @@ from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.splits import seeded_split
-from fidelity.settings.datasets import Jsrt
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Jsrt
 
 CLASS, NEGATIVE = "Nodule", "No nodule"
 SIZE = [2048, 2048]
@@ -36,7 +38,7 @@ masks_follow_labels = False
 partly_annotated = True
 
 
-def find_cases(root: Path, settings: Jsrt) -> Iterator[Case]:
+def find_cases(root: Path, settings: "Jsrt") -> Iterator[Case]:
     """Yield one case per image: those of nodules (by the table), then those without (by name)."""
     (table,) = tables(root, settings)
     files, file = ImageFiles(root), table.relative_to(root).as_posix()

@@ -429,8 +429,8 @@ def _write_dicom(
 
 
 def _write_rows(path: Path, header: str, rows: Iterable[Sequence[Any]]) -> None:
-    text = io.StringIO(header + "\n")
-    text.seek(0, io.SEEK_END)
+    text = io.StringIO()
+    text.write(header + "\n")
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_text(path, text.getvalue())
 

@@ -57,7 +57,7 @@ def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray
     """Read where the planted mark of an image is: bool (size, size), all false without one.
 
     Raises:
-        InputError: there is no such file; the phantom has no shortcut.
+        InputError: the file does not exist; the phantom was made without a shortcut.
     """
     return read_mask_at(Path(root), f"{LAYOUT}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
 

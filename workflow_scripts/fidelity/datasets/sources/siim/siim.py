@@ -9,14 +9,16 @@ Splits: drawn by image, 70:10:20, seeded; the files name no patient.
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
 from fidelity.datasets.annotations.drawn import Row, read_rows
 from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.splits import seeded_split
-from fidelity.settings.datasets import Siim
+
+if TYPE_CHECKING:
+    from fidelity.settings.datasets import Siim
 
 masks_follow_labels = False
 
@@ -27,7 +29,7 @@ WHERE = "Download it from https://www.kaggle.com/c/siim-acr-pneumothorax-segment
 tables = partial(locate, (TableFile(("stage_2_train.csv", "train-rle.csv"), "table"),), WHERE)
 
 
-def find_cases(root: Path, settings: Siim) -> Iterator[Case]:
+def find_cases(root: Path, settings: "Siim") -> Iterator[Case]:
     """Yield one case per image of the file of run lengths."""
     (table,) = tables(root, settings)
     files, file = ImageFiles(root), table.relative_to(root).as_posix()

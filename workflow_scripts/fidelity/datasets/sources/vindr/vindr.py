@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, find_file, locate
+from fidelity.datasets.acquisition.source_files import (
+    ImageFiles,
+    TableFile,
+    files_below,
+    find_file,
+    locate,
+)
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_rows
 from fidelity.datasets.cases import Case
 from fidelity.datasets.splits import SHARES, VALIDATION, seeded_split
@@ -99,9 +105,10 @@ def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
 
 def tables(root: Path, settings: "Vindr") -> list[Path | None]:
     """Locate the files of boxes, and that of original sizes, which comes with resized copies."""
-    found = [path for name in (TRAINING, TEST) if (path := find_file(root, [name]))]
+    below = files_below(root, {".csv"})
+    found = [p for name in (TRAINING, TEST) if (p := find_file(root, [name], below=below))]
     found = found or locate([TableFile([KAGGLE])], WHERE, root, settings)
-    return [*found, find_file(root, ["train_meta.csv"])]
+    return [*found, find_file(root, ["train_meta.csv"], below=below)]
 
 
 def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[str]]]:
@@ -134,7 +141,7 @@ def read_sizes(path: str | Path) -> dict[str, tuple[int, int]]:
         return {r.cells["image_id"]: (int(r.cells["dim0"]), int(r.cells["dim1"])) for r in rows}
     except ValueError as error:
         raise InputError(
-            "has no whole numbers in the columns dim0 and dim1", file=path, remedy=RESTORE
+            "the columns dim0 and dim1 must hold whole numbers", file=path, remedy=RESTORE
         ) from error
 
 
