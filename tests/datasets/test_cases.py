@@ -72,6 +72,20 @@ def test_bad_tables_are_refused_by_name(tmp_path, lines, said):
     assert error.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("case;split;label;image\nc;test;A;a.png\n", "utf-8"),
+        ("case,split,label,image\nc\u00e9,test,A,a.png\n", "cp1252"),
+    ],
+)
+def test_what_a_spreadsheet_guess_would_read_is_refused(tmp_path, text, encoding):
+    path = tmp_path / "cases.csv"
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(InputError, match=r"cases.csv.*comma-separated text in UTF-8"):
+        read_cases(path)
+
+
 def test_missing_table(tmp_path):
     with pytest.raises(InputError, match=r"nothere.csv.*cannot be opened"):
         read_cases(tmp_path / "nothere.csv")

@@ -87,7 +87,7 @@ def test_ids_of_any_kind_come_back(tmp_path):
 @pytest.mark.parametrize("name", ["x" * 501, "a\0b", "a\x1b[31m"])
 def test_ids_that_no_file_could_have(tmp_path, name):
     write_cases(tmp_path / "cases.csv", [Case(name, "p", "test", (), "a.png")])
-    with pytest.raises(InputError, match=r"cases.csv.*(500 characters|NUL|null bytes)"):
+    with pytest.raises(InputError, match=r"cases.csv.*(500 characters|NUL)"):
         read_cases(tmp_path / "cases.csv")
 
 

@@ -15,7 +15,7 @@ from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard, unguard
 from fidelity.datasets.annotations.drawn import Row
 from fidelity.datasets.readers.names import SECOND, check_reader
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.datasets.sources.table.spreadsheet import CSV_REMEDY, read_sheet
 from fidelity.datasets.splits import SPLITS
 from fidelity.masks.boxes import FloatBox
 
@@ -186,10 +186,18 @@ def read_cases(path: str | Path) -> list[Case]:
     "read, and nothing found".
 
     Raises:
-        InputError: the file is missing, lacks a column or holds a cell that cannot be used.
+        InputError: the file is missing, is not comma-separated text in UTF-8, lacks a column or
+            holds a cell that cannot be used.
     """
     sheet = read_sheet(path, REQUIRED)
     check_required(sheet.columns, path)
+    # What a user's table may look like was not written by this project.
+    if sheet.notes:
+        raise InputError(
+            f"cannot be read as CSV in UTF-8 ({'; '.join(sheet.notes)})",
+            file=path,
+            remedy=CSV_REMEDY,
+        )
     return [case_of(cells, path, line) for line, cells in sheet.rows]
 
 

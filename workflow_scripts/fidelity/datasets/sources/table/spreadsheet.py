@@ -138,7 +138,7 @@ def _decoded(data: bytes, path: str | Path, notes: list[str]) -> str:
                 f"cannot be read as text ({error})", file=path, remedy=CSV_REMEDY
             ) from error
     if "\0" in text:
-        raise InputError("cannot be read as text (null bytes)", file=path, remedy=CSV_REMEDY)
+        raise InputError("cannot be read as text (NUL bytes)", file=path, remedy=CSV_REMEDY)
     if encoding != "utf-8-sig":
         notes.append(f"the text is {'UTF-16' if encoding == 'utf-16' else 'Windows-1252'}")
     return text if "\n" in text else text.replace("\r", "\n")
