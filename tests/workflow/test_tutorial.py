@@ -90,5 +90,8 @@ def test_the_page_is_followed(project):
 
 def test_files_that_the_page_names_exist(project):
     named = set(re.findall(r"`(results/mine/[\w./]+)`", PAGE))
+    # The study page is made by the last command, which is only planned here.
     assert len(named) == 5
-    assert [name for name in sorted(named) if not (project.folder / name).is_file()] == []
+    missing = {name for name in named if not (project.folder / name).is_file()}
+    assert missing == {"results/mine/study.html"}
+    assert "study_page" in project.plan(*missing, "--configfile", "config/mine.yaml")
