@@ -151,6 +151,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         if classifier in study.cases
         else "",
         "order": titles.explainer_title(by["by"] or by["explainers"][0]),
+        "best_ceiling": bool(by["ceilings"]),
         "no_cases": study.no_cases,
         "strata": study.strata.get(classifier, ()),
         **_organs(study, classifier),
