@@ -7,6 +7,7 @@ from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.cm import inferno
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from fidelity.datasets.prepared_list import write_list
 from fidelity.figures.shared.readings import lines_of
 from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
+from fidelity.presentation.protocols import MEANINGS
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from fidelity.verdict.answer import PATIENTS, answer
@@ -160,6 +162,18 @@ def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):
     assert "0.200 [0.100, 0.300] (12†)" in words
     assert "Warning: fewer than 20 cases" in words
     assert "<script>alert" not in text
+
+
+def test_protocols_are_defined_where_there_are_several(small, tmp_path):
+    assert "MONAI" not in Page(small[1]).text
+    config = {**CONFIG, "protocols": ["default", "monai"]}
+    made = written(tmp_path, config, LEVELS)
+    table = pd.read_csv(made.files["localization"])
+    both = pd.concat([table, table.assign(protocol="monai")])
+    both.to_csv(made.files["localization"], index=False)
+    words = Page(page_from(made, tmp_path)).text
+    assert f"Default: {MEANINGS['default']}" in words
+    assert f"MONAI: {MEANINGS['monai']}" in words
 
 
 def test_titles_are_shown_and_no_keys(small):

@@ -13,6 +13,7 @@ from fidelity.pages.methods import references
 from fidelity.pages.study_page import pictures
 from fidelity.presentation import titles
 from fidelity.presentation.page import render
+from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import listed
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.layout import Table
@@ -103,6 +104,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     }
     table, by = study.localization, settings["galleries"][classifier]
     rows = table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+    protocols = list(dict.fromkeys(rows["protocol"]))
     answered = answer(chapter, settings["families"])
     # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
     told = [part for part in chapter["headline"] if part["text"] != answered.sentence]
@@ -141,6 +143,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
                 diagnostic=drawn["diagnostic"],
             )
         ),
+        "protocols": explained(protocols) if len(protocols) > 1 else [],
         "flip_sentences": _sentences(chapter, FLIPS),
         "flip_words": next(s["intro"] for s in chapter["sections"] if s["title"].startswith(FLIPS)),
         "cases": pictures.cases(
