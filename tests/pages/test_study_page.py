@@ -4,6 +4,7 @@ import io
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,24 @@ def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):
     assert "0.200 [0.100, 0.300] (12†)" in words
     assert "Warning: fewer than 20 cases" in words
     assert "<script>alert" not in text
+
+
+def test_classes_are_told_apart_where_there_are_several(small, tmp_path):
+    made, text = small
+    table = pd.read_csv(made.files["localization"]).query(
+        "metric == 'iou' and binarization == 'fixed50' and explainer == 'lime'"
+    )
+    part = text.split("<summary>IoU by class on Demo")[1].split("</details>")[0]
+    for row in table[table["class"] != "all"].itertuples():
+        assert f"<th class=\"num\">{row[table.columns.get_loc('class') + 1]}</th>" in part
+        told = f"{row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] ({row.n - row.n_undefined})"
+        assert told in part
+    alone = table["class"] == "COVID-19"
+    assert alone.sum() == 1
+    whole = pd.read_csv(made.files["localization"])
+    kept = {**made.files, "localization": str(tmp_path / "localization.csv")}
+    whole[whole["class"] == "COVID-19"].to_csv(kept["localization"], index=False)
+    assert "by class on" not in page_from(replace(made, files=kept), tmp_path)
 
 
 def test_protocols_are_defined_where_there_are_several(small, tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import NO_CLASSIFIER, keep_test_split
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER, keep_test_split
 from fidelity.figures import forest, organs, rank_by_protocol
 from fidelity.metrics.registry import title_of
 from fidelity.pages.methods import references
@@ -15,6 +15,7 @@ from fidelity.presentation import titles
 from fidelity.presentation.page import render
 from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import listed
+from fidelity.tables.by_class import class_tables
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.layout import Table
 from fidelity.tables.organs import organ_tables
@@ -104,6 +105,8 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     }
     table, by = study.localization, settings["galleries"][classifier]
     rows = table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+    metric, shown = settings["metric"], keep_test_split(rows)
+    primary = shown[shown["binarization"] == settings["binarization"]]
     protocols = list(dict.fromkeys(rows["protocol"]))
     answered = answer(chapter, settings["families"])
     # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
@@ -120,7 +123,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "short": [part for part in told if part["outcome"] != "warning"],
         "warnings": [part for part in told if part["outcome"] == "warning"],
         "forest": pictures.as_svg(
-            forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
+            forest.plot(rows[rows["binarization"] == settings["binarization"]], metric)
         ),
         "main": [
             part
@@ -142,6 +145,11 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
                 primary_binarization=drawn["binarization"],
                 diagnostic=drawn["diagnostic"],
             )
+        ),
+        "by_class": class_tables(
+            primary[(primary["protocol"] == DEFAULT_PROTOCOL) & (primary["metric"] == metric)],
+            settings["families"],
+            interval=settings["interval"],
         ),
         "protocols": explained(protocols) if len(protocols) > 1 else [],
         "flip_sentences": _sentences(chapter, FLIPS),
