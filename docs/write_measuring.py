@@ -78,7 +78,8 @@ def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
 def meaning_lines() -> list[str]:
     """One bullet per protocol, wrapped."""
     bullets = [f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items()]
-    return [line for text in bullets for line in wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)]
+    how = {"width": 100, "subsequent_indent": "  ", "break_on_hyphens": False}
+    return [line for text in bullets for line in wrap(text, **how)]
 
 
 def box_rows() -> list[str]:

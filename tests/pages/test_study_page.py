@@ -172,7 +172,7 @@ def test_classes_are_told_apart_where_there_are_several(small, tmp_path):
     )
     part = text.split("<summary>IoU by class on Demo")[1].split("</details>")[0]
     for row in table[table["class"] != "all"].itertuples():
-        assert f"<th class=\"num\">{row[table.columns.get_loc('class') + 1]}</th>" in part
+        assert f'<th class="num">{row[table.columns.get_loc("class") + 1]}</th>' in part
         told = f"{row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] ({row.n - row.n_undefined})"
         assert told in part
     alone = table["class"] == "COVID-19"

@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from fidelity.base.errors import InputError
+from fidelity.presentation.titles import Display, showing
 from fidelity.provenance import machine
 from fidelity.provenance.collect import build, cases_digest
 from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
-from fidelity.presentation.titles import Display, showing
 from fidelity.provenance.privacy import OUTSIDE, without_places
 from fidelity.provenance.provenance_page import to_page
 from fidelity.provenance.steps import TIMES, read_steps, totals
@@ -294,7 +294,7 @@ def test_the_page_has_words_beside_keys(tmp_path):
     ):
         assert "<td>" + "</td><td>".join(cells) + "</td>" in page
     assert ">Explainer “LIME”</th>" in page
-    assert ">Making maps (explain)<" in page
+    assert ">Making maps<" in page
 
 
 def test_each_step_that_the_page_may_show_has_words():

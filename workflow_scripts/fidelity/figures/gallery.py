@@ -181,9 +181,9 @@ def draw(
         maps: map files of each explainer, one per shard.
         masks: masks.json of each explainer.
         shown_scores: scores.parquet of each explainer.
-        gallery: explainers (of the files), ceilings (those of which the one with the best mean IoU
-            is shown), `cases` per group, `by` (the explainer that orders them, None: the first),
-            sign, scoring_size (`original` or `working`).
+        gallery: explainers (of the files), `cases` per group, `by` (the explainer that
+            orders them, None: the first), sign, scoring_size (`original` or `working`). Of those
+            that `ceilings` names, only the one with the best mean IoU is shown.
 
     Returns:
         The figure.

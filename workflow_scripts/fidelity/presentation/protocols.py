@@ -33,5 +33,5 @@ MEANINGS = {
 
 
 def explained(protocols: Iterable[str]) -> list[str]:
-    """Say what protocols are: "MONAI: metrics as …", one sentence each."""
+    """Explain protocols in one sentence each, after their titles: "MONAI: metrics as …"."""
     return [f"{protocol_title(name)}: {MEANINGS[name]}" for name in protocols]

@@ -117,11 +117,10 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
             step["device"],
         )
         groups.setdefault(key, []).append(step)
-    rows = [
-        [words.step(rule), *(name or ABSENT for name in (classifier_title(c), explainer_title(e), device))]
-        + _sums(group)
-        for (rule, c, e, device), group in groups.items()
-    ]
+    rows = []
+    for (rule, c, e, device), group in groups.items():
+        names = classifier_title(c), explainer_title(e), device
+        rows.append([words.STEPS.get(rule, rule), *(name or ABSENT for name in names), *_sums(group)])
     rows.append(["all", ABSENT, ABSENT, ABSENT, *_sums(provenance["steps"])])
     whole = {len(rows) - 1: ""}
     return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, whole, list(provenance["notes"]))

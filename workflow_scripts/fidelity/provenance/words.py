@@ -13,7 +13,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "acquire": "Getting the images",
         "index_cases": "Listing and checking the images",
         "shard_cases": "Dividing the images into shards",
-        "near_duplicates_across": "Looking for near-duplicates across data sets",
+        "near_duplicates_across": "Near-duplicates across data sets",
         "prepare": "Resizing images and masks",
         "refer": "Joining the readers",
         "list_prepared": "Listing the prepared images",
@@ -21,7 +21,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "fit_lung_model": "Training the lung model",
         "measure_lung_model": "Measuring the lung model",
         "organ_masks": "Listing the organ masks",
-        "check_classifier": "Checking the classifier's architecture",
+        "check_classifier": "Checking the classifier",
         "train": "Training the classifier",
         "import_classifier": "Loading the classifier",
         "predict": "Classifying the images",
@@ -53,7 +53,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "boxes": "Box scores over sets of images",
         "readers": "Comparing explainers with readers",
         "organs": "Means per organ",
-        "without_twins": "Primary result without near-duplicates",
+        "without_twins": "Result without near-duplicates",
         "ranks": "Ranking the explainers",
         "seeds": "Spread between training seeds",
         "mixed_model": "Fitting the mixed model",
@@ -87,12 +87,15 @@ _FACTS = {
     r"code\.commit": "Git commit",
     r"code\.dirty": "Code changed since this commit",
     r"code\.digest": "Fingerprint of the code",
+    r"accepted": "Results",
     r"accepted\[\d+\]\.rule": "Step",
     r"accepted\[\d+\]\.file": "Result",
     r"accepted\[\d+\]\.computed_by": "Fingerprint of the code that computed it",
     r"accepted\[\d+\]\.accepted_for": "Fingerprint of the code that it was kept for",
     r"inputs\.source": "Kind of data set",
-    r"inputs\.cases\.(train|val|test)/(.+)": "Images: {} split, {}",
+    r"inputs\.cases\.train/(.+)": "Images: training split, {}",
+    r"inputs\.cases\.val/(.+)": "Images: validation split, {}",
+    r"inputs\.cases\.test/(.+)": "Images: test split, {}",
     r"inputs\.files": "Files",
     r"inputs\.bytes": "Size in bytes",
     r"inputs\.indexed_cases": "Images listed",
@@ -125,11 +128,6 @@ ENTRIES: Mapping[str, tuple[str, Callable[[str], str]]] = MappingProxyType(
 )
 
 
-def step(rule: str) -> str:
-    """Say what a rule does, with its name."""
-    return f"{STEPS[rule]} ({rule})" if rule in STEPS else in_words(rule)
-
-
 def fact(path: str) -> str:
     """Name a fact by the dotted path of its key."""
     for pattern, words in _FACTS.items():
@@ -139,5 +137,5 @@ def fact(path: str) -> str:
 
 
 def setting(path: str) -> str:
-    """Write the dotted path of a key in words: "superpixels.max_dist" as "Superpixels, max dist"."""
+    """Write the dotted path of a key in words: "boxes.false_positives" as "Boxes, …"."""
     return in_words(path.replace(".", ", "))

@@ -69,7 +69,7 @@ class Study(Names):
 
     @cached_property
     def gallery_ceilings(self) -> list[str]:
-        """The ceilings that a gallery shows the best of; none where the config names its columns."""
+        """Ceilings; a gallery shows the best of them. None where the config names its columns."""
         if self.config.figures.gallery_explainers is not None:
             return []
         return [e for e, family in self.families.items() if family == "ceiling"]
