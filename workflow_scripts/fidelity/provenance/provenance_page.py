@@ -120,7 +120,8 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
     rows = []
     for (rule, c, e, device), group in groups.items():
         names = classifier_title(c), explainer_title(e), device
-        rows.append([words.STEPS.get(rule, rule), *(name or ABSENT for name in names), *_sums(group)])
+        cells = [words.STEPS.get(rule, rule), *(name or ABSENT for name in names)]
+        rows.append(cells + _sums(group))
     rows.append(["all", ABSENT, ABSENT, ABSENT, *_sums(provenance["steps"])])
     whole = {len(rows) - 1: ""}
     return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, whole, list(provenance["notes"]))
