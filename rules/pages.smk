@@ -40,6 +40,7 @@ rule study_page:
         classification=job_files.if_classified(paths.table("classification")),
         class_order=job_files.if_classified(paths.table("class_order")),
         counts=paths.CASE_COUNTS,
+        architectures=job_files.by_classifier(paths.ARCHITECTURE),
         verdict=paths.table("verdict", "json"),
         strata=job_files.of_some(paths.table("strata"), study.stratified),
         organs=job_files.of_some(paths.table("organs"), study.with_organs),
@@ -83,6 +84,7 @@ rule paper:
         classification=job_files.if_classified(paths.table("classification")),
         class_order=job_files.if_classified(paths.table("class_order")),
         counts=paths.CASE_COUNTS,
+        architectures=job_files.by_classifier(paths.ARCHITECTURE),
     output:
         directory(paths.PAPER),
     log:
