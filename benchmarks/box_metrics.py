@@ -3,7 +3,8 @@
 Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. Maps of 224 x 224 pixels.
 wsolevaluation is in no registry: CHECKOUT is the folder of a clone of
 github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is compared with
-the package rodeometric, on 3,000 maps at most: for 10,000 it needs more than 20 GiB. Every value is compared before its time is printed.
+the package rodeometric, on 3,000 maps at most: for 10,000 it needs more than 20 GiB. Every value is
+compared before its time is printed.
 """
 
 import argparse
