@@ -195,7 +195,7 @@ def test_headline_counts_primary_comparisons_alone():
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
     (other,) = texts(chapter, "Secondary")
     assert other.startswith("lime − gradcam: lime is better by Dice +0.080")
-    assert "no difference was shown by Hausdorff (full sets) (lower is better) +0.0 px" in other
+    assert "no difference was shown by Hausdorff (full sets) (lower is better) 0.0 px" in other
 
 
 def test_the_better_one_is_named_first_among_explainers_and_the_explainer_against_nulls():
