@@ -14,7 +14,7 @@ FILES = ("Data_Entry_2017.csv", "BBox_List_2017.csv", "test_list.txt")
 
 @pytest.fixture
 def listed(tmp_path, monkeypatch):
-    """Every listing of the root, which has the files of NIH but for one that it may lack."""
+    """All listings of a root that has the files of NIH, except an optional one."""
     for name in FILES:
         (tmp_path / "deep").mkdir(exist_ok=True)
         (tmp_path / "deep" / name).write_text("x\n")

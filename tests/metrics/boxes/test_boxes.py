@@ -209,7 +209,7 @@ def _froc(images, hit):
 
 
 def _counted(images, hit, rate):
-    """Try every threshold on the scores, and count anew."""
+    """Count again at every threshold on the scores."""
     lesions = sum(len(reference) for _, reference in images)
     best = 0.0
     for limit in {2.0, *(score for predicted, _ in images for _, score in predicted)}:
