@@ -15,7 +15,7 @@ from fidelity.analysis.columns.checks import (
     REPEATABILITY_QUANTITIES,
 )
 from fidelity.analysis.columns.shared import SIMILARITIES
-from fidelity.analysis.localization import class_groups_of
+from fidelity.analysis.localization import class_groups_of, split_class_parts
 from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import explained_cases, order_of
@@ -109,14 +109,8 @@ def summarize(
     rows = []
     groups = class_groups_of(parts)
     for head, table in parts:
-        for split, in_split in table.groupby("split", sort=True):
-            for cls, members in groups[head["dataset"]].items():
-                part = in_split[in_split["class"].isin(members)]
-                if part.empty:
-                    continue
-                common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
-                for name, numbers in case_means(
-                    part, REPEATABILITY_QUANTITIES, statistics, seed
-                ).items():
-                    rows.append({**common, "quantity": name, **numbers})
+        for split, cls, part in split_class_parts(table, groups[head["dataset"]]):
+            common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
+            means = case_means(part, REPEATABILITY_QUANTITIES, statistics, seed)
+            rows += [{**common, "quantity": name, **numbers} for name, numbers in means.items()]
     return REPEATABILITY.frame(rows)
