@@ -21,7 +21,7 @@ from fidelity.maps.pixel_frames import (
     reference_in_frame,
 )
 from fidelity.maps.saliency_map import Sign
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.curves import SHARES, overlap_curves
 
 SCHEMA = pa.schema(list(CASE_CURVES.types.items()))
@@ -58,7 +58,7 @@ def main(
         output: curves.parquet, sorted by split, case, class and threshold.
     """
     steps = np.linspace(0, 1, thresholds)
-    policy = policy_for("default", empty)
+    policy = protocol_for("default", empty).empty
     found: dict[tuple, Curves] = {}
     for case, record in explained_cases(maps, prepared, left_out):
         if record.map is None or record.cls not in case.references:

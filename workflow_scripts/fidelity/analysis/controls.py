@@ -13,6 +13,7 @@ from fidelity.analysis.localization import (
     NO_CLASSIFIER,
     ON_EMPTY_REFERENCES,
     class_groups,
+    direction_of,
     intervals_of,
     keep_test_split,
     localization_values,
@@ -21,7 +22,6 @@ from fidelity.analysis.localization import (
     sees_reference,
 )
 from fidelity.explainers.registry import explains
-from fidelity.metrics.registry import METRICS
 from fidelity.statistics.resampling import nan_mean
 
 DROPS = ("drop_lesion", "drop_elsewhere", "difference")
@@ -191,7 +191,7 @@ def _judged(
     seed: int,
 ) -> Iterator[dict[str, Any]]:
     """Give one row per metric."""
-    directions = [METRICS[name].direction if name in METRICS else "higher" for name in metrics]
+    directions = [direction_of(name) for name in metrics]
     signs = np.array([1 if direction == "higher" else -1 for direction in directions])
     kind = dict(zip(kinds, cube, strict=True))
     with np.errstate(invalid="ignore"):  # between infinite distances there is no difference

@@ -97,6 +97,11 @@ def unit_of(metric: str) -> str:
     return METRICS[metric].unit if metric in METRICS else "1"
 
 
+def direction_of(metric: str) -> str:
+    """Give a metric's direction; of an unregistered one, higher is better."""
+    return METRICS[metric].direction if metric in METRICS else "higher"
+
+
 def sees_reference(metric: str) -> bool:
     """Tell whether a metric chooses by the reference: shown, but never compared as a result."""
     return metric in METRICS and METRICS[metric].uses_reference
@@ -175,6 +180,25 @@ def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of all classes together where there are several, else all rows."""
     pooled = table[table["class"] == ALL_CLASSES]
     return pooled if len(pooled) else table
+
+
+def of_classifier(table: pd.DataFrame, classifier: str) -> pd.DataFrame:
+    """Keep the rows of a classifier, and of the explainers that need none."""
+    return table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+
+
+def classifiers_in(table: pd.DataFrame) -> list[str]:
+    """Name the classifiers of a table, `none` only if there is no other."""
+    names = list(table["classifier"].unique())
+    return [name for name in names if name != NO_CLASSIFIER] or names
+
+
+def primary_setting(table: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
+    """Keep the rows of the primary binarization under the default protocol."""
+    return table[
+        (table["binarization"] == statistics["primary_binarization"])
+        & (table["protocol"] == DEFAULT_PROTOCOL)
+    ]
 
 
 def class_groups_of(

@@ -10,7 +10,7 @@ from fidelity.base.errors import at_case
 from fidelity.base.seeding import seed_for
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.faithfulness.one_map import Options, Probabilities, measure
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row
 from fidelity.maps.pixel_frames import in_frame
 from fidelity.maps.saliency_map import MapRecord, Sign, raw_map
 from fidelity.masks.run_lengths import Masks, at_size, decode
@@ -83,7 +83,7 @@ def measure_maps(
                     **found,
                 }
             )
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return FAITHFULNESS_CASES.with_metrics(metrics).typed(rows)
 
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
-    NO_CLASSIFIER,
     keep_test_split,
+    of_classifier,
     pooled_classes,
 )
 from fidelity.figures.shared import style
@@ -38,9 +38,8 @@ def draw(localization: str, classifier: str, metric: str, binarization: str) -> 
     Returns:
         The figure.
     """
-    table = LOCALIZATION.read(localization)
-    own = table["classifier"].isin([classifier, NO_CLASSIFIER])
-    return plot(table[own & (table["binarization"] == binarization)], metric)
+    rows = of_classifier(LOCALIZATION.read(localization), classifier)
+    return plot(rows[rows["binarization"] == binarization], metric)
 
 
 def plot(localization: pd.DataFrame, metric: str) -> Figure:

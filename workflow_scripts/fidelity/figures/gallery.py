@@ -20,7 +20,7 @@ from fidelity.datasets.prepared import PreparedCase, PreparedShard
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
 from fidelity.figures.shared.readings import Line, lines_of, readings
-from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
+from fidelity.maps.saliency_map import SaliencyMap, read_maps, render
 from fidelity.masks.boxes import Box, FloatBox, scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
 from fidelity.presentation.titles import explainer_title, ordered
@@ -158,13 +158,6 @@ def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     canvas = np.zeros(size, np.uint8)
     canvas[y0:y1, x0:x1] = inside
     return canvas.astype(array.dtype)
-
-
-def heat_of(
-    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
-) -> np.ndarray:
-    """Render a map for a panel; see `fidelity.maps.render`."""
-    return render(saliency, box, size, sign)
 
 
 def draw(
@@ -450,7 +443,7 @@ def _heat(
     if saliency is None:
         return None
     size, box = _frame(case)
-    return heat_of(saliency, box, size, shown["sign"])
+    return render(saliency, box, size, shown["sign"])
 
 
 def _fit(mask: np.ndarray, case: PreparedCase, shown: Mapping[str, Any]) -> np.ndarray:

@@ -10,7 +10,7 @@ from fidelity.analysis.columns.organs import AREA, ORGAN_SHARES, REFERENCE, REGI
 from fidelity.base.errors import at_case
 from fidelity.datasets.annotations.chexmask import HEART
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     in_frame,
@@ -65,7 +65,7 @@ def organ_shares(
                 **{AREA + name: share for name, share in of_image.items()},
             }
         )
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return ORGAN_SHARES.typed(rows)
 
 

@@ -14,7 +14,7 @@ from fidelity.base.files import read_json
 from fidelity.classifiers.predictions import UNKNOWN, Answer, answers_of, read_predictions
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.prepared_list import listed
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row
 
 # What the scripts that score take from their rules under another name (see `run_job`).
 SCORED: Mapping[str, Any] = {
@@ -105,5 +105,5 @@ def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.Da
         rows: as `Targets.row_of` makes them.
         metrics: their names.
     """
-    rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows = sorted(rows, key=order_of_row)
     return SCORES.with_metrics(metrics).typed(rows)

@@ -18,7 +18,7 @@ from fidelity.analysis.columns.shared import SIMILARITIES
 from fidelity.analysis.localization import class_groups_of, split_class_parts
 from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import explained_cases, order_of
+from fidelity.maps.case_maps import explained_cases, order_of_row
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.run_lengths import Masks, decode
 from fidelity.metrics.map_similarity import similarities
@@ -52,7 +52,7 @@ def compare_seeds(
         for found in zip(*walks, strict=True):
             with at_case(found[0][0].case):
                 rows.append(_compare(found, masks, sign))
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return REPEATABILITY_CASES.typed(rows)
 
 
