@@ -13,7 +13,7 @@ from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import atomic_path
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
-from fidelity.maps.case_maps import explained_cases, order_of
+from fidelity.maps.case_maps import explained_cases, order_of, row_head
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     lung_in_frame,
@@ -77,10 +77,7 @@ def main(
             reference = reference_in_frame(case, record.cls, scoring_size)
             shares = overlap_curves(map01, reference, steps, policy)
             about = {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
+                **row_head(case, record.cls),
                 "target_class": record.target,
                 "reference": case.reference_kind(record.cls),
                 "reference_empty": not reference.any(),

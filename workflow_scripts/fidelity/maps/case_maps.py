@@ -60,6 +60,11 @@ def explained_cases(
             )
 
 
+def row_head(case: PreparedCase, cls: str) -> dict[str, Any]:
+    """Begin a result row of a case and class."""
+    return {"case": case.case, "patient": case.patient, "split": case.split, "class": cls}
+
+
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:
     """Give the sorting key of result rows: independent of shards and of the order of files."""
     return SPLITS.index(split), case, cls

@@ -10,7 +10,7 @@ from fidelity.analysis.columns.organs import AREA, ORGAN_SHARES, REFERENCE, REGI
 from fidelity.base.errors import at_case
 from fidelity.datasets.annotations.chexmask import HEART
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of_row
+from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     in_frame,
@@ -55,10 +55,7 @@ def organ_shares(
             of_image = shares(np.ones(reference.shape), regions)
         rows.append(
             {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
+                **row_head(case, record.cls),
                 "status": record.status,
                 **of_map,
                 **{REFERENCE + name: share for name, share in of_reference.items()},

@@ -11,7 +11,7 @@ import pandas as pd
 from fidelity.analysis.columns.readers import SCORES_WITHOUT
 from fidelity.base.errors import at_case
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
-from fidelity.maps.case_maps import order_of_row
+from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import ScoringSize, in_frame
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, Sign
 from fidelity.masks.run_lengths import RLE, Masks, decode, encode
@@ -172,10 +172,7 @@ def pairs_of(cases: Iterable[PreparedCase], scoring_size: ScoringSize) -> Iterat
                 for a, b in combinations(masks, 2):
                     counts = overlap.confusion(masks[b], masks[a])
                     yield {
-                        "case": case.case,
-                        "patient": case.patient,
-                        "split": case.split,
-                        "class": cls,
+                        **row_head(case, cls),
                         "reader_a": a,
                         "reader_b": b,
                         "marked_a": bool(masks[a].any()),

@@ -18,7 +18,7 @@ from fidelity.analysis.columns.shared import SIMILARITIES
 from fidelity.analysis.localization import class_groups_of, split_class_parts
 from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import explained_cases, order_of_row
+from fidelity.maps.case_maps import explained_cases, order_of_row, row_head
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.run_lengths import Masks, decode
 from fidelity.metrics.map_similarity import similarities
@@ -74,10 +74,7 @@ def _compare(
     drawn = [each.get(case.case, {}).get(first.cls) for each in masks]
     ious = [agreement(*pair) for pair in combinations(map(decode, filter(None, drawn)), 2)]
     return {
-        "case": case.case,
-        "patient": case.patient,
-        "split": case.split,
-        "class": first.cls,
+        **row_head(case, first.cls),
         "n_seeds": len(maps),
         **means,
         "mask_iou": _mean(ious),
