@@ -16,7 +16,7 @@ from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.base.files import read_parquet
-from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared import PreparedCase, cases_in
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
 from fidelity.figures.shared.readings import Line, lines_of, readings
@@ -186,7 +186,8 @@ def draw(
     tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
     chosen = choose(tables[by], gallery["cases"])
     wanted = {(case, cls) for _, case, cls in chosen}
-    cases = _cases(listed(prepared), {case for case, _ in wanted})
+    ids = {case for case, _ in wanted}
+    cases = {case.case: case for case in cases_in(listed(prepared)) if case.case in ids}
     panels: dict[tuple[str, str], dict[str, Panel]] = {pair: {} for pair in wanted}
     for number, name in enumerate(names):
         own = _maps(maps[number * shards : (number + 1) * shards], wanted)
@@ -401,14 +402,6 @@ def outline(axis, mask: np.ndarray, colour: str, line: style.Dash = "-") -> None
     contour.set(linestyle=line)
     contour.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-
-
-def _cases(prepared: Sequence[str], wanted: set[str]) -> dict[str, PreparedCase]:
-    found = {}
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            found.update({case.case: case for case in shard if case.case in wanted})
-    return found
 
 
 def _maps(
