@@ -18,9 +18,10 @@ def locate(settings: Dataset, store: Path) -> Path:
     Raises:
         InputError: there is no such folder or archive, or the download failed.
     """
-    if settings.root:
-        check_root(Path(settings.root), f"the folder of source {settings.source!r}")
-        return Path(settings.root).resolve()
-    if settings.archive:
+    if not settings.root and settings.archive:
         return archive.unpack(settings.archive, store).resolve()
-    return kaggle.download(settings.kaggle_dataset).resolve()
+    if not settings.root and settings.download == "kaggle":
+        return kaggle.download(settings.kaggle_dataset).resolve()
+    root = Path(settings.root) if settings.root else None
+    check_root(root, f"the folder of source {settings.source!r}")
+    return root.resolve()
