@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 from typing import get_args
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +21,7 @@ from fidelity.metrics.conventions import PROTOCOLS, Protocol, base_name  # noqa:
 from fidelity.metrics.map_registry import RANKING, RankingMetric  # noqa: E402
 from fidelity.metrics.metric import Metric  # noqa: E402
 from fidelity.metrics.registry import METRICS  # noqa: E402
+from fidelity.presentation.protocols import MEANINGS  # noqa: E402
 from fidelity.settings.statistics import Boxes, BoxProtocol  # noqa: E402
 
 MEASURING = ROOT / "docs" / "measuring.md"
@@ -34,6 +36,7 @@ def render(text: str) -> str:
         "metrics": metric_rows(MASK_METRICS),
         "ranking": metric_rows(RANKING.values()),
         "protocols": protocol_rows(PROTOCOLS.values()),
+        "meanings": meaning_lines(),
         "boxes": box_rows(),
         "baselines": baseline_rows(),
         "faithfulness": faithfulness_rows(),
@@ -70,6 +73,13 @@ def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
         cells = [f"`{protocol.name}`", protocol.source, metrics, SURFACES[protocol.surface]]
         rows.append(f"| {' | '.join([*cells, protocol.percentile, counted])} |")
     return rows
+
+
+def meaning_lines() -> list[str]:
+    """One bullet per protocol, wrapped."""
+    bullets = [f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items()]
+    how = {"width": 100, "subsequent_indent": "  ", "break_on_hyphens": False}
+    return [line for text in bullets for line in wrap(text, **how)]
 
 
 def box_rows() -> list[str]:

@@ -35,6 +35,7 @@ rule explorer:
 rule study_page:
     input:
         **RESULT_TABLES,
+        architectures=job_files.by_classifier(paths.ARCHITECTURE),
         verdict=paths.table("verdict", "json"),
         strata=job_files.of_some(paths.table("strata"), study.stratified),
         organs=job_files.of_some(paths.table("organs"), study.with_organs),
@@ -73,6 +74,7 @@ rule study_page:
 rule paper:
     input:
         **RESULT_TABLES,
+        architectures=job_files.by_classifier(paths.ARCHITECTURE),
     output:
         directory(paths.PAPER),
     log:

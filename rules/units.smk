@@ -19,6 +19,7 @@ rule unit:
         paths=unit_files.results,
         own=lambda w: config_entries.own_entries(cfg, w.unit),
         shared=lambda w: config_entries.shared_entries(cfg, w.dataset),
+        shown=lambda w: config_entries.shown_entries(cfg, w.dataset, w.unit),
         code=code_of_unit,
         plugins=config_entries.packed_plugins(cfg),
         # Params that look at `input` trigger no rerun: another classifier in the config changes these.

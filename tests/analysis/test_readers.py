@@ -60,6 +60,16 @@ def test_conclusions(cases, shift, spread, expected):
     assert set(table["conclusion"]) == {expected}
 
 
+@pytest.mark.parametrize(("cluster", "expected"), [("patient", "few_cases"), ("case", "within")])
+def test_units_of_analysis_are_counted_not_images(cluster, expected):
+    own, theirs = (scores(np.linspace(low, low + 0.1, 38)) for low in (0.5, 0.4))
+    for table in (own, theirs):
+        table["patient"] = table["case"].str[1:].astype(int) // 2
+    table = beside_readers([(NAMES, own)], theirs, "iou", {**STATISTICS, "cluster": cluster}, 1)
+    assert set(table["n_patients"]) == {19}
+    assert set(table["conclusion"]) == {expected}
+
+
 def test_cases_that_only_one_side_has_are_left_out():
     values = np.full(25, 0.5)
     theirs = scores(values)

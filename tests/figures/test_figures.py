@@ -212,6 +212,29 @@ def test_gallery_tells_readers_apart():
     assert len(gallery.plot([replace(row, readers={})], ["lime"], "lime").axes) == len(fig.axes) - 1
 
 
+@pytest.mark.parametrize(
+    ("by", "shown"), [(None, "better"), ("lime", "better"), ("worse", "worse")]
+)
+def test_gallery_shows_one_ceiling(tmp_path, by, shown):
+    """That of the better mean IoU, unless the other one orders the cases."""
+    names = {"lime": 0.3, "worse": 0.0, "better": 0.5}
+    made = made_up.gallery_files(tmp_path, names, cases=6)
+    (tmp_path / "classes.json").write_text("{}")
+    write_list(made["prepared"], tmp_path / "classes.json", tmp_path / "explained.json")
+    parts = made["explainers"]
+    fig = gallery.draw(
+        str(tmp_path / "explained.json"),
+        [path for part in parts for path in part["maps"]],
+        [part["masks"] for part in parts],
+        [part["scores"] for part in parts],
+        {"explainers": list(names), "ceilings": ["worse", "better"], "cases": 1, "by": by}
+        | {"sign": "positive", "scoring_size": "original"},
+    )
+    titles = [axis.get_title() for axis in fig.axes]
+    assert titles[:3] == ["Image", "lime", shown]
+    assert len([title for title in titles if title]) == 3
+
+
 def _legend(fig):
     (legend,) = fig.legends
     return zip(legend.get_texts(), legend.legend_handles, strict=True)
@@ -234,7 +257,7 @@ def test_scripts_write_both_formats(tmp_path):
         files["maps"] += entry["maps"]
         files["masks"].append(entry["masks"])
         files["shown_scores"].append(entry["scores"])
-    shown = {"explainers": list(FEW), "cases": 1, "by": "gradcam"}
+    shown = {"explainers": list(FEW), "ceilings": [], "cases": 1, "by": "gradcam"}
     shown |= {"sign": "positive", "scoring_size": "original"}
     draw("gallery", "gallery", files, gallery=shown)
     scores = {"scores": files["shown_scores"]}

@@ -1,5 +1,6 @@
 """The tables of a made-up study, written as files, and what its pages are given of its config."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +38,7 @@ class SmallTables:
     """
 
     study: Study
-    files: dict[str, str]
+    files: dict[str, str | list[str]]
     display: dict[str, Any]
 
     @property
@@ -85,7 +86,7 @@ def written(
     counts = pd.DataFrame(
         [{"split": "test", "status": "used", "cause": "", "n": cases}], columns=CASE_COUNTS.names
     )
-    files = {}
+    files: dict[str, str | list[str]] = {}
     for name, table, frame in [
         ("localization", LOCALIZATION, means),
         ("comparisons", COMPARISONS, pairs),
@@ -94,6 +95,11 @@ def written(
     ]:
         files[name] = str(folder / f"{name}.csv")
         frame.reindex(columns=table.names).to_csv(files[name], index=False)
+    # As `check_classifier` writes them.
+    files["architectures"] = [str(folder / f"{name}.json") for name in known.classifiers]
+    for path in files["architectures"]:
+        layers = {"gradcam": {"layer": "layer4.1", "size": [7, 7]}}
+        Path(path).write_text(json.dumps({"layers": layers}), encoding="utf-8")
     files["verdict"] = str(folder / "verdict.json")
     Path(files["verdict"]).write_text(verdict, encoding="utf-8")
     return SmallTables(known, files, shown)

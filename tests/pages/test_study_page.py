@@ -4,9 +4,11 @@ import io
 import json
 import re
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.cm import inferno
 from matplotlib.figure import Figure
@@ -19,6 +21,7 @@ from fidelity.datasets.prepared_list import write_list
 from fidelity.figures.shared.readings import lines_of
 from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
+from fidelity.presentation.protocols import MEANINGS
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from fidelity.verdict.answer import PATIENTS, answer
@@ -162,6 +165,36 @@ def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):
     assert "<script>alert" not in text
 
 
+def test_classes_are_told_apart_where_there_are_several(small, tmp_path):
+    made, text = small
+    table = pd.read_csv(made.files["localization"]).query(
+        "metric == 'iou' and binarization == 'fixed50' and explainer == 'lime'"
+    )
+    part = text.split("<summary>IoU by class on Demo")[1].split("</details>")[0]
+    for row in table[table["class"] != "all"].itertuples():
+        assert f'<th class="num">{row[table.columns.get_loc("class") + 1]}</th>' in part
+        told = f"{row.mean:.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}] ({row.n - row.n_undefined})"
+        assert told in part
+    alone = table["class"] == "COVID-19"
+    assert alone.sum() == 1
+    whole = pd.read_csv(made.files["localization"])
+    kept = {**made.files, "localization": str(tmp_path / "localization.csv")}
+    whole[whole["class"] == "COVID-19"].to_csv(kept["localization"], index=False)
+    assert "by class on" not in page_from(replace(made, files=kept), tmp_path)
+
+
+def test_protocols_are_defined_where_there_are_several(small, tmp_path):
+    assert "MONAI" not in Page(small[1]).text
+    config = {**CONFIG, "protocols": ["default", "monai"]}
+    made = written(tmp_path, config, LEVELS)
+    table = pd.read_csv(made.files["localization"])
+    both = pd.concat([table, table.assign(protocol="monai")])
+    both.to_csv(made.files["localization"], index=False)
+    words = Page(page_from(made, tmp_path)).text
+    assert f"Default: {MEANINGS['default']}" in words
+    assert f"MONAI: {MEANINGS['monai']}" in words
+
+
 def test_titles_are_shown_and_no_keys(small):
     _, text = small
     words = Page(text).text
@@ -246,6 +279,7 @@ def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
     }
     settings = {
         "explainers": list(LEVELS),
+        "ceilings": [],
         "by": None,
         "cases": 1,
         "sign": "positive",

@@ -119,10 +119,18 @@ def test_every_rule_says_where_it_runs_and_what_it_leaves(name):
 ENVIRONMENTS = """
 import json
 from snakemake.api import SnakemakeApi
-from snakemake.settings.types import OutputSettings, ResourceSettings, WorkflowSettings
+from snakemake.settings.types import (
+    DeploymentMethod,
+    DeploymentSettings,
+    OutputSettings,
+    ResourceSettings,
+)
 
 with SnakemakeApi(OutputSettings(quiet=set())) as api:
-    plan = api.workflow(resource_settings=ResourceSettings(cores=1)).dag()
+    plan = api.workflow(
+        resource_settings=ResourceSettings(cores=1),
+        deployment_settings=DeploymentSettings(deployment_method={DeploymentMethod.CONDA}),
+    ).dag()
     rules = plan.workflow_api._workflow.rules
     found = {r.name: r.conda_env and str(r.basedir.join(r.conda_env).path) for r in rules}
     print("FOUND" + json.dumps(found))

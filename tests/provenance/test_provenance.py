@@ -12,12 +12,15 @@ import pytest
 from safetensors.numpy import save_file
 
 from fidelity.base.errors import InputError
+from fidelity.presentation.titles import Display, showing
 from fidelity.provenance import machine
 from fidelity.provenance.collect import build, cases_digest
 from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
 from fidelity.provenance.privacy import OUTSIDE, without_places
 from fidelity.provenance.provenance_page import to_page
 from fidelity.provenance.steps import TIMES, read_steps, totals
+from fidelity.provenance.words import STEPS
+from fidelity.tools.estimate.rules import RULES
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 PATTERNS = {
@@ -271,6 +274,33 @@ def test_the_page_shows_steps_added_up(tmp_path):
     assert ">4,700<" in page
     assert "resnet18" in page
     assert "explainers.lime.samples" in page
+
+
+def test_the_page_has_words_beside_keys(tmp_path):
+    found = _build(tmp_path, _study(tmp_path))
+    found["accepted"] = [{"rule": "score", "file": "a", "computed_by": "b", "accepted_for": "c"}]
+    with showing(Display(classifiers={"net": "ResNet-18"}, explainers={"lime": "LIME"})):
+        page = to_page(found)
+    for cells in (
+        ("Git commit", "code.commit"),
+        ("Images: test split, A", "inputs.cases.test/A"),
+        ("Weights that ResNet-18 starts from, or their fingerprint", "inputs.start_weights.net"),
+        ("ResNet-18: epoch whose weights were kept", "classifiers.net.kept_epoch"),
+        ("Fingerprint of the code that it was kept for", "accepted[0].accepted_for"),
+        ("Seed of the training of ResNet-18", "seeds.training.net"),
+        ("Package torch", "environment.packages.torch"),
+        ("Samples", "explainers.lime.samples"),
+        ("Data root", "data_root"),
+    ):
+        assert "<td>" + "</td><td>".join(cells) + "</td>" in page
+    assert ">Explainer “LIME”</th>" in page
+    assert ">Making maps<" in page
+
+
+def test_each_step_that_the_page_may_show_has_words():
+    beside = ("figure_", "export_", "agreement", "explore", "paper", "study_page", "known_truth")
+    beside += ("human_benchmark", "layers", "summary_over", "threshold_curves", "provenance")
+    assert {name for name in RULES if not name.startswith(beside)} == {*STEPS}
 
 
 def test_costs_are_added_up_by_explainer(tmp_path):

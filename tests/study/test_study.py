@@ -196,6 +196,23 @@ def test_boxes_are_scored_where_there_are_some():
     assert display(study)["protocols"]["chestxray8"] == "ChestX-ray8"
 
 
+def test_a_gallery_has_room_for_a_ceiling():
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"]["a"]["second_reader"] = config["datasets"]["b"]["second_reader"] = True
+    for number in range(7):
+        config["explainers"][f"lime{number}"] = {"method": "lime", "samples": 100 + number}
+    config["explainers"]["unet"] = {"method": "unet"}
+    study = Study(settings.load(config, check_files=False))
+    given = JobSettings(study).gallery(job(classifier="other"))
+    assert given["ceilings"] == ["reader", "unet"]
+    assert len(given["explainers"]) == 8  # one of the two ceilings is shown
+    assert {"lime", "reader", "unet"} <= set(given["explainers"])
+    config["figures"] = {"gallery_explainers": ["lime", "unet", "reader"]}
+    study = Study(settings.load(config, check_files=False))
+    given = JobSettings(study).gallery(job(classifier="other"))
+    assert (given["ceilings"], len(given["explainers"])) == ([], 3)
+
+
 def test_data_sets_that_agree_share_their_files(study):
     given = JobSettings(study)
     assert given.raw_names["a"] == given.raw_names["b"]

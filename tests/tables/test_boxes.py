@@ -6,6 +6,7 @@ import pytest
 
 from fidelity.analysis.box_metrics import select_sets
 from fidelity.metrics.boxes.protocols import TITLES, title_of
+from fidelity.presentation.protocols import MEANINGS
 from fidelity.settings.statistics import Boxes, BoxProtocol
 from fidelity.tables.boxes import PARTS, box_tables
 from tests.scoring.test_box_scores import PROTOCOLS, STATISTICS, _tables
@@ -47,6 +48,8 @@ def test_values_are_shown_by_protocol(tables):
     assert "MaxBoxAcc, diagnostic ↑" in tables["wsol"].header
     assert "BoxAcc ↑" in tables["wsol"].header
     assert all(table.section == "boxes" for table in tables.values())
+    for name, protocol in {"wsol": "wsol", "accuracy": "chestxray8", "rodeo": "rodeo"}.items():
+        assert f"{protocol}: {MEANINGS[protocol]}" in tables[name].notes
 
 
 def test_differences_are_of_pairs_with_an_explainer(tables):

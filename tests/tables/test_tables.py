@@ -17,6 +17,7 @@ from fidelity.analysis.columns.localization import COMBO
 from fidelity.analysis.input_ablation import input_table
 from fidelity.base.formulas import escape_formulas
 from fidelity.explainers.registry import METHODS
+from fidelity.presentation.protocols import MEANINGS
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import model_tables
 from fidelity.tables.input_ablation import input_tables
@@ -138,6 +139,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
         assert f"{spread:.3f} (2 seeds)" in markdown
     assert "area, protocol: default (this rule uses the reference mask)" in html
     assert "fixed50, protocol: default<" in html
+    assert f"default: {MEANINGS['default']}" in markdown
     assert "Maps without a threshold" in html
     assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
     # The ceiling and the baseline enter the primary comparisons, not the secondary table.

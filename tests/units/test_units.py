@@ -29,7 +29,7 @@ from fidelity.units.combine import (
     groups,
     with_box_scores,
 )
-from fidelity.units.config_entries import own_entries, place_of, shared_entries
+from fidelity.units.config_entries import own_entries, place_of, shared_entries, shown_entries
 from fidelity.units.packing import pack, unpack
 from fidelity.units.unit import Unit, read_unit, restore, write_unit
 from fidelity.units.unit_provenance import read_cost, write_cost
@@ -351,6 +351,7 @@ def units_of(config, leave_out=()):
         Unit(
             Path(dataset, name), name, dataset, own_entries(config, name),
             shared_entries(config, dataset), {}, {}, {}, place=place_of(config, dataset, name),
+            shown=shown_entries(config, dataset, name),
         )
         for dataset in config.datasets
         for name in Study(config).units
@@ -368,13 +369,15 @@ def test_units_of_a_config_make_up_that_config(path, monkeypatch):
     config = load_file(path, check_files=False)
     units = units_of(config)
     # As JSON keeps them.
-    units = [replace(u, shared=json.loads(json.dumps(u.shared))) for u in units]
+    units = [
+        replace(u, **{k: json.loads(json.dumps(getattr(u, k))) for k in ("shared", "shown")})
+        for u in units
+    ]
     (group,) = groups(units)
     found = load(combined_config(group), check_files=False)
     elsewhere = {"data_root", "figures", "only_classifiers", "plugins"}
     keys = set(Config.model_fields) - elsewhere
-    # Titles are not of a unit: they change no result.
-    ours, theirs = found.model_dump(), config.model_dump()
+    ours, theirs = found.recorded(), config.recorded()
     # Nor is the place of the files.
     assert {entry.pop("root", ".") for entry in ours["datasets"].values()} <= {None, "."}
     for entry in theirs["datasets"].values():
@@ -383,6 +386,16 @@ def test_units_of_a_config_make_up_that_config(path, monkeypatch):
     for key in ("datasets", "classifiers", "explainers", "binarizations"):
         assert list(getattr(found, key)) == list(getattr(config, key))
     assert list(Study(found).classifiers) == list(Study(config).classifiers)
+
+
+def test_titles_of_units_do_not_collide(monkeypatch):
+    """Two hospitals ran one config under keys of their own, and gave both data sets one title."""
+    monkeypatch.chdir(CONFIGS.parent)
+    units = units_of(load_file(CONFIGS / "boxes.yaml", check_files=False))
+    for one in units:
+        one.shown["titles"]["datasets"][one.dataset] = "Our hospital"
+    found = load(combined_config(units), check_files=False)
+    assert [entry.title for entry in found.datasets.values()] == ["Our hospital", None, None]
 
 
 def test_the_full_study_is_analysed_in_one_go(monkeypatch):

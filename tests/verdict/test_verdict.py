@@ -863,17 +863,21 @@ def test_whether_explainers_are_within_human_disagreement():
 
 
 def test_two_readers_are_each_compared_with_the_other_and_few_cases_conclude_nothing():
-    rows = [beside("lime", "few_cases", 0.1, reader=reader, n=12) for reader in ("a", "b")]
+    rows = [
+        beside("lime", "few_cases", 0.1, reader=reader, n=n, n_patients=patients)
+        for reader, n, patients in (("a", 25, 19), ("b", 12, 12))
+    ]
     found = chapter_of(
         [compared("lime", "gradcam", "none_shown")],
         readers=pd.DataFrame(rows, columns=READERS.names),
     )
     told = texts(found, "Is an explainer within")
     assert [one.split(" (")[0] for one in told] == [
-        "There are fewer than 20 cases, so nothing is concluded about lime and readers"
-    ] * 2
+        f"There are fewer than 20 {units}, so nothing is concluded about lime and readers"
+        for units in ("patients", "cases")
+    ]
     assert "the reader a" in told[0]
-    assert "12 cases" in told[0]
+    assert "25 cases" in told[0]
 
 
 def test_without_several_readers_there_is_no_question_about_them():

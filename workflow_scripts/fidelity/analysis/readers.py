@@ -18,8 +18,8 @@ from fidelity.analysis.localization import (
 from fidelity.datasets.readers.names import ALL
 from fidelity.metrics.registry import METRICS
 
-# Below it nothing is concluded: intervals of so few cases are too narrow.
-FEWEST_CASES = 20
+# Below so many units of analysis nothing is concluded: their intervals are too narrow.
+FEWEST_UNITS = 20
 OVERLAPS = ("iou", "dice")
 _KEY = ["case", "class", "reader"]
 
@@ -87,9 +87,10 @@ def beside_readers(
     Returns:
         The table readers.csv, over the cases where both have a value. Under the reader `all`, a
         case's values are means over the readers who are left out. `conclusion`: "few_cases" below
-        FEWEST_CASES. "within": the interval of the difference lies above −margin, so the explainer
-        is no worse than a reader. The margin of metrics that are no shares is 0. "below": the
-        interval lies below 0. Else "none_shown". A metric where lower is better is turned round.
+        FEWEST_UNITS patients (cases, if the unit of analysis is the case). "within": the interval
+        of the difference lies above −margin, so the explainer is no worse than a reader. The margin
+        of metrics that are no shares is 0. "below": the interval lies below 0. Else "none_shown". A
+        metric where lower is better is turned round.
     """
     rows = []
     theirs = _values(readers, metric)
@@ -150,7 +151,7 @@ def _beside(
         "difference_low": difference.low,
         "difference_high": difference.high,
         "conclusion": "few_cases"
-        if len(part) < FEWEST_CASES
+        if part[statistics["cluster"]].nunique() < FEWEST_UNITS
         else "within"
         if low > -margin
         else "below"

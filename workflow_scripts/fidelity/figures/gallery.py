@@ -107,8 +107,8 @@ def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
     Returns:
         (group, case, class) from best to worst, no case twice; ties are ordered by case id.
     """
-    chosen = keep_test_split(scores)
-    chosen = chosen[~chosen["empty_reference"].astype(bool) & chosen["iou"].notna()]
+    chosen = _with_reference(scores)
+    chosen = chosen[chosen["iou"].notna()]
     chosen = chosen.sort_values(["iou", "case", "class"], ascending=[False, True, True])
     pairs = list(zip(chosen["case"], chosen["class"], strict=True))
     total = len(pairs)
@@ -175,7 +175,8 @@ def draw(
         masks: masks.json of each explainer.
         shown_scores: scores.parquet of each explainer.
         gallery: explainers (of the files), `cases` per group, `by` (the explainer that
-            orders them, None: the first), sign, scoring_size (`original` or `working`).
+            orders them, None: the first), sign, scoring_size (`original` or `working`). Of those
+            that `ceilings` names, only the one with the best mean IoU is shown.
 
     Returns:
         The figure.
@@ -184,12 +185,15 @@ def draw(
     # An explainer that only exists for another classifier cannot order this gallery.
     by = gallery["by"] if gallery["by"] in names else names[0]
     tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
+    shown = _with_one_ceiling(tables, gallery["ceilings"], by)
     chosen = choose(tables[by], gallery["cases"])
     wanted = {(case, cls) for _, case, cls in chosen}
     ids = {case for case, _ in wanted}
     cases = {case.case: case for case in cases_in(listed(prepared)) if case.case in ids}
     panels: dict[tuple[str, str], dict[str, Panel]] = {pair: {} for pair in wanted}
     for number, name in enumerate(names):
+        if name not in shown:
+            continue
         own = _maps(maps[number * shards : (number + 1) * shards], wanted)
         found = read_masks(masks[number])
         iou = tables[name].set_index(["case", "class"])["iou"]
@@ -218,7 +222,22 @@ def draw(
                 {name: _drawn(one, cls, size) for name, one in readings(case, cls).items()},
             )
         )
-    return plot(rows, ordered(names), by)
+    return plot(rows, ordered(shown), by)
+
+
+def _with_one_ceiling(
+    scores: Mapping[str, pd.DataFrame], ceilings: Sequence[str], by: str
+) -> list[str]:
+    """Name the explainers with one of the ceilings: `by`, or that with the best mean IoU."""
+    means = {name: _with_reference(scores[name])["iou"].mean() for name in ceilings}
+    best = max(means, key=lambda name: (name == by, np.nan_to_num(means[name])), default=by)
+    return [name for name in scores if name not in means or name == best]
+
+
+def _with_reference(scores: pd.DataFrame) -> pd.DataFrame:
+    """Give the scores of the split that is shown, of cases with a non-empty reference."""
+    shown = keep_test_split(scores)
+    return shown[~shown["empty_reference"].astype(bool)]
 
 
 def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:

@@ -1,12 +1,13 @@
 """What the study page and the paper folder both take from the tables of a data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from fidelity.analysis.columns.cases import CASE_COUNTS
+from fidelity.base.files import read_json
 from fidelity.pages.methods.text import methods
 from fidelity.tables.layout import Table
 from fidelity.tables.main_result import main_tables
@@ -44,7 +45,7 @@ def read_result_tables(
 
     Args:
         files: the rule's inputs by name; `classification` and `class_order` are empty or absent
-            without classifiers.
+            without classifiers. `architectures` are those of the classifiers in `described`.
         tables: `JobSettings.formatted_tables`.
         described: `JobSettings.methods`.
         citation: of the software.
@@ -58,9 +59,17 @@ def read_result_tables(
         methods(
             results.localization,
             CASE_COUNTS.read(files["counts"]),
-            described,
+            {**described, "layers": _layers(described["bases"], files["architectures"])},
             unit=results.unit,
             compared=bool(len(results.comparisons)),
             software=citation,
         ),
     )
+
+
+def _layers(classifiers: Iterable[str], architectures: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Read which layer each explainer reads, by classifier."""
+    return {
+        name: {explainer: found["layer"] for explainer, found in read_json(path)["layers"].items()}
+        for name, path in zip(classifiers, architectures, strict=True)
+    }

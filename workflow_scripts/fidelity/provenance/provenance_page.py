@@ -1,10 +1,11 @@
 """Provenance as a page to read: the same facts as provenance.json, jobs added up by step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
 from fidelity.presentation.wording import ABSENT, value_of
+from fidelity.provenance import words
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import Table
@@ -36,18 +37,59 @@ def to_page(provenance: Mapping[str, Any]) -> str:
         The page; the JSON file beside it holds every job by itself.
     """
     tables = [
-        _facts("Code and inputs", provenance, SOURCES),
+        _facts("Code, data and classifiers", provenance, SOURCES),
         cost_table(cost_rows(provenance["steps"], provenance["dataset"])),
         _steps(provenance),
         _facts("Machine", provenance, ["hardware", "environment"]),
-        _facts("Config", provenance["config"], list(provenance["config"])),
+        _config(provenance["config"]),
     ]
     return to_html("provenance", tables, dataset=dataset_title(provenance["dataset"]))
 
 
 def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:
-    rows = [list(row) for key in keys for row in flat(content[key], key)]
-    return Table(title, ["What", "Value"], rows, 0)
+    parts = [(words.PARTS[key], key, content[key]) for key in keys]
+    return _keys_and_values(title, parts, lambda path, _: words.fact(path))
+
+
+def _config(config: Mapping[str, Any]) -> Table:
+    """Lay out the settings: those without a section first, then each section and each entry."""
+    single = [("", key, value) for key, value in config.items() if not isinstance(value, dict)]
+    sections = []
+    for section, content in config.items():
+        if section in words.ENTRIES:
+            kind, title_of = words.ENTRIES[section]
+            sections += [
+                (f"{kind} “{title_of(key)}”", f"{section}.{key}", entry)
+                for key, entry in content.items()
+            ]
+        elif isinstance(content, dict):
+            sections.append((words.setting(section), section, content))
+    return _keys_and_values(
+        "Config",
+        [*single, *sections],
+        lambda path, start: words.setting(path.removeprefix(f"{start}.")),
+    )
+
+
+def _keys_and_values(
+    title: str,
+    parts: Iterable[tuple[str, str, Any]],
+    what: Callable[[str, str], str],
+) -> Table:
+    """Lay out nested values with their keys.
+
+    Args:
+        title: of the table.
+        parts: heading ("": none), key and value of each part.
+        what: dotted path and key of its part → the path in words.
+    """
+    rows: list[list[str]] = []
+    headings = {}
+    for heading, start, value in parts:
+        if heading:
+            headings[len(rows)] = heading
+        rows += [[what(path, start), path, text] for path, text in flat(value, start)]
+    return Table(title, ["What", "Key", "Value"], rows, 0, headings)
 
 
 def flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -75,11 +117,11 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
             step["device"],
         )
         groups.setdefault(key, []).append(step)
-    rows = [
-        [rule, *(name or ABSENT for name in (classifier_title(c), explainer_title(e), device))]
-        + _sums(group)
-        for (rule, c, e, device), group in groups.items()
-    ]
+    rows = []
+    for (rule, c, e, device), group in groups.items():
+        names = classifier_title(c), explainer_title(e), device
+        cells = [words.STEPS.get(rule, rule), *(name or ABSENT for name in names)]
+        rows.append(cells + _sums(group))
     rows.append(["all", ABSENT, ABSENT, ABSENT, *_sums(provenance["steps"])])
     whole = {len(rows) - 1: ""}
     return Table("Steps", STEP_HEADER, rows, STEP_NUMBERS, whole, list(provenance["notes"]))

@@ -33,8 +33,8 @@ class Figures(Section):
     gallery_cases: Count = 2
     """Cases in each of the gallery's groups (best, median, worst)."""
     gallery_explainers: Annotated[list[str], Field(min_length=1)] | None = None
-    """Explainers in the gallery; null = at most seven: explainers first, then null baselines, then
-    ceilings."""
+    """Explainers in the gallery; null = at most seven: explainers first, then null baselines, and
+    the ceiling with the best mean IoU."""
     gallery_by: str | None = None
     """Explainer whose IoU orders the gallery; null = the first one."""
     dpi: Annotated[Integer, Ge(50), Le(600)] = 200

@@ -413,6 +413,7 @@ class JobSettings:
         figures = self.study.config.figures
         return {
             "explainers": [e for _, e in self.study.gallery_explainers(w.classifier)],
+            "ceilings": self.study.gallery_ceilings,
             "cases": figures.gallery_cases,
             "by": figures.gallery_by,
             "sign": self._postprocess.sign,

@@ -54,13 +54,25 @@ class Study(Names):
         return NONE if ranked else self.primary_binarization
 
     def gallery_explainers(self, classifier: str) -> list[Pair]:
-        """List what a gallery shows: what the config names, else explainers before baselines."""
+        """List what a gallery may show: what the config names, else explainers before baselines.
+
+        Of `gallery_ceilings`, it shows one.
+        """
         found = self.explainers_of(classifier)
         chosen = self.config.figures.gallery_explainers
         if chosen is None:
-            ranked = sorted(found, key=lambda pair: FAMILY_ORDER.index(self.families[pair[1]]))
-            chosen = [e for _, e in ranked[:GALLERY_COLUMNS]]
+            ceilings = self.gallery_ceilings
+            others = [e for _, e in found if e not in ceilings]
+            others.sort(key=lambda e: FAMILY_ORDER.index(self.families[e]))
+            chosen = [*others[: GALLERY_COLUMNS - bool(ceilings)], *ceilings]
         return [(c, e) for c, e in found if e in chosen]
+
+    @cached_property
+    def gallery_ceilings(self) -> list[str]:
+        """Ceilings; a gallery shows the best of them. None where the config names its columns."""
+        if self.config.figures.gallery_explainers is not None:
+            return []
+        return [e for e, family in self.families.items() if family == "ceiling"]
 
     @cached_property
     def reporting(self) -> list[Pair]:

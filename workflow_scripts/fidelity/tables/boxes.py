@@ -9,6 +9,7 @@ from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.metrics.boxes.protocols import title_of
 from fidelity.presentation import titles
+from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import ABSENT, confidence, unit_note, with_direction
 from fidelity.tables.layout import (
     Table,
@@ -119,6 +120,7 @@ def _told(block: pd.DataFrame, statistics: Mapping[str, Any], part: str) -> dict
         "classifiers": block["classifier"],
         **facts_of(block),
         "part": part,
+        "meaning": explained(block["protocol"].unique())[0],
         "from_masks": block["reference"].iloc[0] == "mask",
         "interval": confidence(statistics),
         "statistics": statistics,

@@ -7,6 +7,7 @@ import pandas as pd
 from fidelity.analysis.controls import ALL_EXPLAINERS, HIDING_METRIC
 from fidelity.analysis.localization import NO_BINARIZATION, NO_CLASSIFIER, pooled_classes
 from fidelity.presentation import titles
+from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import ABSENT, metric_title, number
 from fidelity.tables.layout import Table, facts_of, interval_cell, lay_out
 
@@ -62,6 +63,7 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
     header.append("Passes")
     failed = [f"{row[2]} ({row[0]}, {row[1]})" for row in rows if row[-1] == "no"]
     told = {"failed": failed, "doubt": _with_titles(shown["note"].iloc[0]), **facts_of(pooled)}
+    told["protocols"] = explained(shown["protocol"].unique())
     return [lay_out("controls", header, rows, 3, file="controls", **told)]
 
 

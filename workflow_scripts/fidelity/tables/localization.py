@@ -13,6 +13,7 @@ from fidelity.analysis.localization import (
 )
 from fidelity.metrics.registry import METRICS
 from fidelity.presentation import titles
+from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import (
     ABSENT,
     confidence,
@@ -67,6 +68,7 @@ def localization_tables(results: Results) -> list[Table]:
             "split": split,
             "binarization": titles.binarization_title(binarization),
             "protocol": titles.protocol_title(protocol),
+            "meaning": explained([protocol])[0],
             "is_default": protocol == DEFAULT_PROTOCOL,
             "order_statistics": known is not None and known.interval == "order_statistics",
             "counts_empty": known is not None and known.counts_empty_references,

@@ -266,7 +266,22 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
         )
     for entry in config.get("explainers", {}).values():
         _leave_out_layers(entry, config["classifiers"])
+    _show(config, units)
     return config
+
+
+def _show(config: dict[str, Any], units: Sequence[Unit]) -> None:
+    """Set titles, order and colours as the units were packed with; the first that has one decides.
+
+    Data sets of two studies may have one title: the second keeps its key.
+    """
+    for unit in units:
+        config.setdefault("display", unit.shown.get("display", {}))
+        for section, titles in unit.shown.get("titles", {}).items():
+            entries = config.get(section, {})
+            for key, title in titles.items():
+                if title not in [entry.get("title") for entry in entries.values()]:
+                    entries.get(key, {}).setdefault("title", title)
 
 
 def _classifiers(units: Iterable[Unit]) -> dict[str, Any]:

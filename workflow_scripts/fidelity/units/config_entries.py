@@ -5,11 +5,11 @@ from typing import Any
 
 from fidelity.digests import code as digests
 from fidelity.provenance.privacy import without_places
-from fidelity.settings.config import Config
+from fidelity.settings.config import TITLED, Config
 from fidelity.study.job_settings import ORIGIN_KEYS
 from fidelity.study.study import Study
 
-# What no result of a unit depends on, or what the unit has elsewhere.
+# What no result of a unit depends on, or what the unit has elsewhere (`shown_entries`, too).
 WITHOUT = {"classifiers", "only_classifiers", "data_root", "datasets", "display", "figures"}
 
 
@@ -56,6 +56,30 @@ def shared_entries(config: Config, dataset: str) -> dict[str, Any]:
             "plugin_files": {name: digests.file_digest(path) for name, path in packed.items()},
         }
     )
+
+
+def shown_entries(config: Config, dataset: str, unit: str) -> dict[str, Any]:
+    """Give what pages show in the place of keys; no result depends on it.
+
+    Returns:
+        `titles` (section of the config → key → title) of the data set, of that which its lung
+        network was trained on, of the unit's classifier, and of all explainers and binarizations
+        that have one; and `display`.
+    """
+    study = Study(config)
+    meant = {
+        "datasets": {dataset, study.lungs_from.get(dataset)},
+        "classifiers": {study.bases.get(unit, unit)},
+    }
+    titles = {
+        section: {
+            key: entry.title
+            for key, entry in getattr(config, section).items()
+            if entry.title is not None and key in meant.get(section, {key})
+        }
+        for section in TITLED
+    }
+    return {"titles": titles, "display": config.display.model_dump()}
 
 
 def place_of(config: Config, dataset: str, unit: str) -> list[int]:

@@ -63,6 +63,7 @@ class Unit:
         place: of the data set and of the classifier in the config, which orders tables.
         provenance: commit, packages, machine, dates and bytes; see `origin.origin_of`.
         cases: digest of all cases with their images and masks; empty if the unit has none.
+        shown: titles, order and colours, of `config_entries.shown_entries`; empty in older units.
         format: version of the layout.
     """
 
@@ -78,6 +79,7 @@ class Unit:
     place: Sequence[int] = (0, 0)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     cases: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -101,6 +103,7 @@ def write_unit(
     place: Sequence[int] = (0, 0),
     provenance: Mapping[str, Any] = MappingProxyType({}),
     cases: str = "",
+    shown: Mapping[str, Any] = MappingProxyType({}),
 ) -> Unit:
     """Pack result files of one classifier, or of none, into a folder small enough to commit.
 
@@ -143,6 +146,7 @@ def write_unit(
         "provenance": dict(provenance),
         "own": dict(own),
         "shared": dict(shared),
+        "shown": dict(shown),
         "plugins": packed,
         "tables": tables,
         "copies": copies,

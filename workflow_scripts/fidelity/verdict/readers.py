@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from fidelity.analysis.localization import ALL_CLASSES, keep_test_split, unit_of
-from fidelity.analysis.readers import FEWEST_CASES
+from fidelity.analysis.readers import FEWEST_UNITS
 from fidelity.datasets.readers.names import ALL
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import amount, confidence, counted, set_value, value_of
@@ -56,12 +56,13 @@ def _sentence(row: NamedTuple, evidence: Evidence) -> Sentence:
         f"{amount(metric, ends[1], *ends)} to {amount(metric, ends[2], *ends)}; "
         f"{counted(int(row.n), 'case')}"
     )
+    units = "patients" if row.n_patients < row.n else "cases"
     said = {
         "within": f"{name} is within human disagreement: no worse than {reader}{margin}",
         "below": f"{name} is below human agreement: it agrees with the other readers less than"
         f" {reader} does",
         "none_shown": f"It is not shown whether {name} is within human disagreement",
-        "few_cases": f"There are fewer than {FEWEST_CASES} cases, so nothing is concluded about"
+        "few_cases": f"There are fewer than {FEWEST_UNITS} {units}, so nothing is concluded about"
         f" {name} and readers",
     }[row.conclusion]
     keys = ("explainer", "reader", "metric", "n", "mean", "reader_mean", "conclusion")

@@ -44,6 +44,14 @@ PLURAL = {"mask": "masks", "box": "boxes"}
 BOX_PROTOCOLS = {"wsol": "Choe 2020", "chestxray8": "Wang 2017", "rodeo": "Meissen 2023"}
 # Keys of an entry that are no parameter of its method, or that name files.
 _NO_PARAMETERS = {"method", "title", "family", "of"}
+# Settings that act only beside one value of another: key → the other and this value.
+_ACTS_WITH = {
+    "hide_sigma": ("hide", "blur"),
+    "hide_radius": ("hide", "inpaint"),
+    "fill_sigma": ("fill", "blur"),
+}
+# Settings of `adaptive` that its other way to stop does not use.
+_NOT_WITH_ERROR = {"level", "top"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -65,6 +73,7 @@ def methods(
             (explainer → the papers of its method; none of a plugin) and `bases`. `trained`:
             classifiers that were trained here. `faithfulness`: its metrics that were measured.
             `boxes_from` and `box_protocols`: how boxes were scored; empty: they were not.
+            `layers`: classifier → explainer → the layer that it reads.
         unit: unit of analysis.
         compared: whether explainers were compared.
         software: as cited: authors, title, version, year.
@@ -92,7 +101,12 @@ def methods(
     entries = config["explainers"]
     told = {
         kind: listed(
-            _explainer(name, entries[name], settings["sources"][name])
+            _explainer(
+                name,
+                entries[name],
+                settings["sources"][name],
+                _layers(name, shown["classifier"].unique(), settings),
+            )
             for name in part
             if name in entries
         )
@@ -260,19 +274,43 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     return f"{text} was trained on the training split from {start} weights ({', '.join(parts)})."
 
 
-def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str]) -> str:
-    known = sources and entry["method"] != "imported"
-    told = parameters(entry.get("of") or entry) if known else ""
+def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:
+    told = []
+    if sources and entry["method"] != "imported":
+        acting = _acting(entry.get("of") or entry)
+        if layers and acting.pop("layer", None):
+            told.append(f"layer {layers}")
+        told += _flat(acting)
     title = _title(titles.explainer_title(name)) + cite(*sources)
-    return f"{title} ({told})" if told else title
+    return f"{title} ({'; '.join(told)})" if told else title
 
 
-def parameters(entry: Mapping[str, Any]) -> str:
-    """List the parameters of a method as the config sets them: "samples 1000; hide mean"."""
-    return "; ".join(_flat(entry))
+def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, Any]) -> str:
+    """Name the layer that an explainer reads; of each classifier if they differ."""
+    found: dict[str, dict[str, None]] = {}
+    for name in classifiers:
+        if layer := settings["layers"].get(name, {}).get(explainer):
+            title = _title(titles.classifier_title(settings["bases"].get(name, name)))
+            found.setdefault(layer, {})[title] = None
+    if len(found) == 1:
+        return next(iter(found))
+    return listed(f"{layer} of {listed(whose)}" for layer, whose in found.items())
+
+
+def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the settings of a method that the others switch off."""
+    idle = {key for key, (other, value) in _ACTS_WITH.items() if entry.get(other) != value}
+    idle |= {"stability_top"} if entry.get("repeats") == 1 else set()
+    found = {key: value for key, value in entry.items() if key not in idle}
+    if adaptive := found.get("adaptive"):
+        del found["samples"]
+        if adaptive["error"] is not None:
+            found["adaptive"] = {k: v for k, v in adaptive.items() if k not in _NOT_WITH_ERROR}
+    return found
 
 
 def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
+    """List the parameters of a method as the config sets them: "samples 1000", "hide mean"."""
     for key, value in entry.items():
         name = f"{before}{key.replace('_', ' ')}"
         if isinstance(value, dict):
@@ -297,7 +335,8 @@ def _word(value: Any) -> str:
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:
-    told = "" if entry.get("method") in (None, "fixed", "per_explainer") else parameters(entry)
+    plain = entry.get("method") in (None, "fixed", "per_explainer")
+    told = "" if plain else "; ".join(_flat(entry))
     if entry.get("method") == "tuned":
         best = _word(entry["metric"])
         told = f"one per explainer and class, with the best mean {best} on the validation split"

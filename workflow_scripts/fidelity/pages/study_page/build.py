@@ -6,14 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import NO_CLASSIFIER, keep_test_split, of_classifier
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    of_classifier,
+)
 from fidelity.figures import forest, organs, rank_by_protocol
 from fidelity.metrics.registry import title_of
 from fidelity.pages.methods import references
 from fidelity.pages.study_page import pictures
 from fidelity.presentation import titles
 from fidelity.presentation.page import render
+from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import listed
+from fidelity.tables.by_class import class_tables
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.layout import Table
 from fidelity.tables.organs import organ_tables
@@ -103,6 +110,9 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     }
     table, by = study.localization, settings["galleries"][classifier]
     rows = of_classifier(table, classifier)
+    metric, shown = settings["metric"], keep_test_split(rows)
+    primary = shown[shown["binarization"] == settings["binarization"]]
+    protocols = list(dict.fromkeys(rows["protocol"]))
     answered = answer(chapter, settings["families"])
     # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
     told = [part for part in chapter["headline"] if part["text"] != answered.sentence]
@@ -118,7 +128,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "short": [part for part in told if part["outcome"] != "warning"],
         "warnings": [part for part in told if part["outcome"] == "warning"],
         "forest": pictures.as_svg(
-            forest.plot(rows[rows["binarization"] == settings["binarization"]], settings["metric"])
+            forest.plot(rows[rows["binarization"] == settings["binarization"]], metric)
         ),
         "main": [
             part
@@ -141,6 +151,12 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
                 diagnostic=drawn["diagnostic"],
             )
         ),
+        "by_class": class_tables(
+            primary[(primary["protocol"] == DEFAULT_PROTOCOL) & (primary["metric"] == metric)],
+            settings["families"],
+            interval=settings["interval"],
+        ),
+        "protocols": explained(protocols) if len(protocols) > 1 else [],
         "flip_sentences": _sentences(chapter, FLIPS),
         "flip_words": next(s["intro"] for s in chapter["sections"] if s["title"].startswith(FLIPS)),
         "cases": pictures.cases(
@@ -151,6 +167,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         if classifier in study.cases
         else "",
         "order": titles.explainer_title(by["by"] or by["explainers"][0]),
+        "best_ceiling": bool(by["ceilings"]),
         "no_cases": study.no_cases,
         "strata": study.strata.get(classifier, ()),
         **_organs(study, classifier),

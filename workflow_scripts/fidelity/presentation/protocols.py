@@ -1,0 +1,37 @@
+"""What each protocol is, in one sentence: for pages, tables and docs/measuring.md."""
+
+from collections.abc import Iterable
+
+from fidelity.presentation.titles import protocol_title
+
+# Protocols of masks, then those of boxes.
+MEANINGS = {
+    "default": "this project's conventions, for all metrics; the config states what an empty mask "
+    "is worth.",
+    "seed": "IoU, Dice and Hausdorff distance of the original LIME study; distances from empty "
+    "predictions are left out.",
+    "chexlocalize": "IoU by CheXlocalize's code for true positives; cases with an empty mask are "
+    "left out.",
+    "chexlocalize-full": "IoU by CheXlocalize's code for the full data set; one empty mask gives "
+    "0, two are left out.",
+    "monai": "metrics as the package MONAI computes them; one empty mask makes most distances "
+    "infinite.",
+    "metrics-reloaded": "metrics as the package MetricsReloaded computes them; the distance from "
+    "one empty mask is left out.",
+    "surface-distance": "Dice and distances by DeepMind's package: along contours, weighted by "
+    "length; empty masks give infinite distances.",
+    "medpy": "metrics as the package MedPy computes them; HD95 pools both directions, and "
+    "distances from empty masks are left out.",
+    "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; from "
+    "one empty mask it is infinite.",
+    "wsol": "MaxBoxAcc, MaxBoxAccV2 and PxAP by the code of wsolevaluation, for boxes that bound "
+    "parts of a map.",
+    "chestxray8": "accuracy and false positives of boxes at fixed overlaps, as in the paper of "
+    "ChestX-ray8.",
+    "rodeo": "the RoDeO score, which joins place, shape and class of matched boxes.",
+}
+
+
+def explained(protocols: Iterable[str]) -> list[str]:
+    """Explain protocols in one sentence each, after their titles: "MONAI: metrics as …"."""
+    return [f"{protocol_title(name)}: {MEANINGS[name]}" for name in protocols]
