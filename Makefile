@@ -111,8 +111,8 @@ docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.
 	@$(BIN)/python config/write_readme.py
 	@$(BIN)/python docs/write_measuring.py
 
-site: $(DEV_ENVIRONMENT) ## the documentation as a website in site/, with the pages of the demo if it was run
-	@WITH_DEMO=true NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+site: $(DEV_ENVIRONMENT) ## the documentation as a website in site/, with the pages of the demo and of the re-analysis if they were made
+	@WITH_RUNS=true NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html"
 
 lock: $(DEV_ENVIRONMENT) ## resolve envs/requirements*.in again

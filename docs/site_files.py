@@ -20,51 +20,64 @@ from fidelity.study import paths  # noqa: E402
 FILES = ["*.md", "config/README.md", "docs/**/*.md", "docs/images/*", "docs/site.css"]
 FILES += ["LICENSE", "CITATION.cff", "config/boxes.yaml", "config/covid_qu_ex.yaml"]
 FILES += ["profiles/slurm/config.yaml"]
-# The demo alone: its images are generated, and those of other studies may have to stay.
+# Pages of runs. The demo's images are generated, and a re-analysis has no images; those of other
+# studies may have to stay where they are.
 DEMO = paths.DATASET.format(dataset="demo")
 EXPLORER = paths.EXPLORER.format(dataset="demo")
-DEMO_PAGES = {
-    f"{DEMO}/study.html": "The study page: the answer, the main table and six cases",
-    f"{EXPLORER}/index.html": "The explorer: every case, and a threshold to move",
-    f"{DEMO}/tables/verdict.html": "The verdict in words",
-    f"{DEMO}/tables/tables.html": "All tables",
-    f"{DEMO}/provenance.html": "Data, versions and settings",
+STUDY = f"reanalysis/{paths.DATASET.format(dataset='covid_full')}"
+RUNS = {
+    "The demo study": {
+        f"{DEMO}/study.html": "The study page: the answer, the main table and six cases",
+        f"{EXPLORER}/index.html": "The explorer: every case, and a threshold to move",
+        f"{DEMO}/tables/verdict.html": "The verdict in words",
+        f"{DEMO}/tables/tables.html": "All tables",
+        f"{DEMO}/provenance.html": "Data, versions and settings",
+    },
+    "The study on COVID-QU-Ex, without images": {
+        f"{STUDY}/study.html": "The study page: the answer, the main table and methods",
+        f"{STUDY}/tables/verdict.html": "The verdict in words",
+        f"{STUDY}/tables/tables.html": "All tables",
+    },
 }
 
 
-def demo_page() -> str:
-    """List the pages of the demo that were made, as Markdown; empty if there are none."""
-    made = {path: title for path, title in DEMO_PAGES.items() if (ROOT / path).exists()}
-    lines = [f"- [{title}]({path})" for path, title in made.items()]
-    return "\n".join(["# The demo study, as it was run", "", *lines, ""]) if lines else ""
+def runs_page() -> str:
+    """List the pages of runs that were made, as Markdown; empty if there are none."""
+    text = ""
+    for heading, pages in RUNS.items():
+        made = {path: title for path, title in pages.items() if (ROOT / path).exists()}
+        if made:
+            lines = [f"- [{title}]({path})" for path, title in made.items()]
+            text += "\n".join(["", f"## {heading}", "", *lines, ""])
+    return f"# Studies, as they were run\n{text}" if text else ""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the demo to the navigation if it is wanted (`make site`) and was run."""
-    config.extra["demo"] = demo_page() if config.extra["with_demo"] else ""
-    if config.extra["demo"]:
-        config.nav.insert(1, {"Demo": "demo.md"})
+    """Add pages of runs to the navigation if they are wanted (`make site`) and were made."""
+    config.extra["runs"] = runs_page() if config.extra["with_runs"] else ""
+    if config.extra["runs"]:
+        config.nav.insert(1, {"Runs": "runs.md"})
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Give the files of the whole repository, and the theme's, in place of those in docs/."""
-    demo = config.extra["demo"]
-    patterns = [*FILES, *DEMO_PAGES] if demo else FILES
+    runs = config.extra["runs"]
+    patterns = [*FILES, *(path for pages in RUNS.values() for path in pages)] if runs else FILES
     found = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
     listed = [file for file in files if file.src_dir != config.docs_dir]
     listed += [
         File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path))
         for path in found
     ]
-    if demo:
-        listed.append(File.generated(config, "demo.md", content=demo))
+    if runs:
+        listed.append(File.generated(config, "runs.md", content=runs))
     return Files(listed)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Copy the explorer of the demo as it is: MkDocs would make pages of its Markdown files."""
-    if config.extra["demo"] and (ROOT / EXPLORER).exists():
+    if config.extra["runs"] and (ROOT / EXPLORER).exists():
         hidden = shutil.ignore_patterns(".*")
         target = Path(config.site_dir) / EXPLORER
         shutil.copytree(ROOT / EXPLORER, target, ignore=hidden, dirs_exist_ok=True)

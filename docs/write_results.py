@@ -1,4 +1,4 @@
-"""Write docs/results.md from a re-analysis of the study's units.
+"""Write docs/results.md, its figures and the primary rows of all tables from a re-analysis.
 
     make reanalyse STUDY=docs/studies/covid_qu_ex/units
     python docs/write_results.py reanalysis
@@ -37,6 +37,8 @@ from fidelity.study.study import Study  # noqa: E402
 TEXTS = ROOT / "docs" / "studies" / "covid_qu_ex"
 PAGE = ROOT / "docs" / "results.md"
 DATASET = "covid_full"
+# Rows of tables that are committed; a table without such a column or value is copied whole.
+PRIMARY = {"split": "test", "protocol": "default", "binarization": "tuned", "metric": "iou"}
 # Figure of the first training → its copy.
 FIGURES = {"forest": "full_forest.png", "sensitivity": "full_ranks.png"}
 
@@ -201,13 +203,25 @@ def render(results: Results) -> str:
     return environment.get_template("results.md.j2").render(results=results, study=results.study)
 
 
+def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the primary comparison, as far as the table tells them from others."""
+    for column, value in PRIMARY.items():
+        if column in table and (table[column] == value).any():
+            table = table[table[column] == value]
+    return table
+
+
 def main() -> None:
-    """Write the page and copy the figures."""
-    parser = argparse.ArgumentParser(description="Write docs/results.md.")
+    """Write the page and the tables, and copy the figures."""
+    parser = argparse.ArgumentParser(description="Write docs/results.md, its tables and figures.")
     parser.add_argument("results", type=Path, help="the folder of the re-analysis")
     folder = parser.parse_args().results
     results = Tables(folder)
     PAGE.write_text(render(results), encoding="utf-8")
+    for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
+        # As text: numbers stay as they are.
+        rows = primary_rows(pd.read_csv(table, dtype=str, keep_default_na=False))
+        rows.to_csv(TEXTS / "tables" / table.name, index=False)
     for name, copy in FIGURES.items():
         figure = paths.figure(name).format(dataset=DATASET, classifier=results.trainings[0])
         shutil.copy(folder / figure, ROOT / "docs" / "images" / copy)

@@ -117,3 +117,20 @@ def test_the_readme_repeats_the_page():
     numbers = re.findall(r"\.\d{3}\b", told)
     assert len(numbers) > 10
     assert not [number for number in numbers if number not in page]
+
+
+def test_committed_tables_follow_from_the_cases():
+    """Means of localization.csv; differences and p of comparisons.csv."""
+    results, tables = FromCases(), write_results.TEXTS / "tables"
+    units = {name: name for name in results.trainings} | {"none": results.trainings[0]}
+    means = pd.read_csv(tables / "localization.csv")
+    assert set(means["classifier"]) == set(units)
+    for row in means.itertuples():
+        found = results.mean(units[row.classifier], row.explainer)
+        assert (row.mean, row.n) == (pytest.approx(found.value, abs=1e-9), found.n)
+    pairs = pd.read_csv(tables / "comparisons.csv").query("classifier in @results.trainings")
+    assert len(pairs) > 100
+    for row in pairs.itertuples():
+        found = results.difference(row.classifier, row.explainer_a, row.explainer_b)
+        assert row.mean_difference == pytest.approx(found.value, abs=1e-9)
+        assert row.p_adjusted == pytest.approx(found.p, rel=1e-6)

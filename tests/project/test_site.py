@@ -43,7 +43,7 @@ class Tags(HTMLParser):
 def build(folder: Path, site: Path, **changes: str) -> subprocess.CompletedProcess:
     """Build the site of a project's folder, with changes of environment variables."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
-    variables = {key: value for key, value in os.environ.items() if key != "WITH_DEMO"} | changes
+    variables = {key: value for key, value in os.environ.items() if key != "WITH_RUNS"} | changes
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
 
 
@@ -94,10 +94,10 @@ def test_a_page_fetches_nothing_from_the_web(site):
 
 def test_results_are_not_in_a_site_that_was_not_asked_for_them(site):
     assert not (site / "results").exists()
-    assert not (site / "demo.html").exists()
+    assert not (site / "runs.html").exists()
 
 
-def test_the_demo_is_added_where_it_was_run(copy, tmp_path):
+def test_pages_of_runs_are_added_where_they_were_made(copy, tmp_path):
     demo = copy / "results/demo"
     explorer = ["explorer/index.html", "explorer/data/a.js", "explorer/LICENSE.md"]
     for name in [*explorer, "tables/tables.html", "cases.csv"]:
@@ -105,14 +105,19 @@ def test_the_demo_is_added_where_it_was_run(copy, tmp_path):
         (demo / name).write_text("made")
     (copy / "results/hospital").mkdir()
     (copy / "results/hospital/study.html").touch()
-    result = build(copy, tmp_path / "site", WITH_DEMO="true")
+    study = copy / "reanalysis/results/covid_full/study.html"
+    study.parent.mkdir(parents=True)
+    study.write_text("made")
+    result = build(copy, tmp_path / "site", WITH_RUNS="true")
     assert result.returncode == 0, result.stderr
     results = tmp_path / "site/results"
     added = {str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()}
     assert added == {f"demo/{name}" for name in [*explorer, "tables/tables.html"]}
-    page = Tags((tmp_path / "site/demo.html").read_text())
+    assert (tmp_path / "site/reanalysis/results/covid_full/study.html").read_text() == "made"
+    page = Tags((tmp_path / "site/runs.html").read_text())
     links = {given.get("href") for tag, given in page.found if tag == "a"}
-    assert {"results/demo/tables/tables.html", "results/demo/explorer/index.html"} <= links
+    shown = {"results/demo/tables/tables.html", "results/demo/explorer/index.html"}
+    assert {*shown, "reanalysis/results/covid_full/study.html"} <= links
     assert "results/demo/study.html" not in links
 
 

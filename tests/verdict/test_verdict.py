@@ -173,6 +173,7 @@ def test_headline_counts_primary_comparisons_alone():
     rows = [
         compared("lime", "gradcam", "none_shown"),
         compared("lime", "gradcam", "a_higher", metric="dice", family="secondary"),
+        compared("lime", "gradcam", "none_shown", metric="hausdorff_full", family="secondary"),
         compared("lime", "gradcam", "b_higher", binarization="oracle", family="diagnostic"),
         compared("lime", "lung", "b_higher"),
         compared("gradcam", "lung", "none_shown"),
@@ -188,12 +189,13 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "Even the nearest explainer, lime, is shown to be worse than unet: IoU difference −0.300"
+        "lime, the nearest explainer, is shown to be worse than unet: IoU difference −0.300"
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
     (other,) = texts(chapter, "Secondary")
     assert other.startswith("lime − gradcam: lime is better by Dice +0.080")
+    assert "no difference was shown by Hausdorff (full sets) (lower is better) 0.0 px" in other
 
 
 def test_the_better_one_is_named_first_among_explainers_and_the_explainer_against_nulls():

@@ -86,11 +86,11 @@ def beside_readers(
 
     Returns:
         The table readers.csv, over the cases where both have a value. Under the reader `all`, a
-        case's values are means over the readers who are left out. `conclusion`: "few_cases" below
-        FEWEST_UNITS patients (cases, if the unit of analysis is the case). "within": the interval
-        of the difference lies above −margin, so the explainer is no worse than a reader. The margin
-        of metrics that are no shares is 0. "below": the interval lies below 0. Else "none_shown". A
-        metric where lower is better is turned round.
+        case's values are means over the readers who are left out. The `conclusion` is "few_cases"
+        below FEWEST_UNITS patients (cases, if the unit of analysis is the case). It is "within" if
+        the interval of the difference lies above −margin, so the explainer is no worse than a
+        reader. The margin of metrics that are no shares is 0. It is "below" if the interval lies
+        below 0, else "none_shown". A metric where lower is better is turned round.
     """
     rows = []
     theirs = _values(readers, metric)

@@ -58,8 +58,8 @@ class Explorer(Section):
     """The explorer (a page to browse single cases), and whether pages may show images."""
 
     cases: Literal["all"] | Count = "all"
-    """Cases in the explorer. A number takes cases of the split that the verdict uses first, evenly
-    over the sorted ids. A case of 256 px takes 10 KB per explainer."""
+    """Cases in the explorer. With a number, cases of the split that the verdict uses (test) come
+    first, evenly over the sorted ids. A case of 256 px takes 10 KB per explainer."""
     images: bool = True
     """Whether pages and the report may show pixels of images. Set it to false for data that must
     stay in your institution: then only maps, masks and scores are shown. Also leave out explainers

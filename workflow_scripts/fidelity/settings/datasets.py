@@ -57,8 +57,9 @@ def _is_empty(value: object) -> bool:
 
 class Shards(Section):
     """Shards per split. A shard is a group of cases that one job of `prepare`, or one job of an
-    explainer, processes. In a small study, 64 cases per shard use all cores. With tens of thousands
-    of cases, Snakemake plans twice as fast with 512 cases per shard as with 256."""
+    explainer, processes. In a small study, shards of about 64 cases keep all cores busy. With
+    tens of thousands of cases, Snakemake plans twice as fast with 512 cases per shard as with 256.
+    """
 
     train: ShardCount = 4
     """Shards of the training split."""
@@ -120,8 +121,8 @@ class Dataset(Entry):
     data set (`lung_from`, `lung_model`). `chexmask` = those of CheXmask's file `lungs`, and its
     heart masks."""
     lungs: str | None = None
-    """CheXmask's CSV file of the data set, relative to root, for `lung_masks: chexmask`
-    (`provided` takes its lungs alone)."""
+    """CheXmask's CSV file of the data set, relative to root. `lung_masks: chexmask` reads its lungs
+    and hearts, `provided` only its lungs."""
     lung_quality: Share = 0.7
     """Lowest estimated quality (Dice RCA, mean) of the masks in `lungs`. Masks below it are not
     used; tables/organ_masks.csv lists them. 0 = all are used, also those without an estimate."""
@@ -207,7 +208,8 @@ class Dataset(Entry):
     read for them only on request."""
     records: str | None = None
     """CSV file with what is known of each image, relative to root, for `strata`. Columns: case or
-    image, and any of view, sex, age (years), label_source. It goes before the source's tables."""
+    image, and any of view, sex, age (years), label_source. It takes precedence over the source's
+    tables."""
     shards: Shards = Field(default_factory=Shards)
 
     @property
@@ -351,7 +353,7 @@ class Phantom(Dataset):
     """Also write the masks of a simulated second reader, for the explainer `second_reader`."""
     simulated_readers: Annotated[Integer, Ge(0), Le(9), Field(exclude_if=_is_empty)] = 0
     """Number of simulated readers, r1, r2, …, each with borders, misses and additions of its own.
-    The true masks are then of no reader, and not used."""
+    The true masks are then not used."""
     clinical: bool = False
     """Also write CheXmask.csv, with masks of lungs and heart, some of low quality, and records.csv,
     with view, sex and age. They are for the keys `lungs` and `records`."""

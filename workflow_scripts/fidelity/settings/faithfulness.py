@@ -117,9 +117,9 @@ class KnownTruth(Section):
     (config/known_truth.yaml, config/known_truth_covid_qu_ex.yaml)."""
 
     datasets: Unique[str] = []
-    """Data sets with `planted`, or phantoms with a `shortcut`. Their explainers are scored against
-    the mark and the lesion. Of a phantom with a shortcut, set `contrast` to 0 and
-    `shortcut.probability` to 1. None if empty."""
+    """Data sets whose explainers are scored against the mark and the lesion; [] = none. Such a data
+    set has `planted`, or is a phantom with `shortcut`, `contrast: 0` and `shortcut.probability: 1`.
+    """
     accuracy: PositiveShare = 0.9
     """Smallest allowed test accuracy with the mark. Also the smallest allowed share of the other
     classes' images that follow a planted mark. Below it, tables/known_truth.csv is refused."""

@@ -62,9 +62,9 @@ def shown_entries(config: Config, dataset: str, unit: str) -> dict[str, Any]:
     """Give what pages show in the place of keys; no result depends on it.
 
     Returns:
-        `titles` (section of the config → key → title) of the data set, of that which its lung
-        network was trained on, of the unit's classifier, and of all explainers and binarizations
-        that have one; and `display`.
+        `titles`: section of the config → key → title, as far as there are any. They are of all
+        explainers and binarizations, of the unit's classifier, of the data set, and of that which
+        its lung network was trained on. `display`: order and colours.
     """
     study = Study(config)
     meant = {

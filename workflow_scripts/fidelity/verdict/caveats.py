@@ -79,7 +79,11 @@ def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -
         "none_shown": "no difference was shown by",
     }
     statistics = evidence.study.statistics
-    told = [f"{title_of(row.metric)} {numbers(row, statistics, units=False)}" for row in rows]
+    told = [
+        f"{title_of(row.metric)}{'' if row.higher_is_better else ' (lower is better)'} "
+        f"{numbers(row, statistics, units=False)}"
+        for row in rows
+    ]
     return pair_by_metrics(a, b, rows, told, phrases)
 
 

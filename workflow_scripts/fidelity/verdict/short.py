@@ -252,9 +252,9 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        who = "The explainer" if len(against) == 1 else "Even the nearest explainer"
+        who = explainer_title(nearest.first) + ", the nearest explainer," * (len(against) > 1)
         yield Sentence(
-            f"{who}, {explainer_title(nearest.first)}, {word} {explainer_title(ceiling)}: "
+            f"{who} {word} {explainer_title(ceiling)}: "
             f"{title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,
             "primary",
