@@ -16,12 +16,12 @@ from comparison import Row, show, timed
 from sklearn.metrics import f1_score, jaccard_score
 
 from fidelity.maps.saliency_map import SaliencyMap, render
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.curves import overlap_curves
 
 SIZE, WORKING = (256, 256), 224
 THRESHOLDS = np.linspace(0, 1, 101)
-POLICY = policy_for("default")
+POLICY = PROTOCOLS["default"].empty
 Curves = tuple[np.ndarray, np.ndarray]
 
 

@@ -92,6 +92,20 @@ def binarize_digest(w):
     return code_of("binarize.py", chosen, names=(method,))
 
 
+# ---- statistics.smk, summary.smk, pages.smk ----
+
+
+# What tables, verdict and pages of a data set are all written from.
+RESULT_TABLES = {
+    "localization": paths.table("localization"),
+    "comparisons": paths.table("comparisons"),
+    "seeds": paths.table("seeds"),
+    "classification": job_files.if_classified(paths.table("classification")),
+    "class_order": job_files.if_classified(paths.table("class_order")),
+    "counts": paths.CASE_COUNTS,
+}
+
+
 # ---- known_truth.smk ----
 
 

@@ -34,12 +34,7 @@ rule explorer:
 
 rule study_page:
     input:
-        localization=paths.table("localization"),
-        comparisons=paths.table("comparisons"),
-        seeds=paths.table("seeds"),
-        classification=job_files.if_classified(paths.table("classification")),
-        class_order=job_files.if_classified(paths.table("class_order")),
-        counts=paths.CASE_COUNTS,
+        **RESULT_TABLES,
         architectures=job_files.by_classifier(paths.ARCHITECTURE),
         verdict=paths.table("verdict", "json"),
         strata=job_files.of_some(paths.table("strata"), study.stratified),
@@ -78,12 +73,7 @@ rule study_page:
 
 rule paper:
     input:
-        localization=paths.table("localization"),
-        comparisons=paths.table("comparisons"),
-        seeds=paths.table("seeds"),
-        classification=job_files.if_classified(paths.table("classification")),
-        class_order=job_files.if_classified(paths.table("class_order")),
-        counts=paths.CASE_COUNTS,
+        **RESULT_TABLES,
         architectures=job_files.by_classifier(paths.ARCHITECTURE),
     output:
         directory(paths.PAPER),

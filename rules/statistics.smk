@@ -338,15 +338,10 @@ for name, job in STEPS.items():
 
 rule verdict:
     input:
-        localization=paths.table("localization"),
-        comparisons=paths.table("comparisons"),
+        **RESULT_TABLES,
         ranks=paths.table("ranks"),
-        seeds=paths.table("seeds"),
         stability=paths.table("stability"),
-        classification=job_files.if_classified(paths.table("classification")),
-        class_order=job_files.if_classified(paths.table("class_order")),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
-        counts=paths.CASE_COUNTS,
         cases=paths.CASES,
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),

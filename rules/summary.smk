@@ -3,15 +3,10 @@
 
 rule format_tables:
     input:
-        localization=rules.summarize.output.localization,
-        comparisons=rules.compare.output.comparisons,
-        seeds=rules.seeds.output.seeds,
+        **RESULT_TABLES,
         strata=rules.strata.output.strata,
         mixed_model=rules.mixed_model.output.mixed_model,
-        classification=job_files.if_classified(paths.table("classification")),
-        class_order=job_files.if_classified(paths.table("class_order")),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
-        counts=paths.CASE_COUNTS,
         checks=lambda w: [
             paths.fill(paths.table(name), w) for name in study.check_tables(w.dataset)
         ],

@@ -107,7 +107,7 @@ def clear(output: Path) -> None:
 
 
 def name_of(folder: str) -> str:
-    """Give what a study is called unless the user names it: no place of this machine."""
+    """Give the default name of a study, which holds no path of this machine."""
     path = Path(folder)
     return "/".join(path.parts[-2:]) if path.is_absolute() else folder
 

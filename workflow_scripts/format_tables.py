@@ -6,10 +6,9 @@ from typing import Any
 
 from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES
 from fidelity.analysis.columns.cases import CASE_COUNTS, ORGAN_MASKS
-from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
-from fidelity.analysis.columns.comparisons import COMPARISONS, MIXED_MODEL
-from fidelity.analysis.columns.described_table import read_if
-from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS, STRATA
+from fidelity.analysis.columns.classifiers import LUNG_QUALITY
+from fidelity.analysis.columns.comparisons import MIXED_MODEL
+from fidelity.analysis.columns.localization import STRATA
 from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.presentation.page import render
@@ -52,15 +51,7 @@ def main(
         latex: a document with all tables.
         latex_tables: folder of one LaTeX file per table.
     """
-    classified = read_if(CLASSIFICATION, files.get("classification"))
-    results = Results.rated(
-        LOCALIZATION.read(files["localization"]),
-        COMPARISONS.read(files["comparisons"]),
-        SEEDS.read(files["seeds"]),
-        classified,
-        read_if(CLASS_ORDER, files.get("class_order")),
-        settings,
-    )
+    results = Results.read(files, settings)
     statistics, families = settings["statistics"], settings["families"]
     unit, useless = results.unit, results.useless
     laid_out = main_tables(results) + localization_tables(results)
@@ -73,8 +64,8 @@ def main(
         STRATA.read(files["strata"]), statistics, families, unit, settings.get("strata", ())
     )
     laid_out += model_tables(MIXED_MODEL.read(files["mixed_model"]), statistics, unit)
-    if classified is not None:
-        laid_out += classification_tables(classified)
+    if results.classification is not None:
+        laid_out += classification_tables(results.classification)
     laid_out += check_tables(files.get("checks", ()), families, useless)
     if path := files.get("lung_quality"):
         laid_out.append(lung_table(LUNG_QUALITY.read(path), dataset))

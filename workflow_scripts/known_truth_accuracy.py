@@ -43,17 +43,14 @@ def main(
     from fidelity.classifiers.predict import predict_logits
     from fidelity.classifiers.weights.own_format import load
     from fidelity.datasets.images.squares import resize_image
-    from fidelity.datasets.prepared import PreparedShard
+    from fidelity.datasets.prepared import cases_in
     from fidelity.datasets.sources.phantom.retouch import retouch
     from fidelity.known_truth.dependence import dependence
 
     cv2.setNumThreads(1)
     labels = read_json(classes_json)["labels"]
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
-    shown = {}
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            shown |= {case.case: case for case in shard}
+    shown = {case.case: case for case in cases_in(prepared)}
     root = Path(raw_dir) / "data"
     retouched = retouch(root, shown)
     if planted:

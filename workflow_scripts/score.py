@@ -11,7 +11,7 @@ import cv2
 
 from fidelity.base.files import write_parquet
 from fidelity.base.job_log import run_job
-from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared import PreparedCase, cases_in
 from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.masks.run_lengths import read_masks
 from fidelity.metrics.conventions import protocol_for
@@ -78,11 +78,9 @@ def main(
 def _cases(
     prepared: Sequence[str], spacing: tuple[float, float] | None, left_out: str
 ) -> Iterator[PreparedCase]:
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            for case in shard:
-                case = case.against(left_out) if left_out else case
-                yield replace(case, spacing=case.spacing or spacing)
+    for case in cases_in(prepared):
+        case = case.against(left_out) if left_out else case
+        yield replace(case, spacing=case.spacing or spacing)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from fidelity.base.errors import InputError, at_case
 from fidelity.base.files import atomic_path
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import listed
-from fidelity.maps.case_maps import explained_cases, order_of
+from fidelity.maps.case_maps import explained_cases, order_of, row_head
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     lung_in_frame,
@@ -21,7 +21,7 @@ from fidelity.maps.pixel_frames import (
     reference_in_frame,
 )
 from fidelity.maps.saliency_map import Sign
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.curves import SHARES, overlap_curves
 
 SCHEMA = pa.schema(list(CASE_CURVES.types.items()))
@@ -58,7 +58,7 @@ def main(
         output: curves.parquet, sorted by split, case, class and threshold.
     """
     steps = np.linspace(0, 1, thresholds)
-    policy = policy_for("default", empty)
+    policy = protocol_for("default", empty).empty
     found: dict[tuple, Curves] = {}
     for case, record in explained_cases(maps, prepared, left_out):
         if record.map is None or record.cls not in case.references:
@@ -77,10 +77,7 @@ def main(
             reference = reference_in_frame(case, record.cls, scoring_size)
             shares = overlap_curves(map01, reference, steps, policy)
             about = {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
+                **row_head(case, record.cls),
                 "target_class": record.target,
                 "reference": case.reference_kind(record.cls),
                 "reference_empty": not reference.any(),

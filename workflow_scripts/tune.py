@@ -8,7 +8,7 @@ from fidelity.base.job_log import run_job
 from fidelity.binarizations.tuning import tune
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.pixel_frames import ScoringSize
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import protocol_for
 from fidelity.settings.binarizations import Binarization, Postprocess
 
 
@@ -34,7 +34,7 @@ def main(
         rule,
         postprocess,
         scoring_size,
-        policy_for("default", empty),
+        protocol_for("default", empty).empty,
         partial=partial,
     )
     write_csv(table, output)

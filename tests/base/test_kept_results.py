@@ -1,4 +1,4 @@
-"""Finished results of former settings: kept, taken back, bounded; by every rule that is dear."""
+"""Results of earlier settings: kept, restored and limited in size, by every expensive rule."""
 
 import json
 import logging

@@ -43,7 +43,7 @@ REFERENCES = arrays(bool, (9, 11))
 
 
 def _given(map01, reference=None):
-    """What any rule may ask for, with 3 × 3 blocks as superpixels."""
+    """All that a rule may need, with 3 × 3 blocks as superpixels."""
     rows, columns = np.indices(map01.shape) // 3
     labels = np.unique(rows * 100 + columns, return_inverse=True)[1].reshape(map01.shape)
     weights = np.bincount(labels.ravel(), map01.ravel()) / np.bincount(labels.ravel())

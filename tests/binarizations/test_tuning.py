@@ -1,4 +1,4 @@
-"""The tuned threshold is that of trying every one, and sees no other split than validation."""
+"""Tuning finds the same threshold as trying all of them, and reads only the validation split."""
 
 import numpy as np
 import pandas as pd

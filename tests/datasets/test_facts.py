@@ -1,4 +1,4 @@
-"""What files tell of a case: one form, only on request, and never an age."""
+"""Facts of a case that its files state: in one form, only on request, and never an age."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Infidelity: zero for what is exact, one for what says nothing, captum's numbers in between."""
+"""Infidelity: zero for an exact map, one for an uninformative one, captum's numbers in between."""
 
 import numpy as np
 import pytest

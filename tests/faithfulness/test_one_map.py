@@ -160,7 +160,7 @@ def test_answers_do_not_depend_on_grouping(image, classifier):
 
 
 class Case:
-    """What a prepared case has that is asked for here."""
+    """The part of a prepared case that these tests need."""
 
     def __init__(self, name, image):
         self.case, self.patient, self.split = name, f"p{name}", "test"
@@ -221,7 +221,7 @@ def test_table_correlates_with_localization_and_turns_what_is_better_when_lower(
 
 
 def test_an_explainer_with_cases_of_one_class_alone_is_in_the_rows_of_all():
-    """As a second reader of some cases, or maps made elsewhere that are missing."""
+    """For example, a second reader of some cases, or imported maps with gaps."""
     cases = [f"c{number}" for number in range(8)]
     both = pd.DataFrame(
         {"case": cases, "patient": cases, "split": "test", "class": ["x", "y"] * 4, "road": 0.25}

@@ -119,7 +119,7 @@ def test_neither_batches_nor_other_cases_change_a_number():
 
 
 def test_changed_images_of_a_case_are_not_taken_for_one_another():
-    """Explainers that answer all classes of a case at once told cases by their names alone."""
+    """Explainers that map all classes of a case at once used to identify cases by name alone."""
     (task,) = tasks_of(1)
     changed = [
         with_image(task, image, n) for n, image in enumerate(neighbours(task.case.image, 3, 0.1, 1))

@@ -189,9 +189,9 @@ def test_a_model_cut_off_or_of_another_kind(model):
 
 
 def test_weights_without_a_checksum_are_refused(model):
-    content = own_format._read_saved(model)
-    tensors = {name: value.clone() for name, value in content.tensors.items()}
-    text = json.dumps({k: v for k, v in content.meta.items() if k != "checksum"})
+    meta, saved = own_format._read_saved(model)
+    tensors = {name: value.clone() for name, value in saved.items()}
+    text = json.dumps({k: v for k, v in meta.items() if k != "checksum"})
     model.write_bytes(own_format.to_bytes(tensors, metadata={"fidelity": text}))
     with pytest.raises(InputError, match="checksum"):
         own_format.load(model)

@@ -1,4 +1,4 @@
-"""Cases that an explainer cannot answer: recorded with their reason, the others as without them."""
+"""Cases without a map: their reason is recorded, and the maps of the others do not change."""
 
 import numpy as np
 import pytest

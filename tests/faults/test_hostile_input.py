@@ -42,7 +42,7 @@ IDS = ["a/b", "=1+1", "-x", "@x", "'=x", "\"q\", 's'", "ünï 肺", "x" * 200, "
 
 
 def only_input_errors(call, *arguments):
-    """Run; an InputError is an answer, any other exception a fault."""
+    """Run a function: it may raise InputError; any other exception is a bug."""
     with suppress(InputError):
         call(*arguments)
 

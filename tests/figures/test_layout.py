@@ -123,7 +123,7 @@ def drawn(name, families, cases):
 
 
 def boxes(texts):
-    """What is seen of some texts, with their words; half a pixel may be shared."""
+    """Words and extents of the visible texts; neighbours may overlap by half a pixel."""
     seen = [text for text in texts if text.get_visible() and text.get_text().strip()]
     return [(text.get_text(), text.get_window_extent().padded(-0.5)) for text in seen]
 

@@ -1,4 +1,4 @@
-"""What stands in a page: its elements with their attributes, and its text."""
+"""Reads an HTML page: its elements with their attributes, and its text."""
 
 from html.parser import HTMLParser
 

@@ -9,7 +9,7 @@ import pytest
 from fidelity.maps.pixel_frames import map_in_frame, reference_in_frame
 from fidelity.maps.saliency_map import read_maps
 from fidelity.masks.run_lengths import decode, encode, read_masks
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.curves import SHARES, overlap_curves
 from fidelity.pages.explorer import levels, thumbnails
 from fidelity.pages.explorer.script_files import call
@@ -180,7 +180,7 @@ def test_large_images_are_reduced_within_the_tolerance(tmp_path):
     size = (1500, 1240)
     study = SmallExplorer(tmp_path, names=[f"c{n}" for n in range(4)], size=size)
     assert study.prepared
-    policy = policy_for("default")
+    policy = PROTOCOLS["default"].empty
     worst = 0.0
     for number, case in enumerate(study.cases):
         shown = shown_case(case, "original")

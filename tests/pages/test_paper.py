@@ -1,4 +1,4 @@
-"""The paper folder: what it cites is there and no more, nothing is claimed that was not run."""
+"""The paper folder holds exactly what it cites, and claims nothing that was not run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The study page: what it answers, in which order, and that no name of a user is ever executed."""
+"""The study page: its questions, their order, and names of a user that are never executed."""
 
 import io
 import json
@@ -294,7 +294,7 @@ def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
 
 
 def test_thin_lines_keep_their_colours():
-    """Readers are told apart by them, and a radiograph has most of the 256 colours."""
+    """Only colours distinguish the readers, and a radiograph uses most of the 256 colours."""
     wanted = [ImageColor.getrgb(line.colour) for line in lines_of("abcde").values()]
     shades = np.random.default_rng(0).integers(0, 256, (400, 400, 1))
     image = np.broadcast_to(shades, (400, 400, 3)).copy()

@@ -1,4 +1,4 @@
-"""Titles of the config, defaults that distinguish, order and colours: what computes sees none."""
+"""Titles, their distinct defaults, order and colours; computing rules see none of them."""
 
 import pytest
 import yaml

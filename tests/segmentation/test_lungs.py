@@ -1,4 +1,4 @@
-"""Lung masks where a data set has none: taught on one phantom, measured on it and on another."""
+"""Predicted lung masks: the model is trained on one phantom, and measured on it and another."""
 
 import json
 
@@ -44,7 +44,7 @@ def make(root, seed, cases, size):
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
-    """A phantom with lung masks, the model that they have taught, and its quality."""
+    """A phantom with lung masks, the model trained on them, and its quality."""
     folder = make(
         tmp_path_factory.mktemp("teacher"), 1, {"train": 48, "val": 6, "test": 12}, size=96
     )

@@ -125,7 +125,7 @@ class SlurmStudy(Study):
         return sorted(batch for worker in self.workers() for batch in worker["saved"])
 
     def maps(self) -> dict[str, tuple[int, int]]:
-        """List Grad-CAM's finished map files; one made anew has another inode or time."""
+        """List Grad-CAM's finished map files; a recomputed one has another inode or time."""
         found = sorted((self.folder / MAPS).glob("*.h5"))
         return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 

@@ -184,7 +184,7 @@ def test_boxes_are_scored_where_there_are_some():
     for found in (targets.tables(study), targets.from_units(study)):
         assert "results/a/tables/box_comparisons.csv" in found
         assert "results/b/tables/boxes.csv" not in found
-    # Of units that were packed before box scores were: no table of boxes is asked for.
+    # Units packed before box scores existed have none: no table of boxes is requested.
     older = {"datasets": ["a", "b"], "units": study.units, "boxed": []}
     old = Study(study.config, older)
     assert not [path for path in targets.from_units(old) if "box" in path]

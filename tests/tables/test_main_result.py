@@ -26,7 +26,7 @@ def tables(scored, statistics=STATISTICS, families=FAMILIES, useless=()):
     means, comparisons = summarize(scored, statistics, 1), compare(scored, statistics, 1)
     quality = {("demo", name): Quality("below_chance", {}, "test", 9, 9, {}) for name in useless}
     settings = {"statistics": statistics, "families": families, "bases": {}}
-    return main_tables(Results(means, comparisons, NO_SEEDS, quality, settings)), comparisons
+    return main_tables(Results(means, comparisons, NO_SEEDS, None, quality, settings)), comparisons
 
 
 def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):

@@ -347,7 +347,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
 
 
 def test_no_family_reads_as_missing():
-    """`null`, as one was called, is nan to pandas.read_csv, and its rows fall out of a groupby."""
+    """A family was once called `null`: pandas.read_csv reads nan, and groupby drops its rows."""
     families = sorted({method.family for method in METHODS.values()})
     text = "family\n" + "\n".join(families)
     assert pd.read_csv(io.StringIO(text))["family"].tolist() == families

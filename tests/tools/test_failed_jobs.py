@@ -1,4 +1,4 @@
-"""What `onerror` tells at the end of a run."""
+"""What `onerror` prints at the end of a failed run."""
 
 import os
 from types import SimpleNamespace
@@ -75,7 +75,7 @@ def test_nothing_failed(tmp_path):
 
 @pytest.mark.parametrize(("left", "said"), [(0, NO_SPACE), (1, NO_REASON)])
 def test_a_log_that_stayed_empty_on_a_full_disk(tmp_path, monkeypatch, left, said):
-    """It was said to have been killed."""
+    """Such a job was once reported as killed."""
     own = tmp_path / "train.log"
     own.touch()
     (tmp_path / "log").write_text(f"Error in rule train:\n    log: {own}\n")

@@ -1,4 +1,4 @@
-"""Progress: what a job says while it works, and how far a study is by what lies on disk."""
+"""Progress: what a running job reports, and how far a study is by its files on disk."""
 
 import os
 from types import SimpleNamespace

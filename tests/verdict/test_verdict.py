@@ -1,4 +1,4 @@
-"""A verdict says what the tables' tests say: every sentence is forced by a hand-made table."""
+"""The verdict agrees with the tests in the tables: hand-made tables force every sentence."""
 
 import json
 from pathlib import Path
@@ -297,7 +297,7 @@ def test_without_a_classifier_null_baselines_and_ceilings_are_compared():
 
 
 def pairs_of(chapter):
-    """The pairs that the headline tells, each with its outcome; told twice is an error."""
+    """The pairs in the headline, each with its outcome; a pair that appears twice is an error."""
     found = {}
     for sentence_ in chapter.headline:
         for outcome, others in sentence_.numbers.get("against", {}).items():
@@ -399,7 +399,7 @@ def judged(*rows, **others):
 
 
 def named_in(chapter):
-    """What verdict.json says of any explainer, the sentences on the classifier left out."""
+    """The sentences of verdict.json about explainers, without those about the classifier."""
     content = json.loads(pages.to_json([chapter]))["chapters"][0]
     return json.dumps([content["headline"], content["sections"]])
 

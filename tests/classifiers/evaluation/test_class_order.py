@@ -95,7 +95,7 @@ def test_three_classes_turned_round_and_an_output_that_no_class_has():
 
 @pytest.mark.parametrize("n", [60, 2000])
 def test_two_of_three_classes_that_are_swapped_are_noticed(n):
-    """Their macro AUC is near .5, so the status alone would not ask for the class order."""
+    """Their macro AUC is near .5, so the status alone would not question the class order."""
     truth, scores = well_told(n, 3, np.random.default_rng(1), 2)
     names = ["a", "b", "c"]
     found, _ = judged(truth, scores[:, [0, 2, 1]], names, outputs=names)

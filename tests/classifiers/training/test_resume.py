@@ -38,7 +38,7 @@ def fresh() -> Classifier:
 
 
 class Killed(BaseException):
-    """What no training catches."""
+    """An exception that no training catches."""
 
 
 class Killing(EpochStore):

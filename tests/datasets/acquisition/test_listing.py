@@ -55,7 +55,7 @@ def digest(root, settings):
 
 
 def litter(root, image):
-    """What lies about on people's disks."""
+    """Other files that are often on people's disks."""
     for folder in (root, (root / image).parent):
         (folder / ".DS_Store").write_bytes(b"x")
         (folder / "notes.txt").write_text("x")

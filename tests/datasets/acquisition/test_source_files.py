@@ -1,5 +1,6 @@
 """Annotation files are found by name below a data root, which is listed as seldom as possible."""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition import source_files
 from fidelity.datasets.acquisition.source_files import TableFile, locate, locate_by_split
+from fidelity.datasets.sources.containers import yolo
 from fidelity.datasets.sources.nih import nih
 
 FILES = ("Data_Entry_2017.csv", "BBox_List_2017.csv", "test_list.txt")
@@ -14,7 +16,7 @@ FILES = ("Data_Entry_2017.csv", "BBox_List_2017.csv", "test_list.txt")
 
 @pytest.fixture
 def listed(tmp_path, monkeypatch):
-    """Every listing of the root, which has the files of NIH but for one that it may lack."""
+    """All listings of a root that has the files of NIH, except an optional one."""
     for name in FILES:
         (tmp_path / "deep").mkdir(exist_ok=True)
         (tmp_path / "deep" / name).write_text("x\n")
@@ -47,6 +49,19 @@ def test_the_root_is_not_listed_if_the_config_names_all_files(tmp_path, listed):
     assert listed == []
     with pytest.raises(InputError, match=r"'boxes': the annotation file x\.csv was not found"):
         locate(files, "", tmp_path, SimpleNamespace(boxes="x.csv"))
+
+
+def test_the_files_of_yolo_are_listed_once(tmp_path, monkeypatch):
+    (tmp_path / "data.yaml").write_text("names: [Mass]")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("")
+    walks, walk = [], os.walk
+    monkeypatch.setattr(
+        os, "walk", lambda *given, **how: walks.append(given) or walk(*given, **how)
+    )
+    found = yolo.tables(tmp_path, SimpleNamespace(names=None))
+    assert found == [tmp_path / "labels" / "a.txt", tmp_path / "data.yaml"]
+    assert len(walks) == 1
 
 
 def test_two_files_of_one_name(tmp_path, listed):

@@ -155,7 +155,7 @@ def test_ids_of_each_data_set(tmp_path, named, image):
     path = write_rows(tmp_path / "masks.csv", [row("train/patient2/view1.jpg"), row(named)])
     found, other = matches_of([Case("a", "a", "test", (), image)], path, 0.7)
     assert (found.row, found.status) == (named, "used")
-    assert (other.case, other.status) == (None, "no image")
+    assert (other.case, other.status) == (None, "no case")
 
 
 @pytest.mark.parametrize("file", ["CheXpert.csv", "ChestX-Ray8.csv"])

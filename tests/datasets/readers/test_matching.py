@@ -10,6 +10,7 @@ import pytest
 import match_readers
 from fidelity.datasets.cases import write_cases
 from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.readers import matching
 from tests.helpers.entries import dataset
 from tests.helpers.small_data import SIZE, make_covid_layout, write_image
 
@@ -92,6 +93,13 @@ def test_images_are_matched_by_pixels_and_masks_become_a_readers(other, capsys):
     ):
         cases = [case for case in index_cases(other, settings)[0] if case.readers]
         assert {case.case for case in cases} == set(found["case"])
+
+
+def test_each_image_is_read_once(other, monkeypatch):
+    seen, read = [], matching.read_image
+    monkeypatch.setattr(matching, "read_image", lambda path: seen.append(path.name) or read(path))
+    run(other, "Glass")
+    assert sorted(seen) == ["a.jpg", "b.png", "c.png", "copy.png"]
 
 
 def test_labels_that_count(other):

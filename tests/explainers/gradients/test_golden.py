@@ -35,8 +35,8 @@ ZENNIT = [
 
 
 def small(channels=3, norm=False):
-    """ReLU modules of their own, no overlapping pools, no two hooked modules in a row: captum
-    has nothing to mend."""
+    """Make a network that suits captum: separate ReLU modules, no overlapping pools, no two hooked
+    modules in a row."""
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(channels, 6, 3, padding=1),

@@ -1,4 +1,4 @@
-"""Each gradient method finds a patch that a small network was taught to see."""
+"""Each gradient method finds a patch that a small network was trained to see."""
 
 import importlib
 

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.localization import (
-    NO_CLASSIFIER,
     REFERENCE,
     class_groups,
+    classifiers_in,
     localization_values,
     measured,
     metric_names,
+    of_classifier,
     references,
     sees_reference,
 )
@@ -78,9 +79,7 @@ def blocks(
         asked = compared_metrics(metric_names(of_dataset), statistics)
         if not sees_reference_too:
             asked = [name for name in asked if not sees_reference(name)]
-        classifiers = [
-            name for name in of_dataset["classifier"].unique() if name != NO_CLASSIFIER
-        ] or [NO_CLASSIFIER]
+        classifiers = classifiers_in(of_dataset)
         units = {
             split: unit_of_analysis(part, statistics["cluster"])
             for split, part in of_dataset.groupby("split")
@@ -91,7 +90,7 @@ def blocks(
             if not metrics:
                 continue
             for classifier in classifiers:
-                joined = group[group["classifier"].isin([classifier, NO_CLASSIFIER])]
+                joined = of_classifier(group, classifier)
                 for name, members in groups.items():
                     part = joined[joined["class"].isin(members)]
                     head = {"dataset": dataset, **dict(zip(keys, key, strict=True))}

@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.columns.checks import CONTROLS, ENDS, HIDING
+from fidelity.analysis.checks.case_means import with_ends
+from fidelity.analysis.columns.checks import CONTROLS, HIDING
 from fidelity.analysis.localization import (
     NO_BINARIZATION,
     NO_CLASSIFIER,
     ON_EMPTY_REFERENCES,
     class_groups,
+    direction_of,
+    intervals_of,
     keep_test_split,
     localization_values,
     measured,
@@ -19,8 +22,7 @@ from fidelity.analysis.localization import (
     sees_reference,
 )
 from fidelity.explainers.registry import explains
-from fidelity.metrics.registry import METRICS
-from fidelity.statistics.resampling import Interval, mean_intervals, nan_mean
+from fidelity.statistics.resampling import nan_mean
 
 DROPS = ("drop_lesion", "drop_elsewhere", "difference")
 # Of the check without an explainer, in controls.csv.
@@ -64,9 +66,9 @@ def summarize_hiding(
                     **{"n": len(part), "n_patients": part["patient"].nunique()},
                     "n_undefined": int(part["difference"].isna().sum()),
                 }
-                found = _intervals(part[list(DROPS)].to_numpy(float), part, statistics, seed)
+                found = intervals_of(part[list(DROPS)].to_numpy(float), part, statistics, seed)
                 for drop, interval in zip(DROPS, found, strict=True):
-                    row |= _ends(drop, interval)
+                    row |= with_ends(drop, interval)
                 rows.append({**row, "uses_lesion": YES if row["difference_low"] > 0 else NO})
     return HIDING.frame(rows)
 
@@ -189,7 +191,7 @@ def _judged(
     seed: int,
 ) -> Iterator[dict[str, Any]]:
     """Give one row per metric."""
-    directions = [METRICS[name].direction if name in METRICS else "higher" for name in metrics]
+    directions = [direction_of(name) for name in metrics]
     signs = np.array([1 if direction == "higher" else -1 for direction in directions])
     kind = dict(zip(kinds, cube, strict=True))
     with np.errstate(invalid="ignore"):  # between infinite distances there is no difference
@@ -198,7 +200,7 @@ def _judged(
             "plain_over_misaligned": signs * (kind["plain"] - kind["misaligned"]),
         }
     means = {name: _mean_over_seeds(step) for name, step in steps.items()}
-    found = {name: _intervals(mean, cases, statistics, seed) for name, mean in means.items()}
+    found = {name: intervals_of(mean, cases, statistics, seed) for name, mean in means.items()}
     undefined = np.isnan(sum(means.values())).sum(axis=0)
     for place, metric in enumerate(metrics):
         row = {
@@ -214,7 +216,7 @@ def _judged(
         passes = True
         for name, step in steps.items():
             interval = found[name][place]
-            row |= _ends(name, interval)
+            row |= with_ends(name, interval)
             row[f"signs_{name}"] = " ".join(_sign(nan_mean(own[:, place])) for own in step)
             passes &= bool(interval.low > 0)
         yield {**row, "passes": YES if passes else NO, "note": note}
@@ -229,20 +231,3 @@ def _mean_over_seeds(step: np.ndarray) -> np.ndarray:
 
 def _sign(value: float) -> str:
     return "+" if value > 0 else "-" if value < 0 else "0"
-
-
-def _ends(name: str, interval: Interval) -> dict[str, float]:
-    values = interval.mean, interval.low, interval.high
-    return {f"{name}{end}": value for end, value in zip(ENDS, values, strict=True)}
-
-
-def _intervals(
-    values: np.ndarray, cases: pd.DataFrame, statistics: Mapping[str, Any], seed: int
-) -> list[Interval]:
-    return mean_intervals(
-        values,
-        cases[statistics["cluster"]].to_numpy(dtype=str),
-        replicates=statistics["replicates"],
-        alpha=statistics["alpha"],
-        seed=seed,
-    )

@@ -14,6 +14,7 @@ from fidelity.analysis.localization import (
     class_groups,
     keep_test_split,
     localization_values,
+    primary_setting,
     references,
 )
 from fidelity.explainers.registry import explains
@@ -55,11 +56,8 @@ def failure_model(
         standard deviations; the classifier is a factor, the view is one where it is known.
     """
     metric = statistics["primary"]
-    chosen = scores[
-        (scores["binarization"] == statistics["primary_binarization"])
-        & (scores["protocol"] == DEFAULT_PROTOCOL)
-        & ~scores["classifier"].isin([NO_CLASSIFIER, *useless])
-    ]
+    chosen = primary_setting(scores, statistics)
+    chosen = chosen[~chosen["classifier"].isin([NO_CLASSIFIER, *useless])]
     chosen = keep_test_split(chosen)
     rows: list[dict[str, Any]] = []
     for (dataset, split), part in chosen.groupby(["dataset", "split"], sort=False):

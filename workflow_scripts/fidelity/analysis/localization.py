@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from fidelity.analysis.columns.localization import COMBO, LOCALIZATION, SCORES, WITHIN_DATASET
 from fidelity.base.files import read_parquet
 from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import METRICS
-from fidelity.statistics.resampling import mean_intervals, order_statistics_intervals
+from fidelity.statistics.resampling import Interval, mean_intervals, order_statistics_intervals
 
 # Which metrics the row's file has: names joined by blanks. Other metrics' columns are empty there.
 MEASURED = "measured"
@@ -96,6 +97,11 @@ def unit_of(metric: str) -> str:
     return METRICS[metric].unit if metric in METRICS else "1"
 
 
+def direction_of(metric: str) -> str:
+    """Give a metric's direction; of an unregistered one, higher is better."""
+    return METRICS[metric].direction if metric in METRICS else "higher"
+
+
 def sees_reference(metric: str) -> bool:
     """Tell whether a metric chooses by the reference: shown, but never compared as a result."""
     return metric in METRICS and METRICS[metric].uses_reference
@@ -143,6 +149,26 @@ def summarize(
     return LOCALIZATION.frame(rows)
 
 
+def intervals_of(
+    values: ArrayLike, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
+) -> list[Interval]:
+    """Give the mean and its interval for each column of values, by the study's statistics.
+
+    Args:
+        values: (n,) or (n, m), nan = undefined.
+        rows: n rows with `case` and `patient`.
+        statistics: replicates, alpha, cluster.
+        seed: the config's seed.
+    """
+    return mean_intervals(
+        values,
+        rows[statistics["cluster"]].to_numpy(dtype=str),
+        replicates=statistics["replicates"],
+        alpha=statistics["alpha"],
+        seed=seed,
+    )
+
+
 def class_groups(scores: pd.DataFrame) -> dict[str, list[str]]:
     """Name the classes to report: each annotated one, and "all" if there are several."""
     names = sorted(scores["class"].unique())
@@ -154,6 +180,25 @@ def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of all classes together where there are several, else all rows."""
     pooled = table[table["class"] == ALL_CLASSES]
     return pooled if len(pooled) else table
+
+
+def of_classifier(table: pd.DataFrame, classifier: str) -> pd.DataFrame:
+    """Keep the rows of a classifier, and of the explainers that need none."""
+    return table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+
+
+def classifiers_in(table: pd.DataFrame) -> list[str]:
+    """Name the classifiers of a table, `none` only if there is no other."""
+    names = list(table["classifier"].unique())
+    return [name for name in names if name != NO_CLASSIFIER] or names
+
+
+def primary_setting(table: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
+    """Keep the rows of the primary binarization under the default protocol."""
+    return table[
+        (table["binarization"] == statistics["primary_binarization"])
+        & (table["protocol"] == DEFAULT_PROTOCOL)
+    ]
 
 
 def class_groups_of(
@@ -171,6 +216,17 @@ def class_groups_of(
     for head, table in parts:
         classes.setdefault(head["dataset"], []).append(table[["class"]])
     return {name: class_groups(pd.concat(tables)) for name, tables in classes.items()}
+
+
+def split_class_parts(
+    table: pd.DataFrame, groups: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Give split, class and rows for each split and each of the `class_groups` that has rows."""
+    for split, in_split in table.groupby("split", sort=True):
+        for cls, members in groups.items():
+            part = in_split[in_split["class"].isin(members)]
+            if len(part):
+                yield split, cls, part
 
 
 def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
@@ -260,19 +316,15 @@ def _std(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1)) if known else np.nan
 
 
-def _intervals(values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int):
+def _intervals(
+    values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
+) -> list[Interval]:
     """Means with intervals per column, by the rows' protocol."""
     protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
     if protocol is not None and protocol.interval == "order_statistics":
         # CheXlocalize resamples images, whoever's they are.
         return order_statistics_intervals(values, rows["case"].to_numpy(dtype=str), seed=seed)
-    return mean_intervals(
-        values,
-        rows[statistics["cluster"]].to_numpy(dtype=str),
-        replicates=statistics["replicates"],
-        alpha=statistics["alpha"],
-        seed=seed,
-    )
+    return intervals_of(values, rows, statistics, seed)
 
 
 def _counts_empty(rows: pd.DataFrame) -> bool:

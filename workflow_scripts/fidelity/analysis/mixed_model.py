@@ -14,6 +14,7 @@ from fidelity.analysis.localization import (
     NO_CLASSIFIER,
     class_groups,
     localization_values,
+    primary_setting,
     references,
 )
 from fidelity.explainers.registry import explains
@@ -44,10 +45,7 @@ def mixed_model(
     """
     metric = statistics["primary"]
     rows: list[dict[str, Any]] = []
-    chosen = scores[
-        (scores["binarization"] == statistics["primary_binarization"])
-        & (scores["protocol"] == DEFAULT_PROTOCOL)
-    ]
+    chosen = primary_setting(scores, statistics)
     left_out = [name for name in chosen["classifier"].unique() if name in useless]
     chosen = chosen[~chosen["classifier"].isin(left_out)]
     explaining = chosen["explainer"].map(lambda name: explains(families[name])).astype(bool)

@@ -8,8 +8,7 @@ import pandas as pd
 
 from fidelity.analysis.aligned_scores import MISSING_SHARE, blocks
 from fidelity.analysis.columns.comparisons import RANKS
-from fidelity.analysis.localization import ON_EMPTY_REFERENCES
-from fidelity.metrics.registry import METRICS
+from fidelity.analysis.localization import ON_EMPTY_REFERENCES, direction_of
 from fidelity.statistics.ranks import rank_methods
 
 
@@ -46,9 +45,10 @@ def rank(
         for column, metric in enumerate(block.metrics):
             if metric in ON_EMPTY_REFERENCES:
                 continue
-            higher = metric not in METRICS or METRICS[metric].direction == "higher"
             ranking = rank_methods(
-                means[:, :, column].T, higher_is_better=higher, alpha=statistics["alpha"]
+                means[:, :, column].T,
+                higher_is_better=direction_of(metric) == "higher",
+                alpha=statistics["alpha"],
             )
             for explainer, mean_rank in zip(explainers, ranking.mean_ranks, strict=True):
                 rows.append(

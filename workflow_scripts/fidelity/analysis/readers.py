@@ -1,6 +1,6 @@
 """Readers beside each other, and explainers beside the reader who is left out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,12 +10,13 @@ from fidelity.analysis.columns.readers import AGREEMENT, READERS
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     class_groups,
+    intervals_of,
     localization_values,
+    split_class_parts,
     unit_of,
 )
 from fidelity.datasets.readers.names import ALL
 from fidelity.metrics.registry import METRICS
-from fidelity.statistics.resampling import mean_intervals
 
 # Below so many units of analysis nothing is concluded: their intervals are too narrow.
 FEWEST_UNITS = 20
@@ -40,7 +41,7 @@ def agreement(
         overlap is undefined, and such cases do not enter the mean.
     """
     rows = []
-    for split, cls, of_class in _groups(pairs):
+    for split, cls, of_class in split_class_parts(pairs, class_groups(pairs)):
         named = list(of_class.groupby(["reader_a", "reader_b"], sort=True))
         if len(named) > 1:
             keys = ["case", "patient", "class"]
@@ -98,7 +99,7 @@ def beside_readers(
             theirs[[*_KEY, "value"]], on=_KEY, suffixes=("", "_reader")
         )
         both = both.dropna(subset=["value", "value_reader"])
-        for split, cls, of_class in _groups(both):
+        for split, cls, of_class in split_class_parts(both, class_groups(both)):
             parts = list(of_class.groupby("reader", sort=True))
             if len(parts) > 1:
                 keys = ["case", "patient", "class"]
@@ -125,24 +126,12 @@ def _values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     return scores[["case", "patient", "split", "class", "reader"]].assign(value=column)
 
 
-def _groups(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for split, of_split in rows.groupby("split", sort=True):
-        for cls, names in class_groups(rows).items():
-            part = of_split[of_split["class"].isin(names)]
-            if len(part):
-                yield split, cls, part
-
-
 def _beside(
     part: pd.DataFrame, metric: str, statistics: Mapping[str, Any], seed: int
 ) -> dict[str, Any]:
     columns = [part["value"], part["value_reader"], part["value"] - part["value_reader"]]
-    own, theirs, difference = mean_intervals(
-        pd.concat(columns, axis=1).to_numpy(dtype=float),
-        part[statistics["cluster"]].to_numpy(dtype=str),
-        replicates=statistics["replicates"],
-        alpha=statistics["alpha"],
-        seed=seed,
+    own, theirs, difference = intervals_of(
+        pd.concat(columns, axis=1).to_numpy(dtype=float), part, statistics, seed
     )
     # How much better than the reader the explainer is.
     low, high = difference.low, difference.high

@@ -12,8 +12,11 @@ from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
     class_groups,
+    classifiers_in,
     measured,
     metric_names,
+    of_classifier,
+    primary_setting,
     summaries,
 )
 
@@ -57,21 +60,15 @@ def stratify(
 
         Explainers without a classifier are in the strata of each classifier, on the same cases.
     """
-    chosen = scores[
-        (scores["binarization"] == statistics["primary_binarization"])
-        & (scores["protocol"] == DEFAULT_PROTOCOL)
-    ]
+    chosen = primary_setting(scores, statistics)
     asked = {statistics["primary"], *BESIDE_PRIMARY}
     order = [*LEVELS, *(() if told is None else told.columns.difference(_KEY, sort=False))]
     rows: list[dict[str, Any]] = []
     for (dataset, split), of_split in chosen.groupby(["dataset", "split"], sort=False):
         groups = class_groups(scores[scores["dataset"] == dataset])
         metrics = [name for name in measured(of_split, metric_names(of_split)) if name in asked]
-        names = [name for name in of_split["classifier"].unique() if name != NO_CLASSIFIER] or [
-            NO_CLASSIFIER
-        ]
-        for classifier in names:
-            joined = of_split[of_split["classifier"].isin([classifier, NO_CLASSIFIER])]
+        for classifier in classifiers_in(of_split):
+            joined = of_classifier(of_split, classifier)
             last = joined["explainer"].isin(other_references)
             by_case = levels(pd.concat([joined[~last], joined[last]]), classifier)
             if told is not None:

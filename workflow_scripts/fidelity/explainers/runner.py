@@ -202,7 +202,7 @@ def _answered(
     has_answer: Callable[[Task, dict[str, Any]], bool] | None,
     settings: Explainer,
 ) -> list[Task]:
-    """Leave out the tasks that a method has nothing to say to, such as cases nobody read twice."""
+    """Leave out tasks for which a method has no map, such as cases that were not read twice."""
     if has_answer is None:
         return tasks
     kept = [task for task in tasks if has_answer(task, settings)]

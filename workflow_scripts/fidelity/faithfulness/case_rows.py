@@ -10,7 +10,7 @@ from fidelity.base.errors import at_case
 from fidelity.base.seeding import seed_for
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.faithfulness.one_map import Options, Probabilities, measure
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import in_frame
 from fidelity.maps.saliency_map import MapRecord, Sign, raw_map
 from fidelity.masks.run_lengths import Masks, at_size, decode
@@ -73,17 +73,14 @@ def measure_maps(
                     found |= {name: of_map[name] for name in infidelities}
             rows.append(
                 {
-                    "case": case.case,
-                    "patient": case.patient,
-                    "split": case.split,
-                    "class": record.cls,
+                    **row_head(case, record.cls),
                     "target_class": classes[target],
                     "status": record.status,
                     "mask_share": np.nan if mask is None else float(mask.mean()),
                     **found,
                 }
             )
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return FAITHFULNESS_CASES.with_metrics(metrics).typed(rows)
 
 

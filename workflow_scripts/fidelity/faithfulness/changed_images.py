@@ -11,7 +11,7 @@ from fidelity.faithfulness.one_map import Probabilities
 def answers_of(
     classifier: Classifier, batch: int, dtype: str, output: str = "probability"
 ) -> Probabilities:
-    """Give the function that faithfulness asks.
+    """Give the function that classifies the changed images.
 
     Args:
         classifier: in eval mode, on its device.

@@ -10,6 +10,7 @@ from fidelity.base.seeding import seed_for
 from fidelity.explainers.base import Task
 from fidelity.faithfulness.one_map import Probabilities
 from fidelity.faithfulness.removal import background, replaced
+from fidelity.maps.case_maps import row_head
 from fidelity.maps.pixel_frames import reference_in_frame
 
 # Blurred pixels hold the least information that stays within the distribution of images.
@@ -49,10 +50,7 @@ def hide_lesions(
         fits = bool(hidden[-1].any())
         rows.append(
             {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": task.cls,
+                **row_head(case, task.cls),
                 "target_class": classes[task.target],
                 "lesion_share": float(lesion.mean()),
                 "probability": float(said[0]),

@@ -8,8 +8,8 @@ from fidelity.analysis.columns.checks import FAITHFULNESS
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
-    NO_CLASSIFIER,
     keep_test_split,
+    of_classifier,
     pooled_classes,
 )
 from fidelity.faithfulness.registry import METRICS
@@ -35,7 +35,7 @@ def draw(faithfulness: str, localization: str, classifier: str, binarization: st
     measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
     return plot(
         measured[measured["classifier"] == classifier],
-        found[found["classifier"].isin([classifier, NO_CLASSIFIER])],
+        of_classifier(found, classifier),
         binarization,
     )
 

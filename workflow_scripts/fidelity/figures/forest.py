@@ -1,16 +1,18 @@
 """The primary result as a forest plot: a mean with its interval and n in each line."""
 
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
-    NO_CLASSIFIER,
     keep_test_split,
+    of_classifier,
     pooled_classes,
 )
 from fidelity.figures.shared import style
@@ -36,9 +38,8 @@ def draw(localization: str, classifier: str, metric: str, binarization: str) -> 
     Returns:
         The figure.
     """
-    table = LOCALIZATION.read(localization)
-    own = table["classifier"].isin([classifier, NO_CLASSIFIER])
-    return plot(table[own & (table["binarization"] == binarization)], metric)
+    rows = of_classifier(LOCALIZATION.read(localization), classifier)
+    return plot(rows[rows["binarization"] == binarization], metric)
 
 
 def plot(localization: pd.DataFrame, metric: str) -> Figure:
@@ -59,27 +60,18 @@ def plot(localization: pd.DataFrame, metric: str) -> Figure:
     rows = shown.drop_duplicates("explainer").set_index("explainer")
     if rows.empty:
         return style.message(f"No {title_of(metric)} was computed.")
-    names = sorted(ordered(list(rows.index)), key=lambda name: [*GROUPS].index(_kind(name)))
-    # A heading takes a line of its own.
-    lines: list[tuple[str, bool]] = []
-    for kind, part in groupby(names, _kind):
-        lines += [(GROUPS[kind], True), *((name, False) for name in part)]
-    height = min(TALLEST, LINE * len(lines) + 0.75)
+    names = by_kind(rows.index)
+    height = min(TALLEST, height_of(names) + 0.75)
     fig, ((axis, beside),) = style.figure(1, 2, height=height, sharey=True, width_ratios=[2.5, 2])
     beside.axis("off")
     looks = style.looks(names)
-    nulls = [name for name in names if _kind(name) == "baseline"]
+    nulls = [name for name in names if style.kind_of(name) == "baseline"]
     best = min if METRICS[metric].direction == "lower" else max
     if nulls and rows.loc[nulls, "mean"].notna().any():
         strongest = best(rows.loc[nulls, "mean"].dropna())
         axis.axvline(strongest, color=style.GREY, linewidth=0.9, linestyle=":", zorder=0)
         axis.text(strongest, -0.9, " best null baseline", va="center", fontsize=8, color=style.GREY)
-    labels = []
-    for place, (name, is_heading) in enumerate(lines):
-        if is_heading:
-            labels.append(name)
-            continue
-        labels.append(style.short(plain_title(name), LABEL_LETTERS))
+    for name, place in label_lines(axis, names, -1.4, plain_title).items():
         row, look = rows.loc[name], looks[name]
         axis.plot([row["ci_low"], row["ci_high"]], [place, place], color=look.colour, linewidth=1.8)
         axis.plot(
@@ -88,23 +80,52 @@ def plot(localization: pd.DataFrame, metric: str) -> Figure:
         text = with_interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(metric))
         _write(beside, place, text, str(int(row["n"] - row["n_undefined"])))
     _write(beside, -0.9, "Mean [interval]", "n", color=style.GREY)
-    axis.set_yticks(range(len(lines)), labels)
-    for tick, (_, is_heading) in zip(axis.get_yticklabels(), lines, strict=True):
-        tick.set_fontstyle("italic" if is_heading else "normal")
-    axis.set_ylim(len(lines) - 0.5, -1.4)
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
     if METRICS[metric].unit == "1":
         axis.set_xlim(left=min(0.0, axis.get_xlim()[0]))
     axis.set_xlabel(f"Mean {axis_title(metric)}")
     return fig
 
 
+def by_kind(explainers: Iterable[str]) -> list[str]:
+    """Sort explainers as `label_lines` takes them: by kind, then as they are shown."""
+    return sorted(ordered(list(explainers)), key=lambda name: [*GROUPS].index(style.kind_of(name)))
+
+
+def height_of(names: Sequence[str]) -> float:
+    """Give the inches that the lines of `label_lines` take."""
+    return LINE * (len(names) + len(set(map(style.kind_of, names))))
+
+
+def label_lines(
+    axis: Axes, names: Sequence[str], top: float, title: Callable[[str], str]
+) -> dict[str, int]:
+    """Label the y axis, which begins at `top`: a line per explainer and per heading.
+
+    Returns:
+        The line of each explainer.
+    """
+    labels: list[str] = []
+    places = {}
+    for kind, part in groupby(names, style.kind_of):
+        labels.append(GROUPS[kind])
+        for name in part:
+            places[name] = len(labels)
+            labels.append(style.short(title(name), LABEL_LETTERS))
+    axis.set_yticks(range(len(labels)), labels)
+    for line, tick in enumerate(axis.get_yticklabels()):
+        tick.set_fontstyle("normal" if line in places.values() else "italic")
+    axis.set_ylim(len(labels) - 0.5, top)
+    without_line(axis)
+    return places
+
+
+def without_line(axis: Axes) -> None:
+    """Remove the line and the ticks of the y axis."""
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+
+
 def _write(axis: Any, line: float, value: str, n: str, **how: Any) -> None:
     how |= {"va": "center", "fontsize": 8, "transform": axis.get_yaxis_transform()}
     axis.text(0, line, value, **how)
     axis.text(1, line, n, ha="right", **how)
-
-
-def _kind(name: str) -> str:
-    return style.kind_of(name)

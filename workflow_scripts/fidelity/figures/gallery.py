@@ -16,11 +16,11 @@ from matplotlib.patheffects import Normal, Stroke
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.base.files import read_parquet
-from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared import PreparedCase, cases_in
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
 from fidelity.figures.shared.readings import Line, lines_of, readings
-from fidelity.maps.saliency_map import SaliencyMap, Sign, read_maps, render
+from fidelity.maps.saliency_map import SaliencyMap, read_maps, render
 from fidelity.masks.boxes import Box, FloatBox, scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
 from fidelity.presentation.titles import explainer_title, ordered
@@ -160,13 +160,6 @@ def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     return canvas.astype(array.dtype)
 
 
-def heat_of(
-    saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
-) -> np.ndarray:
-    """Render a map for a panel; see `fidelity.maps.render`."""
-    return render(saliency, box, size, sign)
-
-
 def draw(
     prepared: str,
     maps: Sequence[str],
@@ -195,7 +188,8 @@ def draw(
     shown = _with_one_ceiling(tables, gallery["ceilings"], by)
     chosen = choose(tables[by], gallery["cases"])
     wanted = {(case, cls) for _, case, cls in chosen}
-    cases = _cases(listed(prepared), {case for case, _ in wanted})
+    ids = {case for case, _ in wanted}
+    cases = {case.case: case for case in cases_in(listed(prepared)) if case.case in ids}
     panels: dict[tuple[str, str], dict[str, Panel]] = {pair: {} for pair in wanted}
     for number, name in enumerate(names):
         if name not in shown:
@@ -429,14 +423,6 @@ def outline(axis, mask: np.ndarray, colour: str, line: style.Dash = "-") -> None
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
-def _cases(prepared: Sequence[str], wanted: set[str]) -> dict[str, PreparedCase]:
-    found = {}
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            found.update({case.case: case for case in shard if case.case in wanted})
-    return found
-
-
 def _maps(
     paths: Sequence[str], wanted: set[tuple[str, str]]
 ) -> dict[tuple[str, str], SaliencyMap | None]:
@@ -469,7 +455,7 @@ def _heat(
     if saliency is None:
         return None
     size, box = _frame(case)
-    return heat_of(saliency, box, size, shown["sign"])
+    return render(saliency, box, size, shown["sign"])
 
 
 def _fit(mask: np.ndarray, case: PreparedCase, shown: Mapping[str, Any]) -> np.ndarray:

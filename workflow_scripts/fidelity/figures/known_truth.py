@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fidelity.analysis.columns.checks import KNOWN_TRUTH
-from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.analysis.localization import of_classifier
 from fidelity.figures.shared import style
 from fidelity.known_truth.two_truths import TRUTHS
 from fidelity.presentation.titles import explainer_title
@@ -29,8 +29,7 @@ TITLES = {
 
 def draw(known_truth: str, classifier: str) -> Figure:
     """Draw known_truth.csv of a data set: rows of `classifier`, and of explainers without one."""
-    rows = KNOWN_TRUTH.read(known_truth)
-    return plot(rows[rows["classifier"].isin([classifier, NO_CLASSIFIER])])
+    return plot(of_classifier(KNOWN_TRUTH.read(known_truth), classifier))
 
 
 def plot(table: pd.DataFrame) -> Figure:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from fidelity.analysis.columns.organs import ORGANS, REGIONS
-from fidelity.analysis.localization import NO_CLASSIFIER, keep_test_split, pooled_classes
+from fidelity.analysis.localization import keep_test_split, of_classifier, pooled_classes
 from fidelity.figures.shared import style
 from fidelity.presentation.titles import explainer_title, ordered
 from fidelity.presentation.wording import percent
@@ -29,8 +29,7 @@ LABEL_LETTERS = 34
 
 def draw(organs: str, classifier: str) -> Figure:
     """Draw organs.csv of a data set, the rows of `classifier` and of explainers without one."""
-    table = ORGANS.read(organs)
-    return plot(table[table["classifier"].isin([classifier, NO_CLASSIFIER])])
+    return plot(of_classifier(ORGANS.read(organs), classifier))
 
 
 def plot(organs: pd.DataFrame) -> Figure:

@@ -14,12 +14,13 @@ from matplotlib.patheffects import Normal, Stroke
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
-    NO_CLASSIFIER,
+    direction_of,
     keep_test_split,
+    of_classifier,
     pooled_classes,
 )
 from fidelity.figures.shared import style
-from fidelity.metrics.registry import METRICS, title_of
+from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import (
     binarization_title,
     explainer_title,
@@ -70,9 +71,8 @@ def draw(
     Returns:
         The figure.
     """
-    table = LOCALIZATION.read(localization)
     return plot(
-        table[table["classifier"].isin([classifier, NO_CLASSIFIER])],
+        of_classifier(LOCALIZATION.read(localization), classifier),
         primary=metric,
         primary_binarization=binarization,
         diagnostic=diagnostic,
@@ -148,8 +148,7 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
     for setting, part in sorted(grouped, key=lambda item: protocols.index(item[0][0])):
         metric = next((name for name in metrics if (part["metric"] == name).any()), None)
         means = part[part["metric"] == metric].set_index("explainer")["mean"]
-        higher = metric not in METRICS or METRICS[metric].direction == "higher"
-        values = means.reindex(names) * (-1 if higher else 1)
+        values = means.reindex(names) * (-1 if direction_of(metric) == "higher" else 1)
         if values.isna().all():
             continue
         settings.append(setting)

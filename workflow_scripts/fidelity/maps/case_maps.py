@@ -1,7 +1,8 @@
 """Reading the saliency maps of all shards together with the cases they belong to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
@@ -59,6 +60,16 @@ def explained_cases(
             )
 
 
+def row_head(case: PreparedCase, cls: str) -> dict[str, Any]:
+    """Begin a result row of a case and class."""
+    return {"case": case.case, "patient": case.patient, "split": case.split, "class": cls}
+
+
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:
     """Give the sorting key of result rows: independent of shards and of the order of files."""
     return SPLITS.index(split), case, cls
+
+
+def order_of_row(row: Mapping[str, Any]) -> tuple[int, str, str]:
+    """Give `order_of` a row with the columns split, case and class."""
+    return order_of(row["split"], row["case"], row["class"])

@@ -216,11 +216,6 @@ def protocol_for(
     )
 
 
-def policy_for(name: str, changes: Mapping[str, Word] | None = None) -> EmptyPolicy:
-    """Look up what empty masks are worth under a protocol; see `protocol_for`."""
-    return protocol_for(name, changes).empty
-
-
 def _check(key: str, word: str) -> None:
     known = [field.name for field in fields(EmptyPolicy) if field.name != "exceptions"]
     if key not in known:

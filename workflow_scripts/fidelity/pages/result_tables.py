@@ -7,10 +7,6 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.columns.cases import CASE_COUNTS
-from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
-from fidelity.analysis.columns.comparisons import COMPARISONS
-from fidelity.analysis.columns.described_table import read_if
-from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.base.files import read_json
 from fidelity.pages.methods.text import methods
 from fidelity.tables.layout import Table
@@ -54,18 +50,10 @@ def read_result_tables(
         described: `JobSettings.methods`.
         citation: of the software.
     """
-    classified = read_if(CLASSIFICATION, files.get("classification"))
-    results = Results.rated(
-        LOCALIZATION.read(files["localization"]),
-        COMPARISONS.read(files["comparisons"]),
-        SEEDS.read(files["seeds"]),
-        classified,
-        read_if(CLASS_ORDER, files.get("class_order")),
-        tables,
-    )
+    results = Results.read(files, tables)
     return ResultTables(
         results.localization,
-        classified,
+        results.classification,
         results.unit,
         with_chance_notes(main_tables(results), results.quality, tables["bases"]),
         methods(

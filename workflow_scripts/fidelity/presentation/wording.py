@@ -6,7 +6,7 @@ No other module chooses how many digits a person sees.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from fidelity.analysis.localization import ALL_CLASSES, sees_reference
+from fidelity.analysis.localization import ALL_CLASSES, sees_reference, unit_of
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
 
@@ -78,7 +78,7 @@ def with_interval(value: float, low: float, high: float, digits: int, *, sign: b
     return text if math.isnan(value) or math.isnan(low) else f"{text} [{', '.join(ends)}]"
 
 
-def digits_of_unit(unit: str) -> int:
+def digits_ofunit_of(unit: str) -> int:
     """Give the decimals of a value in this unit."""
     return 1 if unit in ("px", "mm") else 3
 
@@ -90,7 +90,7 @@ def digits_of(metric: str, *values: float) -> int:
         metric: its name.
         values: what is shown side by side; more decimals are chosen if all would read as 0.
     """
-    digits = _DIGITS.get(metric, digits_of_unit(_unit(metric)))
+    digits = _DIGITS.get(metric, digits_ofunit_of(unit_of(metric)))
     sizes = [abs(value) for value in values if value and not math.isnan(value)]
     if sizes and metric in FAITHFULNESS:
         return FAITHFULNESS[metric].digits(max(sizes))
@@ -101,7 +101,7 @@ def digits_of(metric: str, *values: float) -> int:
 
 def amount(metric: str, value: float, *beside: float) -> str:
     """Write a signed value of a metric with its unit, with the digits of the values beside it."""
-    unit = _unit(metric)
+    unit = unit_of(metric)
     digits = digits_of(metric, value, *beside)
     return number(value, digits, sign=True) + _UNITS.get(unit, f" {unit}")
 
@@ -217,7 +217,3 @@ def unit_note(unit: str) -> str:
 def confidence(statistics: Mapping[str, float]) -> str:
     """Name the intervals of a study: "95 % interval"."""
     return f"{100 * (1 - statistics['alpha']):g} % interval"
-
-
-def _unit(metric: str) -> str:
-    return METRICS[metric].unit if metric in METRICS else "1"

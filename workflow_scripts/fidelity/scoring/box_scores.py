@@ -11,7 +11,7 @@ from fidelity.analysis.columns.boxes import BOX_SCORES, OF_PROTOCOL
 from fidelity.analysis.columns.described_table import Table
 from fidelity.base.errors import at_case
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     boxes_in_frame,
@@ -105,7 +105,7 @@ def score_boxes(
                     "reference_boxes": boxes.ravel(),
                 }
             )
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return table.typed(rows)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fidelity.analysis.columns.localization import LESIONS
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import reference_in_frame
 
 # Width of the surroundings that a lesion's contrast is against, as a share of the image's side.
@@ -30,9 +30,8 @@ def lesion_facts(cases: Iterable[PreparedCase]) -> pd.DataFrame:
         for cls in case.references:
             mask = reference_in_frame(case, cls, "working")
             if mask.any():
-                head = {"case": case.case, "patient": case.patient, "split": case.split}
-                rows.append({**head, "class": cls, **_facts(mask, case)})
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+                rows.append(row_head(case, cls) | _facts(mask, case))
+    rows.sort(key=order_of_row)
     return LESIONS.typed(rows)
 
 

@@ -10,7 +10,7 @@ from fidelity.analysis.columns.organs import AREA, ORGAN_SHARES, REFERENCE, REGI
 from fidelity.base.errors import at_case
 from fidelity.datasets.annotations.chexmask import HEART
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import (
     ScoringSize,
     in_frame,
@@ -55,17 +55,14 @@ def organ_shares(
             of_image = shares(np.ones(reference.shape), regions)
         rows.append(
             {
-                "case": case.case,
-                "patient": case.patient,
-                "split": case.split,
-                "class": record.cls,
+                **row_head(case, record.cls),
                 "status": record.status,
                 **of_map,
                 **{REFERENCE + name: share for name, share in of_reference.items()},
                 **{AREA + name: share for name, share in of_image.items()},
             }
         )
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return ORGAN_SHARES.typed(rows)
 
 

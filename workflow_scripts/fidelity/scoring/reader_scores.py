@@ -11,7 +11,7 @@ import pandas as pd
 from fidelity.analysis.columns.readers import SCORES_WITHOUT
 from fidelity.base.errors import at_case
 from fidelity.datasets.prepared import PreparedCase, PreparedShard
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import ScoringSize, in_frame
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, Sign
 from fidelity.masks.run_lengths import RLE, Masks, decode, encode
@@ -148,7 +148,7 @@ def without_each(
         for reader in sorted({reader for case in cases for reader in case.without}):
             others = [case.against(reader) for case in cases if reader in case.without]
             rows += score(number, others, reader).assign(reader=reader).to_dict("records")
-    rows.sort(key=lambda row: (*order_of(row["split"], row["case"], row["class"]), row["reader"]))
+    rows.sort(key=lambda row: (*order_of_row(row), row["reader"]))
     return SCORES_WITHOUT.with_metrics([metric]).typed(rows)
 
 
@@ -172,10 +172,7 @@ def pairs_of(cases: Iterable[PreparedCase], scoring_size: ScoringSize) -> Iterat
                 for a, b in combinations(masks, 2):
                     counts = overlap.confusion(masks[b], masks[a])
                     yield {
-                        "case": case.case,
-                        "patient": case.patient,
-                        "split": case.split,
-                        "class": cls,
+                        **row_head(case, cls),
                         "reader_a": a,
                         "reader_b": b,
                         "marked_a": bool(masks[a].any()),

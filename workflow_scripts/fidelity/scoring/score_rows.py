@@ -14,7 +14,7 @@ from fidelity.base.files import read_json
 from fidelity.classifiers.predictions import UNKNOWN, Answer, answers_of, read_predictions
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.prepared_list import listed
-from fidelity.maps.case_maps import order_of
+from fidelity.maps.case_maps import order_of_row, row_head
 
 # What the scripts that score take from their rules under another name (see `run_job`).
 SCORED: Mapping[str, Any] = {
@@ -70,10 +70,7 @@ class Targets:
             )
         answer = UNKNOWN if self.said is None else self.said[case.case, target]
         return {
-            "case": case.case,
-            "patient": case.patient,
-            "split": case.split,
-            "class": cls,
+            **row_head(case, cls),
             "target_class": target,
             **vars(answer),
             "status": status,
@@ -105,5 +102,5 @@ def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.Da
         rows: as `Targets.row_of` makes them.
         metrics: their names.
     """
-    rows = sorted(rows, key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows = sorted(rows, key=order_of_row)
     return SCORES.with_metrics(metrics).typed(rows)

@@ -101,6 +101,7 @@ class Boxes(Section):
     hit: Literal["centre"] | PositiveShare = "centre"
     """When a predicted box finds a lesion (lesion-wise recall, FROC): its centre lies in the
     lesion's box, or their IoU reaches this number."""
+    # Those of LUNA16, object-CXR and wsrpn.
     false_positives: Annotated[Unique[Positive], Field(min_length=1)] = [
         *(0.125, 0.25, 0.5, 1, 2, 4, 8)
     ]

@@ -89,23 +89,29 @@ def _fitted(rows: pd.DataFrame, formula: str, nested: bool, alpha: float) -> Fit
     hessian = [message for message in messages if "Hessian" in message]
     if zero or hessian:
         return Fit("singular", f"estimated as zero: {', '.join(zero)}" if zero else hessian[0])
-    fixed = result.fe_params
     if not result.converged or np.isnan(result.bse_fe.to_numpy()).any():
         return Fit("not_converged", messages[0] if messages else "the optimizer did not converge")
+    terms = _terms(result, result.fe_params, result.bse_fe, alpha)
+    terms += [{"term": name, "estimate": value} for name, value in variances.items()]
+    return Fit("ok", "", terms)
+
+
+def _terms(
+    result: Any, estimates: pd.Series, errors: pd.Series, alpha: float
+) -> list[dict[str, Any]]:
+    """List the coefficients of a fit with standard error, interval and p value."""
     intervals = result.conf_int(alpha=alpha)
-    terms = [
+    return [
         {
             "term": name,
-            "estimate": float(fixed[name]),
-            "std_error": float(result.bse_fe[name]),
+            "estimate": float(estimate),
+            "std_error": float(errors[name]),
             "ci_low": float(intervals.loc[name, 0]),
             "ci_high": float(intervals.loc[name, 1]),
             "p_value": float(result.pvalues[name]),
         }
-        for name in fixed.index
+        for name, estimate in estimates.items()
     ]
-    terms += [{"term": name, "estimate": value} for name, value in variances.items()]
-    return Fit("ok", "", terms)
 
 
 def fit_regression(
@@ -153,18 +159,7 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
         terms = ", ".join(aliased(model.exog[~alone], model.exog_names))
         return Fit("singular", f"one row alone decides a coefficient (leverage 1): {terms}")
     result = model.fit(cov_type="HC3")
-    intervals = result.conf_int(alpha=alpha)
-    terms = [
-        {
-            "term": name,
-            "estimate": float(result.params[name]),
-            "std_error": float(result.bse[name]),
-            "ci_low": float(intervals.loc[name, 0]),
-            "ci_high": float(intervals.loc[name, 1]),
-            "p_value": float(result.pvalues[name]),
-        }
-        for name in result.params.index
-    ]
+    terms = _terms(result, result.params, result.bse, alpha)
     return Fit("ok", "one row per patient: least squares with robust errors (HC3)", terms)
 
 

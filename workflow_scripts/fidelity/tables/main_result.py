@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.localization import (
-    DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
+    classifiers_in,
     keep_test_split,
+    of_classifier,
     pooled_classes,
+    primary_setting,
 )
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
@@ -55,21 +57,11 @@ def main_tables(results: Results) -> list[Table]:
         difference is to the strongest null baseline or, without one, to the first explainer.
     """
     statistics = results.settings["statistics"]
-    shown = keep_test_split(results.localization)
-    shown = shown[
-        (shown["binarization"] == statistics["primary_binarization"])
-        & (shown["protocol"] == DEFAULT_PROTOCOL)
-    ]
+    shown = primary_setting(keep_test_split(results.localization), statistics)
     spread = spreads(results, shown) if len(shown) else {}
-    known = list(shown["classifier"].unique())
     return [
-        _table(
-            pooled_classes(shown[shown["classifier"].isin([classifier, NO_CLASSIFIER])]),
-            classifier,
-            results,
-            spread,
-        )
-        for classifier in [name for name in known if name != NO_CLASSIFIER] or known
+        _table(pooled_classes(of_classifier(shown, classifier)), classifier, results, spread)
+        for classifier in classifiers_in(shown)
     ]
 
 

@@ -7,6 +7,10 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.chance import Quality, qualities
+from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
+from fidelity.analysis.columns.comparisons import COMPARISONS
+from fidelity.analysis.columns.described_table import read_if
+from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 
 Qualities = Mapping[tuple[str, str], Quality]
 
@@ -19,6 +23,7 @@ class Results:
         localization: localization.csv.
         comparisons: comparisons.csv.
         seeds: seeds.csv; its spread is shown where there are two seeds.
+        classification: classification.csv; None without classifiers.
         quality: (dataset, classifier) → the classifier's, for headings and notes.
         settings: `JobSettings.formatted_tables`.
     """
@@ -26,23 +31,24 @@ class Results:
     localization: pd.DataFrame
     comparisons: pd.DataFrame
     seeds: pd.DataFrame
+    classification: pd.DataFrame | None
     quality: Qualities
     settings: Mapping[str, Any]
 
     @classmethod
-    def rated(
-        cls,
-        localization: pd.DataFrame,
-        comparisons: pd.DataFrame,
-        seeds: pd.DataFrame,
-        classified: pd.DataFrame | None,
-        orders: pd.DataFrame | None,
-        settings: Mapping[str, Any],
-    ) -> "Results":
-        """Rate the classifiers by classification.csv and class_order.csv; None without any."""
+    def read(cls, files: Mapping[str, Any], settings: Mapping[str, Any]) -> "Results":
+        """Read the tables from a rule's inputs by name, and rate the classifiers."""
+        classification = read_if(CLASSIFICATION, files.get("classification"))
+        orders = read_if(CLASS_ORDER, files.get("class_order"))
         least = settings["statistics"].get("least_accuracy")
-        quality = qualities(classified, orders, least)
-        return cls(localization, comparisons, seeds, quality, settings)
+        return cls(
+            LOCALIZATION.read(files["localization"]),
+            COMPARISONS.read(files["comparisons"]),
+            SEEDS.read(files["seeds"]),
+            classification,
+            qualities(classification, orders, least),
+            settings,
+        )
 
     @property
     def useless(self) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, primary_setting
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
@@ -89,12 +89,8 @@ def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -
 
 def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     statistics = evidence.study.statistics
-    table = rows_of(table, evidence.dataset, evidence.classifier)
-    return table[
-        (table["binarization"] == statistics["primary_binarization"])
-        & (table["protocol"] == DEFAULT_PROTOCOL)
-        & (table["metric"] == statistics["primary"])
-    ]
+    table = primary_setting(rows_of(table, evidence.dataset, evidence.classifier), statistics)
+    return table[table["metric"] == statistics["primary"]]
 
 
 def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
@@ -282,14 +278,10 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
 
 def primary_means(evidence: Evidence) -> pd.DataFrame:
     """Give the rows of the primary comparison's means, by explainer."""
-    rows = evidence.localization
     statistics = evidence.study.statistics
-    rows = rows[
-        (rows["binarization"] == statistics["primary_binarization"])
-        & (rows["protocol"] == DEFAULT_PROTOCOL)
-        & (rows["metric"] == statistics["primary"])
-        & (rows["class"] == evidence.pooled)
-    ].set_index("explainer")
+    rows = primary_setting(evidence.localization, statistics)
+    rows = rows[(rows["metric"] == statistics["primary"]) & (rows["class"] == evidence.pooled)]
+    rows = rows.set_index("explainer")
     return rows.loc[[name for name in evidence.explainers if name in rows.index]]
 
 

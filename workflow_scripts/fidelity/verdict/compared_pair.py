@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION
+from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION, direction_of
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import (
@@ -139,17 +139,13 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
             p_adjusted=float(row["p_adjusted"]),
             p_permutation_adjusted=float(row["p_permutation_adjusted"]),
             conclusion=_READ.get(row["conclusion"], row["conclusion"]),
-            higher_is_better=row.get("direction", _direction(row["metric"])) == "higher",
+            higher_is_better=row.get("direction", direction_of(row["metric"])) == "higher",
         )
 
 
 def between(rows: Iterable[Comparison], a: str, b: str) -> list[Comparison]:
     """Give the comparisons of two explainers, seen from the first."""
     return [row.seen_from(a) for row in rows if {row.first, row.second} == {a, b}]
-
-
-def _direction(metric: str) -> str:
-    return METRICS[metric].direction if metric in METRICS else "higher"
 
 
 def cannot_show(units: int, pairs: int, alpha: float) -> bool:

@@ -7,7 +7,12 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.chance import Quality, qualities
-from fidelity.analysis.localization import ALL_CLASSES, NO_CLASSIFIER, keep_test_split
+from fidelity.analysis.localization import (
+    ALL_CLASSES,
+    classifiers_in,
+    keep_test_split,
+    of_classifier,
+)
 from fidelity.datasets.cases import Case
 from fidelity.explainers.registry import explains
 from fidelity.presentation.titles import ordered
@@ -171,12 +176,13 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
     compared = keep_test_split(tables.comparisons)
     faithful = None if tables.faithfulness is None else keep_test_split(tables.faithfulness)
     for dataset, of_dataset in shown.groupby("dataset", sort=False):
-        names = list(of_dataset["classifier"].unique())
         useless = {
-            name for name in names if (of := rated.get((dataset, name))) and not of.concludes
+            name
+            for name in of_dataset["classifier"].unique()
+            if (of := rated.get((dataset, name))) and not of.concludes
         }
-        for classifier in [name for name in names if name != NO_CLASSIFIER] or names:
-            rows = of_dataset[of_dataset["classifier"].isin([classifier, NO_CLASSIFIER])]
+        for classifier in classifiers_in(of_dataset):
+            rows = of_classifier(of_dataset, classifier)
             pairs = rows_of(compared, dataset, classifier)
             pairs = pairs[pairs["family"] != "diagnostic"]
             found.append(

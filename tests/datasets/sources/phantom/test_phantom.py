@@ -1,4 +1,4 @@
-"""The phantom: deterministic, in COVID-QU-Ex' layout, and told apart by its lesions alone."""
+"""The phantom: deterministic, laid out as COVID-QU-Ex; only lesions distinguish its classes."""
 
 import csv
 import re

@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.columns.checks import ENDS
+from fidelity.analysis.localization import intervals_of
 from fidelity.base.files import read_parquet
-from fidelity.statistics.resampling import mean_intervals
+from fidelity.statistics.resampling import Interval
 
 
 def parts_of(job: Any) -> list[tuple[Mapping[str, str], pd.DataFrame]]:
@@ -28,13 +30,7 @@ def case_means(
     Returns:
         Column → {n, n_patients, n_undefined, mean, ci_low, ci_high, median}.
     """
-    intervals = mean_intervals(
-        rows[list(names)].to_numpy(dtype=float),
-        rows[statistics["cluster"]].to_numpy(dtype=str),
-        replicates=statistics["replicates"],
-        alpha=statistics["alpha"],
-        seed=seed,
-    )
+    intervals = intervals_of(rows[list(names)].to_numpy(dtype=float), rows, statistics, seed)
     return {
         name: {
             "n": len(rows),
@@ -47,3 +43,9 @@ def case_means(
         }
         for name, interval in zip(names, intervals, strict=True)
     }
+
+
+def with_ends(name: str, interval: Interval) -> dict[str, float]:
+    """Give mean and bounds as the columns of `name` with each of ENDS."""
+    values = interval.mean, interval.low, interval.high
+    return {f"{name}{end}": value for end, value in zip(ENDS, values, strict=True)}

@@ -9,7 +9,7 @@ import scipy
 
 from fidelity.analysis.checks.case_means import case_means
 from fidelity.analysis.columns.checks import FAITHFULNESS, SENSITIVITY
-from fidelity.analysis.localization import class_groups_of
+from fidelity.analysis.localization import class_groups_of, split_class_parts
 from fidelity.faithfulness.registry import METRICS
 
 KEY = ["case", "class", "split"]
@@ -74,21 +74,17 @@ def summarize(
     rows = []
     groups = class_groups_of(parts)
     for head, table in parts:
-        for split, in_split in table.groupby("split", sort=True):
-            for cls, members in groups[head["dataset"]].items():
-                part = in_split[in_split["class"].isin(members)]
-                if part.empty:
-                    continue
-                for name in metrics:
-                    rows.append(
-                        {
-                            **head,
-                            "split": split,
-                            "class": cls,
-                            **_summary(part, name, primary, statistics, seed),
-                            "note": GIVEN if _has_none(name, head["explainer"], given) else "",
-                        }
-                    )
+        for split, cls, part in split_class_parts(table, groups[head["dataset"]]):
+            for name in metrics:
+                rows.append(
+                    {
+                        **head,
+                        "split": split,
+                        "class": cls,
+                        **_summary(part, name, primary, statistics, seed),
+                        "note": GIVEN if _has_none(name, head["explainer"], given) else "",
+                    }
+                )
     return FAITHFULNESS.frame(rows)
 
 

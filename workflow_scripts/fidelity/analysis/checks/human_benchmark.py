@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.columns.checks import HUMAN_BENCHMARK
+from fidelity.analysis.localization import intervals_of
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import read_bytes
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import MaskValues
-from fidelity.statistics.resampling import mean_intervals
 
 Points = dict[str, dict[str, list[list[float]]]]
 
@@ -116,9 +116,8 @@ def hit_rates(
                 continue
             found = points.get(case.case, {}).get(cls, [])
             hit = is_hit(mask, found, f"{case.case}/{cls}")
-            cluster = case.patient if statistics["cluster"] == "patient" else case.case
-            rows.append((case.split, cls, cluster, case.patient, bool(found), float(hit)))
-    table = pd.DataFrame(rows, columns=["split", "class", "cluster", "patient", "marked", "hit"])
+            rows.append((case.split, cls, case.case, case.patient, bool(found), float(hit)))
+    table = pd.DataFrame(rows, columns=["split", "class", "case", "patient", "marked", "hit"])
     table = table[table.groupby("split")["marked"].transform("any").astype(bool)]
     if table.empty:
         raise InputError(
@@ -130,13 +129,7 @@ def hit_rates(
     for split, of_split in table.groupby("split", sort=True):
         groups = {**dict(list(of_split.groupby("class", sort=True))), ALL: of_split}
         for cls, group in groups.items():
-            (interval,) = mean_intervals(
-                group["hit"],
-                group["cluster"],
-                replicates=statistics["replicates"],
-                alpha=statistics["alpha"],
-                seed=seed,
-            )
+            (interval,) = intervals_of(group["hit"], group, statistics, seed)
             counts = (len(group), group["patient"].nunique(), int((~group["marked"]).sum()))
             means = (interval.mean, interval.low, interval.high)
             result.append((dataset, split, cls, "hit_rate", *counts, *means))

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.columns.checks import ENDS, KNOWN_TRUTH, LEARNT
-from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.analysis.checks.case_means import with_ends
+from fidelity.analysis.columns.checks import KNOWN_TRUTH, LEARNT
+from fidelity.analysis.localization import NO_CLASSIFIER, intervals_of
 from fidelity.base.errors import InputError
 from fidelity.known_truth.dependence import refusal
 from fidelity.known_truth.two_truths import TRUTHS
-from fidelity.statistics.resampling import mean_intervals
 
 # Names of the metrics in this table: pixel ROC-AUC, pointing game, relevance rank.
 SHORT = {"auc": "roc_auc", "hit": "pointing_game", "rank": "relevance_rank"}
@@ -74,34 +74,18 @@ def summarize(
         - `nulls_beaten` counts, of the `nulls` null baselines, those with a lower AUC against the
           mark on the same cases. The interval of the difference must lie above 0.
     """
-
-    def intervals(values: np.ndarray, clusters: np.ndarray) -> list:
-        return mean_intervals(
-            values,
-            clusters,
-            replicates=statistics["replicates"],
-            alpha=statistics["alpha"],
-            seed=seed,
-        )
-
     rows = []
     for head, table in parts:
         wide = _wide(table)
-        clusters = wide[statistics["cluster"]].to_numpy(dtype=str)
         row = {**head, "family": families[head["explainer"]], "n": len(wide)}
         row["n_patients"] = wide["patient"].nunique()
         names = [f"{name}_{truth}" for name in SHORT for truth in TRUTHS]
         wide["auc_difference"] = wide["auc_mark"] - wide["auc_lesion"]
         names.append("auc_difference")
-        for name, interval in zip(
-            names, intervals(wide[names].to_numpy(dtype=float), clusters), strict=True
-        ):
-            row |= zip(
-                (f"{name}{end}" for end in ENDS),
-                (interval.mean, interval.low, interval.high),
-                strict=True,
-            )
-        beaten, nulls = _nulls(head, wide, parts, families, statistics["cluster"], intervals)
+        intervals = intervals_of(wide[names].to_numpy(dtype=float), wide, statistics, seed)
+        for name, interval in zip(names, intervals, strict=True):
+            row |= with_ends(name, interval)
+        beaten, nulls = _nulls(head, wide, parts, families, statistics, seed)
         row |= {"nulls_beaten": beaten, "nulls": nulls, "points_at": _points_at(row)}
         row |= {name: found.get(head["classifier"], {}).get(name, np.nan) for name in LEARNT}
         rows.append(row)
@@ -118,7 +102,14 @@ def _wide(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(sides, axis=1).dropna().reset_index()
 
 
-def _nulls(head, wide, parts, families, cluster, intervals) -> tuple[int, int]:
+def _nulls(
+    head: Mapping[str, str],
+    wide: pd.DataFrame,
+    parts: Sequence[Part],
+    families: Mapping[str, str],
+    statistics: Mapping[str, Any],
+    seed: int,
+) -> tuple[int, int]:
     """Count the null baselines beside an explainer, and those that find the mark less well."""
     beaten = nulls = 0
     for other, table in parts:
@@ -129,7 +120,7 @@ def _nulls(head, wide, parts, families, cluster, intervals) -> tuple[int, int]:
         both = wide.merge(_wide(table), on=["case", "patient"], suffixes=("", "_null"))
         margin = (both["auc_mark"] - both["auc_mark_null"]).to_numpy(dtype=float)
         nulls += 1
-        beaten += intervals(margin, both[cluster].to_numpy(dtype=str))[0].low > 0
+        beaten += intervals_of(margin, both, statistics, seed)[0].low > 0
     return int(beaten), nulls
 
 

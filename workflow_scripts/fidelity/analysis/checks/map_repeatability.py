@@ -15,10 +15,10 @@ from fidelity.analysis.columns.checks import (
     REPEATABILITY_QUANTITIES,
 )
 from fidelity.analysis.columns.shared import SIMILARITIES
-from fidelity.analysis.localization import class_groups_of
+from fidelity.analysis.localization import class_groups_of, split_class_parts
 from fidelity.base.errors import InputError, at_case
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.maps.case_maps import explained_cases, order_of
+from fidelity.maps.case_maps import explained_cases, order_of_row, row_head
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.run_lengths import Masks, decode
 from fidelity.metrics.map_similarity import similarities
@@ -52,7 +52,7 @@ def compare_seeds(
         for found in zip(*walks, strict=True):
             with at_case(found[0][0].case):
                 rows.append(_compare(found, masks, sign))
-    rows.sort(key=lambda row: order_of(row["split"], row["case"], row["class"]))
+    rows.sort(key=order_of_row)
     return REPEATABILITY_CASES.typed(rows)
 
 
@@ -74,10 +74,7 @@ def _compare(
     drawn = [each.get(case.case, {}).get(first.cls) for each in masks]
     ious = [agreement(*pair) for pair in combinations(map(decode, filter(None, drawn)), 2)]
     return {
-        "case": case.case,
-        "patient": case.patient,
-        "split": case.split,
-        "class": first.cls,
+        **row_head(case, first.cls),
         "n_seeds": len(maps),
         **means,
         "mask_iou": _mean(ious),
@@ -109,14 +106,8 @@ def summarize(
     rows = []
     groups = class_groups_of(parts)
     for head, table in parts:
-        for split, in_split in table.groupby("split", sort=True):
-            for cls, members in groups[head["dataset"]].items():
-                part = in_split[in_split["class"].isin(members)]
-                if part.empty:
-                    continue
-                common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
-                for name, numbers in case_means(
-                    part, REPEATABILITY_QUANTITIES, statistics, seed
-                ).items():
-                    rows.append({**common, "quantity": name, **numbers})
+        for split, cls, part in split_class_parts(table, groups[head["dataset"]]):
+            common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
+            means = case_means(part, REPEATABILITY_QUANTITIES, statistics, seed)
+            rows += [{**common, "quantity": name, **numbers} for name, numbers in means.items()]
     return REPEATABILITY.frame(rows)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fidelity.analysis.checks.case_means import case_means
 from fidelity.analysis.columns.organs import AREA, ORGANS, REFERENCE, REGIONS
-from fidelity.analysis.localization import class_groups_of
+from fidelity.analysis.localization import class_groups_of, split_class_parts
 
 
 def summarize(
@@ -35,17 +35,13 @@ def summarize(
         used = table[table[REFERENCE + REGIONS[0]].notna() & (heart | ~heart.any())]
         regions = [name for name in REGIONS if used[AREA + name].notna().any()]
         names = [prefix + name for name in regions for prefix in ("", REFERENCE, AREA)]
-        for split, of_split in used.groupby("split", sort=True):
-            for cls, members in classes[head["dataset"]].items():
-                part = of_split[of_split["class"].isin(members)]
-                if part.empty:
-                    continue
-                found = case_means(part, names, statistics, seed)
-                for name in regions:
-                    drawn = found[REFERENCE + name]
-                    rows.append(
-                        {**head, "split": split, "class": cls, "region": name, **found[name]}
-                        | {f"reference_{key}": drawn[key] for key in ("mean", "ci_low", "ci_high")}
-                        | {"area_mean": found[AREA + name]["mean"]}
-                    )
+        for split, cls, part in split_class_parts(used, classes[head["dataset"]]):
+            found = case_means(part, names, statistics, seed)
+            for name in regions:
+                drawn = found[REFERENCE + name]
+                rows.append(
+                    {**head, "split": split, "class": cls, "region": name, **found[name]}
+                    | {f"reference_{key}": drawn[key] for key in ("mean", "ci_low", "ci_high")}
+                    | {"area_mean": found[AREA + name]["mean"]}
+                )
     return ORGANS.frame(rows)

@@ -4,7 +4,7 @@ from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, names_of, number, text
 from fidelity.study import paths
 
-_FAMILY = (
+_BLOCK = (
     common.DATASET,
     common.SPLIT,
     common.CLASSIFIER,
@@ -12,8 +12,8 @@ _FAMILY = (
     common.PROTOCOL,
     common.CLASS,
     common.METRIC,
-    text("family", "primary, secondary or diagnostic"),
 )
+_FAMILY = (*_BLOCK, text("family", "primary, secondary or diagnostic"))
 _FAMILY_OF_FAITHFULNESS = (
     common.DATASET,
     common.SPLIT,
@@ -68,13 +68,7 @@ FAITHFULNESS_COMPARISONS = Table(
 RANKS = Table(
     paths.table("ranks"),
     (
-        common.DATASET,
-        common.SPLIT,
-        common.CLASSIFIER,
-        common.BINARIZATION,
-        common.PROTOCOL,
-        common.CLASS,
-        common.METRIC,
+        *_BLOCK,
         common.EXPLAINER,
         text("explainer_family", "perturbation, cam, gradient, imported, baseline or ceiling"),
         common.N_PATIENTS,

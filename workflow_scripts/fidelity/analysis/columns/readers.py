@@ -11,7 +11,6 @@ _A, _B = (text(f"reader_{x}", f"{nth} reader of the pair, or `all` pairs") for x
 
 # Of each map or mask; the column of the primary metric follows.
 SCORES_WITHOUT = Table(paths.READER_SCORES, (_READER, *SCORES.columns))
-READERS_CASES = Table(paths.READERS_WITHOUT, SCORES_WITHOUT.columns)
 PAIR_CASES = Table(
     paths.READER_PAIRS,
     (

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from fidelity.classifiers.weights.tensor_names import raise_misfit
 SCHEMA = "fidelity-classifier-2"
 TORCHSCRIPT = "torchscript"
 _CODE = "torchscript_archive"
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What `save` wrote: the metadata and the tensors."""
-
-    meta: dict[str, Any]
-    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def save(
@@ -83,11 +74,10 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
     Raises:
         InputError: missing, corrupt or foreign file; weights that do not fit the architecture.
     """
-    content = _read_saved(path)
-    meta = content.meta
+    meta, tensors = _read_saved(path)
     if meta["architecture"] == TORCHSCRIPT:
         # Reaches this file only through an import with trusted: true.
-        network: nn.Module = ScriptedNetwork(content.tensors[_CODE].numpy().tobytes(), path)
+        network: nn.Module = ScriptedNetwork(tensors[_CODE].numpy().tobytes(), path)
     else:
         outputs = outputs_of(meta["activation"], len(meta["classes"]))
         network = build(
@@ -98,11 +88,11 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
             plugins=plugins,
         )
         own = network.state_dict()
-        if own.keys() != content.tensors.keys() or any(
-            own[key].shape != value.shape for key, value in content.tensors.items()
+        if own.keys() != tensors.keys() or any(
+            own[key].shape != value.shape for key, value in tensors.items()
         ):
-            raise_misfit(own, content.tensors, (), path, meta["architecture"])
-        network.load_state_dict(content.tensors)
+            raise_misfit(own, tensors, (), path, meta["architecture"])
+        network.load_state_dict(tensors)
     classifier = Classifier(
         network,
         meta["architecture"],
@@ -118,12 +108,8 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
     return classifier.eval().to(memory_format=torch.channels_last)
 
 
-def read_metadata(path: str | Path) -> dict[str, Any]:
-    """Read what `save` noted beside the weights, `training` included, without the weights."""
-    return _read_saved(path, tensors=False).meta
-
-
-def _read_saved(path: str | Path, tensors: bool = True) -> _Content:
+def _read_saved(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Read what `save` wrote: the metadata and the tensors."""
     with open_safetensors(path) as file:
         text = (file.metadata() or {}).get("fidelity")
         if text is None:
@@ -142,15 +128,15 @@ def _read_saved(path: str | Path, tensors: bool = True) -> _Content:
                 file=path,
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
-        values = {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
-    if tensors and meta.get("checksum") != _checksum(values, meta):
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if meta.get("checksum") != _checksum(tensors, meta):
         raise InputError(
             "the weights or their metadata differ from what was saved (the checksum does not"
             " match)",
             file=path,
             remedy="The file is damaged: delete it and run again",
         )
-    return _Content(meta, values)
+    return meta, tensors
 
 
 def _checksum(tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition import archive, kaggle
+from fidelity.datasets.acquisition.folders import check_root
 from fidelity.settings.datasets import Dataset
 
 
@@ -18,16 +18,10 @@ def locate(settings: Dataset, store: Path) -> Path:
     Raises:
         InputError: there is no such folder or archive, or the download failed.
     """
-    root = getattr(settings, "root", None)
-    if not root and getattr(settings, "archive", None):
+    if not settings.root and settings.archive:
         return archive.unpack(settings.archive, store).resolve()
-    if not root and getattr(settings, "download", False) == "kaggle":
+    if not settings.root and settings.download == "kaggle":
         return kaggle.download(settings.kaggle_dataset).resolve()
-    if not root or not Path(root).is_dir():
-        raise InputError(
-            "the data root does not exist",
-            file=root,
-            field="root",
-            remedy=f"Set 'root' of the data set of source {settings.source!r} to its folder",
-        )
-    return Path(root).resolve()
+    root = Path(settings.root) if settings.root else None
+    check_root(root, f"the folder of source {settings.source!r}")
+    return root.resolve()

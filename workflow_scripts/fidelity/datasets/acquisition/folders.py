@@ -13,11 +13,11 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
 
 
-def check_root(root: Path, what: str) -> None:
+def check_root(root: Path | None, what: str) -> None:
     """Raise InputError if a data root is absent or a file; the remedy says `what` it should be."""
-    if not root.is_dir():
+    if root is None or not root.is_dir():
         raise InputError(
-            f"the data root {'is not a folder' if root.exists() else 'does not exist'}",
+            f"the data root {'is not a folder' if root and root.exists() else 'does not exist'}",
             file=root,
             field="root",
             remedy=f"Set 'root' of the data set in the config to {what}",

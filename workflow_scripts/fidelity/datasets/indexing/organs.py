@@ -17,7 +17,8 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.settings.datasets import Dataset
 
-USED, LOW, NO_ROW, NO_IMAGE = "used", "low quality", "no row", "no image"
+# A row has no case if its image is not there, or if the study does not use it.
+USED, LOW, NO_ROW, NO_CASE = "used", "low quality", "no row", "no case"
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ class Match:
 
     Attributes:
         row: the row's image as the file names it; empty for a case without a row.
-        case: the case; None for a row of an image that is not there.
-        status: USED, LOW (under `lung_quality`), NO_ROW or NO_IMAGE.
+        case: the case; None for a row without one.
+        status: USED, LOW (under `lung_quality`), NO_ROW or NO_CASE.
         quality: the row's estimated quality; None where it has none.
         organs: that the row has masks of.
     """
@@ -66,7 +67,7 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
         row = rows[name]
         enough = row.quality is None or row.quality >= least
         found.append(Match(name, case, USED if enough else LOW, row.quality, row.organs))
-    rest = [Match(n, None, NO_IMAGE, rows[n].quality, rows[n].organs) for n in known.values()]
+    rest = [Match(n, None, NO_CASE, rows[n].quality, rows[n].organs) for n in known.values()]
     return [*found, *rest]
 
 
@@ -123,8 +124,7 @@ def table_of(matches: Iterable[Match]) -> pd.DataFrame:
             match.row,
             match.case.case if match.case else "",
             match.case.split if match.case else "",
-            # The file may name images that are there, and that the study does not use.
-            "no case" if match.status == NO_IMAGE else match.status,
+            match.status,
             match.quality,
             " ".join(names[organ] for organ in match.organs),
         )
@@ -137,7 +137,7 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
     if not counts[USED] + counts[LOW]:
         raise InputError(
             f"no row is of an image of the data set (first row: {matches[-1].row!r})"
-            if counts[NO_IMAGE]
+            if counts[NO_CASE]
             else "has no row",
             file=path,
             field="lungs",
@@ -145,7 +145,7 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
         )
     low = sorted(m.quality for m in matches if m.status == LOW)
     sentences = {
-        NO_IMAGE: "rows are of images that are not here. Add the images, or ignore this if the data"
+        NO_CASE: "rows are of images that are not here. Add the images, or ignore this if the data"
         " set is a part of the published one",
         NO_ROW: "cases have no row, so no organ mask. Name the file that covers them, or set"
         " lung_masks: predicted",

@@ -53,11 +53,13 @@ class Match:
     Attributes:
         case: the case.
         image: the file of the other data set.
+        size: (height, width) of that image.
         correlation: of both images at 32 x 32 pixels.
     """
 
     case: Case
     image: Path
+    size: tuple[int, int]
     correlation: float
 
 
@@ -123,7 +125,11 @@ def match(
     images = list(images)
     by_name = {case.case: case for case in cases}
     own = np.isin(looks.cases, list(by_name))
-    seen = [look_at(read_image(path)) for path in images]
+    seen, sizes = [], []
+    for path in images:
+        image = read_image(path)
+        seen.append(look_at(image))
+        sizes.append(image.shape)
     theirs = np.array([look.phash for look in seen], np.uint64)
     sides = (
         (looks.hashes[own], looks.thumbnails[own]),
@@ -137,7 +143,7 @@ def match(
         case_of.setdefault(j, i)
     names = looks.cases[own]
     return [
-        Match(by_name[str(names[i])], images[j], found)
+        Match(by_name[str(names[i])], images[j], sizes[j], found)
         for i, j, _, found in pairs
         if image_of[i] == j and case_of[j] == i
     ]
@@ -200,9 +206,8 @@ def write_reader(
         nan if the case has no mask, or if both marked nothing.
     """
     for found in matches:
-        case, drawn_on = found.case, read_image(found.image).shape
-        size = (case.height, case.width)
-        mask = united(pieces[found.image.name], labels, drawn_on, size)
+        case, size = found.case, (found.case.height, found.case.width)
+        mask = united(pieces[found.image.name], labels, found.size, size)
         with atomic_path(folder / f"{case.case}.png") as temporary:
             temporary.write_bytes(cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes())
         own = case.masks.get(cls)

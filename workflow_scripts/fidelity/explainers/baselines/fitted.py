@@ -11,16 +11,14 @@ from safetensors.numpy import save
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
-from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared import PreparedCase, cases_in
 
 SCHEMA = "fidelity-fitted-1"
 
 
 def annotated_cases(shards: Sequence[Path]) -> Iterator[PreparedCase]:
-    """Yield the cases that have a reference mask, shard by shard."""
-    for path in shards:
-        with PreparedShard(path) as shard:
-            yield from (case for case in shard if case.references)
+    """Give the cases that have a reference mask, shard by shard."""
+    return (case for case in cases_in(shards) if case.references)
 
 
 def no_training_masks() -> InputError:

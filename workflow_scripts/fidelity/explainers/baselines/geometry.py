@@ -5,9 +5,17 @@ import numpy as np
 
 from fidelity.datasets.images.squares import resize_square
 from fidelity.datasets.prepared import PreparedCase
+from fidelity.explainers.base import Task
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.masks.boxes import Box, box_of
 from fidelity.masks.run_lengths import decode
+from fidelity.settings.explainers import Explainer
+
+
+def has_lung(task: Task, settings: Explainer) -> bool:
+    """Check whether the case has a lung mask: one of low quality is not used."""
+    del settings
+    return task.case.lung_native is not None
 
 
 def native_lung(case: PreparedCase) -> np.ndarray:

@@ -2,15 +2,11 @@
 
 import numpy as np
 
-from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
-from fidelity.explainers.baselines.geometry import bounds, native_lung, shown
+from fidelity.explainers.base import Context, Explain, Explanation, one_by_one
+from fidelity.explainers.baselines.geometry import bounds, has_lung, native_lung, shown
 from fidelity.settings.explainers import LowerLung
 
-
-def has_answer(task: Task, settings: LowerLung) -> bool:
-    """Check whether the case has a lung mask: one of low quality is not used."""
-    del settings
-    return task.case.lung_native is not None
+has_answer = has_lung
 
 
 def make(context: Context, settings: LowerLung) -> Explain:

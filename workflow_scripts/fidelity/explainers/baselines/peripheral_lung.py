@@ -4,14 +4,10 @@ import cv2
 import numpy as np
 
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
-from fidelity.explainers.baselines.geometry import native_lung, shown
+from fidelity.explainers.baselines.geometry import has_lung, native_lung, shown
 from fidelity.settings.explainers import PeripheralLung
 
-
-def has_answer(task: Task, settings: PeripheralLung) -> bool:
-    """Check whether the case has a lung mask: one of low quality is not used."""
-    del settings
-    return task.case.lung_native is not None
+has_answer = has_lung
 
 
 def make(context: Context, settings: PeripheralLung) -> Explain:

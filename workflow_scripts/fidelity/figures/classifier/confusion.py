@@ -1,8 +1,11 @@
 """What a classifier confuses, and whether its confidence can be believed."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from fidelity.analysis.columns.classifiers import CALIBRATION, CONFUSION
 from fidelity.analysis.localization import keep_test_split
@@ -59,22 +62,10 @@ def _findings(fig: Figure, axis, confusion: pd.DataFrame, classes: list[str]) ->
     pairs = numbers.reshape(len(classes), 2, 2)
     totals = pairs.sum(axis=2, keepdims=True)
     shares = np.divide(pairs, totals, out=np.zeros_like(pairs), where=totals > 0)
-    image = axis.imshow(shares.reshape(numbers.shape), cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (row, column), share in np.ndenumerate(shares.reshape(numbers.shape)):
-        axis.text(
-            column,
-            row,
-            f"{numbers[row, column]:.0f}",
-            ha="center",
-            va="center",
-            color="white" if share > 0.55 else "black",
-            fontsize=8.5,
-        )
+    image = _cells(axis, numbers, shares.reshape(numbers.shape), "{:.0f}".format, aspect="auto")
     axis.set_xticks(range(len(kinds)), [kind for *_, kind in kinds])
     axis.set_yticks(range(len(classes)), [style.short(name, 18) for name in classes])
     axis.set(xlabel="At probability 0.5", ylabel="Class")
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
     fig.colorbar(image, ax=axis, shrink=0.8, label="Share of those that show it, or do not")
 
 
@@ -88,17 +79,7 @@ def _matrix(fig: Figure, axis, confusion: pd.DataFrame) -> None:
     )
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
-        axis.text(
-            column,
-            row,
-            f"{counts[row, column]:.0f}\n{percent(share)}",
-            ha="center",
-            va="center",
-            color="white" if share > 0.55 else "black",
-            fontsize=8.5,
-        )
+    image = _cells(axis, counts, shares, lambda n, share: f"{n:.0f}\n{percent(share)}")
     labels = [style.short(name, 14) for name in names]
     axis.set_xticks(range(len(names)), labels)
     axis.set_yticks(range(len(names)), labels, rotation=90, va="center")
@@ -106,9 +87,26 @@ def _matrix(fig: Figure, axis, confusion: pd.DataFrame) -> None:
         axis.set_xticks(range(len(names)), labels, rotation=40, ha="right")
         axis.set_yticks(range(len(names)), labels, rotation=0)
     axis.set(xlabel="Predicted class", ylabel="True class")
+    fig.colorbar(image, ax=axis, shrink=0.8, label="Share of the true class")
+
+
+def _cells(
+    axis, counts: np.ndarray, shares: np.ndarray, word: Callable[[float, float], str], **how
+) -> AxesImage:
+    """Colour cells by their shares, and write into each what `word` makes of count and share."""
+    for (row, column), share in np.ndenumerate(shares):
+        axis.text(
+            column,
+            row,
+            word(counts[row, column], share),
+            ha="center",
+            va="center",
+            color="white" if share > 0.55 else "black",
+            fontsize=8.5,
+        )
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
-    fig.colorbar(image, ax=axis, shrink=0.8, label="Share of the true class")
+    return axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, **how)
 
 
 def _reliability(axis, calibration: pd.DataFrame) -> None:

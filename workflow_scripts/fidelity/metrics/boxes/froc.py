@@ -7,8 +7,6 @@ import numpy as np
 from fidelity.metrics.boxes.lesions import Hit, hits
 from fidelity.statistics.set_level import SetValue
 
-# Rates at which the sensitivities are averaged (LUNA16, object-CXR, wsrpn).
-USUAL_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 # Scores looked at together; a resample is done when it has more false positives than allowed.
 BLOCK = 512
 

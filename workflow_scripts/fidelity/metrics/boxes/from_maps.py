@@ -76,9 +76,9 @@ def chestxray8_boxes(map01: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([boxes_of_map(map01, rule)[0] for rule in rules]), axis=0)
 
 
-def boxes_of_mask(mask: np.ndarray, connectivity: Literal[4, 8] = 8) -> np.ndarray:
-    """Bound the connected parts of a mask, boolean (H, W): float64 (k, 4), row by row."""
-    return _parts(mask, connectivity)[1]
+def boxes_of_mask(mask: np.ndarray) -> np.ndarray:
+    """Bound the 8-connected parts of a mask, boolean (H, W): float64 (k, 4), row by row."""
+    return _parts(mask, 8)[1]
 
 
 def _parts(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

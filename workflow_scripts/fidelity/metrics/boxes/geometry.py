@@ -1,19 +1,6 @@
 """Overlap of boxes: every predicted one with every reference one."""
 
 import numpy as np
-from numpy.typing import ArrayLike
-
-
-def as_boxes(boxes: ArrayLike) -> np.ndarray:
-    """Give boxes as float64 (k, 4), no box as (0, 4).
-
-    Raises:
-        ValueError: these are not boxes of four numbers, or a side is below zero.
-    """
-    found = np.asarray(boxes, np.float64).reshape(-1, 4)
-    if (found[:, :2] > found[:, 2:]).any():
-        raise ValueError("a box ends before it begins: expected (y0, x0, y1, x1)")
-    return found
 
 
 def areas(boxes: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fidelity.analysis.aligned_scores import Block, blocks
 from fidelity.analysis.comparisons import adjust, compare_pairs, conclusions, inside_margin
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, pooled_classes
+from fidelity.analysis.localization import pooled_classes, primary_setting
 from fidelity.base.errors import InputError
 from fidelity.datasets.splits import SPLITS
 from fidelity.metrics.registry import title_of
@@ -128,9 +128,10 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
     inside = inside_margin(table.assign(n_patients=fewest), statistics["margin"])
     table["conclusion"] = conclusions(table, statistics["alpha"], inside)
     seen = {*_diagnostic(a), *_diagnostic(b)}
-    primary = (table["metric"] == statistics["primary"]) & _is_primary(table, statistics)
+    tested = table[table["split"] == "test"]
+    primary = table.index.isin(_primary(tested, statistics).index)
     table["family"] = np.select(
-        [table["binarization"].isin(seen), primary & (table["split"] == "test")],
+        [table["binarization"].isin(seen), primary],
         ["diagnostic", "primary"],
         "secondary",
     )
@@ -160,8 +161,12 @@ def primary_rows(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFr
         rows: of the table COMPARED.
         statistics: see `scores.Scores`.
     """
-    shown = pooled_classes(judged(rows))
-    return shown[(shown["metric"] == statistics["primary"]) & _is_primary(shown, statistics)]
+    return _primary(pooled_classes(judged(rows)), statistics)
+
+
+def _primary(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
+    shown = primary_setting(rows, statistics)
+    return shown[shown["metric"] == statistics["primary"]]
 
 
 def _joint(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
@@ -273,7 +278,7 @@ def _beside(block: Block, names: Sequence[str], metrics: Sequence[str]) -> np.nd
 def _side_by_side(joint: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
     """List the primary metric of each shared case in A and in B."""
     metric = statistics["primary"]
-    rows = joint[_is_primary(joint, statistics)].assign(metric=metric)
+    rows = primary_setting(joint, statistics).assign(metric=metric)
     key = ["split", "explainer", "binarization", "protocol", "class", "metric", "case", "patient"]
     sides = []
     for side, column in zip(SIDES, ("value_a", "value_b"), strict=True):
@@ -282,12 +287,6 @@ def _side_by_side(joint: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.Data
         sides.append(part[[*key, column]])
     table = sides[0].merge(sides[1], on=key)
     return table.assign(difference=table["value_a"] - table["value_b"])
-
-
-def _is_primary(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.Series:
-    """State which rows are of the primary binarization under the default protocol."""
-    rule = rows["binarization"] == statistics["primary_binarization"]
-    return rule & (rows["protocol"] == DEFAULT_PROTOCOL)
 
 
 def _diagnostic(one: Finished) -> list[str]:

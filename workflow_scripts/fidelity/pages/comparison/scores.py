@@ -7,12 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import (
-    DEFAULT_PROTOCOL,
-    MEASURED,
-    NO_BINARIZATION,
-    load_scores,
-)
+from fidelity.analysis.localization import MEASURED, NO_BINARIZATION, load_scores, primary_setting
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_csv
 from fidelity.metrics.registry import title_of
@@ -176,10 +171,9 @@ def _primary(a: Finished, b: Finished, rows: pd.DataFrame) -> dict[str, str]:
     """Choose the primary comparison: that of A, else that of B."""
     own = [one.config["statistics"] for one in (a, b)]
     for statistics in own:
-        metric, rule = statistics["primary"], statistics["primary_binarization"]
-        found = rows[(rows["binarization"] == rule) & (rows["protocol"] == DEFAULT_PROTOCOL)]
-        if len(found) and metric in found[MEASURED].iloc[0].split(" "):
-            return {"primary": metric, "primary_binarization": rule}
+        found = primary_setting(rows, statistics)
+        if len(found) and statistics["primary"] in found[MEASURED].iloc[0].split(" "):
+            return {name: statistics[name] for name in ("primary", "primary_binarization")}
     told = [f"{title_of(s['primary'])} by {s['primary_binarization']!r}" for s in own]
     raise InputError(
         f"the studies share the primary comparison of neither (A: {told[0]}; B: {told[1]})",

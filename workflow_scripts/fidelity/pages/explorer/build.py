@@ -2,7 +2,7 @@
 
 import base64
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 
 from fidelity.base.errors import at_case
 from fidelity.base.files import write_text
-from fidelity.datasets.prepared import PreparedCase, PreparedShard
+from fidelity.datasets.prepared import cases_in
 from fidelity.figures.gallery import PREDICTED, REFERENCE
 from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.case_maps import explained_cases
@@ -73,7 +73,10 @@ def build(
     shutil.copytree(STATIC, folder / "app")
     files, total = _chosen(prepared, settings)
     readers = lines_of(
-        name for case in _cases(prepared) for cls in case.references for name in readings(case, cls)
+        name
+        for case in cases_in(prepared)
+        for cls in case.references
+        for name in readings(case, cls)
     )
     entries = _write_cases(data, prepared, files, readers, settings)
     sources = [Source(c, e, settings["families"][e]) for c, e in settings["pairs"]]
@@ -112,7 +115,7 @@ def _chosen(prepared: Sequence[str], settings: Mapping[str, Any]) -> tuple[dict[
     Returns:
         Case → number of its file, in the order of the shards, and how many there are in total.
     """
-    found = {case.case: case.split for case in _cases(prepared) if case.references}
+    found = {case.case: case.split for case in cases_in(prepared) if case.references}
     judged = sorted(case for case, split in found.items() if split == settings["split"])
     others = sorted(found.keys() - set(judged))
     number = len(found) if settings["cases"] == "all" else settings["cases"]
@@ -129,12 +132,6 @@ def _spread(cases: list[str], number: int) -> list[str]:
     return [cases[i * len(cases) // number] for i in range(number)]
 
 
-def _cases(prepared: Sequence[str]) -> Iterator[PreparedCase]:
-    for path in prepared:
-        with PreparedShard(path) as shard:
-            yield from shard
-
-
 def _write_cases(
     data: Path,
     prepared: Sequence[str],
@@ -144,7 +141,7 @@ def _write_cases(
 ) -> list[Entry]:
     """Write what a case is without its maps, and the thumbnails."""
     entries, drawn, sheets = [], [], 0
-    for case in _cases(prepared):
+    for case in cases_in(prepared):
         if case.case not in files:
             continue
         shown = shown_case(case, settings["scoring_size"])

@@ -12,7 +12,7 @@ from fidelity.analysis.columns.localization import SCORES
 from fidelity.analysis.strata import LEVELS, levels
 from fidelity.base.files import read_parquet
 from fidelity.binarizations.postprocess import is_pointwise
-from fidelity.metrics.conventions import policy_for
+from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.map_registry import RANKING
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.explorer.levels import thresholds_of
@@ -66,7 +66,7 @@ def study_of(
     Returns:
         Plain values. Nothing is keyed by a name of the user's, which could be any text.
     """
-    policy = policy_for("default", settings["empty"])
+    policy = protocol_for("default", settings["empty"]).empty
     words = {"both": (True, True), "prediction": (False, True), "reference": (True, False)}
     empty = {
         word: policy.value("overlap", reference_empty=r, prediction_empty=p, shape=(1, 1))

@@ -10,6 +10,7 @@ from fidelity.analysis.localization import (
     NO_CLASSIFIER,
     keep_test_split,
     pooled_classes,
+    primary_setting,
 )
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import explains
@@ -222,12 +223,8 @@ def _lungs(data: Mapping[str, Any]) -> str:
 
 
 def _size(shown: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
-    rows = pooled_classes(shown)
-    rows = rows[
-        (rows["metric"] == statistics["primary"])
-        & (rows["binarization"] == statistics["primary_binarization"])
-        & (rows["protocol"] == DEFAULT_PROTOCOL)
-    ]
+    rows = primary_setting(pooled_classes(shown), statistics)
+    rows = rows[rows["metric"] == statistics["primary"]]
     if rows.empty:
         return "no case"
     largest = rows.loc[rows["n"].idxmax()]

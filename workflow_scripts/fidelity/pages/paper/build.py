@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fidelity.analysis.localization import NO_CLASSIFIER
+from fidelity.analysis.localization import of_classifier
 from fidelity.base.files import write_text
 from fidelity.figures import forest
 from fidelity.figures.shared import style
@@ -42,7 +42,7 @@ def write(
     write_text(folder / "main.tex", "\n".join(to_latex(main, dataset).values()))
     rows = localization[localization["binarization"] == binarization]
     for name in classifiers:
-        figure = forest.plot(rows[rows["classifier"].isin([name, NO_CLASSIFIER])], metric)
+        figure = forest.plot(of_classifier(rows, name), metric)
         end = f"-{name}" if len(classifiers) > 1 else ""
         style.save(figure, [str(folder / f"figure{end}.pdf")])
     write_text(folder / "methods.md", "\n\n".join(map(references.markdown, methods)) + "\n")

@@ -6,7 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER, keep_test_split
+from fidelity.analysis.localization import (
+    DEFAULT_PROTOCOL,
+    NO_CLASSIFIER,
+    keep_test_split,
+    of_classifier,
+)
 from fidelity.figures import forest, organs, rank_by_protocol
 from fidelity.metrics.registry import title_of
 from fidelity.pages.methods import references
@@ -104,7 +109,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "diagnostic": settings["diagnostic"],
     }
     table, by = study.localization, settings["galleries"][classifier]
-    rows = table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
+    rows = of_classifier(table, classifier)
     metric, shown = settings["metric"], keep_test_split(rows)
     primary = shown[shown["binarization"] == settings["binarization"]]
     protocols = list(dict.fromkeys(rows["protocol"]))
@@ -191,7 +196,7 @@ def _organs(study: Study, classifier: str) -> dict[str, Any]:
     """Give figure and tables of the attribution per organ; blank without organ masks."""
     if study.organs is None:
         return {"organs": "", "organ_tables": []}
-    rows = study.organs[study.organs["classifier"].isin([classifier, NO_CLASSIFIER])]
+    rows = of_classifier(study.organs, classifier)
     shown = keep_test_split(rows)
     return {
         "organs": pictures.as_svg(organs.plot(rows)),

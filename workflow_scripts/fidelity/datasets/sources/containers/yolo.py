@@ -11,13 +11,13 @@ Splits: folders train, val (or valid) and test above the text files, else drawn 
 70:10:20, seeded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, files_below, find_file
+from fidelity.datasets.acquisition.source_files import ImageFiles, endings, files_below, find_file
 from fidelity.datasets.annotations.drawn import RELATIVE, RESTORE, ImageBoxes, Row, read_text
 from fidelity.datasets.cases import SPLIT_ALIASES, Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
@@ -38,7 +38,8 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
     Raises:
         InputError: the classes are not named, there is no text file, or one cannot be understood.
     """
-    files, names = ImageFiles(root), _names(root, settings)
+    files, below = ImageFiles(root), _annotation_files(root)
+    names = _names(root, below, settings)
     images = {
         _image_of(text): FoundImage(
             read_boxes(root / text, names),
@@ -46,7 +47,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
             Row(root / text, "whole file").place,
             _split(text),
         )
-        for text in _texts(root)
+        for text in _texts(below)
     }
     if not images:
         raise InputError(
@@ -61,8 +62,9 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
 
 def tables(root: Path, settings: Yolo) -> list[Path]:
     """List the text files and the list of classes."""
-    named = [find_file(root, names) for names in (DATA, LISTS)]
-    return [*(root / text for text in _texts(root)), *(path for path in named if path)]
+    below = _annotation_files(root)
+    named = [find_file(root, names, below=below) for names in (DATA, LISTS)]
+    return [*(root / text for text in _texts(below)), *(path for path in named if path)]
 
 
 def _image_of(text: str) -> str:
@@ -71,18 +73,19 @@ def _image_of(text: str) -> str:
     return "/".join(folders).removesuffix(".txt") + ".png"
 
 
-def _texts(root: Path) -> list[str]:
-    return [
-        text
-        for text in files_below(root, {".txt"})
-        if text.rpartition("/")[2].lower() not in OTHERS
-    ]
+def _annotation_files(root: Path) -> list[str]:
+    return files_below(root, endings((*DATA, *LISTS)))
 
 
-def _names(root: Path, settings: Yolo) -> list[str]:
+def _texts(below: Iterable[str]) -> list[str]:
+    texts = (path for path in below if path.lower().endswith(".txt"))
+    return [text for text in texts if text.rpartition("/")[2].lower() not in OTHERS]
+
+
+def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
     if settings.names is not None:
         return settings.names
-    data = find_file(root, DATA, "names")
+    data = find_file(root, DATA, "names", below)
     if data is not None:
         try:
             names = yaml.safe_load(data.read_text(encoding="utf-8-sig"))["names"]
@@ -93,7 +96,7 @@ def _names(root: Path, settings: Yolo) -> list[str]:
         if isinstance(names, dict):
             names = [names[number] for number in sorted(names)]
         return [str(name) for name in names]
-    listed = find_file(root, LISTS, "names")
+    listed = find_file(root, LISTS, "names", below)
     if listed is None:
         raise InputError(
             f"the classes are not named: {', '.join((*DATA, *LISTS))} were not found",

@@ -1,4 +1,4 @@
-"""The phantom's lesions: what tells its classes apart, and nothing else does.
+"""The phantom's lesions: the only difference between its classes.
 
 A lesion is a field of opacity in body coordinates, so it moves with the patient. 0 is healthy lung,
 1 is lung with no air left. Its reference mask is where the opacity is meant to be, whatever the
