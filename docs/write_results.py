@@ -23,6 +23,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
+from fidelity.analysis.localization import DEFAULT_PROTOCOL  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
 from fidelity.presentation.wording import (  # noqa: E402
     digits_of,
@@ -37,8 +38,6 @@ from fidelity.study.study import Study  # noqa: E402
 TEXTS = ROOT / "docs" / "studies" / "covid_qu_ex"
 PAGE = ROOT / "docs" / "results.md"
 DATASET = "covid_full"
-# Rows of tables that are committed; a table without such a column or value is copied whole.
-PRIMARY = {"split": "test", "protocol": "default", "binarization": "tuned", "metric": "iou"}
 # Figure of the first training → its copy.
 FIGURES = {"forest": "full_forest.png", "sensitivity": "full_ranks.png"}
 
@@ -203,9 +202,15 @@ def render(results: Results) -> str:
     return environment.get_template("results.md.j2").render(results=results, study=results.study)
 
 
-def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of the primary comparison, as far as the table tells them from others."""
-    for column, value in PRIMARY.items():
+def primary_rows(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Keep the rows of the study's primary comparison, as far as the table has such columns."""
+    primary = {
+        "split": "test",
+        "protocol": DEFAULT_PROTOCOL,
+        "binarization": study.primary_binarization,
+        "metric": study.config.statistics.primary,
+    }
+    for column, value in primary.items():
         if column in table and (table[column] == value).any():
             table = table[table[column] == value]
     return table
@@ -220,7 +225,7 @@ def main() -> None:
     PAGE.write_text(render(results), encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
         # As text: numbers stay as they are.
-        rows = primary_rows(pd.read_csv(table, dtype=str, keep_default_na=False))
+        rows = primary_rows(pd.read_csv(table, dtype=str, keep_default_na=False), results.study)
         rows.to_csv(TEXTS / "tables" / table.name, index=False)
     for name, copy in FIGURES.items():
         figure = paths.figure(name).format(dataset=DATASET, classifier=results.trainings[0])

@@ -188,7 +188,7 @@ def of_classifier(table: pd.DataFrame, classifier: str) -> pd.DataFrame:
 
 
 def classifiers_in(table: pd.DataFrame) -> list[str]:
-    """Name the classifiers of a table, `none` only if there is no other."""
+    """List the classifiers of a table; `['none']` if no row has one."""
     names = list(table["classifier"].unique())
     return [name for name in names if name != NO_CLASSIFIER] or names
 

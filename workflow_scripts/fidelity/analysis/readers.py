@@ -86,11 +86,16 @@ def beside_readers(
 
     Returns:
         The table readers.csv, over the cases where both have a value. Under the reader `all`, a
-        case's values are means over the readers who are left out. The `conclusion` is "few_cases"
-        below FEWEST_UNITS patients (cases, if the unit of analysis is the case). It is "within" if
-        the interval of the difference lies above −margin, so the explainer is no worse than a
-        reader. The margin of metrics that are no shares is 0. It is "below" if the interval lies
-        below 0, else "none_shown". A metric where lower is better is turned round.
+        case's values are means over the readers who are left out. The `conclusion` is
+
+        - "few_cases" with fewer than FEWEST_UNITS patients (or cases, by `cluster`),
+        - "within" if the whole interval of the difference is above −margin: the explainer is not
+          worse than a reader,
+        - "below" if the whole interval is below 0,
+        - "none_shown" otherwise.
+
+        The margin counts for metrics from 0 to 1; for others it is 0. Where lower values of a
+        metric are better, the sign of the difference is changed first.
     """
     rows = []
     theirs = _values(readers, metric)

@@ -78,7 +78,7 @@ def with_interval(value: float, low: float, high: float, digits: int, *, sign: b
     return text if math.isnan(value) or math.isnan(low) else f"{text} [{', '.join(ends)}]"
 
 
-def digits_ofunit_of(unit: str) -> int:
+def digits_of_unit(unit: str) -> int:
     """Give the decimals of a value in this unit."""
     return 1 if unit in ("px", "mm") else 3
 
@@ -90,7 +90,7 @@ def digits_of(metric: str, *values: float) -> int:
         metric: its name.
         values: what is shown side by side; more decimals are chosen if all would read as 0.
     """
-    digits = _DIGITS.get(metric, digits_ofunit_of(unit_of(metric)))
+    digits = _DIGITS.get(metric, digits_of_unit(unit_of(metric)))
     sizes = [abs(value) for value in values if value and not math.isnan(value)]
     if sizes and metric in FAITHFULNESS:
         return FAITHFULNESS[metric].digits(max(sizes))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.checks.case_means import with_ends
-from fidelity.analysis.columns.checks import KNOWN_TRUTH, LEARNT
+from fidelity.analysis.columns.checks import CLASSIFIER_COLUMNS, KNOWN_TRUTH
 from fidelity.analysis.localization import NO_CLASSIFIER, intervals_of
 from fidelity.base.errors import InputError
 from fidelity.known_truth.dependence import refusal
@@ -87,7 +87,9 @@ def summarize(
             row |= with_ends(name, interval)
         beaten, nulls = _nulls(head, wide, parts, families, statistics, seed)
         row |= {"nulls_beaten": beaten, "nulls": nulls, "points_at": _points_at(row)}
-        row |= {name: found.get(head["classifier"], {}).get(name, np.nan) for name in LEARNT}
+        row |= {
+            name: found.get(head["classifier"], {}).get(name, np.nan) for name in CLASSIFIER_COLUMNS
+        }
         rows.append(row)
     return KNOWN_TRUTH.frame(rows)
 

@@ -140,12 +140,12 @@ _IN_WORDS = {
     "mark": "the planted mark",
     "lesion": "the lesion that nothing depends on",
 }
-_LEARNT = (
+_CLASSIFIER = (
     number("accuracy", "of the classifier", "0 to 1"),
     number("accuracy_erased", "the same where the mark is erased", "0 to 1"),
     number("follows_mark", "share of predictions that change with the mark", "0 to 1"),
 )
-LEARNT = names_of(_LEARNT)
+CLASSIFIER_COLUMNS = names_of(_CLASSIFIER)
 KNOWN_TRUTH = Table(
     paths.table("known_truth"),
     (
@@ -167,7 +167,7 @@ KNOWN_TRUTH = Table(
         *_with_bounds("auc_difference", "AUC of the mark − AUC of the lesion", "-1 to 1"),
         count("nulls_beaten", "null baselines that find the mark less well"),
         count("nulls", "null baselines"),
-        *_LEARNT,
+        *_CLASSIFIER,
     ),
 )
 HIDING_CASES = Table(

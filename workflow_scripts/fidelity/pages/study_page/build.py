@@ -110,8 +110,9 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     }
     table, by = study.localization, settings["galleries"][classifier]
     rows = of_classifier(table, classifier)
-    metric, shown = settings["metric"], keep_test_split(rows)
-    primary = shown[shown["binarization"] == settings["binarization"]]
+    metric = settings["metric"]
+    primary = rows[rows["binarization"] == settings["binarization"]]
+    judged = keep_test_split(primary)
     protocols = list(dict.fromkeys(rows["protocol"]))
     answered = answer(chapter, settings["families"])
     # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
@@ -127,9 +128,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         ],
         "short": [part for part in told if part["outcome"] != "warning"],
         "warnings": [part for part in told if part["outcome"] == "warning"],
-        "forest": pictures.as_svg(
-            forest.plot(rows[rows["binarization"] == settings["binarization"]], metric)
-        ),
+        "forest": pictures.as_svg(forest.plot(primary, metric)),
         "main": [
             part
             for found in study.main
@@ -152,7 +151,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
             )
         ),
         "by_class": class_tables(
-            primary[(primary["protocol"] == DEFAULT_PROTOCOL) & (primary["metric"] == metric)],
+            judged[(judged["protocol"] == DEFAULT_PROTOCOL) & (judged["metric"] == metric)],
             settings["families"],
             interval=settings["interval"],
         ),
