@@ -43,8 +43,8 @@ TEXT = """\
 
 - *Size* is the side of the image in pixels: the first of {sizes} that the network takes.
 - *Grid* gives the positions (height × width) at that size. Images of other sizes have other grids.
-- A family that is *refused* has no such layer. Use an explainer that only calls the classifier,
-  such as `lime`, or name a layer. A named layer goes through the same probe.
+- For a family that is *refused*, `auto` finds no layer that passes the probe. Use an explainer that
+  only calls the classifier, such as `lime`. You can also name a layer, which is then probed too.
 - A family that is not listed has not been probed yet. The script adds what is missing.
 
 | family | network | size | layer | layout | grid |

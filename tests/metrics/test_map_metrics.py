@@ -237,6 +237,10 @@ def test_what_has_seen_the_reference_says_so():
     }
 
 
+def test_no_threshold_is_better_than_another():
+    assert [m.name for m in RANKING.values() if m.direction == "neither"] == ["best_iou_threshold"]
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(InputError, match="roc_auc"):
         select_ranking(["roc_auk"])

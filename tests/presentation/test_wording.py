@@ -9,6 +9,7 @@ from fidelity.presentation.wording import (
     amount,
     digits_of,
     estimated_time,
+    metric_title,
     percent,
     value_of,
     with_direction,
@@ -49,6 +50,8 @@ def test_percent_directions_and_estimated_times():
         "IoU ↓",
         "IoU",
     ]
+    assert metric_title("best_iou") == "Best IoU, diagnostic ↑"
+    assert metric_title("best_iou_threshold") == "Threshold of the best IoU, diagnostic"
     assert [estimated_time(s) for s in (60, 600, 7200)] == ["60 s", "10 min", "2.0 h"]
 
 

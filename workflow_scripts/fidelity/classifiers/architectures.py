@@ -281,16 +281,16 @@ def _check_patches(name: str, image_size: int, patch: int) -> None:
 
 
 def _no_download(architecture: str, url: str | None = None) -> InputError:
-    """State what to do without a network, as exactly as the library knows."""
+    """State what to do without an internet connection, as exactly as the library knows."""
     if url is None:
         remedy = (
-            "Where there is a network, call timm.create_model with pretrained=True and save its "
+            "On a computer with internet, call timm.create_model with pretrained=True and save its "
             "state_dict() by torch.save. Name the file: weights: <path>. Or train from scratch: "
             "weights: null"
         )
     else:
         remedy = (
-            f"Download {url} where there is a network. Copy it into "
+            f"Download {url} on a computer with internet. Copy it into "
             f"{Path(torch.hub.get_dir()) / 'checkpoints'} and run again, or name the copied file: "
             f"weights: <path>/{url.rpartition('/')[2]}. Or train from scratch: weights: null"
         )

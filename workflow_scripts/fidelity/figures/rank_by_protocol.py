@@ -27,10 +27,11 @@ from fidelity.presentation.titles import (
     ordered,
     protocol_title,
 )
-from fidelity.presentation.wording import listed
 
 # The distance of a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
+# Marks of protocols by the metric that they are ranked by, in the order of use.
+MARKS = ("", "*", "†")
 # Inches per setting: rows of text as far as a page has room.
 ROW, SMALLEST_ROW, PAGE = 0.185, 0.15, 10.5
 CHANGED = "#D55E00"
@@ -46,7 +47,8 @@ class Ranks:
         values: (settings, explainers) rank, 1 = best, ties share; nan where undefined.
         winners: per row the column of the best explainer of the classifier; −1 if there is none or
             several share the place.
-        metric: titles of the ranked metrics, each with its protocols if there are several.
+        metric: title of the ranked metric; if protocols have different ones, each with its mark.
+        marks: protocol → mark of its metric, for protocols without the first one.
     """
 
     settings: list[tuple[str, str]]
@@ -54,6 +56,7 @@ class Ranks:
     values: np.ndarray
     winners: np.ndarray
     metric: str
+    marks: dict[str, str]
 
 
 def draw(
@@ -116,8 +119,8 @@ def plot(
     changed = False
     for axis, ranks in zip(axes.flat, ranked, strict=True):
         changed |= _panel(axis, ranks, reference)
-        axis.set_title(style.wrapped(f"Rank by {ranks.metric}", 74, 3), loc="left", fontsize=8.5)
-        _label_rows(axis, ranks.settings, several)
+        axis.set_title(style.wrapped(f"Rank by {ranks.metric}", 74, 2), loc="left", fontsize=8.5)
+        _label_rows(axis, ranks, several)
     where = [protocol_title(reference[0])] * several + [binarization_title(reference[1])]
     fig.legend(
         handles=_legend(where)[: 1 + changed],
@@ -142,7 +145,7 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
     names.sort(key=lambda name: order.index(style.kind_of(name)))
     real = [style.kind_of(name) == "real" for name in names]
     settings, rows, winners = [], [], []
-    used: dict[str, dict[str, None]] = {}
+    used: dict[str, str] = {}
     grouped = localization.groupby(["protocol", "binarization"], sort=False)
     protocols = list(localization["protocol"].unique())
     for setting, part in sorted(grouped, key=lambda item: protocols.index(item[0][0])):
@@ -152,14 +155,16 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
         if values.isna().all():
             continue
         settings.append(setting)
-        used.setdefault(title_of(metric), {})[protocol_title(setting[0])] = None
+        used[setting[0]] = title_of(metric)
         rows.append(values.rank(method="average").to_numpy())
         of_real = values[real]
         best = np.flatnonzero(of_real == of_real.min())
         winners.append(int(np.flatnonzero(real)[best[0]]) if len(best) == 1 else -1)
     matrix = np.array(rows) if rows else np.empty((0, len(names)))
-    of = [f"{name} ({', '.join(where)})" if len(used) > 1 else name for name, where in used.items()]
-    return Ranks(settings, names, matrix, np.array(winners, dtype=int), listed(of))
+    signs = dict(zip(dict.fromkeys(used.values()), MARKS, strict=False))
+    marks = {protocol: signs[name] for protocol, name in used.items()}
+    heading = "; ".join(f"{sign} by {name}" if sign else name for name, sign in signs.items())
+    return Ranks(settings, names, matrix, np.array(winners, dtype=int), heading, marks)
 
 
 def _panel(axis, ranks: Ranks, reference: tuple[str, str]) -> bool:
@@ -203,15 +208,15 @@ def _panel(axis, ranks: Ranks, reference: tuple[str, str]) -> bool:
     return some
 
 
-def _label_rows(axis, settings: Sequence[tuple[str, str]], several: bool) -> None:
+def _label_rows(axis, ranks: Ranks, several: bool) -> None:
     labels = [
         " · ".join(
-            [style.short(protocol_title(protocol), 20)] * several
+            [style.short(protocol_title(protocol), 20) + ranks.marks[protocol]] * several
             + [style.short(binarization_title(rule), 24 if several else 30)]
         )
-        for protocol, rule in settings
+        for protocol, rule in ranks.settings
     ]
-    axis.set_yticks(range(len(settings)), labels)
+    axis.set_yticks(range(len(labels)), labels)
     # Beside the names it would take the columns' room; above them it takes none.
     title = "Protocol · binarization" if several else "Binarization"
     axis.annotate(

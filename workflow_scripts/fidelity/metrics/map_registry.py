@@ -20,7 +20,7 @@ class RankingMetric:
     Attributes:
         name: column of ranking.parquet and key of the config.
         title: for tables and figures.
-        direction: whether `higher` or `lower` is better.
+        direction: whether `higher`, `lower` or `neither` is better.
         unit: `1`, all being shares.
         range: smallest and largest value.
         source: paper or library that defines it.
@@ -31,7 +31,7 @@ class RankingMetric:
 
     name: str
     title: "Description"
-    direction: Literal["higher", "lower"]
+    direction: Literal["higher", "lower", "neither"]
     source: "Description"
     function: Callable[[MapPair], float]
     uses_reference: bool = False
@@ -105,8 +105,8 @@ RANKING: dict[str, RankingMetric] = {
         RankingMetric(
             "best_iou_threshold",
             "Threshold of the best IoU",
-            "higher",
-            "as best_iou; neither high nor low is good",
+            "neither",
+            "the threshold of best_iou",
             map_metrics.best_iou_threshold,
             uses_reference=True,
         ),

@@ -6,8 +6,8 @@ from fidelity.presentation.titles import protocol_title
 
 # Protocols of masks, then those of boxes.
 MEANINGS = {
-    "default": "this project's conventions, for all metrics; the config states what an empty mask "
-    "is worth.",
+    "default": "this project's conventions, for all metrics; the config sets how an empty mask "
+    "is scored.",
     "seed": "IoU, Dice and Hausdorff distance of the original LIME study; distances from empty "
     "predictions are left out.",
     "chexlocalize": "IoU by CheXlocalize's code for true positives; cases with an empty mask are "

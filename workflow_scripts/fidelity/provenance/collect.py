@@ -20,11 +20,11 @@ NOTES = [
     "finished. On a cluster, jobs may have run on others. Each step names its own device.",
     "Seconds, CPU-seconds and memory are those of the last run of each job. Snakemake samples "
     "them, so jobs of a few seconds show too little memory and CPU time.",
-    "Forward and backward count images, not batches, through any network: classifiers, randomised "
-    "copies and U-Nets. Images that fill up a last batch also count. A resumed job counts only its "
-    "last run.",
-    "Random numbers come from (config seed, case, method, repeat), those of a training from "
-    "(config seed, training seed).",
+    "Forward and backward passes are counted per image, not per batch, for all networks: "
+    "classifiers, randomised copies and U-Nets. Images that fill up a last batch also count. "
+    "A resumed job counts only its last run.",
+    "Random numbers are derived from the config's seed, the case, the method and the repeat. Those "
+    "of a training are derived from the config's seed and the training's own seed.",
 ]
 
 

@@ -146,7 +146,7 @@ class Dataset(Entry):
     ] = {}
     """What the values in mask image files mean. Needed only for masks that are refused as unclear.
     Keys: an annotated class, `lung`, `foreground` (masks without an entry of their own) or
-    `background`. Values: a grey value, a place in the palette, a colour ("#ff0000" or [[255, 0,
+    `background`. Values: a grey value, a palette index, a colour ("#ff0000" or [[255, 0,
     0]]), or a list of them. A mask with an entry may contain only listed values; black is
     background unless `background` is given."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
@@ -610,9 +610,9 @@ class Vindr(WithLungs):
     classes: ClassVar = vindr.CLASSES
     source: Literal["vindr"] = "vindr"
     readers: Literal["all", "majority"] | Annotated[str, Field(pattern=r"^R[0-9]+$")] = "all"
-    """Whose boxes count. `all` = every box of every reader. `majority` = boxes that most readers of
-    an image drew, averaged over these readers. A reader's name (R9) = the boxes of this reader, on
-    the images that this reader saw."""
+    """Whose boxes count. `all` = every box of every reader. `majority` = boxes that more than half
+    of an image's readers drew, averaged over the readers who drew them. A reader's name (R9) = the
+    boxes of this reader, on the images that this reader saw."""
 
 
 class ChestxDet(Published):

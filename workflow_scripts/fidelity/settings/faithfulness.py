@@ -51,8 +51,8 @@ class Sensitivity(Section):
 
 
 class Faithfulness(Section):
-    """Measures whether the classifier uses what the maps show. It is measured for every explainer
-    and null baseline, on every classifier."""
+    """Measures whether the classifier uses what the maps show: for every explainer and null
+    baseline, on every classifier."""
 
     metrics: Unique[FaithfulnessMetric] = []
     """Metrics to compute; [] = none. ROAD is by far the slowest (seconds per map at 128 px),
@@ -121,8 +121,9 @@ class KnownTruth(Section):
     set has `planted`, or is a phantom with `shortcut`, `contrast: 0` and `shortcut.probability: 1`.
     """
     accuracy: PositiveShare = 0.9
-    """Smallest allowed test accuracy with the mark. Also the smallest allowed share of the other
-    classes' images that follow a planted mark. Below it, tables/known_truth.csv is refused."""
+    """Smallest allowed test accuracy with the mark. Also the smallest allowed share of
+    images of other classes that are predicted as the mark's class when the mark is planted in them.
+    Below it, tables/known_truth.csv is refused."""
     level: InnerShare = 0.05
     """Significance level of a test: is the accuracy still above chance after the mark is erased? If
     so, the table is refused."""

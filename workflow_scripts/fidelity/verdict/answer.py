@@ -19,7 +19,10 @@ _TOLD = {
     "absent": "not compared with",
 }
 # Where an interval without 0 is beside a large p.
-BOTH = "The interval is not corrected for the number of pairs; a difference must pass both"
+BOTH = (
+    "The interval is not corrected for the number of pairs. A difference counts as shown only if "
+    "both p and interval show it"
+)
 PATIENTS = (
     "Means weigh all cases alike. Differences and tests average the cases of a patient first, so "
     "a difference may differ slightly from that of the two means."

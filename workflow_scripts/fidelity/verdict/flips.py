@@ -71,9 +71,10 @@ def ranking_flips(evidence: Evidence) -> Section:
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
-        "A setting is one metric, binarization and protocol of the config; diagnostic ones are "
-        "left out. Tests are corrected within each setting, not across settings. This section "
-        "shows where the conclusion depends on a choice; it is not additional evidence.",
+        "A setting is one combination of metric, binarization and protocol in the config; "
+        "diagnostic ones are left out. Tests are corrected within each setting, not across "
+        "settings. This section shows where the conclusion depends on a choice; it is not "
+        "additional evidence.",
     )
 
 

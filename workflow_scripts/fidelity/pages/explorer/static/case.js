@@ -165,9 +165,9 @@ explorer.case = (() => {
     document.getElementById("case-facts").textContent = facts.filter(Boolean).join(" · ");
     const notes = [
       isReduced(found) &&
-        "This image is shown smaller than it is scored: live values (≈) are approximate, stored scores are exact.",
+        "This page holds the image at a smaller size than the one it is scored at: live values (≈) are approximate, stored scores are exact.",
       !explorer.study.pointwise &&
-        "Live values are of the map above the threshold; stored masks are also post-processed.",
+        "Live values include no post-processing except the restriction to the lungs; stored masks include all of it.",
     ];
     document.getElementById("case-note").textContent = notes.filter(Boolean).join(" ");
   }
