@@ -25,8 +25,7 @@ rule explore:
         worst=paths.WORST_CASES,
     log:
         notebook=paths.NOTEBOOK,
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/explore")
+    # No `benchmark:`. For a notebook, Snakemake 9 would time itself and all that runs beside it.
     resources:
         **needs(2000, 30),
     params:

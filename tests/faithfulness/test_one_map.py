@@ -18,6 +18,7 @@ from torch import nn
 from fidelity.analysis.checks.faithfulness import join, summarize
 from fidelity.analysis.columns.checks import FAITHFULNESS
 from fidelity.classifiers.model import Classifier
+from fidelity.faithfulness import case_rows
 from fidelity.faithfulness import one_map as measuring
 from fidelity.faithfulness.case_rows import measure_maps
 from fidelity.faithfulness.changed_images import answers_of
@@ -191,6 +192,37 @@ def test_a_cohort_has_a_row_per_map_failed_ones_included(image):
     assert one["comprehensiveness"] == pytest.approx(one["probability"])
     assert np.isnan(two["comprehensiveness"])
     assert (two["status"], one["target_class"]) == ("failed", "b")
+
+
+def test_maps_are_classified_together_with_the_same_results(image, classifier, monkeypatch):
+    """Each map with its own class; the images are those of the formulas, none of them twice."""
+    rng = np.random.default_rng(2)
+    maps = [
+        MapRecord(f"c{n}", "x", "ab"[n % 2], "ok", "", 0.1, map=SaliencyMap("dense", values))
+        for n, values in enumerate(rng.uniform(-1, 1, (5, SIDE, SIDE)))
+    ]
+    options = Options(["deletion_auc", "insertion_auc"], 10, "black", [0.5])
+    answers, shown = answers_of(classifier, 4, "float32"), []
+
+    def counted(images, target):
+        shown.append(len(images))
+        return answers(images, target)
+
+    def table():
+        explained = [(Case(record.case, image), record) for record in maps]
+        targets = {(record.case, "x"): 0 for record in maps}
+        return measure_maps(
+            explained, targets, ("a", "b"), counted, None, options, sign="positive", seed=1
+        )
+
+    together = table()
+    assert shown == [5 * (2 + 2 * 9)]
+    monkeypatch.setattr(case_rows, "TOGETHER", 30)
+    pd.testing.assert_frame_equal(table(), together)
+    assert shown[1:] == [40, 40, 20]
+    rounded = Case("c3", image).image / 255
+    alone = measure(rounded, maps[3].map.values, None, 1, answers, options, seed=1)
+    assert together.loc[3, list(alone)].to_dict() == alone
 
 
 def test_table_correlates_with_localization_and_turns_what_is_better_when_lower():

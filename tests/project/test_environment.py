@@ -112,7 +112,9 @@ def test_every_rule_says_where_it_runs_and_what_it_leaves(name):
     """Progress and cost need `benchmark:`, a failure its log."""
     body = RULES[name]
     for directive in ("log", "benchmark", "message", "resources"):
-        assert re.search(rf"^    {directive}:", body, re.M), directive
+        # Of a notebook, Snakemake times its own process with all that runs beside it.
+        wanted = directive != "benchmark" or "    notebook:" not in body
+        assert bool(re.search(rf"^    {directive}:", body, re.M)) == wanted, directive
 
 
 # What `--sdm conda` takes for each rule: the files that exist of the environment that it names.

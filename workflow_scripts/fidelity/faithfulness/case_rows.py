@@ -1,6 +1,7 @@
 """The faithfulness of all maps of an explainer to a classifier, one row per case and class."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,14 @@ from fidelity.analysis.columns.checks import FAITHFULNESS_CASES
 from fidelity.base.errors import at_case
 from fidelity.base.seeding import seed_for
 from fidelity.datasets.prepared import PreparedCase
-from fidelity.faithfulness.one_map import Options, Probabilities, measure
+from fidelity.faithfulness.one_map import Options, Probabilities, Removals, removals
 from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import in_frame
 from fidelity.maps.saliency_map import MapRecord, Sign, raw_map
 from fidelity.masks.run_lengths import Masks, at_size, decode
+
+# Changed images of several maps are classified together, so that few batches are padded.
+TOGETHER = 256
 
 Infidelity = Callable[..., dict[str, float]]
 """`infidelity.measure_infidelity` of a classifier: called with image, map, target and seed."""
@@ -52,7 +56,8 @@ def measure_maps(
         the mask's share of what the classifier sees. NaN where the map failed. Sorted by split,
         case and class.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    waiting: list[tuple[dict[str, Any], Removals, int]] = []
     metrics = [*options.metrics, *infidelities]
     for case, record in explained:
         key = (case.case, record.cls)
@@ -60,28 +65,44 @@ def measure_maps(
             continue
         with at_case(case.case):
             target = classes.index(record.target) if record.target else targets[key]
-            found = dict.fromkeys(["probability", *metrics], np.nan)
             mask = None if masks is None else _working_mask(masks, case, record.cls)
-            if record.map is not None:
-                image, shape = case.image / 255, case.image.shape
-                values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
-                noise = seed_for(seed, case.case, "road")
-                found |= measure(image, values, mask, target, probabilities, options, noise)
-                if infidelity is not None:
-                    places = seed_for(seed, case.case, "infidelity")
-                    of_map = infidelity(image, values, target, seed=places)
-                    found |= {name: of_map[name] for name in infidelities}
-            rows.append(
-                {
-                    **row_head(case, record.cls),
-                    "target_class": classes[target],
-                    "status": record.status,
-                    "mask_share": np.nan if mask is None else float(mask.mean()),
-                    **found,
-                }
-            )
+            row = {
+                **row_head(case, record.cls),
+                "target_class": classes[target],
+                "status": record.status,
+                "mask_share": np.nan if mask is None else float(mask.mean()),
+                **dict.fromkeys(["probability", *metrics], np.nan),
+            }
+            rows.append(row)
+            if record.map is None:
+                continue
+            image, shape = case.image / 255, case.image.shape
+            values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
+            noise = seed_for(seed, case.case, "road")
+            waiting.append((row, removals(image, values, mask, options, noise), target))
+            if infidelity is not None:
+                places = seed_for(seed, case.case, "infidelity")
+                of_map = infidelity(image, values, target, seed=places)
+                row |= {name: of_map[name] for name in infidelities}
+        if sum(len(changed.images) for _, changed, _ in waiting) >= TOGETHER:
+            _score(waiting, probabilities)
+    if waiting:
+        _score(waiting, probabilities)
     rows.sort(key=order_of_row)
     return FAITHFULNESS_CASES.with_metrics(metrics).typed(rows)
+
+
+def _score(
+    waiting: list[tuple[dict[str, Any], Removals, int]], probabilities: Probabilities
+) -> None:
+    """Classify the changed images of all waiting maps; their rows get the scores."""
+    counts = [len(changed.images) for _, changed, _ in waiting]
+    images = np.concatenate([changed.images for _, changed, _ in waiting])
+    answers = probabilities(images, np.repeat([target for _, _, target in waiting], counts))
+    parts = np.split(answers, np.cumsum(counts)[:-1])
+    for (row, changed, _), part in zip(waiting, parts, strict=True):
+        row |= changed.scores(part)
+    waiting.clear()
 
 
 def _working_mask(masks: Masks, case: PreparedCase, cls: str) -> np.ndarray:

@@ -20,16 +20,16 @@ def answers_of(
         output: `probability`, or `logit`.
 
     Returns:
-        A function that takes grey images float32 (n, H, W) in [0, 1] and the index of a class. It
-        returns the probabilities (or logits) (n,) of that class.
+        A function that takes grey images float32 (n, H, W) in [0, 1] and the index of a class, or
+        one index for each image. It returns the probabilities (or logits) (n,) of that class.
     """
 
-    def answers(images: np.ndarray, target: int) -> np.ndarray:
+    def answers(images: np.ndarray, target: int | np.ndarray) -> np.ndarray:
         found = []
         for chunk in torch.from_numpy(images).split(batch):
             shown = chunk.to(classifier.device)
             said = classify_padded(classifier, shown, batch, output, dtype)
-            found.append(said[:, target].cpu())
-        return torch.cat(found).numpy()
+            found.append(said.cpu())
+        return torch.cat(found).numpy()[np.arange(len(images)), target]
 
     return answers

@@ -1,7 +1,7 @@
-"""The faithfulness of one map: images with pixels removed, and what the classifier says of them."""
+"""The faithfulness of one map: images with pixels removed, and what a classifier says of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,11 @@ from fidelity.faithfulness.removal import (
     replaced,
 )
 
-Probabilities = Callable[[np.ndarray, int], np.ndarray]
-"""Probability (n,) of the class with an index, of grey images float32 (n, H, W) in [0, 1]."""
+Probabilities = Callable[[np.ndarray, int | np.ndarray], np.ndarray]
+"""Probability (n,) of a class, of grey images float32 (n, H, W) in [0, 1].
+
+The class is an index, the same for all images or one for each.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,94 @@ class Options:
     steps: int
     fill: Fill
     road_shares: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Removals:
+    """The changed images of one map.
+
+    Attributes:
+        images: float32 (n, H, W) in [0, 1]; the first is the image itself.
+        places: what is measured → which images, in order.
+        counts: pixels removed at each point of the curves.
+        pixels: of the image.
+        ranked: whether the map ranks pixels, that is, is not the same everywhere.
+    """
+
+    images: np.ndarray
+    places: dict[str, list[int]]
+    counts: np.ndarray
+    pixels: int
+    ranked: bool
+
+    def scores(self, answers: np.ndarray) -> dict[str, float]:
+        """Give the scores of the map.
+
+        Args:
+            answers: the probability (n,) of the explained class, of each image.
+
+        Returns:
+            See `measure`.
+        """
+        answers = answers.astype(np.float64)
+        whole = float(answers[0])
+        found = {"probability": whole}
+        for name, places in self.places.items():
+            answer = answers[places]
+            if not self.ranked and not METRICS[name].needs_mask:
+                found[name] = math.nan
+            elif name in ("deletion_auc", "insertion_auc"):
+                found[name] = float(np.trapezoid(answer, self.counts / self.pixels))
+            elif name == "road":
+                least, most = answer.reshape(-1, 2).T
+                found[name] = float(np.mean(least - most) / 2)
+            else:
+                found[name] = whole - float(answer[0])
+        return found
+
+
+def removals(
+    image: np.ndarray, values: np.ndarray, mask: np.ndarray | None, options: Options, seed: int
+) -> Removals:
+    """Make the changed images of one map.
+
+    Both curves start or end with the image itself and the filled image. These two are made once.
+
+    Args:
+        image, values, mask, options, seed: see `measure`.
+    """
+    order, other = ranked_pixels(values), background(image, options.fill)
+    image = image.astype(np.float32)
+    images, places = [image], {}
+    counts = np.round(np.linspace(0, order.size, options.steps + 1)).astype(int)
+
+    def add(made: Iterable[np.ndarray]) -> list[int]:
+        first = len(images)
+        images.extend(made)
+        return list(range(first, len(images)))
+
+    curves = {"deletion_auc": (image, other), "insertion_auc": (other, image)}
+    if not curves.keys().isdisjoint(options.metrics):
+        (filled,) = add([other])
+        ends = {"deletion_auc": (0, filled), "insertion_auc": (filled, 0)}
+    for name in options.metrics:
+        if name in curves:
+            start, end = ends[name]
+            between = add(replaced(*curves[name], order[:count]) for count in counts[1:-1])
+            places[name] = [start, *between, end]
+        elif name == "road":
+            removed = [round(share * order.size) for share in options.road_shares]
+            places[name] = add(
+                imputed(image, pixels, seed, ROAD_NOISE)
+                for count in removed
+                for pixels in (order[order.size - count :], order[:count])
+            )
+        elif name == "comprehensiveness":
+            places[name] = add([replaced(image, other, mask)])
+        elif name == "sufficiency":
+            places[name] = add([replaced(other, image, mask)])
+    ranked = bool(values.max() > values.min())
+    return Removals(np.stack(images), places, counts, order.size, ranked)
 
 
 def measure(
@@ -69,40 +160,5 @@ def measure(
         map that is the same everywhere ranks no pixel: nan for the metrics that go by rank.
         Deletion and insertion AUC lie in [0, 1], ROAD in [-.5, .5], the others in [-1, 1].
     """
-    order, other = ranked_pixels(values), background(image, options.fill)
-    image = image.astype(np.float32)
-    batches: dict[str, list[np.ndarray]] = {"itself": [image]}
-    counts = np.round(np.linspace(0, order.size, options.steps + 1)).astype(int)
-    if "deletion_auc" in options.metrics:
-        batches["deletion_auc"] = [replaced(image, other, order[:count]) for count in counts]
-    if "insertion_auc" in options.metrics:
-        batches["insertion_auc"] = [replaced(other, image, order[:count]) for count in counts]
-    if "road" in options.metrics:
-        removed = [round(share * order.size) for share in options.road_shares]
-        batches["road"] = [
-            imputed(image, pixels, seed, ROAD_NOISE)
-            for count in removed
-            for pixels in (order[order.size - count :], order[:count])
-        ]
-    if "comprehensiveness" in options.metrics:
-        batches["comprehensiveness"] = [replaced(image, other, mask)]
-    if "sufficiency" in options.metrics:
-        batches["sufficiency"] = [replaced(other, image, mask)]
-    answers = probabilities(np.stack([one for part in batches.values() for one in part]), target)
-    cuts = np.cumsum([len(part) for part in batches.values()])[:-1]
-    said = dict(zip(batches, np.split(answers.astype(np.float64), cuts), strict=True))
-    whole = float(said["itself"][0])
-    found = {"probability": whole}
-    ranked = bool(values.max() > values.min())
-    for name in options.metrics:
-        answer = said[name]
-        if not ranked and not METRICS[name].needs_mask:
-            found[name] = math.nan
-        elif name in ("deletion_auc", "insertion_auc"):
-            found[name] = float(np.trapezoid(answer, counts / order.size))
-        elif name == "road":
-            least, most = answer.reshape(-1, 2).T
-            found[name] = float(np.mean(least - most) / 2)
-        else:
-            found[name] = whole - float(answer[0])
-    return found
+    changed = removals(image, values, mask, options, seed)
+    return changed.scores(probabilities(changed.images, target))

@@ -19,7 +19,7 @@ def measures_of(
     *,
     derivative: bool,
 ) -> dict[str, Any]:
-    """Give the arguments of `cohort.measure_maps` that settings and classifier decide.
+    """Give the arguments of `case_rows.measure_maps` that settings and classifier decide.
 
     Args:
         classifier: in eval mode, on its device.

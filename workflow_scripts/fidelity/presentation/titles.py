@@ -185,9 +185,11 @@ def in_words(key: str) -> str:
 def architecture_title(architecture: str) -> str:
     """Write the name of an architecture as papers do: `timm:resnet50` becomes "ResNet-50"."""
     name = architecture.split(":")[-1]
-    first, *words = re.split(r"[_-]", name.removeprefix("tf_"))
+    # "squeezenet1_1" is version 1.1; "resnet50_2" is not 50.2.
+    decimal = re.sub(r"(?<!\d)(\d)_(\d{1,2})(?=gf|_|$)", r"\1.\2", name.removeprefix("tf_"))
+    first, *words = re.split(r"[_-]", decimal)
     # "resnet50" is two words, "convnextv2" is one.
-    words = [*([first] if first in _ARCHITECTURES else re.findall(r"\D+|\d+", first)), *words]
+    words = [*([first] if first in _ARCHITECTURES else re.findall(r"\D+|[\d.]+", first)), *words]
     if words[0] not in _ARCHITECTURES:
         return in_words(name)
     return "-".join(

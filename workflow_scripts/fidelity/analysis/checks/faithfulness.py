@@ -27,7 +27,7 @@ def join(
     """Put each case's localization beside its faithfulness.
 
     Args:
-        faithfulness: as `cohort.measure_maps` returns it.
+        faithfulness: as `case_rows.measure_maps` returns it.
         scores: scores.parquet or ranking.parquet of the same maps.
         primary: the column to take; NaN where the reference is empty.
         sensitivity: as `sensitivity.measure_sensitivity` returns it, of some of the cases.
