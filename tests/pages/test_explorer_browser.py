@@ -665,7 +665,7 @@ def test_values_of_reduced_images_are_marked(opened, tmp_path):
         assert all(text.startswith("≈ ") for text in texts)
         curve = study.curves(explainer).loc[("a", CLS)].iloc[50]
         assert tab.values(explainer)["iou"] == pytest.approx(curve["iou"], abs=0.02)
-    assert "smaller than it is scored" in tab.page.locator("#case-note").inner_text()
+    assert "at a smaller size than" in tab.page.locator("#case-note").inner_text()
     tab.set("mask", "otsu")
     texts = tab.page.locator('[data-explainer="cam"] dd').all_text_contents()
     assert not any("≈" in text for text in texts)

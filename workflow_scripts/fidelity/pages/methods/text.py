@@ -124,6 +124,7 @@ def methods(
         data_sources=DATA_SOURCES.get(data["source"], ()),
         generated=data["source"] in GENERATORS,
         cases=_cases(counts),
+        disjoint=data["duplicates"] != "keep",
         classes=listed(map(_title, data["annotated_classes"])),
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",
