@@ -16,7 +16,6 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     """Accept, and print the rules and files that were.
 
     Args:
-        config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
         targets: rules or files; those of a whole run by default.
     """

@@ -34,7 +34,6 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     """Print the estimate as a table.
 
     Args:
-        config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
         targets: rules or files; empty for the whole study.
     """

@@ -29,7 +29,6 @@ def main(
     Args:
         prepared: HDF5 file of the shard's cases; it knows the data set's labels.
         model: the classifier's file; None for explainers without one.
-        settings: the explainer's config entry.
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed in this shard.
         output: the map file.

@@ -32,8 +32,6 @@ def main(
     """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
 
     Args:
-        image: the image's file.
-        config: the study's.
         overrides: key=value, as Snakemake's --config takes them.
         dataset: a key of the config; None for the first.
         classifier: a key of the config; None for the first.

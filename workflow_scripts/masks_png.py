@@ -49,7 +49,6 @@ def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
     """Choose the path of a mask below the output folder.
 
     Args:
-        case: the case.
         cls: source class of the mask.
         alone: whether it is the only mask of its case.
 

@@ -26,7 +26,6 @@ def main(
         described: `JobSettings.methods`.
         settings: classifiers, metric and binarization, as `JobSettings.study_page` has them.
         citation: of the software.
-        output: the folder.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
     write(

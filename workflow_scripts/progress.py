@@ -41,7 +41,6 @@ def main(config: str, overrides: list[str]) -> None:
     """Print the lines.
 
     Args:
-        config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
     """
     loaded = load_file(config, overrides, check_files=False)

@@ -32,7 +32,6 @@ def main(
     Args:
         maps: map files, one per shard.
         predictions: predictions.csv; None for explainers without a classifier.
-        metrics: their names.
         pointing_tolerance: pixels of the scored image.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.

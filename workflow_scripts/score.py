@@ -40,7 +40,6 @@ def main(
         prepared: prepared shards, in any order.
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
-        metrics: their names.
         empty: changes to the protocol default.
         surface_tolerance: px of the scored image.
         outputs: protocol → its scores.parquet.

@@ -22,7 +22,6 @@ def main(
 
     Args:
         scores: of all combinations.
-        cases: cases.csv.
         cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
             may lack cases), `partial` (whether all may), `reference` (where a reader's counts).
 

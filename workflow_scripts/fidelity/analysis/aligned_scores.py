@@ -161,9 +161,6 @@ def align(
         cluster: column of the units.
         unit: `patient` or `image`.
 
-    Returns:
-        The block.
-
     Raises:
         InputError: a case is listed twice.
     """

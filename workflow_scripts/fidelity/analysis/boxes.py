@@ -50,10 +50,8 @@ def box_values(
 
     Args:
         scores: see `load_box_scores`.
-        dataset: key of the data set.
         sets: `protocols`, `hit` and `false_positives`, as in the config.
         statistics: replicates, alpha, cluster ("patient" or "case").
-        seed: the config's.
 
     Returns:
         The table boxes.csv. Where several classes are annotated, class "all" pools their cases.
@@ -105,10 +103,8 @@ def box_comparisons(
 
     Args:
         scores: see `load_box_scores`.
-        dataset: key of the data set.
         sets: as for `box_values`.
         statistics: as for `box_values`.
-        seed: the config's.
 
     Returns:
         The table box_comparisons.csv.

@@ -37,7 +37,6 @@ def compare(
         scores: as `load_scores` returns it.
         statistics: replicates, permutations, alpha, margin, cluster; `compared` (metrics);
             `primary` (metric) and `primary_binarization` state which comparisons are primary.
-        seed: the config's seed.
         diagnostic: binarizations that see the reference.
         partial: explainers that may lack cases: compared on those that they have.
 
@@ -96,9 +95,7 @@ def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.
     """Compare every two explainers of a block by every metric.
 
     Args:
-        block: the aligned values.
         statistics: replicates, permutations, alpha.
-        seed: the config's seed.
 
     Returns:
         One row per pair and metric: the block's head, metric, explainer_a, explainer_b, n,

@@ -47,9 +47,7 @@ def summarize_hiding(
         parts: training → what `hiding.hide_lesions` gives.
         kinds: kind → its trainings.
         accuracies: training → its validation accuracy; nan where it has none.
-        dataset: key of the data set.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table hiding.csv; see `columns.checks`.
@@ -77,7 +75,6 @@ def doubts(hiding: pd.DataFrame, least_accuracy: float) -> str:
     """State what speaks against the controls themselves; empty if nothing does.
 
     Args:
-        hiding: hiding.csv.
         least_accuracy: that each training should reach on the validation split.
     """
     # Data sets whose images have several labels have no accuracy.
@@ -111,7 +108,6 @@ def judge_metrics(
         families: explainer → family.
         note: what `doubts` finds, repeated in each row.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table controls.csv: the check without an explainer first; then, for each binarization,

@@ -121,7 +121,6 @@ def summarize(
     Args:
         scores: as `load_scores` returns it.
         statistics: replicates, alpha, cluster ("patient", or "case" where patients are unknown).
-        seed: the config's seed.
 
     Returns:
         The table localization.csv. `n` counts the cases with a non-empty reference (all, where the
@@ -158,7 +157,6 @@ def intervals_of(
         values: (n,) or (n, m), nan = undefined.
         rows: n rows with `case` and `patient`.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
     """
     return mean_intervals(
         values,
@@ -262,7 +260,6 @@ def summaries(
         rows: scores.
         metrics: columns to summarize.
         statistics: as for `summarize`.
-        seed: the config's seed.
 
     Yields:
         The columns of localization.csv from `metric` on.

@@ -31,9 +31,7 @@ def agreement(
 
     Args:
         pairs: rows of reader_pairs.parquet.
-        dataset: key of the config.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table reader_agreement.csv: per split, class and pair, and over all pairs (a case's mean
@@ -82,7 +80,6 @@ def beside_readers(
         readers: the same of the readers themselves.
         metric: the primary metric.
         statistics: replicates, alpha, cluster, margin.
-        seed: the config's seed.
 
     Returns:
         The table readers.csv, over the cases where both have a value. Under the reader `all`, a

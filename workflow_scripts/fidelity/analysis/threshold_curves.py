@@ -30,7 +30,6 @@ def mean_curves(
         replicates: bootstrap resamples.
         alpha: 1 - coverage of the interval.
         cluster: `patient` or `case`, the unit of analysis.
-        seed: the config's seed.
 
     Returns:
         One row of THRESHOLD_CURVES per explainer, class, metric and threshold; `n` counts cases.

@@ -34,7 +34,6 @@ def primary_result(
         scores: of the primary binarization and protocol, as `load_scores` returns them.
         twins: cases to leave out.
         statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
         partial: explainers that may lack cases by their nature.
 
     Returns:

@@ -30,7 +30,6 @@ def inputs_of(
 
     Args:
         rule: the config's entry: method and its parameters.
-        case: the prepared case.
         record: its map; one of kind `binary` needs nothing, being its own mask.
         scoring_size: frame of the mask.
         sign: part of the map that counts.

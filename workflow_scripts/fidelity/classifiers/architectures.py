@@ -144,9 +144,6 @@ def without_inplace(network: nn.Module) -> nn.Module:
 
     Args:
         network: changed in place.
-
-    Returns:
-        The same network.
     """
     for module in network.modules():
         if isinstance(getattr(module, "inplace", None), bool):

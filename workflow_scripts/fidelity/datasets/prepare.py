@@ -39,7 +39,6 @@ def prepare_cases(
 
     Args:
         cases: indexed cases.
-        root: the data root.
         settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
             `mask_values` and the keys that begin with `intensity`.
         predict_lung: gives the lung masks where `lung_masks` is `predicted`.

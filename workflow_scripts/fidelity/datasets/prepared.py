@@ -142,7 +142,6 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
     """Write a shard, atomically and byte-identically for equal cases.
 
     Args:
-        path: the HDF5 file.
         cases: none at all is valid; they are taken one by one, never held all at once.
         attrs: `image_size` (S) and `classes` (model classes in order) at least; lists and dicts
             are stored as JSON.

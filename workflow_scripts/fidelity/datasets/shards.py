@@ -26,9 +26,6 @@ def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Pa
         counts: number of shards per split (1 where a split is not named).
         folder: where they are written.
 
-    Returns:
-        The names of the shards.
-
     Raises:
         InputError: a count is below 1 or names no split.
     """

@@ -78,10 +78,6 @@ def one_by_one(explain_task: Callable[[Task], Explanation]) -> Explain:
 def explain_each(explain: Explain, tasks: Sequence[Task]) -> list[Explanation | Exception]:
     """Explain a batch; if it raises, each task alone, so that one bad case spoils no other.
 
-    Args:
-        explain: the explainer.
-        tasks: the batch.
-
     Returns:
         Per task its explanation, or why there is none (which is logged).
     """

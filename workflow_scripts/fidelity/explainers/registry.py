@@ -390,9 +390,6 @@ def method_of(name: str) -> Method:
     Args:
         name: the `method` of a config entry.
 
-    Returns:
-        Its entry.
-
     Raises:
         KeyError: unknown name.
     """

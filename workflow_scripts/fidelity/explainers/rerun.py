@@ -24,7 +24,6 @@ def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task
     Args:
         tasks: all there are.
         count: None for all.
-        seed: the config's seed.
 
     Returns:
         Those whose cases' hashes are lowest, in the order of their cases' names. The choice depends

@@ -55,11 +55,9 @@ def explain_shard(
     Args:
         prepared: the shard's prepared cases.
         classifier: None for explainers without one.
-        settings: the explainer's config entry.
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed; those of an earlier try are tried again.
         labels: source class → model class.
-        seed: the config's seed.
         batch: images per forward pass.
         fingerprint: of code, plugins, imported maps and weights; with the settings it guards the
             resumable batches.

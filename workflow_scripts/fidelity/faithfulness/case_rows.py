@@ -43,7 +43,6 @@ def measure_maps(
         masks: the binarized maps at native size; None where no metric needs them.
         options: what to measure.
         sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
-        seed: the config's seed.
         infidelity: measures it; None where it is not requested.
         infidelities: which of its numbers are wanted.
 

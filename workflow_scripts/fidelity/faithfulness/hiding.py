@@ -27,7 +27,6 @@ def hide_lesions(
         tasks: cases with an annotated class and the class of the classifier that is watched.
         classes: the classifier's.
         probabilities: of the classifier.
-        seed: the config's seed.
 
     Returns:
         One row per case and class whose reference is not empty: the probability of the class, and

@@ -27,9 +27,6 @@ def draw(ranks: str, classifier: str, binarization: str, metric: str) -> Figure:
         classifier: of the rows.
         binarization: of the rows.
         metric: of the rows.
-
-    Returns:
-        The figure.
     """
     table = RANKS.read(ranks)
     chosen = table["protocol"] == DEFAULT_PROTOCOL

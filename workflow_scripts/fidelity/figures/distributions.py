@@ -27,9 +27,6 @@ def draw(scores: Sequence[str], explainers: Sequence[str], metric: str) -> Figur
         explainers: of the files.
         metric: whose values.
 
-    Returns:
-        The figure.
-
     Raises:
         InputError: the metric was not computed.
     """
@@ -50,9 +47,6 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
-
-    Returns:
-        The figure.
     """
     wide = _wide(scores, metric)
     if wide.empty:

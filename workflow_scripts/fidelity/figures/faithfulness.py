@@ -28,9 +28,6 @@ def draw(faithfulness: str, localization: str, classifier: str, binarization: st
         localization: localization.csv of the data set.
         classifier: whose explainers.
         binarization: whose masks count.
-
-    Returns:
-        The figure.
     """
     measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
     return plot(

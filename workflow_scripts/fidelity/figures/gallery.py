@@ -177,9 +177,6 @@ def draw(
         gallery: explainers (of the files), `cases` per group, `by` (the explainer that
             orders them, None: the first), sign, scoring_size (`original` or `working`). Of those
             that `ceilings` names, only the one with the best mean IoU is shown.
-
-    Returns:
-        The figure.
     """
     names, shards = gallery["explainers"], len(maps) // len(masks)
     # An explainer that only exists for another classifier cannot order this gallery.
@@ -247,9 +244,6 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
         rows: from best to worst.
         explainers: columns, in this order.
         order: explainer whose IoU ordered the cases.
-
-    Returns:
-        The figure.
     """
     if not rows:
         return style.message("No case with a non-empty reference was scored.")

@@ -25,9 +25,6 @@ def draw(layers: str, classifier: str, metrics: Sequence[str], binarization: str
         classifier: whose sweeps.
         metrics: one panel each.
         binarization: of the scores.
-
-    Returns:
-        The figure.
     """
     table = LAYERS.read(layers).astype(dict.fromkeys(("height", "width", "depth"), int))
     own = table[table["classifier"] == classifier]

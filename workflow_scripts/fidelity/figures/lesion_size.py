@@ -31,9 +31,6 @@ def draw(
         metric: whose means.
         intervals: replicates, alpha, cluster, seed.
 
-    Returns:
-        The figure.
-
     Raises:
         InputError: the metric was not computed.
     """
@@ -61,7 +58,6 @@ def plot(
         replicates: bootstrap resamples.
         alpha: 1 − coverage of the intervals.
         cluster: `patient` or `case`, the unit of analysis.
-        seed: the config's seed.
 
     Returns:
         The figure; the other explainers' means are in every panel as thin lines. The bins are

@@ -67,9 +67,6 @@ def draw(
         metric: the primary one.
         binarization: the primary one.
         diagnostic: see `plot`.
-
-    Returns:
-        The figure.
     """
     return plot(
         of_classifier(LOCALIZATION.read(localization), classifier),

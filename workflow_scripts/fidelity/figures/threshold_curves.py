@@ -32,9 +32,6 @@ def draw(
         thresholds: thresholds.csv of each tuned explainer.
         explainers: in the order of the legend.
         tuned: those of the thresholds.
-
-    Returns:
-        The figure.
     """
     # `reference` is not drawn, and units of earlier versions lack it.
     needed = [name for name in THRESHOLD_CURVES.names if name != REFERENCES.name]

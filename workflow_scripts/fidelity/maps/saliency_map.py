@@ -80,7 +80,6 @@ def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, 
     """Write the records of one shard as HDF5, atomically.
 
     Args:
-        path: the file.
         records: in the order to be read back.
         attrs: what the maps were made of (method, seed), and how many of the shard's cases and
             classes have none by intent (`unanswered`).
@@ -198,7 +197,6 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed")
     `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.
 
     Args:
-        saliency: the map.
         size: (height, width) in pixels.
         sign: see `signed_part`.
 

@@ -129,9 +129,6 @@ def write_masks(path: str | Path, masks: Masks) -> None:
 def read_masks(path: str | Path) -> Masks:
     """Read masks written by `write_masks` or by CheXlocalize's tools.
 
-    Args:
-        path: the JSON file.
-
     Returns:
         {case: {class: encoding}}, not yet decoded.
 

@@ -187,9 +187,6 @@ def protocol_for(
             stays. For `default` alone: the others are fixed by definition.
         surface_tolerance: of `nsd`, in pixels of the scored image.
 
-    Returns:
-        The protocol.
-
     Raises:
         InputError: unknown protocol or key, a word the key cannot have, or changes to a protocol
             that is fixed.

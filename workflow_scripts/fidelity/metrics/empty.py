@@ -60,9 +60,6 @@ class EmptyPolicy:
             prediction_empty: whether the prediction has no pixel.
             metric: its name without unit, for the exceptions.
 
-        Returns:
-            The declared word.
-
         Raises:
             ValueError: if neither mask is empty.
         """

@@ -155,7 +155,6 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
     """Give what a job that presents results needs for `Display`.
 
     Args:
-        study: the loaded config.
         *datasets: those that the job shows.
 
     Returns:

@@ -87,7 +87,6 @@ def digits_of(metric: str, *values: float) -> int:
     """Choose the decimals of values of a metric, or of another quantity.
 
     Args:
-        metric: its name.
         values: what is shown side by side; more decimals are chosen if all would read as 0.
     """
     digits = _DIGITS.get(metric, digits_of_unit(unit_of(metric)))

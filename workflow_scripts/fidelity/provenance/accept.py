@@ -51,7 +51,6 @@ def accept(
 
     Args:
         snakefile: of the workflow.
-        config: path of the config.
         overrides: keys of the command line.
         targets: rules or files; those of a whole run by default.
 

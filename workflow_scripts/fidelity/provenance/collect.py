@@ -43,7 +43,6 @@ def build(
     """Collect what the results of a data set come from.
 
     Args:
-        dataset: its key.
         config: the checked config, of this data set alone.
         cases: cases.csv; its digests of file contents are used, no image is read.
         manifest: manifest.json of the acquired source.

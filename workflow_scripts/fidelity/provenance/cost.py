@@ -28,7 +28,6 @@ def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str
 
     Args:
         steps: as `steps.read_steps` gives them.
-        dataset: its key.
 
     Returns:
         Per classifier and explainer one row per step and one for `all`, by name; hours are

@@ -136,9 +136,6 @@ def take_over(
         patterns: of the paths of results.
         places: shows paths.
 
-    Returns:
-        Sentences for the user.
-
     Raises:
         InputError: the results of a data set have no record at all.
     """

@@ -37,7 +37,6 @@ def check(
 
     Args:
         context: classifier, batch size and seed.
-        explainer: the config entry.
         tasks: cases and the classes explained.
         tests: `parameters`, `logit`, or both.
         layers: depths of the cascade.

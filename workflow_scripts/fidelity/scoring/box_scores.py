@@ -115,9 +115,6 @@ def reference_boxes(
     """Give the reference boxes of a source class in the frame: float64 (m, 4), one per lesion.
 
     Args:
-        case: the prepared case.
-        cls: the class.
-        scoring_size: the frame.
         boxes_from: `references`, the boxes that readers drew, or `masks`, the bounding rectangles
             of the 8-connected parts of the reference mask in the frame.
 

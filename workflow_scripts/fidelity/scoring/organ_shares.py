@@ -71,7 +71,6 @@ def regions_of(case: PreparedCase, scoring_size: ScoringSize) -> dict[str, np.nd
 
     Args:
         case: with masks of both lungs.
-        scoring_size: the frame.
 
     Returns:
         Boolean (H, W) per region. A pixel of lung and heart counts as lung, so that the shares of

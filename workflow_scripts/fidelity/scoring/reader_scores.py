@@ -76,7 +76,6 @@ class Scorer:
 
         Args:
             cases: those that the reader has read, with the reference of the others.
-            reader: the name.
         """
         own = [(case, cls, case.reading(cls, reader)) for case in cases for cls in case.references]
         if self.of_maps:

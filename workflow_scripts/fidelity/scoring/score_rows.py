@@ -48,7 +48,6 @@ class Targets:
         """Make the row of one case and class.
 
         Args:
-            case: the prepared case.
             cls: source class of the reference.
             target: model class that was explained; empty where no classifier took part.
             status: of the explanation, `ok` or `failed`.
@@ -100,7 +99,6 @@ def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.Da
 
     Args:
         rows: as `Targets.row_of` makes them.
-        metrics: their names.
     """
     rows = sorted(rows, key=order_of_row)
     return SCORES.with_metrics(metrics).typed(rows)

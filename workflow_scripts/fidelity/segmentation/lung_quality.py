@@ -44,10 +44,7 @@ def measure(
 
     Args:
         cases: of the data set that the model was trained on.
-        root: the data root.
-        intensity: the data set's.
         predict: see `predictor`.
-        mask_values: the data set's.
 
     Returns:
         One score per test case with a lung mask, by case.
@@ -72,7 +69,6 @@ def summary(
     Args:
         scores: from `measure`.
         dataset: the data set that the model was trained on.
-        seed: the config's.
         replicates: bootstrap replicates over patients.
         alpha: one minus the confidence level.
 

@@ -103,7 +103,6 @@ def load_file(
     """Read, complete and check a config.
 
     Args:
-        config: path of the YAML file.
         overrides: key=value, as Snakemake's --config takes them.
         check_files: see `settings.load`.
 
@@ -126,7 +125,6 @@ def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: boo
 
     Args:
         config: as read, the keys of the command line included.
-        source: its file.
         given: the keys of the command line; a mistake in them is not looked for in the file.
         check_files: see `settings.load`.
 

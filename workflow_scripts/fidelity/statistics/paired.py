@@ -60,7 +60,6 @@ def paired_tests(
         replicates: number of bootstrap resamples of units, the same for all columns.
         permutations: number of sign flips, the same for all columns.
         alpha: 1 − coverage of the interval.
-        seed: the config's seed.
 
     Returns:
         The comparisons; nan throughout where no difference is defined.
@@ -125,7 +124,6 @@ def sign_flip_p(differences: np.ndarray, permutations: int, seed: int) -> np.nda
     Args:
         differences: (units, columns); nan is dropped.
         permutations: number of draws.
-        seed: the config's seed.
 
     Returns:
         (columns,) p values; 1 if all differences are zero.

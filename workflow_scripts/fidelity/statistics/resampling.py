@@ -47,7 +47,6 @@ def bootstrap_means(
         values: (n,) or (n, m), one row per case, nan = undefined.
         clusters: (n,) identifiers; clusters are taken in sorted order, so row order is irrelevant.
         replicates: number of resamples.
-        seed: the config's seed.
 
     Returns:
         (replicates, m) means (m = 1 for one-dimensional values); nan where a resample holds no
@@ -108,7 +107,6 @@ def mean_intervals(
         clusters: (n,) identifiers.
         replicates: number of bootstrap resamples.
         alpha: 1 − coverage, e.g. 0.05.
-        seed: the config's seed.
 
     Returns:
         One Interval per column; without bounds where a value is infinite.
@@ -142,7 +140,6 @@ def order_statistics_intervals(
     Args:
         values: (n,) or (n, m), nan = undefined.
         clusters: (n,) identifiers of what is resampled: images, in CheXlocalize.
-        seed: the config's seed.
 
     Returns:
         One Interval per column; nan throughout where no value is defined.

@@ -51,10 +51,6 @@ def unpaired_tests(
         b: (units of b, columns), of other units.
         replicates: number of bootstrap resamples, drawn from a and b independently.
         alpha: 1 − coverage of the interval.
-        seed: the config's seed.
-
-    Returns:
-        The comparisons.
     """
     columns = a.shape[1]
     samples = [a, b]

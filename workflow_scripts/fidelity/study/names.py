@@ -278,7 +278,6 @@ class Names:
         """Give an explainer's entry with one layer: that of the classifier, else `auto`.
 
         Args:
-            explainer: its key.
             classifier: training seed included; `none` for explainers without one.
         """
         return one_layer(self.explainers[explainer], self.bases.get(classifier, NONE))

@@ -49,7 +49,6 @@ def box_tables(
         comparisons: box_comparisons.csv of it.
         statistics: replicates and alpha, as they were used.
         families: explainer → family.
-        unit: unit of analysis, `patient` or `image`.
 
     Returns:
         One or two tables per protocol, explainers by class and classifier; then the differences of

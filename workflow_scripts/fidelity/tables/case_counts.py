@@ -12,7 +12,6 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
 
     Args:
         counts: case_counts.csv.
-        dataset: key of the data set.
 
     Returns:
         The table: used cases as n of N, what cannot be used by cause, what settings exclude.

@@ -147,7 +147,6 @@ def strata_tables(
         strata: strata.csv of one data set.
         statistics: `primary`, alpha, replicates, as used.
         families: explainer → family.
-        unit: unit of analysis.
         requested: the setting `strata`. Where there are any, means over fewer than FEW cases are
             marked in all tables.
 
@@ -208,7 +207,6 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
     Args:
         model: mixed_model.csv of one data set.
         statistics: alpha, as used.
-        unit: unit of analysis.
 
     Returns:
         One table, or none for an empty model.

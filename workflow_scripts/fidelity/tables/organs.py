@@ -81,7 +81,6 @@ def organ_masks_table(masks: pd.DataFrame, dataset: str) -> Table:
 
     Args:
         masks: organ_masks.csv.
-        dataset: key of the data set.
     """
     rows = []
     for status, words in STATUSES.items():

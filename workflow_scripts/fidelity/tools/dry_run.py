@@ -18,7 +18,6 @@ def jobs_left(
     """Ask a dry run how many jobs of each rule are left, those that a changed config needs too.
 
     Args:
-        config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
         folder: the project's.
 

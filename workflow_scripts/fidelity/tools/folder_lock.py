@@ -34,9 +34,6 @@ def told(folder: Path, unlock: str) -> str:
     Args:
         folder: where Snakemake runs.
         unlock: the command that removes a lock.
-
-    Returns:
-        Lines for the terminal.
     """
     running = owners(folder)
     if running:

@@ -54,7 +54,6 @@ def states(
 
     Args:
         combinations: (classifier, explainer).
-        dataset: its key.
         annotated: its annotated classes.
         splits: that are explained.
         folder: where `results` lies.

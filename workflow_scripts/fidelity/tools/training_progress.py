@@ -25,7 +25,6 @@ def training_line(
     Args:
         classifier: its name, training seed included.
         settings: the section `training` of its config entry.
-        dataset: its key.
         folder: where `results` lies.
         now: seconds since the epoch.
 

@@ -25,7 +25,6 @@ def origin_of(dataset: str, name: str, results: Path, paths: Iterable[str]) -> d
     """Collect where a unit comes from.
 
     Args:
-        dataset: key of the data set.
         name: of the unit.
         results: the folder `results`.
         paths: the unit's result files, below it.
@@ -85,7 +84,6 @@ def read_cost(folder: Path, dataset: str, name: str) -> list[dict[str, Any]]:
 
     Args:
         folder: of the unit.
-        dataset: key of the data set.
         name: of the unit.
 
     Raises:

@@ -22,7 +22,6 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 
     Args:
         tables: of one data set or several.
-        study: settings.
 
     Returns:
         One chapter per data set and classifier.

@@ -25,7 +25,6 @@ def case_means(
         rows: one per map, with `case` and `patient`.
         names: columns.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         Column → {n, n_patients, n_undefined, mean, ci_low, ci_high, median}.

@@ -61,7 +61,6 @@ def summarize(
         metrics: to summarize.
         primary: the localization metric that is correlated.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
         given: explainers whose maps are read, which have no sensitivity: `note` states it.
 
     Returns:

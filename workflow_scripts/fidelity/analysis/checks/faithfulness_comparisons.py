@@ -25,7 +25,6 @@ def compare(
         cases: faithfulness_cases.csv.
         metrics: to compare.
         statistics: replicates, permutations, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table faithfulness_comparisons.csv: the tests and columns of `comparisons.compare`,

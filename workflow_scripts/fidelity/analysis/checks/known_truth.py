@@ -61,7 +61,6 @@ def summarize(
         found: classifier → its facts, from `dependence`.
         families: explainer → family.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table known_truth.csv, one row per classifier and explainer:

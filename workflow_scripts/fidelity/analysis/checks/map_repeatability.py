@@ -98,7 +98,6 @@ def summarize(
         parts: {dataset, classifier (its key before seeds were expanded), explainer, binarization}
             and the table of each, as `compare_seeds` gives it.
         statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table repeatability.csv; `n_seeds` is the most that a case has.

@@ -116,9 +116,6 @@ class Table:
     def read(self, path: str | Path) -> "pd.DataFrame":
         """Read the CSV file; names stay as they are written ("NA" and "001" stay text).
 
-        Args:
-            path: the file.
-
         Returns:
             The table: counts and numbers as such, an empty cell as nan; all other columns as text.
 

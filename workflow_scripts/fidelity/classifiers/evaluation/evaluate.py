@@ -60,7 +60,6 @@ def evaluate(
         task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that
             are uncertain count in no metric; `n` is the number of cases that count.
         statistics: replicates, alpha, cluster (`patient` or `case`) of the intervals.
-        seed: the config's seed.
         outputs: class names of the network's outputs, in its order; empty where the order of the
             classes is right by construction (trained in this study): `order` is then empty.
 

@@ -36,7 +36,6 @@ def quality_intervals(
         multilabel: whether a case may have several classes.
         replicates: number of resamples.
         alpha: 1 − coverage.
-        seed: the config's seed.
 
     Returns:
         (class or `all`, metric) → (low, high); nan where fewer than two patients have what the

@@ -75,7 +75,6 @@ def penalty(
         activation: the classifier's.
         images: (n, H, W) in [0, 1], which the logits were computed from, requiring gradients.
         irrelevant: (n, H, W), 1 where a pixel should not matter, else 0.
-        loss: see below.
 
     Returns:
         Scalar, 0 or more, with a graph, mean over the images. Of the gradients of the sum of all

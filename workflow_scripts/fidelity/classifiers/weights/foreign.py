@@ -25,7 +25,6 @@ def classifier_of(
     """Make a classifier of a weights file, which is not trained here.
 
     Args:
-        foreign: the file.
         classes: see `Foreign.order`.
         activation: how outputs become probabilities.
         entry: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
@@ -92,7 +91,6 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
 
     Args:
         network: as `build` returns it, with the file's channels; changed in place.
-        foreign: the file.
 
     Returns:
         Names of the parameters left fresh (those of the head).

@@ -29,7 +29,6 @@ def save(
 
     Args:
         classifier: on any device.
-        path: the .safetensors file.
         training: JSON-able facts about how it came about; without times and paths.
     """
     network = classifier.network
@@ -65,7 +64,6 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
     """Read a classifier that `save` wrote.
 
     Args:
-        path: the .safetensors file.
         plugins: Python files, for an architecture "plugin:<function>".
 
     Returns:

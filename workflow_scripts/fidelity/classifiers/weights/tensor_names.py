@@ -83,7 +83,6 @@ def match(
     """Find a network's tensors in a file.
 
     Args:
-        checkpoint: the file.
         own: the network's state; shapes and names count.
         heads: names of the tensors whose shape depends on the number of outputs.
         entry: which set of weights to take, where a file holds several (`weights_entry`).
@@ -298,8 +297,6 @@ def raise_misfit(
         own: the network's state.
         state: what was found of it.
         unexpected: names of other tensors.
-        path: the file.
-        architecture: its name.
         heads: names of tensors whose shape follows the number of outputs; they may differ.
     """
     shapes = [

@@ -37,7 +37,6 @@ def fitted_boxes(
         image: (height, width) of the image file.
         native: (height, width) at which the case is scored.
         outside: `refuse` a box that leaves the image by more than rounding, or `clip` it.
-        root: the data root.
         notes: what is worth reporting once per data set is appended here.
 
     Raises:

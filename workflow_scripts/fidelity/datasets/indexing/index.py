@@ -81,7 +81,6 @@ def index_cases(
     - one image or patient in two splits (unless `duplicates` allows it).
 
     Args:
-        root: the data root.
         settings: of the data set, as in the config.
         explained: splits in which every annotated class must have a case.
         trained: whether a classifier is trained, on cases of every class.

@@ -53,7 +53,6 @@ def find_near_duplicates(
     """Find the pairs of like images in two splits.
 
     Args:
-        cases: the cases.
         looks: of each case's image.
         digests: hash of the pixels of each case's image; pairs with the same digest are exact
             copies. The setting `duplicates` is about these; they are not listed here.

@@ -84,7 +84,6 @@ def decode_reference(
     """Decode what `read_reference` returned; run lengths and shapes are taken as written.
 
     Args:
-        data: the bytes.
         root: the data root; named in errors.
         reference: see `mask_places`.
         name: of an image file: see `mask_foreground.foreground`, as the two others.

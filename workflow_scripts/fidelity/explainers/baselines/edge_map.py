@@ -16,7 +16,6 @@ def make(context: Context, settings: EdgeMap) -> Explain:
     the classifier sees them too.
 
     Args:
-        context: not used.
         settings: sigma of the Gaussian in pixels of the working image.
 
     Returns:

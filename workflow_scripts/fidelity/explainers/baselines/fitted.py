@@ -39,7 +39,6 @@ def write_fitted(
     """Write tensors and what they belong to, atomically; equal contents give equal bytes.
 
     Args:
-        path: the .safetensors file.
         tensors: arrays by name.
         classes: source classes that it was fitted to, in the order of the tensors.
         settings: of what was fitted, as plain values.
@@ -61,7 +60,6 @@ def read_fitted(path: Path, method: str) -> tuple[dict[str, np.ndarray], list[st
     """Read what `write_fitted` wrote.
 
     Args:
-        path: the file.
         method: the method that asks.
 
     Returns:

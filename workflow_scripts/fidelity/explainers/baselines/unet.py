@@ -37,9 +37,7 @@ def fit(
         train: prepared training shards.
         val: prepared validation shards; they choose the epoch.
         settings: epochs, channels (of the first level), learning_rate, batch.
-        seed: the config's seed.
         compute: threads and device; with these fixed, equal to the bit on one type of CPU.
-        output: the file.
         code: digest of the code that trains; a stopped training resumes if it is the same.
 
     Raises:

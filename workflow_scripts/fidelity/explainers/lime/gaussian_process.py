@@ -69,9 +69,6 @@ def fit_process(rows: torch.Tensor, outputs: torch.Tensor) -> Process:
     Args:
         rows: float64 (n, l) of 0 and 1 in random order, no two equal, l at least 1.
         outputs: float64 (n,), not constant.
-
-    Returns:
-        The process.
     """
     signs = 2 * rows - 1
     mean = outputs.mean()

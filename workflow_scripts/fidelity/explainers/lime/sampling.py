@@ -16,7 +16,6 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
             or `interpolated` (the same).
         samples: number of rows, even for paired designs.
         superpixels: number of columns.
-        seed: of the case.
 
     Returns:
         uint8 (samples, superpixels), 1 = shown.

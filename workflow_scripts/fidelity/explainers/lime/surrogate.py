@@ -57,9 +57,6 @@ def fit(
         weights: float64 (b, n).
         alpha: penalty.
         cluster: rows in succession that were drawn together: 2 for complements in pairs.
-
-    Returns:
-        The surrogates.
     """
     total = weights.sum(-1, keepdim=True)
     mean_x = (weights.unsqueeze(-1) * rows).sum(-2, keepdim=True) / total.unsqueeze(-1)

@@ -27,7 +27,6 @@ def lime_parts(
     only by what it does with them.
 
     Args:
-        context: the config's seed.
         settings: superpixels, hide, hide_sigma and hide_radius, as LIME's.
         case: its working image and lung.
 
@@ -54,7 +53,6 @@ class Game:
         Args:
             context: classifier, batch size and the config's seed.
             settings: as for `lime_parts` and `forward.classify`.
-            case: the case.
         """
         self.segments, hidden = lime_parts(context, settings, case)
         image = unit_image(case.image)

@@ -92,7 +92,6 @@ def live_box(live: np.ndarray, window: Box) -> Box | None:
 
     Args:
         live: bool (H, W), pixels that hiding changes.
-        window: a window.
 
     Returns:
         The box; None where hiding changes nothing.

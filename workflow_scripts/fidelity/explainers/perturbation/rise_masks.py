@@ -63,9 +63,6 @@ def draw(
         size: (height, width) of the image in pixels.
         seed: of the numbers, which are drawn on the CPU: the same on every device.
         device: where masks are made.
-
-    Returns:
-        The masks.
     """
     rng = np.random.default_rng(seed)
     grids = rng.random((number, cells, cells)) < probability

@@ -193,7 +193,6 @@ def save(fig: Figure, paths: Sequence[str], dpi: int = DPI) -> None:
     """Write a figure in each format by suffix, without dates or versions, and close it.
 
     Args:
-        fig: the figure.
         paths: .png or .pdf files, written atomically.
         dpi: resolution of PNGs and of images inside PDFs.
     """
@@ -247,9 +246,6 @@ def legend_below(fig: Figure, handles: Sequence[Any], most: int, **how: Any) -> 
         handles: with labels of their own, or `labels` among `how`.
         most: columns at most.
         how: further arguments of `Figure.legend`.
-
-    Returns:
-        The legend.
     """
     columns = max(1, min(most, len(handles)))
     while True:

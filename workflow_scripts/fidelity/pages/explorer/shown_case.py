@@ -73,7 +73,6 @@ class ShownCase:
         """Render a map as the sweep does: float32 (H, W) in [0, 1].
 
         Args:
-            saliency: the map.
             sign: part of it that counts.
             lung: whether it is restricted to the lung.
         """

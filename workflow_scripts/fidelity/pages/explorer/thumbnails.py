@@ -19,7 +19,6 @@ def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
     """Draw the image with the reference, its contour or its boxes; or the reference alone.
 
     Args:
-        case: the case.
         cls: class of the reference.
         images: whether the image may be shown.
 
@@ -57,9 +56,6 @@ def sheet(thumbnails: Sequence[np.ndarray]) -> bytes:
 
     Args:
         thumbnails: at most `PER_SHEET`.
-
-    Returns:
-        The file's bytes.
     """
     rows = -(-len(thumbnails) // COLUMNS)
     canvas = np.zeros((rows * SIDE, COLUMNS * SIDE, 3), np.uint8)

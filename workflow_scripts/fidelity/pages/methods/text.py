@@ -74,7 +74,6 @@ def methods(
             classifiers that were trained here. `faithfulness`: its metrics that were measured.
             `boxes_from` and `box_protocols`: how boxes were scored; empty: they were not.
             `layers`: classifier → explainer → the layer that it reads.
-        unit: unit of analysis.
         compared: whether explainers were compared.
         software: as cited: authors, title, version, year.
 

@@ -33,7 +33,6 @@ def write(
             `references.bib`, which holds only what the methods cite.
         dataset: its key, for labels.
         main: main tables.
-        localization: localization.csv.
         classifiers: as shown.
         metric: the primary one.
         binarization: the primary one.

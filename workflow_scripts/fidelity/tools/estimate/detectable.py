@@ -61,7 +61,6 @@ def finished(study: CountedStudy, dataset: str) -> Finished | None:
 
     Args:
         study: names the files, relative to the working folder.
-        dataset: its key.
     """
     statistics = study.config.statistics
     files = JobFiles(study)

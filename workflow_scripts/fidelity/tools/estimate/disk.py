@@ -19,9 +19,6 @@ def size_of_distinct(path: Path) -> int:
 
     Args:
         path: HDF5, as `write_maps` writes it.
-
-    Returns:
-        Bytes.
     """
     rng = np.random.default_rng(0)
 

@@ -77,7 +77,6 @@ class Pool:
 
         Args:
             folder: for the images and their table.
-            entry: the data set's config entry.
             largest: the largest miniature.
             side: native side in pixels.
             trained: whether a classifier is trained on the data set.
@@ -142,14 +141,9 @@ class Pool:
         """Lay out a miniature as the workflow does up to the shards' tables.
 
         Args:
-            root: the miniature's folder.
-            dataset: the data set's key.
             raw: its folder of raw files, below `root`.
             size: of the miniature.
             shards: their number per split; the first one of each split holds all cases.
-
-        Returns:
-            What it holds.
         """
 
         def place(pattern: str, **names: str) -> Path:

@@ -57,7 +57,6 @@ def planned(
     """Ask Snakemake for the jobs of a study, without running any.
 
     Args:
-        config: path of the config file.
         overrides: key=value, as Snakemake's --config takes them.
         targets: rules or files; empty for the whole study.
         cores: that the study may use.

@@ -52,7 +52,6 @@ class CountedStudy(Study):
         """Look at a config.
 
         Args:
-            config: as loaded.
             counts: of each data set.
         """
         super().__init__(config)

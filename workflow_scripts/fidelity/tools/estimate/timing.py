@@ -330,7 +330,6 @@ class Trials:
 
         Args:
             jobs: in an order in which they could run.
-            root: the miniature's folder.
             run: runs a job if its kind is to be timed; states whether it did, without an error.
             other: a miniature that has the output of jobs that are not run.
         """
@@ -578,8 +577,6 @@ def repeat_cases(root: Path, target: Path, repeats: int) -> None:
     """Copy a miniature with every table of cases repeated, its numbers a little different.
 
     Args:
-        root: the miniature.
-        target: the copy.
         repeats: how often; 1 changes the numbers alone.
     """
     rng = np.random.default_rng(0)

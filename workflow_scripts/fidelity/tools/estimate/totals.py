@@ -48,7 +48,6 @@ def cost_of(study: CountedStudy, trials: Trials, job: Job) -> Cost:
     Args:
         study: config and counts.
         trials: that have been run.
-        job: of the plan.
 
     Returns:
         Its start and its work. Where it may end early, as a training may, what it costs at most.

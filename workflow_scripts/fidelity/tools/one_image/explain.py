@@ -94,7 +94,6 @@ def explain_image(
 
     Args:
         trained: data set and classifier.
-        image: its file.
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable one.
         lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,

@@ -41,9 +41,6 @@ def draw(
         rule: how the mask came about.
         boxes: (k, 4), those that box scores make of the map; None where no boxes are scored.
         reference: boxes that readers drew.
-
-    Returns:
-        The figure.
     """
     aspect = image.shape[0] / image.shape[1]
     height = float(np.clip(2.15 * aspect, 1.2, 6.0)) + 1.15

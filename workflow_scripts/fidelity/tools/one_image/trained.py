@@ -80,7 +80,6 @@ class Trained:
         """Find the boxes that readers drew on an image of the study.
 
         Args:
-            image: its file.
             cls: source class.
             size: its (height, width).
 
@@ -104,7 +103,6 @@ class Trained:
         """Choose how a map becomes a mask: the primary rule, else the first that can be used.
 
         Args:
-            explainer: its key.
             cls: source class, for a threshold of its own.
 
         Returns:
@@ -167,8 +165,6 @@ def choose(
     """Choose data set and classifier.
 
     Args:
-        config: the checked config.
-        source: its file.
         folder: the project's, where `results` is.
         dataset: its key; None for the config's first.
         classifier: its key, or that of a classifier with several training seeds for the first of
