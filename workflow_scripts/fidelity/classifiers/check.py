@@ -20,7 +20,6 @@ def loaded(
     """Read a classifier that is not trained here, as `import_classifier` will.
 
     Args:
-        settings: of the classifier.
         classes: of the data set, shown in an error where nobody states which output is which.
         three_way: whether uncertain labels are a third class of each task.
         image_size: side of the working images in pixels.
@@ -53,7 +52,6 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
     """Build a network with a head of two outputs, from the weights its training starts with.
 
     Args:
-        settings: of the classifier.
         image_size: side of the working images in pixels.
         plugins: Python files for "plugin:<function>".
 

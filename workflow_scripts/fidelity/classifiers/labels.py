@@ -79,7 +79,6 @@ def head_of(
     """Decide the order of the classes and the activation of a classifier.
 
     Args:
-        settings: the classifier's config (`head`, `classes`).
         classes: content of classes.json.
         by_name: a file of torchxrayvision that is not trained here gives its outputs by their
             names.

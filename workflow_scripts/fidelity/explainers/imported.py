@@ -31,9 +31,6 @@ def is_there(case: str, cls: str, settings: Imported) -> bool:
 def make(context: Context, settings: Imported) -> Explain:
     """Read the maps.
 
-    Args:
-        settings: the config entry, see the schema.
-
     Returns:
         A function from tasks to maps of kind `binary` for masks, `grid` (exact) for maps below the
         size of the image, else `dense`.

@@ -23,7 +23,6 @@ def measures_of(
 
     Args:
         classifier: in eval mode, on its device.
-        settings: metrics, steps, fill, road_shares, infidelity (samples, side).
         compute: batch, dtype.
         derivative: whether the maps are derivatives.
 

@@ -55,7 +55,6 @@ def fit(
     Args:
         cases: of a data set with lung masks; the network is trained on those of the training split,
             and those of the validation split choose the epoch.
-        settings: the config's `lung_model`: size, cases, epochs, channels, learning_rate, batch.
         compute: threads and device.
         code: digest of the code that trains; a stopped training resumes if it is the same.
 

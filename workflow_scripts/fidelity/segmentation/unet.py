@@ -110,7 +110,6 @@ def train_network(
             where there is no validation case.
         training: at least one example.
         validation: may be empty.
-        settings: epochs, learning_rate, batch.
         seed: of order and augmentation.
         store: keeps the state after every epoch. A training that was stopped resumes from there
             and ends in the same weights. The caller clears it once these are written.

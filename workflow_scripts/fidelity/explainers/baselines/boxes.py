@@ -83,9 +83,6 @@ def _shares(case: PreparedCase, cls: str) -> np.ndarray:
 def make(context: Context, settings: Settings) -> Explain:
     """Give every case a box of its class.
 
-    Args:
-        context: fitted.
-
     Returns:
         A function from tasks to maps of kind `binary`.
     """

@@ -20,7 +20,6 @@ def make(context: Context, settings: Scorecam) -> Explain:
     """Set Score-CAM up.
 
     Args:
-        context: classifier and batch size (masked images per forward pass).
         settings: layer (see `explainers.cam`); output: `logit` (the package's) or `probability`
             (the paper's). Probabilities differ little between channels, so that the softmax over
             channels gives nearly equal weights.

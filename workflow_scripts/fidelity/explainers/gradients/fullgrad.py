@@ -37,10 +37,6 @@ TOLERANCE = 1e-3
 def make(context: Context, settings: Fullgrad) -> Explain:
     """Set FullGrad up.
 
-    Args:
-        context: classifier and batch size.
-        settings: scale: `channel` (the package's) or `layer` (the authors').
-
     Returns:
         A function from tasks to maps of kind `dense` at input size, at least 0. Linear layers have
         no place in the image; their biases are left out.

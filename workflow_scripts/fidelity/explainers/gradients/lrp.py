@@ -19,11 +19,6 @@ def make(context: Context, settings: Lrp) -> Explain:
     The target's logit is what is propagated (Bach et al. 2015), so that positive relevance speaks
     for the class whatever the logit's sign.
 
-    Args:
-        context: classifier and batch size.
-        settings: composite (rules by layer, as zennit names them), epsilon (of the epsilon rule)
-            and smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit, and conservation_error, the
         sum of relevance minus the logit (what biases and stabilisers took or gave).

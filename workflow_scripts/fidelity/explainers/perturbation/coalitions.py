@@ -27,7 +27,6 @@ def lime_parts(
     only by what it does with them.
 
     Args:
-        settings: superpixels, hide, hide_sigma and hide_radius, as LIME's.
         case: its working image and lung.
 
     Returns:
@@ -48,12 +47,7 @@ class Game:
     """
 
     def __init__(self, context: Context, settings: HidesSuperpixels, case: "PreparedCase") -> None:
-        """Set up the game of a case.
-
-        Args:
-            context: classifier, batch size and the config's seed.
-            settings: as for `lime_parts` and `forward.classify`.
-        """
+        """Set up the game of a case."""
         self.segments, hidden = lime_parts(context, settings, case)
         image = unit_image(case.image)
         self.players = live_superpixels(image, hidden, self.segments)

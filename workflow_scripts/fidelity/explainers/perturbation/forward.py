@@ -25,7 +25,6 @@ def per_case(context: Context, explain: ExplainCase) -> Explain:
     tasks would get one by one, and do not depend on the grouping.
 
     Args:
-        context: gives the seeds.
         explain: explains one case.
 
     Returns:
@@ -57,9 +56,7 @@ def classify(context: Context, images: torch.Tensor, settings: Perturbation) -> 
     """Classify one batch of perturbed images.
 
     Args:
-        context: its classifier and batch size.
         images: float (n, H, W) in [0, 1] on the classifier's device, n at most the batch size.
-        settings: output and precision, as `classify_padded` takes them.
 
     Returns:
         float64 (n, classes), on the classifier's device.
@@ -78,8 +75,6 @@ def classify_all(
     """Classify perturbed images that are made batch by batch: memory is one batch, not all images.
 
     Args:
-        context: as for `classify`.
-        settings: as for `classify`.
         count: number of images.
         perturb: makes the images of a run, as `classify` takes them.
 
