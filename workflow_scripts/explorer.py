@@ -22,11 +22,7 @@ def main(
     ranking: Sequence[str] = (),
     told: str = "",
 ) -> None:
-    """Write the folder.
-
-    Args:
-        output: the folder, which Snakemake has emptied.
-    """
+    """Write the folder."""
     build(
         Path(output),
         prepared,

@@ -21,11 +21,7 @@ def main(
     seed: int,
     reading: Dataset,
 ) -> pd.DataFrame:
-    """Give human_benchmark.csv.
-
-    Args:
-        points: JSON of points, relative to the data root.
-    """
+    """Give human_benchmark.csv."""
     root = Path(raw_dir) / "data"
     return hit_rates(
         read_cases(cases),

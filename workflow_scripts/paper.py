@@ -22,10 +22,7 @@ def main(
 
     Args:
         files: the rule's inputs by name; see `read_result_tables`.
-        tables: `JobSettings.formatted_tables`.
-        described: `JobSettings.methods`.
         settings: classifiers, metric and binarization, as `JobSettings.study_page` has them.
-        citation: of the software.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
     write(

@@ -30,8 +30,6 @@ def main(
         files: the rule's inputs by name; see `read_result_tables`. `prepared` lists the prepared
             shards that hold the cases; it is empty where no case is shown. `strata` is empty where
             the config requests none, `organs` where the data set has no organ masks.
-        tables: `JobSettings.formatted_tables`.
-        described: `JobSettings.methods`.
         settings: `JobSettings.study_page`.
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
     """

@@ -34,9 +34,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     The temporary name keeps the suffix (matplotlib and pandas choose formats by it). The file is
     synced to disk before the rename, so that after a crash either the old or the new file stands.
 
-    Args:
-        path: the final path; its folder is made.
-
     Raises:
         InputError: the disk is full, or the folder cannot be written to.
     """
@@ -60,9 +57,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def disk_error(error: OSError, path: str | Path) -> InputError | None:
     """Word an error of the disk; None if it is another one.
-
-    Args:
-        path: the file that was to be written.
 
     Returns:
         "The disk is full" or "cannot be written to", with what to do.

@@ -81,9 +81,6 @@ def atomic_hdf5(path: str | Path) -> Iterator[Hdf5File]:
 def reading(path: str | Path, remedy: str) -> Iterator[None]:
     """Turn what goes wrong while an HDF5 file is read into an InputError that names the file.
 
-    Args:
-        remedy: what the user can do.
-
     Raises:
         InputError: the block raised one, or anything that damaged bytes lead to.
     """

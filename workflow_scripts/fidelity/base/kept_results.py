@@ -67,7 +67,6 @@ def fingerprint(rule: str, params: Mapping[str, Any], inputs: Iterable[str], als
     Args:
         params: its parameters, the digest of its code among them.
         inputs: its input files, hashed by content; a folder counts with its name.
-        also: anything else.
 
     Returns:
         32 hexadecimal digits.

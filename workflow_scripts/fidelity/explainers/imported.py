@@ -56,8 +56,6 @@ def read_saliency(
     the crop.
 
     Args:
-        cls: source class.
-        size: (height, width) of the original image.
         box: (y0, x0, y1, x1) of the working image in it.
 
     Raises:

@@ -24,8 +24,6 @@ def draw(scores: Sequence[str], explainers: Sequence[str], metric: str) -> Figur
 
     Args:
         scores: scores.parquet of each explainer.
-        explainers: of the files.
-        metric: whose values.
 
     Raises:
         InputError: the metric was not computed.

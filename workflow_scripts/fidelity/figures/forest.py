@@ -30,10 +30,7 @@ def draw(localization: str, classifier: str, metric: str, binarization: str) -> 
     """Draw the primary metric in the primary setting.
 
     Args:
-        localization: localization.csv of the data set.
         classifier: its rows, and those of explainers without one.
-        metric: the primary one.
-        binarization: the primary one.
     """
     rows = of_classifier(LOCALIZATION.read(localization), classifier)
     return plot(rows[rows["binarization"] == binarization], metric)

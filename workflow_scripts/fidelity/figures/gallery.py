@@ -59,7 +59,6 @@ class Drawn:
 
     Attributes:
         reference: (H, W) bool.
-        kind: what it was drawn as.
         boxes: one per lesion, (y0, x0, y1, x1); a mask may have some beside it.
     """
 
@@ -146,11 +145,6 @@ def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
 
     Args:
         array: (h, w) uint8 or bool; masks by nearest neighbour.
-        box: in pixels of the panel.
-        size: (height, width) of the panel.
-
-    Returns:
-        (height, width) of the same type.
     """
     y0, x0, y1, x1 = box
     method = cv2.INTER_NEAREST_EXACT if array.dtype == np.bool_ else cv2.INTER_LINEAR
@@ -241,8 +235,6 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     """Draw one row per case: the image with the reference, several readers, then each explainer.
 
     Args:
-        rows: from best to worst.
-        explainers: columns, in this order.
         order: explainer whose IoU ordered the cases.
     """
     if not rows:

@@ -27,8 +27,6 @@ def draw(
 
     Args:
         scores: scores.parquet of each explainer, of one binarization and protocol.
-        explainers: of the files.
-        metric: whose means.
         intervals: replicates, alpha, cluster, seed.
 
     Raises:
@@ -55,8 +53,6 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
-        replicates: bootstrap resamples.
-        alpha: 1 − coverage of the intervals.
         cluster: `patient` or `case`, the unit of analysis.
 
     Returns:

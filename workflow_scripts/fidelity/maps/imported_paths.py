@@ -117,7 +117,6 @@ def location(settings: "Imported", case: str, cls: str) -> Path:
 
     Args:
         case: case id; "/" in it becomes "_", as in the masks that this project writes as PNG.
-        cls: source class; renamed by `classes`, "/" becomes "_".
 
     Returns:
         The path, whether there is such a file or not.

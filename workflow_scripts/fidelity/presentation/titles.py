@@ -93,11 +93,7 @@ _SHOWN = [Display()]
 
 @contextmanager
 def showing(how: Display | Mapping[str, Any]) -> Iterator[None]:
-    """Use these titles, this order and these colours; outside of it, keys are shown.
-
-    Args:
-        how: or what `display` returns.
-    """
+    """Use these titles, this order and these colours; outside of it, keys are shown."""
     _SHOWN.append(how if isinstance(how, Display) else Display(**how))
     try:
         yield
@@ -156,9 +152,6 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
 
     Args:
         *datasets: those that the job shows.
-
-    Returns:
-        The attributes of `Display`, as plain values.
     """
     config = study.config
     given = config.display.order

@@ -50,7 +50,6 @@ def build(
         tables: finished tables whose contents are hashed.
         plugins: file → digest of its code.
         patterns: see `steps.read_steps`, as for `wanted`.
-        folder: the folder that Snakemake works in.
 
     Returns:
         `accepted`: results that `make accept` marked as valid for other code than computed them.

@@ -89,7 +89,6 @@ def write_listings(
 
     Args:
         raw: data set → the folder of its acquired files.
-        places: hides paths.
         accepted: result → digest of the code that computed it, of those that are marked now as
             valid for other code; what was marked before is kept.
     """
@@ -133,8 +132,6 @@ def take_over(
 
     Args:
         raw: data set → the folder of its acquired files.
-        patterns: of the paths of results.
-        places: shows paths.
 
     Raises:
         InputError: the results of a data set have no record at all.

@@ -55,7 +55,6 @@ def fit(
     Args:
         cases: of a data set with lung masks; the network is trained on those of the training split,
             and those of the validation split choose the epoch.
-        compute: threads and device.
         code: digest of the code that trains; a stopped training resumes if it is the same.
 
     Raises:
@@ -84,11 +83,6 @@ def fit(
 
 def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredictor:
     """Load a model.
-
-    Args:
-        path: what `fit` wrote; it says size and channels of the network.
-        components: see `largest_components`.
-        compute: threads and device.
 
     Returns:
         A function from an image (H, W), grey values 0 … 255, to its lung mask (H, W) bool:
@@ -121,9 +115,6 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
     Args:
         mask: (H, W) bool.
         count: how many are kept; 0 keeps all.
-
-    Returns:
-        (H, W) bool.
     """
     if count == 0:
         return mask

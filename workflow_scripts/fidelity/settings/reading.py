@@ -87,11 +87,7 @@ def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputEr
 
 
 def check_yaml(configs: Iterable[str | Path]) -> None:
-    """Check files that Snakemake has read, which takes the last of two equal keys.
-
-    Raises:
-        InputError: see `read_yaml`.
-    """
+    """Check files that Snakemake has read, which takes the last of two equal keys."""
     for config in configs:
         if Path(config).suffix in (".yaml", ".yml"):
             read_yaml(config)
@@ -104,10 +100,6 @@ def load_file(
 
     Args:
         overrides: key=value, as Snakemake's --config takes them.
-        check_files: see `settings.load`.
-
-    Returns:
-        See `settings.load`.
 
     Raises:
         InputError: there is no such file, or see `settings.load`.
@@ -126,13 +118,6 @@ def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: boo
     Args:
         config: as read, the keys of the command line included.
         given: the keys of the command line; a mistake in them is not looked for in the file.
-        check_files: see `settings.load`.
-
-    Returns:
-        See `settings.load`.
-
-    Raises:
-        InputError: see `settings.load`.
     """
     try:
         return settings.load(config, source, check_files=check_files)
@@ -213,7 +198,6 @@ def run(main: Callable[..., object], description: str | None, *, targets: bool =
     Args:
         main: called with the config file and the overrides (KEY=VALUE), and with the targets if the
             command takes some.
-        description: for `--help`.
         targets: whether the command takes targets after the config.
     """
     parser = argparse.ArgumentParser(description=description)

@@ -23,7 +23,6 @@ def input_tables(
     """Lay out the input ablation: one table per source, one column per data set.
 
     Args:
-        datasets: data set → its settings, `source` and `input` among them.
         quality: (dataset, classifier) → its quality: those that allow no conclusion are named.
     """
     tables = []

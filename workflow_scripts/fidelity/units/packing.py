@@ -26,7 +26,6 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
     Args:
         tables: name → table. Text, numbers and booleans; the index is not kept.
         stem: path of the files without number and suffix.
-        limit: bytes of a file at most.
 
     Returns:
         What `unpack` needs: `files` (names), `tables` (names in the order of their numbers, each
@@ -70,13 +69,6 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
 
 def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """Read the tables of `pack` back.
-
-    Args:
-        packed: what `pack` returned.
-        folder: where the files are.
-
-    Yields:
-        Name and table, in the order of packing.
 
     Raises:
         InputError: a file is missing or damaged, or lacks rows or columns.

@@ -58,9 +58,6 @@ def summarize(
 
     Args:
         parts: per classifier and explainer {dataset, classifier, explainer} and what `join` gives.
-        metrics: to summarize.
-        primary: the localization metric that is correlated.
-        statistics: replicates, alpha, cluster.
         given: explainers whose maps are read, which have no sensitivity: `note` states it.
 
     Returns:

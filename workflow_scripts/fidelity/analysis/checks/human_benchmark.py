@@ -61,7 +61,6 @@ def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str)
     Args:
         reference: boolean (H, W).
         points: [x, y] in pixels.
-        field: image and class, for the error.
 
     Returns:
         True if one of them does (rajpurkarlab/cheXlocalize, eval.py); False without a point.
@@ -89,10 +88,6 @@ def hit_rates(
     """Average the hits over the images with a non-empty reference, as CheXlocalize does.
 
     An image that has a reference and no point is a miss. Splits without any point are left out.
-
-    Args:
-        points: as `read_points` returns them.
-        statistics: replicates, alpha and cluster.
 
     Returns:
         One row per split and class, and for "all" classes together; intervals resample patients.

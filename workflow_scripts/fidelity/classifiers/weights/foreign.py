@@ -26,7 +26,6 @@ def classifier_of(
 
     Args:
         classes: see `Foreign.order`.
-        activation: how outputs become probabilities.
         entry: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
 
     Returns:
@@ -116,8 +115,6 @@ def input_normalisation(
 
     Args:
         entry: of the classifier: `architecture`, `mean`, `std`, `transform_input`, `weights`.
-        trained: whether it is trained here.
-        plugins: Python files, for an architecture "plugin:<function>".
         foreign: the file of its weights; None for fresh or ImageNet's weights.
 
     Returns:

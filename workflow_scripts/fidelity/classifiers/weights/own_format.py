@@ -28,7 +28,6 @@ def save(
     """Write a classifier, atomically; equal classifiers give equal bytes.
 
     Args:
-        classifier: on any device.
         training: JSON-able facts about how it came about; without times and paths.
     """
     network = classifier.network
@@ -62,9 +61,6 @@ def save(
 
 def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
     """Read a classifier that `save` wrote.
-
-    Args:
-        plugins: Python files, for an architecture "plugin:<function>".
 
     Returns:
         The classifier on the CPU, in eval mode.

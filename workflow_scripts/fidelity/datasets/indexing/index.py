@@ -81,14 +81,12 @@ def index_cases(
     - one image or patient in two splits (unless `duplicates` allows it).
 
     Args:
-        settings: of the data set, as in the config.
         explained: splits in which every annotated class must have a case.
         trained: whether a classifier is trained, on cases of every class.
         near_report: CSV file for the near-duplicates across splits, if they are to be written.
         counts_report: CSV file for the number of cases that are used and left out, likewise.
         looks_file: file for what the used images look like, to compare data sets, likewise.
         others: {data set: its `looks_file`} of the setting near_duplicates_of.
-        hearts: whether an explainer needs heart masks.
 
     Returns:
         The cases by split and id, with size, digest and only the masks that are used; what was

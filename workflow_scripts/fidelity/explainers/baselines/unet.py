@@ -34,7 +34,6 @@ def fit(
     """Train the U-Net on working images; see `segmentation.train_network`.
 
     Args:
-        train: prepared training shards.
         val: prepared validation shards; they choose the epoch.
         compute: threads and device; with these fixed, equal to the bit on one type of CPU.
         code: digest of the code that trains; a stopped training resumes if it is the same.

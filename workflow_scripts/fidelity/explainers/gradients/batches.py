@@ -104,9 +104,7 @@ def gradient(
     """Differentiate the targets' logits at the input.
 
     Args:
-        classifier: in eval mode.
         x: (b, channels, H, W), normalised.
-        targets: (b,).
 
     Returns:
         The gradient (b, channels, H, W) and the targets' logits (b,).

@@ -62,8 +62,6 @@ def start(head: Classifier, outputs: torch.Tensor, targets: torch.Tensor) -> tor
 
     Args:
         head: turns outputs into logits: the classifier around an identity.
-        outputs: of the network, (b, outputs).
-        targets: (b,).
 
     Returns:
         Relevance (b, outputs); a row's sum is the logit.

@@ -27,7 +27,6 @@ class Process:
     Attributes:
         rates: float64 (l,).
         signs: float64 (n, l), the rows it was fitted to as −1 and 1.
-        mean: of the outputs.
         inverse: float64 (n, n), of their covariance K with noise.
         values: float64 (n,), K⁻¹ (outputs − mean).
     """

@@ -26,9 +26,6 @@ def lime_parts(
     (masked to the lung). So a method is compared with LIME on the same superpixels, and differs
     only by what it does with them.
 
-    Args:
-        case: its working image and lung.
-
     Returns:
         Labels 0 … k-1, int (H, W), and the image in which all are hidden, float32 (H, W) in [0, 1].
     """

@@ -23,12 +23,6 @@ def per_case(context: Context, explain: ExplainCase) -> Explain:
 
     One forward pass serves all classes, and the seed is the case's. So the maps are those that the
     tasks would get one by one, and do not depend on the grouping.
-
-    Args:
-        explain: explains one case.
-
-    Returns:
-        A function from tasks to explanations.
     """
 
     def explain_all(tasks: Sequence[Task]) -> list[Explanation]:
@@ -75,7 +69,6 @@ def classify_all(
     """Classify perturbed images that are made batch by batch: memory is one batch, not all images.
 
     Args:
-        count: number of images.
         perturb: makes the images of a run, as `classify` takes them.
 
     Returns:

@@ -58,8 +58,6 @@ def weighted_sums(
 
     Args:
         image: float32 (H, W) in [0, 1], on the classifier's device.
-        masks: made and forgotten batch by batch.
-        targets: indices of classes.
 
     Returns:
         (float64 (targets, H, W), float64 (H, W)).

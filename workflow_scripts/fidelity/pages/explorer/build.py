@@ -55,7 +55,6 @@ def build(
 
     Args:
         folder: of the page `index.html`; new.
-        prepared: shards of the explained cases.
         maps: of each source, a file per shard, in the order of `prepared`.
         masks: of each source, masks.json of each binarization.
         scores: of each source, scores.parquet of each binarization, of the default protocol.
@@ -66,7 +65,6 @@ def build(
             ones), split (that is judged); cases (a number, or `all`), images (whether they may be
             shown), thresholds (of the sweep); scoring_size, sign, lung, postprocess, empty
             (`scores.empty`).
-        told: strata_cases.csv, where strata are requested.
     """
     data = folder / "data"
     (data / "cases").mkdir(parents=True)

@@ -28,7 +28,6 @@ class ShownCase:
     """A case in the frame of the explorer.
 
     Attributes:
-        case: the prepared case.
         scoring_size: the frame in which it is scored.
         scored: that frame.
         shown: the same, at most `LARGEST` pixels long.
@@ -70,12 +69,7 @@ class ShownCase:
         return at_size(scored, self.shown.size)
 
     def map01(self, saliency: SaliencyMap, sign: Sign, *, lung: bool) -> np.ndarray:
-        """Render a map as the sweep does: float32 (H, W) in [0, 1].
-
-        Args:
-            sign: part of it that counts.
-            lung: whether it is restricted to the lung.
-        """
+        """Render a map as the sweep does: float32 (H, W) in [0, 1]."""
         if not self.reduced:
             map01 = map_in_frame(saliency, self.case, self.scoring_size, sign)
         else:

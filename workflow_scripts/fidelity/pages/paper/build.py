@@ -31,11 +31,6 @@ def write(
         folder: to fill: `main.tex` (tables, needs booktabs); a figure per classifier (`figure.pdf`,
             or `figure-<classifier>.pdf` if there are several); `methods.md`, `methods.tex`; and
             `references.bib`, which holds only what the methods cite.
-        dataset: its key, for labels.
-        main: main tables.
-        classifiers: as shown.
-        metric: the primary one.
-        binarization: the primary one.
         methods: paragraphs with marked citations.
     """
     write_text(folder / "main.tex", "\n".join(to_latex(main, dataset).values()))

@@ -41,9 +41,6 @@ class Study:
     """What a page is written from.
 
     Attributes:
-        dataset: key of the data set.
-        localization: localization.csv.
-        verdict: verdict.json.
         main: main tables, one per classifier.
         classification: classification.csv; None without classifiers.
         strata: classifier → tables of strata; none where the config requests none.

@@ -76,10 +76,6 @@ class Pool:
         """Generate and index them.
 
         Args:
-            folder: for the images and their table.
-            largest: the largest miniature.
-            side: native side in pixels.
-            trained: whether a classifier is trained on the data set.
             classes: the data set's model classes, as far as they are known. The miniature then has
                 no other ones, so that the classes of a loaded checkpoint fit it.
         """
@@ -142,7 +138,6 @@ class Pool:
 
         Args:
             raw: its folder of raw files, below `root`.
-            size: of the miniature.
             shards: their number per split; the first one of each split holds all cases.
         """
 

@@ -138,8 +138,6 @@ class Trials:
         """Prepare, without timing anything.
 
         Args:
-            study: config and counts.
-            jobs: of the whole plan.
             folder: for the miniatures; about 100 MB.
         """
         self.study, self.jobs, self.folder = study, jobs, folder
@@ -153,11 +151,7 @@ class Trials:
         self.failed: dict[str, str] = {}
 
     def run(self, say: Callable[[str], None] = lambda text: None) -> None:
-        """Time everything.
-
-        Args:
-            say: told what is timed.
-        """
+        """Time everything."""
         seen: set[Kind] = set()
         for dataset in self.study.counts:
             alone = {dataset, None} if len(self.study.counts) == 1 else {dataset}
@@ -574,11 +568,7 @@ def _link_missing(root: Path, target: Path) -> None:
 
 
 def repeat_cases(root: Path, target: Path, repeats: int) -> None:
-    """Copy a miniature with every table of cases repeated, its numbers a little different.
-
-    Args:
-        repeats: how often; 1 changes the numbers alone.
-    """
+    """Copy a miniature with every table of cases repeated, its numbers a little different."""
     rng = np.random.default_rng(0)
     for path in sorted(root.rglob("*")):
         new = target / path.relative_to(root)

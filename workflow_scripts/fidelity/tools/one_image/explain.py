@@ -38,7 +38,6 @@ class Answer:
     """What one explainer says to the image.
 
     Attributes:
-        explainer: its key.
         raw: float32 (H, W), attributions in the explainer's own unit at the image's size; 0 where
             the classifier saw nothing.
         heat: the same after sign and min-max, in [0, 1].
@@ -61,10 +60,7 @@ class Explained:
     """The image and all answers.
 
     Attributes:
-        name: the image's, without folder and suffix.
         image: uint8 (H, W), what is shown: the image at its own size.
-        probabilities: model class → probability.
-        target: the explained class.
         answers: in the order of the config.
         left_out: explainer → why it has no map.
         reference: boxes that readers drew of the target, in pixels; none for other images than the
@@ -93,14 +89,10 @@ def explain_image(
     the case, and the same class must be explained.
 
     Args:
-        trained: data set and classifier.
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable one.
         lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
             unless a model predicts its lung masks.
-
-    Returns:
-        Probabilities and answers.
 
     Raises:
         InputError: a file or name cannot be used; nothing has been trained yet; or the one

@@ -34,13 +34,8 @@ def draw(
     """Draw image, map and mask side by side.
 
     Args:
-        image: uint8 (H, W).
-        heat: (H, W) in [0, 1].
-        mask: bool (H, W).
-        title: class and probability, explainer and image.
         rule: how the mask came about.
         boxes: (k, 4), those that box scores make of the map; None where no boxes are scored.
-        reference: boxes that readers drew.
     """
     aspect = image.shape[0] / image.shape[1]
     height = float(np.clip(2.15 * aspect, 1.2, 6.0)) + 1.15
