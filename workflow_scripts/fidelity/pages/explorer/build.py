@@ -14,7 +14,7 @@ import pandas as pd
 from fidelity.base.errors import at_case
 from fidelity.base.files import write_text
 from fidelity.datasets.prepared import cases_in
-from fidelity.figures.gallery import PREDICTED, REFERENCE
+from fidelity.figures.shared.drawn import PREDICTED, REFERENCE
 from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.case_maps import explained_cases
 from fidelity.masks.run_lengths import RLE, decode, read_masks

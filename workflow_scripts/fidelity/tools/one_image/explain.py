@@ -20,7 +20,7 @@ from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import inside_lung, method_of
-from fidelity.figures.gallery import place
+from fidelity.figures.shared.drawn import place
 from fidelity.maps.pixel_frames import lung_in_frame
 from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
 from fidelity.masks.boxes import FloatBox

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from fidelity.figures.gallery import (
+from fidelity.figures.shared import style
+from fidelity.figures.shared.drawn import (
     HEAT,
     PREDICTED,
     REFERENCE,
@@ -14,7 +15,6 @@ from fidelity.figures.gallery import (
     show_boxes,
     show_mask,
 )
-from fidelity.figures.shared import style
 from fidelity.masks.boxes import FloatBox
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, value_of
