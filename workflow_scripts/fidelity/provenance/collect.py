@@ -74,7 +74,10 @@ def build(
         "tables": {path.name: content_hash(path) for path in sorted(tables)},
         "seeds": {
             "config": config["seed"],
-            "training": {name: _training_seed(path) for name, path in sorted(models.items())},
+            # What torch was given; None for a classifier that was not trained here.
+            "training": {
+                name: noted(path)["training"].get("seed") for name, path in sorted(models.items())
+            },
         },
         "environment": environment(),
         "hardware": hardware(),
@@ -114,8 +117,3 @@ def _model(path: Path) -> dict[str, Any]:
         "digest": content_hash(path),
         "kept_epoch": meta["training"].get("epoch"),
     }
-
-
-def _training_seed(path: Path) -> int | None:
-    """Give the seed that torch was given; None for a classifier that was not trained here."""
-    return noted(path)["training"].get("seed")

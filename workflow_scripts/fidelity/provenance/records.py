@@ -152,8 +152,8 @@ def take_over(
             if taken:
                 notes.append(f"{folder}: what made {_counted(taken)} is read from {listing}")
         else:
-            unknown, known = _unrecorded(records, folder, patterns), _any_record(records, dataset)
-            if unknown and not known:
+            unknown = _unrecorded(records, folder, patterns)
+            if unknown and not any(path.startswith(f"{folder}/") for path in records.paths()):
                 raise InputError(
                     f"nothing shows what made the {_counted(len(unknown))} in this folder: "
                     f".snakemake and {listing} were left behind or deleted",
@@ -229,11 +229,6 @@ def _below(folder: str) -> Iterator[str]:
 
 def _folder(dataset: str) -> str:
     return paths.DATASET.format(dataset=dataset)
-
-
-def _any_record(records: Records, dataset: str) -> bool:
-    start = f"{_folder(dataset)}/"
-    return any(path.startswith(start) for path in records.paths())
 
 
 def _same_time(path: str, time: float) -> bool:

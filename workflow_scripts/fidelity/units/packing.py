@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
     chunks = 1
     while True:
         rows = max(1, math.ceil(len(whole) / chunks))
-        encoded = [_encoded(whole.iloc[start : start + rows]) for start in _starts(whole, rows)]
+        starts = range(0, max(len(whole), 1), rows)
+        encoded = [_encoded(whole.iloc[start : start + rows]) for start in starts]
         if max(map(len, encoded)) <= limit or rows == 1:
             break
         chunks += 1
@@ -91,10 +92,6 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.Da
                 remedy=RESTORE,
             )
         yield name, groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
-
-
-def _starts(table: pd.DataFrame, rows: int) -> Sequence[int]:
-    return range(0, max(len(table), 1), rows)
 
 
 def _encoded(table: pd.DataFrame) -> bytes:
