@@ -22,19 +22,10 @@ def main(
 
     Args:
         files: the rule's inputs by name; see `read_result_tables`.
-        settings: classifiers, metric and binarization, as `JobSettings.study_page` has them.
+        settings: `JobSettings.paper`.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
-    write(
-        Path(output),
-        described["dataset"],
-        main=found.main,
-        localization=found.localization,
-        classifiers=settings["classifiers"],
-        metric=settings["metric"],
-        binarization=settings["binarization"],
-        methods=found.methods,
-    )
+    write(Path(output), found, **settings)
 
 
 if __name__ == "__main__":

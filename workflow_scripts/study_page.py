@@ -44,11 +44,8 @@ def main(
     )
     page = build(
         Study(
-            dataset=described["dataset"],
-            localization=found.localization,
+            results=found,
             verdict=read_json(files["verdict"]),
-            main=found.main,
-            classification=found.classification,
             strata={
                 name: strata_tables(
                     rows, tables["statistics"], tables["families"], found.unit, tables["strata"]
@@ -58,7 +55,6 @@ def main(
             organs=read_if(ORGANS, files.get("organs")),
             cases={name: {"prepared": prepared, **kinds} for name, kinds in (cases or {}).items()},
             no_cases=why,
-            methods=found.methods,
             citation=citation,
             settings={
                 **settings,

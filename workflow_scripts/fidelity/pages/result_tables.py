@@ -25,6 +25,7 @@ class ResultTables:
         methods: paragraphs, with marked citations.
     """
 
+    dataset: str
     localization: pd.DataFrame
     classification: pd.DataFrame | None
     unit: str
@@ -47,6 +48,7 @@ def read_result_tables(
     """
     results = Results.read(files, tables)
     return ResultTables(
+        described["dataset"],
         results.localization,
         results.classification,
         results.unit,
