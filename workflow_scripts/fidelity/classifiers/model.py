@@ -24,15 +24,10 @@ class Classifier(nn.Module):
 
     Attributes:
         network: maps (n, channels, H, W) to (n, outputs).
-        architecture: name it was built by.
         classes: model classes in the order of the logits; for `one_logit` (negative, positive).
         activation: `softmax` (classes exclude each other); `sigmoid` (each class for itself);
             `one_logit` (two classes, one output z of the network); or `three_way` (each class for
             itself, with an output each for negative, uncertain and positive).
-        channels: channels the network expects; a grey image is repeated.
-        mean: per channel, subtracted from values in [0, 1].
-        std: per channel, divided by.
-        image_size: side of the square working image in pixels.
         output_values: what the network returns. Of `probabilities` the log-odds are explained, and
             the classifier's probabilities are the network's.
     """
@@ -113,9 +108,6 @@ class Classifier(nn.Module):
 
     def states(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs of a `three_way` network for each class.
-
-        Args:
-            x: as in `forward`.
 
         Returns:
             (n, classes, 3): negative, uncertain, positive; logits or logarithms of probabilities.

@@ -21,11 +21,6 @@ def explainer_of(context: Context, settings: Explainer) -> Explain:
 def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task]:
     """Choose at most `count` tasks of each class.
 
-    Args:
-        tasks: all there are.
-        count: None for all.
-        seed: the config's seed.
-
     Returns:
         Those whose cases' hashes are lowest, in the order of their cases' names. The choice depends
         on neither shards nor explainer, so all explainers get the same cases.
@@ -55,11 +50,6 @@ def attributions(
     explain: Explain, tasks: Iterable[Task], batch: int
 ) -> Iterator[SaliencyMap | None]:
     """Explain tasks in batches, one batch in memory at a time.
-
-    Args:
-        explain: as `explainer_of` gives it.
-        tasks: any number, in any order.
-        batch: tasks per call.
 
     Yields:
         Per task the map in its native form; None where the explainer failed (the reason is logged).

@@ -35,7 +35,6 @@ class PartialStore:
         """Open the folder, making it if need be.
 
         Args:
-            folder: of the shard.
             fingerprint: of everything that decides the maps.
         """
         self.shard, self.fingerprint = folder, fingerprint
@@ -83,7 +82,6 @@ class Finished:
 
     Attributes:
         cases: for which something was saved, failures included.
-        seconds: that they took.
         latest: when the last was saved, in seconds since the epoch.
     """
 
@@ -94,9 +92,6 @@ class Finished:
 
 def finished(folder: Path) -> Finished | None:
     """Look into the batches of a shard, while its job works or after.
-
-    Args:
-        folder: of the shard in the store.
 
     Returns:
         None if nothing readable is there. The batches of the newest fingerprint count.

@@ -28,9 +28,6 @@ class Options:
     """How faithfulness is measured.
 
     Attributes:
-        metrics: names in `registry.METRICS`.
-        steps: of the deletion and insertion curves.
-        fill: what removed pixels are taken from.
         road_shares: shares of the pixels that ROAD removes, in (0, 1).
     """
 
@@ -150,10 +147,6 @@ def measure(
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W).
         mask: the binarized map (H, W); None where no metric needs it.
-        target: index of the explained class.
-        probabilities: of the classifier.
-        options: what to measure.
-        seed: of ROAD's noise.
 
     Returns:
         {metric: value}, in the order of `options.metrics`, and `probability` of the image itself. A

@@ -56,9 +56,6 @@ def rank_map(map01: np.ndarray, reference: np.ndarray) -> RankedMap:
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
 
-    Returns:
-        The sorted pixels.
-
     Raises:
         ValueError: the shapes differ, or the map is not float32.
     """
@@ -102,7 +99,6 @@ def overlap_curves(
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
         thresholds: (k,).
-        policy: what empty masks are worth.
 
     Returns:
         Metric → float64 (k,), in [0, 1] or NaN.

@@ -19,12 +19,8 @@ class RankingMetric:
 
     Attributes:
         name: column of ranking.parquet and key of the config.
-        title: for tables and figures.
         direction: whether `higher`, `lower` or `neither` is better.
         unit: `1`, all being shares.
-        range: smallest and largest value.
-        source: paper or library that defines it.
-        function: of the pair; NaN is undefined.
         uses_reference: whether it has chosen by the reference: such a metric is shown, but enters
             no verdict, rank or primary comparison.
     """
@@ -123,12 +119,6 @@ RANKING: dict[str, RankingMetric] = {
 
 def select_ranking(names: list[str]) -> list[RankingMetric]:
     """Look up threshold-free metrics by name.
-
-    Args:
-        names: as in the config's `scores.ranking`.
-
-    Returns:
-        The metrics in that order.
 
     Raises:
         InputError: an unknown name (the nearest known one is suggested).

@@ -23,9 +23,7 @@ class State:
     """How far one explainer of one classifier is.
 
     Attributes:
-        name: explainer, classifier and data set.
         done: cases explained.
-        total: cases of the cohort.
         seconds: a case takes, in one job; None before there is anything to measure.
         jobs: shards that are being worked on.
     """
@@ -51,14 +49,6 @@ def states(
     now: float,
 ) -> list[State]:
     """State how far each explainer is on one data set.
-
-    Args:
-        combinations: (classifier, explainer).
-        dataset: its key.
-        annotated: its annotated classes.
-        splits: that are explained.
-        folder: where `results` lies.
-        now: seconds since the epoch.
 
     Returns:
         One entry per combination; none before the cases are listed and cut into shards.

@@ -18,15 +18,7 @@ from fidelity.verdict.structure import Chapter, Section
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
-    """Give the answer to each question, from the tables.
-
-    Args:
-        tables: of one data set or several.
-        study: settings.
-
-    Returns:
-        One chapter per data set and classifier.
-    """
+    """Give the answer to each question, from the tables."""
     return [_chapter(evidence) for evidence in collect(tables, study)]
 
 

@@ -23,7 +23,6 @@ class Order:
 
     Attributes:
         leader: ahead in more settings.
-        other: the other one.
         settings: number of settings in which either is ahead.
         leader_ahead: settings in which the leader's mean is better.
         other_ahead: settings in which the other's is.
@@ -124,15 +123,10 @@ def _means(evidence: Evidence, cls: str) -> dict[str, float]:
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
-    """Count the settings in which either of two explainers is ahead.
+    """Count the settings in which either of two explainers is ahead; None if none compares them.
 
     Args:
-        a: explainer.
         b: explainer; of two that are ahead equally often, `a` is called the leader.
-        rows: comparisons of one class.
-
-    Returns:
-        The counts; None if no setting compares them.
     """
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}

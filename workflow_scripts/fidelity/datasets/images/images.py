@@ -31,8 +31,6 @@ class Intensity:
         mode: `full`, the ends of the range that the file declares: 0 and 2^bits − 1 (floats: 0 and
             1); of DICOM the ends of the modality or VOI transform's output. `percentile`, two
             percentiles of the image itself; what lies beyond them is clipped.
-        low: percentile that becomes black.
-        high: percentile that becomes white.
         bits: of the grey values that `full` expects in files deeper than 8 bits; None takes the
             bits of the file.
     """
@@ -123,9 +121,6 @@ def decode_image(
 
     Args:
         data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or DICOM file, or of JSRT's .IMG.
-        path: named in errors.
-        intensity: what becomes black and white.
-        findings: what is worth reporting is added here.
 
     Returns:
         (H, W) uint8 where all values are whole, so that an image is the same whatever file it

@@ -25,8 +25,6 @@ class Looks:
     """The images of a data set, as `write_looks` kept them.
 
     Attributes:
-        cases: (n,) ids.
-        splits: (n,) train, val or test.
         hashes: (n,) uint64, perceptual hashes.
         thumbnails: (n, 32, 32) uint8.
     """
@@ -39,18 +37,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Across:
-    """Two images of two data sets that look the same.
-
-    Attributes:
-        dataset: of the one.
-        case: its id.
-        split: its split.
-        twin_dataset: of the other.
-        twin: its id.
-        twin_split: its split.
-        distance: differing bits of their hashes.
-        correlation: of their thumbnails.
-    """
+    """Two images of two data sets that look the same."""
 
     dataset: str
     case: str
@@ -95,16 +82,7 @@ def read_looks(path: str | Path) -> Looks:
 
 
 def twins_across(looks: Mapping[str, Looks], distance: int, correlation: float) -> Iterator[Across]:
-    """Find the images of any two data sets that look the same, exact copies included.
-
-    Args:
-        looks: by data set.
-        distance: most differing bits of the hashes.
-        correlation: least correlation of the thumbnails.
-
-    Yields:
-        The pairs, by data sets and place.
-    """
+    """Find the images of any two data sets that look the same, exact copies included."""
     for (name, own), (other, theirs) in combinations(looks.items(), 2):
         sides = [(side.hashes, side.thumbnails) for side in (own, theirs)]
         for i, j, *how in alike_pairs(*sides, distance, correlation):

@@ -42,7 +42,6 @@ def make(context: Context, settings: entries.Lime) -> Explain:
     """Set LIME up.
 
     Args:
-        context: classifier, batch size and seed.
         settings: samples, kernel_width, hide (see `lime_hide`), alpha (ridge), output
             ("probability" or "logit"), precision (of the forward passes), superpixels, and:
             sampling (see `lime_sampling.design`), repeats (seeds to explain with; the map is the
@@ -75,8 +74,6 @@ class Lime:
     Attributes:
         settings: as in `make`; superpixels, hide and repeats are not read.
         pictures: the image's perturbed pictures, ready to be classified.
-        target: index of the explained class.
-        segments: labels 0 … k-1 (H, W).
         seeds: the first one's explanation is given, the others are compared with it.
     """
 

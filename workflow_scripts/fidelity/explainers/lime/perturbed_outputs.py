@@ -21,10 +21,8 @@ class Perturbed:
         """Put an image on the classifier's device.
 
         Args:
-            classifier: in eval mode.
             image: float (H, W) in [0, 1].
             hidden: float (H, W), what a hidden superpixel shows.
-            segments: labels 0 … k-1 (H, W).
             batch: images per forward pass; a short last batch is padded.
         """
         self.classifier, self.batch = classifier, batch
@@ -44,9 +42,6 @@ class Perturbed:
 
         Args:
             rows: uint8 (n, k) on the device, 1 = shown.
-            target: column of the output.
-            output: `probability` or `logit`.
-            precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
 
         Returns:
             float64 (n,), and the number of different images.
@@ -64,9 +59,6 @@ class Perturbed:
 
         Args:
             pictures: bool (n, k) on the device, true = shown.
-            target: column of the output.
-            output: `probability` or `logit`.
-            precision: as of `outputs`.
 
         Returns:
             float64 (n,).

@@ -13,7 +13,6 @@ def top_mask(weights: np.ndarray, segments: np.ndarray, top: int) -> np.ndarray:
 
     Args:
         weights: (k,).
-        segments: labels 0 … k-1 (H, W).
         top: superpixels kept at most; of equal weights the lower label comes first.
 
     Returns:
@@ -29,8 +28,6 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
 
     Args:
         weights: (repeats, k).
-        segments: labels 0 … k-1 (H, W).
-        top: see `top_mask`.
 
     Returns:
         stability_iou: mean IoU over pairs of repeats of the masks of the top superpixels, in
@@ -58,7 +55,6 @@ def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
     Args:
         weights: (k,).
         half_widths: (k,), half widths of the intervals; nan = not known yet.
-        top: size of the set.
 
     Returns:
         Whether the lowest lower end of the top lies above the highest upper end of the rest.

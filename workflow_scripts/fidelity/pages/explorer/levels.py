@@ -47,7 +47,6 @@ def best_level(levels: np.ndarray, mask: np.ndarray, number: int) -> int:
     Args:
         levels: uint8 (H, W).
         mask: boolean (H, W).
-        number: of thresholds.
 
     Returns:
         The k, 0 to number - 1, for which `levels > k` and the mask differ in the fewest pixels.
@@ -75,8 +74,6 @@ def packed_mask(levels: np.ndarray, mask: np.ndarray, number: int) -> list[objec
 
     Args:
         levels: uint8 (H, W) of the same map.
-        mask: boolean (H, W).
-        number: of thresholds.
 
     Returns:
         [k, bits], bits empty where no pixel differs; the mask is `levels > k` XOR bits.
